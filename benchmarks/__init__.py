@@ -1,0 +1,1 @@
+"""Benchmarks and simulations; each writes the Markdown report that lies beside it."""

@@ -1,0 +1,1 @@
+"""Orchestration: the one package that knows spaces, trainables, Ray, Optuna and the disk."""

@@ -1,0 +1,1 @@
+"""Functions of finished records and arrays: no Ray, no torch, no disk."""

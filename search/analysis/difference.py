@@ -1,0 +1,95 @@
+"""The difference of two scores: standard error, interval, p, and what more data would do.
+
+Judged by Student's t; where its variance comes from is told in `search.analysis.estimates`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from search.analysis.errors import AnalysisError
+from search.analysis.interval import LEVEL, Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairEstimate:
+    """The difference of two approaches' scores, and what is known about its luck.
+
+    `seed_variances` are those of the mean score of a and of b over their seeds (0 where the models
+    are taken as fixed); `num_differing` counts the people on whom the two differ at all.
+    """
+
+    difference: float
+    people_variance: float
+    people_degrees: float
+    seed_variances: tuple[float, float] = (0.0, 0.0)
+    seed_degrees: tuple[float, float] = (1.0, 1.0)
+    num_differing: int
+
+    def __post_init__(self) -> None:
+        parts = (self.people_variance, *self.seed_variances)
+        if min(parts) < 0 or not np.isfinite([self.difference, *parts]).all():
+            raise AnalysisError(
+                f"a difference must be finite with variances >= 0, got difference="
+                f"{self.difference}, variances={parts}; check the predictions for NaN"
+            )
+
+    @property
+    def variance(self) -> float:
+        """Squared standard error over people and seeds."""
+        return self.people_variance + sum(self.seed_variances)
+
+    @property
+    def degrees(self) -> float:
+        """Degrees of freedom of `variance`, at least 1."""
+        variances = np.array([self.people_variance, *self.seed_variances])
+        degrees = np.array([self.people_degrees, *self.seed_degrees])
+        spread = float((variances**2 / degrees).sum())
+        return max(1.0, self.variance**2 / spread) if spread > 0 else self.people_degrees
+
+    @property
+    def interval(self) -> Interval:
+        """The difference with its interval at `LEVEL`, not adjusted for other pairs."""
+        reach = float(stats.t.ppf((1 + LEVEL) / 2, self.degrees)) * self.variance**0.5
+        value = self.difference
+        return Interval(value=value, low=value - reach, high=value + reach)
+
+    @property
+    def p_a_greater(self) -> float:
+        """P(a > b): the part of the luck distribution of the difference that lies above zero."""
+        if self.variance == 0:
+            return 0.5 * (1 + float(np.sign(self.difference)))
+        return float(stats.t.cdf(self.difference / self.variance**0.5, self.degrees))
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p of "no difference", at least that of a sign test in which all people agree.
+
+        The floor 2 ** (1 - num_differing) keeps four people who happen to agree from proving
+        anything: their spread is zero, not the luck.
+        """
+        tail = min(self.p_a_greater, 1 - self.p_a_greater)
+        return min(1.0, max(2 * tail, 2.0 ** (1 - min(self.num_differing, 1000))))
+
+    def with_more(self, *, people: float = 1.0, seeds: tuple[int, int] = (0, 0)) -> "PairEstimate":
+        """Returns what the estimate would be, the difference unchanged, on more data.
+
+        Args:
+            people: factor on the number of people.
+            seeds: seeds added to a and to b.
+        """
+        have = [int(degrees) + 1 for degrees in self.seed_degrees]
+        want = [num + more for num, more in zip(have, seeds, strict=True)]
+        first, second = (
+            variance * num / new
+            for variance, num, new in zip(self.seed_variances, have, want, strict=True)
+        )
+        return replace(
+            self,
+            people_variance=self.people_variance / people,
+            people_degrees=self.people_degrees * people,
+            num_differing=int(self.num_differing * people),
+            seed_variances=(first, second),
+            seed_degrees=(want[0] - 1.0, want[1] - 1.0),
+        )

@@ -1,0 +1,115 @@
+"""The reasons that stored predictions can give: all of them for a pair, or for an approach.
+
+Notation:
+    N samples, C joint classes, S seeds. probs: float [S, N, C]; y: int [N].
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from search.analysis.attribute_reasons import boundary_view, error_budget, scores_by_state
+from search.analysis.attribution import attribution
+from search.analysis.calibration import (
+    cross_fit_calibration,
+    expected_calibration_error,
+    negative_log_likelihood,
+)
+from search.analysis.cross_fit import CrossFit
+from search.analysis.evidence import Evidence, Reason, rank_reasons
+from search.analysis.metrics import Floats
+from search.analysis.pair_reasons import class_size, decision_rule, error_overlap
+
+
+def reasons_of_pair(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
+    """Returns every reason about a pair, those that explain its difference first.
+
+    Args:
+        evidence: predictions and labels.
+        a: one approach.
+        b: the other.
+    """
+    ruled = decision_rule(evidence, a, b)
+    reasons = [
+        *attribution(evidence, a, b),
+        class_size(evidence, a, b),
+        *(() if ruled is None else (ruled,)),
+        error_overlap(evidence, a, b),
+    ]
+    difference = evidence.score(evidence.predicted(a)) - evidence.score(evidence.predicted(b))
+    return rank_reasons(reasons, difference)
+
+
+def reasons_of_approach(
+    evidence: Evidence,
+    name: str,
+    raw: Mapping[str, Floats] | None = None,
+    edges: Mapping[str, tuple[float, ...]] | None = None,
+) -> tuple[Reason, ...]:
+    """Returns every description of one approach that its predictions allow.
+
+    Args:
+        evidence: predictions and labels.
+        name: the approach.
+        raw: attribute -> float [N], the numbers behind binned attributes.
+        edges: attribute -> the edges of its classes.
+    """
+    views = [
+        boundary_view(evidence, name, attribute, numbers, (edges or {})[attribute])
+        for attribute, numbers in (raw or {}).items()
+    ]
+    states = [scores_by_state(evidence, name, attribute) for attribute in evidence.attributes]
+    return (error_budget(evidence, name), *views, *states)
+
+
+def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, plan: CrossFit) -> Reason:
+    """Returns how far probabilities can be trusted, before and after cross-fitted temperature.
+
+    Args:
+        name: of the approach.
+        probs: float [S, N, C].
+        y: int [N].
+        plan: who calibrates whom.
+    """
+    raw = np.asarray(probs, dtype=float)
+    figures = {
+        state: {
+            "ece": float(np.mean([expected_calibration_error(part, y) for part in array])),
+            "nll": float(np.mean([negative_log_likelihood(part, y) for part in array])),
+        }
+        for state, array in (("raw", raw), ("calibrated", cross_fit_calibration(raw, y, plan)))
+    }
+    before, after = figures["raw"], figures["calibrated"]
+    return Reason(
+        key="calibration",
+        mechanism="",
+        about=(name,),
+        sentence=(
+            f"The probabilities of {name} are off by {before['ece']:.1%} on average "
+            f"({after['ece']:.1%} after temperature scaling), log loss {before['nll']:.3f} "
+            f"({after['nll']:.3f})."
+        ),
+        figures=figures,
+    )
+
+
+def overtuning_gap(name: str, search_score: float, fresh_score: float) -> Reason:
+    """Returns by how much the search believed its best config to be better than it is (M10).
+
+    Args:
+        name: of the space or approach.
+        search_score: best validation score the search saw.
+        fresh_score: out-of-fold score of the same config on fresh folds and seeds.
+    """
+    gap = search_score - fresh_score
+    return Reason(
+        key="overtuning",
+        mechanism="M10",
+        about=(name,),
+        sentence=(
+            f"The best config of {name} scored {search_score:.3f} in the search and "
+            f"{fresh_score:.3f} on fresh folds: {abs(gap):.3f} {'less' if gap >= 0 else 'more'}."
+        ),
+        figures={"search": search_score, "fresh": fresh_score, "gap": gap},
+    )

@@ -1,0 +1,240 @@
+"""The command line: options to values, errors to messages and exit codes.
+
+Exit codes: 0 done, 1 some trials failed but the run finished, 2 bad input or usage, 130
+interrupted and
+resumable.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from search import ray_settings
+from search.config import DEFAULT_TRIALS, StudyConfig, parse_duration
+from search.errors import SearchError, UsageError
+from spaces.errors import SpaceError
+
+OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+_MIN_PEOPLE = 40
+_RESUMABLE = ("budget", "trials", "address", "gpus_per_trial", "weights_dir")
+
+
+def default_cache() -> Path:
+    """Returns the cache folder: `$XDG_CACHE_HOME/headrace`, else `~/.cache/headrace`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "headrace"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of every command."""
+    parser = _Parser(
+        prog="headrace",
+        description="Searches hyperparameters for separate, joint and multi-head models.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    _add_run(commands.add_parser("run", help="search one or more spaces", allow_abbrev=False))
+    replay = commands.add_parser(
+        "replay", help="train a best config again: the same score", allow_abbrev=False
+    )
+    replay.add_argument("best", type=Path, help="results/NAME/best/SPACE.yaml")
+    replay.add_argument("--data", default="", help="where the data is now, if it was moved")
+    replay.add_argument("--weights-dir", default="", help="where the weights are now")
+    replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
+    return parser
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--space",
+        nargs="+",
+        default=None,
+        metavar="SPACE",
+        help="age, gender, mask, joint, multihead, path/to/space.py or gender=path/to/space.py",
+    )
+    run.add_argument("--resume", default=None, metavar="NAME", help="go on with a run")
+    run.add_argument("--name", default=None, help="name of the run (default: spaces and time)")
+    run.add_argument(
+        "--data", default=None, help="folder of the data (default: the built-in demo)"
+    )
+    run.add_argument(
+        "--layout", default=None, help="profiles or manifest (default: found by itself)"
+    )
+    run.add_argument("--people", type=int, default=300, help="people of the demo (default: 300)")
+    run.add_argument(
+        "--budget", default=None, metavar="TIME", help="wall-clock time such as 6m or 2h"
+    )
+    run.add_argument(
+        "--trials", type=int, default=None, help=f"trials a space (default: {DEFAULT_TRIALS})"
+    )
+    run.add_argument(
+        "--max-epochs", type=int, default=None, help="length of every trial's schedule"
+    )
+    run.add_argument("--seed", type=int, default=0, help="of samplers and trainings (default: 0)")
+    run.add_argument(
+        "--gpus-per-trial", default=None, help="auto, 1, 0.5, 1/3 or 0.25 (default: auto)"
+    )
+    run.add_argument(
+        "--pretrained",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="load ImageNet weights (default: on a GPU, or with --weights-dir)",
+    )
+    run.add_argument(
+        "--weights-dir",
+        default=None,
+        help="folder of <timm name>.safetensors (default: model hub)",
+    )
+    run.add_argument(
+        "--address", default=None, help="address of a Ray cluster (default: this machine)"
+    )
+    run.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        help="folder of all runs (default: results)",
+    )
+    run.add_argument(
+        "--cache", type=Path, default=None, help="folder of demo data and decoded images"
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs a command and returns its exit code."""
+    try:
+        options = build_parser().parse_args(arguments)
+        command = {"run": _run, "replay": _replay}[options.command]
+        return command(options)
+    except (SearchError, SpaceError) as error:
+        return _refuse(error)
+    except Exception as error:
+        # Importing torch just to name its errors would slow every usage error down.
+        from trainables.errors import TrainablesError
+
+        if isinstance(error, TrainablesError):
+            return _refuse(error)
+        raise
+    except KeyboardInterrupt:
+        print("headrace: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _refuse(error: Exception) -> int:
+    print(f"headrace: {error}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def entry() -> None:
+    """Runs the installed command `headrace`."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def _run(options: argparse.Namespace) -> int:
+    config = _resumed(options) if options.resume else _new(options)
+    ray_settings.apply(one_machine=not config.address)
+    from rich.console import Console
+
+    from search.study import run_study
+
+    end = run_study(
+        config,
+        options.results,
+        options.cache or default_cache(),
+        Console(),
+        resume=bool(options.resume),
+    )
+    if end.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if end.num_failed else OK
+
+
+def _new(options: argparse.Namespace) -> StudyConfig:
+    if not options.space:
+        raise UsageError("run needs --space (or --resume NAME), such as --space age")
+    if len(set(options.space)) < len(options.space):
+        raise UsageError(f"--space must name every space once, got {' '.join(options.space)}")
+    if options.people < _MIN_PEOPLE:
+        raise UsageError(f"--people must be at least {_MIN_PEOPLE}, got {options.people}")
+    if options.max_epochs is not None and options.max_epochs < 1:
+        raise UsageError(f"--max-epochs must be at least 1, got {options.max_epochs}")
+    if options.weights_dir and not Path(options.weights_dir).is_dir():
+        raise UsageError(f"--weights-dir must be a folder, got {options.weights_dir}")
+    if options.weights_dir and options.pretrained is False:
+        raise UsageError("--weights-dir and --no-pretrained contradict each other; drop one")
+    trials = options.trials
+    if trials is None and options.budget is None:
+        trials = DEFAULT_TRIALS
+    config = StudyConfig(
+        name=options.name or _default_name(options.space),
+        spaces=tuple(options.space),
+        data=_absolute(options.data),
+        layout=options.layout,
+        people=options.people,
+        budget_seconds=parse_duration(options.budget) if options.budget else None,
+        trials=trials,
+        max_epochs=options.max_epochs,
+        seed=options.seed,
+        gpus_per_trial=options.gpus_per_trial or "auto",
+        pretrained=options.pretrained,
+        weights_dir=_absolute(options.weights_dir),
+        address=options.address or "",
+    )
+    return config.checked()
+
+
+def _resumed(options: argparse.Namespace) -> StudyConfig:
+    from search.store import RunStore
+
+    given = [name for name in ("space", "data", "layout", "max_epochs") if getattr(options, name)]
+    if given:
+        raise UsageError(
+            f"--resume takes the run as it was; leave out --{given[0].replace('_', '-')}"
+        )
+    study = RunStore.open(options.results, options.resume).read_study()
+    stored = StudyConfig.from_dict(study["config"])
+    return stored.changed(
+        budget_seconds=parse_duration(options.budget) if options.budget else None,
+        trials=options.trials,
+        address=options.address,
+        gpus_per_trial=options.gpus_per_trial,
+        weights_dir=_absolute(options.weights_dir) or None,
+    )
+
+
+def _replay(options: argparse.Namespace) -> int:
+    ray_settings.apply(one_machine=True)
+    from rich.console import Console
+
+    from search.progress import StepBar
+    from search.replay import replay
+
+    console = Console()
+    done = replay(
+        options.best,
+        options.cache or default_cache(),
+        partial(StepBar, console),
+        data=options.data,
+        weights_dir=_absolute(options.weights_dir),
+    )
+    same = "bit for bit the same" if done.same_bits else "not the same bits"
+    print(f"recorded {done.recorded:.6f}, now {done.value:.6f}: {same}")
+    return OK if done.value == done.recorded else SOME_FAILED
+
+
+def _absolute(path: str | None) -> str:
+    return str(Path(path).resolve()) if path else ""
+
+
+def _default_name(spaces: Sequence[str]) -> str:
+    stems = [Path(space.rpartition("=")[2]).stem for space in spaces]
+    return "-".join([*stems[:5], time.strftime("%Y%m%d-%H%M%S")])

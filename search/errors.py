@@ -1,0 +1,13 @@
+"""Errors a user of the command line can cause; the command ends with exit code 2."""
+
+
+class SearchError(Exception):
+    """Root of the errors raised deliberately by `search`."""
+
+
+class UsageError(SearchError, ValueError):
+    """An option has a value that cannot be used, alone or with the others."""
+
+
+class ResultsError(SearchError, ValueError):
+    """A results folder is missing, in use, or not what it should be."""

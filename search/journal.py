@@ -1,0 +1,248 @@
+"""The Optuna study as the record of a space: what was asked, every epoch's value, and how it ended.
+
+The only module that asks and tells. A stopped trial is told PRUNED with its true last step, a
+broken one FAIL,
+a trial that ran out of memory at the smallest batch COMPLETE with the worst value (a FAIL would
+teach the
+sampler nothing, and the config would come back).
+"""
+
+import json
+import math
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from search.records import Cause, FlatValue, State, TrialRecord
+from spaces.scale import Scale
+from spaces.space import Schema, Space
+from trainables.seeding import derive_seed
+
+WORST_VALUE = 0.0
+_NUM_STARTUP_TRIALS = 8
+
+
+def open_storage(path: Path) -> JournalStorage:
+    """Opens the journal file, or makes it."""
+    return JournalStorage(JournalFileBackend(str(path)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A trial to run: a new one or one that was running when the driver died."""
+
+    space: str
+    number: int
+    config: Mapping[str, FlatValue]
+    seed: int
+    device_seconds: float = 0.0
+    """Spent on it before; 0 for a new trial."""
+
+
+class StudyJournal:
+    """One space's study in the journal.
+
+    Args:
+        storage: the journal file of the run.
+        space: what is searched.
+        schema: of the data.
+        scale: what the space may offer.
+        data_fingerprint: of the samples and the split.
+        seed: of the run; sampler and trainings derive theirs.
+    """
+
+    def __init__(
+        self,
+        storage: JournalStorage,
+        space: Space,
+        schema: Schema,
+        scale: Scale,
+        data_fingerprint: str,
+        seed: int,
+    ) -> None:
+        self.space = space
+        self.name = f"{space.name}-{space.fingerprint(schema, scale)}-{data_fingerprint[:8]}"
+        self._schema = schema
+        self._scale = scale
+        self._seed = seed
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._study = optuna.create_study(
+            storage=storage, study_name=self.name, direction="maximize", load_if_exists=True
+        )
+        self._study.sampler = self._sampler()
+        self._open: dict[int, optuna.Trial] = {}
+        self._reported: dict[int, set[int]] = {}
+        self._enqueue_known_configs()
+
+    def ask(self) -> Asked:
+        """Starts a new trial: the default config first, then the portfolio, then the sampler."""
+        trial = self._study.ask()
+        config = self.space.config(trial, self._schema, self._scale)
+        seed = derive_seed(self._seed, self.space.name, trial.number)
+        trial.set_user_attr("config", json.dumps(config))
+        trial.set_user_attr("seed", seed)
+        self._open[trial.number] = trial
+        self._reported[trial.number] = set()
+        return Asked(space=self.space.name, number=trial.number, config=config, seed=seed)
+
+    def reattach(self) -> tuple[Asked, ...]:
+        """Returns the trials that were running when the driver stopped, as the same Optuna trials.
+
+        A trial whose suggestion was cut off half-way is told FAIL.
+        """
+        found = []
+        for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            trial = optuna.Trial(self._study, frozen._trial_id)
+            self._open[frozen.number] = trial
+            self._reported[frozen.number] = set(frozen.intermediate_values)
+            if "seed" not in frozen.user_attrs:
+                self.fail(
+                    frozen.number, Cause.NEVER_STARTED, "the driver ended while it was asked"
+                )
+                continue
+            record = to_record(self.space.name, frozen)
+            found.append(
+                Asked(
+                    space=self.space.name,
+                    number=record.number,
+                    config=record.config,
+                    seed=record.seed,
+                    device_seconds=record.device_seconds,
+                )
+            )
+        return tuple(found)
+
+    def report(
+        self, number: int, epoch: int, value: float, device_seconds: float, seconds: float
+    ) -> bool:
+        """Stores an epoch's validation value; returns whether the trial was still open and the value finite.
+
+        A late report of a finished trial, and an epoch that was stored before, change nothing.
+        """
+        trial = self._open.get(number)
+        if trial is None or not math.isfinite(value):
+            return False
+        if epoch not in self._reported[number]:
+            self._reported[number].add(epoch)
+            trial.report(value, epoch)
+        trial.set_user_attr("device_seconds", device_seconds)
+        trial.set_user_attr("seconds", seconds)
+        return True
+
+    def note_gap(self, number: int, gap: float) -> None:
+        """Stores the seconds between the worker's trial before and this one's first batch."""
+        if number in self._open:
+            self._open[number].set_user_attr("gap", gap)
+
+    def complete(self, number: int, value: float) -> None:
+        """Tells that the last epoch was reached."""
+        self._tell(number, TrialState.COMPLETE, value)
+
+    def prune(self, number: int) -> None:
+        """Tells that the scheduler stopped the trial; its last reported epoch is the last step."""
+        self._tell(number, TrialState.PRUNED)
+
+    def fail(self, number: int, cause: Cause, error: str = "") -> None:
+        """Tells that the trial broke or was cut off; out of memory counts as the worst value."""
+        if number not in self._open:
+            return
+        self._open[number].set_user_attr("cause", cause.value)
+        if error:
+            self._open[number].set_user_attr("error", error)
+        if cause is Cause.OUT_OF_MEMORY:
+            self._tell(number, TrialState.COMPLETE, WORST_VALUE)
+        else:
+            self._tell(number, TrialState.FAIL)
+
+    def records(self) -> tuple[TrialRecord, ...]:
+        """Returns every trial of the study that was started."""
+        trials = self._study.get_trials(deepcopy=False)
+        return tuple(
+            to_record(self.space.name, t) for t in trials if t.state != TrialState.WAITING
+        )
+
+    def record(self, number: int) -> TrialRecord:
+        """Returns one trial of the study."""
+        return to_record(self.space.name, self._study.get_trials(deepcopy=False)[number])
+
+    def _tell(self, number: int, state: TrialState, value: float | None = None) -> None:
+        trial = self._open.pop(number, None)
+        if trial is None:
+            return
+        trial.set_user_attr("ended", time.time())
+        self._study.tell(trial, value, state=state, skip_if_finished=True)
+
+    def _sampler(self) -> optuna.samplers.BaseSampler:
+        # A resumed study must not draw the numbers of its first start again.
+        started = len(self._study.get_trials(deepcopy=False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.samplers.TPESampler(
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+                n_startup_trials=_NUM_STARTUP_TRIALS,
+                seed=derive_seed(self._seed, "sampler", self.space.name, started) % 2**32,
+            )
+
+    def _enqueue_known_configs(self) -> None:
+        default = self.space.default_config(self._schema, self._scale)
+        known = [default, *({**default, **extra} for extra in self.space.warm_start)]
+        for number, config in enumerate(_different(known)):
+            # A restart finds them by their number: identical parameters would be enqueued again.
+            if number >= len(self._study.get_trials(deepcopy=False)):
+                self._study.enqueue_trial(dict(config))
+
+
+def sample_configs(
+    space: Space, schema: Schema, scale: Scale, num_configs: int, seed: int
+) -> tuple[dict[str, FlatValue], ...]:
+    """Returns configs of a space: its default, then uniformly drawn ones."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sampler = optuna.samplers.RandomSampler(seed=seed % 2**32)
+    study = optuna.create_study(sampler=sampler, direction="maximize")
+    drawn = [space.config(study.ask(), schema, scale) for _ in range(num_configs)]
+    return (space.default_config(schema, scale), *drawn)
+
+
+def _different(configs: Iterable[Mapping[str, FlatValue]]) -> list[Mapping[str, FlatValue]]:
+    found: list[Mapping[str, FlatValue]] = []
+    for config in configs:
+        if config not in found:
+            found.append(config)
+    return found
+
+
+def to_record(space: str, trial: FrozenTrial) -> TrialRecord:
+    """Returns the trial of a study as a record."""
+    attrs = trial.user_attrs
+    cause = Cause(attrs.get("cause", ""))
+    state = State(trial.state.name)
+    values = dict(sorted(trial.intermediate_values.items()))
+    objective = trial.value if state is State.COMPLETE else None
+    if state is State.PRUNED and values:
+        objective = values[max(values)]
+    gap = attrs.get("gap")
+    return TrialRecord(
+        space=space,
+        number=trial.number,
+        state=state,
+        cause=cause,
+        objective=objective,
+        values=values,
+        params=dict(trial.params),
+        config=json.loads(attrs.get("config", "{}")),
+        seed=int(attrs.get("seed", 0)),
+        seconds=float(attrs.get("seconds", 0.0)),
+        device_seconds=float(attrs.get("device_seconds", 0.0)),
+        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
+        gap=None if gap is None else float(gap),
+        error=str(attrs.get("error", "")),
+    )

@@ -1,0 +1,49 @@
+"""What can be checked before anything runs: every space on offer against data, timm and weights."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from search.journal import sample_configs
+from spaces.errors import SpaceError
+from spaces.scale import Scale
+from spaces.space import Space
+from trainables.backbone import check_backbone
+from trainables.config import Backbone, TrialConfig
+from trainables.data.schema import LabelSchema
+
+_NUM_SAMPLES = 64
+
+
+def check_spaces(
+    spaces: Iterable[Space], schema: LabelSchema, scale: Scale, weights_dir: Path | None
+) -> int:
+    """Checks a sample of every space and returns the largest network input in pixels.
+
+    Raises:
+        SpaceError: a space searches the number of epochs.
+        ConfigError: a space offers a config that is not valid, or a model that timm lacks.
+        WeightsError: pretrained weights are wanted and cannot be had.
+    """
+    sizes, backbones = set(), set()
+    for space in spaces:
+        epochs = max_epochs(space, schema, scale)
+        for flat in sample_configs(space, schema, scale, _NUM_SAMPLES, seed=0):
+            config = TrialConfig.from_flat(flat)
+            if config.schedule.epochs != epochs:
+                raise SpaceError(
+                    f"schedule.epochs must be the same for all trials of space {space.name!r} (early "
+                    f"stopping compares them by epoch), got {epochs} and {config.schedule.epochs}; "
+                    "leave it to --max-epochs"
+                )
+            sizes.add(config.input.size)
+            backbones.add((config.backbone.name, config.backbone.pretrained))
+    for name, pretrained in sorted(backbones):
+        check_backbone(
+            Backbone(name=name, pretrained=pretrained, frozen_stages=0, drop_path=0.0), weights_dir
+        )
+    return max(sizes)
+
+
+def max_epochs(space: Space, schema: LabelSchema, scale: Scale) -> int:
+    """Returns the length of the schedule of every trial of a space."""
+    return int(space.default_config(schema, scale)["schedule.epochs"])

@@ -1,0 +1,215 @@
+"""What a person sees while a search runs: one live table, or a line an event where there is no terminal."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from search.config import Budget, format_duration
+from search.journal import Asked
+from search.records import Cause, State, TrialRecord
+
+_REFRESHES_PER_SECOND = 2
+
+
+@dataclass(slots=True)
+class _SpaceCounts:
+    max_epochs: int
+    running: dict[int, tuple[int, float]] = field(default_factory=dict)
+    complete: int = 0
+    stopped: int = 0
+    failed: int = 0
+    cut: int = 0
+    best: float = -1.0
+    best_number: int = -1
+    device_seconds: float = 0.0
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def ended(self) -> int:
+        return self.complete + self.stopped + self.failed
+
+
+class SearchProgress:
+    """Listens to the search and shows it.
+
+    Args:
+        console: where to show it; live on a terminal, plain lines elsewhere.
+        max_epochs: of the trials of each space.
+        budget: ends the search.
+        slots: trials at once.
+        past: records of an earlier start.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        max_epochs: Mapping[str, int],
+        budget: Budget,
+        slots: int,
+        past: tuple[TrialRecord, ...] = (),
+    ) -> None:
+        self._console = console
+        self._budget = budget
+        self._slots = slots
+        self._lock = threading.Lock()
+        self._spaces = {name: _SpaceCounts(epochs) for name, epochs in max_epochs.items()}
+        self._started = time.monotonic()
+        self.seconds_left: Callable[[], float] = lambda: float("inf")
+        self._live: Live | None = None
+        for record in past:
+            if record.is_finished:
+                self._count(record)
+
+    def __enter__(self) -> "SearchProgress":
+        if self._console.is_terminal:
+            self._live = Live(
+                get_renderable=self._render,
+                console=self._console,
+                refresh_per_second=_REFRESHES_PER_SECOND,
+            )
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        if self._live is not None:
+            self._live.__exit__(None, None, None)
+            self._live = None
+
+    def trial_started(self, asked: Asked) -> None:
+        """A trial was handed to a worker."""
+        with self._lock:
+            self._spaces[asked.space].running[asked.number] = (0, -1.0)
+
+    def trial_reported(self, space: str, number: int, epoch: int, value: float) -> None:
+        """A trial finished an epoch."""
+        with self._lock:
+            if number in self._spaces[space].running:
+                self._spaces[space].running[number] = (epoch, value)
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """A trial ended; a plain line where there is no live table."""
+        with self._lock:
+            self._spaces[record.space].running.pop(record.number, None)
+            self._count(record)
+        if self._live is None:
+            self._console.print(self._line(record), highlight=False, soft_wrap=True)
+
+    def _count(self, record: TrialRecord) -> None:
+        counts = self._spaces[record.space]
+        counts.device_seconds += record.device_seconds
+        if record.cause is Cause.BUDGET:
+            counts.cut += 1
+            return
+        counts.seconds.append(record.seconds)
+        if record.state is State.PRUNED:
+            counts.stopped += 1
+        elif record.state is State.COMPLETE and record.cause is Cause.NONE:
+            counts.complete += 1
+            if record.objective is not None and record.objective > counts.best:
+                counts.best, counts.best_number = record.objective, record.number
+        else:
+            counts.failed += 1
+
+    def _line(self, record: TrialRecord) -> str:
+        counts = self._spaces[record.space]
+        head = f"[{format_duration(time.monotonic() - self._started):>7}] {record.space} "
+        head += f"trial {record.number}: "
+        epochs = f"epoch {record.epochs}/{counts.max_epochs}"
+        last = f"{record.values[record.epochs]:.4f}" if record.values else "no value"
+        if record.state is State.PRUNED:
+            return f"{head}stopped at {epochs}, {last}"
+        if record.state is State.COMPLETE and record.cause is Cause.NONE:
+            is_best = " (best so far)" if record.number == counts.best_number else ""
+            return f"{head}complete, {last}{is_best}"
+        if record.cause is Cause.BUDGET:
+            return f"{head}cut off by the end of the budget at {epochs}, {last}"
+        first = record.error.splitlines()[0] if record.error else record.cause.value
+        return f"{head}FAILED at {epochs}: {first}"
+
+    def _render(self) -> Group:
+        with self._lock:
+            table = Table(title=None, pad_edge=False, header_style="bold")
+            table.add_column("space")
+            for name in ("done", "stopped", "failed", "running", "best", "device time"):
+                table.add_column(name, justify="right", no_wrap=True)
+            for name, counts in self._spaces.items():
+                table.add_row(name, *self._cells(counts))
+            footer = Text(self._footer(), style="dim")
+        return Group(table, footer)
+
+    def _cells(self, counts: _SpaceCounts) -> tuple[str, ...]:
+        live = ", ".join(
+            f"#{number} {epoch}/{counts.max_epochs}"
+            for number, (epoch, _) in counts.running.items()
+        )
+        best = f"{counts.best:.4f} (#{counts.best_number})" if counts.best_number >= 0 else "-"
+        return (
+            str(counts.complete),
+            str(counts.stopped),
+            str(counts.failed),
+            live or "-",
+            best,
+            format_duration(counts.device_seconds),
+        )
+
+    def _footer(self) -> str:
+        elapsed = time.monotonic() - self._started
+        eta = self._eta()
+        text = f"{format_duration(elapsed)} elapsed"
+        return f"{text}, about {format_duration(eta)} left" if eta is not None else text
+
+    def _eta(self) -> float | None:
+        candidates = []
+        if self._budget.seconds is not None:
+            candidates.append(max(0.0, self.seconds_left()))
+        seconds = [s for counts in self._spaces.values() for s in counts.seconds]
+        if self._budget.trials is not None and seconds:
+            missing = sum(
+                max(0, self._budget.trials - counts.ended) for counts in self._spaces.values()
+            )
+            candidates.append(missing * sum(seconds) / len(seconds) / self._slots)
+        return min(candidates, default=None)
+
+
+class StepBar:
+    """A progress bar for a step before the search: drawing the demo, decoding photos.
+
+    Args:
+        console: where to show it.
+        text: what is being done.
+    """
+
+    def __init__(self, console: Console, text: str) -> None:
+        self._console = console
+        self._text = text
+        self._bar: Progress | None = None
+        self._said = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows that `done` of `total` parts are finished."""
+        if not self._console.is_terminal:
+            if not self._said:
+                self._console.print(f"{self._text} ...", highlight=False)
+                self._said = True
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._bar.start()
+            self._bar.add_task(self._text, total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done)
+        if done >= total:
+            self._bar.stop()
+            self._bar = None

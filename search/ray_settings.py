@@ -1,0 +1,30 @@
+"""Environment that Ray reads when it is imported and when a run starts; applied before either."""
+
+import os
+
+_ALWAYS = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    # The journal is the record; Tune's own snapshots are never read.
+    "TUNE_GLOBAL_CHECKPOINT_S": "3600",
+    # A trial that is cut off ends with its epoch; one that takes longer than this is killed.
+    "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "120",
+}
+# On one machine every port is bound to the loopback; a cluster needs its real addresses.
+_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+WORKER_ENV = {"MALLOC_ARENA_MAX": "2", "TUNE_FUNCTION_THREAD_TIMEOUT_S": "120"}
+
+
+def apply(*, one_machine: bool) -> None:
+    """Sets the variables in this process; what the user has set stays."""
+    wanted = {**_ALWAYS, **WORKER_ENV, **(_ONE_MACHINE if one_machine else {})}
+    for name, value in wanted.items():
+        os.environ.setdefault(name, value)

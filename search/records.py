@@ -1,0 +1,89 @@
+"""TrialRecord: a finished or running trial as plain frozen data, cut off from Optuna."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+FlatValue = str | int | float | bool
+
+
+class State(StrEnum):
+    """Why a trial is where it is; the names are Optuna's."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+    WAITING = "WAITING"
+
+
+class Cause(StrEnum):
+    """Why a trial ended other than by its last epoch or by the scheduler."""
+
+    NONE = ""
+    BUDGET = "budget"
+    ERROR = "error"
+    NOT_FINITE = "not_finite"
+    OUT_OF_MEMORY = "out_of_memory"
+    WORKER_DIED = "worker_died"
+    NEVER_STARTED = "never_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRecord:
+    """One trial of a study.
+
+    Attributes:
+        space: name of the space.
+        number: of the trial in its study, from 0.
+        state: of the trial.
+        cause: what ended a FAIL.
+        objective: validation value of the last epoch for COMPLETE and PRUNED, else None.
+        values: validation value of every reported epoch, by epoch (from 1).
+        params: what the sampler chose.
+        config: the complete config, by dotted names.
+        seed: of the training.
+        seconds: wall-clock seconds on a worker.
+        device_seconds: those seconds times the share of the device held.
+        started: seconds since the epoch when the search asked for the trial; 0 where unknown.
+        gap: seconds between the end of the worker's trial before and this one's first batch, or
+            None.
+        error: text of what broke it; empty where nothing did.
+    """
+
+    space: str
+    number: int
+    state: State
+    cause: Cause
+    objective: float | None
+    values: Mapping[int, float]
+    params: Mapping[str, FlatValue]
+    config: Mapping[str, FlatValue]
+    seed: int
+    seconds: float
+    device_seconds: float
+    started: float
+    gap: float | None
+    error: str
+
+    @property
+    def epochs(self) -> int:
+        """Number of epochs reported."""
+        return max(self.values, default=0)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the trial is over."""
+        return self.state in (State.COMPLETE, State.PRUNED, State.FAIL)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the trial uses up one of the user's trials: cut off by the budget does not."""
+        unfinished = self.cause in (Cause.BUDGET, Cause.NEVER_STARTED)
+        return self.is_finished and not unfinished
+
+
+def best_record(records: tuple[TrialRecord, ...]) -> TrialRecord | None:
+    """Returns the complete trial with the largest objective (the earliest of equals), or None."""
+    complete = [r for r in records if r.state is State.COMPLETE and r.cause is Cause.NONE]
+    return max(complete, key=lambda r: (r.objective or 0.0, -r.number), default=None)

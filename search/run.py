@@ -1,0 +1,12 @@
+"""`python search/run.py ...` is `headrace run ...`, from a checkout and from any working folder."""
+
+import sys
+from pathlib import Path
+
+# Python puts this folder first on the path, where the repository root belongs.
+sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from search.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["run", *sys.argv[1:]]))

@@ -1,0 +1,110 @@
+"""One ASHA a space behind one Ray scheduler, and the memory of which trials it stopped.
+
+Asynchronous successive halving (Li et al. 2020). The resource is our own `epoch`, so that a
+resumed trial
+lands on the right rung. The rungs of a resumed study are re-filled through the scheduler's own
+interface.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
+from search.records import TrialRecord
+
+REDUCTION_FACTOR = 3
+
+
+def grace_epochs(max_epochs: int) -> int:
+    """Returns the epochs that every trial gets: 2 (the first alone says little), 1 in short schedules."""
+    return 2 if max_epochs >= 4 else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _PastTrial:
+    """Stands for a trial of an earlier start: ASHA asks a trial for its id and nothing else."""
+
+    trial_id: str
+
+
+def asha(max_epochs: int) -> AsyncHyperBandScheduler:
+    """Returns the ASHA of one space; rungs at 2, 6, 18, ... epochs below the last."""
+    return AsyncHyperBandScheduler(
+        time_attr="epoch",
+        metric="value",
+        mode="max",
+        # The last epoch is the trial's own end, not a rung: one more than it is never reached.
+        max_t=max_epochs + 1,
+        grace_period=grace_epochs(max_epochs),
+        reduction_factor=REDUCTION_FACTOR,
+        brackets=1,
+    )
+
+
+class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
+    """Hands every trial to the ASHA of its space.
+
+    Args:
+        max_epochs: of the trials of each space.
+    """
+
+    def __init__(self, max_epochs: Mapping[str, int]) -> None:
+        super().__init__()
+        self._max_epochs = dict(max_epochs)
+        self._asha = {space: asha(epochs) for space, epochs in max_epochs.items()}
+        self.stopped: dict[str, int] = {}
+        """Epoch at which each stopped trial was stopped, by Ray's trial id."""
+        self.cut: set[str] = set()
+        """Ray's ids of trials to end at their next report because the budget of their approach is used up."""
+
+    def refill(self, records: Iterable[TrialRecord]) -> None:
+        """Enters the stored values of an earlier start into the rungs."""
+        for record in records:
+            rungs = self._asha[record.space]
+            past = _PastTrial(f"past-{record.space}-{record.number}")
+            rungs.on_trial_add(None, past)
+            for epoch, value in record.values.items():
+                rungs.on_trial_result(None, past, {"epoch": epoch, "value": value})
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial was created."""
+        self._asha[trial.config["space"]].on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Decides after an epoch whether the trial goes on."""
+        if trial.trial_id in self.cut:
+            return str(TrialScheduler.STOP)
+        space, epoch = trial.config["space"], int(result["epoch"])
+        decision = str(self._asha[space].on_trial_result(tune_controller, trial, result))
+        if decision == TrialScheduler.STOP and epoch < self._max_epochs[space]:
+            self.stopped[trial.trial_id] = epoch
+        return decision
+
+    def on_trial_complete(
+        self, tune_controller: Any, trial: Trial, result: dict[str, Any]
+    ) -> None:
+        """A trial ended by itself; a broken one leaves no value on a rung."""
+        if result and "epoch" in result and "value" in result:
+            self._asha[trial.config["space"]].on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """A worker died; ASHA keeps what the trial reported."""
+
+    def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
+        """A trial was removed before it ran."""
+        self._asha[trial.config["space"]].on_trial_remove(tune_controller, trial)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Returns the first trial that waits for a slot."""
+        for status in (Trial.PENDING, Trial.PAUSED):
+            for trial in tune_controller.get_trials():
+                if trial.status == status:
+                    return trial
+        return None
+
+    def debug_string(self) -> str:
+        """Returns a line for Ray's logs."""
+        return f"ASHA for {', '.join(self._asha)}"

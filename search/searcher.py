@@ -1,0 +1,259 @@
+"""Optuna behind Ray's Searcher: several studies in one Tune run, told what really happened.
+
+Why a trial ended is taken from who ended it: our scheduler (PRUNED), the worker (last epoch, an
+error, out of
+memory), or the end of the budget (FAIL, cause budget). Nothing is guessed from the number of
+epochs.
+"""
+
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ray.tune.search import Searcher
+
+from search.config import Budget
+from search.fair_share import Usage, next_space, spent_by_approach
+from search.journal import Asked, StudyJournal
+from search.records import Cause, State, TrialRecord
+from search.scheduler import MultiSpaceScheduler
+
+logger = logging.getLogger(__name__)
+
+
+class Listener(Protocol):
+    """Hears what happens to trials; the progress display is one."""
+
+    def trial_started(self, asked: Asked) -> None:
+        """A trial was handed to a worker."""
+        ...
+
+    def trial_reported(self, space: str, number: int, epoch: int, value: float) -> None:
+        """A trial finished an epoch."""
+        ...
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """A trial ended."""
+        ...
+
+
+@dataclass(slots=True)
+class _Live:
+    asked: Asked
+    started: float
+    device_seconds: float
+
+
+class StudySearcher(Searcher):  # type: ignore[misc]
+    """Suggests the next trial of the space that is furthest behind, and tells every study the truth.
+
+    Args:
+        journals: study of every space, by name; the order breaks ties.
+        scheduler: of the same spaces; knows which trials it stopped.
+        budget: ends the search.
+        slots: trials at once.
+        device_share: share of a device that a trial holds.
+        listeners: hear of every event.
+        started: clock time from which the budget's seconds count.
+        clock: seconds, rising.
+    """
+
+    def __init__(
+        self,
+        journals: Mapping[str, StudyJournal],
+        scheduler: MultiSpaceScheduler,
+        budget: Budget,
+        *,
+        slots: int,
+        device_share: float,
+        listeners: Iterable[Listener] = (),
+        started: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(metric="value", mode="max")
+        self._journals = dict(journals)
+        self._scheduler = scheduler
+        self._budget = budget
+        self._slots = slots
+        self._device_share = device_share
+        self._listeners = tuple(listeners)
+        self._clock = clock
+        self._started = clock() if started is None else started
+        self._live: dict[str, _Live] = {}
+        self._waiting = deque(a for journal in journals.values() for a in journal.reattach())
+        past = {name: journal.records() for name, journal in journals.items()}
+        self._approach_of = {name: j.space.approach for name, j in self._journals.items()}
+        self._finished = {
+            name: [r.device_seconds for r in records if r.is_finished]
+            for name, records in past.items()
+        }
+        self._counted = {name: sum(r.counts for r in rs) for name, rs in past.items()}
+        self._before = sum(sum(seconds) for seconds in self._finished.values())
+        self._before += sum(asked.device_seconds for asked in self._waiting)
+        self.interrupted = False
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
+        if self.is_over():
+            return str(Searcher.FINISHED)
+        if len(self._live) >= self._slots:
+            return None
+        if self._waiting:
+            return self._start(trial_id, self._waiting.popleft())
+        space = next_space(self.usage(), self._approach_of, self._eligible())
+        if space is None:
+            return None if self._live else str(Searcher.FINISHED)
+        return self._start(trial_id, self._journals[space].ask())
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Stores an epoch; cuts the trial off where its approach has used up its share."""
+        live = self._live.get(trial_id)
+        if live is None:
+            return
+        self._store(live, result)
+        spent = spent_by_approach(self.usage(), self._approach_of)
+        share = self._share()
+        if share is not None and spent[self._approach_of[live.asked.space]] >= share:
+            self._scheduler.cut.add(trial_id)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Tells the study how the trial ended; a second call for the same trial changes nothing."""
+        live = self._live.pop(trial_id, None)
+        if live is None:
+            return
+        if result:
+            self._store(live, result)
+        self._finished[live.asked.space].append(live.device_seconds)
+        self._tell(trial_id, live.asked, result or {}, error)
+        self._announce_end(live.asked)
+
+    def is_over(self) -> bool:
+        """Returns whether no trial may run any more: interrupted, or the time is up."""
+        return self.interrupted or self.seconds_left() <= 0
+
+    def seconds_left(self) -> float:
+        """Returns what is left of the budget's time in seconds; infinite without one."""
+        if self._budget.seconds is None:
+            return math.inf
+        used_before = self._before / (self._slots * self._device_share)
+        return self._budget.seconds - used_before - (self._clock() - self._started)
+
+    def usage(self) -> dict[str, Usage]:
+        """Returns what every space has used up to now."""
+        now = self._clock()
+        found = {}
+        for name, finished in self._finished.items():
+            live = [entry for entry in self._live.values() if entry.asked.space == name]
+            found[name] = Usage(
+                finished=sum(finished),
+                live=sum(
+                    e.asked.device_seconds + (now - e.started) * self._device_share for e in live
+                ),
+                num_live=len(live),
+                num_finished=len(finished),
+            )
+        return found
+
+    def close(self) -> None:
+        """Settles the trials that the end of the run cut off.
+
+        After an interruption they stay RUNNING, and `--resume` goes on with them; at the end of
+        the budget they
+        are told FAIL with their values kept.
+        """
+        if self.interrupted:
+            return
+        for live in self._live.values():
+            self._journals[live.asked.space].fail(live.asked.number, Cause.BUDGET)
+            self._announce_end(live.asked)
+        for asked in self._waiting:
+            self._journals[asked.space].fail(asked.number, Cause.BUDGET)
+        self._live.clear()
+        self._waiting.clear()
+
+    def save(self, checkpoint_path: str) -> None:
+        """Saves nothing: the journal is the record."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Restores nothing: a run is resumed from the journal."""
+
+    def _start(self, trial_id: str, asked: Asked) -> dict[str, Any]:
+        self._live[trial_id] = _Live(asked, self._clock(), asked.device_seconds)
+        for listener in self._listeners:
+            listener.trial_started(asked)
+        return {
+            "space": asked.space,
+            "number": asked.number,
+            "config": dict(asked.config),
+            "seed": asked.seed,
+            "device_seconds": asked.device_seconds,
+        }
+
+    def _eligible(self) -> set[str]:
+        share = self._share()
+        spent = spent_by_approach(self.usage(), self._approach_of)
+        found = set()
+        for name in self._journals:
+            live = sum(entry.asked.space == name for entry in self._live.values())
+            trials = self._counted[name] + live
+            enough_trials = self._budget.trials is not None and trials >= self._budget.trials
+            enough_time = share is not None and spent[self._approach_of[name]] >= share
+            if not (enough_trials or enough_time):
+                found.add(name)
+        return found
+
+    def _share(self) -> float | None:
+        # Equal device seconds an approach hold wherever the budget is a time.
+        if self._budget.seconds is None:
+            return None
+        devices = self._slots * self._device_share
+        return self._budget.seconds * devices / len(set(self._approach_of.values()))
+
+    def _store(self, live: _Live, result: Mapping[str, Any]) -> None:
+        asked = live.asked
+        live.device_seconds = float(result.get("device_seconds", live.device_seconds))
+        if "value" not in result or "epoch" not in result:
+            return
+        epoch, value = int(result["epoch"]), float(result["value"])
+        journal = self._journals[asked.space]
+        seconds = float(result.get("seconds", 0.0))
+        stored = journal.report(asked.number, epoch, value, live.device_seconds, seconds)
+        if result.get("gap") is not None:
+            journal.note_gap(asked.number, float(result["gap"]))
+        if stored:
+            for listener in self._listeners:
+                listener.trial_reported(asked.space, asked.number, epoch, value)
+
+    def _tell(self, trial_id: str, asked: Asked, result: Mapping[str, Any], error: bool) -> None:
+        journal = self._journals[asked.space]
+        counted = True
+        value = float(result.get("value", math.nan))
+        if error:
+            journal.fail(asked.number, Cause.WORKER_DIED, "the worker process died")
+        elif result.get("cause"):
+            journal.fail(asked.number, Cause(result["cause"]), str(result.get("error", "")))
+        elif not math.isfinite(value) and "value" in result:
+            journal.fail(asked.number, Cause.NOT_FINITE, f"the objective was {value}")
+        elif trial_id in self._scheduler.stopped:
+            journal.prune(asked.number)
+        elif result.get("last_epoch"):
+            journal.complete(asked.number, value)
+        else:
+            journal.fail(asked.number, Cause.BUDGET)
+            counted = False
+        self._counted[asked.space] += counted
+
+    def _announce_end(self, asked: Asked) -> None:
+        if not self._listeners:
+            return
+        record = self._journals[asked.space].record(asked.number)
+        if record.state is State.RUNNING:
+            logger.warning("trial %s %d was not told how it ended", asked.space, asked.number)
+        for listener in self._listeners:
+            listener.trial_ended(record)

@@ -1,0 +1,219 @@
+"""results/NAME/: every file of a run, written whole or not at all; one driver at a time."""
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import yaml
+
+from search.errors import ResultsError
+from search.records import State, TrialRecord
+
+SCHEMA = 1
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_COLUMNS = (
+    "space",
+    "number",
+    "state",
+    "cause",
+    "objective",
+    "epochs",
+    "seconds",
+    "device_seconds",
+    "seed",
+    "error",
+)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file under a temporary name and renames it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+class RunStore:
+    """The folder of one run.
+
+    Args:
+        root: `results/NAME`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.journal = root / "optuna.journal"
+        self.tensorboard = root / "tensorboard"
+        self.checkpoints = root / "checkpoints"
+        self.predictions = root / "predictions"
+
+    @classmethod
+    def check_new(cls, results: Path, name: str) -> "RunStore":
+        """Returns the store of a run that does not exist yet; makes nothing.
+
+        Raises:
+            ResultsError: the name is not a plain folder name, or a run of that name is there.
+        """
+        check_name(name)
+        root = results / name
+        if (root / "study.json").exists():
+            raise ResultsError(
+                f"{root} holds a run already; go on with --resume {name}, or choose another --name"
+            )
+        return cls(root)
+
+    @classmethod
+    def open(cls, results: Path, name: str) -> "RunStore":
+        """Opens the folder of an existing run.
+
+        Raises:
+            ResultsError: there is none; the message lists what there is.
+        """
+        check_name(name)
+        if not (results / name / "study.json").is_file():
+            there = ", ".join(run_names(results)) or "none"
+            raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
+        return cls(results / name)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the run for this process.
+
+        Raises:
+            ResultsError: another process has it, or the folder cannot be made.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ResultsError(f"the folder {self.root} cannot be made: {error}") from error
+        lock = filelock.FileLock(self.root / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise ResultsError(
+                f"the run {self.root} is in use by another process; wait for it or stop it first"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def write_study(self, values: Mapping[str, Any]) -> None:
+        """Writes `study.json`."""
+        text = json.dumps({"schema": SCHEMA, **values}, indent=2, ensure_ascii=False)
+        write_text(self.root / "study.json", text + "\n")
+
+    def read_study(self) -> dict[str, Any]:
+        """Reads `study.json`.
+
+        Raises:
+            ResultsError: it is torn or of another schema.
+        """
+        path = self.root / "study.json"
+        try:
+            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ResultsError(
+                f"{path} is not JSON: {error}; the run cannot be resumed"
+            ) from error
+        if values.get("schema") != SCHEMA:
+            raise ResultsError(f"{path} must have schema {SCHEMA}, got {values.get('schema')!r}")
+        return values
+
+    def write_trials(self, records: Iterable[TrialRecord]) -> None:
+        """Writes `trials.csv`: a row a trial, a column a parameter of any space."""
+        rows = list(records)
+        params = sorted({name for record in rows for name in record.params})
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow([*_COLUMNS, *params])
+        for r in rows:
+            objective = "" if r.objective is None else repr(r.objective)
+            fixed = (
+                r.space,
+                r.number,
+                r.state.value,
+                r.cause.value,
+                objective,
+                r.epochs,
+                round(r.seconds, 3),
+                round(r.device_seconds, 3),
+                r.seed,
+                r.error,
+            )
+            writer.writerow([*fixed, *(r.params.get(name, "") for name in params)])
+        write_text(self.root / "trials.csv", text.getvalue())
+
+    def write_best(self, space: str, values: Mapping[str, Any]) -> Path:
+        """Writes `best/<space>.yaml` and returns its path."""
+        path = self.root / "best" / f"{space}.yaml"
+        write_text(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+        return path
+
+    def trial_predictions(self, record: TrialRecord) -> Path:
+        """Returns where a complete trial left its validation predictions."""
+        kept = self.predictions / f"validation.{record.space}.{record.number}.npz"
+        return kept if kept.exists() else self.checkpoints / f"{record.space}-{record.number}.npz"
+
+    def keep_predictions(self, best: Iterable[TrialRecord]) -> None:
+        """Keeps the validation predictions of the best trials and drops those of earlier bests."""
+        self.predictions.mkdir(exist_ok=True)
+        wanted = set()
+        for record in best:
+            kept = self.predictions / f"validation.{record.space}.{record.number}.npz"
+            wanted.add(kept)
+            if not kept.exists():
+                shutil.copyfile(self.trial_predictions(record), kept)
+        for path in self.predictions.glob("validation.*.npz"):
+            if path not in wanted:
+                path.unlink()
+
+    def drop_checkpoints(self, running: Iterable[TrialRecord] = ()) -> None:
+        """Deletes the checkpoints of trials that are over."""
+        keep = {f"{record.space}-{record.number}.pt" for record in running}
+        for path in self.checkpoints.glob("*"):
+            if path.name not in keep:
+                path.unlink()
+        if self.checkpoints.is_dir() and not any(self.checkpoints.iterdir()):
+            self.checkpoints.rmdir()
+
+
+def check_name(name: str) -> None:
+    """Raises ResultsError where a run name is not a plain folder name."""
+    if not _NAME.fullmatch(name):
+        raise ResultsError(
+            "a run name has letters, digits, '.', '_' and '-' and starts with a letter or digit, "
+            f"got {name!r}"
+        )
+
+
+def run_names(results: Path) -> tuple[str, ...]:
+    """Returns the runs in a results folder, sorted."""
+    return tuple(sorted(path.parent.name for path in results.glob("*/study.json")))
+
+
+def git_commit() -> str:
+    """Returns the commit of headrace's own checkout, or an empty string outside one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def running(records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:
+    """Returns the records of trials that an interruption left running."""
+    return tuple(record for record in records if record.state is State.RUNNING)

@@ -1,0 +1,296 @@
+"""One trial from its config to its epochs: builds, resumes, trains, evaluates, writes. No Ray.
+
+The Tune worker and `headrace replay` run the same code.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from search.board import TrialBoard
+from search.records import Cause, FlatValue
+from trainables import metrics
+from trainables.checkpoint import load_checkpoint, save_checkpoint
+from trainables.classifier import EpochReport, ImageClassifier, TrainingData
+from trainables.config import TrialConfig
+from trainables.data.image_store import ImageStore
+from trainables.data.sample_table import SampleTable
+from trainables.data.splits import Split
+from trainables.errors import CheckpointError, NonFiniteLossError, OutOfMemoryError
+from trainables.memory import peak_bytes, release
+
+logger = logging.getLogger(__name__)
+
+# A checkpoint may take this share of the training time between two of them.
+_CHECKPOINT_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSetting:
+    """What all trials of a run share; sent to every worker once."""
+
+    table: SampleTable
+    split: Split
+    stored_size: tuple[int, int]
+    cache_dir: Path
+    results_dir: Path
+    weights_dir: Path | None
+    device: str
+    num_threads: int
+    device_share: float
+
+
+class SharedImages:
+    """The images of a run in this process: opened once, resident on the device where they fit."""
+
+    def __init__(self, setting: TrialSetting) -> None:
+        self.setting = setting
+        self.device = torch.device(setting.device)
+        torch.set_num_threads(setting.num_threads)
+
+    @cached_property
+    def tensor(self) -> torch.Tensor:
+        """Stored images uint8 [N, H, W, 3]."""
+        setting = self.setting
+        store = ImageStore.open(
+            setting.table,
+            setting.stored_size,
+            setting.cache_dir,
+            num_threads=setting.num_threads,
+        )
+        return store.tensor(self.device, share=0.5 * setting.device_share)
+
+    def training_data(self) -> TrainingData:
+        """Returns what a training reads."""
+        table = self.setting.table
+        return TrainingData(
+            schema=table.schema,
+            images=self.tensor,
+            labels=table.labels,
+            raw=table.raw,
+            train=self.setting.split.search_train,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Validation of one epoch."""
+
+    value: float
+    """The objective: macro-F1 of the target."""
+    scalars: Mapping[str, float]
+    confusions: Mapping[str, NDArray[np.int64]]
+    probabilities: NDArray[np.float32]
+    """Of the target, float32 [n, K]."""
+
+
+def evaluate(
+    predictions: Mapping[str, NDArray[np.float32]],
+    table: SampleTable,
+    indices: NDArray[np.int64],
+    target: str,
+) -> Evaluation:
+    """Scores predictions on the true labels.
+
+    Args:
+        predictions: probabilities [n, K] of every head of the model.
+        table: holds the true labels.
+        indices: the n samples that were predicted.
+        target: attribute name, or "joint".
+    """
+    schema = table.schema
+    parts: dict[str, NDArray[np.floating]] = dict(predictions)
+    if target == "joint" and "joint" not in parts:
+        parts["joint"] = metrics.joint_from_attributes([parts[name] for name in schema.names])
+    if target == "joint" and schema.names[0] not in parts:
+        sizes = {name: schema.num_classes(name) for name in schema.names}
+        parts |= metrics.attributes_from_joint(parts["joint"], sizes)
+    scalars, confusions = {}, {}
+    for name, probabilities in parts.items():
+        truth = table.joint if name == "joint" else table.labels[:, schema.names.index(name)]
+        counts = metrics.confusion(
+            truth[indices], probabilities.argmax(axis=1), schema.num_classes(name)
+        )
+        confusions[name] = counts
+        scalars[f"val/{name}/macro_f1"] = metrics.macro_f1(counts)
+        scalars[f"val/{name}/accuracy"] = metrics.accuracy(counts)
+    return Evaluation(
+        value=scalars[f"val/{target}/macro_f1"],
+        scalars=scalars,
+        confusions=confusions,
+        probabilities=parts[target].astype(np.float32),
+    )
+
+
+class TrialRun:
+    """A trial in progress on this process.
+
+    Args:
+        images: shared by all trials of the process.
+        space: name of the space.
+        number: of the trial in its study.
+        config: complete config by dotted names.
+        seed: of the training.
+        device_seconds: spent on the trial before, by an earlier start.
+        write: False leaves no files (replay).
+    """
+
+    def __init__(
+        self,
+        images: SharedImages,
+        *,
+        space: str,
+        number: int,
+        config: Mapping[str, FlatValue],
+        seed: int,
+        device_seconds: float = 0.0,
+        write: bool = True,
+    ) -> None:
+        self._images = images
+        self._config = config
+        self._seed = seed
+        self._target = str(config.get("target.attribute") or "joint")
+        results = images.setting.results_dir
+        self._checkpoint = results / "checkpoints" / f"{space}-{number}.pt"
+        self.predictions_path = results / "checkpoints" / f"{space}-{number}.npz"
+        self._board_dir = results / "tensorboard" / space / f"{number:04d}"
+        self._write = write
+        self._started = time.perf_counter()
+        self._before = device_seconds
+        self._board: TrialBoard | None = None
+        self._classifier: ImageClassifier | None = None
+        self._best = -1.0
+        self._saved = 0.0
+        self._save_cost = 0.0
+        self.first_batch: float | None = None
+        self.last: Evaluation | None = None
+
+    def epoch(self) -> dict[str, object]:
+        """Trains and evaluates one epoch; returns what the search needs to know.
+
+        Never raises for what a config can cause: the result then has `cause` and `error`, and
+            `done`.
+        """
+        try:
+            return self._epoch()
+        except OutOfMemoryError as error:
+            return self._broken(Cause.OUT_OF_MEMORY, str(error))
+        except NonFiniteLossError as error:
+            return self._broken(Cause.NOT_FINITE, str(error))
+        except Exception as error:  # noqa: BLE001  a broken config must not take the worker along
+            logger.info("trial broke", exc_info=True)
+            lines = traceback.format_exception_only(error)
+            return self._broken(Cause.ERROR, "".join(lines).strip())
+
+    def close(self) -> None:
+        """Frees the model and ends the event file."""
+        if self._board is not None:
+            self._board.close()
+        self._board = self._classifier = None
+        release(self._images.device)
+
+    def _epoch(self) -> dict[str, object]:
+        classifier = self._classifier or self._open()
+        report = classifier.train_epoch()
+        setting = self._images.setting
+        indices = setting.split.search_val
+        evaluation = evaluate(classifier.predict(indices), setting.table, indices, self._target)
+        self.last = evaluation
+        is_last = report.epoch >= classifier.config.schedule.epochs
+        if self._write:
+            self._write_files(classifier, report, evaluation, is_last)
+        return {
+            "epoch": report.epoch,
+            "value": evaluation.value,
+            "last_epoch": is_last,
+            "done": is_last,
+            **self._costs(),
+        }
+
+    def _open(self) -> ImageClassifier:
+        classifier = ImageClassifier(
+            TrialConfig.from_flat(self._config),
+            self._images.training_data(),
+            seed=self._seed,
+            device=self._images.device,
+            weights_dir=self._images.setting.weights_dir,
+        )
+        if self._write and self._checkpoint.exists():
+            try:
+                state = load_checkpoint(self._checkpoint)
+            except CheckpointError as error:
+                logger.warning("%s; the trial starts again", error)
+            else:
+                classifier.load_state_dict(state["classifier"])
+                self._best = float(state["best"])
+        self._classifier = classifier
+        self.first_batch = time.time()
+        return classifier
+
+    def _write_files(
+        self,
+        classifier: ImageClassifier,
+        report: EpochReport,
+        evaluation: Evaluation,
+        is_last: bool,
+    ) -> None:
+        if self._board is None:
+            self._board = TrialBoard(self._board_dir, self._config)
+        rate = report.num_samples / report.seconds
+        scalars = {
+            "objective": evaluation.value,
+            "train/loss": report.loss,
+            "train/lr": report.lr,
+            "speed/images_per_second": rate,
+            **evaluation.scalars,
+            **{f"gradient_cosine/{pair}": c for pair, c in report.gradient_cosine.items()},
+        }
+        if peak := peak_bytes(self._images.device):
+            scalars["memory/peak_gib"] = peak / 2**30
+        self._board.scalars(report.epoch, scalars)
+        if evaluation.value > self._best:
+            self._best = evaluation.value
+            schema = self._images.setting.table.schema
+            for name, counts in evaluation.confusions.items():
+                self._board.confusion(report.epoch, name, counts, schema.class_names(name))
+        self._board.flush()
+        if is_last:
+            self._save_predictions(evaluation)
+            self._checkpoint.unlink(missing_ok=True)
+        else:
+            self._save_checkpoint(classifier)
+
+    def _save_checkpoint(self, classifier: ImageClassifier) -> None:
+        started = time.perf_counter()
+        if started - self._saved < self._save_cost / _CHECKPOINT_SHARE:
+            return
+        state = {"classifier": classifier.state_dict(), "best": self._best}
+        save_checkpoint(self._checkpoint, state)
+        self._saved = time.perf_counter()
+        self._save_cost = self._saved - started
+
+    def _save_predictions(self, evaluation: Evaluation) -> None:
+        temporary = self.predictions_path.with_suffix(".tmp.npz")
+        indices = self._images.setting.split.search_val
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, indices=indices, probabilities=evaluation.probabilities)
+        temporary.replace(self.predictions_path)
+
+    def _broken(self, cause: Cause, error: str) -> dict[str, object]:
+        self._classifier = None
+        release(self._images.device)
+        self._checkpoint.unlink(missing_ok=True)
+        return {"cause": cause.value, "error": error, "done": True, **self._costs()}
+
+    def _costs(self) -> dict[str, float]:
+        seconds = time.perf_counter() - self._started
+        share = self._images.setting.device_share
+        return {"seconds": seconds, "device_seconds": self._before + seconds * share}

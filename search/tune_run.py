@@ -1,0 +1,99 @@
+"""One Tune run over all spaces, from the first trial to the end of the budget."""
+
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from ray import tune
+
+from search.packing import Resources
+from search.scheduler import MultiSpaceScheduler
+from search.searcher import StudySearcher
+from search.trial_run import TrialSetting
+from search.worker import Worker
+
+_MAX_FAILURES = 2
+
+
+class _EndOfSearch(tune.Stopper):  # type: ignore[misc]
+    def __init__(self, searcher: StudySearcher) -> None:
+        self._searcher = searcher
+
+    def __call__(self, trial_id: str, result: dict[str, object]) -> bool:  # noqa: ARG002
+        return False
+
+    def stop_all(self) -> bool:
+        return self._searcher.is_over()
+
+    def __getstate__(self) -> dict[str, object]:
+        # Tune pickles the stopper into a snapshot that is never read.
+        return {}
+
+
+def run_trials(
+    searcher: StudySearcher,
+    scheduler: MultiSpaceScheduler,
+    setting: TrialSetting,
+    resources: Resources,
+    shared_storage: Path | None = None,
+) -> None:
+    """Runs trials until the searcher has finished, the budget ends, or a signal asks to stop.
+
+    Args:
+        searcher: names the trials and records how they end.
+        scheduler: stops weak trials.
+        setting: sent to every worker.
+        resources: of a trial.
+        shared_storage: folder that every node of a cluster sees; None on one machine.
+    """
+    # Tune insists on a folder for its own state, which nothing of ours ever reads.
+    scratch = Path(tempfile.mkdtemp(prefix="headrace-tune-", dir=shared_storage))
+    per_trial = {"cpu": resources.cpus_per_trial}
+    if resources.gpus_per_trial:
+        per_trial["gpu"] = resources.gpus_per_trial  # type: ignore[assignment]
+    try:
+        with _stopping_on_signals(searcher):
+            tune.run(
+                tune.with_parameters(Worker, setting=setting),
+                name="search",
+                storage_path=str(scratch),
+                search_alg=searcher,
+                scheduler=scheduler,
+                num_samples=-1,
+                resources_per_trial=per_trial,
+                stop=_EndOfSearch(searcher),
+                max_failures=_MAX_FAILURES,
+                reuse_actors=True,
+                raise_on_failed_trial=False,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+                verbose=0,
+            )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _trial_name(trial: object) -> str:
+    return str(getattr(trial, "trial_id", trial))
+
+
+@contextmanager
+def _stopping_on_signals(searcher: StudySearcher) -> Iterator[None]:
+    # Installed after Ray's start, which takes SIGTERM for itself.
+    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        searcher.interrupted = True
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,60 @@
+"""The Tune trainable: a warm process that runs one trial after another, an epoch a step."""
+
+import os
+import time
+from typing import Any
+
+from ray import tune
+
+from search.trial_run import SharedImages, TrialRun, TrialSetting
+
+
+class Worker(tune.Trainable):  # type: ignore[misc]
+    """One device slot. Ray calls `setup` once, then `reset_config` for every further trial."""
+
+    _images: SharedImages
+    _run: TrialRun
+    _ended: float | None = None
+
+    def setup(self, config: dict[str, Any], setting: TrialSetting) -> None:
+        """Opens the images and the first trial."""
+        if setting.device == "cpu":
+            # Ray leaves the variable alone for a trial without a GPU, which then sees them all.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        self._images = SharedImages(setting)
+        self._open(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Replaces the trial; the process, its imports and its images stay."""
+        self._run.close()
+        self._open(new_config)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Runs one epoch."""
+        is_first = self._run.first_batch is None
+        result = self._run.epoch()
+        if is_first and self._ended is not None and self._run.first_batch is not None:
+            result["gap"] = self._run.first_batch - self._ended
+        self._ended = time.time()
+        return result
+
+    def cleanup(self) -> None:
+        """Ends the trial's files before the process ends."""
+        self._run.close()
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        """Saves nothing for Ray: trials keep their own checkpoints."""
+
+    def load_checkpoint(self, checkpoint: Any) -> None:
+        """Loads nothing from Ray."""
+
+    def _open(self, config: dict[str, Any]) -> None:
+        self._run = TrialRun(
+            self._images,
+            space=config["space"],
+            number=config["number"],
+            config=config["config"],
+            seed=config["seed"],
+            device_seconds=config["device_seconds"],
+        )

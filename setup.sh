@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Makes the environment .venv beside this file once; returns at once while it is current.
+# Usage: bash setup.sh [dev]      PYTHON=python3.12 bash setup.sh picks the interpreter.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+extras=test
+[ "${1:-}" = dev ] && extras=test,dev
+python=${PYTHON:-python3}
+"$python" - <<'PY' || exit 2
+import sys
+if sys.version_info < (3, 11):
+    sys.exit(f"headrace needs Python 3.11 or later, got {sys.version.split()[0]}; "
+             "set PYTHON=/path/to/python3.11")
+PY
+state=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum | tr -d ' ')
+ready="$root/.venv/.ready-$state"
+if [ -x "$root/.venv/bin/python" ] && grep -qs "$extras" "$ready"; then
+    exit 0
+fi
+echo "headrace: setting up $root/.venv (a few minutes, about 6 GB)"
+[ -x "$root/.venv/bin/python" ] || "$python" -m venv "$root/.venv"
+"$root/.venv/bin/python" -m pip install --quiet --editable "$root[$extras]" \
+    --constraint "$root/constraints.txt"
+rm -f "$root"/.venv/.ready-*
+echo "$extras" >"$ready"

@@ -1,0 +1,76 @@
+from pathlib import Path
+
+import pytest
+
+from tests.trainables.data.folders import (
+    write_flat,
+    write_image,
+    write_manifest,
+    write_profiles,
+)
+from trainables.data import layouts
+from trainables.errors import DataError
+
+PEOPLE = (("000001", "male", "45"), ("000002", "female", "60"))
+ROWS = ("path,group,x", "1.jpg,p,a", "2.jpg,q,b")
+
+
+def test_layouts_are_the_modules_of_the_folder():
+    assert layouts.names() == ("flat", "manifest", "profiles")
+
+
+def test_people_with_labels_go_before_the_test_folder_beside_them(tmp_path):
+    write_profiles(tmp_path / "train", PEOPLE)
+    write_flat(tmp_path / "eval", ["a.jpg"])
+    assert layouts.detect(tmp_path) == "profiles"
+    assert layouts.load(tmp_path).num_groups == 2
+
+
+def test_a_folder_of_images_is_flat(tmp_path):
+    assert layouts.detect(write_flat(tmp_path, ["a.jpg"], info=False)) == "flat"
+
+
+def test_a_folder_that_nothing_fits_lists_what_is_looked_for(tmp_path):
+    with pytest.raises(
+        DataError,
+        match=r"no layout fits .*flat: info.csv.*manifest: manifest.csv.*profiles: train",
+    ):
+        layouts.detect(tmp_path)
+
+
+def test_a_folder_that_two_layouts_fit_asks_which_one(tmp_path):
+    write_profiles(tmp_path, PEOPLE)
+    write_manifest(tmp_path, ROWS)
+    with pytest.raises(DataError, match=r"several layouts fit .*: manifest, profiles; say which"):
+        layouts.load(tmp_path)
+    assert layouts.load(tmp_path, "profiles").num_samples == 14
+
+
+@pytest.mark.parametrize("layout", [None, "manifest"])
+def test_data_must_be_a_folder(tmp_path: Path, layout):
+    path = write_image(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match=r"data must be a folder, got .*a.jpg"):
+        layouts.load(path, layout)
+
+
+def test_an_unknown_layout_lists_those_there_are(tmp_path):
+    with pytest.raises(
+        DataError, match="unknown layout 'coco'; available: flat, manifest, profiles"
+    ):
+        layouts.load(tmp_path, "coco")
+
+
+@pytest.mark.parametrize("layout", [None, "flat"])
+def test_nothing_can_be_trained_on_images_without_labels(tmp_path, layout):
+    write_flat(tmp_path, ["a.jpg"])
+    with pytest.raises(DataError, match=r"has no labels.*give one with labels \(manifest: "):
+        layouts.load(tmp_path, layout)
+
+
+def test_a_listed_image_that_is_missing_is_found_when_the_data_is_loaded(tmp_path):
+    write_manifest(tmp_path, ROWS)
+    write_image(tmp_path / "1.jpg")
+    with pytest.raises(DataError, match=r"manifest.csv row 3: image '2.jpg' is missing"):
+        layouts.load(tmp_path)
+    write_image(tmp_path / "2.jpg")
+    assert layouts.load(tmp_path).num_samples == 2

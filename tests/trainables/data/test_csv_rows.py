@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trainables.data.csv_rows import CsvRows, parse_number, read_csv
+from trainables.errors import DataError
+
+
+def _read(tmp_path: Path, content: str | bytes) -> CsvRows:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_csv(path)
+
+
+def test_cells_are_text_so_leading_zeros_survive(tmp_path):
+    rows = _read(tmp_path, "id,age\n000001, 45 \n001498-1,23\n")
+    assert rows.filled("id") == ("000001", "001498-1")
+    assert rows.numbers("age").tolist() == [45.0, 23.0]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_byte_order_mark_line_ends_and_blank_lines_do_not_matter(tmp_path, end):
+    rows = _read(tmp_path, "\ufeff" + end.join(["id,x", "1,a", "", "2,b", ""]))
+    assert rows.columns == ("id", "x")
+    assert rows.filled("x") == ("a", "b")
+    assert rows.source_rows == ("rows.csv row 2", "rows.csv row 4")
+
+
+def test_a_cell_over_two_lines_does_not_shift_the_line_numbers_after_it(tmp_path):
+    rows = _read(tmp_path, 'id,x\n1,"a\nb"\n2,c\n')
+    assert rows.where(1) == "rows.csv row 4"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "needs a header and one or more rows, got 0 lines"),
+        ("id,x\n", "needs a header and one or more rows, got 1 lines"),
+        ("id,x\n1,a\n2\n", "rows.csv row 3: 2 cells are needed as in the header, got 1"),
+        ("id,x\n1,a,b\n", "rows.csv row 2: 2 cells are needed as in the header, got 3"),
+        ("id,id\n1,2\n", "header of .* needs different, non-empty names"),
+        ("id,\n1,2\n", "header of .* needs different, non-empty names"),
+        ('id,x\n1,"a\n', "cannot be read as UTF-8 CSV: .*unexpected end of data"),
+        ('id,x\n1,"a"b\n', "cannot be read as UTF-8 CSV"),
+        (b"id,x\n1,\xff\xfe\n", "cannot be read as UTF-8 CSV"),
+    ],
+)
+def test_a_malformed_file_is_refused(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
+        _read(tmp_path, content)
+
+
+def test_a_missing_file_is_a_data_error(tmp_path):
+    with pytest.raises(DataError, match="cannot be read"):
+        read_csv(tmp_path / "absent.csv")
+
+
+def test_a_missing_column_names_those_that_are_there(tmp_path):
+    with pytest.raises(DataError, match="needs a column 'age'; its columns are id, x"):
+        _read(tmp_path, "id,x\n1,a\n").filled("age")
+
+
+def test_an_empty_cell_names_its_row(tmp_path):
+    with pytest.raises(DataError, match=r"rows.csv row 3: column 'x' is empty"):
+        _read(tmp_path, "id,x\n1,a\n2, \n").filled("x")
+
+
+def test_values_are_coded_by_their_place_among_the_classes(tmp_path):
+    rows = _read(tmp_path, "id,x\n1,b\n2,a\n3,b\n")
+    np.testing.assert_array_equal(rows.codes("x", ("a", "b")), [1, 0, 1])
+    with pytest.raises(DataError, match=r"rows.csv row 2: unknown x 'b'; allowed: a, c"):
+        rows.codes("x", ("a", "c"))
+
+
+@pytest.mark.parametrize("value", ["old", "nan", "inf", "4,5"])
+def test_a_value_that_is_not_a_number_names_its_row(tmp_path, value):
+    rows = _read(tmp_path, f'id,x\n1,7\n2,"{value}"\n')
+    with pytest.raises(DataError, match=f"rows.csv row 3: x '{value}' is not a number"):
+        rows.numbers("x")
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("7", 7.0), ("-1.5e2", -150.0), ("", None), ("nan", None), ("x", None)]
+)
+def test_only_finite_numbers_are_parsed(text, number):
+    assert parse_number(text) == number

@@ -1,0 +1,158 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.trainables.data.folders import write_image
+from trainables.data.image_decoding import decode_image, stored_size
+from trainables.data.sample_table import UnlabelledTable
+from trainables.errors import DataError
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def _stripes(path: Path, *colours: tuple[int, int, int], width: int = 8, height: int = 32) -> Path:
+    """Writes vertical stripes, each `width` x `height` pixels, from left to right."""
+    image = Image.new("RGB", (width * len(colours), height))
+    for column, colour in enumerate(colours):
+        image.paste(colour, (column * width, 0, (column + 1) * width, height))
+    image.save(path)
+    return path
+
+
+def test_a_wide_image_is_cropped_around_its_centre(tmp_path):
+    path = _stripes(tmp_path / "a.png", RED, GREEN, GREEN, BLUE, height=16)
+    pixels = decode_image(path, (16, 16), "row 1")
+    assert pixels.shape == (16, 16, 3)
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, np.broadcast_to(np.uint8(GREEN), (16, 16, 3)))
+
+
+def test_a_tall_image_is_scaled_to_cover_before_the_crop(tmp_path):
+    upright = _stripes(tmp_path / "a.png", RED, GREEN, GREEN, BLUE, width=16, height=32)
+    with Image.open(upright) as image:
+        image.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "tall.png")
+    pixels = decode_image(tmp_path / "tall.png", (8, 8), "row 1")
+    assert pixels[4, 4].tolist() == list(GREEN)
+    assert pixels[:, 0].tolist() == pixels[:, 7].tolist()
+
+
+def test_downscaling_averages_instead_of_picking_pixels(tmp_path):
+    board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(board).save(tmp_path / "board.png")
+    pixels = decode_image(tmp_path / "board.png", (8, 8), "row 1").astype(int)
+    assert np.abs(pixels - 127).max() <= 3
+
+
+@pytest.mark.parametrize("name", ["big.jpg", "big.png"])
+def test_a_jpeg_decoded_at_a_fraction_looks_like_the_whole(tmp_path, name):
+    path = write_image(tmp_path / name, size=(640, 480), colour=(10, 120, 240))
+    pixels = decode_image(path, (48, 48), "row 1").astype(int)
+    assert pixels.shape == (48, 48, 3)
+    assert np.abs(pixels - [10, 120, 240]).max() <= 3
+
+
+def test_the_exif_orientation_is_applied(tmp_path):
+    image = Image.new("RGB", (32, 16), RED)
+    image.paste(BLUE, (16, 0, 32, 16))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # must be turned by 90 degrees clockwise to be upright
+    image.save(tmp_path / "turned.jpg", exif=exif, quality=95, subsampling=0)
+    pixels = decode_image(tmp_path / "turned.jpg", (32, 16), "row 1")
+    assert pixels[4, 8, 0] > 200
+    assert pixels[28, 8, 2] > 200
+    table = UnlabelledTable(root=tmp_path, paths=("turned.jpg",), names=("turned",))
+    assert stored_size(table, 999) == (32, 32)
+
+
+def test_a_sideways_jpeg_is_not_decoded_below_the_wanted_size(tmp_path):
+    rows = np.zeros((200, 800), dtype=np.uint8)
+    rows[::2] = 255  # single rows: at half the resolution they would melt into grey
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(rows).save(tmp_path / "turned.jpg", exif=exif, quality=100)
+    assert decode_image(tmp_path / "turned.jpg", (100, 200), "row 1").std() > 100
+
+
+@pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "1"])
+def test_every_usual_mode_becomes_rgb(tmp_path, mode):
+    path = tmp_path / {"CMYK": "a.jpg"}.get(mode, "a.png")
+    Image.new("RGB", (8, 8), (255, 255, 255)).convert(mode).save(path)
+    assert decode_image(path, (8, 8), "row 1").tolist() == np.full((8, 8, 3), 255).tolist()
+
+
+def test_a_palette_with_transparency_becomes_rgb_without_a_warning(tmp_path):
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, *RED])
+    image.save(tmp_path / "a.png", transparency=b"\x80\xff")
+    assert decode_image(tmp_path / "a.png", (8, 8), "row 1")[0, 0].tolist() == list(RED)
+
+
+def test_sixteen_bits_are_refused_rather_than_clipped(tmp_path):
+    Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="8 bits a channel, got mode 'I;16'"):
+        decode_image(tmp_path / "a.png", (8, 8), "row 1")
+
+
+def _cut(path: Path, keep: float) -> Path:
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.6])
+def test_an_image_cut_short_is_a_data_error_naming_row_and_file(tmp_path, name, keep):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / name)
+    path = _cut(tmp_path / name, keep)
+    with pytest.raises(DataError, match=f"train.csv row 7: image .*{name} cannot be read .*row"):
+        decode_image(path, (32, 32), "train.csv row 7")
+
+
+def test_a_missing_image_is_a_data_error(tmp_path):
+    with pytest.raises(DataError, match=r"row 7: image .*absent.jpg cannot be read"):
+        decode_image(tmp_path / "absent.jpg", (8, 8), "row 7")
+
+
+def _table(root: Path, sizes: list[tuple[int, int]]) -> UnlabelledTable:
+    names = tuple(f"{i:03}.png" for i in range(len(sizes)))
+    for name, size in zip(names, sizes, strict=True):
+        write_image(root / name, size=size)
+    return UnlabelledTable(root=root, paths=names, names=names)
+
+
+@pytest.mark.parametrize(
+    ("original", "max_side", "expected"),
+    [
+        ((384, 512), 1024, (512, 384)),
+        ((384, 512), 256, (256, 192)),
+        ((384, 512), 250, (248, 184)),
+        ((160, 160), 224, (160, 160)),
+        ((400, 200), 200, (104, 200)),
+        ((20, 40), 256, (40, 32)),
+        ((10, 10), 256, (32, 32)),
+    ],
+)
+def test_the_stored_size_keeps_the_shape_and_limits_the_longer_side(
+    tmp_path, original, max_side, expected
+):
+    assert stored_size(_table(tmp_path, [original]), max_side) == expected
+
+
+def test_the_stored_size_is_the_median_one(tmp_path):
+    table = _table(tmp_path, [(64, 64), (96, 128), (96, 128), (96, 128), (640, 64)])
+    assert stored_size(table, 999) == (128, 96)
+
+
+def test_the_stored_size_looks_at_images_all_over_the_table(tmp_path):
+    table = _table(tmp_path, [(64, 64)] * 60 + [(64, 96)] * 100)
+    assert stored_size(table, 999) == (96, 64)
+
+
+def test_an_unreadable_image_has_no_size(tmp_path):
+    table = _table(tmp_path, [(64, 64)])
+    _cut(tmp_path / "000.png", 0.1)
+    with pytest.raises(DataError, match=r"image '000.png': image .*000.png cannot be read"):
+        stored_size(table, 256)

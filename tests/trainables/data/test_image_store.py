@@ -1,0 +1,268 @@
+import json
+import os
+import threading
+import time
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from filelock import FileLock
+
+from tests.trainables.data.folders import colour_table, write_image
+from trainables.data import image_store
+from trainables.data.image_store import ImageStore, decode_image
+from trainables.data.sample_table import SampleTable, UnlabelledTable
+from trainables.errors import DataError
+
+SIZE = (16, 8)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> SampleTable:
+    made = colour_table(tmp_path / "data", list("aabbcc"))
+    for row, path in enumerate(made.paths):
+        write_image(made.root / path, size=(20, 20), colour=(40 * row, 100, 7))
+    return made
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def _open(table: SampleTable, cache: Path, **options: object) -> tuple[ImageStore, list]:
+    calls: list[tuple[int, int]] = []
+    store = ImageStore.open(
+        table, SIZE, cache, num_threads=2, progress=lambda *call: calls.append(call), **options
+    )
+    return store, calls
+
+
+def _files(cache: Path) -> set[str]:
+    return {path.suffix for path in (cache / "images").iterdir()}
+
+
+def test_every_image_is_decoded_in_the_order_of_the_table(table, cache):
+    store, calls = _open(table, cache)
+    assert isinstance(store.array, np.memmap)
+    assert store.array.shape == (6, 16, 8, 3)
+    assert store.array.dtype == np.uint8
+    for row, path in enumerate(table.paths):
+        np.testing.assert_array_equal(store.array[row], decode_image(table.root / path, SIZE, ""))
+    assert store.array[:, 0, 0, 0].tolist() == [0, 40, 80, 120, 160, 200]
+    assert calls == [(done, 6) for done in range(1, 7)]
+    assert store.path == cache / "images" / f"{table.fingerprint}-16x8.npy"
+    assert _files(cache) == {".npy", ".json", ".lock"}
+
+
+def test_the_second_time_nothing_is_decoded(table, cache):
+    first, _ = _open(table, cache)
+    again, calls = _open(table, cache)
+    assert calls == []
+    np.testing.assert_array_equal(again.array, first.array)
+
+
+def test_another_size_is_another_store(table, cache):
+    _open(table, cache)
+    store = ImageStore.open(table, (8, 8), cache, num_threads=1)
+    assert store.array.shape == (6, 8, 8, 3)
+    assert len(list((cache / "images").glob("*.npy"))) == 2
+
+
+def test_an_unlabelled_table_has_a_store_as_well(table, cache):
+    unlabelled = UnlabelledTable(root=table.root, paths=table.paths, names=table.paths)
+    store, calls = _open(unlabelled, cache)
+    assert len(calls) == 6
+    assert store.array[5, 0, 0].tolist() == [200, 100, 7]
+
+
+def _touch(table: SampleTable, stored: Path) -> None:
+    os.utime(table.root / table.paths[2], ns=(1, 1))
+
+
+def _cut_array(table: SampleTable, stored: Path) -> None:
+    stored.write_bytes(stored.read_bytes()[:-1])
+
+
+def _empty_array(table: SampleTable, stored: Path) -> None:
+    stored.write_bytes(b"")
+
+
+def _other_array(table: SampleTable, stored: Path) -> None:
+    np.save(stored, np.zeros((6, 16, 8, 3), dtype=np.float32))
+
+
+def _remove_array(table: SampleTable, stored: Path) -> None:
+    stored.unlink()
+
+
+def _tear_description(table: SampleTable, stored: Path) -> None:
+    description = stored.with_suffix(".json")
+    description.write_text(description.read_text()[:20])
+
+
+def _older_decoder(table: SampleTable, stored: Path) -> None:
+    description = stored.with_suffix(".json")
+    description.write_text(json.dumps({**json.loads(description.read_text()), "decoder": 0}))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _touch,
+        _cut_array,
+        _empty_array,
+        _other_array,
+        _remove_array,
+        _tear_description,
+        _older_decoder,
+    ],
+)
+def test_a_stale_or_damaged_store_is_made_again(
+    table, cache, spoil: Callable[[SampleTable, Path], None]
+):
+    # No store may stay open here: a mapped file that is cut short kills the process.
+    expected = np.array(_open(table, cache)[0].array)
+    (stored,) = (cache / "images").glob("*.npy")
+    spoil(table, stored)
+    again, calls = _open(table, cache)
+    assert len(calls) == 6
+    np.testing.assert_array_equal(again.array, expected)
+    assert _open(table, cache)[1] == []
+
+
+def test_an_image_that_was_changed_is_seen(table, cache):
+    _open(table, cache)
+    path = table.root / table.paths[0]
+    write_image(path, size=(20, 20), colour=(255, 255, 255))
+    store, _ = _open(table, cache)
+    assert store.array[0, 0, 0].tolist() == [255, 255, 255]
+
+
+def test_an_unreadable_image_names_file_and_row_and_leaves_nothing_behind(table, cache):
+    path = table.root / table.paths[3]
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DataError, match=r"made up row 3: image .*0003.png cannot be read"):
+        _open(table, cache)
+    assert _files(cache) == {".lock"}
+
+
+def test_an_unreadable_image_leaves_the_store_of_before_untouched(table, cache):
+    store, _ = _open(table, cache)
+    before = store.path.read_bytes()
+    path = table.root / table.paths[3]
+    path.write_bytes(b"\0" * path.stat().st_size)
+    with pytest.raises(DataError, match="made up row 3"):
+        _open(table, cache)
+    assert store.path.read_bytes() == before
+    assert _files(cache) == {".npy", ".json", ".lock"}
+
+
+def test_a_missing_image_is_found_before_anything_is_decoded(table, cache):
+    (table.root / table.paths[4]).unlink()
+    with pytest.raises(DataError, match=r"made up row 4: image '0004.png' is missing"):
+        _open(table, cache)
+    assert not cache.exists()
+
+
+def test_the_first_unreadable_image_cancels_the_others(tmp_path, cache, monkeypatch):
+    many = colour_table(tmp_path / "data", ["a"] * 300)
+    for path in many.paths:
+        write_image(many.root / path, size=(8, 8))
+    (many.root / many.paths[0]).write_bytes(b"no image")
+    begun = []
+
+    def decode_slowly(path: Path, size: tuple[int, int], where: str) -> np.ndarray:
+        begun.append(where)
+        time.sleep(0.01)
+        return decode_image(path, size, where)
+
+    monkeypatch.setattr(image_store, "decode_image", decode_slowly)
+    with pytest.raises(DataError, match="made up row 0"):
+        ImageStore.open(many, (8, 8), cache, num_threads=1)
+    num_begun = len(begun)
+    assert 1 <= num_begun < 300
+    time.sleep(0.05)
+    assert len(begun) == num_begun
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_an_interruption_leaves_nothing_behind(table, cache, error):
+    def interrupt(done: int, total: int) -> None:
+        raise error("stop")
+
+    with pytest.raises(error, match="stop"):
+        ImageStore.open(table, SIZE, cache, num_threads=2, progress=interrupt)
+    assert _files(cache) == {".lock"}
+    assert not [each for each in threading.enumerate() if each.name.startswith("decode")]
+
+
+def test_what_a_killed_process_left_is_replaced(table, cache):
+    left = cache / "images" / f"{table.fingerprint}-16x8.npy.tmp"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half" * 10_000)
+    store, _ = _open(table, cache)
+    assert store.array[5, 0, 0, 0] == 200
+    assert _files(cache) == {".npy", ".json", ".lock"}
+
+
+def test_of_two_that_open_at_once_one_decodes(table, cache, monkeypatch):
+    both_found_nothing = threading.Barrier(2)
+
+    def lock_once_both_are_here(path: Path) -> FileLock:
+        both_found_nothing.wait(timeout=30)
+        return FileLock(path)
+
+    monkeypatch.setattr(image_store, "FileLock", lock_once_both_are_here)
+    results: list[tuple[ImageStore, list]] = []
+    threads = [
+        threading.Thread(target=lambda: results.append(_open(table, cache))) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(len(calls) for _, calls in results) == [0, 6]
+    np.testing.assert_array_equal(results[0][0].array, results[1][0].array)
+
+
+def test_a_full_disk_is_found_before_anything_is_written(table, cache, monkeypatch):
+    usage = namedtuple("usage", "total used free")(10**9, 10**9, 100)
+    monkeypatch.setattr(image_store.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(DataError, match=r"decoded images need .* use another cache folder"):
+        _open(table, cache)
+    assert _files(cache) == {".lock"}
+
+
+def test_the_tensor_on_the_cpu_shares_the_memory_map(table, cache):
+    store, _ = _open(table, cache)
+    images = store.tensor(torch.device("cpu"))
+    assert images.dtype == torch.uint8
+    assert tuple(images.shape) == (6, 16, 8, 3)
+    assert images.data_ptr() == store.array.ctypes.data
+
+
+def test_writing_to_the_tensor_does_not_change_the_file(table, cache):
+    store, _ = _open(table, cache)
+    store.tensor(torch.device("cpu")).zero_()
+    again, _ = _open(table, cache)
+    assert again.array[5, 0, 0].tolist() == [200, 100, 7]
+
+
+def test_images_stay_on_the_cpu_where_they_do_not_fit_the_share(table, cache, monkeypatch):
+    store, _ = _open(table, cache)
+    free = store.array.nbytes * 2
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, free))
+    assert store.tensor(torch.device("cuda"), share=0.5).device.type == "cpu"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+def test_images_are_copied_to_a_device_with_room(table, cache):
+    store, _ = _open(table, cache)
+    images = store.tensor(torch.device("cuda"))
+    assert images.device.type == "cuda"
+    np.testing.assert_array_equal(images.cpu().numpy(), store.array)

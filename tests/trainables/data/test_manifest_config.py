@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from trainables.data.manifest_config import AttributeConfig, ManifestConfig, read_config
+from trainables.errors import DataError
+
+
+def _read(tmp_path: Path, text: str) -> ManifestConfig:
+    path = tmp_path / "dataset.yaml"
+    path.write_text(text, encoding="utf-8")
+    return read_config(path)
+
+
+def test_every_key_is_read(tmp_path):
+    config = _read(
+        tmp_path,
+        """
+name: faces
+licence: CC BY 4.0
+group: person
+path: file
+ignore: [race]
+attributes:
+  gender: {classes: [male, female]}
+  age: {column: years, bins: [30, 60.5], classes: [young, middle, old]}
+  size: {classes: [0, 1], ordered: true}
+  mood:
+""",
+    )
+    assert config == ManifestConfig(
+        name="faces",
+        group="person",
+        path="file",
+        ignore=("race",),
+        attributes=(
+            AttributeConfig(name="gender", column="gender", classes=("male", "female")),
+            AttributeConfig(
+                name="age",
+                column="years",
+                classes=("young", "middle", "old"),
+                bins=(30.0, 60.5),
+            ),
+            AttributeConfig(name="size", column="size", classes=("0", "1"), ordered=True),
+            AttributeConfig(name="mood", column="mood"),
+        ),
+    )
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "\ufeffname: manifest\n"])
+def test_an_empty_file_is_the_default(tmp_path, text):
+    assert _read(tmp_path, text) == ManifestConfig()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "cannot be read as YAML"),
+        ("- a\n- b\n", r"the file must be a mapping of keys to values, got \['a', 'b'\]"),
+        ("groups: person", "unknown key 'groups'; available: name, licence, group, path"),
+        ("1: person", "unknown key 1; available"),
+        ("group: [person]", r"group must be a text, got \['person'\]"),
+        ("licence: 4.0", "licence must be a text, got 4.0; put it in quotes"),
+        ("ignore: race", "ignore must be a list, got 'race'"),
+        ("ignore: [yes]", "ignore must be a text, got True; put it in quotes"),
+        ("attributes: [mask]", "attributes must be a mapping"),
+        ("attributes: {mask: {class: [a, b]}}", "attribute 'mask' has an unknown key 'class'"),
+        ("attributes: {mask: [a, b]}", "attribute 'mask' must be a mapping"),
+        ("attributes: {mask: {classes: a}}", "attribute 'mask': classes must be a list"),
+        ("attributes: {mask: {classes: [yes, no]}}", "classes must be a text, got True"),
+        ("attributes: {mask: {classes: [a, ]}, age: {column: }}", "column must be a text"),
+        ("attributes: {mask: {ordered: 1}}", "ordered must be true or false, got 1"),
+        ("attributes: {mask: {ordered: true}}", "classes must be listed in order"),
+        ("attributes: {age: {bins: 30}}", "bins must be a list, got 30"),
+        ("attributes: {age: {bins: ['30']}}", "bins must be numbers, got '30'"),
+        ("attributes: {age: {bins: [true]}}", "bins must be numbers, got True"),
+        ("attributes: {age: {bins: [30], ordered: false}}", "cannot be unordered"),
+    ],
+)
+def test_what_is_not_understood_is_refused_with_the_file_name(tmp_path, text, message):
+    with pytest.raises(DataError, match=f"dataset.yaml.*{message}"):
+        _read(tmp_path, text)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "dataset.yaml").write_bytes(b"name: \xff\xfe")
+    with pytest.raises(DataError, match="cannot be read as YAML"):
+        read_config(tmp_path / "dataset.yaml")

@@ -1,0 +1,1 @@
+"""From a config to probabilities: torch and timm, no Ray, no Optuna."""

@@ -1,0 +1,146 @@
+"""A timm model by name, without its classifier; weights from a folder, the hub or none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from timm.data.config import resolve_model_data_config
+from timm.models import group_parameters
+from torch import nn
+
+from trainables.config import Backbone
+from trainables.errors import ConfigError, WeightsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedBackbone:
+    """A feature extractor and the normalisation its weights expect."""
+
+    module: nn.Module
+    num_features: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+def check_name(name: str) -> None:
+    """Raises ConfigError where timm has no model `name`, with the nearest names."""
+    if timm.is_model(name):
+        return
+    near = timm.list_models(f"*{name[:6]}*")[:5]
+    hint = f"; near: {', '.join(near)}" if near else ""
+    raise ConfigError(f"unknown timm model {name!r}{hint}; timm.list_models() lists all")
+
+
+def weights_in(folder: Path) -> tuple[str, ...]:
+    """Returns the timm model names whose weights `<name>.safetensors` lie in `folder`, sorted."""
+    return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
+
+
+def build_backbone(config: Backbone, weights_dir: Path | None, input_size: int) -> LoadedBackbone:
+    """Builds the model that turns float [B, 3, S, S] into features [B, F].
+
+    Raises:
+        ConfigError: timm has no such model.
+        WeightsError: pretrained weights are wanted and cannot be had.
+    """
+    check_name(config.name)
+    module = _create(config, weights_dir, input_size)
+    data = resolve_model_data_config(module)
+    mean, std = (data["mean"], data["std"]) if config.pretrained else ((0.5,) * 3, (0.25,) * 3)
+    freeze(module, config.frozen_stages)
+    return LoadedBackbone(
+        module=module, num_features=_num_features(module, input_size), mean=mean, std=std
+    )
+
+
+def check_backbone(config: Backbone, weights_dir: Path | None) -> None:
+    """Makes sure that a trial can build the backbone; fetches hub weights into the hub's cache.
+
+    Raises:
+        ConfigError: timm has no such model.
+        WeightsError: pretrained weights are wanted and cannot be had.
+    """
+    check_name(config.name)
+    if config.pretrained and weights_dir is not None:
+        _weights_file(config.name, weights_dir)
+    elif config.pretrained:
+        _create(config, None, input_size=224)
+
+
+def _weights_file(name: str, weights_dir: Path) -> Path:
+    file = weights_dir / f"{name}.safetensors"
+    if not file.is_file():
+        found = ", ".join(weights_in(weights_dir)) or "none"
+        raise WeightsError(
+            f"pretrained weights of {name!r} must lie at {file}; weights there: "
+            f"{found}; add the file, offer another backbone, or use --no-pretrained"
+        )
+    return file
+
+
+def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.Module:
+    options: dict[str, Any] = {"num_classes": 0, "pretrained": config.pretrained}
+    if config.drop_path:
+        options["drop_path_rate"] = config.drop_path
+    if config.pretrained and weights_dir is not None:
+        file = _weights_file(config.name, weights_dir)
+        options["pretrained_cfg_overlay"] = {"file": str(file)}
+    known = timm.get_pretrained_cfg(config.name, allow_unregistered=True)
+    if known is not None and known.fixed_input_size:
+        options["img_size"] = input_size
+    try:
+        module: nn.Module = timm.create_model(config.name, **options)
+    except (RuntimeError, OSError, SafetensorError) as error:
+        if not config.pretrained:
+            raise ConfigError(f"timm cannot build {config.name!r}: {error}") from error
+        raise WeightsError(_offline_message(config.name, weights_dir, error)) from error
+    except TypeError as error:
+        raise ConfigError(
+            f"timm model {config.name!r} refuses {sorted(options)}: {error}; "
+            "set backbone.drop_path to 0"
+        ) from error
+    return module
+
+
+def _offline_message(name: str, weights_dir: Path | None, error: Exception) -> str:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if weights_dir is not None:
+        return f"the weights {weights_dir / name}.safetensors do not fit timm's {name!r}: {reason}"
+    return (
+        f"the pretrained weights of {name!r} could not be downloaded ({reason}); give a folder "
+        f"with {name}.safetensors as --weights-dir, or train from scratch with --no-pretrained"
+    )
+
+
+def _num_features(module: nn.Module, input_size: int) -> int:
+    # Asked of the model itself: `num_features` is before the pooling head of some timm models.
+    training = module.training
+    module.eval()
+    with torch.no_grad():
+        width = int(module(torch.zeros(1, 3, input_size, input_size)).shape[1])
+    module.train(training)
+    return width
+
+
+def freeze(module: nn.Module, num_stages: int) -> None:
+    """Keeps the first `num_stages` layer groups (the stem is the first) as loaded, in place."""
+    if not num_stages:
+        return
+    matcher = module.group_matcher(coarse=True)  # type: ignore[operator]
+    groups = group_parameters(module, matcher)
+    frozen = {name for stage in range(num_stages) for name in groups.get(stage, ())}
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+
+
+def set_training(module: nn.Module) -> None:
+    """Switches to training mode, except for normalisation layers whose weights are frozen."""
+    module.train()
+    for part in module.modules():
+        own = list(part.parameters(recurse=False))
+        is_norm = isinstance(part, nn.modules.batchnorm._BatchNorm)
+        if is_norm and own and not any(parameter.requires_grad for parameter in own):
+            part.eval()

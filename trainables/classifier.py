@@ -1,0 +1,243 @@
+"""ImageClassifier: one config, one training; an epoch a call, resumable bit for bit on the CPU.
+
+Shapes: N samples of the table, B of a batch, K classes of a head. All randomness of epoch e
+derives from (seed, purpose, e), so that a checkpoint needs no generator state.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trainables.backbone import build_backbone
+from trainables.config import TrialConfig
+from trainables.data.schema import LabelSchema
+from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError
+from trainables.network import build_network
+from trainables.prediction import predict_probabilities
+from trainables.preprocess import Preprocess
+from trainables.sampler import batches, epoch_order, num_batches
+from trainables.seeding import global_torch_seed, numpy_generator, torch_generator
+from trainables.stepping import Stepping
+from trainables.targets import AUXILIARY, kept, sampling_classes, training_targets
+
+_EVAL_BATCH = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainingData:
+    """What a training reads; images are shared by all trials of a worker."""
+
+    schema: LabelSchema
+    images: Tensor
+    """Stored images uint8 [N, H, W, 3], on the training device or the CPU."""
+    labels: NDArray[np.int64]
+    """True classes [N, A]."""
+    raw: Mapping[str, NDArray[np.float64]]
+    """Raw numbers [N] of numeric attributes."""
+    train: NDArray[np.int64]
+    """Indices of the training samples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochReport:
+    """What one epoch of training did."""
+
+    epoch: int
+    """Epochs finished, from 1."""
+    loss: float
+    """Mean training loss per batch."""
+    num_samples: int
+    seconds: float
+    lr: float
+    """Base learning rate of the last step."""
+    gradient_cosine: Mapping[str, float]
+    """Cosine between the gradients of two heads on the backbone, by "a|b"; several heads only."""
+
+
+class ImageClassifier:
+    """Trains and applies the network of one config.
+
+    Args:
+        config: the point of the search space.
+        data: images, labels and the training indices.
+        seed: of everything random in this training.
+        device: where to train.
+        weights_dir: folder of `<timm name>.safetensors`, or None for the model hub.
+
+    Raises:
+        ConfigError: the config does not fit the data or timm.
+        WeightsError: pretrained weights are wanted and cannot be had.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        data: TrainingData,
+        *,
+        seed: int,
+        device: torch.device,
+        weights_dir: Path | None = None,
+    ) -> None:
+        self.config = config
+        self.epoch = 0
+        self._data = data
+        self._seed = seed
+        self._device = device
+        self._train = _training_samples(config, data)
+        targets = training_targets(config, data.schema, data.labels, data.raw, self._train)
+        self._heads = tuple(name for name in targets if name != AUXILIARY)
+        self._classes = sampling_classes(targets)[self._train]
+        with global_torch_seed(device, seed, "init"):
+            backbone = build_backbone(config.backbone, weights_dir, config.input.size)
+            self.network = build_network(config, backbone, targets)
+        self.preprocess = Preprocess(
+            input=config.input, augment=config.augment, mean=backbone.mean, std=backbone.std
+        )
+        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+        self.network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        self._steps_an_epoch = num_batches(len(self._train), config.optim.batch_size)
+        num_steps = config.schedule.epochs * self._steps_an_epoch
+        self._stepping = Stepping(config, self.network, targets, device, num_steps)
+
+    @property
+    def num_parameters(self) -> int:
+        """Number of weights of backbone and heads."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    @property
+    def micro_batch(self) -> int:
+        """Samples in one forward pass; less than the batch after an out-of-memory error."""
+        return self._stepping.micro_batch
+
+    def train_epoch(self) -> EpochReport:
+        """Trains one epoch of the schedule.
+
+        Raises:
+            NonFiniteLossError: the loss became NaN or infinite.
+            OutOfMemoryError: the smallest micro-batch does not fit.
+        """
+        started = time.perf_counter()
+        epoch = self.epoch
+        order = epoch_order(
+            self._classes, self.config.sampler.power, numpy_generator(self._seed, "order", epoch)
+        )
+        augment = torch_generator(self._seed, "augment", epoch, device=self._data.images.device)
+        scalars = numpy_generator(self._seed, "scalars", epoch)
+        self.network.start_training()
+        losses = []
+        with global_torch_seed(self._device, self._seed, "epoch", epoch):
+            for number, positions in enumerate(batches(order, self.config.optim.batch_size)):
+                step = epoch * self._steps_an_epoch + number
+                losses.append(self._step(self._train[positions], step, augment, scalars))
+                if number % 50 == 49:
+                    self._check_finite(losses)
+            self._check_finite(losses)
+            cosine = self._gradient_cosine()
+        self.epoch += 1
+        return EpochReport(
+            epoch=self.epoch,
+            loss=float(torch.stack(losses).mean()),
+            num_samples=len(order),
+            seconds=time.perf_counter() - started,
+            lr=self._stepping.lr(self.epoch * self._steps_an_epoch - 1),
+            gradient_cosine=cosine,
+        )
+
+    def predict(self, indices: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+        """Returns class probabilities float32 [n, K] of every main head for table samples.
+
+        Raises:
+            NonFiniteLossError: as `predict_images`.
+        """
+        images = (self._stored(part) for part in _chunks(indices))
+        return self.predict_images(images)
+
+    def predict_images(self, chunks: Iterable[Tensor]) -> dict[str, NDArray[np.float32]]:
+        """Returns class probabilities float32 [n, K] of every main head.
+
+        Args:
+            chunks: iterable of uint8 [b, H, W, 3].
+
+        Raises:
+            NonFiniteLossError: a probability is not finite, so that no class could be chosen.
+        """
+        return predict_probabilities(
+            self._stepping.predictor, self.preprocess, chunks, self._heads, self._device
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns all that continues this training bit for bit on the CPU."""
+        return {"epoch": self.epoch, "seed": self._seed, **self._stepping.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continues from `state_dict()` of a classifier with the same config, data and seed.
+
+        Raises:
+            CheckpointError: the state is of another seed or config.
+        """
+        if state["seed"] != self._seed:
+            raise CheckpointError(
+                f"a training continues with its own seed {self._seed}, got a state of seed "
+                f"{state['seed']}; delete the checkpoint to restart that trial"
+            )
+        self._stepping.load_state_dict(state)
+        self.epoch = int(state["epoch"])
+
+    def weights(self) -> dict[str, Tensor]:
+        """Returns the weights that predict (averaged where the config asks for it), on the CPU."""
+        weights = self._stepping.predictor.state_dict()
+        return {name: value.cpu().contiguous() for name, value in weights.items()}
+
+    def _stored(self, samples: NDArray[np.int64]) -> Tensor:
+        # A copy: index arrays of a split are read-only and torch wants to own what it wraps.
+        where = torch.from_numpy(samples.copy()).to(self._data.images.device)
+        return self._data.images[where]
+
+    def _step(
+        self,
+        samples: NDArray[np.int64],
+        step: int,
+        augment: torch.Generator,
+        scalars: np.random.Generator,
+    ) -> Tensor:
+        x, mix = self.preprocess.train(self._stored(samples), augment, scalars)
+        targets = self._stepping.batch_targets(samples, mix)
+        return self._stepping.step(x.to(self._device), targets, step)
+
+    def _gradient_cosine(self) -> dict[str, float]:
+        if self.config.target.kind != "multihead":
+            return {}
+        # The same first samples every epoch, unaugmented, in evaluation mode: the curve shows the
+        # weights' change.
+        samples = self._train[:: max(1, len(self._train) // 64)][:64]
+        self.network.eval()
+        x = self.preprocess.evaluate(self._stored(samples).to(self._device))
+        return self._stepping.gradient_cosine(x, self._stepping.batch_targets(samples))
+
+    def _check_finite(self, losses: list[Tensor]) -> None:
+        last = torch.stack(losses)
+        if not bool(torch.isfinite(last).all()):
+            raise NonFiniteLossError(
+                f"the training loss must stay finite, got {float(last[-1])} in epoch "
+                f"{self.epoch + 1}; the learning rate is probably too high"
+            )
+
+
+def _training_samples(config: TrialConfig, data: TrainingData) -> NDArray[np.int64]:
+    mask = kept(config, data.raw)
+    samples = data.train if mask is None else data.train[mask[data.train]]
+    if len(samples) < 2:
+        drop = "" if mask is None else f" after age.drop={config.age.drop!r}"  # type: ignore[union-attr]
+        raise ConfigError(f"training needs two samples or more, got {len(samples)}{drop}")
+    return samples
+
+
+def _chunks(indices: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [indices[start : start + _EVAL_BATCH] for start in range(0, len(indices), _EVAL_BATCH)]

@@ -1,0 +1,284 @@
+"""TrialConfig: one point of a search space as a frozen, validated tree.
+
+Its dotted paths (`optim.lr`, `loss.gamma`) are the parameter names of every space, so a flat
+mapping is
+all that spaces and trainables have in common.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from trainables.errors import ConfigError
+
+FlatValue: TypeAlias = str | int | float | bool
+
+SOFTMAX_LOSSES = ("ce", "focal", "f1", "ce_f1")
+AGE_DROPS: Mapping[str, tuple[tuple[int, int], ...]] = {
+    "none": (),
+    "57-59": ((57, 59),),
+    "55-59": ((55, 59),),
+    "57-59,27-29": ((57, 59), (27, 29)),
+}
+
+
+class Section(BaseModel):
+    """A frozen section of the config that refuses names it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Target(Section):
+    """What the model predicts."""
+
+    kind: Literal["attribute", "joint", "multihead"]
+    attribute: str = ""
+
+    @model_validator(mode="after")
+    def _attribute_goes_with_its_kind(self) -> Self:
+        if (self.kind == "attribute") != bool(self.attribute):
+            raise ValueError(
+                "target.attribute is given exactly when target.kind is 'attribute', got "
+                f"kind={self.kind!r} attribute={self.attribute!r}"
+            )
+        return self
+
+
+class Backbone(Section):
+    """The timm model whose pooled features feed the heads."""
+
+    name: str = Field(min_length=1)
+    pretrained: bool
+    frozen_stages: int = Field(ge=0, le=4)
+    """Number of first layer groups (the stem is the first) that keep the loaded weights."""
+    drop_path: float = Field(ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _only_loaded_weights_are_worth_freezing(self) -> Self:
+        if self.frozen_stages and not self.pretrained:
+            raise ValueError(
+                f"backbone.frozen_stages={self.frozen_stages} freezes random weights; use 0 or "
+                "backbone.pretrained=true"
+            )
+        return self
+
+
+class Input(Section):
+    """What the model sees of the stored image."""
+
+    size: int = Field(ge=16, le=1024)
+    """Side of the square network input in pixels."""
+    crop: Literal["full", "centre", "face", "lower", "narrow"]
+
+
+class Augment(Section):
+    """Batched training augmentation; 0 switches an ingredient off."""
+
+    flip: float = Field(ge=0, le=1)
+    rotate: float = Field(ge=0, le=45)
+    """Largest rotation in degrees."""
+    shift: float = Field(ge=0, le=0.5)
+    """Largest shift as a share of the side."""
+    scale: float = Field(ge=0, le=0.5)
+    """Largest relative change of scale."""
+    colour: float = Field(ge=0, le=1)
+    """Largest relative change of brightness, contrast and saturation."""
+    grayscale: float = Field(ge=0, le=1)
+    erase: float = Field(ge=0, le=1)
+    """Probability that a rectangle of 2 to 10 % of the area is erased."""
+    mixup: float = Field(ge=0, le=2)
+    """Alpha of the Beta distribution (Zhang et al. 2018)."""
+    half_cutmix: float = Field(ge=0, le=1)
+    """Probability that a batch joins left and right halves of two photos."""
+
+
+class _Optimizer(Section):
+    lr: float = Field(gt=0, le=1)
+    weight_decay: float = Field(ge=0, le=1)
+    layer_decay: float = Field(gt=0, le=1)
+    """Factor on the learning rate from one layer group to the one below it."""
+    head_lr_ratio: float = Field(gt=0, le=100)
+    batch_size: int = Field(ge=2, le=4096)
+    warmup: float = Field(ge=0, lt=1)
+    """Share of all steps in which the learning rate rises linearly."""
+    schedule: Literal["cosine", "constant"]
+    ema: float = Field(ge=0, lt=1)
+    """Decay of the moving average of the weights; 0 switches it off."""
+    clip_norm: float = Field(ge=0)
+    """Largest gradient norm; 0 switches clipping off."""
+
+
+class AdamW(_Optimizer):
+    """AdamW (Loshchilov and Hutter 2019)."""
+
+    name: Literal["adamw"]
+
+
+class SGD(_Optimizer):
+    """SGD with Nesterov momentum."""
+
+    name: Literal["sgd"]
+    momentum: float = Field(gt=0, lt=1)
+
+
+class Head(Section):
+    """How the features become class probabilities."""
+
+    kind: str
+    hidden: int = Field(ge=0, le=4096)
+    """Width of one hidden layer; 0 is a linear head."""
+    dropout: float = Field(ge=0, lt=1)
+
+
+class CrossEntropy(Section):
+    """Cross-entropy with label smoothing (0 is plain)."""
+
+    name: Literal["ce"]
+    smoothing: float = Field(ge=0, lt=1)
+
+
+class Focal(Section):
+    """Focal loss (Lin et al. 2017)."""
+
+    name: Literal["focal"]
+    gamma: float = Field(ge=0, le=10)
+
+
+class SoftF1(Section):
+    """One minus the soft macro-F1 of the batch."""
+
+    name: Literal["f1"]
+
+
+class CrossEntropyF1(Section):
+    """Weighted sum of cross-entropy and soft macro-F1."""
+
+    name: Literal["ce_f1"]
+    smoothing: float = Field(ge=0, lt=1)
+    f1_weight: float = Field(gt=0, lt=1)
+
+
+class HeadsOwn(Section):
+    """The loss that belongs to an ordinal or regression head."""
+
+    name: Literal["own"]
+
+
+class Sampler(Section):
+    """How training samples are drawn."""
+
+    power: float = Field(ge=0, le=1)
+    """0 draws every sample once an epoch, 1 draws classes equally often (inverse frequency)."""
+
+
+class Age(Section):
+    """Options of a numeric attribute called age; training only, scores keep the true labels."""
+
+    old_from: int = Field(ge=1, le=120)
+    """Age from which training calls a person a member of the oldest class."""
+    drop: str
+    """Ages left out of training: a key of AGE_DROPS."""
+    aux_weight: float = Field(ge=0, le=10)
+    """Weight of an auxiliary head that regresses the raw age."""
+
+    @model_validator(mode="after")
+    def _drop_is_known(self) -> Self:
+        if self.drop not in AGE_DROPS:
+            raise ValueError(f"unknown age.drop {self.drop!r}; available: {', '.join(AGE_DROPS)}")
+        return self
+
+
+class Schedule(Section):
+    """The length of training."""
+
+    epochs: int = Field(ge=1, le=1000)
+
+
+class TrialConfig(Section):
+    """Everything that decides a training, apart from data and seed."""
+
+    target: Target
+    backbone: Backbone
+    input: Input
+    augment: Augment
+    optim: Annotated[AdamW | SGD, Field(discriminator="name")]
+    head: Head
+    loss: Annotated[
+        CrossEntropy | Focal | SoftF1 | CrossEntropyF1 | HeadsOwn, Field(discriminator="name")
+    ]
+    sampler: Sampler
+    schedule: Schedule
+    age: Age | None = None
+    task_weight: Mapping[str, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
+    """Loss weight of each attribute; target.kind 'multihead' only."""
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if (self.head.kind == "softmax") != (self.loss.name in SOFTMAX_LOSSES):
+            raise ValueError(
+                f"head.kind 'softmax' goes with loss.name in {', '.join(SOFTMAX_LOSSES)} "
+                f"and any other head with 'own', got head.kind="
+                f"{self.head.kind!r} loss.name={self.loss.name!r}"
+            )
+        if self.head.kind != "softmax" and self.target.kind != "attribute":
+            raise ValueError(
+                f"head.kind={self.head.kind!r} needs target.kind 'attribute', got "
+                f"{self.target.kind!r}; use head.kind 'softmax'"
+            )
+        if (self.target.kind == "multihead") != bool(self.task_weight):
+            raise ValueError(
+                "task_weight.<attribute> is given exactly when target.kind is 'multihead', got "
+                f"kind={self.target.kind!r} task_weight={dict(self.task_weight)}"
+            )
+        return self
+
+    @classmethod
+    def from_flat(cls, flat: Mapping[str, FlatValue]) -> Self:
+        """Builds the tree from dotted names.
+
+        Args:
+            flat: `{"optim.lr": 1e-3, ...}`; every name of the active branches and no other.
+
+        Raises:
+            ConfigError: an unknown or missing name, or a value out of range; all are listed.
+        """
+        tree: dict[str, Any] = {}
+        for name, value in flat.items():
+            section, _, field = name.partition(".")
+            if not field:
+                raise ConfigError(f"a config name is section.field, got {name!r}")
+            tree.setdefault(section, {})[field] = value
+        return cls.from_tree(tree)
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> Self:
+        """Builds the config from nested mappings (a YAML file); raises as `from_flat`."""
+        try:
+            return cls.model_validate(tree)
+        except ValidationError as error:
+            lines = [_explain(issue) for issue in error.errors(include_url=False)]
+            raise ConfigError("the config is not valid: " + "; ".join(lines)) from error
+
+    def to_tree(self) -> dict[str, Any]:
+        """Returns nested plain mappings that `from_tree` reads back to an equal config."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def to_flat(self) -> dict[str, FlatValue]:
+        """Returns dotted names that `from_flat` reads back to an equal config."""
+        return {
+            f"{section}.{field}": value
+            for section, fields in self.to_tree().items()
+            for field, value in fields.items()
+        }
+
+
+def _explain(issue: Any) -> str:
+    discriminated = {"adamw", "sgd", "ce", "focal", "f1", "ce_f1", "own"}
+    path = ".".join(str(part) for part in issue["loc"] if part not in discriminated)
+    if issue["type"] == "extra_forbidden":
+        return f"unknown name {path!r} (value {issue['input']!r})"
+    if issue["type"] == "missing":
+        return f"missing name {path!r}"
+    message = issue["msg"].removeprefix("Value error, ")
+    return f"{path}: {message}, got {issue['input']!r}" if path else message

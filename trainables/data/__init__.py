@@ -1,0 +1,1 @@
+"""Pictures and labels: schema, sample table, layouts, splits, image store."""

@@ -1,0 +1,190 @@
+"""Every image decoded once, to one memory-mapped uint8 array that all trials of a machine share.
+
+Notation: N images, H x W stored pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+
+from trainables.data.image_decoding import (
+    DECODER_VERSION,
+    UINT8,
+    ImageTable,
+    Size,
+    decode_image,
+    stored_size,
+)
+from trainables.errors import DataError
+
+__all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "stored_size"]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ImageStore:
+    """The decoded images of a table.
+
+    Attributes:
+        path: the .npy file.
+        array: uint8 memory map [N, H, W, 3], RGB; private pages ("c"): writes stay in memory.
+    """
+
+    path: Path
+    array: np.memmap[Any, np.dtype[np.uint8]] = field(repr=False)
+
+    @classmethod
+    def open(
+        cls,
+        table: ImageTable,
+        size: Size,
+        cache_dir: Path,
+        *,
+        num_threads: int,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> ImageStore:
+        """Returns the store of a table, decoding its images if that has not been done.
+
+        A store is used again as long as the size and modification time of every file are as they
+        were. Of several processes that ask at once, one decodes and the others wait.
+
+        Args:
+            table: the images.
+            size: (H, W) to store them at.
+            cache_dir: the store is in its folder `images`.
+            num_threads: that decode at once, at least one.
+            progress: called with (images done, N) after each decoded image.
+
+        Raises:
+            DataError: an image is missing or cannot be read, or the disk is too full.
+        """
+        table.check_files()
+        shape = (len(table.paths), *size, 3)
+        name = f"{table.fingerprint}-{size[0]}x{size[1]}"
+        path = cache_dir / "images" / f"{name}.npy"
+        described = {
+            "decoder": DECODER_VERSION,
+            "shape": list(shape),
+            "files": _files_digest(table),
+        }
+        array = _load(path, described)
+        if array is None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                array = _load(path, described)  # another process may have been first
+                if array is None:
+                    _build(table, path, shape, num_threads, progress)
+                    _write_description(path, described)
+                    array = _load(path, described)
+        if array is None:
+            raise DataError(f"the image store {path} was changed while it was opened; try again")
+        return cls(path=path, array=array)
+
+    def tensor(self, device: torch.device, share: float = 0.5) -> torch.Tensor:
+        """Returns the images as a uint8 tensor [N, H, W, 3].
+
+        On the CPU it shares the memory map. A CUDA device gets a copy if that takes less than
+        `share` of its free memory; otherwise the tensor stays on the CPU, and batches are copied.
+
+        Args:
+            device: where the images are wanted.
+            share: of the free device memory, in (0, 1].
+        """
+        images = torch.from_numpy(self.array)
+        if device.type != "cuda":
+            return images
+        free, _ = torch.cuda.mem_get_info(device)
+        return images.to(device) if self.array.nbytes < share * free else images
+
+
+def _files_digest(table: ImageTable) -> str:
+    digest = hashlib.sha256()
+    for path in table.paths:
+        stat = (table.root / path).stat()
+        digest.update(f"{stat.st_size}:{stat.st_mtime_ns};".encode())
+    return digest.hexdigest()
+
+
+def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.uint8]] | None:
+    """Returns the stored array, or None if there is none or it was made from other files."""
+    try:
+        if json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) != described:
+            return None
+        array = np.lib.format.open_memmap(path, mode="c")
+    except (OSError, ValueError, EOFError):
+        return None
+    fits = array.dtype == np.uint8 and list(array.shape) == described["shape"]
+    return array if fits else None
+
+
+def _write_description(path: Path, described: dict[str, Any]) -> None:
+    with _temporary(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(described), encoding="utf-8")
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """Yields a path to write to; it becomes `path` in one step, or is removed if that fails."""
+    temporary = path.with_name(f"{path.name}.tmp")  # the lock makes it ours
+    try:
+        yield temporary
+        os.replace(temporary, path)  # noqa: PTH105
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _build(
+    table: ImageTable,
+    path: Path,
+    shape: tuple[int, int, int, int],
+    num_threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    needed = int(np.prod(shape, dtype=np.int64))
+    free = shutil.disk_usage(path.parent).free
+    if needed > free:  # a full disk would kill the process when it writes to the memory map
+        raise DataError(
+            f"the decoded images need {needed / 1e9:.2f} GB in {path.parent}, where "
+            f"{free / 1e9:.2f} GB are free; use another cache folder or a smaller size"
+        )
+    with _temporary(path) as temporary:
+        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        _decode_all(table, array, num_threads, progress)
+        array.flush()
+
+
+def _decode_all(
+    table: ImageTable,
+    array: UINT8,
+    num_threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Fills `array`; the first image that cannot be read cancels all that have not begun."""
+    size = (array.shape[1], array.shape[2])
+
+    def decode(row: int) -> None:
+        path = table.root / table.paths[row]
+        array[row] = decode_image(path, size, source_rows[row])
+
+    source_rows = table.source_rows
+    executor = ThreadPoolExecutor(num_threads, thread_name_prefix="decode")
+    try:
+        futures = [executor.submit(decode, row) for row in range(len(array))]
+        for done, future in enumerate(as_completed(futures), start=1):
+            future.result()
+            if progress is not None:
+                progress(done, len(array))
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,79 @@
+"""The folder layouts that data may come in: one module a layout, found by its file name.
+
+A layout module has
+    LOOKS_FOR: str             one line, what the folder must hold
+    LABELLED: bool             whether it reads a SampleTable or an UnlabelledTable
+    detect(root) -> bool       whether the folder looks like this layout; never raises
+    read(root) -> table        SampleTable or UnlabelledTable; DataError if the data breaks a rule
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from trainables.data.sample_table import SampleTable
+from trainables.errors import DataError
+
+
+def names() -> tuple[str, ...]:
+    """Returns the names of all layouts, sorted."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{name}")
+
+
+def detect(root: Path) -> str:
+    """Returns the name of the layout of a folder; one with labels goes before one without.
+
+    The competition's folder holds both: people with labels and a test folder without.
+
+    Raises:
+        DataError: `root` is not a folder, no layout fits, or several fit equally well.
+    """
+    if not root.is_dir():
+        raise DataError(f"data must be a folder, got {root}")
+    found = [name for name in names() if _module(name).detect(root)]
+    labelled = [name for name in found if _module(name).LABELLED]
+    best = labelled or found
+    if not best:
+        known = "; ".join(f"{name}: {_module(name).LOOKS_FOR}" for name in names())
+        raise DataError(f"no layout fits the folder {root}; known layouts: {known}")
+    if len(best) > 1:
+        raise DataError(f"several layouts fit the folder {root}: {', '.join(best)}; say which one")
+    return best[0]
+
+
+def load(root: Path, layout: str | None = None) -> SampleTable:
+    """Reads a labelled data set and checks that all its images exist.
+
+    Args:
+        root: the data folder.
+        layout: one of `names()`, or None to find it out.
+
+    Raises:
+        DataError: the layout is unknown, cannot be found out or has no labels, or the data breaks
+            a rule of the layout.
+    """
+    if layout is None:
+        layout = detect(root)
+    elif layout not in names():
+        raise DataError(f"unknown layout {layout!r}; available: {', '.join(names())}")
+    elif not root.is_dir():
+        raise DataError(f"data must be a folder, got {root}")
+    module = _module(layout)
+    table = module.read(root) if module.LABELLED else None
+    if not isinstance(table, SampleTable):
+        labelled = "; ".join(
+            f"{name}: {_module(name).LOOKS_FOR}" for name in names() if _module(name).LABELLED
+        )
+        raise DataError(
+            f"the folder {root} (layout {layout!r}) has no labels, so nothing can be trained on "
+            f"it; give one with labels ({labelled})"
+        )
+    table.check_files()
+    return table

@@ -1,0 +1,64 @@
+"""A folder of images without labels, as the competition's eval folder: what to predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trainables.data.csv_rows import read_csv
+from trainables.data.image_files import check_files, image_names, normal_path
+from trainables.data.sample_table import UnlabelledTable
+from trainables.errors import DataError
+
+LOOKS_FOR = "info.csv (ImageID) with images/ or images beside it, or only a folder of images"
+LABELLED = False
+
+
+def _info(root: Path) -> Path | None:
+    """Returns info.csv of `root`, or of `root/eval` as in the competition, or None."""
+    found = [path for path in (root / "info.csv", root / "eval" / "info.csv") if path.is_file()]
+    return found[0] if found else None
+
+
+def _image_folder(root: Path) -> Path | None:
+    """Returns the first usual folder that holds images, or None."""
+    usual = (root / "images", root, root / "eval" / "images", root / "eval")
+    return next((folder for folder in usual if image_names(folder)), None)
+
+
+def detect(root: Path) -> bool:
+    """Returns whether there is an info.csv, or an image in one of the usual folders."""
+    return _info(root) is not None or _image_folder(root) is not None
+
+
+def read(root: Path) -> UnlabelledTable:
+    """Returns the images of info.csv in its order, or else all images of the folder by name.
+
+    Raises:
+        DataError: there is neither info.csv nor an image, info.csv is malformed or lists an image
+            twice, or a listed image is missing.
+    """
+    info = _info(root)
+    if info is not None:
+        return _read_listed(info)
+    folder = _image_folder(root)
+    if folder is None:
+        raise DataError(f"{root} holds no images; a folder to predict needs {LOOKS_FOR}")
+    found = image_names(folder)
+    return UnlabelledTable(root=folder, paths=found, names=found)
+
+
+def _read_listed(info: Path) -> UnlabelledTable:
+    rows = read_csv(info)
+    names = rows.filled("ImageID")
+    first_row: dict[str, int] = {}
+    for row, name in enumerate(names):
+        if name in first_row:
+            raise DataError(
+                f"each ImageID must be listed once: {name!r} is in {rows.where(first_row[name])} "
+                f"and {rows.where(row)}"
+            )
+        first_row[name] = row
+    folder = info.parent / "images" if (info.parent / "images").is_dir() else info.parent
+    paths = tuple(normal_path(name, rows.where(row)) for row, name in enumerate(names))
+    check_files(folder, paths, rows.source_rows)
+    return UnlabelledTable(root=folder, paths=paths, names=names)

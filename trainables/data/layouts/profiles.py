@@ -1,0 +1,130 @@
+"""The mask-state competition's folders: one folder a person with seven photos, and train.csv."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from trainables.data.csv_rows import CsvRows, read_csv
+from trainables.data.image_files import normal_path, visible_entries
+from trainables.data.sample_table import SampleTable
+from trainables.data.schema import Attribute, LabelSchema
+from trainables.errors import DataError
+
+LOOKS_FOR = "train.csv (id,gender,age,path) and images/ with a folder of seven photos a person"
+LABELLED = True
+
+MASK = Attribute(name="mask", classes=("wear", "incorrect", "normal"))
+GENDER = Attribute(name="gender", classes=("male", "female"))
+AGE = Attribute(name="age", classes=("<30", "30-59", ">=60"), edges=(30.0, 60.0))
+SCHEMA = LabelSchema(name="profiles", attributes=(MASK, GENDER, AGE))
+
+STEMS = {
+    "mask1": "wear",
+    "mask2": "wear",
+    "mask3": "wear",
+    "mask4": "wear",
+    "mask5": "wear",
+    "incorrect_mask": "incorrect",
+    "normal": "normal",
+}
+"""Mask class of each photo of a person by the stem of its file name."""
+
+_logger = logging.getLogger(__name__)
+
+
+def _base(root: Path) -> Path:
+    """Returns the folder that holds train.csv: `root`, or `root/train` as in the competition."""
+    return root if (root / "train.csv").is_file() else root / "train"
+
+
+def detect(root: Path) -> bool:
+    """Returns whether train.csv and images/ are in `root` or in `root/train`."""
+    base = _base(root)
+    return (base / "train.csv").is_file() and (base / "images").is_dir()
+
+
+def read(root: Path) -> SampleTable:
+    """Returns the photos of all people of train.csv, seven a folder, grouped by the id.
+
+    The group is the whole id string: a suffix ("001498-1") is another person, and two folders of
+    one id are one person.
+
+    Raises:
+        DataError: train.csv or images/ is missing or malformed, a gender or age is not one, or a
+            folder does not hold exactly one image for each of the seven stems.
+    """
+    base = _base(root)
+    rows = read_csv(base / "train.csv")
+    ids = rows.filled("id")
+    genders = rows.codes("gender", GENDER.classes)
+    ages = rows.numbers("age")
+    folders = [
+        normal_path(folder, rows.where(row)) for row, folder in enumerate(rows.filled("path"))
+    ]
+    files = [_photos(base, folder, rows, row) for row, folder in enumerate(folders)]
+    _warn_of_unlisted(base / "images", folders)
+    masks = [MASK.classes.index(mask) for mask in STEMS.values()]
+    per_person = len(STEMS)
+    labels = np.column_stack(
+        [
+            np.tile(masks, len(ids)),
+            np.repeat(genders, per_person),
+            np.repeat(AGE.encode_raw(ages), per_person),
+        ]
+    )
+    return SampleTable(
+        schema=SCHEMA,
+        root=base,
+        paths=tuple(path for person in files for path in person),
+        groups=tuple(group for group in ids for _ in STEMS),
+        labels=labels,
+        raw={"age": np.repeat(ages, per_person)},
+        source_rows=tuple(row for row in rows.source_rows for _ in STEMS),
+    )
+
+
+def _photos(base: Path, folder: str, rows: CsvRows, row: int) -> list[str]:
+    """Returns the paths of a person's photos relative to `base`, in the order of `STEMS`."""
+    where = f"{rows.where(row)}, folder {folder!r}"
+    path = base / "images" / folder
+    if not path.is_dir():
+        raise DataError(f"{where}: there is no such folder in {base / 'images'}")
+    by_stem: dict[str, str] = {}
+    # By stem, never by full name: jpg, jpeg and png are mixed, in a few folders even in one.
+    for entry in visible_entries(path):
+        stem = entry.stem.lower()
+        if stem not in STEMS:
+            raise DataError(
+                f"{where}: unknown file {entry.name!r}; a folder holds one image for each of "
+                f"{', '.join(STEMS)} and nothing else"
+            )
+        if stem in by_stem:
+            raise DataError(
+                f"{where}: two files for {stem!r}, {by_stem[stem]!r} and {entry.name!r}; "
+                "remove one"
+            )
+        by_stem[stem] = entry.name
+    missing = [stem for stem in STEMS if stem not in by_stem]
+    if missing:
+        raise DataError(f"{where}: no image for {', '.join(missing)}")
+    return [f"images/{folder}/{by_stem[stem]}" for stem in STEMS]
+
+
+def _warn_of_unlisted(images: Path, folders: Iterable[str]) -> None:
+    listed = set(folders)
+    unlisted = [
+        entry.name
+        for entry in visible_entries(images)
+        if entry.is_dir() and entry.name not in listed
+    ]
+    if unlisted:
+        _logger.warning(
+            "%d folders of %s are not in train.csv and are left out, the first is %r",
+            len(unlisted),
+            images,
+            unlisted[0],
+        )

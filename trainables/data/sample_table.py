@@ -1,0 +1,250 @@
+"""The checked list of samples of a data set: where each image is, whose it is, what it shows.
+
+Notation: N samples, A attributes, G groups (people), K classes of a target.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trainables.data.image_files import check_files, check_paths, file_sizes
+from trainables.data.schema import JOINT, FloatArray, IntArray, LabelSchema
+from trainables.errors import DataError
+
+
+def _digest(described: Any, arrays: Iterable[npt.NDArray[Any]] = ()) -> str:
+    digest = hashlib.sha256(json.dumps(described, separators=(",", ":")).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _read_only(array: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    copy = np.array(array, dtype=dtype)
+    copy.flags.writeable = False
+    return copy
+
+
+# No slots: the cached properties need the instance dictionary.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SampleTable:
+    """The labelled samples of a data set, in a fixed order.
+
+    Attributes:
+        schema: what the labels mean.
+        root: the folder the paths start from.
+        paths: POSIX path of each image, relative to `root`, each listed once.
+        groups: the person of each sample; samples of one group never cross a split.
+        labels: int64 array [N, A], read-only, column a in [0, K_a).
+        raw: float64 array [N] for each attribute with raw numbers, read-only, finite.
+        source_rows: where each sample is listed, such as "train.csv row 12", for messages.
+
+    Raises:
+        DataError: lengths differ, there is no sample, a path is repeated or leaves the root, a
+            group is empty, a label is out of range, or raw numbers are missing or not finite.
+    """
+
+    schema: LabelSchema
+    root: Path
+    paths: tuple[str, ...]
+    groups: tuple[str, ...]
+    labels: IntArray
+    raw: Mapping[str, FloatArray]
+    source_rows: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        raw = {name: _read_only(values, np.float64) for name, values in self.raw.items()}
+        object.__setattr__(self, "labels", _read_only(self.labels, np.int64))
+        object.__setattr__(self, "raw", MappingProxyType(raw))
+        self._check_lengths()
+        check_paths(self.paths, self.source_rows)
+        for group, row in zip(self.groups, self.source_rows, strict=True):
+            if not group:
+                raise DataError(f"{row}: a sample needs a group (the person), got an empty one")
+        self._check_labels()
+        self._check_raw()
+
+    def _check_lengths(self) -> None:
+        lengths = {
+            "paths": len(self.paths),
+            "groups": len(self.groups),
+            "labels": len(self.labels),
+            "source_rows": len(self.source_rows),
+            **{f"raw[{name!r}]": len(values) for name, values in self.raw.items()},
+        }
+        if len(set(lengths.values())) != 1 or not self.paths:
+            raise DataError(
+                f"a sample table needs one or more samples and columns of one length, "
+                f"got {lengths}"
+            )
+
+    def _check_labels(self) -> None:
+        width = len(self.schema.attributes)
+        if self.labels.shape != (len(self.paths), width):
+            raise DataError(f"labels must have the shape [N, {width}], got {self.labels.shape}")
+        for column, attribute in zip(self.labels.T, self.schema.attributes, strict=True):
+            outside = np.flatnonzero((column < 0) | (column >= len(attribute.classes)))
+            if outside.size:
+                first = int(outside[0])
+                raise DataError(
+                    f"{self.source_rows[first]}: label {int(column[first])} of attribute "
+                    f"{attribute.name!r} must be in [0, {len(attribute.classes)})"
+                )
+
+    def _check_raw(self) -> None:
+        expected = {each.name for each in self.schema.attributes if each.has_raw}
+        if set(self.raw) != expected:
+            raise DataError(
+                f"raw numbers must be given for exactly the attributes {sorted(expected)}, "
+                f"got {sorted(self.raw)}"
+            )
+        for name, values in self.raw.items():
+            if values.shape != (len(self.paths),) or not np.isfinite(values).all():
+                raise DataError(f"raw numbers of {name!r} must be finite, of the shape [N]")
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        # Rebuilt through the checks, so that a copy in a worker is read-only as well.
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return partial(type(self), **{**values, "raw": dict(self.raw)}), ()
+
+    @property
+    def num_samples(self) -> int:
+        """Number of samples, N."""
+        return len(self.paths)
+
+    @cached_property
+    def joint(self) -> IntArray:
+        """Joint labels, int64 array [N], read-only."""
+        return _read_only(self.schema.joint_code(self.labels), np.int64)
+
+    @cached_property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups in the order in which they are first seen."""
+        return tuple(dict.fromkeys(self.groups))
+
+    @cached_property
+    def group_index(self) -> IntArray:
+        """Number of each sample's group in `group_names`, int64 array [N], read-only."""
+        number = {name: index for index, name in enumerate(self.group_names)}
+        return _read_only([number[group] for group in self.groups], np.int64)
+
+    @property
+    def num_groups(self) -> int:
+        """Number of groups (people), G."""
+        return len(self.group_names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits of the schema, paths, groups, labels, raw numbers and file sizes.
+
+        The root is left out, so a data set keeps its fingerprint when it is moved.
+
+        Raises:
+            DataError: an image file is missing.
+        """
+        self.check_files()
+        described = [
+            self.schema.to_dict(),
+            self.paths,
+            self.groups,
+            file_sizes(self.root, self.paths),
+            sorted(self.raw),
+        ]
+        return _digest(described, [self.labels, *(self.raw[name] for name in sorted(self.raw))])
+
+    def check_files(self) -> None:
+        """Raises DataError naming the first missing image, its row and how many are missing."""
+        check_files(self.root, self.paths, self.source_rows)
+
+    def select(self, indices: npt.ArrayLike) -> SampleTable:
+        """Returns the table of the given rows, in the given order.
+
+        Args:
+            indices: int array [M], M >= 1, no row twice.
+
+        Raises:
+            DataError: the indices are not whole numbers, out of range, repeated or none.
+        """
+        rows = np.asarray(indices)
+        if rows.ndim != 1 or rows.dtype.kind not in "iu":
+            raise DataError(
+                f"rows are selected by a list of whole numbers, got {rows.dtype} {rows.shape}; "
+                "use np.flatnonzero on a mask"
+            )
+        if np.any((rows < 0) | (rows >= self.num_samples)):
+            raise DataError(f"selected rows must be in [0, {self.num_samples}), got {rows}")
+        return SampleTable(
+            schema=self.schema,
+            root=self.root,
+            paths=tuple(self.paths[i] for i in rows),
+            groups=tuple(self.groups[i] for i in rows),
+            labels=self.labels[rows],
+            raw={name: values[rows] for name, values in self.raw.items()},
+            source_rows=tuple(self.source_rows[i] for i in rows),
+        )
+
+    def class_counts(self, target: str) -> IntArray:
+        """Returns the number of samples of each class of an attribute or of "joint", int64 [K].
+
+        Raises:
+            UnknownTargetError: `target` is neither an attribute nor "joint".
+        """
+        num_classes = self.schema.num_classes(target)
+        codes = self.joint if target == JOINT else self.labels[:, self.schema.names.index(target)]
+        return np.bincount(codes, minlength=num_classes).astype(np.int64)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class UnlabelledTable:
+    """Images to predict, in the order the answers are wanted.
+
+    Attributes:
+        root: the folder the paths start from.
+        paths: POSIX path of each image, relative to `root`, each listed once.
+        names: the name each image is answered under (the ImageID of info.csv).
+
+    Raises:
+        DataError: lengths differ, there is no image, or a path is repeated or leaves the root.
+    """
+
+    root: Path
+    paths: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.paths) != len(self.names) or not self.paths:
+            raise DataError(
+                f"an unlabelled table needs one or more images, each with a name, got "
+                f"{len(self.paths)} paths and {len(self.names)} names"
+            )
+        check_paths(self.paths, self.source_rows)
+
+    @property
+    def num_samples(self) -> int:
+        """Number of images, N."""
+        return len(self.paths)
+
+    @property
+    def source_rows(self) -> tuple[str, ...]:
+        """What each image is called in messages."""
+        return tuple(f"image {name!r}" for name in self.names)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hex digits of the paths, names and file sizes; DataError if a file is missing."""
+        self.check_files()
+        return _digest([self.paths, self.names, file_sizes(self.root, self.paths)])
+
+    def check_files(self) -> None:
+        """Raises DataError naming the first missing image and how many are missing."""
+        check_files(self.root, self.paths, self.source_rows)

@@ -1,0 +1,249 @@
+"""What an image is labelled with: attributes, their classes and the joint label over them.
+
+Notation: N samples, A attributes, K_a classes of attribute a. Attribute labels are int64 [N, A];
+the joint label is their mixed-radix number in schema order (the last attribute counts fastest),
+so mask x gender x age gives 6 * mask + 3 * gender + age.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from trainables.errors import DataError
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+JOINT = "joint"
+"""The target name of the joint label; no attribute may be called so."""
+
+
+class UnknownTargetError(DataError, KeyError):
+    """A name is neither an attribute of the schema nor, where that is allowed, "joint"."""
+
+    def __str__(self) -> str:
+        # KeyError prints the repr of its argument, which would put the sentence in quotes.
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribute:
+    """One label of an image, such as age, with its classes in code order.
+
+    Attributes:
+        name: the name used in tables, spaces and files; not "joint".
+        classes: at least two unique names; their order is the ordinal order if `ordered`.
+        ordered: neighbouring classes are closer than distant ones.
+        edges: for an attribute with raw numbers, the increasing cuts between classes: class i
+            holds raw values in [edges[i - 1], edges[i]). Makes the attribute ordered.
+
+    Raises:
+        DataError: a name is empty or reserved, classes are fewer than two or repeated, or the
+            edges are not len(classes) - 1 increasing finite numbers.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    ordered: bool = False
+    edges: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))
+        object.__setattr__(self, "edges", tuple(float(edge) for edge in self.edges))
+        if not self.name or self.name == JOINT:
+            raise DataError(
+                f"an attribute needs a name other than {JOINT!r} (the joint label), "
+                f"got {self.name!r}; rename it"
+            )
+        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
+            raise DataError(
+                f"attribute {self.name!r} needs at least two different classes, "
+                f"got {list(self.classes)}"
+            )
+        if "" in self.classes:
+            raise DataError(f"attribute {self.name!r} has a class without a name")
+        if self.edges:
+            self._check_edges()
+            object.__setattr__(self, "ordered", True)
+
+    def _check_edges(self) -> None:
+        increasing = all(low < high for low, high in pairwise(self.edges))
+        if not increasing or not all(map(math.isfinite, self.edges)):
+            raise DataError(
+                f"the edges of attribute {self.name!r} must be increasing finite numbers, "
+                f"got {list(self.edges)}"
+            )
+        if len(self.edges) != len(self.classes) - 1:
+            raise DataError(
+                f"attribute {self.name!r} with {len(self.classes)} classes needs "
+                f"{len(self.classes) - 1} edges, got {list(self.edges)}"
+            )
+
+    @property
+    def has_raw(self) -> bool:
+        """Whether every sample also carries the raw number behind the class."""
+        return bool(self.edges)
+
+    def encode_raw(self, values: FloatArray) -> IntArray:
+        """Returns the class codes of raw numbers.
+
+        Args:
+            values: float array, any shape, finite.
+
+        Returns:
+            int64 array of the same shape; a value equal to an edge is in the upper class.
+
+        Raises:
+            DataError: the attribute has no edges, or a value is not finite.
+        """
+        if not self.has_raw:
+            raise DataError(f"attribute {self.name!r} has no edges to encode raw numbers with")
+        values = np.asarray(values, dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise DataError(f"raw values of attribute {self.name!r} must be finite numbers")
+        return np.searchsorted(np.array(self.edges), values, side="right").astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSchema:
+    """The attributes of a data set, in the order that defines the joint label.
+
+    `schema[name]` is an attribute, `name in schema` asks for one, iteration gives the names.
+
+    Raises:
+        DataError: there is no attribute, or a name is repeated.
+    """
+
+    name: str
+    attributes: tuple[Attribute, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "attributes", tuple(self.attributes))
+        if not self.attributes or len(set(self.names)) != len(self.names):
+            raise DataError(
+                f"schema {self.name!r} needs one or more attributes with different names, "
+                f"got {list(self.names)}"
+            )
+
+    def __getitem__(self, name: str) -> Attribute:
+        """Returns the attribute called `name`; UnknownTargetError if there is none."""
+        for attribute in self.attributes:
+            if attribute.name == name:
+                return attribute
+        raise UnknownTargetError(f"unknown attribute {name!r}; available: {', '.join(self.names)}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Attribute names in schema order."""
+        return tuple(attribute.name for attribute in self.attributes)
+
+    @property
+    def num_joint(self) -> int:
+        """Number of joint classes: the product of the attributes' class counts."""
+        return math.prod(self._radices)
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names of the joint classes in code order, such as "wear male <30"."""
+        return tuple(map(" ".join, product(*(each.classes for each in self.attributes))))
+
+    @property
+    def _radices(self) -> tuple[int, ...]:
+        return tuple(len(attribute.classes) for attribute in self.attributes)
+
+    def joint_code(self, labels: IntArray) -> IntArray:
+        """Returns the joint label of each sample.
+
+        Args:
+            labels: int array [N, A], column a in [0, K_a).
+
+        Returns:
+            int64 array [N] in [0, num_joint).
+
+        Raises:
+            DataError: the shape is not [N, A] or a label is out of range.
+        """
+        labels = np.asarray(labels)
+        if labels.ndim != 2 or labels.shape[1] != len(self.attributes):
+            raise DataError(
+                f"labels must have the shape [N, {len(self.attributes)}], got {labels.shape}"
+            )
+        try:
+            codes = np.ravel_multi_index(tuple(labels.T), self._radices)
+        except ValueError as error:
+            raise DataError(
+                f"labels of {', '.join(self.names)} must be below {list(self._radices)} and not "
+                f"negative: {error}"
+            ) from error
+        return np.asarray(codes, dtype=np.int64)
+
+    def attribute_codes(self, joint: IntArray) -> IntArray:
+        """Returns the attribute labels [N, A] of joint labels [N]; undoes `joint_code`.
+
+        Raises:
+            DataError: a code is outside [0, num_joint).
+        """
+        try:
+            columns = np.unravel_index(np.asarray(joint), self._radices)
+        except ValueError as error:
+            raise DataError(f"joint labels must be in [0, {self.num_joint}): {error}") from error
+        return np.stack(columns, axis=-1).astype(np.int64)
+
+    def class_names(self, target: str) -> tuple[str, ...]:
+        """Returns the class names of an attribute or of "joint", in code order.
+
+        Raises:
+            UnknownTargetError: `target` is neither.
+        """
+        if target == JOINT:
+            return self.joint_names
+        if target not in self:
+            raise UnknownTargetError(
+                f"unknown target {target!r}; available: {', '.join((*self.names, JOINT))}"
+            )
+        return self[target].classes
+
+    def num_classes(self, target: str) -> int:
+        """Returns the number of classes of an attribute or of "joint"; see `class_names`."""
+        return len(self.class_names(target))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain JSON types from which `from_dict` makes an equal schema."""
+        return {
+            "name": self.name,
+            "attributes": [
+                {
+                    "name": each.name,
+                    "classes": list(each.classes),
+                    "ordered": each.ordered,
+                    "edges": list(each.edges),
+                }
+                for each in self.attributes
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> LabelSchema:
+        """Returns the schema that `to_dict` described.
+
+        Raises:
+            DataError: a key is missing or unknown, or the schema breaks a rule.
+        """
+        try:
+            attributes = tuple(Attribute(**each) for each in data["attributes"])
+            return cls(name=data["name"], attributes=attributes)
+        except (KeyError, TypeError) as error:
+            raise DataError(f"not a stored label schema: {error}") from error

@@ -1,0 +1,29 @@
+"""Errors a user can cause; each states the rule, the value that came and the way out."""
+
+
+class TrainablesError(Exception):
+    """Root of the errors raised deliberately by `trainables`."""
+
+
+class DataError(TrainablesError, ValueError):
+    """The data set breaks a rule: an unreadable image, an unknown class, a duplicate path."""
+
+
+class ConfigError(TrainablesError, ValueError):
+    """A config has an unknown, missing or contradictory name or value."""
+
+
+class WeightsError(TrainablesError, ValueError):
+    """Pretrained weights cannot be found or do not fit the model."""
+
+
+class NonFiniteLossError(TrainablesError, ArithmeticError):
+    """The training loss or a prediction became NaN or infinite; the trial ends."""
+
+
+class OutOfMemoryError(TrainablesError, MemoryError):
+    """A training step does not fit in memory even at the smallest micro-batch."""
+
+
+class CheckpointError(TrainablesError, ValueError):
+    """A checkpoint is torn or belongs to another trial."""

@@ -1,0 +1,30 @@
+"""Telling an out-of-memory error from any other, and what a device has."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Returns whether the error says that memory ran out, on a GPU or on the host."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(m in str(error).lower() for m in _MESSAGES)
+
+
+def release(device: torch.device) -> None:
+    """Gives cached GPU memory back after an out-of-memory error or between two trials."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def autocast(device: torch.device) -> AbstractContextManager[object]:
+    """Returns the mixed precision of a forward pass: bf16 on a GPU, none on the CPU."""
+    return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Returns the peak of allocated GPU memory since the last reset in bytes; 0 on the CPU."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0

@@ -1,0 +1,43 @@
+"""Seeds are derived by hashing, never by adding: neighbouring keys give unrelated streams."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+def derive_seed(base: int, *keys: str | int) -> int:
+    """Returns a seed in [0, 2**63) that depends on `base` and every key, in order."""
+    text = "\x1f".join([str(base), *(f"{type(key).__name__}:{key}" for key in keys)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def numpy_generator(base: int, *keys: str | int) -> np.random.Generator:
+    """Returns a NumPy generator seeded by `derive_seed`."""
+    return np.random.default_rng(derive_seed(base, *keys))
+
+
+def torch_generator(
+    base: int, *keys: str | int, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """Returns a torch generator on `device` seeded by `derive_seed`."""
+    return torch.Generator(device=device).manual_seed(derive_seed(base, *keys))
+
+
+@contextmanager
+def global_torch_seed(device: torch.device, base: int, *keys: str | int) -> Iterator[None]:
+    """Seeds torch's global generator by `derive_seed`; afterwards it is as it was.
+
+    For initialisation and dropout, which draw from it and take no generator.
+
+    Args:
+        device: whose generator is put back beside the CPU's.
+        base: see `derive_seed`.
+        keys: see `derive_seed`.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(derive_seed(base, *keys))
+        yield

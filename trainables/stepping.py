@@ -1,0 +1,194 @@
+"""One optimizer step after another: backward passes in micro-batches that fit, update, average.
+
+Shapes: B samples of a batch, S side of the network input, K classes of a head.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torch.nn.utils import clip_grad_norm_
+
+from trainables.config import TrialConfig
+from trainables.errors import CheckpointError, OutOfMemoryError
+from trainables.gradients import gradient_cosines
+from trainables.heads import HeadTarget
+from trainables.memory import autocast, is_out_of_memory, release
+from trainables.network import MovingAverage, Network
+from trainables.optimizer import build_optimizer, lr_factor, set_lr
+from trainables.preprocess import Mix
+from trainables.sampler import num_batches
+from trainables.targets import AUXILIARY, HeadTargets
+
+_MIN_MICRO_BATCH = 4
+
+
+class Stepping:
+    """Moves the weights of a network, batch by batch, and keeps what the next step needs.
+
+    Args:
+        config: names the optimizer, the batch size and the moving average.
+        network: on its device.
+        targets: of every head, for all samples of the table.
+        device: of the network.
+        num_steps: of the whole schedule.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        network: Network,
+        targets: Mapping[str, HeadTargets],
+        device: torch.device,
+        num_steps: int,
+    ) -> None:
+        self._config = config
+        self._network = network
+        self._targets = targets
+        self._device = device
+        self.micro_batch = config.optim.batch_size
+        """Samples in one forward pass; falls when memory runs out."""
+        self._num_steps = num_steps
+        self._optimizer = build_optimizer(config.optim, network.backbone, network.heads)
+        self._average = MovingAverage(network, config.optim.ema) if config.optim.ema else None
+
+    @property
+    def predictor(self) -> Network:
+        """The network that predicts: of the averaged weights where the config asks for them."""
+        return self._network if self._average is None else self._average.network
+
+    def lr(self, step: int) -> float:
+        """Returns the base learning rate at optimizer step `step`, from 0."""
+        return self._config.optim.lr * lr_factor(self._config.optim, step, self._num_steps)
+
+    def step(self, x: Tensor, targets: Mapping[str, HeadTarget], step: int) -> Tensor:
+        """Does optimizer step `step` on network input [B, 3, S, S]; returns the batch's loss.
+
+        Raises:
+            OutOfMemoryError: the smallest micro-batch does not fit.
+        """
+        loss = self.backward(x, targets)
+        if self._config.optim.clip_norm:
+            clip_grad_norm_(self._network.parameters(), self._config.optim.clip_norm)
+        set_lr(self._optimizer, self.lr(step))
+        self._optimizer.step()
+        if self._average is not None:
+            self._average.update(self._network, step)
+        return loss
+
+    def batch_targets(
+        self, samples: NDArray[np.int64], mix: Mix | None = None
+    ) -> dict[str, HeadTarget]:
+        """Returns the target of every head for table samples [B], mixed as the images were."""
+        found = {}
+        for name, target in self._targets.items():
+            classes = functional.one_hot(
+                torch.from_numpy(target.classes[samples]), target.num_classes
+            ).to(device=self._device, dtype=torch.float32)
+            raw = None
+            if target.raw is not None:
+                raw = torch.from_numpy(target.raw[samples]).to(self._device)
+            if mix is not None:
+                mix_here = Mix(partner=mix.partner.to(self._device), share=mix.share)
+                classes = mix_here.labels(classes)
+                raw = None if raw is None else mix_here.labels(raw)
+            found[name] = HeadTarget(classes=classes, raw=raw)
+        return found
+
+    def backward(self, x: Tensor, targets: Mapping[str, HeadTarget]) -> Tensor:
+        """Replaces the gradients by those of the batch and returns its loss.
+
+        Where memory runs out, the batch is repeated with half the micro-batch: the gradients of
+        the parts add up to those of the whole.
+
+        Args:
+            x: network input [B, 3, S, S].
+            targets: of every head for these samples.
+
+        Raises:
+            OutOfMemoryError: the smallest micro-batch does not fit.
+        """
+        while True:
+            self._network.zero_grad(set_to_none=True)
+            try:
+                return self._accumulate(x, targets)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.micro_batch <= _MIN_MICRO_BATCH:
+                    raise OutOfMemoryError(
+                        f"a micro-batch of {self.micro_batch} images of "
+                        f"{self._config.input.size} px does not fit in memory with "
+                        f"{self._config.backbone.name}; offer smaller models or inputs, "
+                        "or fewer trials a device"
+                    ) from error
+            release(self._device)
+            self.micro_batch = max(_MIN_MICRO_BATCH, min(self.micro_batch, len(x)) // 2)
+
+    def gradient_cosine(self, x: Tensor, targets: Mapping[str, HeadTarget]) -> dict[str, float]:
+        """Returns the cosine between the gradients of every two main heads on the backbone."""
+        with autocast(self._device):
+            outputs = self._network(x)
+        losses = self._head_losses(outputs, targets)
+        losses.pop(AUXILIARY, None)
+        shared = [p for p in self._network.backbone.parameters() if p.requires_grad]
+        return gradient_cosines(losses, shared)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns weights, average, optimizer state and micro-batch; tensors are not copied."""
+        average = self._average
+        return {
+            "micro_batch": self.micro_batch,
+            "network": self._network.state_dict(),
+            "average": average.network.state_dict() if average else None,
+            "optimizer": self._optimizer.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continues from `state_dict()` of the same config.
+
+        Raises:
+            CheckpointError: the state is of another network or optimizer.
+        """
+        try:
+            self._network.load_state_dict(state["network"])
+            if self._average is not None:
+                self._average.network.load_state_dict(state["average"] or {})
+            self._optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise CheckpointError(
+                f"the state belongs to another config: {error}; delete the checkpoint to restart "
+                "that trial"
+            ) from error
+        self.micro_batch = int(state["micro_batch"])
+
+    def _accumulate(self, x: Tensor, targets: Mapping[str, HeadTarget]) -> Tensor:
+        total = x.new_zeros(())
+        # Parts of nearly equal size, none of one sample: batch normalisation cannot train on that.
+        parts = num_batches(len(x), self.micro_batch)
+        for part in torch.arange(len(x), device=x.device).tensor_split(parts):
+            share = len(part) / len(x)
+            with autocast(self._device):
+                outputs = self._network(x[part])
+            losses = self._head_losses(outputs, {n: _take(t, part) for n, t in targets.items()})
+            loss = share * torch.stack(list(losses.values())).sum()
+            loss.backward()  # type: ignore[no-untyped-call]
+            total = total + loss.detach()
+        return total
+
+    def _head_losses(
+        self, outputs: Mapping[str, Tensor], targets: Mapping[str, HeadTarget]
+    ) -> dict[str, Tensor]:
+        return {
+            name: self._targets[name].weight * self._network.head(name).loss(outputs[name], target)
+            for name, target in targets.items()
+        }
+
+
+def _take(target: HeadTarget, part: Tensor) -> HeadTarget:
+    raw = None if target.raw is None else target.raw[part]
+    return HeadTarget(classes=target.classes[part], raw=raw)

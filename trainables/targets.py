@@ -1,0 +1,172 @@
+"""What each head learns: training classes, raw numbers, class boundaries and the samples left out.
+
+Training labels may differ from the true ones (age.old_from, age.drop); evaluation never sees
+this module.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainables.config import AGE_DROPS, TrialConfig
+from trainables.data.schema import Attribute, LabelSchema
+from trainables.errors import ConfigError
+
+AGE = "age"
+AUXILIARY = "aux_age"
+_NO_RAW_AGE = (
+    "the section age needs an attribute 'age' with raw numbers, which this data has not; "
+    "leave age.* out of the config"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadTargets:
+    """Training targets of one head, for all N samples of the table."""
+
+    kind: str
+    num_classes: int
+    classes: NDArray[np.int64]
+    raw: NDArray[np.float32] | None = None
+    """Standardised raw number [N]."""
+    edges: tuple[float, ...] = ()
+    raw_mean: float = 0.0
+    raw_std: float = 1.0
+    weight: float = 1.0
+
+
+def training_targets(
+    config: TrialConfig,
+    schema: LabelSchema,
+    labels: NDArray[np.int64],
+    raw: Mapping[str, NDArray[np.float64]],
+    train: NDArray[np.int64],
+) -> dict[str, HeadTargets]:
+    """Returns the targets of every head by name.
+
+    Args:
+        config: names the target, the training-label cut and the auxiliary weight.
+        schema: names the attributes.
+        labels: true classes int [N, A].
+        raw: raw numbers [N] of numeric attributes.
+        train: training indices; raw numbers are standardised by theirs alone.
+
+    Raises:
+        ConfigError: the config names an attribute or a raw number that the data lacks.
+    """
+    _check(config, schema)
+    trained = labels.copy()
+    if config.age is not None:
+        column = schema.names.index(AGE)
+        trained[:, column] = _edged(schema[AGE], config.age.old_from).encode_raw(raw[AGE])
+    found: dict[str, HeadTargets] = {}
+    if config.target.kind == "joint":
+        found["joint"] = HeadTargets(
+            kind=config.head.kind,
+            num_classes=schema.num_joint,
+            classes=schema.joint_code(trained),
+        )
+    else:
+        for name in _attributes(config, schema):
+            classes = trained[:, schema.names.index(name)]
+            found[name] = _attribute_targets(config, schema[name], classes, raw.get(name), train)
+    if config.age is not None and config.age.aux_weight:
+        classes = trained[:, schema.names.index(AGE)]
+        found[AUXILIARY] = replace(
+            _numeric("regression", schema[AGE], classes, raw[AGE], train),
+            weight=config.age.aux_weight,
+        )
+    return found
+
+
+def kept(config: TrialConfig, raw: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_] | None:
+    """Returns which samples [N] training may use, or None for all; evaluation uses all always.
+
+    Raises:
+        ConfigError: ages are to be left out and the data has none.
+    """
+    if config.age is None or config.age.drop == "none":
+        return None
+    if AGE not in raw:
+        raise ConfigError(_NO_RAW_AGE)
+    age = raw[AGE]
+    dropped = np.zeros(len(age), dtype=bool)
+    for low, high in AGE_DROPS[config.age.drop]:
+        dropped |= (age >= low) & (age < high + 1)
+    return ~dropped
+
+
+def sampling_classes(targets: Mapping[str, HeadTargets]) -> NDArray[np.int64]:
+    """Returns the class [N] that the sampler balances: the target's, or the joint one of heads."""
+    main = [target for name, target in targets.items() if name != AUXILIARY]
+    code = np.zeros(len(main[0].classes), dtype=np.int64)
+    for target in main:
+        code = code * target.num_classes + target.classes
+    return code
+
+
+def _attributes(config: TrialConfig, schema: LabelSchema) -> tuple[str, ...]:
+    return (config.target.attribute,) if config.target.kind == "attribute" else schema.names
+
+
+def _check(config: TrialConfig, schema: LabelSchema) -> None:
+    for name in _attributes(config, schema):
+        schema[name]  # raises where the data has no such attribute
+    if config.age is not None and not (AGE in schema and schema[AGE].has_raw):
+        raise ConfigError(_NO_RAW_AGE)
+    unknown = set(config.task_weight) ^ set(schema.names)
+    if config.target.kind == "multihead" and unknown:
+        raise ConfigError(
+            f"task_weight must name every attribute ({', '.join(schema.names)}) and no other, got "
+            f"{', '.join(config.task_weight)}"
+        )
+
+
+def _edged(attribute: Attribute, last: float) -> Attribute:
+    edges = (*attribute.edges[:-1], float(last))
+    if len(edges) > 1 and edges[-1] <= edges[-2]:
+        raise ConfigError(
+            f"age.old_from must exceed the boundary below it, {edges[-2]:g}, got {last:g}"
+        )
+    return Attribute(name=attribute.name, classes=attribute.classes, ordered=True, edges=edges)
+
+
+def _attribute_targets(
+    config: TrialConfig,
+    attribute: Attribute,
+    classes: NDArray[np.int64],
+    raw: NDArray[np.float64] | None,
+    train: NDArray[np.int64],
+) -> HeadTargets:
+    weight = config.task_weight.get(attribute.name, 1.0)
+    if config.head.kind == "regression" and raw is not None:
+        cut = attribute if config.age is None else _edged(attribute, config.age.old_from)
+        return _numeric("regression", cut, classes, raw, train)
+    return HeadTargets(
+        kind=config.head.kind, num_classes=len(attribute.classes), classes=classes, weight=weight
+    )
+
+
+def _numeric(
+    kind: str,
+    attribute: Attribute,
+    classes: NDArray[np.int64],
+    raw: NDArray[np.float64],
+    train: NDArray[np.int64],
+) -> HeadTargets:
+    seen = raw[train]
+    mean, std = float(seen.mean()), float(seen.std()) or 1.0
+    # Whole numbers (years) are decided half-way between the last of one class and the next's
+    # first.
+    half = 0.5 if bool(np.all(seen == np.round(seen))) else 0.0
+    return HeadTargets(
+        kind=kind,
+        num_classes=len(attribute.classes),
+        classes=classes,
+        raw=((raw - mean) / std).astype(np.float32),
+        edges=tuple(edge - half for edge in attribute.edges),
+        raw_mean=mean,
+        raw_std=std,
+    )
