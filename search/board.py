@@ -32,7 +32,7 @@ class TrialBoard:
         # No experiment summary: TensorBoard then builds the tab from all sessions, so that
         # parameters which only some trials have appear too.
         start = hparams_pb(dict(params), trial_id=folder.name)
-        self._writer._get_file_writer().add_summary(start)
+        self._writer._get_file_writer().add_summary(start)  # type: ignore[no-untyped-call]
 
     def scalars(self, epoch: int, values: Mapping[str, float]) -> None:
         """Adds a point to every curve."""
@@ -56,7 +56,7 @@ class TrialBoard:
 
 
 def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.Image:
-    """Draws confusion counts [K, K] with row shares as shades and counts as text; rows are the truth."""
+    """Draws confusion counts [K, K]; rows are the truth, shades their shares, text the counts."""
     size = len(classes)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = _MARGIN + _CELL * size
@@ -74,8 +74,8 @@ def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.I
             draw.text(
                 (x + _CELL / 2 - 1, y + _CELL / 2 - 1), text, fill=ink, font=font, anchor="mm"
             )
-        y = _MARGIN + _CELL * row + _CELL / 2
-        draw.text((_MARGIN - 6, y), classes[row], fill="black", font=small, anchor="rm")
+        middle = _MARGIN + _CELL * row + _CELL / 2
+        draw.text((_MARGIN - 6, middle), classes[row], fill="black", font=small, anchor="rm")
         picture.paste(*_upright(classes[row], small, row))
     draw.text((6, 6), "rows: truth\ncolumns: predicted", fill="black", font=small)
     return picture

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import ray
 
@@ -38,7 +39,7 @@ def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
 
 
 def _start(address: str) -> None:
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if not address:
         ray.init(
             "local",

@@ -43,7 +43,7 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """When the search ends: after a wall-clock time, a number of trials a space, or whichever is first.
+    """When the search ends: after a time, a number of trials a space, or whichever is first.
 
     Attributes:
         seconds: of wall-clock time after data preparation; None is no limit.

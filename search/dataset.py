@@ -40,7 +40,9 @@ class Dataset:
         """What a reader must know about the data; empty where nothing."""
         if not self.is_demo:
             return ""
-        return f"demo people are drawn; {synthetic.OLD_SHARE:.0%} of them are 60 (7.1 % in the real data)"
+        return (
+            f"demo people are drawn, {synthetic.OLD_SHARE:.0%} of them aged 60 (real data: 7.1 %)"
+        )
 
     @property
     def name(self) -> str:
@@ -80,7 +82,7 @@ def demo(people: int, cache_dir: Path, progress: ProgressBar) -> Path:
 
 
 def stored_size_for(table: SampleTable, max_input: int) -> tuple[int, int]:
-    """Returns the (height, width) at which images are stored for inputs of up to `max_input` pixels."""
+    """Returns the (height, width) to store images at for inputs of up to `max_input` pixels."""
     return stored_size(table, round(max_input * _STORED_PER_INPUT))
 
 

@@ -1,4 +1,4 @@
-"""Which space the next free device serves: the approach that has used the smallest part of its share."""
+"""Which space the next free device serves: the one whose approach has used least of its share."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The Optuna study as the record of a space: what was asked, every epoch's value, and how it ended.
+"""The Optuna study as the record of a space: what was asked, every value, and how it ended.
 
 The only module that asks and tells. A stopped trial is told PRUNED with its true last step, a
 broken one FAIL,
@@ -122,7 +122,7 @@ class StudyJournal:
     def report(
         self, number: int, epoch: int, value: float, device_seconds: float, seconds: float
     ) -> bool:
-        """Stores an epoch's validation value; returns whether the trial was still open and the value finite.
+        """Stores an epoch's value; returns whether the trial was open and the value finite.
 
         A late report of a finished trial, and an epoch that was stored before, change nothing.
         """

@@ -71,8 +71,8 @@ def plan_resources(num_cpus: int, num_gpus: int, gpus_per_trial: str) -> Resourc
     """
     if gpus_per_trial not in _FRACTIONS:
         raise UsageError(
-            f"--gpus-per-trial must be one of {', '.join(_FRACTIONS)} (a fraction that divides a GPU "
-            f"evenly), got {gpus_per_trial!r}"
+            f"--gpus-per-trial must be one of {', '.join(_FRACTIONS)} (a fraction that divides a "
+            f"GPU evenly), got {gpus_per_trial!r}"
         )
     if num_cpus < 1:
         raise UsageError(f"the cluster must have at least one CPU, got {num_cpus}")

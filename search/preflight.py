@@ -1,4 +1,4 @@
-"""What can be checked before anything runs: every space on offer against data, timm and weights."""
+"""What can be checked before anything runs: every space against data, timm and weights."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,9 +31,9 @@ def check_spaces(
             config = TrialConfig.from_flat(flat)
             if config.schedule.epochs != epochs:
                 raise SpaceError(
-                    f"schedule.epochs must be the same for all trials of space {space.name!r} (early "
-                    f"stopping compares them by epoch), got {epochs} and {config.schedule.epochs}; "
-                    "leave it to --max-epochs"
+                    f"schedule.epochs must be the same for all trials of space {space.name!r} "
+                    f"(early stopping compares them by epoch), got {epochs} and "
+                    f"{config.schedule.epochs}; leave it to --max-epochs"
                 )
             sizes.add(config.input.size)
             backbones.add((config.backbone.name, config.backbone.pretrained))

@@ -1,4 +1,4 @@
-"""What a person sees while a search runs: one live table, or a line an event where there is no terminal."""
+"""What a person sees while a search runs: one live table, or plain lines without a terminal."""
 
 import threading
 import time

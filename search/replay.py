@@ -54,8 +54,8 @@ def replay(
     recorded = (best["data"]["fingerprint"], best["data"]["split"])
     if found != recorded:
         raise ResultsError(
-            f"the data must be what {path.name} was found on (fingerprint {'/'.join(recorded)}), got "
-            f"{'/'.join(found)}; give its place with --data"
+            f"the data must be what {path.name} was found on (fingerprint "
+            f"{'/'.join(recorded)}), got {'/'.join(found)}; give its place with --data"
         )
     device = best["training"]["device"]
     if device == "cuda" and not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""`python search/run.py ...` is `headrace run ...`, from a checkout and from any working folder."""
+"""`python search/run.py ...` is `headrace run ...`, from any working folder."""
 
 import sys
 from pathlib import Path

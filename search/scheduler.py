@@ -13,13 +13,13 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from search.records import TrialRecord
+from search.records import State, TrialRecord
 
 REDUCTION_FACTOR = 3
 
 
 def grace_epochs(max_epochs: int) -> int:
-    """Returns the epochs that every trial gets: 2 (the first alone says little), 1 in short schedules."""
+    """Returns the epochs every trial gets: 2 (the first says little), 1 in short schedules."""
     return 2 if max_epochs >= 4 else 1
 
 
@@ -55,23 +55,35 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
         super().__init__()
         self._max_epochs = dict(max_epochs)
         self._asha = {space: asha(epochs) for space, epochs in max_epochs.items()}
+        self._running: dict[tuple[str, int], dict[int, float]] = {}
         self.stopped: dict[str, int] = {}
         """Epoch at which each stopped trial was stopped, by Ray's trial id."""
         self.cut: set[str] = set()
-        """Ray's ids of trials to end at their next report because the budget of their approach is used up."""
+        """Ray's ids of trials to end at their next report: their approach used up its share."""
 
     def refill(self, records: Iterable[TrialRecord]) -> None:
-        """Enters the stored values of an earlier start into the rungs."""
+        """Enters the stored values of an earlier start into the rungs.
+
+        The values of a trial that was running wait until it is added again under its new id:
+        under another it would meet rungs that it has passed already.
+        """
         for record in records:
-            rungs = self._asha[record.space]
+            if record.state is State.RUNNING:
+                self._running[record.space, record.number] = dict(record.values)
+                continue
             past = _PastTrial(f"past-{record.space}-{record.number}")
-            rungs.on_trial_add(None, past)
-            for epoch, value in record.values.items():
-                rungs.on_trial_result(None, past, {"epoch": epoch, "value": value})
+            self._asha[record.space].on_trial_add(None, past)
+            self._enter(record.space, past, record.values)
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """A trial was created."""
-        self._asha[trial.config["space"]].on_trial_add(tune_controller, trial)
+        space = trial.config["space"]
+        self._asha[space].on_trial_add(tune_controller, trial)
+        self._enter(space, trial, self._running.pop((space, trial.config["number"]), {}))
+
+    def _enter(self, space: str, trial: Any, values: Mapping[int, float]) -> None:
+        for epoch, value in values.items():
+            self._asha[space].on_trial_result(None, trial, {"epoch": epoch, "value": value})
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Decides after an epoch whether the trial goes on."""

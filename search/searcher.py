@@ -24,6 +24,9 @@ from search.scheduler import MultiSpaceScheduler
 
 logger = logging.getLogger(__name__)
 
+# So many trials that break in the same way, and none that does not, are a broken setup.
+_SAME_FAILURES = 5
+
 
 class Listener(Protocol):
     """Hears what happens to trials; the progress display is one."""
@@ -49,7 +52,7 @@ class _Live:
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
-    """Suggests the next trial of the space that is furthest behind, and tells every study the truth.
+    """Suggests the next trial of the space furthest behind, and tells every study the truth.
 
     Args:
         journals: study of every space, by name; the order breaks ties.
@@ -94,7 +97,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._counted = {name: sum(r.counts for r in rs) for name, rs in past.items()}
         self._before = sum(sum(seconds) for seconds in self._finished.values())
         self._before += sum(asked.device_seconds for asked in self._waiting)
+        self._failures: list[str] = []
         self.interrupted = False
+        self.broken = ""
+        """The error that every trial so far ended with; the search then stops. Empty where there is none."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
@@ -123,7 +129,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Tells the study how the trial ended; a second call for the same trial changes nothing."""
+        """Tells the study how the trial ended; a second call for a trial changes nothing."""
         live = self._live.pop(trial_id, None)
         if live is None:
             return
@@ -134,8 +140,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._announce_end(live.asked)
 
     def is_over(self) -> bool:
-        """Returns whether no trial may run any more: interrupted, or the time is up."""
-        return self.interrupted or self.seconds_left() <= 0
+        """Returns whether no trial may run any more: interrupted, broken, or the time is up."""
+        return self.interrupted or bool(self.broken) or self.seconds_left() <= 0
 
     def seconds_left(self) -> float:
         """Returns what is left of the budget's time in seconds; infinite without one."""
@@ -237,7 +243,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if error:
             journal.fail(asked.number, Cause.WORKER_DIED, "the worker process died")
         elif result.get("cause"):
-            journal.fail(asked.number, Cause(result["cause"]), str(result.get("error", "")))
+            cause, text = Cause(result["cause"]), str(result.get("error", ""))
+            journal.fail(asked.number, cause, text)
+            if cause is Cause.ERROR:
+                self._note_failure(text)
         elif not math.isfinite(value) and "value" in result:
             journal.fail(asked.number, Cause.NOT_FINITE, f"the objective was {value}")
         elif trial_id in self._scheduler.stopped:
@@ -248,6 +257,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             journal.fail(asked.number, Cause.BUDGET)
             counted = False
         self._counted[asked.space] += counted
+
+    def _note_failure(self, error: str) -> None:
+        self._failures.append(error)
+        ended = sum(len(seconds) for seconds in self._finished.values())
+        only_failures = len(self._failures) == ended >= _SAME_FAILURES
+        if only_failures and len(set(self._failures)) == 1:
+            self.broken = error
 
     def _announce_end(self, asked: Asked) -> None:
         if not self._listeners:

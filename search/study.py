@@ -14,6 +14,7 @@ from search.best import package_versions, write_best
 from search.cluster import ray_runtime
 from search.config import StudyConfig
 from search.dataset import Dataset, decode_images, open_dataset, stored_size_for
+from search.errors import UsageError
 from search.journal import StudyJournal, open_storage
 from search.packing import Resources, plan_resources
 from search.preflight import check_spaces, max_epochs
@@ -148,7 +149,12 @@ def _search(search: _Search, store: RunStore, console: Console, *, resume: bool)
         shared = store.root if config.address else None
         run_trials(searcher, scheduler, search.setting, resources, shared)
         searcher.close()
-    return _finish(search, store, journals, console, searcher.interrupted)
+    end = _finish(search, store, journals, console, searcher.interrupted)
+    if searcher.broken:
+        raise UsageError(
+            f"every trial fails in the same way, so the search was stopped: {searcher.broken}"
+        )
+    return end
 
 
 def _open_journals(search: _Search, store: RunStore) -> dict[str, StudyJournal]:
@@ -191,7 +197,7 @@ def _finish(
             )
         found.append(SpaceResult(journal.space, journal.records(), record, interval))
     store.drop_checkpoints(running(records))
-    print_summary(console, found, store, search.resources, interrupted=interrupted)
+    print_summary(console, found, store, interrupted=interrupted)
     broken = [r for r in records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
     return RunEnd(store=store, interrupted=interrupted, num_failed=len(broken))
 

@@ -63,7 +63,6 @@ def print_summary(
     console: Console,
     results: Sequence[SpaceResult],
     store: RunStore,
-    resources: Resources,
     *,
     interrupted: bool,
 ) -> None:
@@ -77,6 +76,7 @@ def print_summary(
             soft_wrap=True,
         )
     console.print(_table(results))
+    _print_counts(console, results)
     if len({result.space.approach for result in results}) > 1:
         _print_shares(console, results)
     gaps = [r.gap for result in results for r in result.records if r.gap is not None]
@@ -90,14 +90,11 @@ def print_summary(
 
 
 def _table(results: Sequence[SpaceResult]) -> Table:
-    table = Table(title="Best configs, validation macro-F1 (95 % interval over people)")
-    for name in ("space", "best", "interval", "default", "trial"):
+    table = Table(title="Validation macro-F1 of the best configs", title_justify="left")
+    for name in ("space", "best", "95 % interval", "default config", "trial", "device time"):
         table.add_column(name, no_wrap=True)
-    for name in ("complete", "stopped", "failed", "cut off", "device time"):
-        table.add_column(name, justify="right")
     for result in results:
-        records = result.records
-        default = default_value(records)
+        default = default_value(result.records)
         best, interval = result.best, result.interval
         table.add_row(
             result.space.name,
@@ -105,13 +102,29 @@ def _table(results: Sequence[SpaceResult]) -> Table:
             f"{interval.low:.3f} to {interval.high:.3f}" if interval else "-",
             f"{default:.4f}" if default is not None else "-",
             f"#{best.number}" if best else "-",
-            str(sum(r.state is State.COMPLETE for r in records)),
-            str(sum(r.state is State.PRUNED for r in records)),
-            str(sum(r.state is State.FAIL and r.cause is not Cause.BUDGET for r in records)),
-            str(sum(r.cause is Cause.BUDGET for r in records)),
-            format_duration(sum(r.device_seconds for r in records)),
+            format_duration(sum(r.device_seconds for r in result.records)),
         )
     return table
+
+
+def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:
+    for result in results:
+        records = result.records
+        broken = [r for r in records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
+        parts = [
+            (sum(r.state is State.COMPLETE for r in records), "complete"),
+            (sum(r.state is State.PRUNED for r in records), "stopped early"),
+            (sum(r.cause is Cause.BUDGET for r in records), "cut off by the budget"),
+            (len(broken), "failed"),
+        ]
+        counts = ", ".join(f"{count} {what}" for count, what in parts if count)
+        console.print(
+            f"{result.space.name}: {len(records)} trials: {counts or 'none finished'}",
+            highlight=False,
+        )
+        for record in broken[:3]:
+            first = record.error.splitlines()[0] if record.error else record.cause.value
+            console.print(f"  trial {record.number} failed: {first}", highlight=False)
 
 
 def _print_shares(console: Console, results: Sequence[SpaceResult]) -> None:

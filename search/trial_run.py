@@ -185,7 +185,7 @@ class TrialRun:
             return self._broken(Cause.OUT_OF_MEMORY, str(error))
         except NonFiniteLossError as error:
             return self._broken(Cause.NOT_FINITE, str(error))
-        except Exception as error:  # noqa: BLE001  a broken config must not take the worker along
+        except Exception as error:  # a broken config must not take the worker along
             logger.info("trial broke", exc_info=True)
             lines = traceback.format_exception_only(error)
             return self._broken(Cause.ERROR, "".join(lines).strip())

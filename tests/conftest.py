@@ -29,7 +29,7 @@ def seed() -> int:
 
 @pytest.fixture
 def one_torch_thread() -> Iterator[None]:
-    """Runs the test on one torch thread: tiny networks are faster so, and sums keep their order."""
+    """Runs the test on one torch thread: tiny networks are faster so, sums keep their order."""
     import torch
 
     threads = torch.get_num_threads()

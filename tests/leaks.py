@@ -34,8 +34,8 @@ def leak_guard() -> Iterator[None]:
 
 def changed_variables(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
     """Returns the variables that differ, each with "set", "removed" or "changed"."""
-    changes = {name: "set" for name in after.keys() - before.keys()}
-    changes |= {name: "removed" for name in before.keys() - after.keys()}
+    changes = dict.fromkeys(after.keys() - before.keys(), "set")
+    changes |= dict.fromkeys(before.keys() - after.keys(), "removed")
     changes |= {n: "changed" for n in before.keys() & after.keys() if before[n] != after[n]}
     kept = sorted(name for name in changes if not name.startswith(ALLOWED_VARIABLES))
     return {name: changes[name] for name in kept}

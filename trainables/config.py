@@ -1,8 +1,7 @@
 """TrialConfig: one point of a search space as a frozen, validated tree.
 
 Its dotted paths (`optim.lr`, `loss.gamma`) are the parameter names of every space, so a flat
-mapping is
-all that spaces and trainables have in common.
+mapping is all that spaces and trainables have in common.
 """
 
 from collections.abc import Mapping

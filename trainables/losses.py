@@ -19,7 +19,9 @@ def cross_entropy(logits: Tensor, target: Tensor, smoothing: float) -> Tensor:
 def focal(logits: Tensor, target: Tensor, gamma: float) -> Tensor:
     """Focal loss -sum t (1-p)^gamma log p (Lin et al. 2017, eq. 4), t a soft label."""
     log_probs = logits.log_softmax(dim=1)
-    return -(target * (1 - log_probs.exp()).pow(gamma) * log_probs).sum(dim=1).mean()
+    # Below gamma 1 the slope of x^gamma at 0 is infinite, and at p = 1 the gradient would be NaN.
+    rest = (1 - log_probs.exp()).clamp_min(torch.finfo(log_probs.dtype).eps)
+    return -(target * rest.pow(gamma) * log_probs).sum(dim=1).mean()
 
 
 def soft_f1(logits: Tensor, target: Tensor) -> Tensor:

@@ -1,8 +1,7 @@
 """Metrics from confusion counts, and the two ways between attributes and joint label.
 
 Notation: N samples, K classes of one attribute, C joint classes, A attributes. Absent classes
-score 0, as
-scikit-learn's `f1_score(average="macro", labels=range(K), zero_division=0)`.
+score 0, as scikit-learn's `f1_score(average="macro", labels=range(K), zero_division=0)`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +24,7 @@ def class_f1(counts: Ints) -> NDArray[np.float64]:
     """Returns F1 of each class [K] from confusion counts [K, K]; 0 where a class never occurs."""
     hits = np.diagonal(counts).astype(np.float64)
     total = counts.sum(axis=0) + counts.sum(axis=1)
-    return np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0)
+    return 2 * hits / np.maximum(total, 1)
 
 
 def macro_f1(counts: Ints) -> float:
@@ -42,9 +41,8 @@ def joint_from_attributes(parts: Sequence[Floats]) -> NDArray[np.float64]:
     """Returns joint probabilities [N, C]: the product of the attributes' [N, K_a]."""
     joint = np.asarray(parts[0], dtype=np.float64)
     for part in parts[1:]:
-        joint = (joint[:, :, None] * np.asarray(part, dtype=np.float64)[:, None, :]).reshape(
-            len(joint), -1
-        )
+        cube = joint[:, :, None] * np.asarray(part, dtype=np.float64)[:, None, :]
+        joint = cube.reshape(len(joint), joint.shape[1] * part.shape[1])
     return joint
 
 

@@ -1,4 +1,4 @@
-"""A tiny training: a few small photos whose brightness tells the classes, and a complete config."""
+"""A tiny training: a few small photos whose brightness tells the classes, and whole configs."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from trainables.data.synthetic_people import (
     MIN_PEOPLE,
     OLD_SHARE,
@@ -17,7 +19,6 @@ from trainables.data.synthetic_people import (
 from trainables.data.synthetic_photo import STEMS, Sitting, mask_class
 from trainables.data.synthetic_studio import Progress, photograph_all
 from trainables.errors import DataError
-from trainables.seeding import derive_seed, numpy_generator
 
 __all__ = ["OLD_SHARE", "VERSION", "Person", "demo_dir", "generate", "plan_people"]
 
@@ -159,20 +160,26 @@ def _is_there(root: Path, request: _Request) -> bool:
 def _write(
     root: Path, request: _Request, num_workers: int | None, progress: Progress | None
 ) -> None:
+    # Late: drawing processes import their parent's main script, and would pay for torch.
+    from trainables.seeding import derive_seed, numpy_generator
+
     people = plan_people(request.num_people, request.seed, request.old_share)
     eval_people = plan_people(
         request.num_eval_people, derive_seed(request.seed, "eval"), request.old_share
     )
-    sittings = _write_train(root / "train", people, request)
-    sittings += _write_eval(root, eval_people, request)
+    rng = numpy_generator(request.seed, "extensions")
+    sittings = _write_train(root / "train", people, request, rng)
+    rng = numpy_generator(request.seed, "eval names")
+    sittings += _write_eval(root, eval_people, request, rng)
     photograph_all(sittings, num_workers, progress)
     mark = request.to_dict() | {"counts": _counts(people)}
     (root / _MARK).write_text(json.dumps(mark, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_train(folder: Path, people: list[Person], request: _Request) -> list[Sitting]:
+def _write_train(
+    folder: Path, people: list[Person], request: _Request, rng: np.random.Generator
+) -> list[Sitting]:
     """Writes train.csv and the empty folders; returns the photos to take."""
-    rng = numpy_generator(request.seed, "extensions")
     rows, sittings = ["id,gender,race,age,path"], []
     for person in people:
         rows.append(f"{person.number:06d},{person.gender},Asian,{person.age},{person.folder}")
@@ -185,11 +192,12 @@ def _write_train(folder: Path, people: list[Person], request: _Request) -> list[
     return sittings
 
 
-def _write_eval(root: Path, people: list[Person], request: _Request) -> list[Sitting]:
+def _write_eval(
+    root: Path, people: list[Person], request: _Request, rng: np.random.Generator
+) -> list[Sitting]:
     """Writes info.csv and the truth; the file names tell neither person nor kind of photo."""
     images = root / "eval" / "images"
     images.mkdir(parents=True)
-    rng = numpy_generator(request.seed, "eval names")
     truth, sittings = [], []
     for person in people:
         names = [f"{rng.bytes(20).hex()}.jpg" for _ in STEMS]

@@ -81,16 +81,15 @@ def test_another_seed_gives_other_people_and_photos(demo, tmp_path):
 
 def test_script_that_cannot_start_processes_still_gets_the_same_data(demo, tmp_path):
     root = tmp_path / "people"
-    script = tmp_path / "unguarded.py"
-    script.write_text(
+    script = (
         "from pathlib import Path\n"
         "from trainables.data.synthetic import generate\n"
         f"generate(Path({str(root)!r}), num_people={NUM_PEOPLE}, seed=3, size={SIZE},"
-        " num_workers=2)\n",
-        encoding="utf-8",
+        " num_workers=2)\n"
     )
     result = subprocess.run(
-        [sys.executable, str(script)],
+        [sys.executable, "-"],
+        input=script,
         capture_output=True,
         check=True,
         encoding="utf-8",
@@ -99,7 +98,7 @@ def test_script_that_cannot_start_processes_still_gets_the_same_data(demo, tmp_p
     )
     assert "drawing processes broke down; going on in this process" in result.stderr
     assert _files(root) == _files(demo)
-    assert sorted(tmp_path.iterdir()) == [root, script]
+    assert list(tmp_path.iterdir()) == [root]
 
 
 @settings(max_examples=25, deadline=None)
@@ -186,14 +185,14 @@ def test_photos_decode_in_the_asked_size_and_bear_no_metadata(demo):
 
 
 def test_extensions_are_mixed_over_folders_but_not_within(tmp_path):
-    root = _generate(tmp_path / "mixed", num_people=120, size=(16, 16), num_eval_people=18)
+    root = _generate(tmp_path / "mixed", num_people=60, size=(16, 16), num_eval_people=18)
     kinds = [
         {path.suffix for path in folder.iterdir()} for folder in (root / "train/images").iterdir()
     ]
     assert all(len(kind) == 1 for kind in kinds)
     counts = Counter(kind.pop() for kind in kinds)
     assert set(counts) == {".jpg", ".jpeg", ".png"}
-    assert counts[".jpg"] > 100
+    assert counts[".jpg"] > 50
 
 
 def test_photos_of_a_person_differ_from_each_other(demo):
