@@ -16,7 +16,7 @@ from torch.utils.tensorboard import SummaryWriter
 from search.records import FlatValue
 
 _CELL = 44
-_MARGIN = 150
+_FULL_SHADE = (16, 78, 139)
 
 
 class TrialBoard:
@@ -31,7 +31,7 @@ class TrialBoard:
         self._writer = SummaryWriter(str(folder))
         # No experiment summary: TensorBoard then builds the tab from all sessions, so that
         # parameters which only some trials have appear too.
-        start = hparams_pb(dict(params), trial_id=folder.name)
+        start = hparams_pb(dict(params), trial_id=f"{folder.parent.name}-{folder.name}")
         self._writer._get_file_writer().add_summary(start)  # type: ignore[no-untyped-call]
 
     def scalars(self, epoch: int, values: Mapping[str, float]) -> None:
@@ -57,32 +57,29 @@ class TrialBoard:
 
 def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.Image:
     """Draws confusion counts [K, K]; rows are the truth, shades their shares, text the counts."""
-    size = len(classes)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = _MARGIN + _CELL * size
-    picture = Image.new("RGB", (side + 10, side + 10), "white")
+    font, small = ImageFont.load_default(15), ImageFont.load_default(13)
+    # Room for the longest class name, and for the legend above the row names.
+    margin = 16 + round(max(130.0, *(small.getlength(name) for name in classes)))
+    side = margin + _CELL * len(classes) + 10
+    picture = Image.new("RGB", (side, side), "white")
     draw = ImageDraw.Draw(picture)
-    font, small = ImageFont.load_default(13), ImageFont.load_default(11)
-    for row in range(size):
-        for column in range(size):
-            x, y = _MARGIN + _CELL * column, _MARGIN + _CELL * row
-            shade = float(shares[row, column])
-            colour = tuple(round(255 + shade * (low - 255)) for low in (16, 78, 139))
-            draw.rectangle((x, y, x + _CELL - 2, y + _CELL - 2), fill=colour)
-            ink = "white" if shade > 0.5 else "black"
-            text = str(int(counts[row, column]))
-            draw.text(
-                (x + _CELL / 2 - 1, y + _CELL / 2 - 1), text, fill=ink, font=font, anchor="mm"
-            )
-        middle = _MARGIN + _CELL * row + _CELL / 2
-        draw.text((_MARGIN - 6, middle), classes[row], fill="black", font=small, anchor="rm")
-        picture.paste(*_upright(classes[row], small, row))
-    draw.text((6, 6), "rows: truth\ncolumns: predicted", fill="black", font=small)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    for (row, column), share in np.ndenumerate(shares):
+        x, y = margin + _CELL * column, margin + _CELL * row
+        shade = tuple(round(255 + float(share) * (low - 255)) for low in _FULL_SHADE)
+        draw.rectangle((x, y, x + _CELL - 2, y + _CELL - 2), fill=shade)
+        draw.text(
+            (x + _CELL / 2 - 1, y + _CELL / 2 - 1),
+            str(int(counts[row, column])),
+            fill="white" if share > 0.5 else "black",
+            font=font,
+            anchor="mm",
+        )
+    for number, name in enumerate(classes):
+        middle = margin + _CELL * number + _CELL // 2
+        draw.text((margin - 8, middle), name, fill="black", font=small, anchor="rm")
+        label = Image.new("RGB", (margin - 8, 18), "white")
+        ImageDraw.Draw(label).text((0, 9), name, fill="black", font=small, anchor="lm")
+        picture.paste(label.rotate(90, expand=True), (middle - 9, 0))
+    draw.text((8, 8), "rows: truth\ncolumns: predicted", fill="black", font=small)
     return picture
-
-
-def _upright(text: str, font: object, column: int) -> tuple[Image.Image, tuple[int, int]]:
-    label = Image.new("RGB", (_MARGIN - 8, 16), "white")
-    ImageDraw.Draw(label).text((0, 8), text, fill="black", font=font, anchor="lm")  # type: ignore[arg-type]
-    turned = label.rotate(90, expand=True)
-    return turned, (_MARGIN + _CELL * column + _CELL // 2 - 9, 4)

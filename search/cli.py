@@ -176,7 +176,7 @@ def _new(options: argparse.Namespace) -> StudyConfig:
         trials = DEFAULT_TRIALS
     config = StudyConfig(
         name=options.name or _default_name(options.space),
-        spaces=tuple(options.space),
+        spaces=tuple(_absolute_space(space) for space in options.space),
         data=_absolute(options.data),
         layout=options.layout,
         people=options.people,
@@ -233,6 +233,12 @@ def _replay(options: argparse.Namespace) -> int:
 
 def _absolute(path: str | None) -> str:
     return str(Path(path).resolve()) if path else ""
+
+
+def _absolute_space(space: str) -> str:
+    # A resumed run may be started from another folder.
+    name, given, file = space.rpartition("=")
+    return f"{name}{given}{_absolute(file)}" if file.endswith(".py") else space
 
 
 def _default_name(spaces: Sequence[str]) -> str:

@@ -119,9 +119,7 @@ class StudyJournal:
             )
         return tuple(found)
 
-    def report(
-        self, number: int, epoch: int, value: float, device_seconds: float, seconds: float
-    ) -> bool:
+    def report(self, number: int, epoch: int, value: float) -> bool:
         """Stores an epoch's value; returns whether the trial was open and the value finite.
 
         A late report of a finished trial, and an epoch that was stored before, change nothing.
@@ -132,9 +130,13 @@ class StudyJournal:
         if epoch not in self._reported[number]:
             self._reported[number].add(epoch)
             trial.report(value, epoch)
-        trial.set_user_attr("device_seconds", device_seconds)
-        trial.set_user_attr("seconds", seconds)
         return True
+
+    def note_cost(self, number: int, device_seconds: float, seconds: float) -> None:
+        """Stores what the trial has cost up to now, earlier starts included."""
+        if number in self._open:
+            self._open[number].set_user_attr("device_seconds", device_seconds)
+            self._open[number].set_user_attr("seconds", seconds)
 
     def note_gap(self, number: int, gap: float) -> None:
         """Stores the seconds between the worker's trial before and this one's first batch."""

@@ -49,6 +49,19 @@ class _Live:
     asked: Asked
     started: float
     device_seconds: float
+    """Up to the last result, with those of earlier starts and of workers that died."""
+    before: float
+    """Device seconds before the worker began."""
+    worker: float | None = None
+    """When the worker began the trial: another one after a worker has died."""
+
+    def spend(self, result: Mapping[str, Any], share: float) -> None:
+        """Takes over what the trial has cost up to a result."""
+        if "seconds" not in result:
+            return
+        if result["started"] != self.worker:
+            self.before, self.worker = self.device_seconds, result["started"]
+        self.device_seconds = self.before + float(result["seconds"]) * share
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
@@ -100,7 +113,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._failures: list[str] = []
         self.interrupted = False
         self.broken = ""
-        """The error that every trial so far ended with; the search then stops. Empty where there is none."""
+        """The error that every trial so far ended with, which stops the search; else empty."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
@@ -190,7 +203,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Restores nothing: a run is resumed from the journal."""
 
     def _start(self, trial_id: str, asked: Asked) -> dict[str, Any]:
-        self._live[trial_id] = _Live(asked, self._clock(), asked.device_seconds)
+        spent = asked.device_seconds
+        self._live[trial_id] = _Live(asked, self._clock(), device_seconds=spent, before=spent)
         for listener in self._listeners:
             listener.trial_started(asked)
         return {
@@ -198,7 +212,6 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             "number": asked.number,
             "config": dict(asked.config),
             "seed": asked.seed,
-            "device_seconds": asked.device_seconds,
         }
 
     def _eligible(self) -> set[str]:
@@ -223,13 +236,14 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def _store(self, live: _Live, result: Mapping[str, Any]) -> None:
         asked = live.asked
-        live.device_seconds = float(result.get("device_seconds", live.device_seconds))
+        journal = self._journals[asked.space]
+        live.spend(result, self._device_share)
+        seconds = live.device_seconds / self._device_share
+        journal.note_cost(asked.number, live.device_seconds, seconds)
         if "value" not in result or "epoch" not in result:
             return
         epoch, value = int(result["epoch"]), float(result["value"])
-        journal = self._journals[asked.space]
-        seconds = float(result.get("seconds", 0.0))
-        stored = journal.report(asked.number, epoch, value, live.device_seconds, seconds)
+        stored = journal.report(asked.number, epoch, value)
         if result.get("gap") is not None:
             journal.note_gap(asked.number, float(result["gap"]))
         if stored:

@@ -14,7 +14,7 @@ from search.best import package_versions, write_best
 from search.cluster import ray_runtime
 from search.config import StudyConfig
 from search.dataset import Dataset, decode_images, open_dataset, stored_size_for
-from search.errors import UsageError
+from search.errors import ResultsError, UsageError
 from search.journal import StudyJournal, open_storage
 from search.packing import Resources, plan_resources
 from search.preflight import check_spaces, max_epochs
@@ -108,7 +108,23 @@ def run_study(
 
 def _load_spaces(config: StudyConfig, dataset: Dataset) -> tuple[Space, ...]:
     schema = dataset.table.schema
-    return tuple(spaces.load(name, schema) for name in config.spaces)
+    loaded = tuple(spaces.load(name, schema) for name in config.spaces)
+    names = [space.name for space in loaded]
+    if len(set(names)) < len(names):
+        raise UsageError(f"--space must name every space once, got {', '.join(names)}")
+    return loaded
+
+
+def _check_unchanged(search: _Search, store: RunStore) -> None:
+    stored, now = store.read_study(), _description(search)
+    for what, where in (("data", search.dataset.name), ("spaces", ", ".join(now["spaces"]))):
+        then = stored[what]["fingerprint"] if what == "data" else stored[what]
+        here = now[what]["fingerprint"] if what == "data" else now[what]
+        if then != here:
+            raise ResultsError(
+                f"a resumed run needs the {what} it began with ({where}), fingerprint {then}, got "
+                f"{here}; put them back, or start a new run"
+            )
 
 
 def _scale(config: StudyConfig, resources: Resources) -> Scale:
@@ -128,24 +144,27 @@ def _search(search: _Search, store: RunStore, console: Console, *, resume: bool)
         s.name: max_epochs(s, search.dataset.table.schema, search.scale) for s in search.spaces
     }
     print_plan(console, config, search.dataset, search.spaces, search.scale, resources, store)
-    if not resume:
+    if resume:
+        _check_unchanged(search, store)
+    else:
         store.write_study(_description(search))
     journals = _open_journals(search, store)
     past = _records(journals)
     scheduler = MultiSpaceScheduler(epochs)
     scheduler.refill(past)
     budget = config.budget.minus(_WRAP_UP_SECONDS)
-    with SearchProgress(console, epochs, budget, resources.slots, past) as progress:
-        searcher = StudySearcher(
-            journals,
-            scheduler,
-            budget,
-            slots=resources.slots,
-            device_share=resources.device_share,
-            listeners=(progress,),
-            started=began,
-        )
-        progress.seconds_left = searcher.seconds_left
+    progress = SearchProgress(console, epochs, budget, resources.slots, past)
+    searcher = StudySearcher(
+        journals,
+        scheduler,
+        budget,
+        slots=resources.slots,
+        device_share=resources.device_share,
+        listeners=(progress,),
+        started=began,
+    )
+    progress.seconds_left = searcher.seconds_left
+    with progress:
         shared = store.root if config.address else None
         run_trials(searcher, scheduler, search.setting, resources, shared)
         searcher.close()

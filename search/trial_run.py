@@ -139,7 +139,6 @@ class TrialRun:
         number: of the trial in its study.
         config: complete config by dotted names.
         seed: of the training.
-        device_seconds: spent on the trial before, by an earlier start.
         write: False leaves no files (replay).
     """
 
@@ -151,7 +150,6 @@ class TrialRun:
         number: int,
         config: Mapping[str, FlatValue],
         seed: int,
-        device_seconds: float = 0.0,
         write: bool = True,
     ) -> None:
         self._images = images
@@ -163,8 +161,8 @@ class TrialRun:
         self.predictions_path = results / "checkpoints" / f"{space}-{number}.npz"
         self._board_dir = results / "tensorboard" / space / f"{number:04d}"
         self._write = write
+        self._began = time.time()
         self._started = time.perf_counter()
-        self._before = device_seconds
         self._board: TrialBoard | None = None
         self._classifier: ImageClassifier | None = None
         self._best = -1.0
@@ -291,6 +289,4 @@ class TrialRun:
         return {"cause": cause.value, "error": error, "done": True, **self._costs()}
 
     def _costs(self) -> dict[str, float]:
-        seconds = time.perf_counter() - self._started
-        share = self._images.setting.device_share
-        return {"seconds": seconds, "device_seconds": self._before + seconds * share}
+        return {"started": self._began, "seconds": time.perf_counter() - self._started}

@@ -56,5 +56,4 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             number=config["number"],
             config=config["config"],
             seed=config["seed"],
-            device_seconds=config["device_seconds"],
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from spaces.errors import SpaceError
 
-SMALL_BACKBONES = ("test_resnet", "lcnet_050", "mobilenetv4_conv_small_050", "test_efficientnet")
+SMALL_BACKBONES = ("test_resnet", "test_efficientnet", "mobilenetv4_conv_small_050")
 IMAGENET_BACKBONES = (
     "tf_efficientnet_b0.ns_jft_in1k",
     "resnet18.a1_in1k",

@@ -2,17 +2,28 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import timm
 import torch
+from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from timm.data.config import resolve_model_data_config
 from timm.models import group_parameters
 from torch import nn
 
 from trainables.config import Backbone
 from trainables.errors import ConfigError, WeightsError
+
+# The hub's client raises some errors of its HTTP library as they are; which library that is
+# depends on its version, but the hub's own error always descends from the library's root.
+_LOAD_ERRORS: tuple[type[Exception], ...] = (
+    RuntimeError,
+    SafetensorError,
+    *(e for e in HfHubHTTPError.__mro__ if issubclass(e, Exception) and e is not Exception),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +92,33 @@ def _weights_file(name: str, weights_dir: Path) -> Path:
     return file
 
 
+def _features_in(file: Path, known: Any) -> dict[str, Any]:
+    # With another number of classes timm loads whatever fits and leaves the rest random. Without
+    # its classifier the file has to fit to the last weight.
+    classifier = known.classifier if known is not None else None
+    names = (classifier,) if isinstance(classifier, str) else classifier or ()
+    head = {f"{name}.{part}" for name in names for part in ("weight", "bias")}
+    weights = {name: value for name, value in load_file(file).items() if name not in head}
+    if not weights:
+        raise SafetensorError("the file holds no weights of a backbone")
+    return {"state_dict": weights, "num_classes": 0, "label_offset": 0}
+
+
 def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.Module:
     options: dict[str, Any] = {"num_classes": 0, "pretrained": config.pretrained}
     if config.drop_path:
         options["drop_path_rate"] = config.drop_path
+    file = None
     if config.pretrained and weights_dir is not None:
         file = _weights_file(config.name, weights_dir)
-        options["pretrained_cfg_overlay"] = {"file": str(file)}
     known = timm.get_pretrained_cfg(config.name, allow_unregistered=True)
     if known is not None and known.fixed_input_size:
         options["img_size"] = input_size
     try:
+        if file is not None:
+            options["pretrained_cfg_overlay"] = _features_in(file, known)
         module: nn.Module = timm.create_model(config.name, **options)
-    except (RuntimeError, OSError, SafetensorError) as error:
+    except _LOAD_ERRORS as error:
         if not config.pretrained:
             raise ConfigError(f"timm cannot build {config.name!r}: {error}") from error
         raise WeightsError(_offline_message(config.name, weights_dir, error)) from error
@@ -102,11 +127,15 @@ def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.M
             f"timm model {config.name!r} refuses {sorted(options)}: {error}; "
             "set backbone.drop_path to 0"
         ) from error
+    if file is not None:
+        # timm remembers what it loaded, and every copy of the network would copy it too.
+        vars(module)["pretrained_cfg"]["state_dict"] = None
     return module
 
 
 def _offline_message(name: str, weights_dir: Path | None, error: Exception) -> str:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines()] or [type(error).__name__]
+    reason = shorten(" ".join(lines[:2]), width=300, placeholder=" ...")
     if weights_dir is not None:
         return f"the weights {weights_dir / name}.safetensors do not fit timm's {name!r}: {reason}"
     return (

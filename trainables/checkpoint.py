@@ -10,6 +10,8 @@ import torch
 from trainables.errors import CheckpointError
 
 SCHEMA = 1
+# A torn file can look like anything to torch's unpickler, which then stumbles over its own stack.
+_UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, LookupError, pickle.UnpicklingError)
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -30,13 +32,12 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is torn or of another schema.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, OSError, ValueError) as error:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
         raise CheckpointError(
             f"checkpoint {path} cannot be read: {error}; delete it to restart that trial"
         ) from error
-    if state.get("schema") != SCHEMA:
-        raise CheckpointError(
-            f"checkpoint {path} must have schema {SCHEMA}, got {state.get('schema')!r}"
-        )
-    return state
+    schema = state.get("schema") if isinstance(state, dict) else None
+    if schema != SCHEMA:
+        raise CheckpointError(f"checkpoint {path} must have schema {SCHEMA}, got {schema!r}")
+    return dict(state)

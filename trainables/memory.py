@@ -4,7 +4,12 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-_MESSAGES = ("out of memory", "not enough memory", "can't allocate memory")
+_MESSAGES = (
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cublas_status_alloc_failed",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

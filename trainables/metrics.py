@@ -24,7 +24,8 @@ def class_f1(counts: Ints) -> NDArray[np.float64]:
     """Returns F1 of each class [K] from confusion counts [K, K]; 0 where a class never occurs."""
     hits = np.diagonal(counts).astype(np.float64)
     total = counts.sum(axis=0) + counts.sum(axis=1)
-    return 2 * hits / np.maximum(total, 1)
+    scores: NDArray[np.float64] = 2 * hits / np.maximum(total, 1)
+    return scores
 
 
 def macro_f1(counts: Ints) -> float:

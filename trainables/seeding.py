@@ -10,7 +10,9 @@ import torch
 
 def derive_seed(base: int, *keys: str | int) -> int:
     """Returns a seed in [0, 2**63) that depends on `base` and every key, in order."""
-    text = "\x1f".join([str(base), *(f"{type(key).__name__}:{key}" for key in keys)])
+    # Numbers of NumPy count as the number they are.
+    named = (f"str:{key}" if isinstance(key, str) else f"int:{int(key)}" for key in keys)
+    text = "\x1f".join([str(base), *named])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 

@@ -12,19 +12,29 @@ from search.analysis.errors import AnalysisError
 from search.analysis.interval import LEVEL, Interval
 
 
+def seed_degrees(num_seeds: int) -> float:
+    """Returns the degrees of freedom of a variance between seeds.
+
+    S - 1, but half a degree for two seeds: with one, Satterthwaite's sum is too sure of itself
+    where training luck outweighs the people (`benchmarks/verdict_simulation.py` counts that too).
+    """
+    return num_seeds - 1.0 if num_seeds > 2 else 0.5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairEstimate:
     """The difference of two approaches' scores, and what is known about its luck.
 
     `seed_variances` are those of the mean score of a and of b over their seeds (0 where the models
-    are taken as fixed); `num_differing` counts the people on whom the two differ at all.
+    are taken as fixed), `num_seeds` the seeds they were taken over; `num_differing` counts the
+    people on whom the two differ at all.
     """
 
     difference: float
     people_variance: float
     people_degrees: float
     seed_variances: tuple[float, float] = (0.0, 0.0)
-    seed_degrees: tuple[float, float] = (1.0, 1.0)
+    num_seeds: tuple[int, int] = (1, 1)
     num_differing: int
 
     def __post_init__(self) -> None:
@@ -42,11 +52,11 @@ class PairEstimate:
 
     @property
     def degrees(self) -> float:
-        """Degrees of freedom of `variance`, at least 1."""
+        """Degrees of freedom of `variance`: training luck never makes the people's surer."""
         variances = np.array([self.people_variance, *self.seed_variances])
-        degrees = np.array([self.people_degrees, *self.seed_degrees])
+        degrees = np.array([self.people_degrees, *(seed_degrees(num) for num in self.num_seeds)])
         spread = float((variances**2 / degrees).sum())
-        return max(1.0, self.variance**2 / spread) if spread > 0 else self.people_degrees
+        return min(self.people_degrees, self.variance**2 / spread if spread > 0 else np.inf)
 
     @property
     def interval(self) -> Interval:
@@ -79,11 +89,10 @@ class PairEstimate:
             people: factor on the number of people.
             seeds: seeds added to a and to b.
         """
-        have = [int(degrees) + 1 for degrees in self.seed_degrees]
-        want = [num + more for num, more in zip(have, seeds, strict=True)]
+        want = (self.num_seeds[0] + seeds[0], self.num_seeds[1] + seeds[1])
         first, second = (
             variance * num / new
-            for variance, num, new in zip(self.seed_variances, have, want, strict=True)
+            for variance, num, new in zip(self.seed_variances, self.num_seeds, want, strict=True)
         )
         return replace(
             self,
@@ -91,5 +100,5 @@ class PairEstimate:
             people_degrees=self.people_degrees * people,
             num_differing=int(self.num_differing * people),
             seed_variances=(first, second),
-            seed_degrees=(want[0] - 1.0, want[1] - 1.0),
+            num_seeds=want,
         )

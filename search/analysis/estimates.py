@@ -9,10 +9,10 @@ understate their luck by (S - 1) / S and take so few values for a normal distrib
 
     people   variance of the difference over resampled people, the same people for both sides,
              with the degrees of freedom of the strata (`people_degrees`);
-    seeds    sample variance of the scores of an approach over its seeds, divided by S, with S - 1
-             degrees of freedom. It also holds the seeds' own share of the luck over people, which
-             is thereby counted twice: intervals too wide where seeds hardly matter, never too
-             narrow.
+    seeds    sample variance of the scores of an approach over its seeds, divided by S, with the
+             degrees of freedom of `seed_degrees`. It also holds the seeds' own share of the luck
+             over people, which is thereby counted twice: intervals too wide where seeds hardly
+             matter, never too narrow.
 
 The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946).
 `benchmarks/verdict_simulation.py` counts the false winners of this rule and of simpler ones.
@@ -25,7 +25,7 @@ from itertools import pairwise
 import numpy as np
 
 from search.analysis.bootstrap import influence, people_degrees, person_strata, resample_macro_f1
-from search.analysis.difference import PairEstimate
+from search.analysis.difference import PairEstimate, seed_degrees
 from search.analysis.errors import AnalysisError
 from search.analysis.interval import Interval, interval_of_draws
 from search.analysis.metrics import (
@@ -95,8 +95,8 @@ class ScoreSheet:
         degrees = people_degrees(self.effects[cut].mean(axis=0), self.strata)
         seeds = 0.0 if fixed_models else self.seed_variance(approach)
         if seeds > 0:
-            spread = people**2 / degrees + seeds**2 / (self.num_seeds(approach) - 1)
-            degrees = (people + seeds) ** 2 / spread
+            spread = people**2 / degrees + seeds**2 / seed_degrees(self.num_seeds(approach))
+            degrees = min(degrees, (people + seeds) ** 2 / spread)
             draws = draws + rng.normal(0.0, seeds**0.5, len(draws))
         found = interval_of_draws(value, draws, degrees)
         return Interval(value=value, low=max(0.0, found.low), high=min(1.0, found.high))
@@ -126,7 +126,7 @@ class ScoreSheet:
             people_variance=float(draws.var(ddof=1)),
             people_degrees=people_degrees(effect, self.strata),
             seed_variances=seeds,
-            seed_degrees=(max(1.0, sizes[0] - 1.0), max(1.0, sizes[1] - 1.0)),
+            num_seeds=sizes,
             num_differing=int(np.any(gap != 0, axis=(1, 2)).sum()),
         )
 

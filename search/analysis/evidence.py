@@ -231,6 +231,6 @@ class Evidence:
             people_variance=float(draws.mean(axis=1).var(ddof=1)),
             people_degrees=people_degrees(effect, self.strata),
             seed_variances=(float(values.var(ddof=1)) / num_seeds if num_seeds > 1 else 0.0, 0.0),
-            seed_degrees=(max(1.0, num_seeds - 1.0), 1.0),
+            num_seeds=(num_seeds, 1),
             num_differing=self.num_people,
         ).interval

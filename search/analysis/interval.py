@@ -12,7 +12,8 @@ from scipy import stats
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import Floats
 
-LEVEL = 0.95
+ALPHA = 0.05
+LEVEL = 1 - ALPHA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +56,13 @@ def interval_of_draws(value: float, draws: Floats, degrees: float) -> Interval:
     Args:
         value: score of the data.
         draws: float [B] score in each resample.
-        degrees: degrees of freedom of the spread of the draws, >= 1.
+        degrees: degrees of freedom of the spread of the draws, > 0.
 
     Returns:
         The interval, widened to hold `value` where the draws lie wholly on one side of it.
     """
     below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
     shift = stats.norm.ppf(np.clip(below, 0.01, 0.99))
-    reach = stats.t.ppf((1 + LEVEL) / 2, max(degrees, 1.0))
+    reach = stats.t.ppf((1 + LEVEL) / 2, degrees)
     low, high = np.quantile(draws, stats.norm.cdf([2 * shift - reach, 2 * shift + reach]))
     return Interval(value=value, low=min(float(low), value), high=max(float(high), value))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from scipy import stats
 
 from search.analysis.difference import PairEstimate
-from search.analysis.interval import LEVEL
+from search.analysis.interval import ALPHA, LEVEL
 
 POWER = 0.8
 _MOST_PEOPLE_FACTOR = 1_000
@@ -46,7 +46,7 @@ def detectable_difference(estimate: PairEstimate, num_pairs: int = 1) -> float:
         estimate: a pair; only its luck is used, not its difference.
         num_pairs: pairs judged together.
     """
-    alpha = (1 - LEVEL) / num_pairs
+    alpha = ALPHA / num_pairs
     reach = _quantile(1 - alpha / 2, estimate.degrees) + _quantile(POWER, estimate.degrees)
     return reach * float(estimate.variance**0.5)
 
@@ -101,7 +101,7 @@ def would_decide(
 def _decided(planned: PairEstimate, margin: float, num_pairs: int) -> bool:
     size, error = abs(planned.difference), planned.variance**0.5
     reach = _quantile((1 + LEVEL) / 2, planned.degrees) + _quantile(POWER, planned.degrees)
-    wins = detectable_difference(planned, num_pairs) <= size and planned.p_value < 1 - LEVEL
+    wins = detectable_difference(planned, num_pairs) <= size and planned.p_value < ALPHA
     return wins or reach * error <= margin - size
 
 

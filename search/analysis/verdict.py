@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from search.analysis.difference import PairEstimate
 from search.analysis.errors import AnalysisError
-from search.analysis.interval import LEVEL, Interval
+from search.analysis.interval import ALPHA, Interval
 from search.analysis.power import WouldDecide
 
 MARGIN = 0.005
@@ -77,7 +77,7 @@ def outcome_of(interval: Interval, p_holm: float, margin: float) -> Outcome:
     """Returns the verdict on a difference with its interval and adjusted p."""
     if -margin <= interval.low and interval.high <= margin:
         return Outcome.EQUIVALENT
-    if p_holm < 1 - LEVEL:
+    if p_holm < ALPHA:
         return Outcome.A_WINS if interval.value > 0 else Outcome.B_WINS
     return Outcome.UNDECIDED
 

@@ -1,8 +1,7 @@
 """Cumulative logits: K-1 binary questions "is the class above k?" with one shared direction.
 
 The CORAL head of Cao, Mirjalili and Raschka (2020): one weight vector and ordered biases make the
-K-1
-probabilities fall with k, so that their differences are class probabilities.
+K-1 probabilities fall with k, so that their differences are class probabilities.
 """
 
 import torch
@@ -40,7 +39,8 @@ class OrdinalHead(nn.Module):
 
     def probabilities(self, outputs: Tensor) -> Tensor:
         """Returns differences of the cumulative probabilities [B, K]."""
-        above = outputs.to(torch.float32).sigmoid()
+        # Logits fall along the classes; rounding, in half precision above all, must not undo it.
+        above = outputs.to(torch.float32).sigmoid().cummin(dim=1).values
         one, zero = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
         return torch.cat([one, above], dim=1) - torch.cat([above, zero], dim=1)
 

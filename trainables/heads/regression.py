@@ -1,8 +1,8 @@
 """A Gaussian over the raw number, integrated between the class boundaries.
 
 Mean and variance are both learned (Nix and Weigend 1994); the class probability is the mass of the
-Gaussian
-between the boundaries, so that a regression competes with the other heads on the same scale.
+Gaussian between the boundaries, so that a regression competes with the other heads on the same
+scale.
 """
 
 import math

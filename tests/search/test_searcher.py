@@ -1,0 +1,284 @@
+"""The fidelity contract: what the study says of a trial is what happened to it.
+
+Without Ray: the calls are those of Ray's controller, in its order, on a journal on disk.
+"""
+
+import math
+
+import pytest
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+
+from search.config import Budget
+from search.records import Cause, State
+from tests.search.scripted import EPOCHS, Script, result
+
+
+@pytest.fixture
+def script(tmp_path):
+    return Script(tmp_path / "journal")
+
+
+def test_a_trial_that_reaches_its_last_epoch_is_complete_with_its_last_value(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.report(trial, 2, 0.6)
+    script.finish(trial, 3, 0.5)
+    frozen = script.frozen(trial)
+    assert frozen.state is TrialState.COMPLETE
+    assert frozen.value == 0.5
+    assert frozen.intermediate_values == {1: 0.3, 2: 0.6, 3: 0.5}
+    assert script.record(trial).cause is Cause.NONE
+
+
+def test_a_trial_that_the_scheduler_stops_is_pruned_with_its_true_last_step(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.stop(trial, 2, 0.2)
+    frozen = script.frozen(trial)
+    assert frozen.state is TrialState.PRUNED
+    assert frozen.last_step == 2
+    assert frozen.intermediate_values == {1: 0.3, 2: 0.2}
+    assert script.record(trial).objective == 0.2
+
+
+def test_a_trial_stopped_at_its_first_epoch_is_pruned_there(script):
+    trial = script.start()
+    script.stop(trial, 1, 0.1)
+    assert script.frozen(trial).state is TrialState.PRUNED
+    assert script.frozen(trial).last_step == 1
+
+
+def test_a_dead_worker_is_a_failure_that_keeps_its_values(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.die(trial)
+    record = script.record(trial)
+    assert (record.state, record.cause) == (State.FAIL, Cause.WORKER_DIED)
+    assert record.values == {1: 0.3}
+    assert script.frozen(trial).value is None
+
+
+def test_a_worker_that_dies_on_a_stopped_trial_does_not_prune_it(script):
+    trial = script.start()
+    script.scheduler.stopped[trial] = 1
+    script.die(trial)
+    assert script.record(trial).cause is Cause.WORKER_DIED
+
+
+def test_an_error_of_the_config_is_a_failure_with_its_text(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.break_off(trial, "error", "ValueError: channels must divide")
+    record = script.record(trial)
+    assert (record.state, record.cause) == (State.FAIL, Cause.ERROR)
+    assert record.error == "ValueError: channels must divide"
+    assert record.values == {1: 0.3}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_an_objective_that_is_not_finite_is_a_failure_and_is_not_stored(script, value):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.finish(trial, 2, value)
+    record = script.record(trial)
+    assert (record.state, record.cause) == (State.FAIL, Cause.NOT_FINITE)
+    assert record.values == {1: 0.3}
+    assert str(value) in record.error
+    assert record.counts
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_value_that_is_not_finite_in_mid_trial_is_not_stored(script, value):
+    trial = script.start()
+    script.report(trial, 1, value)
+    script.report(trial, 2, 0.4)
+    assert script.frozen(trial).intermediate_values == {2: 0.4}
+
+
+def test_a_loss_that_is_not_finite_is_a_failure(script):
+    trial = script.start()
+    script.break_off(trial, "not_finite", "the training loss must stay finite")
+    assert script.record(trial).cause is Cause.NOT_FINITE
+    assert script.frozen(trial).state is TrialState.FAIL
+
+
+def test_out_of_memory_is_complete_with_the_worst_value_so_that_the_sampler_learns(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.break_off(trial, "out_of_memory", "does not fit")
+    frozen = script.frozen(trial)
+    assert frozen.state is TrialState.COMPLETE
+    assert frozen.value == 0.0
+    assert frozen.intermediate_values == {1: 0.3}
+    assert script.record(trial).cause is Cause.OUT_OF_MEMORY
+
+
+@pytest.mark.parametrize("end", ["finish", "stop"])
+def test_a_late_report_changes_nothing(script, end):
+    trial = script.start()
+    getattr(script, end)(trial, 3, 0.5)
+    before = script.frozen(trial)
+    script.report(trial, 4, 0.9, seconds=99.0)
+    script.report(trial, 3, 0.9)
+    assert script.frozen(trial) == before
+
+
+def test_a_report_of_a_trial_that_nobody_started_changes_nothing(script):
+    script.report("stranger", 1, 0.9)
+    script.finish("stranger", 2, 0.9)
+    assert script.records() == ()
+
+
+@pytest.mark.parametrize("again", ["finish", "stop", "die"])
+def test_a_second_completion_changes_nothing(script, again):
+    trial = script.start()
+    script.finish(trial, 3, 0.5)
+    before, heard = script.frozen(trial), list(script.heard.events)
+    calls = {
+        "finish": lambda: script.finish(trial, 3, 0.9),
+        "stop": lambda: script.stop(trial, 2, 0.9),
+        "die": lambda: script.die(trial),
+    }
+    calls[again]()
+    assert script.frozen(trial) == before
+    assert script.heard.events == heard
+    assert script.searcher.usage()["gender"].num_finished == 1
+
+
+def test_an_epoch_that_comes_twice_keeps_its_first_value(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.report(trial, 1, 0.9)
+    script.report(trial, 2, 0.4)
+    assert script.frozen(trial).intermediate_values == {1: 0.3, 2: 0.4}
+
+
+def test_a_trial_cut_off_by_its_share_fails_with_cause_budget_and_keeps_its_values(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.scheduler.cut.add(trial)
+    script.searcher.on_trial_complete(trial, result(2, 0.4))
+    record = script.record(trial)
+    assert (record.state, record.cause) == (State.FAIL, Cause.BUDGET)
+    assert record.values == {1: 0.3, 2: 0.4}
+    assert not record.counts
+
+
+def test_the_end_of_the_run_cuts_running_trials_off(script):
+    first, second = script.start(), script.start()
+    script.report(first, 1, 0.3)
+    script.searcher.close()
+    for trial, values in ((first, {1: 0.3}), (second, {})):
+        record = script.record(trial)
+        assert (record.state, record.cause) == (State.FAIL, Cause.BUDGET)
+        assert record.values == values
+
+
+def test_an_interrupted_run_leaves_its_trials_running(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.searcher.interrupted = True
+    assert script.suggest() == Searcher.FINISHED
+    script.searcher.close()
+    assert script.frozen(trial).state is TrialState.RUNNING
+    assert script.record(trial).values == {1: 0.3}
+
+
+def test_a_trial_that_is_removed_before_it_ran_is_cut_off(script):
+    trial = script.start()
+    script.searcher.on_trial_complete(trial)
+    assert script.record(trial).cause is Cause.BUDGET
+
+
+@pytest.mark.parametrize("cause", ["error", "not_finite", "out_of_memory"])
+def test_the_seconds_of_a_broken_epoch_count(script, cause):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.break_off(trial, cause, seconds=7.5)
+    assert script.record(trial).seconds == 7.5
+    assert script.record(trial).device_seconds == 7.5
+
+
+def test_the_seconds_of_an_epoch_without_a_finite_value_count(script):
+    trial = script.start()
+    script.finish(trial, 1, math.nan, seconds=4.5)
+    assert script.record(trial).device_seconds == 4.5
+
+
+def test_the_seconds_before_a_worker_died_count(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3, seconds=5.0, started=100.0)
+    # Ray started the trial again in another process, which counts its own seconds.
+    script.report(trial, 2, 0.4, seconds=6.0, started=200.0)
+    script.finish(trial, 3, 0.5, seconds=8.0, started=200.0)
+    assert script.record(trial).device_seconds == 13.0
+    assert script.searcher.usage()["gender"].finished == 13.0
+
+
+def test_a_part_of_a_device_costs_its_part_of_the_seconds(tmp_path):
+    script = Script(tmp_path / "journal", share=0.25)
+    trial = script.start()
+    script.report(trial, 1, 0.3, seconds=8.0, started=100.0)
+    script.finish(trial, 2, 0.5, seconds=4.0, started=200.0)
+    assert (script.record(trial).seconds, script.record(trial).device_seconds) == (12.0, 3.0)
+
+
+def test_the_gap_before_a_trial_is_stored(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3, gap=0.125)
+    assert script.record(trial).gap == 0.125
+
+
+def test_listeners_hear_every_event_once(script):
+    trial = script.start()
+    script.report(trial, 1, 0.3)
+    script.report(trial, 2, math.nan)
+    script.finish(trial, 3, 0.5)
+    assert script.heard.events == [
+        ("started", "gender", 0),
+        ("reported", "gender", 0, 1, 0.3),
+        ("reported", "gender", 0, 3, 0.5),
+        ("ended", "gender", 0, State.COMPLETE),
+    ]
+
+
+def test_trial_0_is_the_default_config_and_the_portfolio_follows(script):
+    first, second = script.start(), script.start()
+    assert script.asked[first]["config"]["optim.lr"] == 0.01
+    assert script.asked[second]["config"]["optim.lr"] == 0.05
+    assert script.asked[first]["config"]["schedule.epochs"] == EPOCHS
+    assert script.asked[first]["seed"] != script.asked[second]["seed"]
+
+
+def test_five_trials_that_fail_alike_and_no_other_stop_the_search(script):
+    for _ in range(4):
+        script.break_off(script.start(), "error", "ImportError: no module")
+        assert script.searcher.broken == ""
+    script.break_off(script.start(), "error", "ImportError: no module")
+    assert script.searcher.broken == "ImportError: no module"
+    assert script.suggest() == Searcher.FINISHED
+
+
+@pytest.mark.parametrize("other", ["finish", "other_error", "dies"])
+def test_one_trial_that_ends_otherwise_keeps_the_search_going(script, other):
+    ends = {
+        "finish": lambda trial: script.finish(trial, 3, 0.1),
+        "other_error": lambda trial: script.break_off(trial, "error", "ValueError: 3"),
+        "dies": script.die,
+    }
+    ends[other](script.start())
+    for _ in range(6):
+        script.break_off(script.start(), "error", "ImportError: no module")
+    assert script.searcher.broken == ""
+
+
+def test_the_searcher_needs_no_ray_to_save_or_restore(script, tmp_path):
+    script.searcher.save(str(tmp_path / "state"))
+    script.searcher.restore(str(tmp_path / "state"))
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_search_needs_a_budget():
+    with pytest.raises(ValueError, match="a budget needs a time, a number of trials, or both"):
+        Budget()

@@ -1,0 +1,56 @@
+"""Telling an out-of-memory error from any other."""
+
+import pytest
+import torch
+
+from trainables.errors import OutOfMemoryError
+from trainables.memory import autocast, is_out_of_memory, peak_bytes, release
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        MemoryError(),
+        OutOfMemoryError("the smallest micro-batch does not fit"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:114] DefaultCPUAllocator: not enough memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=repr,
+)
+def test_errors_of_a_full_memory_are_recognised(error):
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        ValueError("out of memory"),
+        KeyError("memory"),
+        OSError("Cannot allocate memory"),
+    ],
+    ids=repr,
+)
+def test_other_errors_are_not(error):
+    assert not is_out_of_memory(error)
+
+
+def test_an_allocation_that_cannot_be_is_recognised():
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+
+
+def test_the_cpu_has_nothing_to_release_and_no_peak():
+    release(CPU)
+    assert peak_bytes(CPU) == 0
+
+
+def test_the_cpu_computes_in_single_precision():
+    with autocast(CPU):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
