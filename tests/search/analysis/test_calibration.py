@@ -52,7 +52,9 @@ def test_bias_correction_is_the_one_a_search_without_gradient_finds():
     options = {"xatol": 1e-9, "fatol": 1e-12, "maxiter": 20_000, "maxfev": 20_000}
     best = minimize(loss, [1.0, 0, 0, 0], method="Nelder-Mead", options=options)
     found = fit_calibration(probs, y, Method.BIAS_CORRECTED)
-    assert loss(np.array([1 / found.temperature, *found.bias])) == pytest.approx(best.fun, abs=1e-7)
+    assert loss(np.array([1 / found.temperature, *found.bias])) == pytest.approx(
+        best.fun, abs=1e-7
+    )
     assert found.temperature == pytest.approx(1 / best.x[0], rel=1e-2)
 
 

@@ -1,0 +1,119 @@
+"""predictions/: the truth and the out-of-fold probabilities of every refitted config."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from search.errors import ResultsError
+from search.refit import Folds, Unit, merge_parts
+from search.store import write_text
+from trainables.data.sample_table import SampleTable
+
+DEFAULT_RANK = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """Labels, people and folds of every sample, in the order of the probabilities.
+
+    Attributes:
+        label: joint class int [N].
+        group: person of every sample, str [N].
+        fold: int [N].
+        held_out: bool [N]: people whom the search never saw.
+        raw: raw numbers float [N] of numeric attributes.
+    """
+
+    label: NDArray[np.int64]
+    group: NDArray[np.str_]
+    fold: NDArray[np.int64]
+    held_out: NDArray[np.bool_]
+    raw: Mapping[str, NDArray[np.float64]]
+
+
+def write_truth(path: Path, table: SampleTable, folds: Folds, held_out: NDArray[np.int64]) -> None:
+    """Writes `truth.csv`: sample, group, label, fold, held_out, attributes and raw numbers."""
+    marks = np.zeros(table.num_samples, dtype=np.int64)
+    marks[held_out] = 1
+    columns: dict[str, object] = {
+        "sample": table.paths,
+        "group": table.groups,
+        "label": table.joint,
+        "fold": folds.of_sample,
+        "held_out": marks,
+    }
+    for axis, attribute in enumerate(table.schema.attributes):
+        columns[attribute.name] = [attribute.classes[k] for k in table.labels[:, axis]]
+        if attribute.has_raw:
+            columns[f"{attribute.name}_raw"] = table.raw[attribute.name]
+    write_text(path, pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+
+
+def read_truth(path: Path) -> Truth:
+    """Reads `truth.csv`.
+
+    Raises:
+        ResultsError: the run has no refit yet.
+    """
+    if not path.is_file():
+        raise ResultsError(
+            f"a verdict needs the predictions of a refit, and there is no {path}; "
+            "run --space all, which refits"
+        )
+    frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
+    raw = {
+        name.removesuffix("_raw"): frame[name].to_numpy(dtype=np.float64)
+        for name in frame.columns
+        if name.endswith("_raw")
+    }
+    return Truth(
+        label=frame["label"].to_numpy(dtype=np.int64),
+        group=frame["group"].to_numpy(dtype=str),
+        fold=frame["fold"].to_numpy(dtype=np.int64),
+        held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
+        raw=raw,
+    )
+
+
+def merge_predictions(predictions: Path, parts: Path, units: Iterable[Unit], folds: Folds) -> None:
+    """Writes `<space>.<rank>.<seed>.npz` for every config and seed whose folds are all there."""
+    for space, rank, seed in sorted({(u.space, u.rank, u.seed) for u in units}):
+        names = [f"{space}.{rank}.{seed}.{fold}.npz" for fold in range(folds.num_folds)]
+        if not all((parts / name).exists() for name in names):
+            continue
+        merged = merge_parts(parts, space, rank, seed, folds)
+        temporary = predictions / f".{space}.{rank}.{seed}.npz"
+        np.savez(temporary, **merged)  # type: ignore[arg-type]
+        temporary.replace(predictions / f"{space}.{rank}.{seed}.npz")
+
+
+def read_predictions(
+    predictions: Path, spaces: Iterable[str]
+) -> dict[str, dict[str, dict[str, NDArray[np.float32]]]]:
+    """Returns probabilities [S, N, K] by space, rank and head; only seeds that all configs have.
+
+    Raises:
+        ResultsError: a space has no refitted config.
+    """
+    seeds: dict[tuple[str, str], set[int]] = {}
+    for path in predictions.glob("*.*.*.npz"):
+        space, rank, seed = path.name.removesuffix(".npz").rsplit(".", 2)
+        if space in spaces and seed.isdigit():
+            seeds.setdefault((space, rank), set()).add(int(seed))
+    missing = [space for space in spaces if all(space != known for known, _ in seeds)]
+    if missing:
+        raise ResultsError(f"there are no refitted predictions of {', '.join(missing)}")
+    common = sorted(set.intersection(*seeds.values()))
+    if not common:
+        raise ResultsError("the refitted configs have no seed in common; resume the run")
+    found: dict[str, dict[str, dict[str, NDArray[np.float32]]]] = {}
+    for space, rank in sorted(seeds, key=lambda key: (key[0], key[1] == DEFAULT_RANK, key[1])):
+        loaded = [np.load(predictions / f"{space}.{rank}.{seed}.npz") for seed in common]
+        found.setdefault(space, {})[rank] = {
+            head: np.stack([part[head] for part in loaded]) for head in loaded[0].files
+        }
+    return found

@@ -1,0 +1,168 @@
+"""What a refit can afford: seeds, configs, folds and epochs that fit the time, the same for every space.
+
+Pure arithmetic on measured costs. What shrinks first is what costs the verdict least: a third
+seed, then the
+runner-up configs, then folds. The second seed goes only when nothing else is left, because with
+one seed the luck
+of training is unknown and no win is declared.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+
+from search.config import format_duration
+from search.errors import UsageError
+
+FLOOR_FOLDS = 3
+_LEAST_EPOCHS_SHARE = 1 / 3
+# Starting workers, merging files and the imbalance of the last trainings.
+_OVERHEAD = 1.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How much is refitted, for every space alike.
+
+    Attributes:
+        folds: person-disjoint folds.
+        seeds: trainings of every config and fold.
+        configs: best configs of a space; its default config comes on top.
+        epochs_share: of every config's own schedule that is trained, in (0, 1].
+    """
+
+    folds: int
+    seeds: int
+    configs: int
+    epochs_share: float = 1.0
+
+    def describe(self) -> str:
+        """Returns the shape in words."""
+        text = f"best {self.configs} configs and the default x {self.folds} folds x {self.seeds} seeds"
+        if self.epochs_share < 1:
+            text += f", {self.epochs_share:.0%} of the epochs"
+        return text
+
+
+FULL = Shape(folds=5, seeds=3, configs=3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefitPlan:
+    """A shape, its time and what was cut from the wish.
+
+    Attributes:
+        shape: what will be refitted.
+        seconds: expected wall-clock time.
+        cuts: a sentence for everything that was cut.
+    """
+
+    shape: Shape
+    seconds: float
+    cuts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What trainings cost.
+
+    Attributes:
+        photo_seconds: device seconds to train one photo for one epoch, of every config of every
+            space: the default
+            first, then the best ones.
+        epochs: of the schedule of every space.
+        num_photos: of the whole data.
+        num_devices: that work at once, in the unit of the device seconds.
+    """
+
+    photo_seconds: Mapping[str, tuple[float, ...]]
+    epochs: Mapping[str, int]
+    num_photos: int
+    num_devices: float
+
+    def seconds(self, shape: Shape) -> float:
+        """Returns the expected wall-clock seconds of a refit."""
+        total = 0.0
+        for space, costs in self.photo_seconds.items():
+            photos = self.num_photos * (shape.folds - 1)
+            epochs = self.epochs[space] * shape.epochs_share
+            total += sum(costs[: shape.configs + 1]) * photos * epochs * shape.seeds
+        return _OVERHEAD * total / self.num_devices
+
+
+def shrinking(wish: Shape) -> Iterator[Shape]:
+    """Yields the wish and ever smaller shapes, down to the floor and then to fewer epochs."""
+    seen = set()
+    two = min(2, wish.seeds)
+    steps = [
+        *(
+            Shape(folds=wish.folds, seeds=s, configs=wish.configs)
+            for s in range(wish.seeds, two - 1, -1)
+        ),
+        *(Shape(folds=wish.folds, seeds=two, configs=c) for c in range(wish.configs, 0, -1)),
+        *(Shape(folds=f, seeds=two, configs=1) for f in range(wish.folds, FLOOR_FOLDS - 1, -1)),
+        Shape(folds=min(FLOOR_FOLDS, wish.folds), seeds=1, configs=1),
+    ]
+    for shape in steps:
+        if shape not in seen:
+            seen.add(shape)
+            yield shape
+    floor = steps[-1]
+    for percent in range(90, round(100 * _LEAST_EPOCHS_SHARE) - 1, -10):
+        yield Shape(folds=floor.folds, seeds=1, configs=1, epochs_share=percent / 100)
+
+
+def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
+    """Returns the largest shape that fits the time.
+
+    Args:
+        costs: measured in the search.
+        seconds: wall-clock time there is.
+        wish: what is refitted where time allows.
+
+    Raises:
+        UsageError: not even the smallest shape fits; the message names the time it needs.
+    """
+    shapes = list(shrinking(wish))
+    for shape in shapes:
+        expected = costs.seconds(shape)
+        if expected <= seconds:
+            return RefitPlan(shape=shape, seconds=expected, cuts=_cuts(wish, shape))
+    least = costs.seconds(shapes[-1])
+    raise UsageError(
+        f"the smallest refit ({shapes[-1].describe()}) needs about {format_duration(least)}, and "
+        f"{format_duration(max(0.0, seconds))} are left for it; give a larger --budget"
+    )
+
+
+def _cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
+    parts = (
+        (wish.seeds, shape.seeds, "seeds", _SEED_COST[min(shape.seeds, 3)]),
+        (
+            wish.configs,
+            shape.configs,
+            "configs a space",
+            "the choice among finalists rests on the search",
+        ),
+        (wish.folds, shape.folds, "folds", "every model trains on fewer people"),
+    )
+    cuts = [
+        f"{now} {what} where {wanted} were wished for: {cost}"
+        for wanted, now, what, cost in parts
+        if now < wanted
+    ]
+    if shape.epochs_share < 1:
+        cuts.append(f"{shape.epochs_share:.0%} of the epochs: models are not fully trained")
+    return tuple(cuts)
+
+
+_SEED_COST = {
+    1: "the luck of training stays unknown and no win can be declared",
+    2: "the luck of training is known poorly, so only large differences are declared",
+    3: "",
+}
+
+
+def cross_shapes(folds: int, seeds: int) -> Iterator[tuple[int, int]]:
+    """Yields (seed, fold) in the order in which they are trained: whole seeds first."""
+    yield from product(range(seeds), range(folds))

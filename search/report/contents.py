@@ -1,0 +1,237 @@
+"""Everything a page shows, as frozen data. Every part may be missing; its section then is too.
+
+Notation: K classes of a target; counts: int [K, K], row = true class, column = predicted class.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.analysis.curves import Curve
+from search.report.errors import ReportError
+from search.report.verdict_rows import Json, PairRow, ReasonRow, ScoreRow
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Confusion:
+    """What was predicted for what, by every approach.
+
+    Attributes:
+        name: of the target: an attribute, or "joint".
+        classes: names of its K classes, in code order.
+        counts: approach -> int [K, K].
+        block: classes that belong together, for a joint target the product of the class counts of
+            all attributes but the first; a line is drawn after each block. 0 for none.
+
+    Raises:
+        ReportError: counts are not [K, K].
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    counts: Mapping[str, Counts]
+    block: int = 0
+
+    def __post_init__(self) -> None:
+        expected = (len(self.classes), len(self.classes))
+        for approach, counts in self.counts.items():
+            if counts.shape != expected:
+                raise ReportError(
+                    f"a confusion matrix of {self.name!r} must be {list(expected)}, one row and "
+                    f"one column a class, got {list(counts.shape)} for {approach!r}"
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What an approach takes; None where it was not measured.
+
+    Attributes:
+        approach: its name.
+        search_device_seconds: to find its configs.
+        refit_device_seconds: to train them again on all folds and seeds.
+        parameters: of all its models together, to serve one prediction.
+        flops: floating-point operations of one prediction of one picture.
+        serve_ms: milliseconds of one prediction of one picture.
+    """
+
+    approach: str
+    search_device_seconds: float | None = None
+    refit_device_seconds: float | None = None
+    parameters: int | None = None
+    flops: float | None = None
+    serve_ms: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """Returns the approach's entry in `costs` of `verdict.json`."""
+        figures = asdict(self)
+        del figures["approach"]
+        return figures
+
+    @classmethod
+    def of(cls, approach: str, data: Mapping[str, float | None]) -> Self:
+        """Returns the cost written by `to_dict`."""
+        return cls(approach=approach, **data)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSummary:
+    """How the search of one space went.
+
+    `best` is the validation score of its best config with `interval` (low, high), `default` that
+    of its default config; `device_seconds` of all its trials. None where it is not known.
+    """
+
+    space: str
+    approach: str
+    trials: int
+    complete: int
+    stopped: int
+    failed: int
+    cut_off: int = 0
+    best: float | None = None
+    interval: tuple[float, float] | None = None
+    default: float | None = None
+    device_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PeopleTable:
+    """People by two attributes: `counts` int [rows, columns]."""
+
+    row_name: str
+    column_name: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: Counts
+
+    def __post_init__(self) -> None:
+        expected = (len(self.rows), len(self.columns))
+        if self.counts.shape != expected:
+            raise ReportError(
+                f"people by {self.row_name} and {self.column_name} must be {list(expected)}, got "
+                f"{list(self.counts.shape)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """Share of every class in the training data and among the predictions on unlabelled photos.
+
+    Attributes:
+        name: of the target.
+        classes: its K classes.
+        training: K shares, sum 1.
+        predicted: K shares, sum 1.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    training: tuple[float, ...]
+    predicted: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        sizes = {len(self.classes), len(self.training), len(self.predicted)}
+        if len(sizes) > 1:
+            raise ReportError(
+                f"the distribution of {self.name!r} needs a share a class, got "
+                f"{len(self.training)} and {len(self.predicted)} for {len(self.classes)} classes"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFacts:
+    """What the data is.
+
+    Attributes:
+        name: of the data set.
+        num_people: of the whole.
+        num_photos: of the whole.
+        held_out_people: never seen by the search; None where there is no such part.
+        people: by two attributes (gender x age band); None where there is only one.
+        class_photos: photos of every joint class, in code order.
+        shifts: one a target, where there is a folder of unlabelled photos.
+    """
+
+    name: str
+    num_people: int
+    num_photos: int
+    held_out_people: int | None = None
+    people: PeopleTable | None = None
+    class_photos: Mapping[str, int] = field(default_factory=dict)
+    shifts: tuple[Shift, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reproduce:
+    """How to get the same page again: shell commands, and name -> text of the rest."""
+
+    commands: tuple[str, ...] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    hardware: Mapping[str, str] = field(default_factory=dict)
+    seed: int | None = None
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ReportContents:
+    """Everything a page shows.
+
+    Attributes:
+        title: of the page.
+        answer: the answer in one sentence; that of the verdict where it is empty.
+        verdict: the mapping of `verdict.json`. Read where they are there: `answer`, `scores`,
+            `pairs`, `reasons`, `margin`, `people`, `photos`, `seeds`, `notes`.
+        curves: best score against device seconds, one an approach.
+        confusions: attributes first, the joint label last.
+        importances: space -> parameter -> share of the variance of the score.
+        costs: one an approach.
+        data: facts of the data.
+        searches: one a space.
+        reproduce: how to make it again.
+        scores: rows of the verdict, the best first.
+        pairs: rows of the verdict.
+        reasons: rows of the verdict, the order kept: the strongest first.
+
+    Raises:
+        ReportError: an entry of the verdict lacks what every such entry has.
+    """
+
+    title: str
+    answer: str = ""
+    verdict: Json = field(default_factory=dict)
+    curves: tuple[Curve, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+    importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    costs: tuple[Cost, ...] = ()
+    data: DataFacts | None = None
+    searches: tuple[SearchSummary, ...] = ()
+    reproduce: Reproduce | None = None
+    scores: tuple[ScoreRow, ...] = field(init=False)
+    pairs: tuple[PairRow, ...] = field(init=False)
+    reasons: tuple[ReasonRow, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        rows = [ScoreRow.of(name, row) for name, row in (self.verdict.get("scores") or {}).items()]
+        scores = sorted(rows, key=lambda row: -row.score.value)
+        pairs = [PairRow.of(row) for row in self.verdict.get("pairs") or ()]
+        reasons = [ReasonRow.of(row) for row in self.verdict.get("reasons") or ()]
+        object.__setattr__(self, "scores", tuple(scores))
+        object.__setattr__(self, "pairs", tuple(pairs))
+        object.__setattr__(self, "reasons", tuple(reasons))
+        object.__setattr__(self, "answer", self.answer or str(self.verdict.get("answer") or ""))
+
+    @property
+    def approaches(self) -> tuple[str, ...]:
+        """Every approach named anywhere, in alphabetical order: its place decides its colour."""
+        names = {row.name for row in self.scores} | {curve.name for curve in self.curves}
+        names |= {cost.approach for cost in self.costs}
+        names |= {name for confusion in self.confusions for name in confusion.counts}
+        names |= {name for pair in self.pairs for name in (pair.a, pair.b)}
+        return tuple(sorted(names))

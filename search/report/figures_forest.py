@@ -1,0 +1,121 @@
+"""Forest plot: differences with their intervals around zero, and the band of equivalence."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from search.report import svg, wording
+from search.report.verdict_rows import Estimate
+
+_ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 21.0, 26.0, 44.0
+
+
+class ForestRow(NamedTuple):
+    """One difference: `main` rows are drawn large; `said` stands beside the interval."""
+
+    name: str
+    estimate: Estimate
+    said: str
+    main: bool = True
+
+
+class Forest(NamedTuple):
+    """Rows with the range of the axis; `margin` is half the band of equivalence, or None."""
+
+    rows: tuple[ForestRow, ...]
+    low: float
+    high: float
+    margin: float | None
+    axis: str
+    left: str
+    right: str
+
+
+def forest(
+    rows: Sequence[ForestRow],
+    *,
+    margin: float | None = None,
+    axis: str = "difference in macro-F1",
+    left: str = "",
+    right: str = "",
+) -> Forest:
+    """Returns a forest whose axis holds zero, the margin and every interval.
+
+    Args:
+        rows: from top to bottom.
+        margin: of equivalence.
+        axis: name of the axis, with its unit.
+        left: what a negative difference means.
+        right: what a positive one means.
+    """
+    ends = [0.0, *((-margin, margin) if margin is not None else ())]
+    for row in rows:
+        found = row.estimate
+        ends += [end for end in (found.low, found.value, found.high) if end is not None]
+    low, high = svg.padded(min(ends), max(ends))
+    return Forest(tuple(rows), low, high, margin, axis, left, right)
+
+
+def draw_forest(plot: Forest, width: float, title: str) -> str:
+    """Returns the plot; on a narrow page the names stand above their intervals.
+
+    Args:
+        plot: what to draw.
+        width: of the figure.
+        title: of the figure, for a screen reader.
+    """
+    beside = width >= 600
+    names = min(240.0, max(svg.text_width(row.name, 13) for row in plot.rows) + 16)
+    said = max(svg.text_width(row.said) for row in plot.rows) + 12
+    scale = svg.Scale(plot.low, plot.high, names if beside else 4, width - (said if beside else 4))
+    heights = [_height(row, beside=beside) for row in plot.rows]
+    bottom = _TOP + sum(heights)
+    parts = [_ground(plot, scale, bottom, width)]
+    top = _TOP
+    for row, height in zip(plot.rows, heights, strict=True):
+        parts.append(_row(row, scale, top, height, width, beside=beside))
+        top += height
+    described = "; ".join(f"{row.name}: {row.said}" for row in plot.rows)
+    return svg.chart(width, bottom + _BOTTOM, title, described, *parts)
+
+
+def _height(row: ForestRow, *, beside: bool) -> float:
+    height = _ROW if row.main else _SMALL_ROW
+    return height if beside else height + 16
+
+
+def _ground(plot: Forest, scale: svg.Scale, bottom: float, width: float) -> str:
+    """Returns the band of equivalence, the axis, the zero line and what its sides mean."""
+    zero = scale.at(0)
+    parts = []
+    if plot.margin is not None:
+        start, end = scale.at(-plot.margin), scale.at(plot.margin)
+        parts.append(svg.rect(start, _TOP, end - start, bottom - _TOP, "band"))
+    parts.append(svg.x_axis(scale, _TOP, bottom, plot.axis))
+    parts.append(svg.line(zero, _TOP - 4, zero, bottom, "zero"))
+    if plot.left:
+        parts.append(svg.label(zero - 8, 14, f"← {plot.left}", "axis", anchor="end"))
+    if plot.right:
+        parts.append(svg.label(zero + 8, 14, f"{plot.right} →", "axis"))
+    return "".join(parts)
+
+
+def _row(
+    row: ForestRow, scale: svg.Scale, top: float, height: float, width: float, *, beside: bool
+) -> str:
+    middle = top + height / 2 if beside else top + height - (11 if row.main else 9)
+    text_y = middle + 4 if beside else top + 13
+    found, css = row.estimate, "main" if row.main else "side"
+    name = svg.shortened(row.name, 236, 13) if beside else row.name
+    parts = [
+        svg.label(0 if row.main else 12, text_y, name, f"name {css}"),
+        svg.label(width, text_y, row.said, f"value {css}", anchor="end"),
+    ]
+    if found.low is not None and found.high is not None:
+        start, end = scale.at(found.low), scale.at(found.high)
+        parts.append(svg.line(start, middle, end, middle, f"range {css}"))
+    size = 5.0 if row.main else 3.2
+    parts.append(
+        svg.element("circle", cx=scale.at(found.value), cy=middle, r=size, class_=f"dot {css}")
+    )
+    said = f"{row.name}: {wording.signed(found.value, 4)} {wording.interval(found, sign=True)}"
+    return svg.group(*parts, title=said)

@@ -1,0 +1,76 @@
+"""Numbers and lists as the page says them. A minus is a minus sign, not a hyphen."""
+
+from collections.abc import Sequence
+
+from search.report.verdict_rows import Estimate
+
+MINUS = "\N{MINUS SIGN}"
+_LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def score(value: float | None, digits: int = 3) -> str:
+    """Returns a score such as "0.812", or a dash where there is none."""
+    return "\N{EN DASH}" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Returns a difference with its sign, such as "+0.012"; what rounds to zero has none."""
+    text = f"{value:+.{digits}f}"
+    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def interval(estimate: Estimate | None, *, sign: bool = False, digits: int = 3) -> str:
+    """Returns "[0.79, 0.83]", or nothing where there is no interval."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    write = signed if sign else score
+    return f"[{write(estimate.low, digits)}, {write(estimate.high, digits)}]"
+
+
+def percent(share: float) -> str:
+    """Returns a share such as "7 %"; with a digit below 10 %, so that small ones differ."""
+    digits = 0 if share >= 0.0995 or share == 0 else 1
+    return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def probability(value: float) -> str:
+    """Returns a probability such as "0.03"; what is too small to tell from 0 says so."""
+    if value < 0.001:
+        return "< 0.001"
+    return "> 0.999" if value > 0.999 else f"{value:.3f}"
+
+
+def large(value: float) -> str:
+    """Returns a count such as "11.2 M"; whole numbers below 10,000 in full."""
+    for size, letter in _LARGE:
+        if value >= size and value >= 10_000:
+            return f"{value / size:.3g}\N{NO-BREAK SPACE}{letter}"
+    return f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """Returns a time such as "45 s", "6 min" or "2 h 03 min"."""
+    space = "\N{NO-BREAK SPACE}"
+    if seconds < 120:
+        return f"{seconds:.0f}{space}s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes}{space}min"
+    return f"{minutes // 60}{space}h {minutes % 60:02d}{space}min"
+
+
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """Returns "a", "a and b" or "a, b and c"."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def plural(count: int, noun: str, many: str = "") -> str:
+    """Returns "1 pair" or "3 pairs"."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def capital(sentence: str) -> str:
+    """Returns the sentence with its first letter large, the rest as it is."""
+    return sentence[:1].upper() + sentence[1:]
