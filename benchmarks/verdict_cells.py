@@ -1,8 +1,8 @@
 """One cell of the simulation of verdicts: many pairs from one world, and what was declared."""
 
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -17,6 +17,7 @@ from benchmarks.simulated_people import (
 )
 from search.analysis.approaches import build_joint
 from search.analysis.bootstrap import person_bootstrap_interval
+from search.analysis.choice_luck import choice_variance
 from search.analysis.cross_fit import CrossFit
 from search.analysis.judge import judge
 from search.analysis.metrics import macro_f1
@@ -109,36 +110,29 @@ def seeds_cell(world: World, effort: Effort) -> list[tuple[bool, ...]]:
     return found
 
 
-def searches_cell(people: int, effort: Effort) -> list[tuple[bool, bool]]:
-    """Returns whether a winner is declared between the best of 64 and the best of 4 equal configs.
+def searches_cell(world: World, num_first: int, effort: Effort) -> list[tuple[bool, ...]]:
+    """Returns whether a winner is declared between the best of some equal configs and of others.
 
-    First chosen for the people of a fold by the others (ours), then chosen on the very people the
-    verdict is on.
+    Chosen for the people of a fold by the others, with the luck of the choice (ours) and without
+    it; then chosen on the very people the verdict is on.
+
+    Args:
+        world: one approach in it is one config.
+        num_first: configs of the first search; the others are the second's.
+        effort: how many pairs.
     """
-    world = World(num_people=people, shared=0.8, num_seeds=3, error_factors=(1.0,) * 68)
-    found = []
+    rules, found = Rules(num_resamples=effort.resamples), []
+    groups = (range(num_first), range(num_first, len(world.error_factors)))
     for sample in samples(world, effort):
         plan = CrossFit.of_people(sample.g % 5, sample.g)
-        groups = (range(64), range(64, 68))
-        ours = [
-            Approach.from_probs(
-                str(len(group)),
-                build_joint(
-                    {str(i): np.eye(NUM_CLASSES)[sample.predicted[i]] for i in group},
-                    sample.y,
-                    plan,
-                ).probs,
-            )
-            for group in groups
-        ]
-        naive = [
-            Approach(name=str(len(group)), predicted=_best_seen(sample, group)) for group in groups
-        ]
-        rules = Rules(num_resamples=effort.resamples)
-        verdicts = [
-            judge(pair, sample.y, sample.g, NUM_CLASSES, rules=rules) for pair in (ours, naive)
-        ]
-        found.append((any_winner(verdicts[0]), any_winner(verdicts[1])))
+        ours = [_chosen(sample, group, plan) for group in groups]
+        plain = [replace(approach, choice_variance=0.0) for approach in ours]
+        seen = [Approach(name=str(i), predicted=_best_seen(sample, i)) for i in groups]
+        verdicts = (
+            judge(pair, sample.y, sample.g, NUM_CLASSES, rules=rules)
+            for pair in (ours, plain, seen)
+        )
+        found.append(tuple(any_winner(verdict) for verdict in verdicts))
     return found
 
 
@@ -170,7 +164,17 @@ def power_cell(people: int, gain: float, effort: Effort, *, num_seeds: int) -> P
     )
 
 
-def _best_seen(sample: Sample, group: Sequence[int]) -> np.ndarray:
+def _chosen(sample: Sample, group: range, plan: CrossFit) -> Approach:
+    """Returns the approach of configs chosen for the people of a fold by the others."""
+    configs = {str(i): np.eye(NUM_CLASSES)[sample.predicted[i]] for i in group}
+    built = build_joint(configs, sample.y, plan, name=str(group))
+    luck = choice_variance(
+        built.targets, sample.g, plan, num_resamples=400, rng=np.random.default_rng(0)
+    )
+    return Approach.from_probs(built.name, built.probs, choice_variance=luck)
+
+
+def _best_seen(sample: Sample, group: range) -> np.ndarray:
     """Returns the predictions of the config that is best on the people it is judged on."""
     scores = {
         i: np.mean([macro_f1(sample.y, row, NUM_CLASSES) for row in sample.predicted[i]])

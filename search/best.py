@@ -67,7 +67,7 @@ def write_best(
     setting: TrialSetting,
 ) -> Interval:
     """Writes `best/<space>.yaml` for the best trial and returns its score."""
-    with np.load(store.trial_predictions(record)) as saved:
+    with np.load(store.validation_path(record.space, record.number)) as saved:
         indices, probabilities = saved["indices"], saved["probabilities"]
     target = journal.space.target
     interval = score_interval(dataset, target, indices, probabilities)

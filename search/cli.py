@@ -15,7 +15,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from search import ray_settings
-from search.config import DEFAULT_TRIALS, StudyConfig, parse_duration
+from search.config import (
+    DEFAULT_BUDGET_OF_ALL,
+    DEFAULT_TRIALS,
+    StudyConfig,
+    parse_duration,
+)
 from search.errors import SearchError, UsageError
 from spaces.errors import SpaceError
 
@@ -171,16 +176,19 @@ def _new(options: argparse.Namespace) -> StudyConfig:
         raise UsageError(f"--weights-dir must be a folder, got {options.weights_dir}")
     if options.weights_dir and options.pretrained is False:
         raise UsageError("--weights-dir and --no-pretrained contradict each other; drop one")
-    trials = options.trials
-    if trials is None and options.budget is None:
-        trials = DEFAULT_TRIALS
+    trials, budget = options.trials, options.budget
+    if trials is None and budget is None:
+        if "all" in options.space:
+            budget = _budget_of_all(options)
+        else:
+            trials = DEFAULT_TRIALS
     config = StudyConfig(
         name=options.name or _default_name(options.space),
         spaces=tuple(_absolute_space(space) for space in options.space),
         data=_absolute(options.data),
         layout=options.layout,
         people=options.people,
-        budget_seconds=parse_duration(options.budget) if options.budget else None,
+        budget_seconds=parse_duration(budget) if budget else None,
         trials=trials,
         max_epochs=options.max_epochs,
         seed=options.seed,
@@ -190,6 +198,15 @@ def _new(options: argparse.Namespace) -> StudyConfig:
         address=options.address or "",
     )
     return config.checked()
+
+
+def _budget_of_all(options: argparse.Namespace) -> str:
+    if options.data:
+        raise UsageError(
+            "--space all on your own data needs --budget TIME (such as 2h) or --trials N; the "
+            f"default of {DEFAULT_BUDGET_OF_ALL} suits the demo"
+        )
+    return DEFAULT_BUDGET_OF_ALL
 
 
 def _resumed(options: argparse.Namespace) -> StudyConfig:

@@ -17,7 +17,7 @@ from search.errors import ResultsError
 from search.oof import Truth
 from trainables.data.schema import LabelSchema
 
-Predictions = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float32]]]]
+Predictions = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
 
 VERDICT_SCHEMA = 1
 

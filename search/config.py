@@ -10,6 +10,7 @@ from search.errors import UsageError
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 DEFAULT_TRIALS = 24
+DEFAULT_BUDGET_OF_ALL = "20m"
 
 
 def parse_duration(text: str) -> float:
@@ -65,6 +66,12 @@ class Budget:
             return self
         return Budget(seconds=max(self.seconds / 10, self.seconds - seconds), trials=self.trials)
 
+    def part(self, share: float) -> "Budget":
+        """Returns the budget with a share of its time."""
+        if self.seconds is None:
+            return self
+        return Budget(seconds=self.seconds * share, trials=self.trials)
+
     def describe(self) -> str:
         """Returns the budget in words."""
         parts = []
@@ -94,6 +101,7 @@ class StudyConfig:
     pretrained: bool | None
     weights_dir: str
     address: str
+    margin: float = 0.005
 
     @property
     def budget(self) -> Budget:

@@ -30,7 +30,15 @@ _NUM_STARTUP_TRIALS = 8
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """Opens the journal file, or makes it."""
+    """Opens the journal file, or makes it; the caller holds the run.
+
+    What a killed driver left is cleared away: a last line that was not written whole, which
+    would spoil the next one, and Optuna's own lock, for which it would wait half a minute.
+    """
+    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+    if path.exists():
+        with path.open("rb+") as file:
+            file.truncate(file.read().rfind(b"\n") + 1)
     return JournalStorage(JournalFileBackend(str(path)))
 
 
@@ -83,7 +91,9 @@ class StudyJournal:
 
     def ask(self) -> Asked:
         """Starts a new trial: the default config first, then the portfolio, then the sampler."""
-        trial = self._study.ask()
+        return self._start(self._study.ask())
+
+    def _start(self, trial: optuna.Trial) -> Asked:
         config = self.space.config(trial, self._schema, self._scale)
         seed = derive_seed(self._seed, self.space.name, trial.number)
         trial.set_user_attr("config", json.dumps(config))
@@ -95,18 +105,16 @@ class StudyJournal:
     def reattach(self) -> tuple[Asked, ...]:
         """Returns the trials that were running when the driver stopped, as the same Optuna trials.
 
-        A trial whose suggestion was cut off half-way is told FAIL.
+        A trial whose asking was cut off half-way is asked to its end.
         """
         found = []
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             trial = optuna.Trial(self._study, frozen._trial_id)
+            if "seed" not in frozen.user_attrs:
+                found.append(self._start(trial))
+                continue
             self._open[frozen.number] = trial
             self._reported[frozen.number] = set(frozen.intermediate_values)
-            if "seed" not in frozen.user_attrs:
-                self.fail(
-                    frozen.number, Cause.NEVER_STARTED, "the driver ended while it was asked"
-                )
-                continue
             record = to_record(self.space.name, frozen)
             found.append(
                 Asked(
@@ -247,4 +255,5 @@ def to_record(space: str, trial: FrozenTrial) -> TrialRecord:
         started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
         gap=None if gap is None else float(gap),
         error=str(attrs.get("error", "")),
+        ended=float(attrs.get("ended", 0.0)),
     )

@@ -93,7 +93,7 @@ def merge_predictions(predictions: Path, parts: Path, units: Iterable[Unit], fol
 
 def read_predictions(
     predictions: Path, spaces: Iterable[str]
-) -> dict[str, dict[str, dict[str, NDArray[np.float32]]]]:
+) -> dict[str, dict[str, dict[str, NDArray[np.float64]]]]:
     """Returns probabilities [S, N, K] by space, rank and head; only seeds that all configs have.
 
     Raises:
@@ -110,10 +110,11 @@ def read_predictions(
     common = sorted(set.intersection(*seeds.values()))
     if not common:
         raise ResultsError("the refitted configs have no seed in common; resume the run")
-    found: dict[str, dict[str, dict[str, NDArray[np.float32]]]] = {}
+    found: dict[str, dict[str, dict[str, NDArray[np.float64]]]] = {}
     for space, rank in sorted(seeds, key=lambda key: (key[0], key[1] == DEFAULT_RANK, key[1])):
         loaded = [np.load(predictions / f"{space}.{rank}.{seed}.npz") for seed in common]
         found.setdefault(space, {})[rank] = {
-            head: np.stack([part[head] for part in loaded]) for head in loaded[0].files
+            head: np.stack([part[head] for part in loaded]).astype(np.float64)
+            for head in loaded[0].files
         }
     return found

@@ -1,4 +1,4 @@
-"""What a refit can afford: seeds, configs, folds and epochs that fit the time, the same for every space.
+"""What a refit can afford: seeds, configs, folds, epochs that fit the time, for all spaces alike.
 
 Pure arithmetic on measured costs. What shrinks first is what costs the verdict least: a third
 seed, then the
@@ -38,7 +38,10 @@ class Shape:
 
     def describe(self) -> str:
         """Returns the shape in words."""
-        text = f"best {self.configs} configs and the default x {self.folds} folds x {self.seeds} seeds"
+        text = (
+            f"best {self.configs} configs and the default x {self.folds} folds x "
+            f"{self.seeds} seeds"
+        )
         if self.epochs_share < 1:
             text += f", {self.epochs_share:.0%} of the epochs"
         return text

@@ -26,7 +26,6 @@ class Cause(StrEnum):
     NOT_FINITE = "not_finite"
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_DIED = "worker_died"
-    NEVER_STARTED = "never_started"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +48,7 @@ class TrialRecord:
         gap: seconds between the end of the worker's trial before and this one's first batch, or
             None.
         error: text of what broke it; empty where nothing did.
+        ended: seconds since the epoch when it was told how it ended; 0 where it was not.
     """
 
     space: str
@@ -65,6 +65,7 @@ class TrialRecord:
     started: float
     gap: float | None
     error: str
+    ended: float = 0.0
 
     @property
     def epochs(self) -> int:
@@ -79,8 +80,7 @@ class TrialRecord:
     @property
     def counts(self) -> bool:
         """Whether the trial uses up one of the user's trials: cut off by the budget does not."""
-        unfinished = self.cause in (Cause.BUDGET, Cause.NEVER_STARTED)
-        return self.is_finished and not unfinished
+        return self.is_finished and self.cause is not Cause.BUDGET
 
 
 def best_record(records: tuple[TrialRecord, ...]) -> TrialRecord | None:

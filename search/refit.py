@@ -1,4 +1,4 @@
-"""The finalists trained again on fresh person-disjoint folds with fresh seeds; out-of-fold probabilities.
+"""The finalists trained again on fresh person-disjoint folds with fresh seeds.
 
 A unit of work is one config, one seed, one fold. It trains the full schedule on the other folds
 and predicts its
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import ray
@@ -148,7 +149,7 @@ def run_units(
     models: Path,
     is_over: Callable[[], bool],
 ) -> Iterator[UnitEnd]:
-    """Trains units on all devices and yields each as it ends, finished ones of an earlier start first.
+    """Trains units on all devices and yields each as it ends, finished ones first.
 
     Args:
         units: in the order of their start.
@@ -195,8 +196,8 @@ class _Pool:
         self._make = ray.remote(**options)(RefitWorker).remote
         self._arguments = (ray.put(setting), ray.put(folds), seed)
         self._slots = resources.slots
-        self._idle: list[object] = []
-        self._running: dict[object, tuple[object, Unit, int]] = {}
+        self._idle: list[Any] = []
+        self._running: dict[Any, tuple[Any, Unit, int]] = {}
         self.died = False
 
     @property
@@ -209,7 +210,7 @@ class _Pool:
 
     def start(self, unit: Unit, failures: int, parts: Path, models: Path) -> None:
         actor = self._idle.pop() if self._idle else self._make(*self._arguments)
-        reference = actor.run.remote(unit, parts, models)  # type: ignore[attr-defined]
+        reference = actor.run.remote(unit, parts, models)
         self._running[reference] = (actor, unit, failures)
 
     def wait(self) -> tuple[UnitEnd | None, int]:

@@ -6,6 +6,7 @@ lands on the right rung. The rungs of a resumed study are re-filled through the 
 interface.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,8 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Decides after an epoch whether the trial goes on."""
-        if trial.trial_id in self.cut:
+        # ASHA never stops a NaN, and an infinite value on a rung would stop everybody else.
+        if trial.trial_id in self.cut or not math.isfinite(result["value"]):
             return str(TrialScheduler.STOP)
         space, epoch = trial.config["space"], int(result["epoch"])
         decision = str(self._asha[space].on_trial_result(tune_controller, trial, result))
@@ -99,7 +101,7 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
         self, tune_controller: Any, trial: Trial, result: dict[str, Any]
     ) -> None:
         """A trial ended by itself; a broken one leaves no value on a rung."""
-        if result and "epoch" in result and "value" in result:
+        if result and "epoch" in result and math.isfinite(result.get("value", math.nan)):
             self._asha[trial.config["space"]].on_trial_complete(tune_controller, trial, result)
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:

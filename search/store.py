@@ -116,18 +116,22 @@ class RunStore:
         write_text(self.root / "study.json", text + "\n")
 
     def read_study(self) -> dict[str, Any]:
-        """Reads `study.json`.
+        """Reads `study.json`; raises ResultsError where it is torn or of another schema."""
+        return self.read_json("study.json")
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Reads a JSON file of the run.
 
         Raises:
-            ResultsError: it is torn or of another schema.
+            ResultsError: it is missing, torn, or of another schema.
         """
-        path = self.root / "study.json"
+        path = self.root / name
         try:
             values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ResultsError(f"{path} cannot be read: {error}") from error
         except ValueError as error:
-            raise ResultsError(
-                f"{path} is not JSON: {error}; the run cannot be resumed"
-            ) from error
+            raise ResultsError(f"{path} is not JSON: {error}; it was not written whole") from error
         if values.get("schema") != SCHEMA:
             raise ResultsError(f"{path} must have schema {SCHEMA}, got {values.get('schema')!r}")
         return values
@@ -162,23 +166,22 @@ class RunStore:
         write_text(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
         return path
 
-    def trial_predictions(self, record: TrialRecord) -> Path:
-        """Returns where a complete trial left its validation predictions."""
-        kept = self.predictions / f"validation.{record.space}.{record.number}.npz"
-        return kept if kept.exists() else self.checkpoints / f"{record.space}-{record.number}.npz"
+    def validation_path(self, space: str, number: int) -> Path:
+        """Returns where the validation predictions of a complete trial are kept."""
+        return self.predictions / f"validation.{space}.{number}.npz"
 
-    def keep_predictions(self, best: Iterable[TrialRecord]) -> None:
-        """Keeps the validation predictions of the best trials and drops those of earlier bests."""
+    def has_predictions(self, record: TrialRecord) -> bool:
+        """Returns whether the validation predictions of a trial are kept."""
+        return self.validation_path(record.space, record.number).exists()
+
+    def keep_predictions(self, records: Iterable[TrialRecord]) -> None:
+        """Moves the validation predictions of complete trials to where they stay."""
         self.predictions.mkdir(exist_ok=True)
-        wanted = set()
-        for record in best:
-            kept = self.predictions / f"validation.{record.space}.{record.number}.npz"
-            wanted.add(kept)
-            if not kept.exists():
-                shutil.copyfile(self.trial_predictions(record), kept)
-        for path in self.predictions.glob("validation.*.npz"):
-            if path not in wanted:
-                path.unlink()
+        for record in records:
+            kept = self.validation_path(record.space, record.number)
+            written = self.checkpoints / f"{record.space}-{record.number}.npz"
+            if not kept.exists() and written.exists():
+                shutil.copyfile(written, kept)
 
     def drop_checkpoints(self, running: Iterable[TrialRecord] = ()) -> None:
         """Deletes the checkpoints of trials that are over."""

@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,28 +11,29 @@ from typing import Any
 from rich.console import Console
 
 import spaces
-from search.best import package_versions, write_best
+from search.best import package_versions
 from search.cluster import ray_runtime
 from search.config import StudyConfig
 from search.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.errors import ResultsError, UsageError
-from search.journal import StudyJournal, open_storage
 from search.packing import Resources, plan_resources
-from search.preflight import check_spaces, max_epochs
-from search.progress import SearchProgress, StepBar
-from search.records import Cause, State, TrialRecord, best_record
-from search.scheduler import MultiSpaceScheduler
-from search.searcher import StudySearcher
-from search.store import RunStore, git_commit, running
-from search.summary import SpaceResult, print_plan, print_summary
+from search.pages import gather, write_report
+from search.preflight import check_spaces
+from search.progress import StepBar
+from search.refit_stage import VERDICT_SECONDS, plan, run_refit
+from search.search_stage import SearchEnd, run_search
+from search.stages import Prepared
+from search.store import RunStore, git_commit
+from search.summary import print_plan, print_summary, print_verdict
 from search.trial_run import TrialSetting
-from search.tune_run import run_trials
+from search.verdict_stage import write_verdict
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
 _WRAP_UP_SECONDS = 5.0
+ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,22 +45,10 @@ class RunEnd:
     num_failed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Search:
-    """Everything the search stage needs."""
-
-    config: StudyConfig
-    dataset: Dataset
-    spaces: tuple[Space, ...]
-    scale: Scale
-    resources: Resources
-    setting: TrialSetting
-
-
 def run_study(
     config: StudyConfig, results: Path, cache: Path, console: Console, *, resume: bool
 ) -> RunEnd:
-    """Runs the search of a study, from its data to its best configs.
+    """Runs a study: the search, and with `--space all` refit, verdict and report.
 
     Args:
         config: what to run.
@@ -71,60 +61,68 @@ def run_study(
         SearchError, TrainablesError, SpaceError: bad input; the message says which and the way
             out.
     """
-    store = (
-        RunStore.open(results, config.name) if resume else RunStore.check_new(results, config.name)
-    )
-    bar = partial(StepBar, console)
-    dataset = open_dataset(config, cache, bar)
+    place = RunStore.open if resume else RunStore.check_new
+    store = place(results, config.name)
+    dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
     with ray_runtime(config.address) as (num_cpus, num_gpus):
         resources = plan_resources(num_cpus, num_gpus, config.gpus_per_trial)
-        scale = _scale(config, resources)
-        largest = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
-        size = stored_size_for(dataset.table, largest)
-        decode_images(dataset.table, size, cache, num_cpus, bar)
-        setting = TrialSetting(
-            table=dataset.table,
-            split=dataset.split,
-            stored_size=size,
-            cache_dir=cache.resolve(),
-            results_dir=store.root.resolve(),
-            weights_dir=config.weights_path,
-            device=resources.device,
-            num_threads=resources.cpus_per_trial,
-            device_share=resources.device_share,
-        )
-        search = _Search(
-            config=config,
-            dataset=dataset,
-            spaces=loaded,
-            scale=scale,
-            resources=resources,
-            setting=setting,
-        )
+        run = _prepare(config, dataset, loaded, resources, store, cache, console)
         with store.lock():
-            return _search(search, store, console, resume=resume)
+            print_plan(console, run, store)
+            if resume:
+                _check_unchanged(run, store)
+            else:
+                store.write_study(_description(run))
+            return _run_stages(run, store, console)
 
 
 def _load_spaces(config: StudyConfig, dataset: Dataset) -> tuple[Space, ...]:
     schema = dataset.table.schema
-    loaded = tuple(spaces.load(name, schema) for name in config.spaces)
-    names = [space.name for space in loaded]
+    named = [spaces.load(name, schema) for name in config.spaces if name != ALL]
+    names = [space.name for space in named]
     if len(set(names)) < len(names):
         raise UsageError(f"--space must name every space once, got {', '.join(names)}")
-    return loaded
+    if ALL not in config.spaces:
+        return tuple(named)
+    # `--space all gender=mine.py` replaces one of them.
+    replaced = {space.name: space for space in named}
+    every = [replaced.pop(space.name, space) for space in spaces.load_all(schema)]
+    return (*every, *replaced.values())
 
 
-def _check_unchanged(search: _Search, store: RunStore) -> None:
-    stored, now = store.read_study(), _description(search)
-    for what, where in (("data", search.dataset.name), ("spaces", ", ".join(now["spaces"]))):
-        then = stored[what]["fingerprint"] if what == "data" else stored[what]
-        here = now[what]["fingerprint"] if what == "data" else now[what]
-        if then != here:
-            raise ResultsError(
-                f"a resumed run needs the {what} it began with ({where}), fingerprint {then}, got "
-                f"{here}; put them back, or start a new run"
-            )
+def _prepare(
+    config: StudyConfig,
+    dataset: Dataset,
+    loaded: tuple[Space, ...],
+    resources: Resources,
+    store: RunStore,
+    cache: Path,
+    console: Console,
+) -> Prepared:
+    scale = _scale(config, resources)
+    largest = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
+    size = stored_size_for(dataset.table, largest)
+    decode_images(dataset.table, size, cache, resources.num_cpus, partial(StepBar, console))
+    setting = TrialSetting(
+        table=dataset.table,
+        split=dataset.split,
+        stored_size=size,
+        cache_dir=cache.resolve(),
+        results_dir=store.root.resolve(),
+        weights_dir=config.weights_path,
+        device=resources.device,
+        num_threads=resources.cpus_per_trial,
+        device_share=resources.device_share,
+    )
+    return Prepared(
+        config=config,
+        dataset=dataset,
+        spaces=loaded,
+        scale=scale,
+        resources=resources,
+        setting=setting,
+    )
 
 
 def _scale(config: StudyConfig, resources: Resources) -> Scale:
@@ -137,108 +135,89 @@ def _scale(config: StudyConfig, resources: Resources) -> Scale:
     )
 
 
-def _search(search: _Search, store: RunStore, console: Console, *, resume: bool) -> RunEnd:
+def _run_stages(run: Prepared, store: RunStore, console: Console) -> RunEnd:
     began = time.monotonic()
-    config, resources = search.config, search.resources
-    epochs = {
-        s.name: max_epochs(s, search.dataset.table.schema, search.scale) for s in search.spaces
-    }
-    print_plan(console, config, search.dataset, search.spaces, search.scale, resources, store)
-    if resume:
-        _check_unchanged(search, store)
-    else:
-        store.write_study(_description(search))
-    journals = _open_journals(search, store)
-    past = _records(journals)
-    scheduler = MultiSpaceScheduler(epochs)
-    scheduler.refill(past)
-    budget = config.budget.minus(_WRAP_UP_SECONDS)
-    progress = SearchProgress(console, epochs, budget, resources.slots, past)
-    searcher = StudySearcher(
-        journals,
-        scheduler,
-        budget,
-        slots=resources.slots,
-        device_share=resources.device_share,
-        listeners=(progress,),
-        started=began,
+    config = run.config
+    if ALL not in config.spaces:
+        end = run_search(run, store, console, config.budget.minus(_WRAP_UP_SECONDS))
+        print_summary(console, end.results, store, interrupted=end.interrupted)
+        return RunEnd(store=store, interrupted=end.interrupted, num_failed=end.num_failed)
+    end = run_search(run, store, console, config.budget.part(0.5))
+    print_summary(console, end.results, store, interrupted=end.interrupted)
+    if end.interrupted:
+        return RunEnd(store=store, interrupted=True, num_failed=end.num_failed)
+    left = None
+    if config.budget.seconds is not None:
+        left = config.budget.seconds - (time.monotonic() - began) - VERDICT_SECONDS
+    notes = _refit(run, store, end, console, left)
+    write_conclusions(run, store, end, console, notes)
+    return RunEnd(store=store, interrupted=False, num_failed=end.num_failed)
+
+
+def _refit(
+    run: Prepared, store: RunStore, end: SearchEnd, console: Console, left: float | None
+) -> tuple[str, ...]:
+    planned = plan(run, end.results, left)
+    return (*planned.cuts, *run_refit(run, store, end.results, planned, console, left))
+
+
+def write_conclusions(
+    run: Prepared, store: RunStore, end: SearchEnd, console: Console, notes: Sequence[str]
+) -> None:
+    """Writes verdict and report of a run whose refit is done."""
+    schema = run.dataset.table.schema
+    records = [record for result in end.results for record in result.records]
+    conclusion = write_verdict(
+        store,
+        schema,
+        {space.name: space.approach for space in run.spaces},
+        records,
+        margin=run.config.margin,
+        seed=run.config.seed,
+        notes=notes,
     )
-    progress.seconds_left = searcher.seconds_left
-    with progress:
-        shared = store.root if config.address else None
-        run_trials(searcher, scheduler, search.setting, resources, shared)
-        searcher.close()
-    end = _finish(search, store, journals, console, searcher.interrupted)
-    if searcher.broken:
-        raise UsageError(
-            f"every trial fails in the same way, so the search was stopped: {searcher.broken}"
-        )
-    return end
+    verdict = store.read_json("verdict.json")
+    contents = gather(
+        store,
+        run.dataset.table,
+        run.dataset.split.held_out,
+        end.results,
+        conclusion,
+        verdict,
+        store.read_study(),
+    )
+    write_report(store, contents)
+    print_verdict(console, verdict, store)
 
 
-def _open_journals(search: _Search, store: RunStore) -> dict[str, StudyJournal]:
-    storage = open_storage(store.journal)
-    return {
-        space.name: StudyJournal(
-            storage,
-            space,
-            search.dataset.table.schema,
-            search.scale,
-            search.dataset.fingerprint,
-            search.config.seed,
-        )
-        for space in search.spaces
-    }
-
-
-def _records(journals: dict[str, StudyJournal]) -> tuple[TrialRecord, ...]:
-    return tuple(record for journal in journals.values() for record in journal.records())
-
-
-def _finish(
-    search: _Search,
-    store: RunStore,
-    journals: dict[str, StudyJournal],
-    console: Console,
-    interrupted: bool,
-) -> RunEnd:
-    records = _records(journals)
-    store.write_trials(records)
-    best = {name: best_record(journal.records()) for name, journal in journals.items()}
-    store.keep_predictions([record for record in best.values() if record is not None])
-    found = []
-    for name, journal in journals.items():
-        record = best[name]
-        interval = None
-        if record is not None:
-            interval = write_best(
-                store, journal, record, search.config, search.dataset, search.setting
+def _check_unchanged(run: Prepared, store: RunStore) -> None:
+    stored, now = store.read_study(), _description(run)
+    for what, where in (("data", run.dataset.name), ("spaces", ", ".join(now["spaces"]))):
+        then = stored[what]["fingerprint"] if what == "data" else stored[what]
+        here = now[what]["fingerprint"] if what == "data" else now[what]
+        if then != here:
+            raise ResultsError(
+                f"a resumed run needs the {what} it began with ({where}), fingerprint {then}, got "
+                f"{here}; put them back, or start a new run"
             )
-        found.append(SpaceResult(journal.space, journal.records(), record, interval))
-    store.drop_checkpoints(running(records))
-    print_summary(console, found, store, interrupted=interrupted)
-    broken = [r for r in records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
-    return RunEnd(store=store, interrupted=interrupted, num_failed=len(broken))
 
 
-def _description(search: _Search) -> dict[str, Any]:
-    resources = search.resources
+def _description(run: Prepared) -> dict[str, Any]:
+    resources, table = run.resources, run.dataset.table
     return {
-        "config": search.config.to_dict(),
+        "config": run.config.to_dict(),
         "data": {
-            "name": search.dataset.name,
-            "note": search.dataset.note,
-            "schema": search.dataset.table.schema.to_dict(),
-            "photos": search.dataset.table.num_samples,
-            "people": search.dataset.table.num_groups,
-            "fingerprint": search.dataset.table.fingerprint,
-            "split": search.dataset.split.fingerprint,
-            "stored_size": list(search.setting.stored_size),
+            "name": run.dataset.name,
+            "note": run.dataset.note,
+            "schema": table.schema.to_dict(),
+            "photos": table.num_samples,
+            "people": table.num_groups,
+            "fingerprint": table.fingerprint,
+            "split": run.dataset.split.fingerprint,
+            "stored_size": list(run.setting.stored_size),
         },
-        "spaces": {
-            s.name: s.fingerprint(search.dataset.table.schema, search.scale) for s in search.spaces
-        },
-        "scale": search.scale.reason,
+        "spaces": {s.name: s.fingerprint(table.schema, run.scale) for s in run.spaces},
+        "scale": run.scale.reason,
         "hardware": {
             "machine": platform.machine(),
             "cpus": resources.num_cpus,

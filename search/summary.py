@@ -1,44 +1,23 @@
 """What the command says before and after a search."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search.analysis.interval import Interval
 from search.best import default_value
-from search.config import StudyConfig, format_duration
-from search.dataset import Dataset
-from search.packing import Resources
-from search.records import Cause, State, TrialRecord
+from search.config import format_duration
+from search.records import Cause, State
+from search.stages import Prepared, SpaceResult
 from search.store import RunStore
-from spaces.scale import Scale
-from spaces.space import Space
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceResult:
-    """The end of one space's search."""
-
-    space: Space
-    records: tuple[TrialRecord, ...]
-    best: TrialRecord | None
-    interval: Interval | None
-
-
-def print_plan(
-    console: Console,
-    config: StudyConfig,
-    dataset: Dataset,
-    spaces: Sequence[Space],
-    scale: Scale,
-    resources: Resources,
-    store: RunStore,
-) -> None:
+def print_plan(console: Console, run: Prepared, store: RunStore) -> None:
     """Says what will run, on what, for how long."""
+    config, dataset, scale = run.config, run.dataset, run.scale
     table, split = dataset.table, dataset.split
     schema = table.schema
     sizes = " x ".join(f"{name} ({schema.num_classes(name)})" for name in schema.names)
@@ -49,10 +28,10 @@ def print_plan(
         ("data", f"{dataset.name}: {table.num_samples} photos of {table.num_groups} people"),
         ("labels", f"{sizes} = {schema.num_joint} joint classes"),
         ("people", "{} train, {} validate, {} held out of the search".format(*people)),
-        ("spaces", ", ".join(space.name for space in spaces)),
+        ("spaces", ", ".join(space.name for space in run.spaces)),
         ("models", f"{scale.reason}; {', '.join(scale.backbones)}; {scale.max_epochs} epochs"),
         ("budget", config.budget.describe()),
-        ("devices", resources.describe()),
+        ("devices", run.resources.describe()),
     ]
     for name, text in lines:
         console.print(f"[bold]{name:>8}[/bold]  {text}", highlight=False, soft_wrap=True)
@@ -111,13 +90,7 @@ def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:
     for result in results:
         records = result.records
         broken = [r for r in records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
-        parts = [
-            (sum(r.state is State.COMPLETE for r in records), "complete"),
-            (sum(r.state is State.PRUNED for r in records), "stopped early"),
-            (sum(r.cause is Cause.BUDGET for r in records), "cut off by the budget"),
-            (len(broken), "failed"),
-        ]
-        counts = ", ".join(f"{count} {what}" for count, what in parts if count)
+        counts = ", ".join(f"{count} {what}" for what, count in result.counts.items() if count)
         console.print(
             f"{result.space.name}: {len(records)} trials: {counts or 'none finished'}",
             highlight=False,
@@ -154,6 +127,43 @@ def _print_commands(console: Console, results: Sequence[SpaceResult], store: Run
     console.print("Look closer:", highlight=False)
     for line in lines:
         console.print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def print_verdict(console: Console, verdict: Mapping[str, Any], store: RunStore) -> None:
+    """Says the answer, the scores and the pairs."""
+    scores = Table(title="Out-of-fold macro-F1", title_justify="left")
+    for name in ("approach", "macro-F1", "95 % interval", "with class biases"):
+        scores.add_column(name, no_wrap=True)
+    for name, score in sorted(verdict["scores"].items(), key=lambda item: -item[1]["value"]):
+        low, high = score["interval"]
+        ruled = score["with_decision_rule"]
+        scores.add_row(
+            name,
+            f"{score['value']:.4f}",
+            f"{low:.3f} to {high:.3f}",
+            f"{ruled['value']:.4f}" if ruled else "-",
+        )
+    pairs = Table(title="Pairs", title_justify="left")
+    for name in ("a", "b", "a - b", "95 % interval", "P(a > b)", "Holm's p", "verdict"):
+        pairs.add_column(name, no_wrap=True)
+    for pair in verdict["pairs"]:
+        low, high = pair["interval"]
+        pairs.add_row(
+            pair["a"],
+            pair["b"],
+            f"{pair['difference']:+.4f}",
+            f"{low:+.3f} to {high:+.3f}",
+            f"{pair['p_a_greater']:.3f}",
+            f"{pair['p_holm']:.3f}",
+            pair["verdict"].replace("_", " "),
+        )
+    console.print()
+    console.print(scores)
+    console.print(pairs)
+    for note in verdict.get("notes", ()):
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+    console.print(f"[bold]{verdict['answer']}[/bold]", highlight=False, soft_wrap=True)
+    console.print(f"Report: {store.root / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def _results_option(store: RunStore) -> str:

@@ -1,5 +1,6 @@
 """One Tune run over all spaces, from the first trial to the end of the budget."""
 
+import os
 import shutil
 import signal
 import tempfile
@@ -57,7 +58,7 @@ def run_trials(
     if resources.gpus_per_trial:
         per_trial["gpu"] = resources.gpus_per_trial  # type: ignore[assignment]
     try:
-        with _stopping_on_signals(searcher):
+        with _workers_starting_together(resources.slots), _stopping_on_signals(searcher):
             tune.run(
                 tune.with_parameters(Worker, setting=setting),
                 name="search",
@@ -80,6 +81,22 @@ def run_trials(
 
 def _trial_name(trial: object) -> str:
     return str(getattr(trial, "trial_id", trial))
+
+
+@contextmanager
+def _workers_starting_together(slots: int) -> Iterator[None]:
+    # By default Tune lets one trial wait at a time. A short trial then ends while the next worker
+    # still starts; Tune cancels that start for the warm one, and a single worker does all the work.
+    name = "TUNE_MAX_PENDING_TRIALS_PG"
+    before = os.environ.get(name)
+    os.environ[name] = str(slots)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 @contextmanager

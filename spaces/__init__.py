@@ -1,10 +1,8 @@
 """Search spaces as plain Optuna functions, found by file name or by path.
 
 A space file has `suggest(trial, schema, scale)`, which suggests parameters named by config paths
-and may
-return constants; optional are `default(schema, scale)`, `APPROACH` ("separate", "joint",
-"multihead"),
-`ATTRIBUTE` and `WARM_START`.
+and may return constants; optional are `default(schema, scale)`, `APPROACH` ("separate", "joint",
+"multihead"), `ATTRIBUTE` and `WARM_START`.
 """
 
 import hashlib
@@ -86,7 +84,14 @@ def _from_file(name: str, path: Path, schema: Schema) -> Space:
             f"{path} must say what it predicts: define ATTRIBUTE = 'gender' (or APPROACH = "
             f"'joint' or 'multihead') in it, or call it --space gender={path}"
         )
-    return _from_module(name, module).check(schema)
+    space = _from_module(name, module).check(schema)
+    taken = (*schema.names, "joint", "multihead")
+    if name in taken and name != (space.attribute or space.approach):
+        raise SpaceError(
+            f"{path} predicts {space.attribute or space.approach!r}, so it cannot be the space "
+            f"{name!r}; call it --space {space.attribute or space.approach}={path}"
+        )
+    return space
 
 
 def _execute(path: Path) -> ModuleType:
@@ -99,13 +104,15 @@ def _execute(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # the file is the user's own code
+        del sys.modules[key]
         raise SpaceError(f"{path} fails: {type(error).__name__}: {error}") from error
     return module
 
 
 def _from_module(name: str, module: ModuleType) -> Space:
-    approach = getattr(module, "APPROACH", name if name in ("joint", "multihead") else "separate")
-    attribute = getattr(module, "ATTRIBUTE", name) if approach == "separate" else ""
+    joins = name in ("joint", "multihead") and not hasattr(module, "ATTRIBUTE")
+    approach = getattr(module, "APPROACH", name if joins else "separate")
+    attribute = getattr(module, "ATTRIBUTE", name if approach == "separate" else "")
     options: dict[str, Any] = {
         "name": name,
         "approach": approach,
@@ -129,6 +136,6 @@ def _default(
 
 def _source(module: ModuleType) -> str:
     # The shared groups are part of what a space searches: a changed range is another study.
-    own = Path(str(module.__file__)).read_text(encoding="utf-8")
-    shared = Path(__file__).with_name("groups.py").read_text(encoding="utf-8")
-    return hashlib.sha256((own + shared).encode()).hexdigest()
+    shared = (Path(__file__).with_name(name) for name in ("groups.py", "parts.py"))
+    texts = (path.read_text(encoding="utf-8") for path in (Path(str(module.__file__)), *shared))
+    return hashlib.sha256("".join(texts).encode()).hexdigest()

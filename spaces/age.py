@@ -1,16 +1,15 @@
 """Age: the hard attribute. Cuts, dropped ages, balanced sampling and regression compete.
 
 Moving the training cut below 60, leaving 57-59 out, sampling old people more often and regressing
-the raw age
-all act on the same thing, where the boundary to old lies; the search finds which of them this data
-wants.
+the raw age all act on the same thing, where the boundary to old lies; the search finds which of
+them this data wants.
 """
 
 import optuna
 
 from spaces import groups
 from spaces.groups import Flat
-from spaces.parts import default_config, has_raw_age
+from spaces.parts import age_cuts, default_config, has_raw_age
 from spaces.scale import Scale
 from spaces.space import Schema
 
@@ -40,6 +39,6 @@ def suggest(trial: optuna.Trial, schema: Schema, scale: Scale) -> Flat:
         config |= groups.loss(trial, smoothing=0.15)
     else:
         config["loss.name"] = "own"
-    if has_raw_age(schema):
-        config |= groups.age(trial, auxiliary=False)
+    if cuts := age_cuts(schema):
+        config |= groups.age(trial, cuts, auxiliary=False)
     return config

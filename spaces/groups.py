@@ -1,8 +1,7 @@
 """Suggestion groups that several spaces share. Ranges follow what good finishers used, widened.
 
 Every function suggests its parameters on the trial and returns the constants that complete its
-section;
-parameter names are config paths.
+section; parameter names are config paths.
 """
 
 from collections.abc import Sequence
@@ -10,6 +9,9 @@ from collections.abc import Sequence
 import optuna
 
 from spaces.scale import Scale
+
+# The ages that may be left out are those just below this boundary; other bins have other ages.
+_DROPS_BELOW = 60
 
 Flat = dict[str, str | int | float | bool]
 
@@ -110,11 +112,16 @@ def head(trial: optuna.Trial, hidden: Sequence[int] = (0,), dropout: float = 0.5
     return {}
 
 
-def age(trial: optuna.Trial, *, auxiliary: bool) -> Flat:
+def age(trial: optuna.Trial, cuts: Sequence[int], *, auxiliary: bool) -> Flat:
     """Training-label cut, ages left out, auxiliary regression; scores keep the true labels."""
-    trial.suggest_categorical("age.old_from", (60, 59, 58, 57))
-    trial.suggest_categorical("age.drop", ("none", "57-59", "55-59", "57-59,27-29"))
-    if not auxiliary:
-        return {"age.aux_weight": 0.0}
-    trial.suggest_categorical("age.aux_weight", (0.0, 0.05, 0.1, 0.2))
-    return {}
+    constants: Flat = {}
+    trial.suggest_categorical("age.old_from", tuple(cuts))
+    if cuts[0] == _DROPS_BELOW:
+        trial.suggest_categorical("age.drop", ("none", "57-59", "55-59", "57-59,27-29"))
+    else:
+        constants["age.drop"] = "none"
+    if auxiliary:
+        trial.suggest_categorical("age.aux_weight", (0.0, 0.05, 0.1, 0.2))
+    else:
+        constants["age.aux_weight"] = 0.0
+    return constants

@@ -4,7 +4,7 @@ import optuna
 
 from spaces import groups
 from spaces.groups import Flat
-from spaces.parts import default_config, has_raw_age
+from spaces.parts import age_cuts, default_config
 from spaces.scale import Scale
 from spaces.space import Schema
 
@@ -27,6 +27,6 @@ def suggest(trial: optuna.Trial, schema: Schema, scale: Scale) -> Flat:
         **groups.sampler(trial, high=0.5),
         **groups.head(trial, hidden=(0, 128, 256), dropout=0.7),
     }
-    if has_raw_age(schema):
-        config |= groups.age(trial, auxiliary=True)
+    if cuts := age_cuts(schema):
+        config |= groups.age(trial, cuts, auxiliary=True)
     return config

@@ -4,7 +4,7 @@ import optuna
 
 from spaces import groups
 from spaces.groups import Flat
-from spaces.parts import AGE, default_config, has_raw_age
+from spaces.parts import AGE, age_cuts, default_config
 from spaces.scale import Scale
 from spaces.space import Schema
 
@@ -32,6 +32,6 @@ def suggest(trial: optuna.Trial, schema: Schema, scale: Scale) -> Flat:
         # Age is the hard attribute: finishers gave it up to twice the weight of the others.
         low, high = (0.5, 2.0) if name == AGE else (0.25, 1.0)
         trial.suggest_float(f"task_weight.{name}", low, high)
-    if has_raw_age(schema):
-        config |= groups.age(trial, auxiliary=True)
+    if cuts := age_cuts(schema):
+        config |= groups.age(trial, cuts, auxiliary=True)
     return config

@@ -5,11 +5,25 @@ from spaces.scale import Scale
 from spaces.space import Schema
 
 AGE = "age"
+_OLDEST = 120
 
 
 def has_raw_age(schema: Schema) -> bool:
     """Returns whether the data has an attribute age with the raw number."""
     return AGE in schema and schema[AGE].has_raw
+
+
+def age_cuts(schema: Schema) -> tuple[int, ...]:
+    """Returns the ages from which training may call a person old, the true one first.
+
+    Empty where the data has no raw ages, or bins that are not cut at a whole year.
+    """
+    if not has_raw_age(schema):
+        return ()
+    below, last = (0.0, *schema[AGE].edges)[-2:]
+    if last != int(last) or last > _OLDEST:
+        return ()
+    return tuple(age for age in range(int(last), int(last) - 4, -1) if age > below)
 
 
 def default_config(schema: Schema, scale: Scale, *, with_age: bool) -> Flat:
@@ -54,6 +68,7 @@ def default_config(schema: Schema, scale: Scale, *, with_age: bool) -> Flat:
         "sampler.power": 0.0,
         "schedule.epochs": scale.max_epochs,
     }
-    if with_age and has_raw_age(schema):
-        config |= {"age.old_from": 60, "age.drop": "none", "age.aux_weight": 0.0}
+    cuts = age_cuts(schema)
+    if with_age and cuts:
+        config |= {"age.old_from": cuts[0], "age.drop": "none", "age.aux_weight": 0.0}
     return config

@@ -81,7 +81,7 @@ def choose_scale(
             input_sizes=(224, 256, 320, 384),
             batch_sizes=(32, 64),
             lr=(1e-5, 3e-4) if loaded else (1e-4, 3e-3),
-            max_epochs=max_epochs or 12,
+            max_epochs=12 if max_epochs is None else max_epochs,
             reason="GPU: ImageNet-size backbones at 224 to 384 px",
         )
     if loaded:
@@ -91,7 +91,7 @@ def choose_scale(
             input_sizes=(96, 64),
             batch_sizes=(32, 16),
             lr=(1e-4, 3e-3),
-            max_epochs=max_epochs or 5,
+            max_epochs=5 if max_epochs is None else max_epochs,
             reason="CPU with pretrained weights: 64 to 96 px, few epochs",
         )
     return Scale(
@@ -100,6 +100,6 @@ def choose_scale(
         input_sizes=(64, 80, 96),
         batch_sizes=(32, 16, 64),
         lr=(5e-4, 1e-2),
-        max_epochs=max_epochs or 9,
+        max_epochs=9 if max_epochs is None else max_epochs,
         reason="CPU without pretrained weights: small models from scratch at 64 to 96 px",
     )

@@ -12,8 +12,7 @@ from spaces.groups import Flat
 from spaces.scale import Scale
 
 APPROACHES = ("separate", "joint", "multihead")
-# Sections with branches: another choice than the default's drops what belonged to the default's
-# branch.
+# Sections with branches: another choice than the default's drops what belonged to the default's.
 BRANCHES = ("optim.name", "loss.name", "head.kind")
 
 
@@ -33,6 +32,11 @@ class Attribute(Protocol):
     @property
     def has_raw(self) -> bool:
         """Whether the raw number behind the classes is known."""
+        ...
+
+    @property
+    def edges(self) -> tuple[float, ...]:
+        """Cuts between the classes in raw numbers; empty without them."""
         ...
 
 
@@ -66,8 +70,7 @@ class Space:
         approach: "separate", "joint" or "multihead".
         attribute: what a space of the approach "separate" predicts; empty for the others.
         suggest: suggests parameters on an Optuna trial and returns the constants beside them.
-            Parameter
-            names are config paths. What it leaves out comes from the default config.
+            Parameter names are config paths. What it leaves out comes from the default config.
         default: the complete default config; trial 0 of every study.
         warm_start: known-good overrides of the default config, tried before the sampler.
         source: text of the file that defines the space; part of the fingerprint.

@@ -174,26 +174,32 @@ class ImageClassifier:
 
     def state_dict(self) -> dict[str, Any]:
         """Returns all that continues this training bit for bit on the CPU."""
-        return {"epoch": self.epoch, "seed": self._seed, **self._stepping.state_dict()}
+        whose = {"seed": self._seed, "config": self.config.to_tree()}
+        return {**whose, "epoch": self.epoch, **self._stepping.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continues from `state_dict()` of a classifier with the same config, data and seed.
 
         Raises:
-            CheckpointError: the state is of another seed or config.
+            CheckpointError: the state is of another training.
         """
-        if state["seed"] != self._seed:
+        mine = self.config.to_tree()
+        if (state["seed"], state["config"]) != (self._seed, mine):
             raise CheckpointError(
-                f"a training continues with its own seed {self._seed}, got a state of seed "
-                f"{state['seed']}; delete the checkpoint to restart that trial"
+                f"a training continues with its own seed and config, got {state['seed']} "
+                f"{state['config']}, expected {self._seed} {mine}; delete the checkpoint to "
+                "restart that trial"
             )
         self._stepping.load_state_dict(state)
         self.epoch = int(state["epoch"])
 
     def weights(self) -> dict[str, Tensor]:
-        """Returns the weights that predict (averaged where the config asks for it), on the CPU."""
+        """Returns a copy on the CPU of the weights that predict (averaged if so configured)."""
         weights = self._stepping.predictor.state_dict()
-        return {name: value.cpu().contiguous() for name, value in weights.items()}
+        return {
+            name: value.cpu().clone(memory_format=torch.contiguous_format)
+            for name, value in weights.items()
+        }
 
     def _stored(self, samples: NDArray[np.int64]) -> Tensor:
         # A copy: index arrays of a split are read-only and torch wants to own what it wraps.
@@ -222,10 +228,11 @@ class ImageClassifier:
         return self._stepping.gradient_cosine(x, self._stepping.batch_targets(samples))
 
     def _check_finite(self, losses: list[Tensor]) -> None:
-        last = torch.stack(losses)
-        if not bool(torch.isfinite(last).all()):
+        values = torch.stack(losses)
+        wrong = values[~torch.isfinite(values)]
+        if len(wrong):
             raise NonFiniteLossError(
-                f"the training loss must stay finite, got {float(last[-1])} in epoch "
+                f"the training loss must stay finite, got {float(wrong[0])} in epoch "
                 f"{self.epoch + 1}; the learning rate is probably too high"
             )
 

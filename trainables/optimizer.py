@@ -15,8 +15,7 @@ def build_optimizer(
     """Builds the optimizer; each group's `lr_scale` is its share of the base learning rate.
 
     Biases and normalisation weights of the backbone are not decayed; layer decay follows timm's
-    layer
-    groups; the heads have `head_lr_ratio` times the base learning rate.
+    layer groups; the heads have `head_lr_ratio` times the base learning rate.
     """
     groups = []
     trainable = {id(p) for p in backbone.parameters() if p.requires_grad}

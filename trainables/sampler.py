@@ -12,8 +12,7 @@ def epoch_order(
     Args:
         classes: class of each training sample, int [N].
         power: 0 is a permutation (every sample once). Otherwise samples are drawn with replacement
-            with
-            weight n_class^-power: 1 draws classes equally often, values between are milder.
+            with weight n_class^-power: 1 draws classes equally often, values between are milder.
         rng: the epoch's generator.
     """
     if power == 0:
@@ -27,12 +26,15 @@ def batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]
     """Splits an epoch into batches of nearly equal size, none of a single sample.
 
     A last batch of one sample would break batch normalisation; dropping it would lose data every
-    epoch, so
-    the sizes are evened out instead.
+    epoch, so the sizes are evened out instead.
     """
     return np.array_split(order, num_batches(len(order), batch_size))
 
 
 def num_batches(num_samples: int, batch_size: int) -> int:
-    """Returns how many batches an epoch has: none larger than `batch_size`, none of one sample."""
+    """Returns how many batches an epoch has.
+
+    None has one sample. None is larger than `batch_size`, but one of three where an odd number of
+    samples goes in pairs.
+    """
     return max(1, min(-(-num_samples // batch_size), num_samples // 2))

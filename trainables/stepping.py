@@ -4,6 +4,7 @@ Shapes: B samples of a batch, S side of the network input, K classes of a head.
 """
 
 from collections.abc import Mapping
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -149,20 +150,21 @@ class Stepping:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continues from `state_dict()` of the same config.
+        """Continues from `state_dict()` of the same config and data.
 
         Raises:
-            CheckpointError: the state is of another network or optimizer.
+            CheckpointError: the state does not fit the network, as of data with other classes.
         """
         try:
             self._network.load_state_dict(state["network"])
             if self._average is not None:
-                self._average.network.load_state_dict(state["average"] or {})
+                self._average.network.load_state_dict(state["average"])
             self._optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
+            reason = shorten(str(error), width=300, placeholder=" ...")
             raise CheckpointError(
-                f"the state belongs to another config: {error}; delete the checkpoint to restart "
-                "that trial"
+                f"the state belongs to another network: {reason}; delete the checkpoint to "
+                "restart that trial"
             ) from error
         self.micro_batch = int(state["micro_batch"])
 

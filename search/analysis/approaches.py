@@ -1,13 +1,14 @@
 """From the models of a refit to the joint probabilities of the three approaches.
 
 Notation:
-    N samples, S seeds, A attributes with sizes K_1..K_A, C = K_1 * ... * K_A joint classes.
+    N samples, S seeds, R rounds of the plan, A attributes with sizes K_1..K_A, C joint classes.
     candidates: name of a config -> float [S, N, K], its out-of-fold probabilities.
-    y: int [N] joint class = mixed radix of the attribute classes, first attribute most
-    significant (founding case: 6 * mask + 3 * gender + age).
+    y: int [N] joint class, mixed radix of the attribute classes (`search.analysis.recombine`).
 
 The best of many configs looks better than it is. So a config is chosen for the people of a fold by
-the people of the other folds (`CrossFit`), and its score there owes nothing to the choice.
+the people of the other folds (`CrossFit`), and its score there owes nothing to the choice. Each
+round does everything anew on its own fit people: it chooses, calibrates the chosen config and fits
+class biases, so that no label of a fold reaches that fold by a detour through the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,68 +17,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from search.analysis.calibration import Method, cross_fit_calibration
-from search.analysis.cross_fit import CrossFit
-from search.analysis.decision_rule import nested_biased_predictions
+from search.analysis.calibration import Method, fit_calibration
+from search.analysis.choice_luck import Target, choice_variance
+from search.analysis.cross_fit import CrossFit, Mask
+from search.analysis.decision_rule import fit_class_biases, predict_with_biases
 from search.analysis.errors import AnalysisError
-from search.analysis.metrics import Floats, Ints, as_classes, macro_f1
+from search.analysis.metrics import Floats, Ints, as_classes, macro_f1, person_index
 from search.analysis.predictions import Approach
+from search.analysis.recombine import attribute_classes, recombine
 
 Candidates = Mapping[str, Floats]
-
-
-def joint_classes(labels: ArrayLike, sizes: Sequence[int]) -> Ints:
-    """Returns the joint class, int [...], of attribute classes [..., A]."""
-    array = np.asarray(labels)
-    parts = tuple(
-        as_classes(array[..., i], size, f"classes of attribute {i}")
-        for i, size in enumerate(sizes)
-    )
-    return np.asarray(np.ravel_multi_index(parts, tuple(sizes)), dtype=np.int64)
-
-
-def attribute_classes(joint: ArrayLike, sizes: Sequence[int]) -> Ints:
-    """Returns the attribute classes, int [..., A], of joint classes [...]."""
-    codes = as_classes(joint, int(np.prod(sizes)), "joint classes")
-    return np.stack(np.unravel_index(codes, tuple(sizes)), axis=-1).astype(np.int64)
-
-
-def recombine(parts: Sequence[ArrayLike]) -> Floats:
-    """Returns joint probabilities, float [..., C], the product of attribute probabilities.
-
-    Args:
-        parts: one float [..., K_a] an attribute, in schema order, equal leading shapes.
-
-    Raises:
-        AnalysisError: no attribute, or leading shapes that differ.
-    """
-    arrays = [np.asarray(part, dtype=float) for part in parts]
-    if not arrays or len({array.shape[:-1] for array in arrays}) != 1:
-        raise AnalysisError(
-            f"recombining needs the same seeds and samples of every attribute, got shapes "
-            f"{[array.shape for array in arrays]}"
-        )
-    joint = arrays[0]
-    for array in arrays[1:]:
-        joint = (joint[..., :, None] * array[..., None, :]).reshape(*joint.shape[:-1], -1)
-    return joint
-
-
-def marginals(probs: ArrayLike, sizes: Sequence[int]) -> tuple[Floats, ...]:
-    """Returns the probabilities of every attribute, float [..., K_a], from joint ones [..., C].
-
-    Raises:
-        AnalysisError: C is not the product of the sizes.
-    """
-    joint = np.asarray(probs, dtype=float)
-    if joint.shape[-1] != np.prod(sizes):
-        raise AnalysisError(
-            f"joint probabilities must have {int(np.prod(sizes))} classes for attributes of "
-            f"{tuple(sizes)}, got {joint.shape[-1]}"
-        )
-    cube, lead = joint.reshape(*joint.shape[:-1], *sizes), joint.ndim - 1
-    axes = range(lead, lead + len(sizes))
-    return tuple(cube.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -133,16 +82,35 @@ def choose(candidates: Candidates, y: ArrayLike, plan: CrossFit) -> Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Built:
-    """Joint probabilities of an approach, float [S, N, C], and the choices behind them."""
+    """Joint probabilities of an approach and what they were chosen from.
+
+    `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases; `choices` by
+    attribute or, where one model does all, by approach; `targets` what the configs competed for.
+    """
 
     name: str
     probs: Floats
+    with_rule: Ints
     choices: Mapping[str, Choice]
+    targets: tuple[Target, ...]
 
-    def judged_with(self, y: ArrayLike, plan: CrossFit) -> Approach:
-        """Returns the approach for the verdict, with nested post-hoc biases beside it."""
+    def approach(
+        self, g: ArrayLike, plan: CrossFit, *, num_resamples: int = 400, seed: int = 0
+    ) -> Approach:
+        """Returns the approach for the verdict, with the luck of its choices.
+
+        Args:
+            g: [N] person of every sample.
+            plan: the one it was built with.
+            num_resamples: of the people, for the luck of choices.
+            seed: of these resamples.
+        """
+        rng = np.random.default_rng(seed)
+        luck = choice_variance(
+            self.targets, person_index(g)[0], plan, num_resamples=num_resamples, rng=rng
+        )
         return Approach.from_probs(
-            self.name, self.probs, with_rule=nested_biased_predictions(self.probs, y, plan)
+            self.name, self.probs, with_rule=self.with_rule, choice_variance=luck
         )
 
 
@@ -165,12 +133,16 @@ def build_separate(
         name: of the approach.
     """
     labels = attribute_classes(y, sizes)
-    choices, parts = {}, []
-    for axis, (attribute, configs) in enumerate(candidates.items()):
-        choices[attribute] = choose(configs, labels[:, axis], plan)
-        chosen = choices[attribute].assemble(configs)
-        parts.append(cross_fit_calibration(chosen, labels[:, axis], plan, method))
-    return Built(name=name, probs=recombine(parts), choices=choices)
+    models = [
+        _Model(
+            key=attribute,
+            heads={config: [probs] for config, probs in configs.items()},
+            labels=[labels[:, axis]],
+            y=labels[:, axis],
+        )
+        for axis, (attribute, configs) in enumerate(candidates.items())
+    ]
+    return _build(name, models, y, plan, method)
 
 
 def build_multihead(
@@ -191,18 +163,79 @@ def build_multihead(
         method: calibration of every head before the product.
         name: of the approach.
     """
-    labels = attribute_classes(y, sizes)
-    choice = choose({config: recombine(heads) for config, heads in candidates.items()}, y, plan)
-    parts = []
-    for axis in range(len(sizes)):
-        chosen = choice.assemble({config: heads[axis] for config, heads in candidates.items()})
-        parts.append(cross_fit_calibration(chosen, labels[:, axis], plan, method))
-    return Built(name=name, probs=recombine(parts), choices={name: choice})
+    labels = list(attribute_classes(y, sizes).T)
+    model = _Model(key=name, heads=candidates, labels=labels, y=np.asarray(y))
+    return _build(name, [model], y, plan, method)
 
 
 def build_joint(
     candidates: Candidates, y: ArrayLike, plan: CrossFit, name: str = "joint"
 ) -> Built:
     """Returns the probabilities of one model over the joint classes, chosen by its metric."""
-    choice = choose(candidates, y, plan)
-    return Built(name=name, probs=choice.assemble(candidates), choices={name: choice})
+    heads = {config: [probs] for config, probs in candidates.items()}
+    model = _Model(key=name, heads=heads, labels=[np.asarray(y)], y=np.asarray(y))
+    return _build(name, [model], y, plan, Method.NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Model:
+    """Configs of one network: `heads` are each config's probabilities, `labels` each head's truth.
+
+    `y` int [N] is the class that the heads make together, by which configs are chosen.
+    """
+
+    key: str
+    heads: Mapping[str, Sequence[Floats]]
+    labels: Sequence[Ints]
+    y: Ints
+
+    @property
+    def products(self) -> Candidates:
+        return {config: recombine(heads) for config, heads in self.heads.items()}
+
+
+def _build(
+    name: str, models: Sequence[_Model], y: ArrayLike, plan: CrossFit, method: Method
+) -> Built:
+    true = np.asarray(y, dtype=np.int64)
+    products = [model.products for model in models]
+    choices = {
+        model.key: choose(configs, model.y, plan)
+        for model, configs in zip(models, products, strict=True)
+    }
+    targets = tuple(_target(configs, m.y) for m, configs in zip(models, products, strict=True))
+    num_classes = int(np.prod([target.num_classes for target in targets]))
+    probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
+    with_rule = np.empty(probs.shape[:2], dtype=np.int64)
+    for number, (fit, apply) in enumerate(plan.rounds()):
+        chosen = [choices[model.key].by_round[number] for model in models]
+        for seed in range(len(probs)):
+            fitted, applied = _calibrated(models, chosen, seed, fit, apply, method)
+            biases = fit_class_biases(fitted, true[fit])
+            probs[seed, apply] = applied
+            with_rule[seed, apply] = predict_with_biases(applied, biases)
+    return Built(name=name, probs=probs, with_rule=with_rule, choices=choices, targets=targets)
+
+
+def _calibrated(
+    models: Sequence[_Model],
+    chosen: Sequence[str],
+    seed: int,
+    fit: Mask,
+    apply: Mask,
+    method: Method,
+) -> tuple[Floats, Floats]:
+    """Returns the joint probabilities of one round's configs on its fit and its apply people."""
+    fitted, applied = [], []
+    for model, config in zip(models, chosen, strict=True):
+        for head, labels in zip(model.heads[config], model.labels, strict=True):
+            calibration = fit_calibration(head[seed][fit], labels[fit], method)
+            fitted.append(calibration.apply(head[seed][fit]))
+            applied.append(calibration.apply(head[seed][apply]))
+    return recombine(fitted), recombine(applied)
+
+
+def _target(candidates: Candidates, y: Ints) -> Target:
+    predicted = np.stack([np.argmax(probs, axis=-1) for probs in candidates.values()])
+    num_classes = next(iter(candidates.values())).shape[-1]
+    return Target(predicted=predicted, y=y.astype(np.int64), num_classes=num_classes)

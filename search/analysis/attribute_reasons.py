@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.approaches import attribute_classes, joint_classes
 from search.analysis.errors import AnalysisError
 from search.analysis.evidence import Evidence, Reason
 from search.analysis.metrics import Floats, Ints, class_counts, f1_of_counts
+from search.analysis.recombine import attribute_classes, joint_classes
 
 _NEAR = 3.0  # distance from an edge, in units of the raw number, that counts as near
 _REACH = 10  # bins shown on each side of an edge

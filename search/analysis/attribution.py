@@ -20,11 +20,11 @@ from math import factorial
 
 import numpy as np
 
-from search.analysis.approaches import attribute_classes
 from search.analysis.bootstrap import influence
 from search.analysis.evidence import Evidence, Reason
 from search.analysis.interval import Interval
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.recombine import attribute_classes
 
 COUPLING = "coupling"
 

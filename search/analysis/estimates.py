@@ -4,11 +4,12 @@ Notation:
     N samples, C classes, P people, S seeds of an approach, K = all seeds of all approaches, B
     resamples. predicted: int [S, N]; counts: float [K, P, 3, C]; draws: float [B, K].
 
-Two sources of luck are added up, because drawing from the two or three seeds of a run would
-understate their luck by (S - 1) / S and take so few values for a normal distribution:
+Sources of luck are added up, because drawing from the two or three seeds of a run would understate
+their luck by (S - 1) / S and take so few values for a normal distribution:
 
     people   variance of the difference over resampled people, the same people for both sides,
              with the degrees of freedom of the strata (`people_degrees`);
+    choice   what the choice of configs adds to it (`search.analysis.choice_luck`);
     seeds    sample variance of the scores of an approach over its seeds, divided by S, with the
              degrees of freedom of `seed_degrees`. It also holds the seeds' own share of the luck
              over people, which is thereby counted twice: intervals too wide where seeds hardly
@@ -42,7 +43,8 @@ class ScoreSheet:
     """Scores of several approaches on the same people, and the same resamples of them.
 
     `scores` float [K], `draws` float [B, K], `effects` float [K, P] (influence of each person),
-    `counts` float [K, P, 3, C]; `slices` say which of the K belong to each approach.
+    `counts` float [K, P, 3, C]; `slices` say which of the K belong to each approach,
+    `choice_variances` what choosing its configs adds to the variance of its mean score.
     """
 
     slices: tuple[slice, ...]
@@ -51,6 +53,7 @@ class ScoreSheet:
     effects: Floats
     counts: Floats
     strata: Ints
+    choice_variances: tuple[float, ...]
 
     @property
     def num_people(self) -> int:
@@ -91,13 +94,15 @@ class ScoreSheet:
         """
         cut = self.slices[approach]
         value, draws = float(self.scores[cut].mean()), self.draws[:, cut].mean(axis=1)
-        people = float(draws.var(ddof=1))
+        luck = self.choice_variances[approach]
+        people = float(draws.var(ddof=1)) + luck
         degrees = people_degrees(self.effects[cut].mean(axis=0), self.strata)
         seeds = 0.0 if fixed_models else self.seed_variance(approach)
         if seeds > 0:
             spread = people**2 / degrees + seeds**2 / seed_degrees(self.num_seeds(approach))
             degrees = min(degrees, (people + seeds) ** 2 / spread)
-            draws = draws + rng.normal(0.0, seeds**0.5, len(draws))
+        if luck + seeds > 0:
+            draws = draws + rng.normal(0.0, (luck + seeds) ** 0.5, len(draws))
         found = interval_of_draws(value, draws, degrees)
         return Interval(value=value, low=max(0.0, found.low), high=min(1.0, found.high))
 
@@ -120,10 +125,11 @@ class ScoreSheet:
             seeds = (self.seed_variance(a), self.seed_variance(b))
         draws = self.draws[:, one].mean(axis=1) - self.draws[:, two].mean(axis=1)
         effect = self.effects[one].mean(axis=0) - self.effects[two].mean(axis=0)
+        luck = self.choice_variances[a] + self.choice_variances[b]
         gap = self.counts[one].mean(axis=0) - self.counts[two].mean(axis=0)
         return PairEstimate(
             difference=float(self.scores[one].mean() - self.scores[two].mean()),
-            people_variance=float(draws.var(ddof=1)),
+            people_variance=float(draws.var(ddof=1)) + luck,
             people_degrees=people_degrees(effect, self.strata),
             seed_variances=seeds,
             num_seeds=sizes,
@@ -139,6 +145,7 @@ def score_sheet(
     *,
     num_resamples: int,
     rng: np.random.Generator,
+    choice_variances: Sequence[float] | None = None,
 ) -> ScoreSheet:
     """Returns the scores of approaches on the same people, resampled together.
 
@@ -149,6 +156,7 @@ def score_sheet(
         num_classes: C.
         num_resamples: B >= 2.
         rng: source of the resamples.
+        choice_variances: one an approach; 0 if None.
 
     Raises:
         AnalysisError: fewer than two people, or classes and lengths that do not fit.
@@ -172,4 +180,5 @@ def score_sheet(
         effects=influence(counts),
         counts=counts,
         strata=strata,
+        choice_variances=tuple(choice_variances or [0.0] * len(predicted)),
     )

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from search.analysis.approaches import attribute_classes
 from search.analysis.bootstrap import influence, people_degrees, person_strata, resample_weights
 from search.analysis.difference import PairEstimate
 from search.analysis.errors import AnalysisError
@@ -24,6 +23,7 @@ from search.analysis.metrics import (
     person_index,
 )
 from search.analysis.predictions import Approach
+from search.analysis.recombine import attribute_classes
 
 Figures = Mapping[str, object]
 

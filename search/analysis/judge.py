@@ -8,15 +8,15 @@ The rules are those of `search.analysis.verdict`, the luck that of `search.analy
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from search.analysis.cross_fit import Mask
 from search.analysis.errors import AnalysisError
-from search.analysis.estimates import ScoreSheet, score_sheet
 from search.analysis.metrics import Ints, as_classes, person_index
+from search.analysis.panel import Panel, judge_pairs
 from search.analysis.power import would_decide
 from search.analysis.predictions import Approach
 from search.analysis.verdict import (
@@ -26,10 +26,7 @@ from search.analysis.verdict import (
     PairFigures,
     PairVerdict,
     Rules,
-    Score,
     Verdict,
-    holm,
-    outcome_of,
 )
 
 
@@ -62,21 +59,21 @@ def judge(
     true = as_classes(y, num_classes, "true classes")
     person = person_index(g)[0]
     _check(approaches, true, person)
-    panel = _Panel(approaches=approaches, y=true, person=person, num_classes=num_classes)
+    panel = Panel(approaches=approaches, y=true, person=person, num_classes=num_classes)
     rules = rules or Rules()
     rng = np.random.default_rng(rules.seed)
-    num = len(approaches)
-    with_rule = [part.with_rule for part in approaches if part.with_rule is not None]
-    with_rule = with_rule if len(with_rule) == num else []
-    ensembles = [part.ensemble[None] for part in approaches if part.ensemble is not None]
-    sheet = panel.sheet([*panel.headline, *with_rule, *ensembles], rules, rng)
-    beside = {"with_rule": _judge_pairs(sheet, num, rules, first=num) if with_rule else None}
+    num, with_rule = len(approaches), panel.with_rule
+    sheet = panel.sheet([*panel.headline, *with_rule, *panel.ensembles], rules, rng)
+    beside = {"with_rule": judge_pairs(sheet, num, rules, first=num) if with_rule else None}
     if held_out is not None:
-        for name, part in _parts(np.asarray(held_out), person).items():
-            beside[name] = panel.judge_part(part, rules, rng)
+        search, untouched = _parts(np.asarray(held_out), person)
+        # held-out people are predicted by one choice that they had no part in: no luck of choice
+        chosen = [(predicted, 0.0) for predicted, _ in panel.headline]
+        beside["search"] = panel.judge_part(panel.headline, search, rules, rng)
+        beside["held_out"] = panel.judge_part(chosen, untouched, rules, rng)
     names = list(combinations(approaches, 2))
     pairs = []
-    for index, headline in enumerate(_judge_pairs(sheet, num, rules)):
+    for index, headline in enumerate(judge_pairs(sheet, num, rules)):
         other = {name: found[index] for name, found in beside.items() if found is not None}
         a, b = names[index]
         pairs.append(
@@ -96,83 +93,6 @@ def judge(
         num_people=sheet.num_people,
         margin=rules.margin,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Panel:
-    """The approaches and the samples they are judged on."""
-
-    approaches: Sequence[Approach]
-    y: Ints
-    person: Ints
-    num_classes: int
-
-    @property
-    def headline(self) -> list[Ints]:
-        return [approach.predicted for approach in self.approaches]
-
-    def sheet(
-        self,
-        predicted: Sequence[Ints],
-        rules: Rules,
-        rng: np.random.Generator,
-        part: NDArray[np.bool_] | slice = slice(None),
-    ) -> ScoreSheet:
-        return score_sheet(
-            [rows[:, part] for rows in predicted],
-            self.y[part],
-            self.person[part],
-            self.num_classes,
-            num_resamples=rules.num_resamples,
-            rng=rng,
-        )
-
-    def judge_part(
-        self, part: NDArray[np.bool_], rules: Rules, rng: np.random.Generator
-    ) -> list[PairFigures] | None:
-        """Returns the headline figures on one part of the people; None with fewer than two."""
-        if len(np.unique(self.person[part])) < 2:
-            return None
-        sheet = self.sheet(self.headline, rules, rng, part)
-        return _judge_pairs(sheet, len(self.approaches), rules)
-
-    def scores(
-        self, sheet: ScoreSheet, with_rule: bool, rules: Rules, rng: np.random.Generator
-    ) -> list[Score]:
-        num = len(self.approaches)
-        ensemble = 2 * num if with_rule else num  # position of the next ensemble on the sheet
-        scores = []
-        for index, approach in enumerate(self.approaches):
-            fixed = rules.fixed_models
-            averaged = None
-            if approach.ensemble is not None:
-                averaged = sheet.score(ensemble, fixed_models=True, rng=rng)
-                ensemble += 1
-            ruled = sheet.score(num + index, fixed_models=fixed, rng=rng) if with_rule else None
-            scores.append(
-                Score(
-                    name=approach.name,
-                    interval=sheet.score(index, fixed_models=fixed, rng=rng),
-                    per_seed=tuple(sheet.scores[sheet.slices[index]].tolist()),
-                    ensemble=averaged,
-                    with_rule=ruled,
-                )
-            )
-        return scores
-
-
-def _judge_pairs(sheet: ScoreSheet, num: int, rules: Rules, first: int = 0) -> list[PairFigures]:
-    """Returns the figures of all pairs of the `num` approaches from position `first` on."""
-    pairs = list(combinations(range(first, first + num), 2))
-    estimates = [sheet.pair(a, b, fixed_models=rules.fixed_models) for a, b in pairs]
-    adjusted = holm([estimate.p_value for estimate in estimates])
-    figures = []
-    for (a, b), estimate, p_holm in zip(pairs, estimates, adjusted, strict=True):
-        unknown_luck = not rules.fixed_models and 1 in (sheet.num_seeds(a), sheet.num_seeds(b))
-        found = outcome_of(estimate.interval, p_holm, rules.margin)
-        outcome = Outcome.UNDECIDED if unknown_luck else found
-        figures.append(PairFigures(estimate=estimate, p_holm=p_holm, outcome=outcome))
-    return figures
 
 
 def _pair_verdict(
@@ -220,7 +140,7 @@ def _check(approaches: Sequence[Approach], y: Ints, person: Ints) -> None:
             )
 
 
-def _parts(held_out: NDArray[np.bool_], person: Ints) -> dict[str, NDArray[np.bool_]]:
+def _parts(held_out: Mask, person: Ints) -> tuple[Mask, Mask]:
     """Returns the samples of both parts; no person may be in both."""
     if held_out.shape != person.shape or held_out.dtype != bool:
         raise AnalysisError(
@@ -232,4 +152,4 @@ def _parts(held_out: NDArray[np.bool_], person: Ints) -> dict[str, NDArray[np.bo
             f"a person is held out with all samples or with none, got {both.size} people in both "
             "parts; split by person"
         )
-    return {"search": ~held_out, "held_out": held_out}
+    return ~held_out, held_out

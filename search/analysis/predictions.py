@@ -21,12 +21,15 @@ class Approach:
         predicted: int [S, N], the headline, without post-hoc biases.
         ensemble: int [N], of the probabilities averaged over seeds; None with one seed.
         with_rule: int [S, N], with nested, cross-fitted class biases; None where there is none.
+        choice_variance: of the mean score over seeds, from the choice of configs
+            (`search.analysis.choice_luck`); 0 where nothing was chosen.
     """
 
     name: str
     predicted: Ints
     ensemble: Ints | None = None
     with_rule: Ints | None = None
+    choice_variance: float = 0.0
 
     def __post_init__(self) -> None:
         shape = self.predicted.shape
@@ -34,6 +37,10 @@ class Approach:
             raise AnalysisError(
                 f"predictions of {self.name!r} must be [seeds, samples] with one or more of "
                 f"each, got shape {shape}"
+            )
+        if not self.choice_variance >= 0:
+            raise AnalysisError(
+                f"`choice_variance >= 0` must hold, got {self.choice_variance} for {self.name!r}"
             )
         others = {"with_rule": (self.with_rule, shape), "ensemble": (self.ensemble, shape[1:])}
         for what, (array, expected) in others.items():
@@ -44,7 +51,11 @@ class Approach:
 
     @classmethod
     def from_probs(
-        cls, name: str, probs: ArrayLike, with_rule: ArrayLike | None = None
+        cls,
+        name: str,
+        probs: ArrayLike,
+        with_rule: ArrayLike | None = None,
+        choice_variance: float = 0.0,
     ) -> "Approach":
         """Returns the approach of joint probabilities.
 
@@ -52,6 +63,7 @@ class Approach:
             name: shown everywhere.
             probs: float [S, N, C].
             with_rule: int [S, N] predicted classes with post-hoc biases, if there are any.
+            choice_variance: from the choice of configs, if any were chosen.
 
         Raises:
             AnalysisError: not three axes, or a probability is not finite.
@@ -67,4 +79,5 @@ class Approach:
             predicted=array.argmax(axis=-1).astype(np.int64),
             ensemble=array.mean(axis=0).argmax(axis=-1) if len(array) > 1 else None,
             with_rule=None if with_rule is None else np.asarray(with_rule, dtype=np.int64),
+            choice_variance=choice_variance,
         )

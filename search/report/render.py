@@ -2,32 +2,52 @@
 
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
+from search.report import svg
 from search.report.contents import ReportContents
+from search.report.markdown import page_lines
+from search.report.page import page_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_html(contents: ReportContents) -> str:
-    """Returns one HTML file that needs nothing but itself: no script, no request."""
-    return _template("report.html.j2").render(contents=contents)
+    """Returns one HTML file that needs nothing but itself: no script, no font, no request.
+
+    Args:
+        contents: what to show; sections without contents are left out.
+    """
+    style = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))
+    return _template().render(page=page_of(contents), style=style)
 
 
 def render_markdown(contents: ReportContents) -> str:
-    """Returns the page without its plots, as Markdown."""
-    return f"# {contents.title}\n\n{contents.answer}\n"
+    """Returns the page without its plots, as Markdown.
+
+    Args:
+        contents: what to show; sections without contents are left out.
+    """
+    return "\n".join(page_lines(page_of(contents))) + "\n"
 
 
-def _environment() -> Environment:
-    return Environment(
+def _template() -> Template:
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Figures escape what they show themselves (search.report.svg).
+    environment.filters["markup"] = Markup
+    environment.filters["mark"] = _mark
+    return environment.get_template("report.html.j2")
 
 
-def _template(name: str):
-    return _environment().get_template(name)
+def _mark(slot: int) -> Markup:
+    """Returns an approach's mark for a line of text."""
+    drawn = svg.mark(6, 6, slot, 4.5)
+    image = svg.element("svg", drawn, class_="key", viewBox="0 0 12 12", aria_hidden="true")
+    return Markup(image)

@@ -94,9 +94,7 @@ def number(value: Number) -> str:
 def label(x: float, y: float, text: str, css: str = "", *, anchor: str = "start") -> str:
     """Returns a line of text; `anchor` is "start", "middle" or "end"."""
     where = None if anchor == "start" else anchor
-    return element(
-        "text", str(escape(text)), x=x, y=y, class_=css or None, text_anchor=where
-    )
+    return element("text", str(escape(text)), x=x, y=y, class_=css or None, text_anchor=where)
 
 
 def line(x1: float, y1: float, x2: float, y2: float, css: str) -> str:

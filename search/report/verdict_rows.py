@@ -4,15 +4,14 @@ Every field that the file may lack has a default, so that a shorter verdict make
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from search.report.errors import ReportError
 
 Json = Mapping[str, Any]
 
-WINS = {"a_wins": "a", "b_wins": "b"}
-OUTCOMES = (*WINS, "equivalent", "undecided")
+OUTCOMES = ("a_wins", "b_wins", "equivalent", "undecided")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +27,11 @@ class Estimate:
         """Returns the figure of `{key: v, "interval": [low, high]}`; the interval may lack."""
         low, high = data.get("interval") or (None, None)
         return cls(value=_figure(data, key), low=low, high=high)
+
+    def negated(self) -> "Estimate":
+        """Returns the same difference the other way round."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return Estimate(value=-self.value, low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,17 @@ class PairFigures:
             p_holm=data.get("p_holm"),
         )
 
+    def negated(self) -> "PairFigures":
+        """Returns the figures of b - a."""
+        swapped = {"a_wins": "b_wins", "b_wins": "a_wins"}
+        greater = self.p_a_greater
+        return replace(
+            self,
+            difference=self.difference.negated(),
+            outcome=swapped.get(self.outcome, self.outcome),
+            p_a_greater=None if greater is None else 1 - greater,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRow:
@@ -137,17 +152,19 @@ class PairRow:
             note=str(data.get("note") or ""),
         )
 
-    @property
-    def winner(self) -> str | None:
-        """Name of the winner, if there is one."""
-        side = WINS.get(self.headline.outcome)
-        return None if side is None else {"a": self.a, "b": self.b}[side]
-
-    @property
-    def loser(self) -> str | None:
-        """Name of the one that lost, if there is a winner."""
-        side = WINS.get(self.headline.outcome)
-        return None if side is None else {"a": self.b, "b": self.a}[side]
+    def leader_first(self) -> "PairRow":
+        """Returns the pair with the higher score as `a`, so that no difference is negative."""
+        if self.headline.difference.value >= 0:
+            return self
+        parts = {
+            name: figures and figures.negated()
+            for name, figures in (
+                ("with_rule", self.with_rule),
+                ("search", self.search),
+                ("held_out", self.held_out),
+            )
+        }
+        return replace(self, a=self.b, b=self.a, headline=self.headline.negated(), **parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from search.config import Budget
@@ -38,6 +39,11 @@ def suggest(trial: optuna.Trial, schema: LabelSchema, scale: Scale) -> dict[str,
     return {}
 
 
+def suggest_nothing(trial: optuna.Trial, schema: LabelSchema, scale: Scale) -> dict[str, Any]:
+    """No parameter at all: hundreds of trials take no time."""
+    return {}
+
+
 def default(schema: LabelSchema, scale: Scale) -> dict[str, Any]:
     """The config of trial 0."""
     return {"optim.lr": 0.01, "schedule.epochs": scale.max_epochs}
@@ -66,7 +72,8 @@ def open_journal(
 
 def on_disk(path: Path, study: str) -> tuple[FrozenTrial, ...]:
     """Returns the trials of a study that anybody would read in the journal file."""
-    return tuple(optuna.load_study(study_name=study, storage=open_storage(path)).trials)
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    return tuple(optuna.load_study(study_name=study, storage=storage).trials)
 
 
 class Clock:
@@ -113,6 +120,7 @@ class Script:
         slots: trials at once.
         storage: instead of the file.
         share: of a device that a trial holds.
+        changes: of the tiny spaces.
     """
 
     def __init__(
@@ -124,13 +132,14 @@ class Script:
         slots: int = 2,
         storage: BaseStorage | None = None,
         share: float = 1.0,
+        **changes: Any,
     ) -> None:
         self.path = path
         self.clock = Clock()
         self.scheduler = ScriptedScheduler()
         self.heard = Heard()
         storage = storage or open_storage(path)
-        self.journals = {name: open_journal(storage, name) for name in spaces}
+        self.journals = {n: open_journal(storage, tiny_space(n, **changes)) for n in spaces}
         self.searcher = StudySearcher(
             self.journals,
             self.scheduler,  # type: ignore[arg-type]
@@ -157,6 +166,13 @@ class Script:
         answer = self.suggest()
         assert isinstance(answer, dict), answer
         return f"ray{self._trial}"
+
+    def fill(self) -> list[str]:
+        """Starts trials until the searcher has none; returns Ray's ids of them."""
+        before = len(self.asked)
+        while isinstance(self.suggest(), dict):
+            pass
+        return list(self.asked)[before:]
 
     def report(self, trial: str, epoch: int, value: float, **extra: Any) -> None:
         """An epoch that is neither the last nor the scheduler's stop."""

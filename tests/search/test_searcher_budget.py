@@ -13,7 +13,7 @@ from ray.tune.search import Searcher
 
 from search.config import Budget
 from search.records import Cause, State
-from tests.search.scripted import Script, result
+from tests.search.scripted import Script, result, suggest_nothing
 
 FIVE_SPACES = ("mask", "gender", "age", "joint", "multihead")
 
@@ -28,8 +28,7 @@ def run_to_the_end(script: Script, cost: Cost, *, gap: float = 0.0) -> None:
     began: dict[str, float] = {}
 
     def fill_slots() -> None:
-        while isinstance(script.suggest(), dict):
-            trial = list(script.asked)[-1]
+        for trial in script.fill():
             began[trial] = script.clock.now + gap
             heapq.heappush(events, (began[trial] + seconds_of(trial), next(order), trial, 1))
 
@@ -54,6 +53,18 @@ def run_to_the_end(script: Script, cost: Cost, *, gap: float = 0.0) -> None:
             continue
         fill_slots()
     script.searcher.close()
+
+
+def in_memory(seconds: float, slots: int) -> Script:
+    """A search of all five spaces whose trials cost the test no time."""
+    return Script(
+        Path(),
+        FIVE_SPACES,
+        budget=Budget(seconds=seconds),
+        slots=slots,
+        storage=InMemoryStorage(),
+        suggest=suggest_nothing,
+    )
 
 
 def steady(epochs: int, seconds: float) -> Cost:
@@ -176,22 +187,16 @@ def costs(draw: st.DrawFn) -> dict[str, list[tuple[int, float]]]:
     """Of every space a typical cost and how its trials scatter round it."""
     found = {}
     for space in FIVE_SPACES:
-        seconds = draw(st.floats(0.5, 8.0))
+        seconds = draw(st.floats(2.0, 8.0))
         factors = draw(st.lists(st.floats(0.5, 2.0), min_size=1, max_size=4))
-        found[space] = [(draw(st.integers(1, 6)), seconds * factor) for factor in factors]
+        found[space] = [(draw(st.integers(2, 6)), seconds * factor) for factor in factors]
     return found
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(costs(), st.integers(1, 4), st.floats(0.0, 1.0))
 def test_approaches_with_unequal_trials_use_equal_device_seconds(pattern, slots, gap):
-    script = Script(
-        Path(),
-        FIVE_SPACES,
-        budget=Budget(seconds=2400 / slots),
-        slots=slots,
-        storage=InMemoryStorage(),
-    )
+    script = in_memory(2400 / slots, slots)
 
     def cost(space: str, number: int) -> tuple[int, float]:
         return pattern[space][number % len(pattern[space])]
@@ -204,18 +209,14 @@ def test_approaches_with_unequal_trials_use_equal_device_seconds(pattern, slots,
 
 @pytest.mark.parametrize("slow", FIVE_SPACES)
 def test_a_space_ten_times_as_slow_as_the_others_does_not_take_their_time(slow):
-    script = Script(
-        Path(), FIVE_SPACES, budget=Budget(seconds=900), slots=2, storage=InMemoryStorage()
-    )
+    script = in_memory(900, 2)
     run_to_the_end(script, lambda space, number: (4, 10.0 if space == slow else 1.0))
     spent = approach_seconds(script, FIVE_SPACES)
     assert max(spent.values()) - min(spent.values()) <= 0.15 * max(spent.values())
 
 
-def test_the_spaces_of_an_approach_share_its_time(tmp_path):
-    script = Script(
-        Path(), FIVE_SPACES, budget=Budget(seconds=900), slots=2, storage=InMemoryStorage()
-    )
+def test_the_spaces_of_an_approach_share_its_time():
+    script = in_memory(900, 2)
     run_to_the_end(script, lambda space, number: (4, 4.0 if space == "age" else 1.0))
     spent = {
         name: sum(r.device_seconds for r in script.records(name))
@@ -224,10 +225,8 @@ def test_the_spaces_of_an_approach_share_its_time(tmp_path):
     assert max(spent.values()) - min(spent.values()) <= 0.15 * max(spent.values())
 
 
-def test_a_budget_of_time_is_used_to_its_end_by_every_slot(tmp_path):
-    script = Script(
-        Path(), FIVE_SPACES, budget=Budget(seconds=600), slots=3, storage=InMemoryStorage()
-    )
+def test_a_budget_of_time_is_used_to_its_end_by_every_slot():
+    script = in_memory(600, 3)
     run_to_the_end(script, lambda space, number: (3, 2.0 + number % 3))
     used = sum(approach_seconds(script, FIVE_SPACES).values())
     assert used == pytest.approx(3 * 600, rel=0.03)

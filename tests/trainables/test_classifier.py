@@ -1,7 +1,6 @@
-"""One epoch a call, resumable bit for bit, blind to whatever is not training data."""
+"""One epoch a call: what it reports, learns, predicts, exports and refuses."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,121 +9,16 @@ import torch
 from safetensors.torch import save_file
 
 from tests.trainables import tiny
-from tests.trainables.tiny import classifier, training_data
-from trainables.checkpoint import load_checkpoint, save_checkpoint
+from tests.trainables.tiny import AUX, MODELS, assert_same, classifier, training_data
 from trainables.classifier import ImageClassifier
 from trainables.data.schema import Attribute, LabelSchema
-from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError, WeightsError
+from trainables.errors import ConfigError, NonFiniteLossError, WeightsError
 from trainables.targets import AUXILIARY
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 ALL = np.arange(32)
-AUX = {**tiny.AGE, "age.aux_weight": 0.2}
-SGD = {"optim.name": "sgd", "optim.momentum": 0.9, "optim.lr": 0.01}
-
-MODELS = {
-    "attribute": (tiny.BUSY,),
-    "attribute-sgd-no-average": (SGD,),
-    "regression": (tiny.BUSY, tiny.AGE_TARGET, tiny.REGRESSION),
-    "ordinal": (tiny.BUSY, tiny.AGE_TARGET, tiny.ORDINAL),
-    "joint": (tiny.BUSY, tiny.JOINT, AUX),
-    "multihead": (tiny.BUSY, tiny.MULTIHEAD, AUX),
-    "drop-path": (tiny.BUSY, {"backbone.name": "test_efficientnet", "backbone.drop_path": 0.2}),
-}
 models = pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
-
-
-def assert_same(one, other):
-    """Asserts that two values agree bit for bit, however deep they are nested."""
-    assert type(one) is type(other)
-    match one:
-        case torch.Tensor():
-            assert torch.equal(one, other)
-        case np.ndarray():
-            np.testing.assert_array_equal(one, other)
-        case dict():
-            assert one.keys() == other.keys()
-            for name in one:
-                assert_same(one[name], other[name])
-        case list() | tuple():
-            assert len(one) == len(other)
-            for left, right in zip(one, other, strict=True):
-                assert_same(left, right)
-        case _:
-            assert one == other
-
-
-def without_time(report):
-    return replace(report, seconds=0.0)
-
-
-@models
-@pytest.mark.parametrize("interrupted_after", [1, 2])
-def test_resuming_from_disk_is_the_uninterrupted_training_bit_for_bit(
-    changes, interrupted_after, tmp_path
-):
-    whole = classifier(*changes)
-    reports = []
-    for _ in range(3):
-        reports.append(whole.train_epoch())
-        whole.predict(ALL)
-
-    first = classifier(*changes)
-    for _ in range(interrupted_after):
-        first.train_epoch()
-    save_checkpoint(tmp_path / "c.pt", {"classifier": first.state_dict(), "best": 0.5})
-    del first
-    second = classifier(*changes)
-    second.load_state_dict(load_checkpoint(tmp_path / "c.pt")["classifier"])
-    assert second.epoch == interrupted_after
-    rest = [second.train_epoch() for _ in range(3 - interrupted_after)]
-
-    assert [without_time(r) for r in rest] == [
-        without_time(r) for r in reports[interrupted_after:]
-    ]
-    assert_same(second.state_dict(), whole.state_dict())
-    assert_same(second.weights(), whole.weights())
-    assert_same(second.predict(ALL), whole.predict(ALL))
-
-
-@models
-def test_the_same_seed_gives_the_same_training_and_another_seed_another(changes):
-    one, again, other = (classifier(*changes, seed=seed) for seed in (1, 1, 2))
-    for each in (one, again, other):
-        each.train_epoch()
-    assert_same(one.state_dict(), again.state_dict())
-    for name, probabilities in one.predict(ALL).items():
-        assert not np.array_equal(probabilities, other.predict(ALL)[name])
-
-
-def test_torch_s_global_generator_is_left_alone():
-    before = torch.random.get_rng_state()
-    model = classifier(tiny.BUSY, tiny.MULTIHEAD)
-    model.train_epoch()
-    model.predict(ALL)
-    assert torch.equal(torch.random.get_rng_state(), before)
-
-
-def test_torch_s_global_generator_decides_nothing():
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        one = classifier(tiny.BUSY)
-        torch.manual_seed(6)
-        other = classifier(tiny.BUSY)
-        one.train_epoch()
-        torch.manual_seed(7)
-        other.train_epoch()
-    assert_same(one.state_dict(), other.state_dict())
-
-
-def test_predicting_between_epochs_changes_nothing():
-    quiet, asked = classifier(tiny.BUSY), classifier(tiny.BUSY)
-    for _ in range(2):
-        quiet.train_epoch()
-        asked.train_epoch()
-        asked.predict(ALL)
-    assert_same(asked.state_dict(), quiet.state_dict())
 
 
 @models
@@ -267,26 +161,6 @@ def test_weights_that_diverged_in_the_last_step_predict_no_class(changes):
             next(network.parameters()).fill_(float("nan"))
     with pytest.raises(NonFiniteLossError, match="must be finite, got NaN: the weights diverged"):
         model.predict(ALL)
-
-
-def test_a_state_of_another_seed_is_refused():
-    with pytest.raises(CheckpointError, match="own seed 1, got a state of seed 2; delete"):
-        classifier(seed=1).load_state_dict(classifier(seed=2).state_dict())
-
-
-@pytest.mark.parametrize(
-    "other",
-    [tiny.JOINT, {"backbone.name": "test_vit"}, {"head.hidden": 8}, {"optim.layer_decay": 0.5}],
-    ids=str,
-)
-def test_a_state_of_another_config_is_refused(other):
-    with pytest.raises(CheckpointError, match="belongs to another config: .*delete"):
-        classifier().load_state_dict(classifier(other).state_dict())
-
-
-def test_a_state_without_the_average_is_refused_where_one_is_needed():
-    with pytest.raises(CheckpointError, match="belongs to another config"):
-        classifier({"optim.ema": 0.9}).load_state_dict(classifier().state_dict())
 
 
 @pytest.mark.parametrize("name", ["type", "a.b", "keys"])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tests.trainables import tiny
-from tests.trainables.test_classifier import MODELS, assert_same
-from tests.trainables.tiny import classifier, training_data
+from tests.trainables.tiny import MODELS, assert_same, classifier, training_data
 from trainables.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -1,7 +1,5 @@
 """One object for training and evaluation: the same pixels where nothing is augmented."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -249,10 +247,3 @@ def test_a_batch_of_two_photos_can_be_mixed_and_one_photo_too():
     for count in (1, 2):
         x, mix = train(preprocess(mixup=0.4, half_cutmix=0.5), photos(count))
         assert len(x) == len(mix.partner) == count
-
-
-def test_augmentation_is_part_of_the_value():
-    assert preprocess() == preprocess()
-    assert preprocess() != replace(
-        preprocess(), augment=tiny.config({"augment.flip": 0.5}).augment
-    )

@@ -19,7 +19,7 @@ LAYER_NORM = {"backbone.name": "test_convnext", "optim.batch_size": 24}
 
 
 def full_memory(model, limit, error=None):
-    """Makes every forward pass of more than `limit` samples run out of memory; returns the sizes."""
+    """Lets a forward pass of more than `limit` samples run out of memory; returns the sizes."""
     sizes = []
 
     def check(module, inputs):
@@ -67,13 +67,13 @@ def test_the_trial_goes_on_with_the_smaller_micro_batch():
     assert (first.num_samples, second.epoch, model.micro_batch) == (24, 2, 6)
 
 
-@pytest.mark.parametrize("name", ["test_resnet", "test_convnext"])
-def test_a_training_after_an_error_is_close_to_one_without(name):
+@pytest.mark.parametrize(("name", "rel"), [("test_convnext", 0.01), ("test_resnet", 0.3)])
+def test_a_training_after_an_error_is_close_to_one_without(name, rel):
     changes = {"backbone.name": name, "optim.batch_size": 24, "optim.lr": 1e-3}
     whole, parts = classifier(changes), classifier(changes)
     full_memory(parts, 12)
     losses = [[model.train_epoch().loss for _ in range(3)] for model in (whole, parts)]
-    assert losses[1] == pytest.approx(losses[0], rel=0.1)
+    assert losses[1] == pytest.approx(losses[0], rel=rel)
 
 
 def test_the_micro_batch_survives_a_resume():
@@ -95,7 +95,7 @@ def test_the_smallest_micro_batch_that_does_not_fit_ends_the_trial(error):
     sizes = full_memory(model, 3, error)
     with pytest.raises(
         OutOfMemoryError,
-        match=r"micro-batch of 4 images of 32 px does not fit .* with test_convnext; offer smaller",
+        match=r"micro-batch of 4 images of 32 px does not fit .* test_convnext; offer smaller",
     ):
         model.train_epoch()
     assert sizes == [24, 12, 6, 4]

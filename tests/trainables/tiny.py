@@ -1,6 +1,6 @@
 """A tiny training: a few small photos whose brightness tells the classes, and whole configs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -90,6 +90,20 @@ BUSY: Mapping[str, FlatValue] = {
 }
 """Everything random at once."""
 
+AUX: Mapping[str, FlatValue] = {**AGE, "age.aux_weight": 0.2}
+SGD: Mapping[str, FlatValue] = {"optim.name": "sgd", "optim.momentum": 0.9, "optim.lr": 0.01}
+
+MODELS: Mapping[str, Sequence[Mapping[str, FlatValue | None]]] = {
+    "attribute": (BUSY,),
+    "attribute-sgd-no-average": (SGD,),
+    "regression": (BUSY, AGE_TARGET, REGRESSION),
+    "ordinal": (BUSY, AGE_TARGET, ORDINAL),
+    "joint": (BUSY, JOINT, AUX),
+    "multihead": (BUSY, MULTIHEAD, AUX),
+    "drop-path": (BUSY, {"backbone.name": "test_efficientnet", "backbone.drop_path": 0.2}),
+}
+"""Changes of FLAT that between them train every kind of model."""
+
 
 def flat(*changes: Mapping[str, FlatValue | None]) -> dict[str, FlatValue]:
     """Returns FLAT with changes, the later ones first; None leaves a name out."""
@@ -148,3 +162,23 @@ def with_labels(
 ) -> TrainingData:
     """Returns the data with other labels and raw numbers."""
     return replace(data, labels=labels, raw=raw)
+
+
+def assert_same(one, other):
+    """Asserts that two values agree bit for bit, however deep they are nested."""
+    assert type(one) is type(other)
+    match one:
+        case torch.Tensor():
+            assert torch.equal(one, other)
+        case np.ndarray():
+            np.testing.assert_array_equal(one, other)
+        case dict():
+            assert one.keys() == other.keys()
+            for name in one:
+                assert_same(one[name], other[name])
+        case list() | tuple():
+            assert len(one) == len(other)
+            for left, right in zip(one, other, strict=True):
+                assert_same(left, right)
+        case _:
+            assert one == other

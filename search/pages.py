@@ -1,0 +1,202 @@
+"""Stage 5: the report of a run, gathered from its files."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
+from search.best import default_value
+from search.conclude import Conclusion
+from search.report.contents import (
+    Confusion,
+    Cost,
+    DataFacts,
+    PeopleTable,
+    ReportContents,
+    Reproduce,
+    SearchSummary,
+)
+from search.report.render import render_html, render_markdown
+from search.stages import SpaceResult
+from search.store import RunStore, write_text
+from trainables import metrics
+from trainables.data.sample_table import SampleTable
+from trainables.data.schema import LabelSchema
+
+
+def write_report(store: RunStore, contents: ReportContents) -> None:
+    """Writes `report.html` and `report.md`."""
+    write_text(store.root / "report.html", render_html(contents))
+    write_text(store.root / "report.md", render_markdown(contents))
+
+
+def gather(
+    store: RunStore,
+    table: SampleTable,
+    held_out: NDArray[np.int64],
+    results: Sequence[SpaceResult],
+    conclusion: Conclusion,
+    verdict: Mapping[str, Any],
+    study: Mapping[str, Any],
+) -> ReportContents:
+    """Returns everything the page of a run shows."""
+    schema = table.schema
+    return ReportContents(
+        title=f"headrace: {study['config']['name']}",
+        verdict=dict(verdict),
+        curves=tuple(curves(store, table, results)),
+        confusions=tuple(confusions(schema, table.joint, conclusion)),
+        costs=tuple(Cost.of(name, cost) for name, cost in verdict["costs"].items()),
+        data=data_facts(table, held_out, study["data"]["name"]),
+        searches=tuple(_search_summary(result) for result in results),
+        reproduce=_reproduce(study),
+    )
+
+
+def confusions(
+    schema: LabelSchema, truth: NDArray[np.int64], conclusion: Conclusion
+) -> list[Confusion]:
+    """Returns the out-of-fold confusion matrices of every approach: attributes first, joint last.
+
+    Predictions are those of the probabilities averaged over seeds.
+    """
+    labels = schema.attribute_codes(truth)
+    predicted = {part.name: part.probs.mean(axis=0).argmax(axis=1) for part in conclusion.built}
+    found = []
+    for axis, attribute in enumerate(schema.attributes):
+        size = len(attribute.classes)
+        found.append(
+            Confusion(
+                name=attribute.name,
+                classes=attribute.classes,
+                counts={
+                    name: metrics.confusion(
+                        labels[:, axis], schema.attribute_codes(joint)[:, axis], size
+                    )
+                    for name, joint in predicted.items()
+                },
+            )
+        )
+    joint_counts = {
+        name: metrics.confusion(truth, joint, schema.num_joint)
+        for name, joint in predicted.items()
+    }
+    block = schema.num_joint // len(schema.attributes[0].classes)
+    found.append(
+        Confusion(name="joint", classes=schema.joint_names, counts=joint_counts, block=block)
+    )
+    return found
+
+
+def curves(store: RunStore, table: SampleTable, results: Sequence[SpaceResult]) -> list[Curve]:
+    """Returns the anytime curve of every approach: validation joint macro-F1 in hand."""
+    by_approach: dict[str, dict[str, list[TrialEnd]]] = {}
+    for result in results:
+        ends = [
+            TrialEnd(r.ended, r.device_seconds, r.values[r.epochs] if r.epochs else None, r.number)
+            if store.has_predictions(r)
+            else TrialEnd(r.ended, r.device_seconds, None, r.number)
+            for r in result.records
+            if r.is_finished
+        ]
+        by_approach.setdefault(result.space.approach, {})[result.space.name] = ends
+    found = []
+    for approach, parts in by_approach.items():
+        if approach == "separate":
+            if set(parts) == set(table.schema.names):
+                combine = _JointScore(store, table)
+                found.append(best_of_parts(approach, parts, combine))
+        else:
+            found.append(best_so_far(approach, next(iter(parts.values()))))
+    return [curve for curve in found if curve.values]
+
+
+class _JointScore:
+    """Scores the product of the best attribute models' validation probabilities."""
+
+    def __init__(self, store: RunStore, table: SampleTable) -> None:
+        self._store = store
+        self._table = table
+
+    def __call__(self, best: Mapping[str, TrialEnd]) -> float:
+        parts = []
+        for name in self._table.schema.names:
+            with np.load(self._store.validation_path(name, best[name].trial)) as saved:
+                parts.append(saved["probabilities"])
+                indices = saved["indices"]
+        joint = metrics.joint_from_attributes(parts).argmax(axis=1)
+        truth = self._table.joint[indices]
+        return metrics.macro_f1(metrics.confusion(truth, joint, self._table.schema.num_joint))
+
+
+def data_facts(table: SampleTable, held_out: NDArray[np.int64], name: str) -> DataFacts:
+    """Returns people, photos and classes of the data."""
+    schema = table.schema
+    counts = table.class_counts("joint")
+    people = None
+    if len(schema.attributes) > 1:
+        rows, columns = schema.attributes[-2], schema.attributes[-1]
+        first = np.unique(table.group_index, return_index=True)[1]
+        pairs = table.labels[first][:, -2:]
+        grid = np.zeros((len(rows.classes), len(columns.classes)), dtype=np.int64)
+        np.add.at(grid, (pairs[:, 0], pairs[:, 1]), 1)
+        people = PeopleTable(
+            row_name=rows.name,
+            column_name=columns.name,
+            rows=rows.classes,
+            columns=columns.classes,
+            counts=grid,
+        )
+    return DataFacts(
+        name=name,
+        num_people=table.num_groups,
+        num_photos=table.num_samples,
+        held_out_people=len(np.unique(table.group_index[held_out])),
+        people=people,
+        class_photos=dict(zip(schema.joint_names, counts.tolist(), strict=True)),
+    )
+
+
+def _search_summary(result: SpaceResult) -> SearchSummary:
+    counts = result.counts
+    return SearchSummary(
+        space=result.space.name,
+        approach=result.space.approach,
+        trials=len(result.records),
+        complete=counts["complete"],
+        stopped=counts["stopped early"],
+        failed=counts["failed"],
+        cut_off=counts["cut off by the budget"],
+        best=result.best.objective if result.best else None,
+        interval=(result.interval.low, result.interval.high) if result.interval else None,
+        default=default_value(result.records),
+        device_seconds=sum(record.device_seconds for record in result.records),
+    )
+
+
+def _reproduce(study: Mapping[str, Any]) -> Reproduce:
+    config, data = study["config"], study["data"]
+    command = ["headrace run --space", *config["spaces"]]
+    if config["data"]:
+        command.append(f"--data {config['data']}")
+    if config["weights_dir"]:
+        command.append(f"--weights-dir {config['weights_dir']}")
+    if config["budget_seconds"]:
+        command.append(f"--budget {config['budget_seconds']:g}s")
+    if config["trials"]:
+        command.append(f"--trials {config['trials']}")
+    if config["max_epochs"]:
+        command.append(f"--max-epochs {config['max_epochs']}")
+    if not config["data"]:
+        command.append(f"--people {config['people']}")
+    command.append(f"--seed {config['seed']}")
+    return Reproduce(
+        commands=(" ".join(command),),
+        versions={name: str(version) for name, version in study["versions"].items()},
+        fingerprints={"data": data["fingerprint"], "split": data["split"], **study["spaces"]},
+        hardware={name: str(value) for name, value in study["hardware"].items()},
+        seed=config["seed"],
+        commit=study["git_commit"],
+    )

@@ -1,0 +1,154 @@
+"""Stage 2: the finalists of every space refitted within the time there is."""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+
+from search.config import format_duration
+from search.oof import DEFAULT_RANK, merge_predictions, write_truth
+from search.plan import FULL, Costs, RefitPlan, Shape, plan_refit
+from search.progress import StepBar
+from search.records import Cause, FlatValue, State, TrialRecord
+from search.refit import Folds, Unit, run_units
+from search.stages import Prepared, SpaceResult
+from search.store import RunStore
+from trainables.data.splits import make_folds
+from trainables.seeding import derive_seed
+
+# Between the end of the refit and the end of the command: verdict and report.
+VERDICT_SECONDS = 30.0
+
+
+def finalists(
+    result: SpaceResult, default: Mapping[str, FlatValue], num_configs: int
+) -> dict[str, Mapping[str, FlatValue]]:
+    """Returns the configs to refit by rank: the default, then the best of the search.
+
+    The default config is refitted once, as "default", also where it is among the best.
+    """
+    complete = [r for r in result.records if r.state is State.COMPLETE and r.cause is Cause.NONE]
+    ranked = sorted(complete, key=lambda r: (-(r.objective or 0.0), r.number))
+    found = {DEFAULT_RANK: default}
+    for record in ranked:
+        if len(found) > num_configs:
+            break
+        if dict(record.config) not in [dict(config) for config in found.values()]:
+            found[str(len(found))] = record.config
+    return found
+
+
+def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: int) -> Costs:
+    """Returns what the configs of the refit cost, measured in the search."""
+    photos = len(run.dataset.split.search_train)
+    costs = {}
+    for result in results:
+        by_config = {_key(r.config): _photo_seconds(r, photos) for r in result.records if r.epochs}
+        default = result.space.default_config(run.dataset.table.schema, run.scale)
+        typical = max(by_config.values(), default=0.0)
+        chosen = finalists(result, default, FULL.configs)
+        costs[result.space.name] = tuple(
+            by_config.get(_key(config), typical) for config in chosen.values()
+        )
+    return Costs(
+        photo_seconds=costs,
+        epochs=run.epochs,
+        num_photos=num_photos,
+        num_devices=run.resources.num_devices,
+    )
+
+
+def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -> RefitPlan:
+    """Returns the plan of the refit for the time there is; everything where there is no limit."""
+    costs = measured_costs(run, results, run.dataset.table.num_samples)
+    if seconds is None:
+        return RefitPlan(shape=FULL, seconds=costs.seconds(FULL), cuts=())
+    return plan_refit(costs, seconds)
+
+
+def run_refit(
+    run: Prepared,
+    store: RunStore,
+    results: Sequence[SpaceResult],
+    planned: RefitPlan,
+    console: Console,
+    seconds: float | None,
+) -> tuple[str, ...]:
+    """Refits and merges the predictions; returns what broke or did not fit the time.
+
+    Args:
+        run: data, spaces and devices.
+        store: of the run.
+        results: of the search.
+        planned: shape of the refit.
+        console: where to show progress.
+        seconds: wall-clock time after which no unit is started; None is no limit.
+    """
+    began = time.monotonic()
+    shape = planned.shape
+    table = run.dataset.table
+    folds = Folds(
+        of_sample=make_folds(table, shape.folds, derive_seed(run.config.seed, "refit folds")),
+        num_folds=shape.folds,
+    )
+    units = list(_units(run, results, shape))
+    store.predictions.mkdir(exist_ok=True)
+    write_truth(store.predictions / "truth.csv", table, folds, run.dataset.split.held_out)
+    parts, models = store.predictions / "parts", store.root / "models"
+    bar = StepBar(console, f"refitting {len(units)} models")
+    console.print(
+        f"Refit: {shape.describe()}, about {format_duration(planned.seconds)}.", highlight=False
+    )
+    for cut in planned.cuts:
+        console.print(f"  {cut}", highlight=False, soft_wrap=True)
+    notes = []
+    done = 0
+    for end in run_units(
+        units,
+        folds,
+        run.setting,
+        run.resources,
+        seed=run.config.seed,
+        parts=parts.resolve(),
+        models=models.resolve(),
+        is_over=lambda: seconds is not None and time.monotonic() - began > seconds,
+    ):
+        done += 1
+        bar(done, len(units))
+        if end.error:
+            notes.append(f"refit of {end.unit.name} failed: {end.error.splitlines()[0]}")
+    if done < len(units):
+        notes.append(f"{len(units) - done} of {len(units)} refits did not fit the time")
+    merge_predictions(store.predictions, parts, units, folds)
+    return tuple(notes)
+
+
+def _units(run: Prepared, results: Sequence[SpaceResult], shape: Shape) -> list[Unit]:
+    # Whole seeds first: where time runs out, the seeds that are complete can still be compared.
+    schema = run.dataset.table.schema
+    chosen = {
+        result.space.name: finalists(
+            result, result.space.default_config(schema, run.scale), shape.configs
+        )
+        for result in results
+    }
+    return [
+        Unit(space=space, rank=rank, seed=seed, fold=fold, config=_shortened(config, shape))
+        for seed in range(shape.seeds)
+        for fold in range(shape.folds)
+        for space, configs in chosen.items()
+        for rank, config in configs.items()
+    ]
+
+
+def _shortened(config: Mapping[str, FlatValue], shape: Shape) -> Mapping[str, FlatValue]:
+    epochs = max(1, round(int(config["schedule.epochs"]) * shape.epochs_share))
+    return {**config, "schedule.epochs": epochs}
+
+
+def _photo_seconds(record: TrialRecord, photos: int) -> float:
+    return record.device_seconds / (record.epochs * photos)
+
+
+def _key(config: Mapping[str, FlatValue]) -> tuple[tuple[str, FlatValue], ...]:
+    return tuple(sorted(config.items()))

@@ -1,0 +1,196 @@
+"""The last sections: confusion matrices, costs, the data, and how to make it all again."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from search.report import svg, wording
+from search.report.contents import Confusion, Cost, DataFacts, ReportContents, Shift
+from search.report.document import (
+    Block,
+    Card,
+    Cell,
+    Code,
+    Figure,
+    Folded,
+    Grid,
+    Section,
+    table,
+)
+from search.report.figures_bars import bars, draw_bars
+from search.report.figures_matrix import draw_matrix, matrix
+
+_LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column
+_SMALL = 232.0
+
+
+def confusion_section(contents: ReportContents) -> Section | None:
+    """Returns small matrices side by side, and large ones with the best approach open."""
+    if not any(found.counts for found in contents.confusions):
+        return None
+    order = [row.name for row in contents.scores]
+    blocks: list[Block] = []
+    for found in contents.confusions:
+        names = sorted(found.counts, key=lambda n: (order.index(n) if n in order else 99, n))
+        if len(found.classes) < _LARGE_MATRIX:
+            cards = [_small_matrix(found, name) for name in names]
+            blocks.append(Grid(cards=tuple(cards), small=True))
+            continue
+        blocks += [_large_matrix(found, name) for name in names[:1]]
+        blocks += [
+            Folded(summary=f"The same of {name}", blocks=(_large_matrix(found, name),))
+            for name in names[1:]
+        ]
+    return Section(kicker="Confusions", heading=_confusion_heading(contents), blocks=tuple(blocks))
+
+
+def _confusion_heading(contents: ReportContents) -> str:
+    wrong: dict[str, float] = {}
+    for found in contents.confusions:
+        if found.name != "joint" and found.counts:
+            shares = [1 - np.trace(n) / max(1, n.sum()) for n in found.counts.values()]
+            wrong[found.name] = float(np.mean(shares))
+    if not wrong:
+        return "What is taken for what"
+    ranked = sorted(wrong, key=lambda name: -wrong[name])
+    first, *others = [f"{name} {wording.percent(wrong[name])}" for name in ranked]
+    rest = f", {wording.listing(others)}" if others else ""
+    return f"Where the errors are: {first} of the photos wrong{rest}"
+
+
+def _small_matrix(found: Confusion, approach: str) -> Card:
+    figure = Figure(svg=draw_matrix(matrix(found, approach), _SMALL))
+    return Card(heading=f"{found.name}, {approach}", figure=figure)
+
+
+def _large_matrix(found: Confusion, approach: str) -> Figure:
+    caption = (
+        f"{approach}: every row is a true class, its numbers the per cent of its photos that were "
+        "given each class. Blue is right, orange is wrong."
+    )
+    drawn = draw_matrix(matrix(found, approach), svg.WIDE)
+    return Figure(svg=drawn, caption=caption, scrolls=True)
+
+
+def cost_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:
+    """Returns what each approach takes to find, to train and to serve."""
+    if not contents.costs:
+        return None
+    columns = (
+        "approach",
+        "search, device time",
+        "refit, device time",
+        "parameters",
+        "FLOPs a photo",
+        "ms a photo",
+    )
+    rows = [_cost_row(cost, slots) for cost in contents.costs]
+    return Section(
+        kicker="Costs",
+        heading=_cost_heading(contents.costs),
+        blocks=(table("Costs", columns, rows),),
+    )
+
+
+def _cost_row(cost: Cost, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
+    times = (cost.search_device_seconds, cost.refit_device_seconds)
+    sizes = (cost.parameters, cost.flops)
+    return (
+        Cell(text=cost.approach, slot=slots[cost.approach]),
+        *("" if seconds is None else wording.duration(seconds) for seconds in times),
+        *("" if size is None else wording.large(size) for size in sizes),
+        "" if cost.serve_ms is None else f"{cost.serve_ms:.1f}",
+    )
+
+
+def _cost_heading(costs: tuple[Cost, ...]) -> str:
+    for field, unit in (("serve_ms", "time"), ("flops", "FLOPs"), ("parameters", "parameters")):
+        known = {cost.approach: getattr(cost, field) for cost in costs}
+        known = {name: value for name, value in known.items() if value}
+        if len(known) > 1:
+            least, most = min(known, key=lambda n: known[n]), max(known, key=lambda n: known[n])
+            ratio = known[most] / known[least]
+            if ratio < 1.1:
+                return f"All approaches cost about the same {unit} to serve"
+            return f"{least} is cheapest to serve; {most} takes {ratio:.1f} times its {unit}"
+    return "What each approach costs"
+
+
+def data_section(contents: ReportContents) -> Section | None:
+    """Returns people, classes, and how the unlabelled photos differ."""
+    data = contents.data
+    if data is None:
+        return None
+    blocks: list[Block] = []
+    if data.people is not None:
+        blocks.append(_people(data))
+    cards = [_shift_card(shift) for shift in data.shifts]
+    if data.class_photos:
+        cards.insert(0, _class_card(data.class_photos))
+    if cards:
+        blocks.append(Grid(cards=tuple(cards)))
+    return Section(kicker="Data", heading=_data_heading(data), blocks=tuple(blocks))
+
+
+def _data_heading(data: DataFacts) -> str:
+    text = f"{data.num_photos:,} photos of {data.num_people:,} people"
+    if data.class_photos:
+        least, most = min(data.class_photos.values()), max(data.class_photos.values())
+        text += f"; the classes hold {least:,} to {most:,} photos"
+    return text
+
+
+def _people(data: DataFacts) -> Block:
+    found = data.people
+    if found is None:
+        return Code(lines=())
+    columns = (f"people, {found.row_name}", *found.columns, "all")
+    counts = np.vstack([found.counts, found.counts.sum(axis=0)])
+    rows = [
+        (
+            Cell(text=name, strong=name == "all"),
+            *(f"{int(n):,}" for n in row),
+            f"{int(row.sum()):,}",
+        )
+        for name, row in zip((*found.rows, "all"), counts, strict=True)
+    ]
+    return table(f"People by {found.row_name} and {found.column_name}", columns, rows)
+
+
+def _class_card(photos: Mapping[str, int]) -> Card:
+    values = {name: {"": float(count)} for name, count in photos.items()}
+    plot = bars(values, {"": 0}, axis="photos", form="{:,.0f}")
+    figure = Figure(svg=draw_bars(plot, svg.NARROW, "Photos of every joint class"))
+    least = min(photos, key=lambda name: photos[name])
+    return Card(heading=f"{least} is the rarest class", figure=figure)
+
+
+def _shift_card(shift: Shift) -> Card:
+    rows = zip(shift.classes, shift.training, shift.predicted, strict=True)
+    shares = [(name, 100 * known, 100 * found) for name, known, found in rows]
+    values = {name: {"training data": k, "unlabelled photos": f} for name, k, f in shares}
+    slots = {"training data": 0, "unlabelled photos": 1}
+    plot = bars(values, slots, axis="share of the photos (%)", form="{:.1f}")
+    name, known, found = max(shares, key=lambda row: abs(row[2] - row[1]))
+    heading = f"{shift.name}: {name} is {known:.0f} % in training, predicted for {found:.0f} %"
+    return Card(
+        heading=heading,
+        sentences=("Predicted shares on the unlabelled folder against the training labels.",),
+        figure=Figure(svg=draw_bars(plot, svg.NARROW, f"Distribution of {shift.name}")),
+    )
+
+
+def reproduce_section(contents: ReportContents) -> Section | None:
+    """Returns the commands and everything that decides a result."""
+    found = contents.reproduce
+    if found is None:
+        return None
+    rows = [("seed", str(found.seed))] if found.seed is not None else []
+    rows += [("git commit", found.commit)] if found.commit else []
+    parts = (("fingerprint", found.fingerprints), ("version", found.versions))
+    rows += [(f"{what} of {name}", text) for what, part in parts for name, text in part.items()]
+    rows += list(found.hardware.items())
+    blocks: list[Block] = [Code(lines=found.commands)] if found.commands else []
+    if rows:
+        blocks.append(table("Versions", ("what", "value"), rows, names=2))
+    return Section(kicker="Reproduce", heading="Make it again", blocks=tuple(blocks))

@@ -1,0 +1,169 @@
+"""Horizontal bars and dots: one row a name, one mark or bar a series."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from search.report import svg
+
+_BAR, _ROOM, _TOP, _BOTTOM = 13.0, 9.0, 8.0, 40.0
+
+
+class Bars(NamedTuple):
+    """Values by row and series.
+
+    `values[i][j]` is series j in row i, None where there is none; `said` the same as text.
+    `slots[j]` chooses the colour; `series` names are drawn as a legend if there are several.
+    """
+
+    rows: tuple[str, ...]
+    series: tuple[str, ...]
+    slots: tuple[int, ...]
+    values: tuple[tuple[float | None, ...], ...]
+    said: tuple[tuple[str, ...], ...]
+    low: float
+    high: float
+    axis: str
+
+
+def bars(
+    values: Mapping[str, Mapping[str, float]],
+    slots: Mapping[str, int],
+    *,
+    axis: str,
+    form: str = "{:.3f}",
+    zero: bool = True,
+) -> Bars:
+    """Returns rows of bars that begin at zero, or dots on their own range.
+
+    Args:
+        values: row -> series -> value; a series may lack in a row.
+        slots: series -> colour; its order is the order of the series.
+        axis: name of the axis, with its unit.
+        form: of the text beside a value.
+        zero: whether the axis holds zero, as bars must.
+    """
+    series = tuple(name for name in slots if any(name in row for row in values.values()))
+    found = [value for row in values.values() for value in row.values()]
+    low, high = min(found), max(found)
+    if zero:
+        low, high = min(0.0, low), max(0.0, high) or 1.0
+    else:
+        low, high = svg.padded(low, high)
+    table = tuple(tuple(row.get(name) for name in series) for row in values.values())
+    said = tuple(
+        tuple(
+            "" if value is None else form.format(value).replace("-", "\N{MINUS SIGN}")
+            for value in row
+        )
+        for row in table
+    )
+    return Bars(
+        tuple(values), series, tuple(slots[name] for name in series), table, said, low, high, axis
+    )
+
+
+def draw_bars(plot: Bars, width: float, title: str) -> str:
+    """Returns bars with their values beside them.
+
+    Args:
+        plot: what to draw.
+        width: of the figure.
+        title: of the figure, for a screen reader.
+    """
+    many = len(plot.series) > 1
+    left, top = _names_width(plot, width), _TOP + _legend_height(plot, width)
+    texts = [text for row in plot.said for text in row]
+    room = max(svg.text_width(text) for text in texts) + 8
+    # A negative bar carries its text on its left.
+    scale = svg.Scale(plot.low, plot.high, left + (room if plot.low < 0 else 0), width - room)
+    height = _BAR * len(plot.series) + _ROOM
+    bottom = top + height * len(plot.rows)
+    parts = [_legend(plot, width)] if many else []
+    for index, name in enumerate(plot.rows):
+        at = top + index * height
+        parts.append(_name(name, left, at + height / 2))
+        for place, slot in enumerate(plot.slots):
+            value = plot.values[index][place]
+            if value is not None:
+                y = at + _ROOM / 2 + place * _BAR
+                parts.append(_bar(value, plot.said[index][place], scale, y, slot))
+    zero = scale.at(0)
+    parts.append(svg.line(zero, top, zero, bottom, "zero"))
+    parts.append(svg.label(left, bottom + 18, plot.axis, "axis"))
+    return svg.chart(width, bottom + 28, title, described(plot), *parts)
+
+
+def draw_dots(plot: Bars, width: float, title: str) -> str:
+    """Returns one line a row with the mark of every series on it, for scores far from zero.
+
+    Args:
+        plot: what to draw.
+        width: of the figure.
+        title: of the figure, for a screen reader.
+    """
+    left, top = _names_width(plot, width), _TOP + _legend_height(plot, width)
+    scale = svg.Scale(plot.low, plot.high, left + 6, width - 12)
+    bottom = top + 24 * len(plot.rows)
+    parts = [_legend(plot, width), svg.x_axis(scale, top, bottom, plot.axis, 5)]
+    for index, name in enumerate(plot.rows):
+        y = top + 24 * index + 12
+        parts.append(_name(name, left, y))
+        parts.append(svg.line(scale.start, y, scale.end, y, "guide"))
+        for place, slot in enumerate(plot.slots):
+            value = plot.values[index][place]
+            if value is not None:
+                said = f"{plot.series[place]}: {plot.said[index][place]}"
+                parts.append(svg.group(svg.mark(scale.at(value), y, slot, 4.5), title=said))
+    return svg.chart(width, bottom + _BOTTOM, title, described(plot), *parts)
+
+
+def described(plot: Bars) -> str:
+    """Returns the values in words, for a screen reader."""
+    rows = []
+    for name, texts in zip(plot.rows, plot.said, strict=True):
+        pairs = zip(plot.series, texts, strict=True)
+        rows.append(f"{name}: " + ", ".join(f"{series} {text}" for series, text in pairs if text))
+    return f"{plot.axis}. {'; '.join(rows)}"
+
+
+def legend_places(names: Sequence[str], width: float) -> tuple[tuple[float, float], ...]:
+    """Returns where the entries of a legend begin, broken into lines that fit the width."""
+    places, x, y = [], 0.0, 10.0
+    for name in names:
+        room = svg.text_width(name) + 28
+        if x > 0 and x + room > width:
+            x, y = 0.0, y + 18
+        places.append((x, y))
+        x += room
+    return tuple(places)
+
+
+def _legend(plot: Bars, width: float) -> str:
+    parts = []
+    places = legend_places(plot.series, width)
+    for (x, y), name, slot in zip(places, plot.series, plot.slots, strict=True):
+        parts.append(svg.mark(x + 6, y, slot, 4.5))
+        parts.append(svg.label(x + 15, y + 4, name, "tick"))
+    return "".join(parts)
+
+
+def _legend_height(plot: Bars, width: float) -> float:
+    return legend_places(plot.series, width)[-1][1] + 12 if len(plot.series) > 1 else 0.0
+
+
+def _names_width(plot: Bars, width: float) -> float:
+    return min(0.42 * width, max(svg.text_width(name) for name in plot.rows) + 10)
+
+
+def _name(name: str, left: float, middle: float) -> str:
+    text = svg.label(left - 8, middle + 4, svg.shortened(name, left - 10), "tick", anchor="end")
+    return svg.group(text, title=name)
+
+
+def _bar(value: float, said: str, scale: svg.Scale, y: float, slot: int) -> str:
+    zero, end = scale.at(0), scale.at(value)
+    css = f"bar c{slot % svg.NUM_COLOURS}"
+    box = svg.rect(min(zero, end), y + 1, max(abs(end - zero), 0.75), _BAR - 2, css)
+    if value < 0:
+        return box + svg.label(end - 4, y + 11, said, "number", anchor="end")
+    return box + svg.label(end + 4, y + 11, said, "number")

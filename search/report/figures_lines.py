@@ -1,0 +1,189 @@
+"""Line plots: anytime curves as steps, scores against a number, errors against raw age."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from search.analysis.curves import Curve
+from search.report import svg, wording
+from search.report.verdict_rows import Estimate, Json
+
+_TOP, _BOTTOM, _LEFT = 30.0, 44.0, 44.0
+_GAP = 15.0  # between the labels of two lines
+_UNITS = ((7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+
+
+class Point(NamedTuple):
+    """A point of a line; the interval is None where none is known."""
+
+    x: float
+    y: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Line(NamedTuple):
+    """A line with its label at the right end; `slot` chooses colour and mark."""
+
+    name: str
+    slot: int
+    points: tuple[Point, ...]
+    said: str
+
+
+class LinePlot(NamedTuple):
+    """Lines with the ranges of both axes.
+
+    `stepped` draws a value on until the next; `edges` are marked on the x axis.
+    """
+
+    lines: tuple[Line, ...]
+    x: tuple[float, float]
+    y: tuple[float, float]
+    x_name: str
+    y_name: str
+    stepped: bool = False
+    edges: tuple[float, ...] = ()
+
+
+def anytime_plot(curves: Sequence[Curve], slots: Mapping[str, int]) -> LinePlot:
+    """Returns the best score against device time, in the unit that fits, one line an approach.
+
+    Args:
+        curves: at least one with a step.
+        slots: approach -> colour and mark.
+    """
+    drawn = [curve for curve in curves if curve.values]
+    most = max(curve.spent for curve in drawn)
+    _, unit, name = next(row for row in _UNITS if most >= row[0])
+    lines = []
+    for curve in drawn:
+        steps = zip(curve.device_seconds, curve.values, strict=True)
+        points = [Point(seconds / unit, value) for seconds, value in steps]
+        end = Point(curve.spent / unit, curve.values[-1])
+        said = f"{curve.name} {wording.score(end.y)}"
+        lines.append(Line(curve.name, slots.get(curve.name, 0), (*points, end), said))
+    values = [point.y for line in lines for point in line.points]
+    return LinePlot(
+        lines=tuple(lines),
+        x=(0.0, most / unit),
+        y=svg.padded(min(values), max(values)),
+        x_name=f"device time spent by the search ({name})",
+        y_name="best validation macro-F1 so far",
+        stepped=True,
+    )
+
+
+def boundary_plot(
+    edges: Mapping[str, Sequence[Json]], slots: Mapping[str, int], attribute: str
+) -> LinePlot:
+    """Returns the share of photos on the wrong side of an edge by the raw number around it.
+
+    Args:
+        edges: approach -> `figures["edges"]` of its "boundary" reason.
+        slots: approach -> colour and mark.
+        attribute: the binned one.
+    """
+    lines, marks = [], []
+    for name, views in edges.items():
+        wrong: dict[float, float] = {}
+        for view in views:
+            marks.append(float(view["edge"]))
+            for cell in view["bins"]:
+                # Near both edges a photo can be wrong about either; the curve shows the sum.
+                wrong[cell["raw"]] = wrong.get(cell["raw"], 0.0) + float(cell["wrong"])
+        points = tuple(Point(float(raw), 100 * share) for raw, share in sorted(wrong.items()))
+        lines.append(Line(name, slots.get(name, 0), points, name))
+    raws = [point.x for line in lines for point in line.points]
+    shares = [point.y for line in lines for point in line.points]
+    return LinePlot(
+        lines=tuple(lines),
+        x=(min(raws), max(raws)),
+        y=(0.0, max(*shares, 1.0) * 1.08),
+        x_name=f"true {attribute} of the person (years)" if attribute == "age" else attribute,
+        y_name="photos put on the wrong side of an edge (%)",
+        edges=tuple(sorted(set(marks))),
+    )
+
+
+def number_plot(figures: Json, slots: Mapping[str, int]) -> LinePlot:
+    """Returns scores against a number, from figures that say so themselves.
+
+    Args:
+        figures: `{"x_name", "y_name", "lines": {approach: [{"x", "value", "interval"}]}}`.
+        slots: approach -> colour and mark.
+    """
+    lines = []
+    for name, cells in figures["lines"].items():
+        points = []
+        for cell in sorted(cells, key=lambda cell: float(cell["x"])):
+            found = Estimate.of(cell)
+            points.append(Point(float(cell["x"]), found.value, found.low, found.high))
+        lines.append(Line(name, slots.get(name, 0), tuple(points), name))
+    points = [point for line in lines for point in line.points]
+    ends = [end for p in points for end in (p.low, p.y, p.high) if end is not None]
+    return LinePlot(
+        lines=tuple(lines),
+        x=svg.padded(min(p.x for p in points), max(p.x for p in points), 0.03),
+        y=svg.padded(min(ends), max(ends)),
+        x_name=str(figures["x_name"]),
+        y_name=str(figures["y_name"]),
+    )
+
+
+def draw_lines(plot: LinePlot, width: float, height: float, title: str) -> str:
+    """Returns the plot, every line named at its right end.
+
+    Args:
+        plot: what to draw.
+        width: of the figure.
+        height: of the figure.
+        title: of the figure, for a screen reader.
+    """
+    room = max(svg.text_width(line.said) for line in plot.lines) + 14
+    bottom = height - _BOTTOM
+    x = svg.Scale(*plot.x, _LEFT, width - room)
+    y = svg.Scale(*plot.y, bottom, _TOP)
+    parts = [svg.y_axis(y, _LEFT, x.end, plot.y_name, 6)]
+    parts.append(svg.x_axis(x, bottom, bottom, plot.x_name, 7 if width >= 600 else 5))
+    for edge in plot.edges:
+        parts.append(svg.line(x.at(edge), _TOP, x.at(edge), bottom, "edge"))
+    ends = svg.spread([y.at(line.points[-1].y) for line in plot.lines], _GAP, _TOP, bottom)
+    for line, end in zip(plot.lines, ends, strict=True):
+        parts.append(_line(line, x, y, end, stepped=plot.stepped))
+    described = f"{plot.y_name} against {plot.x_name}: " + "; ".join(
+        f"{line.name} from {wording.score(line.points[0].y)} to {wording.score(line.points[-1].y)}"
+        for line in plot.lines
+    )
+    return svg.chart(width, height, title, described, *parts)
+
+
+def step_path(points: Sequence[tuple[float, float]], *, stepped: bool) -> str:
+    """Returns the path through positions; stepped goes across first, then up or down."""
+    path = ""
+    for x, y in points:
+        at = f"{svg.number(x)} {svg.number(y)}"
+        if not path:
+            path = f"M{at}"
+        elif stepped:
+            path += f"H{svg.number(x)}V{svg.number(y)}"
+        else:
+            path += f"L{at}"
+    return path
+
+
+def _line(line: Line, x: svg.Scale, y: svg.Scale, label_y: float, *, stepped: bool) -> str:
+    css = f"c{line.slot % svg.NUM_COLOURS}"
+    places = [(x.at(point.x), y.at(point.y)) for point in line.points]
+    parts = []
+    for point in line.points:
+        if point.low is not None and point.high is not None:
+            at = x.at(point.x)
+            parts.append(svg.line(at, y.at(point.low), at, y.at(point.high), f"whisker {css}"))
+    parts.append(svg.element("path", d=step_path(places, stepped=stepped), class_=f"line {css}"))
+    # The last step only carries the line on to the end of the search: no mark there.
+    parts += [svg.mark(*place, line.slot, 3.2) for place in (places[:-1] if stepped else places)]
+    last_x, last_y = places[-1]
+    if abs(label_y - last_y) > 2 or last_x < x.end - 1:
+        parts.append(svg.line(last_x + 2, last_y, x.end + 6, label_y, f"lead {css}"))
+    parts.append(svg.label(x.end + 9, label_y + 4, line.said, f"said {css}"))
+    return svg.group(*parts, title=line.name)

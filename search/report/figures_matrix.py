@@ -1,0 +1,103 @@
+"""Confusion matrices as heat maps: right ones in one colour, errors in the other.
+
+Notation: K classes; counts: int [K, K], row = true class, column = predicted class.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.report import svg
+from search.report.contents import Confusion, Counts
+
+_LARGE = 8  # classes from which on columns are numbered instead of named
+_LEAST_SHARE = 0.005  # of a row; a smaller share rounds to 0 % and stays blank
+
+
+class Matrix(NamedTuple):
+    """A confusion matrix by shares of the true class; `rows` float [K, K] sum to 1 or are 0."""
+
+    name: str
+    approach: str
+    classes: tuple[str, ...]
+    counts: Counts
+    rows: NDArray[np.float64]
+    block: int
+
+
+def matrix(confusion: Confusion, approach: str) -> Matrix:
+    """Returns the shares of one approach; a class without samples has a row of zeros."""
+    counts = confusion.counts[approach]
+    totals = counts.sum(axis=1, keepdims=True)
+    rows = counts / np.maximum(totals, 1)
+    return Matrix(confusion.name, approach, confusion.classes, counts, rows, confusion.block)
+
+
+def draw_matrix(found: Matrix, width: float) -> str:
+    """Returns the heat map; with many classes the columns bear the numbers of the rows.
+
+    Args:
+        found: what to draw.
+        width: of the figure.
+    """
+    num = len(found.classes)
+    numbered = num >= _LARGE
+    names = [f"{c} · {i}" for i, c in enumerate(found.classes)] if numbered else found.classes
+    left = min(0.36 * width, max(svg.text_width(name) for name in names) + 10)
+    side = min((width - left - 2) / num, 58.0)
+    top = 40.0
+    parts = [
+        svg.label(left - 8, 14, "true ↓", "axis", anchor="end"),
+        svg.label(left, 14, "predicted →", "axis"),
+    ]
+    for i, name in enumerate(names):
+        at = (i + 0.5) * side
+        head = str(i) if numbered else svg.shortened(name, side - 2)
+        parts.append(svg.label(left + at, top - 7, head, "tick", anchor="middle"))
+        parts.append(
+            svg.label(left - 8, top + at + 4, svg.shortened(name, left - 10), "tick", anchor="end")
+        )
+        parts += [_cell(found, i, j, left + j * side, top + i * side, side) for j in range(num)]
+    parts.append(_blocks(found, left, top, side))
+    right = float(np.trace(found.counts)) / max(1, int(found.counts.sum()))
+    said = f"{found.approach}: {right:.1%} of {int(found.counts.sum()):,} samples right"
+    title = f"Confusion matrix of {found.name} by {found.approach}"
+    return svg.chart(left + num * side + 2, top + num * side + 4, title, said, *parts)
+
+
+def _cell(found: Matrix, i: int, j: int, x: float, y: float, side: float) -> str:
+    """Returns one cell, shaded and numbered by its share of the row; nothing where it is empty."""
+    share, count = float(found.rows[i, j]), int(found.counts[i, j])
+    kind = "hit" if i == j else "miss"
+    if not count:
+        return ""
+    # The root keeps errors of a few per cent visible beside a diagonal near 100 %.
+    box = svg.rect(
+        x + 0.5, y + 0.5, side - 1, side - 1, kind, fill_opacity=round(0.08 + 0.87 * share**0.6, 3)
+    )
+    text = ""
+    if share >= _LEAST_SHARE:
+        css = "cell strong" if share > 0.5 else "cell"
+        text = svg.label(
+            x + side / 2, y + side / 2 + 4, f"{100 * share:.0f}", css, anchor="middle"
+        )
+    total = int(found.counts[i].sum())
+    said = (
+        f"{found.classes[i]} taken for {found.classes[j]}"
+        if i != j
+        else f"{found.classes[i]} right"
+    )
+    return svg.group(box, text, title=f"{said}: {count:,} of {total:,} ({share:.1%})")
+
+
+def _blocks(found: Matrix, left: float, top: float, side: float) -> str:
+    """Returns the frame and the lines between blocks of classes."""
+    num = len(found.classes)
+    size = num * side
+    parts = [svg.rect(left, top, size, size, "frame")]
+    for start in range(found.block, num, found.block) if found.block else ():
+        at = start * side
+        parts.append(svg.line(left + at, top, left + at, top + size, "block"))
+        parts.append(svg.line(left, top + at, left + size, top + at, "block"))
+    return "".join(parts)

@@ -1,0 +1,156 @@
+"""Scatter plots: gain against class size, and how far probabilities can be trusted."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from search.report import svg, wording
+from search.report.verdict_rows import Json
+
+_TOP, _BOTTOM, _LEFT = 30.0, 44.0, 48.0
+
+
+class Gain(NamedTuple):
+    """The F1 gained in one class that has so many samples."""
+
+    name: str
+    samples: int
+    gain: float
+
+
+class GainPlot(NamedTuple):
+    """Classes by size, on a scale of powers of ten, with the range of the gain."""
+
+    points: tuple[Gain, ...]
+    x: tuple[float, float]
+    y: tuple[float, float]
+
+
+def gain_plot(samples: Sequence[int], gain: Sequence[float], names: Sequence[str]) -> GainPlot:
+    """Returns the gain of every class that has samples; zero is in the range.
+
+    Args:
+        samples: C counts.
+        gain: C differences of F1.
+        names: C names; the class numbers where there are none.
+    """
+    known = names if len(names) == len(samples) else [str(i) for i in range(len(samples))]
+    rows = zip(known, samples, gain, strict=True)
+    points = tuple(Gain(name, int(size), float(part)) for name, size, part in rows if size > 0)
+    sizes = [math.log10(point.samples) for point in points]
+    parts = [0.0, *(point.gain for point in points)]
+    return GainPlot(points, svg.padded(min(sizes), max(sizes)), svg.padded(min(parts), max(parts)))
+
+
+def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
+    """Returns one dot a class; the three that gain or lose most are named.
+
+    Args:
+        plot: what to draw.
+        width: of the figure.
+        height: of the figure.
+        title: of the figure, for a screen reader.
+    """
+    bottom = height - _BOTTOM
+    x = svg.Scale(*plot.x, _LEFT, width - 8)
+    y = svg.Scale(*plot.y, bottom, _TOP)
+    parts = [svg.y_axis(y, _LEFT, x.end, "gain in F1 of the class", 5)]
+    parts += [_size_tick(size, x, bottom) for size in size_ticks(plot.x)]
+    middle = (x.start + x.end) / 2
+    parts.append(svg.label(middle, bottom + 32, "photos of the class", "axis", anchor="middle"))
+    parts.append(svg.line(x.start, y.at(0), x.end, y.at(0), "zero"))
+    named = set(sorted(plot.points, key=lambda point: -abs(point.gain))[:3])
+    for point in plot.points:
+        at_x, at_y = x.at(math.log10(point.samples)), y.at(point.gain)
+        dot = svg.element("circle", cx=at_x, cy=at_y, r=4, class_="dot main")
+        said = f"{point.name}: {wording.signed(point.gain)} with {point.samples:,} photos"
+        text = ""
+        if point in named:
+            start = at_x < middle
+            text = svg.label(
+                at_x + (7 if start else -7),
+                at_y + 4,
+                point.name,
+                "number",
+                anchor="start" if start else "end",
+            )
+        parts.append(svg.group(dot, text, title=said))
+    described = "; ".join(f"{p.name} ({p.samples}) {wording.signed(p.gain)}" for p in plot.points)
+    return svg.chart(width, height, title, described, *parts)
+
+
+def size_ticks(logs: tuple[float, float]) -> tuple[int, ...]:
+    """Returns 1, 2 and 5 times powers of ten inside a range of logarithms, at most seven."""
+    found = [
+        factor * 10**power
+        for power in range(math.floor(logs[0]), math.ceil(logs[1]) + 1)
+        if power >= 0
+        for factor in (1, 2, 5)
+        if logs[0] <= math.log10(factor * 10**power) <= logs[1]
+    ]
+    return tuple(found if len(found) <= 7 else [size for size in found if str(size)[0] == "1"])
+
+
+def _size_tick(size: int, x: svg.Scale, bottom: float) -> str:
+    at = x.at(math.log10(size))
+    tick = svg.line(at, bottom, at, bottom + 4, "grid")
+    return tick + svg.label(at, bottom + 15, f"{size:,}", "tick", anchor="middle")
+
+
+class Reliability(NamedTuple):
+    """Of the samples predicted with a confidence, the share that is right; one curve a state."""
+
+    name: str
+    slot: int
+    points: tuple[tuple[float, float, int], ...]
+
+
+def reliability(
+    bins: Mapping[str, Sequence[Json]], slots: Mapping[str, int]
+) -> tuple[Reliability, ...]:
+    """Returns the curves of `{name: [{"confidence", "accuracy", "samples"}]}`; empty bins lack."""
+    return tuple(
+        Reliability(
+            name,
+            slots.get(name, 0),
+            tuple(
+                (float(cell["confidence"]), float(cell["accuracy"]), int(cell["samples"]))
+                for cell in cells
+                if cell["samples"]
+            ),
+        )
+        for name, cells in bins.items()
+    )
+
+
+def draw_reliability(curves: Sequence[Reliability], width: float, title: str) -> str:
+    """Returns the reliability diagram: on the diagonal the probabilities mean what they say.
+
+    Args:
+        curves: one an approach.
+        width: of the figure.
+        title: of the figure, for a screen reader.
+    """
+    side = width - _LEFT - 12
+    legend = 18.0 * len(curves)
+    top = _TOP + 2
+    bottom = top + side
+    x, y = svg.Scale(0, 1, _LEFT, _LEFT + side), svg.Scale(0, 1, bottom, top)
+    parts = [
+        svg.y_axis(y, _LEFT, x.end, "share that is right", 6),
+        svg.x_axis(x, bottom, bottom, "confidence of the prediction", 6),
+        svg.line(x.start, y.start, x.end, y.end, "edge"),
+    ]
+    most = max((size for curve in curves for _, _, size in curve.points), default=1)
+    for index, curve in enumerate(curves):
+        css = f"c{curve.slot % svg.NUM_COLOURS}"
+        places = [(x.at(sure), y.at(right)) for sure, right, _ in curve.points]
+        path = "M" + "L".join(f"{svg.number(px)} {svg.number(py)}" for px, py in places)
+        parts.append(svg.element("path", d=path, class_=f"line {css}"))
+        for (px, py), (_, _, size) in zip(places, curve.points, strict=True):
+            parts.append(svg.mark(px, py, curve.slot, 2.5 + 3.5 * math.sqrt(size / most)))
+        parts.append(svg.mark(_LEFT + 16, top + 14 + 18 * index, curve.slot, 4))
+        parts.append(svg.label(_LEFT + 26, top + 18 + 18 * index, curve.name, f"said {css}"))
+    del legend
+    said = "; ".join(f"{curve.name}: {len(curve.points)} bins of confidence" for curve in curves)
+    return svg.chart(width, bottom + _BOTTOM, title, said, *parts)

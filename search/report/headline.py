@@ -1,0 +1,206 @@
+"""The first sections: what is known of every pair, the scores, and the differences."""
+
+from collections.abc import Mapping, Sequence
+
+from search.report import svg, wording
+from search.report.contents import ReportContents
+from search.report.document import Block, Cell, Claim, Figure, Section, Text, table
+from search.report.figures_forest import ForestRow, draw_forest, forest
+from search.report.verdict_rows import Estimate, PairFigures, PairRow, ScoreRow
+
+_HOW_TO_READ = (
+    "Macro-F1 is the mean F1 over the joint classes, so a rare class counts as much as a common "
+    "one. Intervals are 95 %, over people (and training seeds where there are several), never "
+    "over single photos."
+)
+
+
+def claims(pairs: Sequence[PairRow], margin: float | None) -> tuple[Claim, ...]:
+    """Returns a line a pair, wins first, then equivalence, then what is undecided."""
+    order = ("a_wins", "equivalent", "undecided")
+    ranked = [pair.leader_first() for pair in pairs]
+    ranked.sort(key=lambda pair: order.index(_kind(pair)))
+    return tuple(_claim(pair, margin) for pair in ranked)
+
+
+def _kind(pair: PairRow) -> str:
+    # With the leader first only a verdict at odds with its own difference can be "b_wins".
+    return "a_wins" if pair.headline.outcome == "b_wins" else pair.headline.outcome
+
+
+def _claim(pair: PairRow, margin: float | None) -> Claim:
+    found = pair.headline.difference
+    size = f"{wording.signed(found.value)} {wording.interval(found, sign=True)}".strip()
+    kind = _kind(pair)
+    if kind == "a_wins":
+        return Claim(outcome="win", text=f"{pair.a} beats {pair.b}: {size}", note=_doubts(pair))
+    if kind == "equivalent":
+        within = "" if margin is None else f" within ±{margin:g}"
+        text = f"{pair.a} and {pair.b} are equivalent{within}: {size}"
+        return Claim(outcome="equivalent", text=text, note=_doubts(pair))
+    text = f"{pair.a} or {pair.b} is undecided: {size}"
+    note = " ".join(part for part in (_would_decide(pair), _doubts(pair)) if part)
+    return Claim(outcome="undecided", text=text, note=note)
+
+
+def _would_decide(pair: PairRow) -> str:
+    """Returns what would settle an undecided pair, if the difference found is the true one."""
+    ways = [] if pair.people is None else [wording.plural(pair.people, "person", "people")]
+    ways += [] if pair.seeds is None else [wording.plural(pair.seeds, "training seed")]
+    if not ways:
+        return ""
+    joined = wording.listing(ways, "and" if pair.together else "or")
+    return f"Likely decided by {joined}, if the true difference is the one found."
+
+
+def _doubts(pair: PairRow) -> str:
+    """Returns what speaks against the headline: another rule or the held-out people."""
+    said = []
+    if pair.flips_with_rule and pair.with_rule is not None:
+        now = _says(pair, pair.with_rule)
+        said.append(f"With post-hoc class biases the verdict is another one: {now}.")
+    if pair.loses_on_held_out:
+        said.append(f"On the people no search ever saw, {pair.a} scores below {pair.b}.")
+    return " ".join(said)
+
+
+def _says(pair: PairRow, figures: PairFigures) -> str:
+    return {
+        "a_wins": f"{pair.a} wins",
+        "b_wins": f"{pair.b} wins",
+        "equivalent": "equivalent",
+        "undecided": "undecided",
+    }[figures.outcome]
+
+
+def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:
+    """Returns the table of scores."""
+    rows = contents.scores
+    if not rows:
+        return None
+    columns = (
+        "approach",
+        "macro-F1",
+        "95 % interval",
+        "with class biases",
+        "search people",
+        "held-out people",
+        "seeds averaged",
+        "each seed",
+    )
+    found = table("Scores", columns, [_score_row(row, slots) for row in rows])
+    return Section(
+        kicker="Scores",
+        heading=_score_heading(rows),
+        blocks=(found, Text(text=_score_note(rows), quiet=True)),
+    )
+
+
+def _score_row(row: ScoreRow, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
+    others = (row.with_rule, row.search, row.held_out, row.ensemble)
+    seeds = row.per_seed if len(row.per_seed) > 1 else ()
+    return (
+        Cell(text=row.name, slot=slots[row.name]),
+        Cell(text=wording.score(row.score.value), strong=True),
+        wording.interval(row.score),
+        *("" if other is None else wording.score(other.value) for other in others),
+        " ".join(wording.score(value) for value in seeds),
+    )
+
+
+def _score_heading(rows: Sequence[ScoreRow]) -> str:
+    if len(rows) == 1:
+        return f"{rows[0].name} scores {wording.score(rows[0].score.value)}"
+    best, last = rows[0], rows[-1]
+    gap = wording.score(best.score.value - last.score.value)
+    return f"{best.name} scores highest, {wording.score(best.score.value)}; all lie within {gap}"
+
+
+def _score_note(rows: Sequence[ScoreRow]) -> str:
+    note = _HOW_TO_READ
+    if any(row.with_rule for row in rows):
+        note += (
+            " The headline is without class biases; beside it every approach has them, chosen "
+            "for macro-F1 on other people than those it is scored on."
+        )
+    if any(row.ensemble for row in rows):
+        note += " Seeds averaged: one prediction from the mean probabilities of all seeds."
+    return note
+
+
+def difference_section(contents: ReportContents) -> Section | None:
+    """Returns the forest plot of all pairs and their table."""
+    if not contents.pairs:
+        return None
+    pairs = [pair.leader_first() for pair in contents.pairs]
+    margin = contents.verdict.get("margin")
+    rows = [row for pair in pairs for row in _forest_rows(pair)]
+    plot = forest(rows, margin=margin, left="other way round", right="first is better")
+    title = "Differences between approaches with 95 % intervals"
+    figure = Figure(
+        svg=draw_forest(plot, svg.WIDE, title),
+        narrow=draw_forest(plot, svg.NARROW, title),
+        caption=_band_note(margin),
+    )
+    columns = ("pair", "verdict", "difference", "95 % interval", "P(first better)", "p (Holm)")
+    blocks: tuple[Block, ...] = (
+        figure,
+        table("Pairs", columns, [_pair_row(pair) for pair in pairs], names=2),
+    )
+    return Section(kicker="Differences", heading=_difference_heading(pairs), blocks=blocks)
+
+
+def _forest_rows(pair: PairRow) -> list[ForestRow]:
+    parts = (
+        (f"{pair.a} − {pair.b}", pair.headline),
+        ("with class biases", pair.with_rule),
+        ("search people only", pair.search),
+        ("held-out people only", pair.held_out),
+    )
+    return [
+        ForestRow(name, figures.difference, _size(figures.difference), main=index == 0)
+        for index, (name, figures) in enumerate(parts)
+        if figures is not None
+    ]
+
+
+def _size(estimate: Estimate) -> str:
+    found = wording.interval(estimate, sign=True)
+    return f"{wording.signed(estimate.value)} {found}".strip()
+
+
+def _band_note(margin: float | None) -> str:
+    note = "The same people are resampled for both sides of a pair."
+    if margin is None:
+        return note
+    return (
+        f"Grey band: differences within ±{margin:g} are too small to matter. An interval inside it "
+        f"means equivalent. {note}"
+    )
+
+
+def _pair_row(pair: PairRow) -> tuple[Cell | str, ...]:
+    figures = pair.headline
+    greater, holm = figures.p_a_greater, figures.p_holm
+    return (
+        f"{pair.a} − {pair.b}",
+        Cell(text=_says(pair, figures), strong=figures.outcome != "undecided"),
+        wording.signed(figures.difference.value, 4),
+        wording.interval(figures.difference, sign=True, digits=4),
+        "" if greater is None else wording.probability(greater),
+        "" if holm is None else wording.probability(holm),
+    )
+
+
+def _difference_heading(pairs: Sequence[PairRow]) -> str:
+    wins = [f"{pair.a} beats {pair.b}" for pair in pairs if _kind(pair) == "a_wins"]
+    ties = [
+        f"{pair.a} and {pair.b} are equivalent" for pair in pairs if _kind(pair) == "equivalent"
+    ]
+    num = sum(_kind(pair) == "undecided" for pair in pairs)
+    if num == len(pairs):
+        return "No pair is decided by this data" if num > 1 else "This data does not decide"
+    parts = [*wins, *ties]
+    if num:
+        parts.append(f"{wording.plural(num, 'pair')} {'is' if num == 1 else 'are'} undecided")
+    return wording.capital("; ".join(parts)) if not wins else "; ".join(parts)

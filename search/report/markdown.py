@@ -1,0 +1,72 @@
+"""A page as Markdown: everything but the plots."""
+
+import re
+from collections.abc import Iterable
+
+from search.report.document import Block, Card, Code, Folded, Grid, Items, Page, Table, Text
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#&])")
+
+
+def escaped(text: str) -> str:
+    """Returns a text that Markdown shows as it is."""
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def page_lines(page: Page) -> Iterable[str]:
+    """Yields the lines of the page."""
+    yield f"# {escaped(page.answer)}"
+    if page.title != page.answer:
+        yield from ("", escaped(page.title))
+    if page.facts:
+        yield from ("", escaped(" · ".join(page.facts)))
+    if page.claims:
+        yield ""
+    for claim in page.claims:
+        note = f" {claim.note}" if claim.note else ""
+        yield escaped(f"{claim.text}.{note}").join(("- ", ""))
+    for note in page.notes:
+        yield from ("", escaped(note))
+    for section in page.sections:
+        yield from ("", f"## {escaped(section.kicker)}: {escaped(section.heading)}")
+        for block in section.blocks:
+            yield from _block_lines(block)
+
+
+def _block_lines(block: Block) -> Iterable[str]:
+    if isinstance(block, Table):
+        yield from _table_lines(block)
+    elif isinstance(block, Text):
+        yield from ("", escaped(block.text))
+    elif isinstance(block, Items):
+        yield ""
+        for item in block.items:
+            yield f"- {escaped(item)}"
+    elif isinstance(block, Code):
+        yield from ("", "```", *block.lines, "```")
+    elif isinstance(block, Grid):
+        for card in block.cards:
+            yield from _card_lines(card)
+    elif isinstance(block, Folded):
+        inner = [line for each in block.blocks for line in _block_lines(each)]
+        # What only folds plots away has nothing to say here.
+        yield from ("", f"### {escaped(block.summary)}", *inner) if inner else ()
+
+
+def _card_lines(card: Card) -> Iterable[str]:
+    if card.sentences:
+        yield from ("", f"**{escaped(card.heading)}.** {escaped(' '.join(card.sentences))}")
+
+
+def _table_lines(table: Table) -> Iterable[str]:
+    yield ""
+    yield _row(escaped(name) for name in table.columns)
+    yield _row("---:" if numeric else "---" for numeric in table.numeric)
+    for row in table.rows:
+        texts = (escaped(cell.text) for cell in row)
+        cells = zip(texts, row, strict=True)
+        yield _row(f"**{text}**" if cell.strong and text else text for text, cell in cells)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,54 @@
+"""Puts the page together: the answer on top, then the sections in the order they are read."""
+
+from collections.abc import Mapping
+
+from search.report import wording
+from search.report.contents import ReportContents
+from search.report.document import Page, Section
+from search.report.facts import confusion_section, cost_section, data_section, reproduce_section
+from search.report.headline import claims, difference_section, score_section
+from search.report.reasons import reason_section
+from search.report.searches import importance_section, search_section
+
+
+def page_of(contents: ReportContents) -> Page:
+    """Returns the page of any contents; a section without contents is left out."""
+    slots = colour_slots(contents)
+    sections = (
+        score_section(contents, slots),
+        difference_section(contents),
+        search_section(contents, slots),
+        reason_section(contents, slots),
+        confusion_section(contents),
+        cost_section(contents, slots),
+        importance_section(contents),
+        data_section(contents),
+        reproduce_section(contents),
+    )
+    found: tuple[Section, ...] = tuple(section for section in sections if section is not None)
+    margin = contents.verdict.get("margin")
+    noted = [pair.note for pair in contents.pairs if pair.note]
+    return Page(
+        title=contents.title,
+        answer=contents.answer or contents.title,
+        facts=_facts(contents.verdict),
+        claims=claims(contents.pairs, margin),
+        notes=tuple(dict.fromkeys([*noted, *(contents.verdict.get("notes") or ())])),
+        sections=found,
+    )
+
+
+def colour_slots(contents: ReportContents) -> Mapping[str, int]:
+    """Returns approach -> place, which decides its colour and mark on the whole page."""
+    return {name: place for place, name in enumerate(contents.approaches)}
+
+
+def _facts(verdict: Mapping[str, object]) -> tuple[str, ...]:
+    """Returns what the verdict rests on, in a few words each."""
+    nouns = (("people", "person", "people"), ("photos", "photo", "photos"))
+    said = []
+    for key, one, many in (*nouns, ("seeds", "training seed", "training seeds")):
+        count = verdict.get(key)
+        if isinstance(count, int):
+            said.append(wording.plural(count, one, many))
+    return tuple(said)

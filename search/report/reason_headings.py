@@ -1,0 +1,128 @@
+"""What each kind of reason found, in a few words, from its figures."""
+
+from collections.abc import Callable, Sequence
+
+from search.report import wording
+from search.report.verdict_rows import ReasonRow
+
+Rows = Sequence[ReasonRow]
+
+MECHANISMS = {
+    "M1": "tuning per attribute",
+    "M2": "shared features",
+    "M3": "gradient conflict",
+    "M4": "class imbalance",
+    "M5": "decision rule",
+    "M6": "label noise",
+    "M7": "ensembling",
+    "M8": "shortcuts",
+    "M9": "attributes depend on each other",
+    "M10": "search effort",
+}
+"""The candidate mechanisms in plain words."""
+
+
+def heading(rows: Rows) -> str:
+    """Returns the finding of reasons of one kind; the kind's name where none is known."""
+    kind = rows[0].key.partition(".")[0]
+    write = _HEADINGS.get(kind)
+    return (
+        write(rows) if write else wording.capital(rows[0].key.replace("_", " ").replace(".", ", "))
+    )
+
+
+def _attribution(rows: Rows) -> str:
+    a, b = rows[0].about
+    parts = [row for row in rows if row.effect is not None and row.supported]
+    if not parts:
+        return f"{a} against {b}: no attribute stands out"
+    largest = max(parts, key=lambda row: abs(row.effect.value) if row.effect else 0.0)
+    name = largest.key.partition(".")[2]
+    ahead = a if largest.effect is None or largest.effect.value > 0 else b
+    behind = b if ahead == a else a
+    if name == "coupling":
+        return f"{ahead} gains on {behind} by getting attributes right together"
+    return f"{ahead} gains on {behind} through {name}"
+
+
+def _class_size(rows: Rows) -> str:
+    a, b = rows[0].about
+    if not rows[0].supported or rows[0].effect is None:
+        return f"{a} against {b}: no trend with class size"
+    where = "rare" if rows[0].effect.value > 0 else "common"
+    return f"{a} gains on {b} in the {where} classes"
+
+
+def _decision_rule(rows: Rows) -> str:
+    a, b = rows[0].about
+    if not rows[0].supported:
+        return f"Class biases change {a} and {b} alike"
+    gains = rows[0].figures["gain"]
+    more = max(gains, key=lambda name: float(gains[name]))
+    return f"Class biases help {more} more: part of its gap is where thresholds lie"
+
+
+def _error_overlap(rows: Rows) -> str:
+    a, b = rows[0].about
+    share = wording.percent(float(rows[0].figures["disagreement"]))
+    return f"{a} and {b} disagree on {share} of the photos"
+
+
+def _error_budget(rows: Rows) -> str:
+    costs = [row.figures["cost"] for row in rows]
+    worst = max(costs[0], key=lambda name: sum(float(cost[name]) for cost in costs))
+    sizes = [float(cost[worst]) for cost in costs]
+    low, high = wording.score(min(sizes), 2), wording.score(max(sizes), 2)
+    size = low if low == high else f"{low} to {high}"
+    return f"{wording.capital(worst)} costs most: perfect {worst} would be worth {size}"
+
+
+def _scores_by_state(rows: Rows) -> str:
+    attribute = str(rows[0].figures["attribute"])
+    scores: dict[str, float] = {}
+    for row in rows:
+        for other, states in row.figures["states"].items():
+            for state, cell in states.items():
+                name = f"{other} is {state}"
+                scores[name] = scores.get(name, 0.0) + float(cell["macro_f1"])
+    if not scores:
+        return f"{wording.capital(attribute)} stands alone"
+    worst = min(scores, key=lambda name: scores[name])
+    return f"{wording.capital(attribute)} is hardest where {worst}"
+
+
+def _boundary(rows: Rows) -> str:
+    attribute = str(rows[0].figures["attribute"])
+    edges = [edge for row in rows for edge in row.figures["edges"]]
+    hardest = max(edges, key=lambda edge: float(edge["near_wrong"]))
+    share = wording.percent(float(hardest["near_wrong"]))
+    return f"{wording.capital(attribute)} errors pile up at {hardest['edge']:g}: {share} beside it"
+
+
+def _calibration(rows: Rows) -> str:
+    errors = [float(row.figures["raw"]["ece"]) for row in rows if "raw" in row.figures]
+    if not errors:
+        return "How far probabilities can be trusted"
+    low, high = wording.percent(min(errors)), wording.percent(max(errors))
+    return f"Probabilities are off by {low if low == high else f'{low} to {high}'} on average"
+
+
+def _overtuning(rows: Rows) -> str:
+    gaps = {row.about[0]: float(row.figures["gap"]) for row in rows}
+    most = max(gaps, key=lambda name: gaps[name])
+    if gaps[most] <= 0:
+        return "The search did not flatter its best configs"
+    return f"The search flattered {most} most: {wording.signed(gaps[most])} against fresh folds"
+
+
+_HEADINGS: dict[str, Callable[[Rows], str]] = {
+    "attribution": _attribution,
+    "class_size": _class_size,
+    "decision_rule": _decision_rule,
+    "error_overlap": _error_overlap,
+    "error_budget": _error_budget,
+    "scores_by_state": _scores_by_state,
+    "boundary": _boundary,
+    "calibration": _calibration,
+    "overtuning": _overtuning,
+}

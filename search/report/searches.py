@@ -1,0 +1,118 @@
+"""Sections on the searches: anytime curves, how every space went, and what mattered."""
+
+from collections.abc import Mapping
+
+from search.report import svg, wording
+from search.report.contents import ReportContents, SearchSummary
+from search.report.document import Block, Card, Cell, Figure, Grid, Section, Text, table
+from search.report.figures_bars import bars, draw_bars
+from search.report.figures_lines import anytime_plot, draw_lines
+
+_MOST_PARAMETERS = 8
+
+
+def search_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:
+    """Returns the anytime curves and a table of the spaces."""
+    drawn = [curve for curve in contents.curves if curve.values]
+    if not drawn and not contents.searches:
+        return None
+    blocks: list[Block] = []
+    if drawn:
+        plot = anytime_plot(drawn, slots)
+        title = "Best validation score against device time"
+        figure = Figure(
+            svg=draw_lines(plot, svg.WIDE, 320, title),
+            narrow=draw_lines(plot, svg.NARROW, 280, title),
+            caption=(
+                "Every mark is a better config found. Scores are on the search's own validation "
+                "people, so they flatter; the scores above do not."
+            ),
+        )
+        blocks.append(figure)
+    if contents.searches:
+        blocks.append(_summary_table(contents.searches, slots))
+    return Section(kicker="Search", heading=_search_heading(contents), blocks=tuple(blocks))
+
+
+def _search_heading(contents: ReportContents) -> str:
+    drawn = [curve for curve in contents.curves if curve.values]
+    if drawn:
+        best = max(drawn, key=lambda curve: curve.values[-1])
+        spent = wording.duration(best.spent)
+        score = wording.score(best.values[-1])
+        if len(drawn) == 1:
+            return f"{best.name} reached {score} in {spent} of device time"
+        return (
+            f"At the end of the search {best.name} led with {score}, after {spent} of device time"
+        )
+    trials = sum(row.trials for row in contents.searches)
+    spaces = wording.plural(len(contents.searches), "space")
+    return f"{wording.plural(trials, 'trial')} in {spaces}"
+
+
+def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) -> Block:
+    columns = (
+        "space",
+        "approach",
+        "trials",
+        "complete",
+        "stopped early",
+        "failed",
+        "cut off",
+        "best score",
+        "95 % interval",
+        "default config",
+        "device time",
+    )
+    cut, failed = any(row.cut_off for row in rows), any(row.failed for row in rows)
+    cells = [
+        (
+            Cell(text=row.space, slot=slots.get(row.approach)),
+            row.approach,
+            f"{row.trials:,}",
+            f"{row.complete:,}",
+            f"{row.stopped:,}",
+            f"{row.failed:,}" if failed else "",
+            f"{row.cut_off:,}" if cut else "",
+            "" if row.best is None else Cell(text=wording.score(row.best), strong=True),
+            "" if row.interval is None else "[{:.3f}, {:.3f}]".format(*row.interval),
+            "" if row.default is None else wording.score(row.default),
+            "" if row.device_seconds is None else wording.duration(row.device_seconds),
+        )
+        for row in rows
+    ]
+    return table("Searches", columns, cells, names=2)
+
+
+def importance_section(contents: ReportContents) -> Section | None:
+    """Returns what mattered in each space."""
+    known = {space: found for space, found in contents.importances.items() if found}
+    if not known:
+        return None
+    cards = tuple(_importance_card(space, found) for space, found in known.items())
+    note = Text(
+        text=(
+            "Share of the variance of the validation score that a parameter explains alone over "
+            "the trials of the search. With few trials it is a hint, not a measurement."
+        ),
+        quiet=True,
+    )
+    return Section(
+        kicker="Parameters", heading=_importance_heading(known), blocks=(Grid(cards=cards), note)
+    )
+
+
+def _importance_card(space: str, found: Mapping[str, float]) -> Card:
+    ranked = sorted(found.items(), key=lambda item: -item[1])[:_MOST_PARAMETERS]
+    values = {name: {"": 100 * value} for name, value in ranked}
+    plot = bars(values, {"": 0}, axis="importance (%)", form="{:.0f}")
+    figure = Figure(svg=draw_bars(plot, svg.NARROW, f"Importance of the parameters of {space}"))
+    return Card(heading=f"{space}: {ranked[0][0]} mattered most", figure=figure)
+
+
+def _importance_heading(known: Mapping[str, Mapping[str, float]]) -> str:
+    firsts = [max(found, key=lambda name: found[name]) for found in known.values()]
+    most = max(dict.fromkeys(firsts), key=firsts.count)
+    if len(firsts) == 1:
+        return f"{most} mattered most"
+    return f"{most} mattered most in {firsts.count(most)} of {len(firsts)} spaces"

@@ -1,0 +1,107 @@
+"""Stage 1: the search of every space in one Tune run, and its files."""
+
+import time
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from search.best import write_best
+from search.config import Budget
+from search.errors import UsageError
+from search.journal import StudyJournal, open_storage
+from search.progress import SearchProgress
+from search.records import Cause, State, TrialRecord, best_record
+from search.scheduler import MultiSpaceScheduler
+from search.searcher import StudySearcher
+from search.stages import Prepared, SpaceResult
+from search.store import RunStore, running
+from search.tune_run import run_trials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchEnd:
+    """How the search ended."""
+
+    results: tuple[SpaceResult, ...]
+    interrupted: bool
+
+    @property
+    def num_failed(self) -> int:
+        """Trials that broke."""
+        return sum(
+            record.state is State.FAIL and record.cause is not Cause.BUDGET
+            for result in self.results
+            for record in result.records
+        )
+
+
+def run_search(run: Prepared, store: RunStore, console: Console, budget: Budget) -> SearchEnd:
+    """Searches until the budget ends and writes trials.csv and the best configs.
+
+    Raises:
+        UsageError: every trial fails in the same way.
+    """
+    began = time.monotonic()
+    journals = open_journals(run, store)
+    past = _records(journals)
+    scheduler = MultiSpaceScheduler(run.epochs)
+    scheduler.refill(past)
+    resources = run.resources
+    progress = SearchProgress(console, run.epochs, budget, resources.slots, past)
+    searcher = StudySearcher(
+        journals,
+        scheduler,
+        budget,
+        slots=resources.slots,
+        device_share=resources.device_share,
+        listeners=(progress,),
+        started=began,
+    )
+    progress.seconds_left = searcher.seconds_left
+    with progress:
+        shared = store.root if run.config.address else None
+        run_trials(searcher, scheduler, run.setting, resources, shared)
+        searcher.close()
+    end = SearchEnd(results=_write(run, store, journals), interrupted=searcher.interrupted)
+    if searcher.broken:
+        raise UsageError(
+            f"every trial fails in the same way, so the search was stopped: {searcher.broken}"
+        )
+    return end
+
+
+def open_journals(run: Prepared, store: RunStore) -> dict[str, StudyJournal]:
+    """Opens the study of every space in the run's journal."""
+    storage = open_storage(store.journal)
+    return {
+        space.name: StudyJournal(
+            storage,
+            space,
+            run.dataset.table.schema,
+            run.scale,
+            run.dataset.fingerprint,
+            run.config.seed,
+        )
+        for space in run.spaces
+    }
+
+
+def _records(journals: dict[str, StudyJournal]) -> tuple[TrialRecord, ...]:
+    return tuple(record for journal in journals.values() for record in journal.records())
+
+
+def _write(
+    run: Prepared, store: RunStore, journals: dict[str, StudyJournal]
+) -> tuple[SpaceResult, ...]:
+    records = _records(journals)
+    store.write_trials(records)
+    best = {name: best_record(journal.records()) for name, journal in journals.items()}
+    store.keep_predictions(record for record in records if record.state is State.COMPLETE)
+    found = []
+    for name, journal in journals.items():
+        record, interval = best[name], None
+        if record is not None:
+            interval = write_best(store, journal, record, run.config, run.dataset, run.setting)
+        found.append(SpaceResult(journal.space, journal.records(), record, interval))
+    store.drop_checkpoints(running(records))
+    return tuple(found)

@@ -1,0 +1,52 @@
+"""What one stage of a run hands to the next."""
+
+from dataclasses import dataclass
+
+from search.analysis.interval import Interval
+from search.config import StudyConfig
+from search.dataset import Dataset
+from search.packing import Resources
+from search.preflight import max_epochs
+from search.records import Cause, State, TrialRecord
+from search.trial_run import TrialSetting
+from spaces.scale import Scale
+from spaces.space import Space
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything the stages need, once data, spaces and devices are known."""
+
+    config: StudyConfig
+    dataset: Dataset
+    spaces: tuple[Space, ...]
+    scale: Scale
+    resources: Resources
+    setting: TrialSetting
+
+    @property
+    def epochs(self) -> dict[str, int]:
+        """Length of the schedule of every space's trials."""
+        schema = self.dataset.table.schema
+        return {space.name: max_epochs(space, schema, self.scale) for space in self.spaces}
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceResult:
+    """The end of one space's search."""
+
+    space: Space
+    records: tuple[TrialRecord, ...]
+    best: TrialRecord | None
+    interval: Interval | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of trials by how they ended."""
+        states = [(record.state, record.cause) for record in self.records]
+        return {
+            "complete": sum(state is State.COMPLETE for state, _ in states),
+            "stopped early": sum(state is State.PRUNED for state, _ in states),
+            "cut off by the budget": sum(cause is Cause.BUDGET for _, cause in states),
+            "failed": sum(s is State.FAIL and c is not Cause.BUDGET for s, c in states),
+        }

@@ -1,0 +1,212 @@
+"""Spaces by name, by file and by both; each mistake is one clear message."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import spaces
+from spaces.errors import SpaceError
+from spaces.scale import choose_scale
+from tests.spaces.schemas import CENSUS, FACES, FRUIT, ONE_ATTRIBUTE
+from tests.trainables.data.folders import MASK_SCHEMA
+
+SCALE = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=None)
+SUGGEST = "def suggest(trial, schema, scale):\n    trial.suggest_float('optim.lr', 0.01, 0.1)\n"
+MINE = SUGGEST + "ATTRIBUTE = 'gender'\n"
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Returns how to write a space file of a given text."""
+
+    def write_text(text, name="mine.py"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_text
+
+
+def test_the_built_in_spaces_are_the_files_of_the_package():
+    assert spaces.names() == ("age", "gender", "joint", "mask", "multihead")
+
+
+@pytest.mark.parametrize("name", ["age", "gender", "mask"])
+def test_a_name_is_the_space_of_that_attribute(name):
+    space = spaces.load(name, MASK_SCHEMA)
+    assert (space.name, space.approach, space.attribute) == (name, "separate", name)
+
+
+@pytest.mark.parametrize("name", ["joint", "multihead"])
+def test_a_name_is_the_space_of_that_approach(name):
+    space = spaces.load(name, MASK_SCHEMA)
+    assert (space.name, space.approach, space.attribute) == (name, name, "")
+
+
+def test_an_attribute_without_a_file_has_the_generic_space():
+    space = spaces.load("ripeness", FRUIT)
+    assert (space.name, space.approach, space.attribute) == ("ripeness", "separate", "ripeness")
+    assert space.default_config(FRUIT, SCALE)["target.attribute"] == "ripeness"
+
+
+@pytest.mark.parametrize(
+    ("schema", "names"),
+    [
+        (MASK_SCHEMA, ["mask", "gender", "age", "joint", "multihead"]),
+        (FRUIT, ["kind", "ripeness", "joint", "multihead"]),
+        (CENSUS, ["region", "age", "joint", "multihead"]),
+    ],
+)
+def test_all_spaces_are_those_of_every_attribute_and_both_others(schema, names):
+    assert [space.name for space in spaces.load_all(schema)] == names
+
+
+@pytest.mark.parametrize("name", ["agee", "", "attribute", "groups", "errors", "Age", "__init__"])
+def test_an_unknown_space_names_those_there_are_for_this_data(name):
+    with pytest.raises(SpaceError) as caught:
+        spaces.load(name, FRUIT)
+    assert str(caught.value) == (
+        f"unknown space {name!r}; available: age, gender, joint, mask, multihead, kind, ripeness, "
+        "or a file path/to/space.py"
+    )
+
+
+def test_a_space_whose_attribute_the_data_lacks_is_refused():
+    with pytest.raises(SpaceError, match=r"'mask' needs the attribute 'mask'; .* gender, age"):
+        spaces.load("mask", FACES)
+
+
+@pytest.mark.parametrize("name", ["joint", "multihead"])
+def test_one_attribute_has_nothing_to_join(name):
+    with pytest.raises(SpaceError, match=rf"'{name}' needs two attributes or more"):
+        spaces.load(name, ONE_ATTRIBUTE)
+    with pytest.raises(SpaceError, match="needs two attributes or more"):
+        spaces.load_all(ONE_ATTRIBUTE)
+
+
+def test_a_file_is_named_by_its_attribute(write):
+    space = spaces.load(str(write(MINE)), FACES)
+    assert (space.name, space.approach, space.attribute) == ("gender", "separate", "gender")
+
+
+def test_a_file_may_say_an_approach_instead(write):
+    text = SUGGEST + "APPROACH = 'multihead'\n"
+    space = spaces.load(str(write(text)), FACES)
+    assert (space.name, space.approach, space.attribute) == ("multihead", "multihead", "")
+    assert space.default_config(FACES, SCALE)["task_weight.age"] == 1.0
+
+
+@pytest.mark.parametrize(("name", "approach"), [("gender", "separate"), ("joint", "joint")])
+def test_a_name_before_the_file_says_what_it_predicts(write, name, approach):
+    space = spaces.load(f"{name}={write(SUGGEST)}", FACES)
+    assert (space.name, space.approach, space.target) == (name, approach, name)
+
+
+def test_a_second_space_of_an_attribute_has_a_name_of_its_own(write):
+    space = spaces.load(f"gender-wide={write(MINE)}", FACES)
+    assert (space.name, space.attribute) == ("gender-wide", "gender")
+
+
+@pytest.mark.parametrize("name", ["age", "joint", "multihead"])
+def test_a_name_that_contradicts_the_file_is_refused(write, name):
+    path = write(MINE)
+    with pytest.raises(SpaceError) as caught:
+        spaces.load(f"{name}={path}", FACES)
+    assert str(caught.value) == (
+        f"{path} predicts 'gender', so it cannot be the space {name!r}; "
+        f"call it --space gender={path}"
+    )
+
+
+def test_a_file_of_both_an_approach_and_an_attribute_is_refused(write):
+    path = write(MINE + "APPROACH = 'joint'\n")
+    with pytest.raises(SpaceError, match=r"approach='joint' attribute='gender'"):
+        spaces.load(str(path), FACES)
+
+
+def test_a_file_without_a_default_has_that_of_the_scale(write):
+    space = spaces.load(str(write(MINE)), FACES)
+    builtin = spaces.load("gender", FACES)
+    assert space.default_config(FACES, SCALE) == builtin.default_config(FACES, SCALE)
+
+
+def test_a_file_of_age_has_the_age_options_in_its_default(write):
+    space = spaces.load(f"age={write(SUGGEST)}", CENSUS)
+    assert space.default_config(CENSUS, SCALE)["age.old_from"] == 65
+
+
+def test_a_file_may_bring_its_default_and_warm_starts(write):
+    text = MINE + "def default(schema, scale):\n    return {'a.b': 1}\nWARM_START = [{'a.b': 2}]\n"
+    space = spaces.load(str(write(text)), FACES)
+    assert space.default_config(FACES, SCALE)["a.b"] == 1
+    assert space.warm_start == ({"a.b": 2},)
+
+
+@pytest.mark.parametrize("prefix", ["", "gender="])
+def test_a_file_that_is_not_there_is_named_beside_the_built_in_spaces(prefix, tmp_path):
+    path = tmp_path / "absent.py"
+    with pytest.raises(SpaceError, match=r"must exist, got .*absent\.py; built-in: age, gender"):
+        spaces.load(f"{prefix}{path}", FACES)
+
+
+@pytest.mark.parametrize("text", ["", "x = 1\n", "suggest = 3\n"])
+def test_a_file_without_suggest_says_what_to_copy(write, text):
+    with pytest.raises(
+        SpaceError, match=r"must define suggest\(.*mine\.py does not; copy spaces/"
+    ):
+        spaces.load(str(write(text)), FACES)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("1 / 0\n", "ZeroDivisionError: division by zero"),
+        ("import not_there_at_all\n", "ModuleNotFoundError: No module named 'not_there_at_all'"),
+        ("def suggest(:\n", "SyntaxError"),
+        ("raise ValueError('mine')\n", "ValueError: mine"),
+    ],
+)
+def test_a_file_that_breaks_is_named_with_its_error(write, text, reason):
+    modules = set(sys.modules)
+    with pytest.raises(SpaceError, match=rf"mine\.py fails: {reason}"):
+        spaces.load(str(write(text)), FACES)
+    assert not {name for name in set(sys.modules) - modules if "headrace_space" in name}
+
+
+def test_a_file_that_does_not_say_what_it_predicts_is_refused(write):
+    path = write(SUGGEST)
+    with pytest.raises(
+        SpaceError, match=r"must say what it predicts: define ATTRIBUTE = 'gender'"
+    ):
+        spaces.load(str(path), FACES)
+
+
+def test_a_file_of_an_attribute_that_the_data_lacks_is_refused(write):
+    with pytest.raises(
+        SpaceError, match=r"needs the attribute 'gender'; this data has: kind, rip"
+    ):
+        spaces.load(str(write(MINE)), FRUIT)
+
+
+def test_a_file_that_is_no_python_is_refused(write):
+    path = write(MINE, "mine.txt")
+    with pytest.raises(SpaceError, match=r"mine\.txt cannot be loaded as Python; .* ends in \.py"):
+        spaces.load(f"gender={path}", FACES)
+
+
+def test_a_changed_file_is_another_space(write):
+    first = spaces.load(str(write(MINE)), FACES).fingerprint(FACES, SCALE)
+    again = spaces.load(str(write(MINE)), FACES).fingerprint(FACES, SCALE)
+    changed = spaces.load(str(write(MINE.replace("0.1)", "0.2)"))), FACES)
+    assert first == again
+    assert changed.fingerprint(FACES, SCALE) != first
+
+
+@pytest.mark.parametrize("name", ["age", "gender", "joint", "multihead"])
+def test_a_copy_of_a_built_in_space_is_a_space(tmp_path, name):
+    path = tmp_path / "copy.py"
+    source = Path(spaces.__file__).with_name(f"{name}.py")
+    path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    copied, builtin = spaces.load(str(path), FACES), spaces.load(name, FACES)
+    assert copied.fingerprint(FACES, SCALE) == builtin.fingerprint(FACES, SCALE)

@@ -1,0 +1,145 @@
+"""A space: frozen data around a define-by-run function."""
+
+from dataclasses import replace
+
+import optuna
+import pytest
+
+from spaces.errors import SpaceError
+from spaces.scale import choose_scale
+from spaces.space import Space
+from tests.spaces.schemas import FACES, FRUIT, ONE_ATTRIBUTE
+
+SCALE = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=None)
+DEFAULT = {
+    "optim.name": "adamw",
+    "optim.lr": 0.1,
+    "loss.name": "ce",
+    "loss.smoothing": 0.1,
+    "head.kind": "softmax",
+}
+
+
+def suggest_lr(trial, schema, scale):
+    trial.suggest_float("optim.lr", 0.01, 1.0)
+
+
+def default(schema, scale):
+    return dict(DEFAULT)
+
+
+def space(suggest=suggest_lr, **changes):
+    options = {"name": "gender", "approach": "separate", "attribute": "gender"}
+    return Space(**{**options, "suggest": suggest, "default": default, "source": "x", **changes})
+
+
+def asked(suggest):
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(0)).ask()
+    return trial, space(suggest).config(trial, FACES, SCALE)
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(level)
+
+
+def test_an_unknown_approach_is_refused():
+    with pytest.raises(SpaceError, match=r"must be one of separate, joint, multihead, got 'both'"):
+        space(approach="both")
+
+
+@pytest.mark.parametrize(
+    ("approach", "attribute"), [("separate", ""), ("joint", "age"), ("multihead", "age")]
+)
+def test_an_attribute_goes_with_the_separate_approach_alone(approach, attribute):
+    with pytest.raises(
+        SpaceError, match=rf"exactly when its approach is 'separate', got .*{approach}"
+    ):
+        space(approach=approach, attribute=attribute)
+
+
+@pytest.mark.parametrize(
+    ("approach", "attribute", "target"),
+    [("separate", "gender", "gender"), ("joint", "", "joint"), ("multihead", "", "joint")],
+)
+def test_the_objective_is_of_the_attribute_or_of_the_joint_label(approach, attribute, target):
+    assert space(approach=approach, attribute=attribute).target == target
+
+
+def test_data_without_the_attribute_is_refused_and_names_what_there_is():
+    with pytest.raises(SpaceError, match=r"needs the attribute 'gender'; .* has: kind, ripeness"):
+        space().check(FRUIT)
+
+
+@pytest.mark.parametrize("approach", ["joint", "multihead"])
+def test_one_attribute_is_too_few_for_several(approach):
+    with pytest.raises(SpaceError, match=r"needs two attributes or more; this data has: colour"):
+        space(approach=approach, attribute="").check(ONE_ATTRIBUTE)
+
+
+def test_data_that_fits_gives_the_space_itself():
+    checked = space()
+    assert checked.check(FACES) is checked
+
+
+def test_the_default_config_says_its_target():
+    assert space().default_config(FACES, SCALE) == {
+        "target.kind": "attribute",
+        "target.attribute": "gender",
+        **DEFAULT,
+    }
+    joint = space(approach="joint", attribute="").default_config(FACES, SCALE)
+    assert joint == {"target.kind": "joint", **DEFAULT}
+
+
+def test_what_is_not_suggested_comes_from_the_default():
+    trial, config = asked(suggest_lr)
+    assert config == {**space().default_config(FACES, SCALE), "optim.lr": trial.params["optim.lr"]}
+
+
+def test_constants_of_the_function_win_over_the_default():
+    def suggest(trial, schema, scale):
+        trial.suggest_float("optim.lr", 0.01, 1.0)
+        return {"loss.smoothing": 0.3}
+
+    assert asked(suggest)[1]["loss.smoothing"] == 0.3
+
+
+def test_another_branch_takes_nothing_of_the_default_s_branch():
+    def suggest(trial, schema, scale):
+        trial.suggest_categorical("loss.name", ("focal",))
+        trial.suggest_float("loss.gamma", 1.0, 2.0)
+
+    config = asked(suggest)[1]
+    assert "loss.smoothing" not in config
+    assert 1.0 <= config["loss.gamma"] <= 2.0
+
+
+def test_the_default_s_own_branch_keeps_its_values():
+    def suggest(trial, schema, scale):
+        trial.suggest_categorical("loss.name", ("ce",))
+
+    assert asked(suggest)[1]["loss.smoothing"] == 0.1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "gender2"},
+        {"attribute": "age"},
+        {"source": "y"},
+        {"default": lambda schema, scale: {**DEFAULT, "optim.lr": 0.2}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_the_fingerprint_changes_with_everything_that_is_searched(changes):
+    assert space().fingerprint(FACES, SCALE) == space().fingerprint(FACES, SCALE)
+    assert space(**changes).fingerprint(FACES, SCALE) != space().fingerprint(FACES, SCALE)
+
+
+def test_the_fingerprint_changes_with_the_scale():
+    longer = replace(SCALE, max_epochs=SCALE.max_epochs + 1)
+    assert space().fingerprint(FACES, longer) != space().fingerprint(FACES, SCALE)
