@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from search import ray_settings
 from search.config import (
@@ -26,6 +26,7 @@ from spaces.errors import SpaceError
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 _MIN_PEOPLE = 40
+_MARGIN_HELP = "differences of macro-F1 within it are equivalent (default: 0.005)"
 _RESUMABLE = ("budget", "trials", "address", "gpus_per_trial", "weights_dir")
 
 
@@ -49,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     _add_run(commands.add_parser("run", help="search one or more spaces", allow_abbrev=False))
+    _add_concluding(commands)
     replay = commands.add_parser(
         "replay", help="train a best config again: the same score", allow_abbrev=False
     )
@@ -57,6 +59,30 @@ def build_parser() -> argparse.ArgumentParser:
     replay.add_argument("--weights-dir", default="", help="where the weights are now")
     replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
     return parser
+
+
+def _add_concluding(commands: Any) -> None:
+    for name, text in (
+        ("verdict", "judge a refitted run again, from its predictions"),
+        ("report", "write a run's verdict and report again"),
+    ):
+        command = commands.add_parser(name, help=text, allow_abbrev=False)
+        command.add_argument("name", help="name of the run")
+        command.add_argument("--results", type=Path, default=Path("results"))
+        command.add_argument("--margin", type=float, default=None, help=_MARGIN_HELP)
+    compare = commands.add_parser(
+        "compare", help="judge anybody's prediction files", allow_abbrev=False
+    )
+    compare.add_argument("--truth", type=Path, required=True, help="CSV sample,group,label")
+    compare.add_argument(
+        "predictions",
+        nargs="+",
+        metavar="NAME=CSV",
+        help="CSV sample,p0,...,p{C-1} with optional seed",
+    )
+    compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
+    compare.add_argument("--margin", type=float, default=0.005, help=_MARGIN_HELP)
+    compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -118,7 +144,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code."""
     try:
         options = build_parser().parse_args(arguments)
-        command = {"run": _run, "replay": _replay}[options.command]
+        command = _COMMANDS[options.command]
         return command(options)
     except (SearchError, SpaceError) as error:
         return _refuse(error)
@@ -248,6 +274,47 @@ def _replay(options: argparse.Namespace) -> int:
     return OK if done.value == done.recorded else SOME_FAILED
 
 
+def _conclude(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from search.store import RunStore
+    from search.verdict_stage import conclude_run
+
+    store = RunStore.open(options.results, options.name)
+    conclude_run(store, Console(), _margin(options.margin))
+    return OK
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from search.analysis.errors import AnalysisError
+    from search.analysis.verdict import Rules
+    from search.compare import compare
+    from search.summary import print_verdict
+
+    files = {}
+    for given in options.predictions:
+        name, equals, path = given.partition("=")
+        if not (name and equals and path) or name in files:
+            raise UsageError(f"predictions are given as NAME=CSV, every name once, got {given!r}")
+        files[name] = Path(path)
+    _margin(options.margin)
+    rules = Rules(fixed_models=True, seed=options.seed, margin=options.margin)
+    try:
+        verdict = compare(options.truth, files, options.out, rules)
+    except AnalysisError as error:
+        raise UsageError(str(error)) from error
+    print_verdict(Console(), verdict, options.out)
+    return OK
+
+
+def _margin(margin: float | None) -> float | None:
+    if margin is not None and not 0 < margin < 1:
+        raise UsageError(f"--margin must be between 0 and 1, got {margin:g}")
+    return margin
+
+
 def _absolute(path: str | None) -> str:
     return str(Path(path).resolve()) if path else ""
 
@@ -261,3 +328,12 @@ def _absolute_space(space: str) -> str:
 def _default_name(spaces: Sequence[str]) -> str:
     stems = [Path(space.rpartition("=")[2]).stem for space in spaces]
     return "-".join([*stems[:5], time.strftime("%Y%m%d-%H%M%S")])
+
+
+_COMMANDS = {
+    "run": _run,
+    "replay": _replay,
+    "verdict": _conclude,
+    "report": _conclude,
+    "compare": _compare,
+}

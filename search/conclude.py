@@ -95,7 +95,7 @@ def conclude(
         )
     built = build_approaches(predictions, names, schema, truth)
     plan = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
-    approaches = [part.judged_with(truth.label, plan) for part in built]
+    approaches = [part.approach(truth.group, plan, seed=rules.seed) for part in built]
     verdict = judge(
         approaches,
         truth.label,

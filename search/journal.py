@@ -76,7 +76,7 @@ class StudyJournal:
         seed: int,
     ) -> None:
         self.space = space
-        self.name = f"{space.name}-{space.fingerprint(schema, scale)}-{data_fingerprint[:8]}"
+        self.name = study_name(space, schema, scale, data_fingerprint)
         self._schema = schema
         self._scale = scale
         self._seed = seed
@@ -209,6 +209,19 @@ class StudyJournal:
             # A restart finds them by their number: identical parameters would be enqueued again.
             if number >= len(self._study.get_trials(deepcopy=False)):
                 self._study.enqueue_trial(dict(config))
+
+
+def read_records(path: Path, space: str, study_name: str) -> tuple[TrialRecord, ...]:
+    """Returns the started trials of a study in a journal, without its space."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.load_study(study_name=study_name, storage=open_storage(path))
+    trials = study.get_trials(deepcopy=False)
+    return tuple(to_record(space, t) for t in trials if t.state != TrialState.WAITING)
+
+
+def study_name(space: Space, schema: Schema, scale: Scale, data_fingerprint: str) -> str:
+    """Returns the name of a space's study: it changes with the space and the data."""
+    return f"{space.name}-{space.fingerprint(schema, scale)}-{data_fingerprint[:8]}"
 
 
 def sample_configs(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
 from search.best import default_value
 from search.conclude import Conclusion
+from search.oof import Truth
 from search.report.contents import (
     Confusion,
     Cost,
@@ -19,10 +20,10 @@ from search.report.contents import (
     SearchSummary,
 )
 from search.report.render import render_html, render_markdown
+from search.saved_run import SavedRun
 from search.stages import SpaceResult
 from search.store import RunStore, write_text
 from trainables import metrics
-from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
 
 
@@ -34,24 +35,21 @@ def write_report(store: RunStore, contents: ReportContents) -> None:
 
 def gather(
     store: RunStore,
-    table: SampleTable,
-    held_out: NDArray[np.int64],
-    results: Sequence[SpaceResult],
+    run: SavedRun,
+    truth: Truth,
     conclusion: Conclusion,
     verdict: Mapping[str, Any],
-    study: Mapping[str, Any],
 ) -> ReportContents:
     """Returns everything the page of a run shows."""
-    schema = table.schema
     return ReportContents(
-        title=f"headrace: {study['config']['name']}",
+        title=f"headrace: {run.study['config']['name']}",
         verdict=dict(verdict),
-        curves=tuple(curves(store, table, results)),
-        confusions=tuple(confusions(schema, table.joint, conclusion)),
+        curves=tuple(curves(store, run.schema, truth, run.results)),
+        confusions=tuple(confusions(run.schema, truth.label, conclusion)),
         costs=tuple(Cost.of(name, cost) for name, cost in verdict["costs"].items()),
-        data=data_facts(table, held_out, study["data"]["name"]),
-        searches=tuple(_search_summary(result) for result in results),
-        reproduce=_reproduce(study),
+        data=data_facts(run.schema, truth, run.study["data"]["name"]),
+        searches=tuple(_search_summary(result) for result in run.results),
+        reproduce=_reproduce(run.study),
     )
 
 
@@ -90,7 +88,9 @@ def confusions(
     return found
 
 
-def curves(store: RunStore, table: SampleTable, results: Sequence[SpaceResult]) -> list[Curve]:
+def curves(
+    store: RunStore, schema: LabelSchema, truth: Truth, results: Sequence[SpaceResult]
+) -> list[Curve]:
     """Returns the anytime curve of every approach: validation joint macro-F1 in hand."""
     by_approach: dict[str, dict[str, list[TrialEnd]]] = {}
     for result in results:
@@ -101,12 +101,12 @@ def curves(store: RunStore, table: SampleTable, results: Sequence[SpaceResult]) 
             for r in result.records
             if r.is_finished
         ]
-        by_approach.setdefault(result.space.approach, {})[result.space.name] = ends
+        by_approach.setdefault(result.approach, {})[result.name] = ends
     found = []
     for approach, parts in by_approach.items():
         if approach == "separate":
-            if set(parts) == set(table.schema.names):
-                combine = _JointScore(store, table)
+            if set(parts) == set(schema.names):
+                combine = _JointScore(store, schema, truth)
                 found.append(best_of_parts(approach, parts, combine))
         else:
             found.append(best_so_far(approach, next(iter(parts.values()))))
@@ -116,30 +116,30 @@ def curves(store: RunStore, table: SampleTable, results: Sequence[SpaceResult]) 
 class _JointScore:
     """Scores the product of the best attribute models' validation probabilities."""
 
-    def __init__(self, store: RunStore, table: SampleTable) -> None:
+    def __init__(self, store: RunStore, schema: LabelSchema, truth: Truth) -> None:
         self._store = store
-        self._table = table
+        self._schema = schema
+        self._truth = truth
 
     def __call__(self, best: Mapping[str, TrialEnd]) -> float:
         parts = []
-        for name in self._table.schema.names:
+        for name in self._schema.names:
             with np.load(self._store.validation_path(name, best[name].trial)) as saved:
                 parts.append(saved["probabilities"])
                 indices = saved["indices"]
         joint = metrics.joint_from_attributes(parts).argmax(axis=1)
-        truth = self._table.joint[indices]
-        return metrics.macro_f1(metrics.confusion(truth, joint, self._table.schema.num_joint))
+        counts = metrics.confusion(self._truth.label[indices], joint, self._schema.num_joint)
+        return metrics.macro_f1(counts)
 
 
-def data_facts(table: SampleTable, held_out: NDArray[np.int64], name: str) -> DataFacts:
+def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:
     """Returns people, photos and classes of the data."""
-    schema = table.schema
-    counts = table.class_counts("joint")
+    counts = np.bincount(truth.label, minlength=schema.num_joint)
+    first = np.unique(truth.group, return_index=True)[1]
     people = None
     if len(schema.attributes) > 1:
         rows, columns = schema.attributes[-2], schema.attributes[-1]
-        first = np.unique(table.group_index, return_index=True)[1]
-        pairs = table.labels[first][:, -2:]
+        pairs = schema.attribute_codes(truth.label[first])[:, -2:]
         grid = np.zeros((len(rows.classes), len(columns.classes)), dtype=np.int64)
         np.add.at(grid, (pairs[:, 0], pairs[:, 1]), 1)
         people = PeopleTable(
@@ -151,9 +151,9 @@ def data_facts(table: SampleTable, held_out: NDArray[np.int64], name: str) -> Da
         )
     return DataFacts(
         name=name,
-        num_people=table.num_groups,
-        num_photos=table.num_samples,
-        held_out_people=len(np.unique(table.group_index[held_out])),
+        num_people=len(first),
+        num_photos=len(truth.label),
+        held_out_people=int(truth.held_out[first].sum()),
         people=people,
         class_photos=dict(zip(schema.joint_names, counts.tolist(), strict=True)),
     )
@@ -162,8 +162,8 @@ def data_facts(table: SampleTable, held_out: NDArray[np.int64], name: str) -> Da
 def _search_summary(result: SpaceResult) -> SearchSummary:
     counts = result.counts
     return SearchSummary(
-        space=result.space.name,
-        approach=result.space.approach,
+        space=result.name,
+        approach=result.approach,
         trials=len(result.records),
         complete=counts["complete"],
         stopped=counts["stopped early"],

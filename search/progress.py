@@ -99,7 +99,9 @@ class SearchProgress:
             self._spaces[record.space].running.pop(record.number, None)
             self._count(record)
         if self._live is None:
-            self._console.print(self._line(record), highlight=False, soft_wrap=True)
+            # The text of an error may have brackets, which are no markup.
+            line = self._line(record)
+            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def _count(self, record: TrialRecord) -> None:
         counts = self._spaces[record.space]

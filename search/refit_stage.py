@@ -1,7 +1,9 @@
 """Stage 2: the finalists of every space refitted within the time there is."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from rich.console import Console
 
@@ -12,12 +14,13 @@ from search.progress import StepBar
 from search.records import Cause, FlatValue, State, TrialRecord
 from search.refit import Folds, Unit, run_units
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore
+from search.store import RunStore, write_text
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
 
 # Between the end of the refit and the end of the command: verdict and report.
 VERDICT_SECONDS = 30.0
+REFIT_FILE = "predictions/refit.json"
 
 
 def finalists(
@@ -44,10 +47,9 @@ def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: in
     costs = {}
     for result in results:
         by_config = {_key(r.config): _photo_seconds(r, photos) for r in result.records if r.epochs}
-        default = result.space.default_config(run.dataset.table.schema, run.scale)
         typical = max(by_config.values(), default=0.0)
-        chosen = finalists(result, default, FULL.configs)
-        costs[result.space.name] = tuple(
+        chosen = finalists(result, _default(run, result.name), FULL.configs)
+        costs[result.name] = tuple(
             by_config.get(_key(config), typical) for config in chosen.values()
         )
     return Costs(
@@ -73,8 +75,8 @@ def run_refit(
     planned: RefitPlan,
     console: Console,
     seconds: float | None,
-) -> tuple[str, ...]:
-    """Refits and merges the predictions; returns what broke or did not fit the time.
+) -> None:
+    """Refits, merges the predictions and notes what was cut, broke or did not fit the time.
 
     Args:
         run: data, spaces and devices.
@@ -101,7 +103,7 @@ def run_refit(
     )
     for cut in planned.cuts:
         console.print(f"  {cut}", highlight=False, soft_wrap=True)
-    notes = []
+    notes = list(planned.cuts)
     done = 0
     for end in run_units(
         units,
@@ -120,16 +122,14 @@ def run_refit(
     if done < len(units):
         notes.append(f"{len(units) - done} of {len(units)} refits did not fit the time")
     merge_predictions(store.predictions, parts, units, folds)
-    return tuple(notes)
+    note = {"schema": 1, "shape": asdict(shape), "notes": notes}
+    write_text(store.root / REFIT_FILE, json.dumps(note, indent=2) + "\n")
 
 
 def _units(run: Prepared, results: Sequence[SpaceResult], shape: Shape) -> list[Unit]:
     # Whole seeds first: where time runs out, the seeds that are complete can still be compared.
-    schema = run.dataset.table.schema
     chosen = {
-        result.space.name: finalists(
-            result, result.space.default_config(schema, run.scale), shape.configs
-        )
+        result.name: finalists(result, _default(run, result.name), shape.configs)
         for result in results
     }
     return [
@@ -139,6 +139,11 @@ def _units(run: Prepared, results: Sequence[SpaceResult], shape: Shape) -> list[
         for space, configs in chosen.items()
         for rank, config in configs.items()
     ]
+
+
+def _default(run: Prepared, name: str) -> Mapping[str, FlatValue]:
+    space = next(space for space in run.spaces if space.name == name)
+    return space.default_config(run.dataset.table.schema, run.scale)
 
 
 def _shortened(config: Mapping[str, FlatValue], shape: Shape) -> Mapping[str, FlatValue]:

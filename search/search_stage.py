@@ -102,6 +102,15 @@ def _write(
         record, interval = best[name], None
         if record is not None:
             interval = write_best(store, journal, record, run.config, run.dataset, run.setting)
-        found.append(SpaceResult(journal.space, journal.records(), record, interval))
+        found.append(
+            SpaceResult(
+                name=name,
+                approach=journal.space.approach,
+                target=journal.space.target,
+                records=journal.records(),
+                best=record,
+                interval=interval,
+            )
+        )
     store.drop_checkpoints(running(records))
     return tuple(found)

@@ -31,11 +31,13 @@ class Prepared:
         return {space.name: max_epochs(space, schema, self.scale) for space in self.spaces}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceResult:
-    """The end of one space's search."""
+    """The end of one space's search: its trials, the best of them and its score."""
 
-    space: Space
+    name: str
+    approach: str
+    target: str
     records: tuple[TrialRecord, ...]
     best: TrialRecord | None
     interval: Interval | None

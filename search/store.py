@@ -185,7 +185,8 @@ class RunStore:
 
     def drop_checkpoints(self, running: Iterable[TrialRecord] = ()) -> None:
         """Deletes the checkpoints of trials that are over."""
-        keep = {f"{record.space}-{record.number}.pt" for record in running}
+        trials = [f"{record.space}-{record.number}" for record in running]
+        keep = {f"{trial}.{kind}" for trial in trials for kind in ("pt", "npz")}
         for path in self.checkpoints.glob("*"):
             if path.name not in keep:
                 path.unlink()

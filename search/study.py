@@ -2,7 +2,6 @@
 
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,17 +15,17 @@ from search.cluster import ray_runtime
 from search.config import StudyConfig
 from search.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.errors import ResultsError, UsageError
+from search.journal import study_name
 from search.packing import Resources, plan_resources
-from search.pages import gather, write_report
 from search.preflight import check_spaces
 from search.progress import StepBar
 from search.refit_stage import VERDICT_SECONDS, plan, run_refit
-from search.search_stage import SearchEnd, run_search
+from search.search_stage import run_search
 from search.stages import Prepared
 from search.store import RunStore, git_commit
-from search.summary import print_plan, print_summary, print_verdict
+from search.summary import print_plan, print_summary
 from search.trial_run import TrialSetting
-from search.verdict_stage import write_verdict
+from search.verdict_stage import conclude_run
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
@@ -149,45 +148,10 @@ def _run_stages(run: Prepared, store: RunStore, console: Console) -> RunEnd:
     left = None
     if config.budget.seconds is not None:
         left = config.budget.seconds - (time.monotonic() - began) - VERDICT_SECONDS
-    notes = _refit(run, store, end, console, left)
-    write_conclusions(run, store, end, console, notes)
-    return RunEnd(store=store, interrupted=False, num_failed=end.num_failed)
-
-
-def _refit(
-    run: Prepared, store: RunStore, end: SearchEnd, console: Console, left: float | None
-) -> tuple[str, ...]:
     planned = plan(run, end.results, left)
-    return (*planned.cuts, *run_refit(run, store, end.results, planned, console, left))
-
-
-def write_conclusions(
-    run: Prepared, store: RunStore, end: SearchEnd, console: Console, notes: Sequence[str]
-) -> None:
-    """Writes verdict and report of a run whose refit is done."""
-    schema = run.dataset.table.schema
-    records = [record for result in end.results for record in result.records]
-    conclusion = write_verdict(
-        store,
-        schema,
-        {space.name: space.approach for space in run.spaces},
-        records,
-        margin=run.config.margin,
-        seed=run.config.seed,
-        notes=notes,
-    )
-    verdict = store.read_json("verdict.json")
-    contents = gather(
-        store,
-        run.dataset.table,
-        run.dataset.split.held_out,
-        end.results,
-        conclusion,
-        verdict,
-        store.read_study(),
-    )
-    write_report(store, contents)
-    print_verdict(console, verdict, store)
+    run_refit(run, store, end.results, planned, console, left)
+    conclude_run(store, console)
+    return RunEnd(store=store, interrupted=False, num_failed=end.num_failed)
 
 
 def _check_unchanged(run: Prepared, store: RunStore) -> None:
@@ -217,6 +181,11 @@ def _description(run: Prepared) -> dict[str, Any]:
             "stored_size": list(run.setting.stored_size),
         },
         "spaces": {s.name: s.fingerprint(table.schema, run.scale) for s in run.spaces},
+        "approaches": {s.name: s.approach for s in run.spaces},
+        "studies": {
+            s.name: study_name(s, table.schema, run.scale, run.dataset.fingerprint)
+            for s in run.spaces
+        },
         "scale": run.scale.reason,
         "hardware": {
             "machine": platform.machine(),

@@ -2,10 +2,12 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from search.best import default_value
@@ -34,7 +36,8 @@ def print_plan(console: Console, run: Prepared, store: RunStore) -> None:
         ("devices", run.resources.describe()),
     ]
     for name, text in lines:
-        console.print(f"[bold]{name:>8}[/bold]  {text}", highlight=False, soft_wrap=True)
+        bold = f"[bold]{name:>8}[/bold]"
+        console.print(f"{bold}  {escape(text)}", highlight=False, soft_wrap=True)
     console.print()
 
 
@@ -56,7 +59,7 @@ def print_summary(
         )
     console.print(_table(results))
     _print_counts(console, results)
-    if len({result.space.approach for result in results}) > 1:
+    if len({result.approach for result in results}) > 1:
         _print_shares(console, results)
     gaps = [r.gap for result in results for r in result.records if r.gap is not None]
     if gaps:
@@ -76,7 +79,7 @@ def _table(results: Sequence[SpaceResult]) -> Table:
         default = default_value(result.records)
         best, interval = result.best, result.interval
         table.add_row(
-            result.space.name,
+            result.name,
             f"{best.objective:.4f}" if best and best.objective is not None else "-",
             f"{interval.low:.3f} to {interval.high:.3f}" if interval else "-",
             f"{default:.4f}" if default is not None else "-",
@@ -92,19 +95,20 @@ def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:
         broken = [r for r in records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
         counts = ", ".join(f"{count} {what}" for what, count in result.counts.items() if count)
         console.print(
-            f"{result.space.name}: {len(records)} trials: {counts or 'none finished'}",
+            f"{result.name}: {len(records)} trials: {counts or 'none finished'}",
             highlight=False,
         )
         for record in broken[:3]:
             first = record.error.splitlines()[0] if record.error else record.cause.value
-            console.print(f"  trial {record.number} failed: {first}", highlight=False)
+            line = f"  trial {record.number} failed: {first}"
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _print_shares(console: Console, results: Sequence[SpaceResult]) -> None:
     seconds: dict[str, float] = {}
     for result in results:
         spent = sum(record.device_seconds for record in result.records)
-        seconds[result.space.approach] = seconds.get(result.space.approach, 0.0) + spent
+        seconds[result.approach] = seconds.get(result.approach, 0.0) + spent
     parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     console.print(f"Device seconds an approach: {parts}.", highlight=False)
 
@@ -112,7 +116,7 @@ def _print_shares(console: Console, results: Sequence[SpaceResult]) -> None:
 def _print_commands(console: Console, results: Sequence[SpaceResult], store: RunStore) -> None:
     root = shlex.quote(str(store.root))
     lines = [
-        f"headrace replay {root}/best/{result.space.name}.yaml    # train it again: the same score"
+        f"headrace replay {root}/best/{result.name}.yaml    # train it again: the same score"
         for result in results
         if result.best is not None
     ]
@@ -122,14 +126,15 @@ def _print_commands(console: Console, results: Sequence[SpaceResult], store: Run
     ]
     for result in results:
         if result.best is not None:
-            path = store.root / "best" / f"{result.space.name}.yaml"
-            console.print(f"Best config: {path}", highlight=False, soft_wrap=True)
+            path = store.root / "best" / f"{result.name}.yaml"
+            text = f"Best config: {path}"
+            console.print(text, highlight=False, soft_wrap=True, markup=False)
     console.print("Look closer:", highlight=False)
     for line in lines:
-        console.print(f"  {line}", highlight=False, soft_wrap=True)
+        console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
 
 
-def print_verdict(console: Console, verdict: Mapping[str, Any], store: RunStore) -> None:
+def print_verdict(console: Console, verdict: Mapping[str, Any], folder: Path) -> None:
     """Says the answer, the scores and the pairs."""
     scores = Table(title="Out-of-fold macro-F1", title_justify="left")
     for name in ("approach", "macro-F1", "95 % interval", "with class biases"):
@@ -163,7 +168,7 @@ def print_verdict(console: Console, verdict: Mapping[str, Any], store: RunStore)
     for note in verdict.get("notes", ()):
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     console.print(f"[bold]{verdict['answer']}[/bold]", highlight=False, soft_wrap=True)
-    console.print(f"Report: {store.root / 'report.html'}", highlight=False, soft_wrap=True)
+    console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
 
 
 def _results_option(store: RunStore) -> str:

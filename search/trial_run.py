@@ -188,6 +188,10 @@ class TrialRun:
             lines = traceback.format_exception_only(error)
             return self._broken(Cause.ERROR, "".join(lines).strip())
 
+    def forget(self) -> None:
+        """Deletes the checkpoint: the trial is over, and nobody will go on with it."""
+        self._checkpoint.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Frees the model and ends the event file."""
         if self._board is not None:
@@ -196,24 +200,30 @@ class TrialRun:
         release(self._images.device)
 
     def _epoch(self) -> dict[str, object]:
-        classifier = self._classifier or self._open()
-        report = classifier.train_epoch()
+        if self._classifier is None:
+            self._classifier, told = self._open()
+            if told is not None:
+                # It may never have arrived; the search ignores a second one.
+                return {**told, **self._costs()}
+        report = self._classifier.train_epoch()
         setting = self._images.setting
         indices = setting.split.search_val
-        evaluation = evaluate(classifier.predict(indices), setting.table, indices, self._target)
-        self.last = evaluation
-        is_last = report.epoch >= classifier.config.schedule.epochs
-        if self._write:
-            self._write_files(classifier, report, evaluation, is_last)
-        return {
+        predictions = self._classifier.predict(indices)
+        self.last = evaluate(predictions, setting.table, indices, self._target)
+        is_last = report.epoch >= self._classifier.config.schedule.epochs
+        now = {
             "epoch": report.epoch,
-            "value": evaluation.value,
+            "value": self.last.value,
             "last_epoch": is_last,
             "done": is_last,
-            **self._costs(),
         }
+        if self._write:
+            self._write_curves(report, self.last)
+            self._save(self._classifier, self.last, now)
+        return {**now, **self._costs()}
 
-    def _open(self) -> ImageClassifier:
+    def _open(self) -> tuple[ImageClassifier, dict[str, object] | None]:
+        """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
         classifier = ImageClassifier(
             TrialConfig.from_flat(self._config),
             self._images.training_data(),
@@ -221,25 +231,21 @@ class TrialRun:
             device=self._images.device,
             weights_dir=self._images.setting.weights_dir,
         )
+        told = None
         if self._write and self._checkpoint.exists():
             try:
                 state = load_checkpoint(self._checkpoint)
             except CheckpointError as error:
                 logger.warning("%s; the trial starts again", error)
             else:
-                classifier.load_state_dict(state["classifier"])
+                if "classifier" in state:
+                    classifier.load_state_dict(state["classifier"])
                 self._best = float(state["best"])
-        self._classifier = classifier
+                told = state["report"]
         self.first_batch = time.time()
-        return classifier
+        return classifier, told
 
-    def _write_files(
-        self,
-        classifier: ImageClassifier,
-        report: EpochReport,
-        evaluation: Evaluation,
-        is_last: bool,
-    ) -> None:
+    def _write_curves(self, report: EpochReport, evaluation: Evaluation) -> None:
         if self._board is None:
             self._board = TrialBoard(self._board_dir, self._config)
         rate = report.num_samples / report.seconds
@@ -260,18 +266,20 @@ class TrialRun:
             for name, counts in evaluation.confusions.items():
                 self._board.confusion(report.epoch, name, counts, schema.class_names(name))
         self._board.flush()
-        if is_last:
-            self._save_predictions(evaluation)
-            self._checkpoint.unlink(missing_ok=True)
-        else:
-            self._save_checkpoint(classifier)
 
-    def _save_checkpoint(self, classifier: ImageClassifier) -> None:
+    def _save(
+        self, classifier: ImageClassifier, evaluation: Evaluation, told: Mapping[str, object]
+    ) -> None:
+        state = {"report": told, "best": self._best}
+        if told["done"]:
+            # No weights any more, but the report: it must survive until the search has it.
+            self._save_predictions(evaluation)
+            save_checkpoint(self._checkpoint, state)
+            return
         started = time.perf_counter()
         if started - self._saved < self._save_cost / _CHECKPOINT_SHARE:
             return
-        state = {"classifier": classifier.state_dict(), "best": self._best}
-        save_checkpoint(self._checkpoint, state)
+        save_checkpoint(self._checkpoint, {**state, "classifier": classifier.state_dict()})
         self._saved = time.perf_counter()
         self._save_cost = self._saved - started
 

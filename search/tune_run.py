@@ -86,7 +86,7 @@ def _trial_name(trial: object) -> str:
 @contextmanager
 def _workers_starting_together(slots: int) -> Iterator[None]:
     # By default Tune lets one trial wait at a time. A short trial then ends while the next worker
-    # still starts; Tune cancels that start for the warm one, and a single worker does all the work.
+    # still starts, Tune cancels that start for the warm one, and a single worker does it all.
     name = "TUNE_MAX_PENDING_TRIALS_PG"
     before = os.environ.get(name)
     os.environ[name] = str(slots)

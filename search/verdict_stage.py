@@ -1,56 +1,60 @@
-"""Stage 3: from the predictions on disk to `verdict.json`."""
+"""Stages 3 and 5: verdict and report from the files of a run; trains nothing, takes seconds."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from search.analysis.verdict import Rules
 from search.conclude import Conclusion, approaches_of, conclude, verdict_json
 from search.oof import read_predictions, read_truth
+from search.pages import gather, write_report
 from search.records import TrialRecord
+from search.refit_stage import REFIT_FILE
+from search.saved_run import SavedRun, load_run
 from search.store import RunStore, write_text
-from trainables.data.schema import LabelSchema
-
-DEFAULT_MARGIN = 0.005
+from search.summary import print_verdict
 
 
-def write_verdict(
-    store: RunStore,
-    schema: LabelSchema,
-    approach_of: Mapping[str, str],
-    records: Sequence[TrialRecord],
-    *,
-    margin: float,
-    seed: int,
-    notes: Sequence[str] = (),
-) -> Conclusion:
-    """Judges the run's refitted predictions and writes `verdict.json`.
+def conclude_run(store: RunStore, console: Console, margin: float | None = None) -> None:
+    """Writes `verdict.json`, `report.html` and `report.md` of a run whose refit is done.
 
     Args:
         store: of the run.
-        schema: of the data.
-        approach_of: approach of every space.
-        records: trials of the search, for the costs.
-        margin: of equivalence.
-        seed: of the resamples.
-        notes: what was cut or failed on the way.
+        console: where to show the answer.
+        margin: of equivalence; None is the one the run was started with.
 
     Raises:
         ResultsError: there are no refitted predictions, or fewer than two approaches.
     """
+    run = load_run(store)
+    conclusion = write_verdict(store, run, margin)
+    verdict = store.read_json("verdict.json")
     truth = read_truth(store.predictions / "truth.csv")
-    names = approaches_of(approach_of, schema)
-    predictions = read_predictions(store.predictions, list(approach_of))
-    rules = Rules(margin=margin, seed=seed)
-    conclusion = conclude(predictions, names, schema, truth, rules)
-    costs = {name: _cost(store, approach_of, records, name) for name in names}
+    write_report(store, gather(store, run, truth, conclusion, verdict))
+    print_verdict(console, verdict, store.root)
+
+
+def write_verdict(store: RunStore, run: SavedRun, margin: float | None = None) -> Conclusion:
+    """Judges the refitted predictions and writes `verdict.json`; raises as `conclude_run`."""
+    truth = read_truth(store.predictions / "truth.csv")
+    names = approaches_of(run.approach_of, run.schema)
+    predictions = read_predictions(store.predictions, list(run.approach_of))
+    config = run.study["config"]
+    rules = Rules(margin=config["margin"], seed=config["seed"])
+    if margin is not None:
+        rules = replace(rules, margin=margin)
+    conclusion = conclude(predictions, names, run.schema, truth, rules)
+    costs = {name: _cost(store, run.approach_of, run.records, name) for name in names}
+    refit = store.read_json(REFIT_FILE)
     extra = {
         "seeds": len(conclusion.built[0].probs),
         "folds": int(truth.fold.max()) + 1,
         "photos": len(truth.label),
-        "notes": list(notes),
+        "notes": refit["notes"],
     }
     values = verdict_json(conclusion, costs, extra)
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)

@@ -27,6 +27,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Replaces the trial; the process, its imports and its images stay."""
         self._run.close()
+        self._run.forget()
         self._open(new_config)
         return True
 

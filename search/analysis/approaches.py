@@ -29,24 +29,15 @@ from search.analysis.recombine import attribute_classes, recombine
 Candidates = Mapping[str, Floats]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which config every sample is predicted by.
+    """The config chosen in each round of the plan: fold by fold, then for held-out people.
 
-    Attributes:
-        names: of the configs, in the order given (ties go to the first).
-        index: int [N] into `names`.
-        by_round: the name chosen in each round of the plan: fold by fold, then held-out people.
+    `names` are those there were to choose from, in the order given (ties go to the first).
     """
 
     names: tuple[str, ...]
-    index: Ints
     by_round: tuple[str, ...]
-
-    def assemble(self, candidates: Candidates) -> Floats:
-        """Returns float [S, N, K]: of every sample the probabilities of its config."""
-        stacked = np.stack([candidates[name] for name in self.names])
-        return np.moveaxis(stacked[self.index, :, np.arange(len(self.index))], 0, 1)
 
 
 def choose(candidates: Candidates, y: ArrayLike, plan: CrossFit) -> Choice:
@@ -69,15 +60,14 @@ def choose(candidates: Candidates, y: ArrayLike, plan: CrossFit) -> Choice:
     names, num_classes = tuple(candidates), next(iter(shapes.values()))[2]
     true = as_classes(y, num_classes, "true classes")
     predicted = {name: np.argmax(candidates[name], axis=-1) for name in names}
-    index, by_round = np.empty(len(true), dtype=np.int64), []
-    for fit, apply in plan.rounds():
+    by_round = []
+    for fit, _ in plan.rounds():
         scores = [
             np.mean([macro_f1(true[fit], row[fit], num_classes) for row in predicted[name]])
             for name in names
         ]
-        index[apply] = int(np.argmax(scores))
         by_round.append(names[int(np.argmax(scores))])
-    return Choice(names=names, index=index, by_round=tuple(by_round))
+    return Choice(names=names, by_round=tuple(by_round))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

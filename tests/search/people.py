@@ -1,4 +1,4 @@
-"""A folder of tiny photos of 24 people, learnable in a few epochs, and what a trial needs of it."""
+"""A folder of tiny photos of 24 people, and what a trial needs of it."""
 
 from pathlib import Path
 

@@ -1,10 +1,13 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from search.analysis.approaches import attribute_classes, joint_classes
+from search.analysis.bootstrap import person_strata, resample_weights
 from search.analysis.choice_luck import Target, choice_variance
 from search.analysis.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
+from search.analysis.recombine import joint_classes
 
 SIZES = (2, 3)
 
@@ -51,49 +54,38 @@ def test_the_luck_is_reproducible():
     assert _luck(targets) == _luck(targets) != _luck(targets, seed=1)
 
 
-def test_the_luck_is_what_a_slow_loop_over_resampled_people_finds():
-    """The slow twin copies people, chooses by the metric of each attribute and scores the joint."""
-    rng = np.random.default_rng(3)
-    targets = _targets(rng, 60, (0.7, 0.7, 0.7))
-    plan, folds = _plan(60), np.arange(60) % 5
-    labels = np.stack([target.y for target in targets], axis=1)
-    joint = joint_classes(labels, SIZES)
+def _weighted_macro_f1(y, predicted, weight, num_classes):
+    hits = np.bincount(y, weight * (y == predicted), num_classes)
+    both = np.bincount(y, weight, num_classes) + np.bincount(predicted, weight, num_classes)
+    return np.mean(np.divide(2 * hits, both, out=np.zeros(num_classes), where=both > 0))
 
-    def choices(people):
-        return [
-            [
-                max(
-                    range(3),
-                    key=lambda config, part=people[folds[people] != fold], t=target: macro_f1(
-                        t.y[part], t.predicted[config, 0][part], t.num_classes
-                    ),
+
+def test_the_luck_is_that_of_a_slow_loop_over_the_same_resamples():
+    """The slow twin chooses by the metric of each attribute and scores the joint, one by one."""
+    targets = _targets(np.random.default_rng(3), 60, (0.7, 0.7, 0.7))
+    folds = np.arange(60) % 5
+    joint = joint_classes(np.stack([target.y for target in targets], axis=1), SIZES)
+
+    def score(weight, choosing_weight):
+        classes = np.zeros((60, 2), dtype=int)
+        for fold, (axis, target) in itertools.product(range(5), enumerate(targets)):
+            fit = folds != fold
+            scores = [
+                _weighted_macro_f1(
+                    target.y[fit], row[0][fit], choosing_weight[fit], target.num_classes
                 )
-                for target in targets
+                for row in target.predicted
             ]
-            for fold in range(5)
-        ]
+            classes[~fit, axis] = target.predicted[np.argmax(scores), 0][~fit]
+        return _weighted_macro_f1(joint, joint_classes(classes, SIZES), weight, 6)
 
-    def score(chosen, people):
-        classes = np.stack(
-            [
-                [targets[k].predicted[chosen[folds[who]][k], 0, who] for who in people]
-                for k in range(2)
-            ],
-            axis=1,
-        )
-        return macro_f1(joint[people], joint_classes(classes, SIZES), 6)
-
-    now, fixed, anew = choices(np.arange(60)), [], []
-    for _ in range(250):
-        drawn = np.concatenate(
-            [rng.choice(np.flatnonzero(joint == c), (joint == c).sum()) for c in range(6)]
-        )
-        fixed.append(score(now, drawn))
-        anew.append(score(choices(drawn), drawn))
-    slow = (np.var(anew) - np.var(fixed)) / 2
-    assert _luck(targets, num_resamples=1_000) == pytest.approx(slow, rel=0.4)
-    assert np.array_equal(attribute_classes(joint, SIZES), labels)
-    assert plan.folds.tolist() == folds.tolist()
+    strata = person_strata(joint, np.arange(60), 60)
+    weights = np.concatenate(list(resample_weights(strata, 40, np.random.default_rng(0))))
+    fixed = [score(row, np.ones(60)) for row in weights]
+    anew = [score(row, row) for row in weights]
+    slow = (np.var(anew, ddof=1) - np.var(fixed, ddof=1)) / 2
+    assert slow > 1e-5
+    assert _luck(targets, num_resamples=40) == pytest.approx(slow, rel=1e-9)
 
 
 def test_the_score_of_chosen_configs_varies_as_much_as_the_luck_says():

@@ -1,0 +1,161 @@
+"""`headrace compare`: a verdict on anybody's prediction files; nothing is trained."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from search.analysis.judge import judge
+from search.analysis.predictions import Approach
+from search.analysis.verdict import Rules
+from search.conclude import VERDICT_SCHEMA, answer
+from search.errors import UsageError
+from search.report.contents import ReportContents
+from search.report.render import render_html
+from search.store import write_text
+
+_TRUTH_COLUMNS = ("sample", "group", "label")
+_SUM_TOLERANCE = 1e-3
+
+
+def compare(
+    truth_path: Path, predictions: Mapping[str, Path], out: Path, rules: Rules
+) -> dict[str, Any]:
+    """Judges prediction files, writes `verdict.json` and `report.html`, and returns the verdict.
+
+    Args:
+        truth_path: CSV `sample,group,label` with other columns ignored.
+        predictions: CSV `sample,p0,...,p{C-1}` with optional `seed`, by approach name; at least
+            two.
+        out: folder of the two files.
+        rules: how to judge. The files are judged as fixed models: with one seed each, a win is one
+            of these very models, not of the way they were trained.
+
+    Raises:
+        UsageError: a file is missing or not what it should be; names file and row.
+    """
+    if len(predictions) < 2:
+        raise UsageError(f"compare needs two prediction files or more, got {len(predictions)}")
+    truth = _read_csv(truth_path, _TRUTH_COLUMNS)
+    labels = _labels(truth, truth_path)
+    found = {name: _read_predictions(path, truth) for name, path in predictions.items()}
+    widths = {name: probs.shape[2] for name, probs in found.items()}
+    num_classes = max(widths.values())
+    if len(set(widths.values())) > 1:
+        raise UsageError(f"all prediction files must have the same classes, got {widths}")
+    if labels.max() >= num_classes:
+        raise UsageError(
+            f"labels in {truth_path} must be in [0, {num_classes}) (the predictions have columns "
+            f"p0 to p{num_classes - 1}), got {int(labels.max())}"
+        )
+    approaches = [Approach.from_probs(name, probs) for name, probs in found.items()]
+    verdict = judge(
+        approaches, labels, truth["group"].to_numpy(dtype=str), num_classes, rules=rules
+    )
+    values: dict[str, Any] = {
+        "schema": VERDICT_SCHEMA,
+        "metric": "macro_f1",
+        "answer": answer(verdict),
+        "margin": verdict.margin,
+        "people": verdict.num_people,
+        "photos": len(labels),
+        **verdict.to_dict(),
+        "reasons": [],
+        "costs": {},
+        "notes": [],
+    }
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
+    page = render_html(ReportContents(title="headrace compare", verdict=values))
+    write_text(out / "verdict.json", text + "\n")
+    write_text(out / "report.html", page)
+    return values
+
+
+def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    if not path.is_file():
+        raise UsageError(f"a CSV file must exist, got {path}")
+    try:
+        frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not a CSV file: {error}") from error
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise UsageError(
+            f"{path} must have the columns {', '.join(columns)}, lacks {', '.join(missing)}; it "
+            f"has {', '.join(map(str, frame.columns))}"
+        )
+    if frame.empty:
+        raise UsageError(f"{path} must have at least one row")
+    return frame
+
+
+def _labels(truth: pd.DataFrame, path: Path) -> NDArray[np.int64]:
+    repeated = truth["sample"].duplicated()
+    if repeated.any():
+        row = int(np.flatnonzero(repeated)[0])
+        raise UsageError(
+            f"{path} row {row + 2}: every sample must be listed once, got "
+            f"{truth['sample'].iloc[row]!r} again"
+        )
+    numbers = pd.to_numeric(truth["label"], errors="coerce").to_numpy(dtype=np.float64)
+    bad = ~np.isfinite(numbers) | (numbers < 0) | (numbers != np.round(numbers))
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise UsageError(
+            f"{path} row {row + 2}: a label is a whole number from 0, got "
+            f"{truth['label'].iloc[row]!r}"
+        )
+    return numbers.astype(np.int64)
+
+
+def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
+    frame = _read_csv(path, ("sample", "p0", "p1"))
+    columns = [f"p{number}" for number in range(sum(_is_probability(c) for c in frame.columns))]
+    missing = [name for name in columns if name not in frame.columns]
+    if missing:
+        raise UsageError(
+            f"{path} must have the columns p0, p1, ... without a gap, lacks {missing[0]}"
+        )
+    seeds = frame["seed"] if "seed" in frame.columns else pd.Series(0, index=frame.index)
+    found = []
+    for seed, part in frame.groupby(seeds, sort=True):
+        where = f"{path}, seed {seed}" if "seed" in frame.columns else str(path)
+        found.append(_aligned(part, truth, columns, where))
+    return np.stack(found)
+
+
+def _aligned(
+    part: pd.DataFrame, truth: pd.DataFrame, columns: list[str], where: str
+) -> NDArray[np.float64]:
+    repeated = part["sample"].duplicated()
+    if repeated.any():
+        raise UsageError(f"{where}: sample {part['sample'][repeated].iloc[0]!r} is listed twice")
+    given, wanted = set(part["sample"]), set(truth["sample"])
+    if given != wanted:
+        odd = sorted(given ^ wanted)[0]
+        raise UsageError(
+            f"{where} must predict exactly the samples of the truth: {odd!r} is only in "
+            f"{'the predictions' if odd in given else 'the truth'}"
+        )
+    ordered = part.set_index("sample").loc[truth["sample"], columns]
+    values = ordered.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    sums = values.sum(axis=1)
+    bad = ~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1)
+    bad |= np.abs(sums - 1) > _SUM_TOLERANCE
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise UsageError(
+            f"{where}: the probabilities of a sample must be numbers from 0 that sum to 1, got "
+            f"{values[row].round(4).tolist()} for {truth['sample'].iloc[row]!r}"
+        )
+    found: NDArray[np.float64] = values
+    return found
+
+
+def _is_probability(column: object) -> bool:
+    text = str(column)
+    return text.startswith("p") and text[1:].isdigit()

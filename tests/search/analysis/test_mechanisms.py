@@ -1,0 +1,75 @@
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.simulated_people import ATTRIBUTES, World, simulate
+from search.analysis.cross_fit import CrossFit
+from search.analysis.evidence import Evidence
+from search.analysis.mechanisms import (
+    calibration_quality,
+    overtuning_gap,
+    reasons_of_approach,
+    reasons_of_pair,
+)
+from search.analysis.predictions import Approach
+
+
+@pytest.fixture(scope="module")
+def evidence():
+    world = World(num_people=150, shared=0.8, num_seeds=2, error_factors=(0.2, 1.0))
+    sample = simulate(world, np.random.default_rng(0))
+    parts = [
+        Approach(name=name, predicted=rows, with_rule=rows)
+        for name, rows in zip("ab", sample.predicted, strict=True)
+    ]
+    return Evidence.of(parts, sample.y, sample.g, ATTRIBUTES, num_resamples=300)
+
+
+def test_every_reason_about_a_pair_is_given_and_the_true_one_is_on_top(evidence):
+    reasons = reasons_of_pair(evidence, "a", "b")
+    assert {reason.key for reason in reasons} == {
+        "attribution.mask",
+        "attribution.gender",
+        "attribution.age",
+        "attribution.coupling",
+        "class_size",
+        "decision_rule",
+        "error_overlap",
+    }
+    assert reasons[0].key == "attribution.age"  # both are better, age by far more
+    assert all(json.dumps(reason.to_dict()) for reason in reasons)
+    assert all(reason.sentence.endswith(".") for reason in reasons)
+
+
+def test_every_view_of_an_approach_is_given(evidence):
+    raw = {"age": np.array([25.0, 45.0, 60.0])[evidence.labels[:, 2]]}
+    reasons = reasons_of_approach(evidence, "a", raw, {"age": (30.0, 60.0)})
+    assert [reason.key for reason in reasons] == [
+        "error_budget",
+        "boundary.age",
+        "scores_by_state.mask",
+        "scores_by_state.gender",
+        "scores_by_state.age",
+    ]
+    assert len(reasons_of_approach(evidence, "a")) == 4
+
+
+def test_calibration_is_told_before_and_after():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    right = rng.random((2, 300)) < 0.7
+    sure = np.eye(3)[np.where(right, y, (y + 1) % 3)] * 0.97 + 0.01
+    plan = CrossFit.of_people(np.arange(300) % 4, np.arange(300))
+    reason = calibration_quality("joint", sure, y, plan)
+    assert reason.figures["raw"]["ece"] == pytest.approx(0.98 - right.mean(), abs=0.03)
+    assert reason.figures["calibrated"]["ece"] < 0.1
+    assert reason.figures["calibrated"]["nll"] < reason.figures["raw"]["nll"]
+    assert reason.sentence.startswith("The probabilities of joint are off by 2")
+
+
+def test_the_gap_between_search_and_fresh_folds_is_told_either_way():
+    worse, better = overtuning_gap("age", 0.8, 0.75), overtuning_gap("age", 0.7, 0.72)
+    assert worse.figures["gap"] == pytest.approx(0.05)
+    assert worse.sentence.endswith("0.750 on fresh folds: 0.050 less.")
+    assert better.sentence.endswith("0.020 more.")
