@@ -14,7 +14,7 @@ from search.analysis.interval import Interval
 from search.config import StudyConfig
 from search.dataset import Dataset
 from search.journal import StudyJournal
-from search.records import TrialRecord
+from search.records import DEFAULT_NUMBER, TrialRecord
 from search.store import RunStore
 from search.trial_run import TrialSetting
 from trainables.config import TrialConfig
@@ -100,7 +100,7 @@ def write_best(
 
 def default_value(records: tuple[TrialRecord, ...]) -> float | None:
     """Returns the last validation value of trial 0, the default config; None where it has none."""
-    first = next((record for record in records if record.number == 0), None)
+    first = next((record for record in records if record.number == DEFAULT_NUMBER), None)
     return first.values[first.epochs] if first is not None and first.values else None
 
 

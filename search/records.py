@@ -6,6 +6,9 @@ from enum import StrEnum
 
 FlatValue = str | int | float | bool
 
+DEFAULT_NUMBER = 0
+"""Number of the trial of every study that has the default config."""
+
 
 class State(StrEnum):
     """Why a trial is where it is; the names are Optuna's."""

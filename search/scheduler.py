@@ -14,7 +14,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from search.records import State, TrialRecord
+from search.records import DEFAULT_NUMBER, State, TrialRecord
 
 REDUCTION_FACTOR = 3
 
@@ -94,6 +94,9 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
         space, epoch = trial.config["space"], int(result["epoch"])
         decision = str(self._asha[space].on_trial_result(tune_controller, trial, result))
         if decision == TrialScheduler.STOP and epoch < self._max_epochs[space]:
+            if trial.config["number"] == DEFAULT_NUMBER:
+                # The default config is the baseline that every best config is shown beside.
+                return str(TrialScheduler.CONTINUE)
             self.stopped[trial.trial_id] = epoch
         return decision
 

@@ -6,7 +6,7 @@ Judged by Student's t; where its variance comes from is told in `search.analysis
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from search.analysis.errors import AnalysisError
 from search.analysis.interval import LEVEL, Interval
@@ -61,7 +61,7 @@ class PairEstimate:
     @property
     def interval(self) -> Interval:
         """The difference with its interval at `LEVEL`, not adjusted for other pairs."""
-        reach = float(stats.t.ppf((1 + LEVEL) / 2, self.degrees)) * self.variance**0.5
+        reach = float(stdtrit(self.degrees, (1 + LEVEL) / 2)) * self.variance**0.5
         value = self.difference
         return Interval(value=value, low=value - reach, high=value + reach)
 
@@ -70,7 +70,7 @@ class PairEstimate:
         """P(a > b): the part of the luck distribution of the difference that lies above zero."""
         if self.variance == 0:
             return 0.5 * (1 + float(np.sign(self.difference)))
-        return float(stats.t.cdf(self.difference / self.variance**0.5, self.degrees))
+        return float(stdtr(self.degrees, self.difference / self.variance**0.5))
 
     @property
     def p_value(self) -> float:

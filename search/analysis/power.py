@@ -7,7 +7,7 @@ Planned as if the difference found were the true one: the verdict is reached wit
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from search.analysis.difference import PairEstimate
 from search.analysis.interval import ALPHA, LEVEL
@@ -120,4 +120,4 @@ def _least(holds: Callable[[int], bool], most: int) -> int | None:
 
 
 def _quantile(level: float, degrees: float) -> float:
-    return float(stats.t.ppf(level, degrees))
+    return float(stdtrit(degrees, level))

@@ -111,9 +111,7 @@ def test_input_that_does_not_fit_is_refused():
     evidence = _evidence(labels, labels)
     with pytest.raises(AnalysisError, match="unknown attribute 'race'; available: mask, age"):
         scores_by_state(evidence, "a", "race")
-    with pytest.raises(
-        AnalysisError, match=r"got \(120,\) numbers for \(120,\) samples and 1 edges"
-    ):
+    with pytest.raises(AnalysisError, match="samples and 1 edges for 3 classes"):
         boundary_view(evidence, "a", "age", np.zeros(120), (30.0,))
     with pytest.raises(AnalysisError, match=r"got \(3,\) numbers for \(120,\) samples"):
         boundary_view(evidence, "a", "age", np.zeros(3), EDGES)

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from search.analysis.attribution import attribute_tables, attribution, independent_macro_f1
 from search.analysis.evidence import Evidence
-from search.analysis.metrics import macro_f1
 from search.analysis.predictions import Approach
 from search.analysis.recombine import attribute_classes, joint_classes
 
