@@ -27,7 +27,9 @@ from spaces.errors import SpaceError
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 _MIN_PEOPLE = 40
 _MARGIN_HELP = "differences of macro-F1 within it are equivalent (default: 0.005)"
-_RESUMABLE = ("budget", "trials", "address", "gpus_per_trial", "weights_dir")
+_DEFAULT_PEOPLE = 300
+# What a resumed run has for good: giving it again would change nothing, or the run.
+_FIXED = ("space", "name", "data", "layout", "people", "max_epochs", "seed", "pretrained")
 
 
 def default_cache() -> Path:
@@ -93,6 +95,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         metavar="SPACE",
         help="age, gender, mask, joint, multihead, path/to/space.py or gender=path/to/space.py",
     )
+    run.add_argument(
+        "--plan", action="store_true", help="say what would run and how long; run nothing"
+    )
     run.add_argument("--resume", default=None, metavar="NAME", help="go on with a run")
     run.add_argument("--name", default=None, help="name of the run (default: spaces and time)")
     run.add_argument(
@@ -101,7 +106,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--layout", default=None, help="profiles or manifest (default: found by itself)"
     )
-    run.add_argument("--people", type=int, default=300, help="people of the demo (default: 300)")
+    run.add_argument(
+        "--people",
+        type=int,
+        default=None,
+        help=f"people of the demo (default: {_DEFAULT_PEOPLE})",
+    )
     run.add_argument(
         "--budget", default=None, metavar="TIME", help="wall-clock time such as 6m or 2h"
     )
@@ -111,7 +121,9 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--max-epochs", type=int, default=None, help="length of every trial's schedule"
     )
-    run.add_argument("--seed", type=int, default=0, help="of samplers and trainings (default: 0)")
+    run.add_argument(
+        "--seed", type=int, default=None, help="of samplers and trainings (default: 0)"
+    )
     run.add_argument(
         "--gpus-per-trial", default=None, help="auto, 1, 0.5, 1/3 or 0.25 (default: auto)"
     )
@@ -183,6 +195,7 @@ def _run(options: argparse.Namespace) -> int:
         options.cache or default_cache(),
         Console(),
         resume=bool(options.resume),
+        forecast_only=options.plan,
     )
     if end.interrupted:
         return INTERRUPTED
@@ -194,12 +207,14 @@ def _new(options: argparse.Namespace) -> StudyConfig:
         raise UsageError("run needs --space (or --resume NAME), such as --space age")
     if len(set(options.space)) < len(options.space):
         raise UsageError(f"--space must name every space once, got {' '.join(options.space)}")
-    if options.people < _MIN_PEOPLE:
-        raise UsageError(f"--people must be at least {_MIN_PEOPLE}, got {options.people}")
+    people = _DEFAULT_PEOPLE if options.people is None else options.people
+    if people < _MIN_PEOPLE:
+        raise UsageError(f"--people must be at least {_MIN_PEOPLE}, got {people}")
+    if options.data and options.people is not None:
+        raise UsageError("--people is for the demo and means nothing with --data; drop one")
     if options.max_epochs is not None and options.max_epochs < 1:
         raise UsageError(f"--max-epochs must be at least 1, got {options.max_epochs}")
-    if options.weights_dir and not Path(options.weights_dir).is_dir():
-        raise UsageError(f"--weights-dir must be a folder, got {options.weights_dir}")
+    _check_weights_dir(options.weights_dir)
     if options.weights_dir and options.pretrained is False:
         raise UsageError("--weights-dir and --no-pretrained contradict each other; drop one")
     trials, budget = options.trials, options.budget
@@ -213,11 +228,11 @@ def _new(options: argparse.Namespace) -> StudyConfig:
         spaces=tuple(_absolute_space(space) for space in options.space),
         data=_absolute(options.data),
         layout=options.layout,
-        people=options.people,
+        people=people,
         budget_seconds=parse_duration(budget) if budget else None,
         trials=trials,
         max_epochs=options.max_epochs,
-        seed=options.seed,
+        seed=options.seed or 0,
         gpus_per_trial=options.gpus_per_trial or "auto",
         pretrained=options.pretrained,
         weights_dir=_absolute(options.weights_dir),
@@ -238,11 +253,12 @@ def _budget_of_all(options: argparse.Namespace) -> str:
 def _resumed(options: argparse.Namespace) -> StudyConfig:
     from search.store import RunStore
 
-    given = [name for name in ("space", "data", "layout", "max_epochs") if getattr(options, name)]
+    given = [name for name in _FIXED if getattr(options, name) is not None]
     if given:
         raise UsageError(
             f"--resume takes the run as it was; leave out --{given[0].replace('_', '-')}"
         )
+    _check_weights_dir(options.weights_dir)
     study = RunStore.open(options.results, options.resume).read_study()
     stored = StudyConfig.from_dict(study["config"])
     return stored.changed(
@@ -252,6 +268,11 @@ def _resumed(options: argparse.Namespace) -> StudyConfig:
         gpus_per_trial=options.gpus_per_trial,
         weights_dir=_absolute(options.weights_dir) or None,
     )
+
+
+def _check_weights_dir(folder: str | None) -> None:
+    if folder and not Path(folder).is_dir():
+        raise UsageError(f"--weights-dir must be a folder, got {folder}")
 
 
 def _replay(options: argparse.Namespace) -> int:

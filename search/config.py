@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
+from search.packing import check_fraction
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -114,8 +115,9 @@ class StudyConfig:
         return Path(self.weights_dir) if self.weights_dir else None
 
     def checked(self) -> "StudyConfig":
-        """Returns the config itself; raises UsageError where its budget is not one."""
+        """Returns the config itself; raises UsageError where budget or share of a GPU is none."""
         self.budget  # noqa: B018  building it checks it
+        check_fraction(self.gpus_per_trial)
         return self
 
     def changed(self, **given: Any) -> "StudyConfig":

@@ -30,16 +30,20 @@ _NUM_STARTUP_TRIALS = 8
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """Opens the journal file, or makes it; the caller holds the run.
+    """Opens the journal file, or makes it."""
+    return JournalStorage(JournalFileBackend(str(path)))
 
-    What a killed driver left is cleared away: a last line that was not written whole, which
-    would spoil the next one, and Optuna's own lock, for which it would wait half a minute.
+
+def clear_leftovers(path: Path) -> None:
+    """Clears away what a killed driver left in the journal; the caller holds the run.
+
+    That is a last line that was not written whole, which would spoil the next one, and Optuna's
+    own lock, for which it would wait half a minute.
     """
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
     if path.exists():
         with path.open("rb+") as file:
             file.truncate(file.read().rfind(b"\n") + 1)
-    return JournalStorage(JournalFileBackend(str(path)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

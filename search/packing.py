@@ -56,6 +56,15 @@ class Resources:
         return f"{self.slots} trials at once, {what} each"
 
 
+def check_fraction(gpus_per_trial: str) -> None:
+    """Raises UsageError where a trial's share of a GPU is not one that divides it evenly."""
+    if gpus_per_trial not in _FRACTIONS:
+        raise UsageError(
+            f"--gpus-per-trial must be one of {', '.join(_FRACTIONS)} (a fraction that divides a "
+            f"GPU evenly), got {gpus_per_trial!r}"
+        )
+
+
 def plan_resources(num_cpus: int, num_gpus: int, gpus_per_trial: str) -> Resources:
     """Fits trials onto the cluster.
 
@@ -69,11 +78,7 @@ def plan_resources(num_cpus: int, num_gpus: int, gpus_per_trial: str) -> Resourc
     Raises:
         UsageError: another fraction, or no CPU at all.
     """
-    if gpus_per_trial not in _FRACTIONS:
-        raise UsageError(
-            f"--gpus-per-trial must be one of {', '.join(_FRACTIONS)} (a fraction that divides a "
-            f"GPU evenly), got {gpus_per_trial!r}"
-        )
+    check_fraction(gpus_per_trial)
     if num_cpus < 1:
         raise UsageError(f"the cluster must have at least one CPU, got {num_cpus}")
     if not num_gpus:

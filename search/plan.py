@@ -9,12 +9,13 @@ of training is unknown and no win is declared.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
 
 from search.config import format_duration
 from search.errors import UsageError
 
 FLOOR_FOLDS = 3
+_REFIT_SHARE = 0.5
+_MOST_REFIT_SHARE = 0.7
 _LEAST_EPOCHS_SHARE = 1 / 3
 # Starting workers, merging files and the imbalance of the last trainings.
 _OVERHEAD = 1.1
@@ -166,6 +167,38 @@ _SEED_COST = {
 }
 
 
-def cross_shapes(folds: int, seeds: int) -> Iterator[tuple[int, int]]:
-    """Yields (seed, fold) in the order in which they are trained: whole seeds first."""
-    yield from product(range(seeds), range(folds))
+def search_share(costs: Costs, seconds: float) -> float:
+    """Returns the share of the time that the search gets; the refit has the rest.
+
+    Half, unless the smallest refit needs more: then up to seven tenths go to the refit.
+
+    Args:
+        costs: probed before the search.
+        seconds: of wall-clock time for search and refit.
+
+    Raises:
+        UsageError: the time is too short for any refit; names the least budget.
+    """
+    floor = Shape(folds=FLOOR_FOLDS, seeds=1, configs=1)
+    needed = costs.seconds(floor) / seconds
+    if needed <= _REFIT_SHARE:
+        return 1 - _REFIT_SHARE
+    if needed <= _MOST_REFIT_SHARE:
+        return 1 - needed
+    least = costs.seconds(list(shrinking(FULL))[-1]) / _MOST_REFIT_SHARE
+    if least > seconds:
+        raise UsageError(
+            f"--space all needs a budget of at least about {format_duration(least)} here (3 "
+            f"folds, the best and the default config of every space), got {format_duration(seconds)}"
+        )
+    return 1 - _MOST_REFIT_SHARE
+
+
+def detectable_difference(num_people: int) -> float:
+    """Returns about what true difference of macro-F1 a run on so many people could declare.
+
+    Two-sided 5 %, power 80 %: 2.8 standard deviations. The standard deviation of one macro-F1 over
+    2,700 people whose errors repeat in 0.8 of their photos is 0.011 (simulated); with errors of
+    two approaches correlated at one half, that of their difference is the same.
+    """
+    return 2.8 * 0.011 * float((2700 / num_people) ** 0.5)

@@ -10,6 +10,7 @@ from rich.console import Console
 from search.config import format_duration
 from search.oof import DEFAULT_RANK, merge_predictions, write_truth
 from search.plan import FULL, Costs, RefitPlan, Shape, plan_refit
+from search.probe import probe_costs
 from search.progress import StepBar
 from search.records import Cause, FlatValue, State, TrialRecord
 from search.refit import Folds, Unit, run_units
@@ -56,6 +57,17 @@ def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: in
         photo_seconds=costs,
         epochs=run.epochs,
         num_photos=num_photos,
+        num_devices=run.resources.num_devices,
+    )
+
+
+def probed_costs(run: Prepared) -> Costs:
+    """Returns what the default configs cost, before the search has measured anything."""
+    probed = probe_costs(run)
+    return Costs(
+        photo_seconds={name: (seconds, seconds) for name, seconds in probed.items()},
+        epochs=run.epochs,
+        num_photos=run.dataset.table.num_samples,
         num_devices=run.resources.num_devices,
     )
 

@@ -1,6 +1,7 @@
 """Training the winning config again: the same score, on the same machine bit for bit."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,12 @@ from search.dataset import ProgressBar, decode_images, open_dataset
 from search.errors import ResultsError, UsageError
 from search.trial_run import SharedImages, TrialRun, TrialSetting
 from trainables.config import TrialConfig
+
+_NEEDED = (
+    *("space", "trial", "seed", "config", "score.value", "score.probabilities"),
+    *("data.path", "data.layout", "data.demo_people", "data.fingerprint", "data.split"),
+    *("data.stored_size", "training.device", "training.num_threads", "training.weights_dir"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +118,20 @@ def _read(path: Path) -> dict[str, Any]:
         best = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ResultsError(f"{path} is not YAML: {error}") from error
-    needed = ("space", "trial", "seed", "score", "data", "training", "config")
-    missing = [name for name in needed if not isinstance(best, dict) or name not in best]
+    missing = [path for path in _NEEDED if not _has(best, path.split("."))]
     if missing:
         raise ResultsError(
             f"{path} is not a best config of headrace: it lacks {', '.join(missing)}"
         )
     return dict(best)
+
+
+def _has(tree: Any, path: Sequence[str]) -> bool:
+    for name in path:
+        if not isinstance(tree, dict) or name not in tree:
+            return False
+        tree = tree[name]
+    return True
 
 
 def _study_config(best: dict[str, Any], data: str, weights_dir: str) -> StudyConfig:

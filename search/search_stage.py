@@ -8,7 +8,7 @@ from rich.console import Console
 from search.best import write_best
 from search.config import Budget
 from search.errors import UsageError
-from search.journal import StudyJournal, open_storage
+from search.journal import StudyJournal, clear_leftovers, open_storage
 from search.progress import SearchProgress
 from search.records import Cause, State, TrialRecord, best_record
 from search.scheduler import MultiSpaceScheduler
@@ -71,7 +71,8 @@ def run_search(run: Prepared, store: RunStore, console: Console, budget: Budget)
 
 
 def open_journals(run: Prepared, store: RunStore) -> dict[str, StudyJournal]:
-    """Opens the study of every space in the run's journal."""
+    """Opens the study of every space in the run's journal; the caller holds the run."""
+    clear_leftovers(store.journal)
     storage = open_storage(store.journal)
     return {
         space.name: StudyJournal(

@@ -5,7 +5,6 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -132,8 +131,9 @@ class RunStore:
             raise ResultsError(f"{path} cannot be read: {error}") from error
         except ValueError as error:
             raise ResultsError(f"{path} is not JSON: {error}; it was not written whole") from error
-        if values.get("schema") != SCHEMA:
-            raise ResultsError(f"{path} must have schema {SCHEMA}, got {values.get('schema')!r}")
+        schema = values.get("schema") if isinstance(values, dict) else None
+        if schema != SCHEMA:
+            raise ResultsError(f"{path} must have schema {SCHEMA}, got {schema!r}")
         return values
 
     def write_trials(self, records: Iterable[TrialRecord]) -> None:
@@ -181,7 +181,7 @@ class RunStore:
             kept = self.validation_path(record.space, record.number)
             written = self.checkpoints / f"{record.space}-{record.number}.npz"
             if not kept.exists() and written.exists():
-                shutil.copyfile(written, kept)
+                written.replace(kept)
 
     def drop_checkpoints(self, running: Iterable[TrialRecord] = ()) -> None:
         """Deletes the checkpoints of trials that are over."""
@@ -213,7 +213,7 @@ def git_commit() -> str:
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
+    except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
 

@@ -15,11 +15,13 @@ from search.cluster import ray_runtime
 from search.config import StudyConfig
 from search.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.errors import ResultsError, UsageError
+from search.forecast import print_forecast
 from search.journal import study_name
 from search.packing import Resources, plan_resources
+from search.plan import search_share
 from search.preflight import check_spaces
 from search.progress import StepBar
-from search.refit_stage import VERDICT_SECONDS, plan, run_refit
+from search.refit_stage import VERDICT_SECONDS, plan, probed_costs, run_refit
 from search.search_stage import run_search
 from search.stages import Prepared
 from search.store import RunStore, git_commit
@@ -45,7 +47,13 @@ class RunEnd:
 
 
 def run_study(
-    config: StudyConfig, results: Path, cache: Path, console: Console, *, resume: bool
+    config: StudyConfig,
+    results: Path,
+    cache: Path,
+    console: Console,
+    *,
+    resume: bool,
+    forecast_only: bool = False,
 ) -> RunEnd:
     """Runs a study: the search, and with `--space all` refit, verdict and report.
 
@@ -55,6 +63,7 @@ def run_study(
         cache: folder of demo data and decoded images.
         console: where to show plan, progress and summary.
         resume: whether the run exists and goes on.
+        forecast_only: say what would run and how long it would take, and run nothing.
 
     Raises:
         SearchError, TrainablesError, SpaceError: bad input; the message says which and the way
@@ -67,6 +76,10 @@ def run_study(
     with ray_runtime(config.address) as (num_cpus, num_gpus):
         resources = plan_resources(num_cpus, num_gpus, config.gpus_per_trial)
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
+        if forecast_only:
+            print_plan(console, run, store)
+            print_forecast(console, run)
+            return RunEnd(store=store, interrupted=False, num_failed=0)
         with store.lock():
             print_plan(console, run, store)
             if resume:
@@ -141,13 +154,22 @@ def _run_stages(run: Prepared, store: RunStore, console: Console) -> RunEnd:
         end = run_search(run, store, console, config.budget.minus(_WRAP_UP_SECONDS))
         print_summary(console, end.results, store, interrupted=end.interrupted)
         return RunEnd(store=store, interrupted=end.interrupted, num_failed=end.num_failed)
-    end = run_search(run, store, console, config.budget.part(0.5))
+    share = 0.5
+    if config.budget.seconds is not None:
+        share = search_share(probed_costs(run), config.budget.seconds - VERDICT_SECONDS)
+        # The probe took time, too.
+        share -= (time.monotonic() - began) / config.budget.seconds
+    end = run_search(run, store, console, config.budget.part(share))
     print_summary(console, end.results, store, interrupted=end.interrupted)
     if end.interrupted:
         return RunEnd(store=store, interrupted=True, num_failed=end.num_failed)
     left = None
     if config.budget.seconds is not None:
-        left = config.budget.seconds - (time.monotonic() - began) - VERDICT_SECONDS
+        # A resumed run has used time before; idle time of earlier starts is not known.
+        devices = run.resources.num_devices
+        before = sum(r.device_seconds for result in end.results for r in result.records) / devices
+        used = max(before, time.monotonic() - began)
+        left = config.budget.seconds - used - VERDICT_SECONDS
     planned = plan(run, end.results, left)
     run_refit(run, store, end.results, planned, console, left)
     conclude_run(store, console)

@@ -121,7 +121,15 @@ def build_separate(
         plan: who decides about whom.
         method: calibration of every attribute before the product.
         name: of the approach.
+
+    Raises:
+        AnalysisError: not one set of candidates an attribute, or different seeds or samples.
     """
+    if len(candidates) != len(sizes):
+        raise AnalysisError(
+            f"separate models need candidates of all {len(sizes)} attributes, got "
+            f"{list(candidates)}"
+        )
     labels = attribute_classes(y, sizes)
     models = [
         _Model(
@@ -194,6 +202,12 @@ def _build(
         for model, configs in zip(models, products, strict=True)
     }
     targets = tuple(_target(configs, m.y) for m, configs in zip(models, products, strict=True))
+    shapes = {key: t.predicted.shape[1:] for key, t in zip(choices, targets, strict=True)}
+    if set(shapes.values()) != {(len(targets[0].predicted[0]), len(true))}:
+        raise AnalysisError(
+            f"all models need the same seeds and the {len(true)} samples of the labels, got "
+            f"[seeds, samples] {shapes}"
+        )
     num_classes = int(np.prod([target.num_classes for target in targets]))
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
     with_rule = np.empty(probs.shape[:2], dtype=np.int64)

@@ -14,6 +14,7 @@ in a stratum of ten (Rao and Wu 1988, Resampling inference with complex survey d
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,9 +48,11 @@ def person_strata(y: ArrayLike, person: Ints, num_people: int) -> Ints:
     Returns:
         int [P] in [0, H); every stratum has two people or more unless P is 1.
     """
-    order = np.lexsort((np.asarray(y), person))
-    bounds = np.searchsorted(person[order], np.arange(1, num_people))
-    vectors = [part.tobytes() for part in np.split(np.asarray(y, dtype=np.int64)[order], bounds)]
+    labels = np.asarray(y, dtype=np.int64)
+    order = np.lexsort((labels, person))
+    bounds = np.searchsorted(person[order], np.arange(num_people + 1))
+    labels = labels[order]
+    vectors = [labels[low:high].tobytes() for low, high in pairwise(bounds.tolist())]
     index: dict[bytes, int] = {}
     stratum = np.array([index.setdefault(vector, len(index)) for vector in vectors])
     sizes = np.bincount(stratum)

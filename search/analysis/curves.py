@@ -1,7 +1,7 @@
 """Anytime curves: the score a search had in hand after so many device seconds.
 
-Notation: T trials in the order they ended; t_i seconds on one clock, c_i device seconds of trial i,
-v_i its value. After trial i the search has spent c_1 + .. + c_i and holds max(v_1 .. v_i).
+Notation: trials 1..T in the order they ended; c_i device seconds of trial i, v_i its value. After
+trial i the search has spent c_1 + .. + c_i and holds max(v_1 .. v_i).
 """
 
 import math
@@ -83,13 +83,13 @@ def best_of_parts(
 ) -> Curve:
     """Returns the score of an approach made of several spaces, such as one an attribute.
 
-    What is combined: at every moment the best trial so far of each space, judged by the space's own
-    metric, as the approach itself would choose. `combine` turns those into one score. The device
-    seconds are those of all spaces together, and the curve begins when the last space has its
-    first value. The default `combine` multiplies the attributes' scores (`product_of_scores`);
-    give one that scores the product of their stored validation probabilities to have the measured
-    joint macro-F1. Such a score can fall when an attribute gets better: the curve shows what the
-    approach has in hand, not its luckiest moment.
+    What is combined: at every moment the best trial so far of each space, judged by the space's
+    own metric, as the approach itself would choose. `combine` turns those into one score. The
+    device seconds are those of all spaces together, and the curve begins when the last space has
+    its first value. The default `combine` multiplies the attributes' scores
+    (`product_of_scores`); give one that scores the product of their stored validation
+    probabilities to have the measured joint macro-F1. Such a score can fall when an attribute gets
+    better: the curve shows what the approach has in hand, not its luckiest moment.
 
     Args:
         name: of the approach.

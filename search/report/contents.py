@@ -187,7 +187,7 @@ class ReportContents:
         title: of the page.
         answer: the answer in one sentence; that of the verdict where it is empty.
         verdict: the mapping of `verdict.json`. Read where they are there: `answer`, `scores`,
-            `pairs`, `reasons`, `margin`, `people`, `photos`, `seeds`, `notes`.
+            `pairs`, `reasons`, `descriptions`, `margin`, `people`, `photos`, `notes`.
         curves: best score against device seconds, one an approach.
         confusions: attributes first, the joint label last.
         importances: space -> parameter -> share of the variance of the score.
@@ -197,7 +197,8 @@ class ReportContents:
         reproduce: how to make it again.
         scores: rows of the verdict, the best first.
         pairs: rows of the verdict.
-        reasons: rows of the verdict, the order kept: the strongest first.
+        reasons: rows of the verdict, the order kept: of every pair the strongest first, then the
+            descriptions of single approaches.
 
     Raises:
         ReportError: an entry of the verdict lacks what every such entry has.
@@ -221,7 +222,12 @@ class ReportContents:
         rows = [ScoreRow.of(name, row) for name, row in (self.verdict.get("scores") or {}).items()]
         scores = sorted(rows, key=lambda row: -row.score.value)
         pairs = [PairRow.of(row) for row in self.verdict.get("pairs") or ()]
-        reasons = [ReasonRow.of(row) for row in self.verdict.get("reasons") or ()]
+        described = (self.verdict.get("descriptions") or {}).values()
+        every = [
+            *(self.verdict.get("reasons") or ()),
+            *(row for rows in described for row in rows),
+        ]
+        reasons = [ReasonRow.of(row) for row in every]
         object.__setattr__(self, "scores", tuple(scores))
         object.__setattr__(self, "pairs", tuple(pairs))
         object.__setattr__(self, "reasons", tuple(reasons))

@@ -41,10 +41,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A finding with its sentences and its plot, beside others in a grid."""
+    """A finding with its sentences and its plot, beside others in a grid; `more` is folded."""
 
     heading: str
     sentences: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
     figure: Figure | None = None
     tag: str = ""
 

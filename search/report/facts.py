@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from search.report import svg, wording
-from search.report.contents import Confusion, Cost, DataFacts, ReportContents, Shift
+from search.report.contents import Confusion, Cost, DataFacts, PeopleTable, ReportContents, Shift
 from search.report.document import (
     Block,
     Card,
@@ -22,6 +22,7 @@ from search.report.figures_matrix import draw_matrix, matrix
 
 _LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column
 _SMALL = 232.0
+_PREDICTED = 4  # a colour that no approach has, as there are three
 
 
 def confusion_section(contents: ReportContents) -> Section | None:
@@ -123,7 +124,7 @@ def data_section(contents: ReportContents) -> Section | None:
         return None
     blocks: list[Block] = []
     if data.people is not None:
-        blocks.append(_people(data))
+        blocks.append(_people(data.people))
     cards = [_shift_card(shift) for shift in data.shifts]
     if data.class_photos:
         cards.insert(0, _class_card(data.class_photos))
@@ -140,26 +141,18 @@ def _data_heading(data: DataFacts) -> str:
     return text
 
 
-def _people(data: DataFacts) -> Block:
-    found = data.people
-    if found is None:
-        return Code(lines=())
+def _people(found: PeopleTable) -> Block:
     columns = (f"people, {found.row_name}", *found.columns, "all")
     counts = np.vstack([found.counts, found.counts.sum(axis=0)])
-    rows = [
-        (
-            Cell(text=name, strong=name == "all"),
-            *(f"{int(n):,}" for n in row),
-            f"{int(row.sum()):,}",
-        )
-        for name, row in zip((*found.rows, "all"), counts, strict=True)
-    ]
+    rows: list[list[Cell | str]] = []
+    for name, row in zip((*found.rows, "all"), counts, strict=True):
+        rows.append([name, *(f"{int(count):,}" for count in row), f"{int(row.sum()):,}"])
     return table(f"People by {found.row_name} and {found.column_name}", columns, rows)
 
 
 def _class_card(photos: Mapping[str, int]) -> Card:
     values = {name: {"": float(count)} for name, count in photos.items()}
-    plot = bars(values, {"": 0}, axis="photos", form="{:,.0f}")
+    plot = bars(values, {"": svg.PLAIN}, axis="photos", form="{:,.0f}")
     figure = Figure(svg=draw_bars(plot, svg.NARROW, "Photos of every joint class"))
     least = min(photos, key=lambda name: photos[name])
     return Card(heading=f"{least} is the rarest class", figure=figure)
@@ -169,7 +162,7 @@ def _shift_card(shift: Shift) -> Card:
     rows = zip(shift.classes, shift.training, shift.predicted, strict=True)
     shares = [(name, 100 * known, 100 * found) for name, known, found in rows]
     values = {name: {"training data": k, "unlabelled photos": f} for name, k, f in shares}
-    slots = {"training data": 0, "unlabelled photos": 1}
+    slots = {"training data": svg.PLAIN, "unlabelled photos": _PREDICTED}
     plot = bars(values, slots, axis="share of the photos (%)", form="{:.1f}")
     name, known, found = max(shares, key=lambda row: abs(row[2] - row[1]))
     heading = f"{shift.name}: {name} is {known:.0f} % in training, predicted for {found:.0f} %"

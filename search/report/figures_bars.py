@@ -76,20 +76,20 @@ def draw_bars(plot: Bars, width: float, title: str) -> str:
     room = max(svg.text_width(text) for text in texts) + 8
     # A negative bar carries its text on its left.
     scale = svg.Scale(plot.low, plot.high, left + (room if plot.low < 0 else 0), width - room)
-    height = _BAR * len(plot.series) + _ROOM
-    bottom = top + height * len(plot.rows)
     parts = [_legend(plot, width)] if many else []
-    for index, name in enumerate(plot.rows):
-        at = top + index * height
-        parts.append(_name(name, left, at + height / 2))
-        for place, slot in enumerate(plot.slots):
-            value = plot.values[index][place]
-            if value is not None:
-                y = at + _ROOM / 2 + place * _BAR
-                parts.append(_bar(value, plot.said[index][place], scale, y, slot))
+    bottom = top
+    for name, values, said in zip(plot.rows, plot.values, plot.said, strict=True):
+        there = [item for item in zip(values, said, plot.slots, strict=True) if item[1]]
+        height = _BAR * len(there) + _ROOM
+        parts.append(_name(name, left, bottom + height / 2))
+        for place, (value, text, slot) in enumerate(there):
+            y = bottom + _ROOM / 2 + place * _BAR
+            parts.append(_bar(value or 0.0, text, scale, y, slot))
+        bottom += height
     zero = scale.at(0)
     parts.append(svg.line(zero, top, zero, bottom, "zero"))
-    parts.append(svg.label(left, bottom + 18, plot.axis, "axis"))
+    start = max(0.0, min(left, width - svg.text_width(plot.axis, svg.SMALL)))
+    parts.append(svg.label(start, bottom + 18, plot.axis, "axis"))
     return svg.chart(width, bottom + 28, title, described(plot), *parts)
 
 
@@ -152,17 +152,19 @@ def _legend_height(plot: Bars, width: float) -> float:
 
 
 def _names_width(plot: Bars, width: float) -> float:
-    return min(0.42 * width, max(svg.text_width(name) for name in plot.rows) + 10)
+    return min(0.42 * width, max(svg.text_width(name, svg.SMALL) for name in plot.rows) + 10)
 
 
 def _name(name: str, left: float, middle: float) -> str:
-    text = svg.label(left - 8, middle + 4, svg.shortened(name, left - 10), "tick", anchor="end")
+    text = svg.label(
+        left - 8, middle + 4, svg.shortened(name, left - 10, svg.SMALL), "tick", anchor="end"
+    )
     return svg.group(text, title=name)
 
 
 def _bar(value: float, said: str, scale: svg.Scale, y: float, slot: int) -> str:
     zero, end = scale.at(0), scale.at(value)
-    css = f"bar c{slot % svg.NUM_COLOURS}"
+    css = f"bar {svg.colour(slot)}"
     box = svg.rect(min(zero, end), y + 1, max(abs(end - zero), 0.75), _BAR - 2, css)
     if value < 0:
         return box + svg.label(end - 4, y + 11, said, "number", anchor="end")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from search.report import svg, wording
 from search.report.verdict_rows import Estimate
 
-_ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 21.0, 26.0, 44.0
+_ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 20.0, 26.0, 44.0
+_ABOVE = 18.0  # room for the name above the interval, on a narrow page
 
 
 class ForestRow(NamedTuple):
@@ -65,11 +66,11 @@ def draw_forest(plot: Forest, width: float, title: str) -> str:
     """
     beside = width >= 600
     names = min(240.0, max(svg.text_width(row.name, 13) for row in plot.rows) + 16)
-    said = max(svg.text_width(row.said) for row in plot.rows) + 12
+    said = max(svg.text_width(row.said) for row in plot.rows) + 8
     scale = svg.Scale(plot.low, plot.high, names if beside else 4, width - (said if beside else 4))
     heights = [_height(row, beside=beside) for row in plot.rows]
     bottom = _TOP + sum(heights)
-    parts = [_ground(plot, scale, bottom, width)]
+    parts = [_ground(plot, scale, bottom)]
     top = _TOP
     for row, height in zip(plot.rows, heights, strict=True):
         parts.append(_row(row, scale, top, height, width, beside=beside))
@@ -80,10 +81,10 @@ def draw_forest(plot: Forest, width: float, title: str) -> str:
 
 def _height(row: ForestRow, *, beside: bool) -> float:
     height = _ROW if row.main else _SMALL_ROW
-    return height if beside else height + 16
+    return height if beside else height + _ABOVE
 
 
-def _ground(plot: Forest, scale: svg.Scale, bottom: float, width: float) -> str:
+def _ground(plot: Forest, scale: svg.Scale, bottom: float) -> str:
     """Returns the band of equivalence, the axis, the zero line and what its sides mean."""
     zero = scale.at(0)
     parts = []
@@ -102,8 +103,9 @@ def _ground(plot: Forest, scale: svg.Scale, bottom: float, width: float) -> str:
 def _row(
     row: ForestRow, scale: svg.Scale, top: float, height: float, width: float, *, beside: bool
 ) -> str:
-    middle = top + height / 2 if beside else top + height - (11 if row.main else 9)
-    text_y = middle + 4 if beside else top + 13
+    # A main row keeps its distance from the rows of the pair above it.
+    middle = top + height - 11
+    text_y = middle + 4 if beside else middle - 11
     found, css = row.estimate, "main" if row.main else "side"
     name = svg.shortened(row.name, 236, 13) if beside else row.name
     parts = [

@@ -9,6 +9,8 @@ from search.report.verdict_rows import Estimate, Json
 
 _TOP, _BOTTOM, _LEFT = 30.0, 44.0, 44.0
 _GAP = 15.0  # between the labels of two lines
+_MOST_TICKS = 6  # measured places that are named themselves
+_MOST_MARKS = 14  # points of a line that still bear marks
 _UNITS = ((7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
 
@@ -33,7 +35,8 @@ class Line(NamedTuple):
 class LinePlot(NamedTuple):
     """Lines with the ranges of both axes.
 
-    `stepped` draws a value on until the next; `edges` are marked on the x axis.
+    `stepped` draws a value on until the next; `edges` are marked on the x axis; `x_ticks` are the
+    ticks of the x axis, round numbers where there are none.
     """
 
     lines: tuple[Line, ...]
@@ -43,6 +46,7 @@ class LinePlot(NamedTuple):
     y_name: str
     stepped: bool = False
     edges: tuple[float, ...] = ()
+    x_ticks: tuple[float, ...] = ()
 
 
 def anytime_plot(curves: Sequence[Curve], slots: Mapping[str, int]) -> LinePlot:
@@ -121,12 +125,14 @@ def number_plot(figures: Json, slots: Mapping[str, int]) -> LinePlot:
         lines.append(Line(name, slots.get(name, 0), tuple(points), name))
     points = [point for line in lines for point in line.points]
     ends = [end for p in points for end in (p.low, p.y, p.high) if end is not None]
+    places = tuple(sorted({p.x for p in points}))
     return LinePlot(
         lines=tuple(lines),
         x=svg.padded(min(p.x for p in points), max(p.x for p in points), 0.03),
         y=svg.padded(min(ends), max(ends)),
         x_name=str(figures["x_name"]),
         y_name=str(figures["y_name"]),
+        x_ticks=places if len(places) <= _MOST_TICKS else (),
     )
 
 
@@ -139,12 +145,14 @@ def draw_lines(plot: LinePlot, width: float, height: float, title: str) -> str:
         height: of the figure.
         title: of the figure, for a screen reader.
     """
-    room = max(svg.text_width(line.said) for line in plot.lines) + 14
+    # Set bold, a name is a little wider.
+    room = max(1.08 * svg.text_width(line.said) for line in plot.lines) + 10
     bottom = height - _BOTTOM
     x = svg.Scale(*plot.x, _LEFT, width - room)
     y = svg.Scale(*plot.y, bottom, _TOP)
     parts = [svg.y_axis(y, _LEFT, x.end, plot.y_name, 6)]
-    parts.append(svg.x_axis(x, bottom, bottom, plot.x_name, 7 if width >= 600 else 5))
+    most = 7 if width >= 600 else 5
+    parts.append(svg.x_axis(x, bottom, bottom + 4, plot.x_name, most, plot.x_ticks))
     for edge in plot.edges:
         parts.append(svg.line(x.at(edge), _TOP, x.at(edge), bottom, "edge"))
     ends = svg.spread([y.at(line.points[-1].y) for line in plot.lines], _GAP, _TOP, bottom)
@@ -172,7 +180,7 @@ def step_path(points: Sequence[tuple[float, float]], *, stepped: bool) -> str:
 
 
 def _line(line: Line, x: svg.Scale, y: svg.Scale, label_y: float, *, stepped: bool) -> str:
-    css = f"c{line.slot % svg.NUM_COLOURS}"
+    css = svg.colour(line.slot)
     places = [(x.at(point.x), y.at(point.y)) for point in line.points]
     parts = []
     for point in line.points:
@@ -181,7 +189,9 @@ def _line(line: Line, x: svg.Scale, y: svg.Scale, label_y: float, *, stepped: bo
             parts.append(svg.line(at, y.at(point.low), at, y.at(point.high), f"whisker {css}"))
     parts.append(svg.element("path", d=step_path(places, stepped=stepped), class_=f"line {css}"))
     # The last step only carries the line on to the end of the search: no mark there.
-    parts += [svg.mark(*place, line.slot, 3.2) for place in (places[:-1] if stepped else places)]
+    marked = places[:-1] if stepped else places
+    if stepped or len(marked) <= _MOST_MARKS:
+        parts += [svg.mark(*place, line.slot, 3.2) for place in marked]
     last_x, last_y = places[-1]
     if abs(label_y - last_y) > 2 or last_x < x.end - 1:
         parts.append(svg.line(last_x + 2, last_y, x.end + 6, label_y, f"lead {css}"))

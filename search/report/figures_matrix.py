@@ -12,7 +12,7 @@ from search.report import svg
 from search.report.contents import Confusion, Counts
 
 _LARGE = 8  # classes from which on columns are numbered instead of named
-_LEAST_SHARE = 0.005  # of a row; a smaller share rounds to 0 % and stays blank
+_LEAST_SHARE = 0.005  # of a row; a smaller share would read 0 % and stays blank
 
 
 class Matrix(NamedTuple):
@@ -44,7 +44,7 @@ def draw_matrix(found: Matrix, width: float) -> str:
     num = len(found.classes)
     numbered = num >= _LARGE
     names = [f"{c} · {i}" for i, c in enumerate(found.classes)] if numbered else found.classes
-    left = min(0.36 * width, max(svg.text_width(name) for name in names) + 10)
+    left = min(0.36 * width, max(svg.text_width(name, svg.SMALL) for name in names) + 10)
     side = min((width - left - 2) / num, 58.0)
     top = 40.0
     parts = [
@@ -53,10 +53,16 @@ def draw_matrix(found: Matrix, width: float) -> str:
     ]
     for i, name in enumerate(names):
         at = (i + 0.5) * side
-        head = str(i) if numbered else svg.shortened(name, side - 2)
+        head = str(i) if numbered else svg.shortened(name, side - 2, svg.SMALL)
         parts.append(svg.label(left + at, top - 7, head, "tick", anchor="middle"))
         parts.append(
-            svg.label(left - 8, top + at + 4, svg.shortened(name, left - 10), "tick", anchor="end")
+            svg.label(
+                left - 8,
+                top + at + 4,
+                svg.shortened(name, left - 10, svg.SMALL),
+                "tick",
+                anchor="end",
+            )
         )
         parts += [_cell(found, i, j, left + j * side, top + i * side, side) for j in range(num)]
     parts.append(_blocks(found, left, top, side))
@@ -80,7 +86,7 @@ def _cell(found: Matrix, i: int, j: int, x: float, y: float, side: float) -> str
     if share >= _LEAST_SHARE:
         css = "cell strong" if share > 0.5 else "cell"
         text = svg.label(
-            x + side / 2, y + side / 2 + 4, f"{100 * share:.0f}", css, anchor="middle"
+            x + side / 2, y + side / 2 + 4, str(int(100 * share + 0.5)), css, anchor="middle"
         )
     total = int(found.counts[i].sum())
     said = (

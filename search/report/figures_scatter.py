@@ -123,34 +123,46 @@ def reliability(
     )
 
 
-def draw_reliability(curves: Sequence[Reliability], width: float, title: str) -> str:
+def draw_reliability(
+    curves: Sequence[Reliability], width: float, height: float, title: str
+) -> str:
     """Returns the reliability diagram: on the diagonal the probabilities mean what they say.
 
     Args:
         curves: one an approach.
         width: of the figure.
+        height: of the figure; the diagram is a square of it.
         title: of the figure, for a screen reader.
     """
-    side = width - _LEFT - 12
-    legend = 18.0 * len(curves)
-    top = _TOP + 2
-    bottom = top + side
-    x, y = svg.Scale(0, 1, _LEFT, _LEFT + side), svg.Scale(0, 1, bottom, top)
+    bottom = height - _BOTTOM
+    side = min(bottom - _TOP, width - _LEFT - 12)
+    x, y = svg.Scale(0, 1, _LEFT, _LEFT + side), svg.Scale(0, 1, bottom, bottom - side)
     parts = [
         svg.y_axis(y, _LEFT, x.end, "share that is right", 6),
-        svg.x_axis(x, bottom, bottom, "confidence of the prediction", 6),
+        svg.x_axis(x, bottom, bottom + 4, "confidence of the prediction", 6),
         svg.line(x.start, y.start, x.end, y.end, "edge"),
     ]
     most = max((size for curve in curves for _, _, size in curve.points), default=1)
     for index, curve in enumerate(curves):
-        css = f"c{curve.slot % svg.NUM_COLOURS}"
-        places = [(x.at(sure), y.at(right)) for sure, right, _ in curve.points]
-        path = "M" + "L".join(f"{svg.number(px)} {svg.number(py)}" for px, py in places)
-        parts.append(svg.element("path", d=path, class_=f"line {css}"))
-        for (px, py), (_, _, size) in zip(places, curve.points, strict=True):
-            parts.append(svg.mark(px, py, curve.slot, 2.5 + 3.5 * math.sqrt(size / most)))
-        parts.append(svg.mark(_LEFT + 16, top + 14 + 18 * index, curve.slot, 4))
-        parts.append(svg.label(_LEFT + 26, top + 18 + 18 * index, curve.name, f"said {css}"))
-    del legend
-    said = "; ".join(f"{curve.name}: {len(curve.points)} bins of confidence" for curve in curves)
-    return svg.chart(width, bottom + _BOTTOM, title, said, *parts)
+        parts.append(_reliable(curve, x, y, most))
+        at = bottom - side + 8 + 18 * index
+        parts.append(svg.mark(x.end + 18, at, curve.slot, 4))
+        parts.append(svg.label(x.end + 28, at + 4, curve.name, f"said {svg.colour(curve.slot)}"))
+    said = "; ".join(
+        f"{curve.name}: "
+        + ", ".join(f"{right:.2f} right at {sure:.2f}" for sure, right, _ in curve.points)
+        for curve in curves
+    )
+    return svg.chart(width, height, title, said, *parts)
+
+
+def _reliable(curve: Reliability, x: svg.Scale, y: svg.Scale, most: int) -> str:
+    """Returns one curve; a mark's area grows with the samples behind it, `most` the largest."""
+    places = [(x.at(sure), y.at(right)) for sure, right, _ in curve.points]
+    if not places:
+        return ""
+    path = "M" + "L".join(f"{svg.number(px)} {svg.number(py)}" for px, py in places)
+    parts = [svg.element("path", d=path, class_=f"line {svg.colour(curve.slot)}")]
+    for (px, py), (_, _, size) in zip(places, curve.points, strict=True):
+        parts.append(svg.mark(px, py, curve.slot, 2 + 3 * math.sqrt(size / most)))
+    return svg.group(*parts, title=curve.name)

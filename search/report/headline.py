@@ -6,7 +6,7 @@ from search.report import svg, wording
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Claim, Figure, Section, Text, table
 from search.report.figures_forest import ForestRow, draw_forest, forest
-from search.report.verdict_rows import Estimate, PairFigures, PairRow, ScoreRow
+from search.report.verdict_rows import PairFigures, PairRow, ScoreRow
 
 _HOW_TO_READ = (
     "Macro-F1 is the mean F1 over the joint classes, so a rare class counts as much as a common "
@@ -30,7 +30,7 @@ def _kind(pair: PairRow) -> str:
 
 def _claim(pair: PairRow, margin: float | None) -> Claim:
     found = pair.headline.difference
-    size = f"{wording.signed(found.value)} {wording.interval(found, sign=True)}".strip()
+    size = wording.estimate(found)
     kind = _kind(pair)
     if kind == "a_wins":
         return Claim(outcome="win", text=f"{pair.a} beats {pair.b}: {size}", note=_doubts(pair))
@@ -38,7 +38,7 @@ def _claim(pair: PairRow, margin: float | None) -> Claim:
         within = "" if margin is None else f" within ±{margin:g}"
         text = f"{pair.a} and {pair.b} are equivalent{within}: {size}"
         return Claim(outcome="equivalent", text=text, note=_doubts(pair))
-    text = f"{pair.a} or {pair.b} is undecided: {size}"
+    text = f"{pair.a} against {pair.b} is undecided: {size}"
     note = " ".join(part for part in (_would_decide(pair), _doubts(pair)) if part)
     return Claim(outcome="undecided", text=text, note=note)
 
@@ -135,7 +135,7 @@ def difference_section(contents: ReportContents) -> Section | None:
     pairs = [pair.leader_first() for pair in contents.pairs]
     margin = contents.verdict.get("margin")
     rows = [row for pair in pairs for row in _forest_rows(pair)]
-    plot = forest(rows, margin=margin, left="other way round", right="first is better")
+    plot = forest(rows, margin=margin, left="second is better", right="first is better")
     title = "Differences between approaches with 95 % intervals"
     figure = Figure(
         svg=draw_forest(plot, svg.WIDE, title),
@@ -152,21 +152,16 @@ def difference_section(contents: ReportContents) -> Section | None:
 
 def _forest_rows(pair: PairRow) -> list[ForestRow]:
     parts = (
-        (f"{pair.a} − {pair.b}", pair.headline),
+        (wording.minus(pair.a, pair.b), pair.headline),
         ("with class biases", pair.with_rule),
         ("search people only", pair.search),
         ("held-out people only", pair.held_out),
     )
     return [
-        ForestRow(name, figures.difference, _size(figures.difference), main=index == 0)
+        ForestRow(name, figures.difference, wording.estimate(figures.difference), main=index == 0)
         for index, (name, figures) in enumerate(parts)
         if figures is not None
     ]
-
-
-def _size(estimate: Estimate) -> str:
-    found = wording.interval(estimate, sign=True)
-    return f"{wording.signed(estimate.value)} {found}".strip()
 
 
 def _band_note(margin: float | None) -> str:
@@ -174,8 +169,8 @@ def _band_note(margin: float | None) -> str:
     if margin is None:
         return note
     return (
-        f"Grey band: differences within ±{margin:g} are too small to matter. An interval inside it "
-        f"means equivalent. {note}"
+        f"Grey band: differences within ±{margin:g} are too small to matter. An interval inside "
+        f"it means equivalent. {note}"
     )
 
 
@@ -183,7 +178,7 @@ def _pair_row(pair: PairRow) -> tuple[Cell | str, ...]:
     figures = pair.headline
     greater, holm = figures.p_a_greater, figures.p_holm
     return (
-        f"{pair.a} − {pair.b}",
+        wording.minus(pair.a, pair.b),
         Cell(text=_says(pair, figures), strong=figures.outcome != "undecided"),
         wording.signed(figures.difference.value, 4),
         wording.interval(figures.difference, sign=True, digits=4),
@@ -203,4 +198,4 @@ def _difference_heading(pairs: Sequence[PairRow]) -> str:
     parts = [*wins, *ties]
     if num:
         parts.append(f"{wording.plural(num, 'pair')} {'is' if num == 1 else 'are'} undecided")
-    return wording.capital("; ".join(parts)) if not wins else "; ".join(parts)
+    return "; ".join(parts)

@@ -55,7 +55,8 @@ def _block_lines(block: Block) -> Iterable[str]:
 
 def _card_lines(card: Card) -> Iterable[str]:
     if card.sentences:
-        yield from ("", f"**{escaped(card.heading)}.** {escaped(' '.join(card.sentences))}")
+        said = escaped(" ".join((*card.sentences, *card.more)))
+        yield from ("", f"**{escaped(card.heading)}.** {said}")
 
 
 def _table_lines(table: Table) -> Iterable[str]:

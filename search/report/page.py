@@ -31,7 +31,7 @@ def page_of(contents: ReportContents) -> Page:
     return Page(
         title=contents.title,
         answer=contents.answer or contents.title,
-        facts=_facts(contents.verdict),
+        facts=_facts(contents),
         claims=claims(contents.pairs, margin),
         notes=tuple(dict.fromkeys([*noted, *(contents.verdict.get("notes") or ())])),
         sections=found,
@@ -43,12 +43,12 @@ def colour_slots(contents: ReportContents) -> Mapping[str, int]:
     return {name: place for place, name in enumerate(contents.approaches)}
 
 
-def _facts(verdict: Mapping[str, object]) -> tuple[str, ...]:
+def _facts(contents: ReportContents) -> tuple[str, ...]:
     """Returns what the verdict rests on, in a few words each."""
-    nouns = (("people", "person", "people"), ("photos", "photo", "photos"))
-    said = []
-    for key, one, many in (*nouns, ("seeds", "training seed", "training seeds")):
-        count = verdict.get(key)
-        if isinstance(count, int):
-            said.append(wording.plural(count, one, many))
-    return tuple(said)
+    verdict, data = contents.verdict, contents.data
+    counts = (
+        (verdict.get("people") or (data.num_people if data else 0), "person", "people"),
+        (verdict.get("photos") or (data.num_photos if data else 0), "photo", "photos"),
+        (max((len(row.per_seed) for row in contents.scores), default=0), "training seed", ""),
+    )
+    return tuple(wording.plural(count, one, many) for count, one, many in counts if count)

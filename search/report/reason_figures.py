@@ -8,11 +8,13 @@ from search.report.figures_bars import bars, draw_bars, draw_dots
 from search.report.figures_forest import ForestRow, draw_forest, forest
 from search.report.figures_lines import boundary_plot, draw_lines, number_plot
 from search.report.figures_scatter import draw_gain, draw_reliability, gain_plot, reliability
-from search.report.verdict_rows import Estimate, ReasonRow
+from search.report.verdict_rows import ReasonRow
 
 Rows = Sequence[ReasonRow]
 Slots = Mapping[str, int]
 _HEIGHT = 250.0
+_ONLY = ""  # the series of a plot that has but one
+_PLAIN = {_ONLY: svg.PLAIN}
 
 
 def reason_figure(rows: Rows, slots: Slots, classes: tuple[str, ...] = ()) -> Figure | None:
@@ -37,7 +39,11 @@ def reason_figure(rows: Rows, slots: Slots, classes: tuple[str, ...] = ()) -> Fi
 
 def effect_figure(rows: Rows, title: str) -> Figure | None:
     """Returns the effects of any reasons in one forest plot."""
-    found = [ForestRow(_name(row), row.effect, _size(row.effect)) for row in rows if row.effect]
+    found = [
+        ForestRow(_name(row), row.effect, wording.estimate(row.effect))
+        for row in rows
+        if row.effect
+    ]
     if not found:
         return None
     plot = forest(found, axis="effect on macro-F1, for the first named")
@@ -48,17 +54,15 @@ def effect_figure(rows: Rows, title: str) -> Figure | None:
 
 def _name(row: ReasonRow) -> str:
     said = row.key.replace("attribution.", "").replace("_", " ").replace(".", ", ")
-    return f"{said}: {' − '.join(row.about)}" if row.about else said
-
-
-def _size(estimate: Estimate) -> str:
-    return f"{wording.signed(estimate.value)} {wording.interval(estimate, sign=True)}".strip()
+    return f"{said}: {wording.minus(*row.about)}" if len(row.about) == 2 else said
 
 
 def _effects(rows: Rows) -> str:
     found = [
         ForestRow(
-            row.key.partition(".")[2] or row.key.replace("_", " "), row.effect, _size(row.effect)
+            row.key.partition(".")[2] or row.key.replace("_", " "),
+            row.effect,
+            wording.estimate(row.effect),
         )
         for row in rows
         if row.effect
@@ -106,10 +110,9 @@ def _boundary(rows: Rows, slots: Slots) -> str:
     return draw_lines(plot, svg.NARROW, _HEIGHT, f"Errors against raw {attribute}")
 
 
-def _decision_rule(rows: Rows, slots: Slots) -> str:
-    values = {name: {name: float(gain)} for name, gain in rows[0].figures["gain"].items()}
-    single = {name: slots.get(name, 0) for name in values}
-    plot = bars(values, single, axis="macro-F1 gained by class biases", form="{:+.4f}")
+def _decision_rule(rows: Rows, _slots: Slots) -> str:
+    values = {name: {_ONLY: float(gain)} for name, gain in rows[0].figures["gain"].items()}
+    plot = bars(values, _PLAIN, axis="macro-F1 gained by class biases", form="{:+.4f}")
     return draw_bars(plot, svg.NARROW, "What class biases change")
 
 
@@ -117,19 +120,20 @@ def _error_overlap(rows: Rows, slots: Slots) -> str:
     values: dict[str, dict[str, float]] = {}
     for row in rows:
         first, second = row.about
-        figures = row.figures
-        both = 1 - figures["disagreement"]
-        values[f"only {first} right"] = {"": 100 * float(figures["only_first_right"])}
-        values[f"only {second} right"] = {"": 100 * float(figures["only_second_right"])}
-        values["same answer"] = {"": 100 * float(both)}
-    plot = bars(values, {"": 0}, axis="share of the photos (%)", form="{:.1f}")
+        values[f"{first}, {second}"] = {
+            first: 100 * float(row.figures["only_first_right"]),
+            second: 100 * float(row.figures["only_second_right"]),
+        }
+    plot = bars(
+        values, slots, axis="photos that only this one of the two gets right (%)", form="{:.1f}"
+    )
     return draw_bars(plot, svg.NARROW, "Where two approaches differ")
 
 
 def _calibration(rows: Rows, slots: Slots) -> str:
     if all("bins" in row.figures for row in rows):
         curves = reliability({row.about[0]: row.figures["bins"] for row in rows}, slots)
-        return draw_reliability(curves, svg.NARROW, "Reliability of the probabilities")
+        return draw_reliability(curves, svg.NARROW, _HEIGHT, "Reliability of the probabilities")
     values = {
         f"{row.about[0]}, {state}": {row.about[0]: 100 * float(cell["ece"])}
         for row in rows
@@ -139,10 +143,10 @@ def _calibration(rows: Rows, slots: Slots) -> str:
     return draw_bars(plot, svg.NARROW, "Calibration")
 
 
-def _overtuning(rows: Rows, slots: Slots) -> str:
-    values = {row.about[0]: {"": float(row.figures["gap"])} for row in rows}
-    axis = "validation score in the search − score on fresh folds"
-    return draw_bars(bars(values, {"": 0}, axis=axis, form="{:+.3f}"), svg.NARROW, "Overtuning")
+def _overtuning(rows: Rows, _slots: Slots) -> str:
+    values = {row.about[0]: {_ONLY: float(row.figures["gap"])} for row in rows}
+    plot = bars(values, _PLAIN, axis="score in the search minus on fresh folds", form="{:+.3f}")
+    return draw_bars(plot, svg.NARROW, "How much the search flattered")
 
 
 def _lines(rows: Rows, slots: Slots) -> str:

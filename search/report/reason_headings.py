@@ -63,9 +63,12 @@ def _decision_rule(rows: Rows) -> str:
 
 
 def _error_overlap(rows: Rows) -> str:
-    a, b = rows[0].about
-    share = wording.percent(float(rows[0].figures["disagreement"]))
-    return f"{a} and {b} disagree on {share} of the photos"
+    shares = [float(row.figures["disagreement"]) for row in rows]
+    low, high = wording.percent(min(shares)), wording.percent(max(shares))
+    size = low if low == high else f"{low} to {high}"
+    if len(rows) == 1:
+        return f"{wording.listing(rows[0].about)} disagree on {size} of the photos"
+    return f"Two approaches disagree on {size} of the photos"
 
 
 def _error_budget(rows: Rows) -> str:

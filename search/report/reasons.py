@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from search.analysis.interval import ALPHA
 from search.report import wording
 from search.report.contents import ReportContents
 from search.report.document import Block, Card, Folded, Grid, Items, Section, Text
@@ -16,11 +17,11 @@ def groups(reasons: Sequence[ReasonRow]) -> tuple[Group, ...]:
     """Returns reasons that share a plot, in the order of their first.
 
     The parts of one pair's difference belong together; so do descriptions of the same thing for
-    several approaches.
+    several approaches or pairs.
     """
     found: dict[tuple[str, tuple[str, ...]], list[ReasonRow]] = {}
     for row in reasons:
-        compares = row.effect is not None or len(row.about) > 1
+        compares = row.effect is not None
         kind = row.key.partition(".")[0] if compares else row.key
         found.setdefault((kind, row.about if compares else ()), []).append(row)
     return tuple(tuple(rows) for rows in found.values())
@@ -34,32 +35,60 @@ def reason_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
     classes = joint[0] if joint else ()
     found = groups(contents.reasons)
     supported = [rows for rows in found if any(row.supported for row in rows)]
-    described = [rows for rows in found if all(row.effect is None for row in rows)]
+    described = [_best_first(rows, contents) for rows in found if rows[0].effect is None]
     rest = [row for rows in found for row in rows if row.effect and not row.supported]
     blocks: list[Block] = []
     if supported:
         blocks.append(Grid(cards=tuple(_card(rows, slots, classes) for rows in supported)))
+    num_effects = sum(row.effect is not None for row in contents.reasons)
+    if num_effects:
+        blocks.append(Text(text=_caution(num_effects), quiet=True))
     if described:
         blocks.append(Text(text="What the errors look like, whether or not they tell a winner:"))
         blocks.append(Grid(cards=tuple(_card(rows, slots, classes) for rows in described)))
     if rest:
         blocks.append(_unsupported(rest))
-    return Section(kicker="Reasons", heading=_section_heading(supported), blocks=tuple(blocks))
+    heading_text = _section_heading(len(supported), len(described), num_effects)
+    return Section(kicker="Reasons", heading=heading_text, blocks=tuple(blocks))
 
 
-def _section_heading(supported: Sequence[Group]) -> str:
-    if not supported:
+def _section_heading(num_supported: int, num_described: int, num_effects: int) -> str:
+    if num_supported:
+        found = wording.plural(num_supported, "mechanism")
+        return f"{found} that the data {'supports' if num_supported == 1 else 'support'}"
+    if num_effects:
         return "No mechanism that was tested explains a difference"
-    return heading(supported[0])
+    return "What the errors look like" if num_described else "No reason was found"
+
+
+def _caution(num_effects: int) -> str:
+    """Returns how many effects would stand out by luck; each was tested by itself."""
+    lucky = max(1, round(num_effects * ALPHA))
+    return (
+        f"{wording.plural(num_effects, 'effect')} tested, each at 95 % by itself: about {lucky} "
+        "would stand out by luck alone, so a single weak one proves little."
+    )
+
+
+def _best_first(rows: Group, contents: ReportContents) -> Group:
+    """Returns descriptions with the approach that scores highest first."""
+    order = [score.name for score in contents.scores]
+    place = {name: index for index, name in enumerate(order)}
+    return tuple(
+        sorted(rows, key=lambda row: sum(place.get(name, len(order)) for name in row.about))
+    )
 
 
 def _card(rows: Group, slots: Mapping[str, int], classes: tuple[str, ...]) -> Card:
     # Parts without support stand in the plot; their sentences would only repeat it.
     said = [row for row in rows if row.supported or row.effect is None]
     tags = list(dict.fromkeys(MECHANISMS.get(row.mechanism, row.mechanism) for row in said))
+    sentences = [row.sentence for row in said]
+    num_shown = 1 if rows[0].effect is None else len(said)
     return Card(
         heading=heading(rows),
-        sentences=tuple(row.sentence for row in said),
+        sentences=tuple(sentences[:num_shown]),
+        more=tuple(sentences[num_shown:]),
         figure=reason_figure(rows, slots, classes),
         tag=", ".join(tag for tag in tags if tag),
     )

@@ -53,7 +53,6 @@ def _search_heading(contents: ReportContents) -> str:
 def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) -> Block:
     columns = (
         "space",
-        "approach",
         "trials",
         "complete",
         "stopped early",
@@ -67,21 +66,25 @@ def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) ->
     cut, failed = any(row.cut_off for row in rows), any(row.failed for row in rows)
     cells = [
         (
-            Cell(text=row.space, slot=slots.get(row.approach)),
-            row.approach,
+            Cell(text=_space_name(row), slot=slots.get(row.approach)),
             f"{row.trials:,}",
             f"{row.complete:,}",
             f"{row.stopped:,}",
             f"{row.failed:,}" if failed else "",
             f"{row.cut_off:,}" if cut else "",
             "" if row.best is None else Cell(text=wording.score(row.best), strong=True),
-            "" if row.interval is None else "[{:.3f}, {:.3f}]".format(*row.interval),
+            wording.bounds(row.interval),
             "" if row.default is None else wording.score(row.default),
             "" if row.device_seconds is None else wording.duration(row.device_seconds),
         )
         for row in rows
     ]
-    return table("Searches", columns, cells, names=2)
+    return table("Searches", columns, cells)
+
+
+def _space_name(row: SearchSummary) -> str:
+    """Returns the space, with the approach it serves where that has another name."""
+    return row.space if row.space == row.approach else f"{row.space} ({row.approach})"
 
 
 def importance_section(contents: ReportContents) -> Section | None:
@@ -105,7 +108,7 @@ def importance_section(contents: ReportContents) -> Section | None:
 def _importance_card(space: str, found: Mapping[str, float]) -> Card:
     ranked = sorted(found.items(), key=lambda item: -item[1])[:_MOST_PARAMETERS]
     values = {name: {"": 100 * value} for name, value in ranked}
-    plot = bars(values, {"": 0}, axis="importance (%)", form="{:.0f}")
+    plot = bars(values, {"": svg.PLAIN}, axis="importance (%)", form="{:.0f}")
     figure = Figure(svg=draw_bars(plot, svg.NARROW, f"Importance of the parameters of {space}"))
     return Card(heading=f"{space}: {ranked[0][0]} mattered most", figure=figure)
 

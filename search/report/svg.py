@@ -6,6 +6,7 @@ so a figure follows the reader's light or dark setting. One unit is one CSS pixe
 
 import math
 import unicodedata
+from itertools import pairwise
 from typing import NamedTuple
 
 from markupsafe import escape
@@ -15,8 +16,13 @@ WIDE = 720.0
 NARROW = 358.0
 """Width on a phone, and of the small figures that stand side by side."""
 NUM_COLOURS = 6
+PLAIN = -1
+"""The slot of what belongs to no approach: it has no approach's colour."""
 TEXT = 12.0
-"""Font size of labels; the style sheet sets the same."""
+SMALL = 11.5
+"""Font sizes of labels and of ticks; the style sheet sets the same."""
+_NARROW = frozenset("iljtfrI.,:;|'!()[]/ \N{NO-BREAK SPACE}")
+_BROAD = frozenset("mwMW@%")
 Number = float | int
 Attribute = str | Number | None
 
@@ -51,15 +57,25 @@ def ticks(low: float, high: float, most: int = 6) -> tuple[float, ...]:
 
 def tick_text(values: tuple[float, ...]) -> tuple[str, ...]:
     """Returns ticks with the digits that tell them apart, and no more."""
-    step = min((b - a for a, b in zip(values, values[1:], strict=False)), default=1.0)
+    step = min((b - a for a, b in pairwise(values)), default=1.0)
     digits = max(0, -math.floor(math.log10(step) + 1e-9))
     return tuple(f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values)
 
 
 def text_width(text: str, size: float = TEXT) -> float:
-    """Returns about how wide a text is set; Korean and other wide letters count as one em."""
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in text)
-    return size * (wide + 0.56 * (len(text) - wide))
+    """Returns about how wide a text is set in a wide system font; never much less than it is."""
+    return size * sum(_letter_width(letter) for letter in text)
+
+
+def _letter_width(letter: str) -> float:
+    """Returns ems; Korean and other wide letters take one."""
+    if unicodedata.east_asian_width(letter) in "WF":
+        return 1.0
+    if letter in _NARROW:
+        return 0.36
+    if letter in _BROAD:
+        return 0.88
+    return 0.7 if letter.isupper() else 0.62
 
 
 def shortened(text: str, width: float, size: float = TEXT) -> str:
@@ -113,9 +129,14 @@ def group(*content: str, css: str = "", title: str = "") -> str:
     return element("g", said, *content, class_=css or None)
 
 
+def colour(slot: int) -> str:
+    """Returns the class that gives the colour of an approach."""
+    return "plain" if slot < 0 else f"c{slot % NUM_COLOURS}"
+
+
 def mark(x: float, y: float, slot: int, size: float = 4.0) -> str:
     """Returns the mark of an approach: its own shape, so that colour is never needed."""
-    css = f"mark c{slot % NUM_COLOURS}"
+    css = f"mark {colour(slot)}"
     shape = slot % 4
     if shape == 0:
         return element("circle", cx=x, cy=y, r=size, class_=css)
@@ -143,9 +164,25 @@ def chart(width: float, height: float, title: str, description: str, *content: s
     )
 
 
-def x_axis(scale: Scale, top: float, bottom: float, name: str, most: int = 6) -> str:
-    """Returns ticks with grid lines from `top` to `bottom`, and the axis's name below."""
-    values = ticks(scale.low, scale.high, most)
+def x_axis(
+    scale: Scale,
+    top: float,
+    bottom: float,
+    name: str,
+    most: int = 6,
+    values: tuple[float, ...] = (),
+) -> str:
+    """Returns ticks with grid lines from `top` to `bottom`, and the axis's name below.
+
+    Args:
+        scale: of the axis.
+        top: where grid lines begin.
+        bottom: where they end.
+        name: of the axis, with its unit.
+        most: ticks, where they are round numbers.
+        values: the ticks themselves, increasing; round numbers where there are none.
+    """
+    values = values or ticks(scale.low, scale.high, most)
     parts = []
     for value, text in zip(values, tick_text(values), strict=True):
         x = scale.at(value)

@@ -156,15 +156,15 @@ class PairRow:
         """Returns the pair with the higher score as `a`, so that no difference is negative."""
         if self.headline.difference.value >= 0:
             return self
-        parts = {
-            name: figures and figures.negated()
-            for name, figures in (
-                ("with_rule", self.with_rule),
-                ("search", self.search),
-                ("held_out", self.held_out),
-            )
-        }
-        return replace(self, a=self.b, b=self.a, headline=self.headline.negated(), **parts)
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            headline=self.headline.negated(),
+            with_rule=self.with_rule and self.with_rule.negated(),
+            search=self.search and self.search.negated(),
+            held_out=self.held_out and self.held_out.negated(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,16 @@ def score(value: float | None, digits: int = 3) -> str:
     return "\N{EN DASH}" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
+def estimate(found: Estimate, digits: int = 3) -> str:
+    """Returns a difference with its interval, such as "+0.012 [+0.003, +0.021]"."""
+    return f"{signed(found.value, digits)} {interval(found, sign=True, digits=digits)}".strip()
+
+
+def minus(first: str, second: str) -> str:
+    """Returns the name of a difference."""
+    return f"{first} {MINUS} {second}"
+
+
 def signed(value: float, digits: int = 3) -> str:
     """Returns a difference with its sign, such as "+0.012"; what rounds to zero has none."""
     text = f"{value:+.{digits}f}"
@@ -25,6 +35,11 @@ def interval(estimate: Estimate | None, *, sign: bool = False, digits: int = 3) 
         return ""
     write = signed if sign else score
     return f"[{write(estimate.low, digits)}, {write(estimate.high, digits)}]"
+
+
+def bounds(ends: tuple[float, float] | None) -> str:
+    """Returns "[0.79, 0.83]", or nothing where there are no ends."""
+    return "" if ends is None else f"[{score(ends[0])}, {score(ends[1])}]"
 
 
 def percent(share: float) -> str:
@@ -44,7 +59,8 @@ def large(value: float) -> str:
     """Returns a count such as "11.2 M"; whole numbers below 10,000 in full."""
     for size, letter in _LARGE:
         if value >= size and value >= 10_000:
-            return f"{value / size:.3g}\N{NO-BREAK SPACE}{letter}"
+            digits = 1 if value < 100 * size else 0
+            return f"{value / size:.{digits}f}\N{NO-BREAK SPACE}{letter}"
     return f"{value:,.0f}"
 
 

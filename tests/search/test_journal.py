@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search.journal import open_storage, sample_configs
+from search.journal import clear_leftovers, open_storage, read_records, sample_configs
 from search.records import Cause, State
 from spaces.errors import SpaceError
 from tests.search.scripted import EPOCHS, SCALE, on_disk, open_journal, tiny_space
@@ -147,6 +147,7 @@ def test_a_torn_last_line_is_dropped_and_the_study_goes_on(path, journal):
     # The machine lost power in the middle of a write.
     with path.open("ab") as file:
         file.write(b'{"op_code":4,"worker_id":"x","study_id":0,"tri')
+    clear_leftovers(path)
     again = open_journal(open_storage(path), "gender")
     assert on_disk(path, journal.name) == before
     number = again.ask().number
@@ -156,6 +157,7 @@ def test_a_torn_last_line_is_dropped_and_the_study_goes_on(path, journal):
 
 def test_a_file_that_is_one_torn_line_is_an_empty_journal(path):
     path.write_bytes(b'{"op_code":0')
+    clear_leftovers(path)
     journal = open_journal(open_storage(path), "gender")
     assert journal.ask().number == 0
 
@@ -163,9 +165,25 @@ def test_a_file_that_is_one_torn_line_is_an_empty_journal(path):
 def test_the_lock_of_a_driver_that_was_killed_is_cleared(path, journal):
     lock = path.with_name("optuna.journal.lock")
     lock.symlink_to(path)
+    clear_leftovers(path)
     storage = open_storage(path)
     assert not lock.is_symlink()
     assert open_journal(storage, "gender").ask().number == 0
+
+
+def test_a_journal_that_is_not_there_has_no_leftovers(path):
+    clear_leftovers(path)
+    assert not path.exists()
+
+
+def test_records_are_read_without_their_space_while_somebody_writes(path, journal):
+    number = journal.ask().number
+    journal.complete(number, 0.5)
+    with path.open("ab") as file:
+        file.write(b'{"op_code":4')
+    before = path.read_bytes()
+    assert read_records(path, "gender", journal.name) == (journal.record(number),)
+    assert path.read_bytes() == before
 
 
 def test_sampled_configs_begin_with_the_default_and_lie_in_the_space():

@@ -102,6 +102,14 @@ def test_the_last_epoch_is_no_rung():
     assert scheduler.stopped == {}
 
 
+def test_the_default_config_is_never_stopped(scheduler):
+    for number in range(1, 4):
+        told(scheduler, added(scheduler, number), 2, 0.9)
+    baseline = added(scheduler, 0)
+    assert [told(scheduler, baseline, epoch, 0.1) for epoch in range(1, 9)] == [CONTINUE] * 8
+    assert scheduler.stopped == {}
+
+
 def test_spaces_do_not_compete(scheduler):
     for number in range(5):
         told(scheduler, added(scheduler, number, "mask"), 2, 0.9)

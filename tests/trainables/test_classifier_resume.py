@@ -61,6 +61,49 @@ def test_the_same_seed_gives_the_same_training_and_another_seed_another(changes)
         assert not np.array_equal(probabilities, other.predict(ALL)[name])
 
 
+class Recorder:
+    """Stands for a preprocessing and keeps what it made."""
+
+    def __init__(self, preprocess):
+        self.preprocess, self.made, self.seeds = preprocess, [], []
+
+    def train(self, *args):
+        self.made.append(self.preprocess.train(*args))
+        self.seeds.append(torch.initial_seed())
+        return self.made[-1]
+
+
+def recorded(changes):
+    """Returns what three epochs of one batch each were made of."""
+    model = classifier({"optim.batch_size": 24}, changes)
+    model.preprocess = recorder = Recorder(model.preprocess)
+    for _ in range(3):
+        model.train_epoch()
+    return recorder
+
+
+def test_every_epoch_has_another_order():
+    batches = [x for x, _ in recorded({}).made]
+    assert not torch.equal(batches[0], batches[1])
+    assert not torch.equal(batches[1], batches[2])
+    sums = [x.sum(dim=(1, 2, 3)).sort().values for x in batches]
+    torch.testing.assert_close(sums[0], sums[1])
+
+
+def test_every_epoch_is_augmented_anew():
+    sums = [x.sum(dim=(1, 2, 3)).sort().values for x, _ in recorded({"augment.colour": 0.5}).made]
+    assert not torch.allclose(sums[0], sums[1])
+    assert not torch.allclose(sums[1], sums[2])
+
+
+def test_every_epoch_is_mixed_by_another_share():
+    assert len({mix.share for _, mix in recorded({"augment.mixup": 1.0}).made}) == 3
+
+
+def test_every_epoch_drops_other_features():
+    assert len(set(recorded({"head.dropout": 0.5}).seeds)) == 3
+
+
 def test_torch_s_global_generator_is_left_alone():
     before = torch.random.get_rng_state()
     model = classifier(tiny.BUSY, tiny.MULTIHEAD)

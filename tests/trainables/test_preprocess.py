@@ -139,12 +139,12 @@ def test_flip_happens_as_often_as_asked():
     assert abs(float(flipped.float().mean()) - 0.3) < 0.05
 
 
-def test_a_flip_with_geometry_is_the_mirror_of_the_geometry():
-    images = photos(seed=1)
-    # A shift too small to see takes the path of the geometry, where the flip is part of the map.
-    flipped, _ = train(preprocess(flip=1.0, shift=1e-7), images)
-    expected = preprocess().evaluate(images).flip(3)
-    torch.testing.assert_close(flipped, expected, rtol=0, atol=1e-3)
+@pytest.mark.parametrize("strength", [{"rotate": 30.0}, {"shift": 0.2}, {"scale": 0.3}], ids=str)
+def test_a_flip_mirrors_whatever_the_geometry_does(strength):
+    flipped, _ = train(preprocess(flip=1.0, **strength), photos())
+    plain, _ = train(preprocess(flip=0.0, **strength), photos())
+    assert not torch.equal(plain, preprocess().evaluate(photos()))
+    torch.testing.assert_close(flipped, plain.flip(3), rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize(("name", "value"), [("rotate", 10.0), ("scale", 0.1)])

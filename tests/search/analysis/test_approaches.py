@@ -160,3 +160,8 @@ def test_input_that_does_not_fit_is_refused():
         choose({"a": _probs(rng, 1, 8, 2), "b": _probs(rng, 1, 8, 3)}, np.zeros(8, int), _plan(8))
     with pytest.raises(AnalysisError, match=r"of one shape, got \{\}"):
         choose({}, np.zeros(8, int), _plan(8))
+    one, two = {"x": _probs(rng, 1, 8, 2)}, {"x": _probs(rng, 2, 8, 2)}
+    with pytest.raises(AnalysisError, match=r"got \[seeds, samples\] .* 'b': \(2, 8\)"):
+        build_separate({"a": one, "b": two}, np.zeros(8, int), (2, 2), _plan(8))
+    with pytest.raises(AnalysisError, match=r"all 2 attributes, got \['a'\]"):
+        build_separate({"a": one}, np.zeros(8, int), (2, 2), _plan(8))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -102,3 +104,39 @@ def test_one_person_cannot_be_compared_on():
             num_resamples=10,
             rng=np.random.default_rng(0),
         )
+
+
+def test_the_luck_of_choice_adds_to_a_pair_and_to_a_score(sample):
+    rng = np.random.default_rng(1)
+    sheet = score_sheet(
+        list(sample.predicted),
+        sample.y,
+        sample.g,
+        NUM_CLASSES,
+        num_resamples=2_000,
+        rng=rng,
+        choice_variances=[4e-3, 1e-3],
+    )
+    plain = replace(sheet, choice_variances=(0.0, 0.0))
+    pairs = [part.pair(0, 1, fixed_models=True).people_variance for part in (plain, sheet)]
+    assert pairs[1] - pairs[0] == pytest.approx(5e-3)
+    people = plain.draws[:, plain.slices[0]].mean(axis=1).var(ddof=1)
+    widths = [
+        part.score(0, fixed_models=True, rng=np.random.default_rng(0)).half_width
+        for part in (plain, sheet)
+    ]
+    assert widths[1] / widths[0] == pytest.approx(((people + 4e-3) / people) ** 0.5, rel=0.1)
+
+
+def test_the_luck_of_choice_weighs_against_that_of_seeds_in_the_degrees_of_freedom():
+    world = World(num_people=300, shared=0.0, num_seeds=2, seed_sd=0.05)
+    sheet = _sheet(simulate(world, np.random.default_rng(0)), num_resamples=1_000)
+    lucky = replace(sheet, choice_variances=(1e-2, 1e-2))
+    widths = [
+        part.score(0, fixed_models=False, rng=np.random.default_rng(0)) for part in (sheet, lucky)
+    ]
+    draws = sheet.draws[:, sheet.slices[0]].mean(axis=1)
+    normal = [1.96 * (draws.var() + luck + sheet.seed_variance(0)) ** 0.5 for luck in (0, 1e-2)]
+    # two seeds that are most of the luck make an interval far beyond the normal one
+    assert widths[0].half_width > 1.3 * normal[0]
+    assert widths[1].half_width < 1.3 * normal[1]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -206,3 +207,21 @@ def test_input_that_does_not_fit_is_refused():
         _judge(sample, held_out=np.zeros(3, dtype=np.int64))
     with pytest.raises(AnalysisError, match="at least 2 people, got 1"):
         judge(parts, sample.y, np.zeros(420, int), NUM_CLASSES, rules=QUICK)
+
+
+def test_the_luck_of_choosing_configs_counts_except_on_people_without_a_part_in_it():
+    sample = _sample(120)
+    held_out = sample.g % 3 == 0
+    plain = _approaches(sample)
+    lucky = [replace(part, choice_variance=1e-3) for part in plain]
+    one, two = (
+        _judge(sample, approaches=parts, held_out=held_out).pairs[0] for parts in (plain, lucky)
+    )
+    for name, added in (("headline", 2e-3), ("search", 2e-3), ("held_out", 0.0)):
+        before, after = (getattr(pair, name).estimate.people_variance for pair in (one, two))
+        assert after - before == pytest.approx(added, abs=1e-12)
+    widths = [
+        _judge(sample, FIXED, approaches=parts).scores[0].interval.half_width
+        for parts in (plain, lucky)
+    ]
+    assert widths[1] > 1.1 * widths[0]

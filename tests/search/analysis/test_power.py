@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,6 +71,11 @@ def test_people_and_seeds_together_where_neither_suffices():
 
 def test_one_seed_is_never_cured_by_people():
     assert _plan(_estimate(0.5), num_seeds=1) == WouldDecide(people=None, seeds=2)
+
+
+def test_people_who_all_agree_are_too_few_until_six_of_them_differ():
+    agreed = replace(_estimate(0.5, people=0.0), num_differing=3)
+    assert _plan(agreed, num_seeds=None).people == 600
 
 
 def test_fixed_models_are_never_cured_by_seeds():

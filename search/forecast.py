@@ -1,0 +1,70 @@
+"""`--plan`: what would run, how long, and what difference it could detect; runs nothing."""
+
+from rich.console import Console
+
+from search.config import format_duration
+from search.plan import Costs, detectable_difference, plan_refit, search_share
+from search.refit_stage import VERDICT_SECONDS, probed_costs
+from search.stages import Prepared
+
+# Early stopping ends most trials after their first rung; seen on the demo and on real photos.
+_SHARE_OF_EPOCHS = 0.45
+
+
+def print_forecast(console: Console, run: Prepared) -> None:
+    """Says how long the stages would take, from a few timed training steps of every space.
+
+    Raises:
+        UsageError: the budget is too short for `--space all`; names the least budget.
+    """
+    costs = probed_costs(run)
+    full = _full_trials(run, costs)
+    for name, seconds in full.items():
+        console.print(
+            f"  a full trial of {name}: about {format_duration(seconds)}", highlight=False
+        )
+    if "all" not in run.config.spaces:
+        _say(console, f"search: {_search_time(run, full)}")
+        return
+    people = run.dataset.table.num_groups
+    budget = run.config.budget.seconds
+    if budget is None:
+        _say(console, f"search: {_search_time(run, full)}; then a full refit")
+    else:
+        left = budget - VERDICT_SECONDS
+        share = search_share(costs, left)
+        planned = plan_refit(costs, left * (1 - share))
+        _say(console, f"search: {format_duration(budget * share)}")
+        _say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
+        for cut in planned.cuts:
+            _say(console, f"  {cut}")
+    difference = detectable_difference(people)
+    _say(
+        console,
+        f"with {people} people, true differences of macro-F1 from about {difference:.3f} on would "
+        "be declared",
+    )
+
+
+def _full_trials(run: Prepared, costs: Costs) -> dict[str, float]:
+    photos = len(run.dataset.split.search_train)
+    share = run.resources.device_share
+    return {
+        name: seconds[0] * photos * costs.epochs[name] / share
+        for name, seconds in costs.photo_seconds.items()
+    }
+
+
+def _search_time(run: Prepared, full: dict[str, float]) -> str:
+    budget = run.config.budget
+    parts = []
+    if budget.seconds is not None:
+        parts.append(format_duration(budget.seconds))
+    if budget.trials is not None:
+        total = sum(full.values()) * _SHARE_OF_EPOCHS * budget.trials / run.resources.slots
+        parts.append(f"about {format_duration(total)}")
+    return " or ".join(parts) + (", whichever is first" if len(parts) > 1 else "")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True)

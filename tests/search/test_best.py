@@ -1,0 +1,125 @@
+"""best/<space>.yaml: the score with its interval, and all that a replay needs."""
+
+import numpy as np
+import pytest
+import yaml
+
+from search.best import default_value, digest, package_versions, score_interval, write_best
+from search.config import StudyConfig
+from search.dataset import Dataset
+from search.journal import open_storage
+from search.records import Cause, State
+from search.store import RunStore
+from tests.search.made import made_record
+from tests.search.people import trial_setting
+from tests.search.scripted import open_journal, tiny_space
+from tests.trainables import tiny
+from trainables.config import TrialConfig
+
+
+def study_config(data: str) -> StudyConfig:
+    return StudyConfig(
+        name="mine",
+        spaces=("gender",),
+        data=data,
+        layout=None,
+        people=300,
+        budget_seconds=None,
+        trials=3,
+        max_epochs=None,
+        seed=0,
+        gpus_per_trial="auto",
+        pretrained=None,
+        weights_dir="",
+        address="",
+    )
+
+
+@pytest.fixture
+def setting(people, cache, tmp_path):
+    return trial_setting(people, cache, tmp_path)
+
+
+@pytest.fixture
+def dataset(people, setting):
+    return Dataset(root=people, table=setting.table, split=setting.split, is_demo=False)
+
+
+def truth_as_probabilities(dataset, column=0):
+    indices = dataset.split.search_val
+    return np.eye(2, dtype=np.float32)[dataset.table.labels[indices, column]]
+
+
+def test_perfect_predictions_score_one(dataset):
+    probabilities = truth_as_probabilities(dataset)
+    interval = score_interval(dataset, "gender", dataset.split.search_val, probabilities)
+    assert (interval.low, interval.value, interval.high) == (1.0, 1.0, 1.0)
+
+
+def test_the_joint_label_has_its_own_truth(dataset):
+    indices = dataset.split.search_val
+    probabilities = np.eye(4, dtype=np.float32)[dataset.table.joint[indices]]
+    assert score_interval(dataset, "joint", indices, probabilities).value == 1.0
+
+
+def test_an_interval_holds_its_value(dataset):
+    probabilities = truth_as_probabilities(dataset)
+    wrong = probabilities.copy()
+    wrong[0] = wrong[0, ::-1]
+    interval = score_interval(dataset, "gender", dataset.split.search_val, wrong)
+    assert interval.low < interval.value < 1.0
+
+
+def test_a_digest_tells_one_bit():
+    one = np.full((2, 2), 0.5, dtype=np.float32)
+    other = one.copy()
+    other[1, 1] = np.nextafter(np.float32(0.5), np.float32(1))
+    assert digest(one) == digest(one.copy())
+    assert digest(one) != digest(other)
+    assert len(digest(one)) == 16
+
+
+def test_versions_name_what_decides_a_result():
+    assert {"python", "torch", "timm", "optuna", "ray", "numpy"} <= set(package_versions())
+
+
+@pytest.mark.parametrize(
+    ("records", "value"),
+    [
+        ((), None),
+        ((made_record(1, {1: 0.9}),), None),
+        ((made_record(0, {}, state=State.FAIL, cause=Cause.ERROR),), None),
+        ((made_record(0, {1: 0.9, 3: 0.25}), made_record(1, {1: 0.8})), 0.25),
+    ],
+)
+def test_the_default_config_is_trial_0(records, value):
+    assert default_value(records) == value
+
+
+def test_the_file_holds_score_data_and_config(dataset, setting, tmp_path, people):
+    store = RunStore(tmp_path)
+    probabilities = truth_as_probabilities(dataset)
+    path = store.validation_path("gender", 0)
+    path.parent.mkdir()
+    np.savez(path, indices=dataset.split.search_val, probabilities=probabilities)
+    journal = open_journal(open_storage(store.journal), tiny_space("gender"))
+    record = made_record(0, {1: 0.5, 2: 1.0}, config=tiny.flat(), seed=99)
+    interval = write_best(store, journal, record, study_config(str(people)), dataset, setting)
+    best = yaml.safe_load((tmp_path / "best" / "gender.yaml").read_text(encoding="utf-8"))
+    assert interval.value == 1.0
+    assert TrialConfig.from_tree(best["config"]) == tiny.config()
+    assert best["seed"] == 99
+    assert best["study"] == journal.name
+    assert best["score"] == {
+        "metric": "macro_f1",
+        "value": 1.0,
+        "interval": [1.0, 1.0],
+        "people": len(set(dataset.table.group_index[dataset.split.search_val])),
+        "photos": len(dataset.split.search_val),
+        "default_config": None,
+        "probabilities": digest(probabilities),
+    }
+    assert best["data"]["path"] == str(people)
+    assert best["data"]["demo_people"] is None
+    assert best["data"]["fingerprint"] == dataset.table.fingerprint
+    assert best["training"]["num_threads"] == 1

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from search.analysis.verdict import Rules
+from search.conclude import answer, approaches_of, conclude, verdict_json
+from search.errors import ResultsError
+from search.oof import Truth
+from trainables.data.schema import Attribute, LabelSchema
+
+SCHEMA = LabelSchema(
+    name="two",
+    attributes=(
+        Attribute(name="gender", classes=("male", "female")),
+        Attribute(name="age", classes=("<30", "30-59", ">=60"), edges=(30, 60)),
+    ),
+)
+PHOTOS, PEOPLE, SEEDS = 4, 90, 2
+
+
+@pytest.fixture
+def truth():
+    rng = np.random.default_rng(0)
+    age = rng.integers(18, 80, PEOPLE)
+    label = SCHEMA.joint_code(
+        np.stack([rng.integers(0, 2, PEOPLE), np.digitize(age, [30, 60])], 1)
+    )
+    return Truth(
+        label=np.repeat(label, PHOTOS),
+        group=np.repeat([f"p{n}" for n in range(PEOPLE)], PHOTOS),
+        fold=np.repeat(np.arange(PEOPLE) % 3, PHOTOS),
+        held_out=np.repeat(np.arange(PEOPLE) % 5 == 0, PHOTOS),
+        raw={"age": np.repeat(age, PHOTOS).astype(float)},
+    )
+
+
+def noisy(classes, num_classes, accuracy, rng):
+    """Probabilities [S, N, K] that point at the true class with the given probability."""
+    right = rng.random((SEEDS, len(classes))) < accuracy
+    other = (classes + rng.integers(1, num_classes, (SEEDS, len(classes)))) % num_classes
+    guess = np.where(right, classes, other)
+    return 0.1 / num_classes + 0.9 * np.eye(num_classes)[guess]
+
+
+def predictions_of(truth, joint_accuracy, attribute_accuracy=0.95):
+    rng = np.random.default_rng(1)
+    labels = SCHEMA.attribute_codes(truth.label)
+    parts = {
+        name: noisy(labels[:, axis], SCHEMA.num_classes(name), attribute_accuracy, rng)
+        for axis, name in enumerate(SCHEMA.names)
+    }
+    joint = noisy(truth.label, SCHEMA.num_joint, joint_accuracy, rng)
+    return {
+        **{name: {"default": {name: part}} for name, part in parts.items()},
+        "joint": {"default": {"joint": joint}},
+        "multihead": {"default": dict(parts)},
+    }
+
+
+def concluded(truth, joint_accuracy):
+    predictions = predictions_of(truth, joint_accuracy)
+    rules = Rules(num_resamples=400)
+    return conclude(predictions, ("separate", "joint", "multihead"), SCHEMA, truth, rules)
+
+
+def test_approaches_need_all_their_spaces():
+    spaces = {"gender": "separate", "age": "separate", "joint": "joint"}
+    assert approaches_of(spaces, SCHEMA) == ("separate", "joint")
+    del spaces["age"]
+    assert approaches_of(spaces, SCHEMA) == ("joint",)
+
+
+def test_one_approach_is_no_verdict(truth):
+    with pytest.raises(ResultsError, match="needs two approaches, got joint"):
+        conclude(predictions_of(truth, 0.5), ("joint",), SCHEMA, truth, Rules())
+
+
+def test_a_much_worse_joint_model_loses_and_the_sentence_says_so(truth):
+    conclusion = concluded(truth, joint_accuracy=0.4)
+    assert conclusion.verdict.pair("separate", "joint").winner == "separate"
+    sentence = answer(conclusion.verdict)
+    assert "beats joint" in sentence or "above joint" in sentence
+
+
+def test_heads_with_the_predictions_of_separate_models_never_win(truth):
+    pair = concluded(truth, joint_accuracy=0.4).verdict.pair("separate", "multihead")
+    assert pair.winner is None
+
+
+def test_the_verdict_file_has_every_pair_and_part(truth):
+    values = verdict_json(concluded(truth, 0.9), {"joint": {"search_device_seconds": 1.0}}, {})
+    assert len(values["pairs"]) == 3
+    assert {"search", "held_out"} == set(values["pairs"][0]["parts"])
+    assert set(values["scores"]) == {"separate", "joint", "multihead"}
+    assert values["reasons"]
+    assert values["choices"]["joint"] == {"joint": ["default"] * 4}

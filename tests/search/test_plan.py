@@ -1,0 +1,107 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.errors import UsageError
+from search.plan import (
+    FLOOR_FOLDS,
+    FULL,
+    Costs,
+    Shape,
+    detectable_difference,
+    plan_refit,
+    search_share,
+    shrinking,
+)
+
+
+def costs(photo_seconds=0.001, configs=4, num_photos=1000, num_devices=2.0):
+    return Costs(
+        photo_seconds={"age": (photo_seconds,) * configs, "joint": (photo_seconds,) * configs},
+        epochs={"age": 10, "joint": 10},
+        num_photos=num_photos,
+        num_devices=num_devices,
+    )
+
+
+def test_a_refit_costs_every_config_seed_and_photo_out_of_fold():
+    shape = Shape(folds=5, seeds=3, configs=3)
+    # Spaces x configs x seeds x photos x folds that train each photo x epochs x cost.
+    device_seconds = 2 * 4 * 3 * 1000 * 4 * 10 * 0.001
+    assert costs().seconds(shape) == pytest.approx(1.1 * device_seconds / 2)
+
+
+def test_shapes_shrink_to_two_seeds_then_configs_then_folds_then_one_seed_then_epochs():
+    shapes = list(shrinking(FULL))
+    found = [(s.seeds, s.configs, s.folds) for s in shapes if s.epochs_share == 1]
+    assert found == [
+        (3, 3, 5),
+        (2, 3, 5),
+        (2, 2, 5),
+        (2, 1, 5),
+        (2, 1, 4),
+        (2, 1, 3),
+        (1, 1, 3),
+    ]
+    assert [s.epochs_share for s in shapes[7:]] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+
+
+def test_every_shape_costs_less_than_the_one_before():
+    seconds = [costs().seconds(shape) for shape in shrinking(FULL)]
+    assert seconds == sorted(seconds, reverse=True)
+    assert len(set(seconds)) == len(seconds)
+
+
+@settings(max_examples=25, deadline=None)
+@given(share=st.floats(0.02, 2.0))
+def test_the_plan_is_the_largest_shape_that_fits(share):
+    wished = costs().seconds(FULL)
+    shapes = list(shrinking(FULL))
+    left = max(share * wished, costs().seconds(shapes[-1]))
+    planned = plan_refit(costs(), left)
+    assert planned.seconds <= left
+    larger = shapes[: shapes.index(planned.shape)]
+    assert all(costs().seconds(shape) > left for shape in larger)
+
+
+def test_a_plan_says_what_was_cut_and_what_that_costs():
+    planned = plan_refit(costs(), costs().seconds(Shape(folds=3, seeds=1, configs=1)))
+    assert planned.shape == Shape(folds=FLOOR_FOLDS, seeds=1, configs=1)
+    assert any("no win can be declared" in cut for cut in planned.cuts)
+    assert any("3 folds where 5" in cut for cut in planned.cuts)
+
+
+def test_nothing_is_cut_where_there_is_time():
+    assert plan_refit(costs(), 1e9).cuts == ()
+
+
+def test_too_little_time_names_what_is_needed():
+    with pytest.raises(UsageError, match=r"smallest refit .* needs about .*, and 1s are left"):
+        plan_refit(costs(), 1.0)
+
+
+FLOOR = Shape(folds=FLOOR_FOLDS, seeds=1, configs=1)
+
+
+def test_search_gets_half_where_the_floor_of_the_refit_fits_the_other_half():
+    assert search_share(costs(), 3 * costs().seconds(FLOOR)) == 0.5
+
+
+def test_the_refit_takes_up_to_seven_tenths_for_its_floor():
+    seconds = costs().seconds(FLOOR) / 0.6
+    assert search_share(costs(), seconds) == pytest.approx(0.4)
+
+
+def test_a_refit_with_fewer_epochs_takes_seven_tenths():
+    assert search_share(costs(), costs().seconds(FLOOR) / 0.9) == pytest.approx(0.3)
+
+
+def test_a_budget_below_the_least_is_refused_with_the_least():
+    least = costs().seconds(list(shrinking(FULL))[-1]) / 0.7
+    assert search_share(costs(), least * 1.01) == pytest.approx(0.3)
+    with pytest.raises(UsageError, match=r"needs a budget of at least about .*, got"):
+        search_share(costs(), least * 0.9)
+
+
+def test_four_times_the_people_detect_half_the_difference():
+    assert detectable_difference(1200) == pytest.approx(detectable_difference(300) / 2)

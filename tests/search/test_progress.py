@@ -1,0 +1,174 @@
+"""What a person sees while a search runs."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from search.config import Budget
+from search.journal import Asked
+from search.progress import SearchProgress, StepBar
+from search.records import Cause, State
+from tests.search.made import made_record
+
+
+def plain() -> Console:
+    return Console(file=io.StringIO(), width=40)
+
+
+def terminal() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=120, height=40)
+
+
+def screen(console: Console) -> str:
+    """Returns the last picture on a terminal, without colours and lines."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    return re.sub("[│┃┏┓┳━]+", " ", text[text.rindex("┏") :])
+
+
+def progress(console: Console, **options) -> SearchProgress:
+    options = {"budget": Budget(trials=4), "slots": 2, **options}
+    return SearchProgress(console, {"gender": 3, "age": 9}, **options)
+
+
+def asked(number: int, space: str = "gender") -> Asked:
+    return Asked(space=space, number=number, config={}, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("record", "text"),
+    [
+        (made_record(0, {3: 0.5}), "gender trial 0: complete, 0.5000 (best so far)"),
+        (
+            made_record(1, {1: 0.25}, state=State.PRUNED),
+            "gender trial 1: stopped at epoch 1/3, 0.2500",
+        ),
+        (
+            made_record(2, {}, state=State.FAIL, cause=Cause.ERROR, error="ValueError: x\nmore"),
+            "gender trial 2: FAILED at epoch 0/3: ValueError: x",
+        ),
+        (
+            made_record(3, {2: 0.5}, state=State.FAIL, cause=Cause.BUDGET),
+            "gender trial 3: cut off by the end of the budget at epoch 2/3, 0.5000",
+        ),
+        (
+            made_record(4, {}, state=State.FAIL, cause=Cause.BUDGET),
+            "gender trial 4: cut off by the end of the budget at epoch 0/3, no value",
+        ),
+        (
+            made_record(5, {1: 0.5}, state=State.FAIL, cause=Cause.WORKER_DIED),
+            "gender trial 5: FAILED at epoch 1/3: worker_died",
+        ),
+        (
+            made_record(6, {}, cause=Cause.OUT_OF_MEMORY, objective=0.0, error="does not fit"),
+            "gender trial 6: FAILED at epoch 0/3: does not fit",
+        ),
+    ],
+)
+def test_without_a_terminal_every_trial_that_ends_is_a_line(record, text):
+    console = plain()
+    with progress(console) as shown:
+        shown.trial_started(asked(record.number))
+        shown.trial_ended(record)
+    (line,) = console.file.getvalue().splitlines()
+    assert re.fullmatch(r"\[ +0s\] " + re.escape(text), line)
+
+
+def test_only_a_better_trial_is_the_best_so_far():
+    console = plain()
+    with progress(console) as shown:
+        for number, value in enumerate((0.5, 0.4, 0.6)):
+            shown.trial_ended(made_record(number, {3: value}))
+    marked = ["best so far" in line for line in console.file.getvalue().splitlines()]
+    assert marked == [True, False, True]
+
+
+def test_the_text_of_an_error_is_no_markup():
+    console = plain()
+    error = "ValueError: must be one of [adamw, sgd], got [/tmp/x] [red]"
+    with progress(console) as shown:
+        shown.trial_ended(made_record(0, {}, state=State.FAIL, cause=Cause.ERROR, error=error))
+    assert error in console.file.getvalue()
+
+
+def test_a_terminal_shows_a_live_table():
+    console = terminal()
+    with progress(console) as shown:
+        shown.trial_started(asked(0))
+        shown.trial_reported("gender", 0, 3, 0.5)
+        shown.trial_ended(made_record(0, {3: 0.5}, device_seconds=61.0))
+        shown.trial_started(asked(1))
+        shown.trial_reported("gender", 1, 2, 0.25)
+        shown.trial_ended(made_record(2, {1: 0.1}, state=State.PRUNED))
+        shown.trial_started(asked(0, "age"))
+    last = screen(console)
+    columns = ["space", "done", "stopped", "failed", "running", "best", "device", "time"]
+    assert last.split()[:8] == columns
+    assert re.search(r"gender +1 +1 +0 +#1 2/3 +0\.5000 \(#0\) +1m 02s", last)
+    assert re.search(r"age +0 +0 +0 +#0 0/9 +- +0s", last)
+    assert "elapsed" in last
+    assert "complete, " not in console.file.getvalue()
+
+
+def test_an_earlier_start_is_counted():
+    console = terminal()
+    past = (made_record(0, {3: 0.75}), made_record(1, {1: 0.5}, state=State.RUNNING))
+    with progress(console, past=past):
+        pass
+    assert re.search(r"gender +1 +0 +0 +- +0\.7500 \(#0\)", screen(console))
+
+
+def test_a_report_of_a_trial_that_has_ended_shows_nothing():
+    console = terminal()
+    with progress(console) as shown:
+        shown.trial_reported("gender", 9, 1, 0.5)
+    assert "#9" not in console.file.getvalue()
+
+
+def test_the_rest_is_estimated_from_the_trials_so_far():
+    console = terminal()
+    with progress(console) as shown:
+        shown.trial_ended(made_record(0, {3: 0.5}, seconds=30.0))
+    # Seven of the eight trials are left, 30 s each on two slots.
+    assert "about 1m 45s left" in console.file.getvalue()
+
+
+def test_the_rest_is_never_more_than_the_time_left():
+    console = terminal()
+    shown = progress(console, budget=Budget(trials=4, seconds=50))
+    shown.seconds_left = lambda: 40.0
+    with shown:
+        shown.trial_ended(made_record(0, {3: 0.5}, seconds=30.0))
+    assert "about 40s left" in console.file.getvalue()
+
+
+def test_nothing_is_estimated_before_the_first_trial_ends():
+    console = terminal()
+    with progress(console):
+        pass
+    assert "left" not in console.file.getvalue()
+
+
+def test_a_step_is_one_line_without_a_terminal():
+    console = plain()
+    bar = StepBar(console, "decoding 3 photos")
+    for done in range(4):
+        bar(done, 3)
+    assert console.file.getvalue() == "decoding 3 photos ...\n"
+
+
+def test_a_step_is_a_bar_on_a_terminal():
+    console = terminal()
+    bar = StepBar(console, "decoding 3 photos")
+    for done in range(4):
+        bar(done, 3)
+    text = console.file.getvalue()
+    assert "decoding 3 photos" in text
+    assert "3/3" in text
+
+
+def test_a_step_with_nothing_to_do_shows_nothing():
+    console = terminal()
+    StepBar(console, "decoding")
+    assert console.file.getvalue() == ""

@@ -1,0 +1,63 @@
+"""What a record says of its trial."""
+
+import dataclasses
+
+import pytest
+
+from search.records import Cause, State, best_record
+from tests.search.made import made_record
+
+
+def test_epochs_are_the_last_reported_one():
+    assert made_record(values={1: 0.1, 3: 0.2}).epochs == 3
+    assert made_record(values={}).epochs == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "finished", "counts"),
+    [
+        (State.COMPLETE, Cause.NONE, True, True),
+        (State.COMPLETE, Cause.OUT_OF_MEMORY, True, True),
+        (State.PRUNED, Cause.NONE, True, True),
+        (State.FAIL, Cause.ERROR, True, True),
+        (State.FAIL, Cause.WORKER_DIED, True, True),
+        (State.FAIL, Cause.NOT_FINITE, True, True),
+        (State.FAIL, Cause.BUDGET, True, False),
+        (State.RUNNING, Cause.NONE, False, False),
+        (State.WAITING, Cause.NONE, False, False),
+    ],
+)
+def test_which_trials_are_over_and_which_use_up_one_of_the_users(state, cause, finished, counts):
+    record = made_record(state=state, cause=cause)
+    assert (record.is_finished, record.counts) == (finished, counts)
+
+
+def test_a_record_is_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        made_record().number = 3
+
+
+def test_the_best_is_the_complete_trial_with_the_largest_last_value():
+    records = (
+        made_record(0, {1: 0.9, 2: 0.4}),
+        made_record(1, {1: 0.6}),
+        made_record(2, {1: 0.99}, state=State.PRUNED),
+        made_record(3, {1: 0.98}, state=State.FAIL, cause=Cause.BUDGET),
+    )
+    assert best_record(records) is records[1]
+
+
+def test_the_earliest_of_equals_is_the_best():
+    records = (made_record(0, {1: 0.5}), made_record(1, {1: 0.5}))
+    assert best_record(records) is records[0]
+
+
+def test_out_of_memory_is_never_the_best():
+    records = (made_record(0, {}, cause=Cause.OUT_OF_MEMORY, objective=0.0),)
+    assert best_record(records) is None
+    assert best_record(()) is None
+
+
+def test_a_complete_trial_at_zero_is_better_than_none():
+    record = made_record(0, {1: 0.0})
+    assert best_record((record,)) is record

@@ -1,0 +1,140 @@
+"""Units without Ray: what they read, what they write; and the pool with the session's Ray."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from search.oof import merge_predictions, read_predictions, read_truth, write_truth
+from search.packing import Resources
+from search.refit import Folds, Unit, merge_parts, run_units, train_unit
+from search.trial_run import SharedImages
+from spaces import load
+from spaces.scale import choose_scale
+from tests.search.people import trial_setting, write_people
+from trainables.data.splits import make_folds
+
+
+@pytest.fixture
+def people(tmp_path, one_torch_thread):
+    data = write_people(tmp_path / "data")
+    return trial_setting(data, tmp_path / "cache", tmp_path / "results")
+
+
+def config_of(space, table):
+    scale = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=1)
+    config = load(space, table.schema).default_config(table.schema, scale)
+    return {**config, "input.size": 32, "backbone.name": "test_efficientnet"}
+
+
+def unit_of(setting, space="joint", fold=0, **changes):
+    config = {**config_of(space, setting.table), **changes}
+    return Unit(space=space, rank="default", seed=0, fold=fold, config=config)
+
+
+def three_folds(setting):
+    return Folds(of_sample=make_folds(setting.table, 3, 1), num_folds=3)
+
+
+def trained(setting, unit, folds, tmp_path):
+    parts, models = tmp_path / "parts", tmp_path / "models"
+    train_unit(unit, folds, SharedImages(setting), 0, parts, models)
+    with np.load(parts / f"{unit.name}.npz") as part:
+        return {name: part[name] for name in part.files if name != "seconds"}
+
+
+def test_a_unit_predicts_its_own_fold_alone(people, tmp_path):
+    folds = three_folds(people)
+    part = trained(people, unit_of(people, fold=1), folds, tmp_path)
+    assert part["indices"].tolist() == np.flatnonzero(folds.of_sample == 1).tolist()
+    assert part["joint"].shape == (len(part["indices"]), people.table.schema.num_joint)
+    np.testing.assert_allclose(part["joint"].sum(axis=1), 1, atol=1e-5)
+
+
+def test_poisoned_labels_of_the_out_fold_change_no_probability(people, tmp_path):
+    folds = three_folds(people)
+    labels = people.table.labels.copy()
+    labels[folds.out(0)] = 1 - labels[folds.out(0)]
+    poisoned = replace(people, table=replace(people.table, labels=labels))
+    honest = trained(people, unit_of(people), folds, tmp_path / "a")
+    same = trained(poisoned, unit_of(people), folds, tmp_path / "b")
+    assert honest["joint"].tobytes() == same["joint"].tobytes()
+
+
+def test_labels_inside_the_training_folds_do_change_it(people, tmp_path):
+    folds = three_folds(people)
+    labels = people.table.labels.copy()
+    labels[folds.train(0)] = 1 - labels[folds.train(0)]
+    turned = replace(people, table=replace(people.table, labels=labels))
+    honest = trained(people, unit_of(people), folds, tmp_path / "a")
+    other = trained(turned, unit_of(people), folds, tmp_path / "b")
+    assert honest["joint"].tobytes() != other["joint"].tobytes()
+
+
+def test_merged_folds_cover_every_sample_once(people, tmp_path):
+    folds = three_folds(people)
+    for fold in range(3):
+        trained(people, unit_of(people, "multihead", fold), folds, tmp_path)
+    merged = merge_parts(tmp_path / "parts", "multihead", "default", 0, folds)
+    assert set(merged) == set(people.table.schema.names)
+    for probabilities in merged.values():
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_predictions_and_truth_survive_the_disk(people, tmp_path):
+    folds = three_folds(people)
+    units = [unit_of(people, "joint", fold) for fold in range(3)]
+    for unit in units:
+        trained(people, unit, folds, tmp_path)
+    predictions = tmp_path / "predictions"
+    predictions.mkdir()
+    merge_predictions(predictions, tmp_path / "parts", units, folds)
+    write_truth(predictions / "truth.csv", people.table, folds, people.split.held_out)
+    found = read_predictions(predictions, ["joint"])["joint"]["default"]["joint"]
+    truth = read_truth(predictions / "truth.csv")
+    assert found.shape == (1, people.table.num_samples, people.table.schema.num_joint)
+    assert truth.label.tolist() == people.table.joint.tolist()
+    assert truth.group.tolist() == list(people.table.groups)
+    assert truth.fold.tolist() == folds.of_sample.tolist()
+    assert np.flatnonzero(truth.held_out).tolist() == people.split.held_out.tolist()
+
+
+def test_a_seed_with_a_missing_fold_is_not_merged(people, tmp_path):
+    folds = three_folds(people)
+    units = [unit_of(people, "joint", fold) for fold in range(3)]
+    trained(people, units[0], folds, tmp_path)
+    merge_predictions(tmp_path, tmp_path / "parts", units, folds)
+    assert not list(tmp_path.glob("joint.*.npz"))
+
+
+@pytest.mark.ray
+def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
+    people, tmp_path, ray_session
+):
+    folds = three_folds(people)
+    units = [unit_of(people, "joint", fold) for fold in range(3)]
+    broken = replace(units[0], rank="1", config={**units[0].config, "backbone.name": "no_such"})
+    resources = Resources(slots=2, cpus_per_trial=1, gpus_per_trial=0.0, num_cpus=2, num_gpus=0)
+    places = {"parts": tmp_path / "parts", "models": tmp_path / "models"}
+    ends = [
+        list(
+            run_units(
+                [*units, broken],
+                folds,
+                people,
+                resources,
+                seed=0,
+                is_over=lambda: False,
+                **places,
+            )
+        )
+        for _ in range(2)
+    ]
+    assert {end.unit.name for end in ends[0] if not end.error} == {unit.name for unit in units}
+    assert ["unknown timm model" in end.error for end in ends[0] if end.error] == [True]
+    assert sum(end.seconds == 0.0 for end in ends[1]) == 4
+    alone = trained(people, units[2], folds, tmp_path / "alone")
+    with np.load(tmp_path / "parts" / f"{units[2].name}.npz") as part:
+        assert part["joint"].tobytes() == alone["joint"].tobytes()
+    assert torch.get_num_threads() == 1

@@ -1,0 +1,268 @@
+"""results/NAME/: whole files or none, one driver at a time, names that are folder names."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from search import store as store_module
+from search.errors import ResultsError
+from search.records import Cause, State
+from search.store import RunStore, check_name, git_commit, run_names, running, write_text
+from tests.search.made import made_record
+
+
+@pytest.fixture
+def store(tmp_path):
+    (tmp_path / "mine").mkdir()
+    return RunStore(tmp_path / "mine")
+
+
+def test_a_text_is_written_with_its_folder(tmp_path):
+    write_text(tmp_path / "deep" / "er" / "note.txt", "äöü\n")
+    assert (tmp_path / "deep" / "er" / "note.txt").read_text(encoding="utf-8") == "äöü\n"
+
+
+@pytest.mark.parametrize("step", ["write_text", "replace"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatch, step):
+    path = tmp_path / "study.json"
+    write_text(path, "old")
+    write = Path.write_text
+
+    def fail(self, *given, **options):
+        write(self, "ha", encoding="utf-8")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, step, fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(path, "new and longer")
+    monkeypatch.undo()
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_first_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    def fail(self, target):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_text(tmp_path / "study.json", "new")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_study_json_round_trips_with_its_schema(store):
+    store.write_study({"config": {"name": "mine"}})
+    assert store.read_study() == {"schema": 1, "config": {"name": "mine"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"schema": 1, "con', r"study\.json is not JSON: .*; it was not written whole"),
+        ('{"schema": 99}', "must have schema 1, got 99"),
+        ("[]", "must have schema 1, got None"),
+    ],
+)
+def test_a_study_json_that_is_not_one_says_why(store, text, message):
+    (store.root / "study.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ResultsError, match=message):
+        store.read_study()
+
+
+def test_a_missing_file_of_a_run_is_named(store):
+    with pytest.raises(ResultsError, match=r"verdict\.json cannot be read"):
+        store.read_json("verdict.json")
+
+
+def test_a_new_run_makes_nothing_before_it_is_locked(tmp_path):
+    store = RunStore.check_new(tmp_path, "mine")
+    assert not store.root.exists()
+    with store.lock():
+        assert store.root.is_dir()
+
+
+def test_a_name_that_is_taken_says_how_to_go_on(store):
+    store.write_study({})
+    with pytest.raises(ResultsError, match="holds a run already; go on with --resume mine"):
+        RunStore.check_new(store.root.parent, "mine")
+
+
+def test_opening_a_run_that_is_not_there_lists_what_is(store):
+    store.write_study({})
+    with pytest.raises(ResultsError, match=r"no run 'yours' in .*; runs there: mine$"):
+        RunStore.open(store.root.parent, "yours")
+    with pytest.raises(ResultsError, match=r"runs there: none$"):
+        RunStore.open(store.root.parent / "nowhere", "yours")
+    assert RunStore.open(store.root.parent, "mine").root == store.root
+
+
+@pytest.mark.parametrize("name", ["a", "age-2024.1_x", "9", "x" * 100])
+def test_plain_names_are_names(name):
+    check_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../up", "a/b", "-x", ".hidden", "a b", "x" * 101]
+)
+def test_other_names_are_refused(name):
+    with pytest.raises(ResultsError, match="a run name has letters, digits"):
+        check_name(name)
+
+
+def test_a_run_held_by_another_process_is_refused(store):
+    code = (
+        "import sys, filelock\n"
+        "with filelock.FileLock(sys.argv[1]):\n"
+        "    print('held', flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", code, str(store.root / ".lock")]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ResultsError, match="in use by another process"), store.lock():
+            pytest.fail("held twice")
+        other.stdin.close()
+    with store.lock():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    store = RunStore(tmp_path / "file" / "mine")
+    with pytest.raises(ResultsError, match=r"the folder .*mine cannot be made"), store.lock():
+        pytest.fail("made")
+
+
+def test_trials_csv_has_a_row_a_trial_and_a_column_a_parameter(store):
+    records = [
+        made_record(0, {1: 0.25, 2: 0.1}, params={"optim.lr": 0.01}, seconds=2.00049),
+        made_record(
+            1,
+            {},
+            space="age",
+            state=State.FAIL,
+            cause=Cause.ERROR,
+            error='two\nlines, "quoted"',
+            params={"loss.gamma": 2.0},
+        ),
+    ]
+    store.write_trials(records)
+    with (store.root / "trials.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = list(csv.reader(file))
+    assert header[:10] == [
+        "space",
+        "number",
+        "state",
+        "cause",
+        "objective",
+        "epochs",
+        "seconds",
+        "device_seconds",
+        "seed",
+        "error",
+    ]
+    assert header[10:] == ["loss.gamma", "optim.lr"]
+    assert rows == [
+        ["gender", "0", "COMPLETE", "", "0.1", "2", "2.0", "1.0", "7", "", "", "0.01"],
+        [
+            "age",
+            "1",
+            "FAIL",
+            "error",
+            "",
+            "0",
+            "2.0",
+            "1.0",
+            "7",
+            'two\nlines, "quoted"',
+            "2.0",
+            "",
+        ],
+    ]
+
+
+def test_no_trials_are_a_header(store):
+    store.write_trials([])
+    assert (store.root / "trials.csv").read_text(encoding="utf-8").count("\n") == 1
+
+
+def test_a_best_config_is_yaml_in_the_order_given(store):
+    path = store.write_best("gender", {"space": "gender", "config": {"a": "ä", "b": 1}})
+    assert path == store.root / "best" / "gender.yaml"
+    text = path.read_text(encoding="utf-8")
+    assert text.index("space") < text.index("config")
+    assert yaml.safe_load(text) == {"space": "gender", "config": {"a": "ä", "b": 1}}
+
+
+def leave(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text(name, encoding="utf-8")
+
+
+def test_predictions_of_complete_trials_move_to_where_they_stay(store):
+    leave(store.checkpoints, "gender-0.npz", "gender-1.npz")
+    store.keep_predictions([made_record(0), made_record(7)])
+    assert [p.name for p in store.predictions.iterdir()] == ["validation.gender.0.npz"]
+    assert store.has_predictions(made_record(0))
+    assert not store.has_predictions(made_record(7))
+
+
+def test_predictions_that_were_kept_before_stay(store):
+    leave(store.checkpoints, "gender-0.npz")
+    store.keep_predictions([made_record(0)])
+    store.drop_checkpoints()
+    store.keep_predictions([made_record(0)])
+    assert store.validation_path("gender", 0).read_text(encoding="utf-8") == "gender-0.npz"
+
+
+def test_checkpoints_go_except_those_of_running_trials(store):
+    names = ["gender-0.pt", "gender-1.pt", "gender-1.npz", ".gender-2.pt.123", "gender-3.tmp.npz"]
+    leave(store.checkpoints, *names)
+    store.drop_checkpoints([made_record(1, state=State.RUNNING)])
+    assert sorted(p.name for p in store.checkpoints.iterdir()) == ["gender-1.npz", "gender-1.pt"]
+    store.drop_checkpoints()
+    assert not store.checkpoints.exists()
+    store.drop_checkpoints()
+
+
+def test_running_records_are_those_an_interruption_left():
+    records = [made_record(0), made_record(1, state=State.RUNNING)]
+    assert running(records) == (records[1],)
+
+
+def test_runs_are_listed_by_name(tmp_path):
+    for name in ("b", "a"):
+        leave(tmp_path / name, "study.json")
+    leave(tmp_path / "other", "note.txt")
+    assert run_names(tmp_path) == ("a", "b")
+
+
+def test_the_commit_is_forty_digits_or_nothing(monkeypatch):
+    assert len(git_commit()) in (0, 40)
+
+    def missing(*given, **options):
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr(store_module.subprocess, "run", missing)
+    assert git_commit() == ""
+
+    def slow(*given, **options):
+        raise subprocess.TimeoutExpired("git", 10)
+
+    monkeypatch.setattr(store_module.subprocess, "run", slow)
+    assert git_commit() == ""
+
+
+def test_study_json_is_readable_by_people(store):
+    store.write_study({"data": {"name": "größe"}})
+    text = (store.root / "study.json").read_text(encoding="utf-8")
+    assert "größe" in text
+    assert json.loads(text)["data"] == {"name": "größe"}
