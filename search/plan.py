@@ -189,7 +189,8 @@ def search_share(costs: Costs, seconds: float) -> float:
     if least > seconds:
         raise UsageError(
             f"--space all needs a budget of at least about {format_duration(least)} here (3 "
-            f"folds, the best and the default config of every space), got {format_duration(seconds)}"
+            f"folds, the best and the default config of every space), got "
+            f"{format_duration(seconds)}"
         )
     return 1 - _MOST_REFIT_SHARE
 

@@ -146,7 +146,7 @@ def draw_lines(plot: LinePlot, width: float, height: float, title: str) -> str:
         title: of the figure, for a screen reader.
     """
     # Set bold, a name is a little wider.
-    room = max(1.08 * svg.text_width(line.said) for line in plot.lines) + 10
+    room = max(1.12 * svg.text_width(line.said) for line in plot.lines) + 10
     bottom = height - _BOTTOM
     x = svg.Scale(*plot.x, _LEFT, width - room)
     y = svg.Scale(*plot.y, bottom, _TOP)
@@ -187,10 +187,12 @@ def _line(line: Line, x: svg.Scale, y: svg.Scale, label_y: float, *, stepped: bo
         if point.low is not None and point.high is not None:
             at = x.at(point.x)
             parts.append(svg.line(at, y.at(point.low), at, y.at(point.high), f"whisker {css}"))
-    parts.append(svg.element("path", d=step_path(places, stepped=stepped), class_=f"line {css}"))
     # The last step only carries the line on to the end of the search: no mark there.
     marked = places[:-1] if stepped else places
-    if stepped or len(marked) <= _MOST_MARKS:
+    bare = not stepped and len(marked) > _MOST_MARKS
+    path = step_path(places, stepped=stepped)
+    parts.append(svg.element("path", d=path, class_=f"line{' bare' * bare} {css}"))
+    if not bare:
         parts += [svg.mark(*place, line.slot, 3.2) for place in marked]
     last_x, last_y = places[-1]
     if abs(label_y - last_y) > 2 or last_x < x.end - 1:

@@ -50,7 +50,7 @@ def _would_decide(pair: PairRow) -> str:
     if not ways:
         return ""
     joined = wording.listing(ways, "and" if pair.together else "or")
-    return f"Likely decided by {joined}, if the true difference is the one found."
+    return f"Likely decided by {joined}, were this the true difference."
 
 
 def _doubts(pair: PairRow) -> str:

@@ -69,7 +69,9 @@ def _effects(rows: Rows) -> str:
     ]
     if not found:
         return ""
-    return draw_forest(forest(found, axis="macro-F1"), svg.NARROW, "Effects with 95 % intervals")
+    about = rows[0].about
+    axis = f"macro-F1, {wording.minus(*about)}" if len(about) == 2 else "macro-F1"
+    return draw_forest(forest(found, axis=axis), svg.NARROW, "Effects with 95 % intervals")
 
 
 def _class_size(rows: Rows, classes: tuple[str, ...]) -> str:

@@ -99,7 +99,8 @@ def _boundary(rows: Rows) -> str:
     edges = [edge for row in rows for edge in row.figures["edges"]]
     hardest = max(edges, key=lambda edge: float(edge["near_wrong"]))
     share = wording.percent(float(hardest["near_wrong"]))
-    return f"{wording.capital(attribute)} errors pile up at {hardest['edge']:g}: {share} beside it"
+    name = wording.capital(attribute)
+    return f"{name} errors pile up at {hardest['edge']:g}: {share} wrong near it"
 
 
 def _calibration(rows: Rows) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from search import ray_settings
+from tests.search.runs import ROOT, descendants
 
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
@@ -45,9 +46,8 @@ def test_what_the_user_set_stays(environment, monkeypatch):
 
 def test_the_command_line_imports_neither_ray_nor_torch():
     code = "import sys, search.cli; print(sorted({'ray', 'torch', 'optuna'} & set(sys.modules)))"
-    root = Path(ray_settings.__file__).parent.parent
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     # spaces.errors lies in a package that needs optuna.
     assert done.stdout.strip() in ("['optuna']", "[]")
@@ -64,21 +64,6 @@ def listening(process_ids: set[int]) -> set[str]:
     for table in ("tcp", "tcp6"):
         rows += [line.split() for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
     return {row[1].split(":")[0] for row in rows if row[3] == "0A" and row[9] in inodes}
-
-
-def descendants(process: int) -> set[int]:
-    """Returns the processes that a process started, and those that they started."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(folder.name)] = int(fields[1])
-    found = {process}
-    for _ in range(5):
-        found |= {child for child, parent in parents.items() if parent in found}
-    return found - {process}
 
 
 @pytest.mark.ray

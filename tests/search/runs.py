@@ -1,0 +1,108 @@
+"""Whole runs on tiny photos: space files, drivers in their own process, waiting for the journal."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import search
+from search.journal import read_records
+from search.records import TrialRecord
+
+ROOT = Path(search.__file__).resolve().parent.parent
+PATIENCE_S = 120.0
+
+SPACE = """
+from spaces.parts import default_config
+
+ATTRIBUTE = {attribute!r}
+
+
+def default(schema, scale):
+    tiny = {{"backbone.name": "test_resnet", "input.size": 32, "optim.batch_size": {batch}}}
+    return {{**default_config(schema, scale, with_age=False), **tiny}}
+
+
+def suggest(trial, schema, scale):
+    trial.suggest_float("optim.lr", 1e-4, 1e-2, log=True)
+"""
+
+
+def write_space(folder: Path, attribute: str, *, batch: int = 8) -> Path:
+    """Writes the file of a space with one parameter; a smaller batch makes longer epochs."""
+    path = folder / f"tiny_{attribute}.py"
+    path.write_text(SPACE.format(attribute=attribute, batch=batch), encoding="utf-8")
+    return path
+
+
+def arguments(
+    data: Path, cache: Path, results: Path, *spaces: Path, **options: object
+) -> list[str]:
+    """Returns the command line of a run; an option `max_epochs=3` is `--max-epochs 3`."""
+    given = {"data": data, "cache": cache, "results": results, **options}
+    flags = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items()]
+    return ["run", "--space", *map(str, spaces), *(word for flag in flags for word in flag)]
+
+
+def stored(run: Path, space: str = "gender") -> dict[int, TrialRecord]:
+    """Returns the trials of a run by number, as its journal has them now; none before it is."""
+    try:
+        name = json.loads((run / "study.json").read_text(encoding="utf-8"))["studies"][space]
+        return {
+            record.number: record for record in read_records(run / "optuna.journal", space, name)
+        }
+    except (OSError, KeyError):
+        return {}
+
+
+def wait_for(condition: Callable[[], object]) -> None:
+    """Returns when the condition holds; fails where it does not in a long time."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {PATIENCE_S:.0f} s in vain")
+        time.sleep(0.02)
+
+
+def descendants(process: int) -> set[int]:
+    """Returns the processes that a process started, and those that they started."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(folder.name)] = int(fields[1])
+    found = {process}
+    for _ in range(5):
+        found |= {child for child, parent in parents.items() if parent in found}
+    return found - {process}
+
+
+def is_alive(process: int) -> bool:
+    """Returns whether a process runs; one that only waits to be collected does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@contextmanager
+def driver(command: list[str]) -> Iterator["subprocess.Popen[str]"]:
+    """Runs headrace in a process of its own, with its own Ray; ends it where the test fails."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "search", *command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

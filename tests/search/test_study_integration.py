@@ -1,0 +1,198 @@
+"""Whole runs on Ray: their files, a worker that is killed, a driver that is killed."""
+
+import csv
+import json
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from search.cli import main
+from search.records import State
+from search.trial_run import SharedImages, TrialRun
+from tests.search.people import trial_setting
+from tests.search.runs import (
+    arguments,
+    descendants,
+    driver,
+    is_alive,
+    stored,
+    wait_for,
+    write_space,
+)
+
+pytestmark = pytest.mark.ray
+
+FINISHED = {State.COMPLETE, State.PRUNED}
+LONG = {"max_epochs": 16, "trials": 4, "name": "long"}
+
+
+@pytest.fixture
+def results(tmp_path):
+    return tmp_path / "results"
+
+
+def retrained(people, cache, folder, record):
+    """Returns the values of every epoch of a trial that nobody interrupts."""
+    setting = trial_setting(people, cache, folder)
+    run = TrialRun(
+        SharedImages(setting),
+        space=record.space,
+        number=record.number,
+        config=record.config,
+        seed=record.seed,
+        write=False,
+    )
+    return {epoch: run.epoch()["value"] for epoch in range(1, record.epochs + 1)}
+
+
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
+    people, cache, tmp_path, results, capsys
+):
+    spaces = [write_space(tmp_path, attribute) for attribute in ("gender", "mask")]
+    options = {"trials": 3, "max_epochs": 3, "name": "two"}
+    assert main(arguments(people, cache, results, *spaces, **options)) == 0
+    run = results / "two"
+    assert {path.name for path in run.iterdir()} == {
+        ".lock",
+        "best",
+        "optuna.journal",
+        "predictions",
+        "study.json",
+        "tensorboard",
+        "trials.csv",
+    }
+    records = [record for space in ("gender", "mask") for record in stored(run, space).values()]
+    assert len(records) == 6
+    assert {record.state for record in records} <= FINISHED
+    assert all(set(r.values) == set(range(1, r.epochs + 1)) for r in records)
+    with (run / "trials.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["space"], int(r["number"]), r["state"]) for r in rows] == [
+        (record.space, record.number, record.state.value) for record in records
+    ]
+    assert {p.name for p in run.glob("predictions/*")} == {
+        f"validation.{r.space}.{r.number}.npz" for r in records if r.state is State.COMPLETE
+    }
+    assert len(list(run.glob("tensorboard/*/*/events.*"))) == 6
+    assert json.loads((run / "study.json").read_text(encoding="utf-8"))["schema"] == 1
+    text = capsys.readouterr().out
+    assert "Validation macro-F1 of the best configs" in text
+    for space in ("gender", "mask"):
+        best = run / "best" / f"{space}.yaml"
+        score = yaml.safe_load(best.read_text(encoding="utf-8"))["score"]
+        top = max(r.objective for r in records if r.space == space and r.state is State.COMPLETE)
+        assert score["value"] == pytest.approx(top, abs=1e-12)
+        assert main(["replay", str(best), "--cache", str(cache)]) == 0
+        assert "bit for bit the same" in capsys.readouterr().out
+    assert main(arguments(people, cache, results, *spaces, **options)) == 2
+    assert "holds a run already" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("ray_runtime", "one_torch_thread")
+def test_a_trial_whose_worker_is_killed_goes_on_from_its_checkpoint(
+    people, cache, tmp_path, results
+):
+    space = write_space(tmp_path, "gender", batch=2)
+    run, killed = results / "long", []
+
+    def kill_the_worker_of_trial_0() -> None:
+        wait_for(lambda: stored(run) and stored(run)[0].epochs >= 4)
+        (events,) = (run / "tensorboard" / "gender" / "0000").iterdir()
+        # TensorBoard's name of the file ends with the writer's process id and a count.
+        worker = int(events.name.split(".")[-2])
+        assert worker in descendants(os.getpid())
+        os.kill(worker, signal.SIGKILL)
+        killed.append(stored(run)[0].epochs)
+
+    killer = threading.Thread(target=kill_the_worker_of_trial_0)
+    killer.start()
+    code = main(arguments(people, cache, results, space, **{**LONG, "trials": 2}))
+    killer.join()
+    assert code == 0
+    assert killed[0] < LONG["max_epochs"]
+    records = stored(run)
+    assert {number: record.state in FINISHED for number, record in records.items()} == {
+        0: True,
+        1: True,
+    }
+    assert records[0].state is State.COMPLETE
+    assert records[0].values == retrained(people, cache, tmp_path, records[0])
+    _, second = sorted((run / "tensorboard" / "gender" / "0000").iterdir())
+    events = EventAccumulator(str(second))
+    events.Reload()
+    assert events.Scalars("objective")[0].step > 1
+
+
+@pytest.mark.usefixtures("ray_runtime", "one_torch_thread")
+def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_trial(
+    people, cache, tmp_path, results
+):
+    run = results / "long"
+    command = arguments(people, cache, results, write_space(tmp_path, "gender", batch=2), **LONG)
+    with driver(command) as process:
+        wait_for(lambda: process.poll() is not None or one_ended_and_one_in_the_middle(run))
+        started = descendants(process.pid)
+        process.kill()
+    wait_for(lambda: not any(map(is_alive, started)))
+    before = stored(run)
+    finished = {number: r for number, r in before.items() if r.is_finished}
+    running = {number: r for number, r in before.items() if r.state is State.RUNNING}
+    assert finished
+    assert running
+    assert main(["run", "--resume", "long", "--results", str(results), "--cache", str(cache)]) == 0
+    after = stored(run)
+    assert sorted(after) == list(range(LONG["trials"]))
+    assert {record.state for record in after.values()} <= FINISHED
+    assert {number: after[number] for number in finished} == finished
+    for number, record in running.items():
+        assert (after[number].config, after[number].seed) == (record.config, record.seed)
+        assert record.values.items() <= after[number].values.items()
+        assert after[number].device_seconds > record.device_seconds
+        assert set(after[number].values) == set(range(1, after[number].epochs + 1))
+    number = min(running)
+    assert after[number].values == retrained(people, cache, tmp_path, after[number])
+    assert not (run / "checkpoints").exists()
+
+
+def one_ended_and_one_in_the_middle(run):
+    records = stored(run).values()
+    return any(r.is_finished for r in records) and any(
+        r.state is State.RUNNING and 2 <= r.epochs <= LONG["max_epochs"] // 2 for r in records
+    )
+
+
+def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
+    people, cache, tmp_path, results
+):
+    run = results / "long"
+    command = arguments(people, cache, results, write_space(tmp_path, "gender", batch=2), **LONG)
+    with driver(command) as process:
+        wait_for(lambda: process.poll() is not None or any(r.epochs for r in stored(run).values()))
+        started = descendants(process.pid)
+        process.terminate()
+        text, _ = process.communicate()
+    assert process.returncode == 130
+    assert "Interrupted. Nothing is lost; go on with: headrace run --resume long" in text
+    wait_for(lambda: not any(map(is_alive, started)))
+    before = stored(run)
+    running = [record for record in before.values() if record.state is State.RUNNING]
+    assert running
+    assert {record.state for record in before.values()} <= {*FINISHED, State.RUNNING}
+    assert (run / "trials.csv").is_file()
+    kept = {path.name for path in (run / "checkpoints").iterdir()}
+    assert kept <= {f"gender-{r.number}.{kind}" for r in running for kind in ("pt", "npz")}
+    with driver(["run", "--resume", "long", "--results", str(results), "--cache", str(cache)]) as (
+        process
+    ):
+        text, _ = process.communicate()
+    assert process.returncode == 0, text
+    after = stored(run)
+    assert sorted(after) == list(range(LONG["trials"]))
+    assert {record.state for record in after.values()} <= FINISHED
+    assert np.all([before[n].values.items() <= after[n].values.items() for n in before])
