@@ -185,5 +185,6 @@ def reproduce_section(contents: ReportContents) -> Section | None:
     rows += list(found.hardware.items())
     blocks: list[Block] = [Code(lines=found.commands)] if found.commands else []
     if rows:
-        blocks.append(table("Versions", ("what", "value"), rows, names=2))
+        inside = table("Versions", ("what", "value"), rows, names=2)
+        blocks.append(Folded(summary="Versions, fingerprints and hardware", blocks=(inside,)))
     return Section(kicker="Reproduce", heading="Make it again", blocks=tuple(blocks))

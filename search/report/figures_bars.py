@@ -6,6 +6,7 @@ from typing import NamedTuple
 from search.report import svg
 
 _BAR, _ROOM, _TOP, _BOTTOM = 13.0, 9.0, 8.0, 40.0
+_MARK = 12.0  # room for the mark of a series at the end of its bar
 
 
 class Bars(NamedTuple):
@@ -73,21 +74,18 @@ def draw_bars(plot: Bars, width: float, title: str) -> str:
     many = len(plot.series) > 1
     left, top = _names_width(plot, width), _TOP + _legend_height(plot, width)
     texts = [text for row in plot.said for text in row]
-    room = max(svg.text_width(text) for text in texts) + 8
+    room = max(svg.text_width(text) for text in texts) + (_MARK if many else 0) + 8
     # A negative bar carries its text on its left.
     scale = svg.Scale(plot.low, plot.high, left + (room if plot.low < 0 else 0), width - room)
+    heights = [_BAR * sum(map(bool, said)) + _ROOM for said in plot.said]
+    bottom = top + sum(heights)
     parts = [_legend(plot, width)] if many else []
-    bottom = top
-    for name, values, said in zip(plot.rows, plot.values, plot.said, strict=True):
-        there = [item for item in zip(values, said, plot.slots, strict=True) if item[1]]
-        height = _BAR * len(there) + _ROOM
-        parts.append(_name(name, left, bottom + height / 2))
-        for place, (value, text, slot) in enumerate(there):
-            y = bottom + _ROOM / 2 + place * _BAR
-            parts.append(_bar(value or 0.0, text, scale, y, slot))
-        bottom += height
-    zero = scale.at(0)
-    parts.append(svg.line(zero, top, zero, bottom, "zero"))
+    at = top
+    for index, height in enumerate(heights):
+        parts.append(_name(plot.rows[index], left, at + height / 2))
+        parts.append(_bars_of_row(plot, index, scale, at + _ROOM / 2))
+        at += height
+    parts.append(svg.line(scale.at(0), top, scale.at(0), bottom, "zero"))
     start = max(0.0, min(left, width - svg.text_width(plot.axis, svg.SMALL)))
     parts.append(svg.label(start, bottom + 18, plot.axis, "axis"))
     return svg.chart(width, bottom + 28, title, described(plot), *parts)
@@ -162,10 +160,26 @@ def _name(name: str, left: float, middle: float) -> str:
     return svg.group(text, title=name)
 
 
-def _bar(value: float, said: str, scale: svg.Scale, y: float, slot: int) -> str:
+def _bars_of_row(plot: Bars, index: int, scale: svg.Scale, top: float) -> str:
+    """Returns the bars of the series that the row has, without gaps for the others."""
+    parts, y = [], top
+    marked = len(plot.series) > 1
+    for value, said, slot in zip(plot.values[index], plot.said[index], plot.slots, strict=True):
+        if value is not None:
+            parts.append(_bar(value, said, scale, y, slot, marked=marked))
+            y += _BAR
+    return "".join(parts)
+
+
+def _bar(value: float, said: str, scale: svg.Scale, y: float, slot: int, *, marked: bool) -> str:
+    """Returns a bar with its value at its end, and there its series' mark if there are several."""
     zero, end = scale.at(0), scale.at(value)
-    css = f"bar {svg.colour(slot)}"
-    box = svg.rect(min(zero, end), y + 1, max(abs(end - zero), 0.75), _BAR - 2, css)
-    if value < 0:
-        return box + svg.label(end - 4, y + 11, said, "number", anchor="end")
-    return box + svg.label(end + 4, y + 11, said, "number")
+    side = -1 if value < 0 else 1
+    box = svg.rect(
+        min(zero, end), y + 1, max(abs(end - zero), 0.75), _BAR - 2, f"bar {svg.colour(slot)}"
+    )
+    mark = svg.mark(end + side * 9, y + _BAR / 2, slot, 3.2) if marked else ""
+    at = end + side * (4 + (_MARK if marked else 0))
+    return (
+        box + mark + svg.label(at, y + 11, said, "number", anchor="end" if value < 0 else "start")
+    )

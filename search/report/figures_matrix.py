@@ -14,6 +14,8 @@ from search.report.contents import Confusion, Counts
 _LARGE = 8  # classes from which on columns are numbered instead of named
 _LEAST_SHARE = 0.005  # of a row; a smaller share would read 0 % and stays blank
 
+_CORNER = 56.0  # room for "true" above the names of the rows
+
 
 class Matrix(NamedTuple):
     """A confusion matrix by shares of the true class; `rows` float [K, K] sum to 1 or are 0."""
@@ -44,7 +46,9 @@ def draw_matrix(found: Matrix, width: float) -> str:
     num = len(found.classes)
     numbered = num >= _LARGE
     names = [f"{c} · {i}" for i, c in enumerate(found.classes)] if numbered else found.classes
-    left = min(0.36 * width, max(svg.text_width(name, svg.SMALL) for name in names) + 10)
+    left = min(
+        0.36 * width, max(_CORNER, *(svg.text_width(name, svg.SMALL) + 10 for name in names))
+    )
     side = min((width - left - 2) / num, 58.0)
     top = 40.0
     parts = [

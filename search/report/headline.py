@@ -14,6 +14,8 @@ _HOW_TO_READ = (
     "over single photos."
 )
 
+_LEAST_SEEDS = 2  # asked for only where there is one: the luck of training is then unknown
+
 
 def claims(pairs: Sequence[PairRow], margin: float | None) -> tuple[Claim, ...]:
     """Returns a line a pair, wins first, then equivalence, then what is undecided."""
@@ -45,6 +47,8 @@ def _claim(pair: PairRow, margin: float | None) -> Claim:
 
 def _would_decide(pair: PairRow) -> str:
     """Returns what would settle an undecided pair, if the difference found is the true one."""
+    if pair.people is None and pair.seeds == _LEAST_SEEDS:
+        return f"There is no verdict before {_LEAST_SEEDS} training seeds."
     ways = [] if pair.people is None else [wording.plural(pair.people, "person", "people")]
     ways += [] if pair.seeds is None else [wording.plural(pair.seeds, "training seed")]
     if not ways:

@@ -27,13 +27,14 @@ def page_of(contents: ReportContents) -> Page:
     )
     found: tuple[Section, ...] = tuple(section for section in sections if section is not None)
     margin = contents.verdict.get("margin")
+    more = [str(note) for note in contents.verdict.get("notes") or ()]
     noted = [pair.note for pair in contents.pairs if pair.note]
     return Page(
         title=contents.title,
         answer=contents.answer or contents.title,
         facts=_facts(contents),
         claims=claims(contents.pairs, margin),
-        notes=tuple(dict.fromkeys([*noted, *(contents.verdict.get("notes") or ())])),
+        notes=tuple(dict.fromkeys(wording.sentence(note) for note in (*noted, *more))),
         sections=found,
     )
 

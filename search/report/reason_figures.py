@@ -40,7 +40,7 @@ def reason_figure(rows: Rows, slots: Slots, classes: tuple[str, ...] = ()) -> Fi
 def effect_figure(rows: Rows, title: str) -> Figure | None:
     """Returns the effects of any reasons in one forest plot."""
     found = [
-        ForestRow(_name(row), row.effect, wording.estimate(row.effect))
+        ForestRow(_name(row), row.effect, wording.estimate(row.effect), main=False)
         for row in rows
         if row.effect
     ]

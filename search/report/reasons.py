@@ -54,8 +54,7 @@ def reason_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
 
 def _section_heading(num_supported: int, num_described: int, num_effects: int) -> str:
     if num_supported:
-        found = wording.plural(num_supported, "mechanism")
-        return f"{found} that the data {'supports' if num_supported == 1 else 'support'}"
+        return f"{wording.plural(num_supported, 'mechanism')} supported by this data"
     if num_effects:
         return "No mechanism that was tested explains a difference"
     return "What the errors look like" if num_described else "No reason was found"

@@ -87,6 +87,11 @@ def plural(count: int, noun: str, many: str = "") -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
-def capital(sentence: str) -> str:
-    """Returns the sentence with its first letter large, the rest as it is."""
-    return sentence[:1].upper() + sentence[1:]
+def capital(text: str) -> str:
+    """Returns the text with its first letter large, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """Returns the text with a large first letter and a full stop."""
+    return capital(text) if text.endswith((".", "!", "?")) else f"{capital(text)}."

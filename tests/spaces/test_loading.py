@@ -203,6 +203,18 @@ def test_a_changed_file_is_another_space(write):
     assert changed.fingerprint(FACES, SCALE) != first
 
 
+@pytest.mark.parametrize("shared", ["groups.py", "parts.py"])
+def test_a_change_of_what_spaces_share_makes_other_spaces(write, monkeypatch, shared):
+    package = Path(spaces.__file__).parent
+    for name in ("groups.py", "parts.py"):
+        write((package / name).read_text(encoding="utf-8"), name)
+    path = write(MINE)
+    monkeypatch.setattr(spaces, "__file__", str(path.with_name("__init__.py")))
+    before = spaces.load(str(path), FACES).fingerprint(FACES, SCALE)
+    write("changed = True\n", shared)
+    assert spaces.load(str(path), FACES).fingerprint(FACES, SCALE) != before
+
+
 @pytest.mark.parametrize("name", ["age", "gender", "joint", "multihead"])
 def test_a_copy_of_a_built_in_space_is_a_space(tmp_path, name):
     path = tmp_path / "copy.py"
