@@ -47,7 +47,8 @@ def bars(
     found = [value for row in values.values() for value in row.values()]
     low, high = min(found), max(found)
     if zero:
-        low, high = min(0.0, low), max(0.0, high) or 1.0
+        low, high = min(0.0, low), max(0.0, high)
+        high = high if high > low else 1.0
     else:
         low, high = svg.padded(low, high)
     table = tuple(tuple(row.get(name) for name in series) for row in values.values())

@@ -1,5 +1,6 @@
 """Turns contents into a page: one self-contained HTML file, or Markdown."""
 
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
@@ -32,6 +33,7 @@ def render_markdown(contents: ReportContents) -> str:
     return "\n".join(page_lines(page_of(contents))) + "\n"
 
 
+@cache
 def _template() -> Template:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),

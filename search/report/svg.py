@@ -23,6 +23,7 @@ SMALL = 11.5
 """Font sizes of labels and of ticks; the style sheet sets the same."""
 _NARROW = frozenset("iljtfrI.,:;|'!()[]/ \N{NO-BREAK SPACE}")
 _BROAD = frozenset("mwMW@%")
+_MOST_DIGITS = 6
 Number = float | int
 Attribute = str | Number | None
 
@@ -56,9 +57,12 @@ def ticks(low: float, high: float, most: int = 6) -> tuple[float, ...]:
 
 
 def tick_text(values: tuple[float, ...]) -> tuple[str, ...]:
-    """Returns ticks with the digits that tell them apart, and no more."""
+    """Returns ticks with the digits that they need, and no more."""
     step = min((b - a for a, b in pairwise(values)), default=1.0)
-    digits = max(0, -math.floor(math.log10(step) + 1e-9))
+    near = [
+        d for d in range(_MOST_DIGITS) if all(abs(round(v, d) - v) < step / 100 for v in values)
+    ]
+    digits = near[0] if near else _MOST_DIGITS
     return tuple(f"{value:,.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values)
 
 

@@ -1,7 +1,8 @@
-"""Whole runs on tiny photos: space files, drivers in their own process, waiting for the journal."""
+"""Whole runs on tiny photos: space files, drivers of their own, waiting for the journal."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -52,11 +53,10 @@ def stored(run: Path, space: str = "gender") -> dict[int, TrialRecord]:
     """Returns the trials of a run by number, as its journal has them now; none before it is."""
     try:
         name = json.loads((run / "study.json").read_text(encoding="utf-8"))["studies"][space]
-        return {
-            record.number: record for record in read_records(run / "optuna.journal", space, name)
-        }
+        records = read_records(run / "optuna.journal", space, name)
     except (OSError, KeyError):
         return {}
+    return {record.number: record for record in records}
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -65,7 +65,7 @@ def wait_for(condition: Callable[[], object]) -> None:
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"waited {PATIENCE_S:.0f} s in vain")
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 def descendants(process: int) -> set[int]:
@@ -89,6 +89,19 @@ def is_alive(process: int) -> bool:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def kill_driver(process: "subprocess.Popen[str]") -> None:
+    """Kills a driver without a warning and returns when its Ray is gone too.
+
+    Ray's workers end by themselves; two of its agents would notice only after a minute.
+    """
+    started = descendants(process.pid)
+    process.kill()
+    agents = {p for p in started if b"Agent" in Path(f"/proc/{p}/cmdline").read_bytes()}
+    wait_for(lambda: not any(map(is_alive, started - agents)))
+    for agent in filter(is_alive, agents):
+        os.kill(agent, signal.SIGKILL)
 
 
 @contextmanager

@@ -110,7 +110,7 @@ def test_a_seed_with_a_missing_fold_is_not_merged(people, tmp_path):
 
 @pytest.mark.ray
 def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
-    people, tmp_path, ray_session
+    people, tmp_path, ray_runtime
 ):
     folds = three_folds(people)
     units = [unit_of(people, "joint", fold) for fold in range(3)]

@@ -20,6 +20,7 @@ from tests.search.runs import (
     descendants,
     driver,
     is_alive,
+    kill_driver,
     stored,
     wait_for,
     write_space,
@@ -129,6 +130,10 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_checkpoint(
     assert events.Scalars("objective")[0].step > 1
 
 
+def resumed(results, cache):
+    return main(["run", "--resume", "long", "--results", str(results), "--cache", str(cache)])
+
+
 @pytest.mark.usefixtures("ray_runtime", "one_torch_thread")
 def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_trial(
     people, cache, tmp_path, results
@@ -137,15 +142,13 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
     command = arguments(people, cache, results, write_space(tmp_path, "gender", batch=2), **LONG)
     with driver(command) as process:
         wait_for(lambda: process.poll() is not None or one_ended_and_one_in_the_middle(run))
-        started = descendants(process.pid)
-        process.kill()
-    wait_for(lambda: not any(map(is_alive, started)))
+        kill_driver(process)
     before = stored(run)
     finished = {number: r for number, r in before.items() if r.is_finished}
     running = {number: r for number, r in before.items() if r.state is State.RUNNING}
     assert finished
     assert running
-    assert main(["run", "--resume", "long", "--results", str(results), "--cache", str(cache)]) == 0
+    assert resumed(results, cache) == 0
     after = stored(run)
     assert sorted(after) == list(range(LONG["trials"]))
     assert {record.state for record in after.values()} <= FINISHED
@@ -167,6 +170,7 @@ def one_ended_and_one_in_the_middle(run):
     )
 
 
+@pytest.mark.usefixtures("ray_runtime")
 def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
     people, cache, tmp_path, results
 ):
@@ -187,11 +191,7 @@ def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
     assert (run / "trials.csv").is_file()
     kept = {path.name for path in (run / "checkpoints").iterdir()}
     assert kept <= {f"gender-{r.number}.{kind}" for r in running for kind in ("pt", "npz")}
-    with driver(["run", "--resume", "long", "--results", str(results), "--cache", str(cache)]) as (
-        process
-    ):
-        text, _ = process.communicate()
-    assert process.returncode == 0, text
+    assert resumed(results, cache) == 0
     after = stored(run)
     assert sorted(after) == list(range(LONG["trials"]))
     assert {record.state for record in after.values()} <= FINISHED

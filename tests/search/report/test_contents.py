@@ -1,0 +1,56 @@
+import numpy as np
+import pytest
+
+from search.report.contents import Confusion, Cost, PeopleTable, ReportContents, Shift
+from search.report.errors import ReportError
+from tests.search.report.example import REASONS, contents, reason, verdict
+
+
+def test_scores_are_ranked_and_the_answer_comes_from_the_verdict():
+    found = contents()
+    assert [row.name for row in found.scores] == ["joint", "separate"]
+    assert found.answer == verdict()["answer"]
+    assert contents(answer="Mine.").answer == "Mine."
+
+
+def test_descriptions_of_approaches_follow_the_reasons():
+    described = {"joint": [reason("overtuning", {"gap": 0.1})]}
+    found = contents(verdict={"reasons": [REASONS["class_size"]], "descriptions": described})
+    assert [row.key for row in found.reasons] == ["class_size", "overtuning"]
+
+
+def test_approaches_are_gathered_from_every_part():
+    assert contents().approaches == ("joint", "separate")
+    only_costs = ReportContents(title="t", costs=(Cost(approach="z"), Cost(approach="a")))
+    assert only_costs.approaches == ("a", "z")
+
+
+def test_a_title_is_enough():
+    empty = ReportContents(title="t")
+    assert (empty.scores, empty.pairs, empty.reasons, empty.approaches) == ((), (), (), ())
+
+
+def test_a_cost_survives_the_verdict_file():
+    cost = Cost(approach="joint", search_device_seconds=1.5, parameters=12, flops=3e9)
+    assert Cost.of("joint", cost.to_dict()) == cost
+
+
+def test_a_matrix_must_have_a_row_and_a_column_a_class():
+    with pytest.raises(ReportError, match=r"'age' must be \[2, 2\].*got \[3, 3\] for 'joint'"):
+        Confusion(name="age", classes=("a", "b"), counts={"joint": np.eye(3, dtype=np.int64)})
+
+
+def test_people_must_fit_their_rows_and_columns():
+    with pytest.raises(ReportError, match=r"gender and age must be \[1, 2\], got \[2, 1\]"):
+        PeopleTable(
+            row_name="gender",
+            column_name="age",
+            rows=("a",),
+            columns=("b", "c"),
+            counts=np.zeros((2, 1), dtype=np.int64),
+        )
+
+
+def test_a_distribution_needs_a_share_a_class():
+    with pytest.raises(ReportError, match="'age' needs a share a class, got 2 and 1 for 2"):
+        Shift(name="age", classes=("a", "b"), training=(0.5, 0.5), predicted=(1.0,))

@@ -1,0 +1,93 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from search.analysis.curves import Curve
+from search.report.figures_lines import (
+    anytime_plot,
+    boundary_plot,
+    draw_lines,
+    number_plot,
+    step_path,
+)
+
+SLOTS = {"joint": 0, "separate": 1}
+
+
+def curve(spent, values=(0.5, 0.7)):
+    return Curve(name="joint", device_seconds=(10.0, 20.0), values=values, spent=spent)
+
+
+@pytest.mark.parametrize(
+    ("spent", "end", "unit"),
+    [(200.0, 200.0, "seconds"), (600.0, 10.0, "minutes"), (7200.0, 2.0, "hours")],
+)
+def test_device_time_is_in_the_unit_that_fits(spent, end, unit):
+    plot = anytime_plot([curve(spent)], SLOTS)
+    assert plot.x == (0.0, end)
+    assert plot.x_name.endswith(f"({unit})")
+    assert plot.lines[0].points[-1][:2] == (end, 0.7)
+
+
+def test_a_curve_without_a_score_is_not_drawn():
+    empty = Curve(name="separate", device_seconds=(), values=(), spent=100)
+    assert [line.name for line in anytime_plot([curve(100), empty], SLOTS).lines] == ["joint"]
+
+
+def test_a_step_goes_across_before_it_goes_up():
+    assert step_path([(0, 5), (10, 3)], stepped=True) == "M0 5H10V3"
+    assert step_path([(0, 5), (10, 3)], stepped=False) == "M0 5L10 3"
+
+
+def test_errors_near_two_edges_add_up():
+    views = [
+        {"edge": 30.0, "bins": [{"raw": 30.0, "wrong": 0.2}, {"raw": 31.0, "wrong": 0.1}]},
+        {"edge": 40.0, "bins": [{"raw": 31.0, "wrong": 0.05}]},
+    ]
+    plot = boundary_plot({"joint": views}, SLOTS, "age")
+    assert [point[:2] for point in plot.lines[0].points] == [
+        (30.0, 20.0),
+        (31.0, pytest.approx(15.0)),
+    ]
+    assert plot.edges == (30.0, 40.0)
+    assert plot.x_name == "true age of the person (years)"
+    assert plot.y[0] == 0
+
+
+def test_measured_places_are_the_ticks_and_intervals_set_the_range():
+    cells = [{"x": 100, "value": 0.8, "interval": [0.7, 0.95]}, {"x": 25, "value": 0.6}]
+    plot = number_plot(
+        {"x_name": "people (%)", "y_name": "macro-F1", "lines": {"joint": cells}}, SLOTS
+    )
+    assert plot.x_ticks == (25.0, 100.0)
+    assert [point.x for point in plot.lines[0].points] == [25.0, 100.0]
+    assert plot.y[0] < 0.6
+    assert plot.y[1] > 0.95
+
+
+def test_lines_are_named_at_their_ends_without_touching():
+    curves = [curve(600), Curve(name="separate", device_seconds=(5.0,), values=(0.7,), spent=500)]
+    image = ElementTree.fromstring(draw_lines(anytime_plot(curves, SLOTS), 720, 300, "Curves"))
+    labels = [text for text in image.iter("text") if "said" in text.get("class", "")]
+    assert [text.text for text in labels] == ["joint 0.700", "separate 0.700"]
+    assert abs(float(labels[0].attrib["y"]) - float(labels[1].attrib["y"])) >= 15
+
+
+def test_every_step_but_the_last_bears_a_mark():
+    image = ElementTree.fromstring(
+        draw_lines(anytime_plot([curve(600)], SLOTS), 720, 300, "Curves")
+    )
+    assert len([mark for mark in image.iter("circle") if "mark" in mark.attrib["class"]]) == 2
+
+
+def test_a_line_of_many_points_is_told_apart_by_its_dashes():
+    bins = [{"raw": float(raw), "wrong": 0.1} for raw in range(20)]
+    views = {name: [{"edge": 10.0, "bins": bins}] for name in SLOTS}
+    image = ElementTree.fromstring(
+        draw_lines(boundary_plot(views, SLOTS, "size"), 358, 250, "Errors")
+    )
+    assert [path.attrib["class"] for path in image.iter("path")] == [
+        "line bare c0",
+        "line bare c1",
+    ]
+    assert not [mark for mark in image.iter() if "mark" in mark.get("class", "").split()]

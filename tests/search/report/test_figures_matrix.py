@@ -1,0 +1,75 @@
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.report.contents import Confusion
+from search.report.figures_matrix import draw_matrix, matrix
+from tests.search.report.test_svg import LETTERS
+
+COUNTS = np.array([[8, 2], [0, 0]])
+
+
+def confusion(counts=COUNTS, classes=("<30", "노인"), block=0):
+    return Confusion(name="age", classes=classes, counts={"joint": counts}, block=block)
+
+
+def drawn(found, width=232.0):
+    return ElementTree.fromstring(draw_matrix(matrix(found, "joint"), width))
+
+
+def test_rows_are_shares_of_the_true_class_and_a_class_without_samples_is_zero():
+    assert matrix(confusion(), "joint").rows.tolist() == [[0.8, 0.2], [0.0, 0.0]]
+
+
+def test_right_and_wrong_cells_are_told_apart_and_empty_ones_left_out():
+    groups = list(drawn(confusion()).iter("g"))
+    assert [group[1].attrib["class"] for group in groups] == ["hit", "miss"]
+    assert [group[2].text for group in groups] == ["80", "20"]
+    assert groups[1].findtext("title") == "<30 taken for 노인: 2 of 10 (20.0%)"
+
+
+def test_a_share_that_would_read_zero_stays_blank_but_is_shaded():
+    groups = list(drawn(confusion(np.array([[999, 1], [0, 10]]))).iter("g"))
+    assert len(groups) == 3
+    assert [text.text for text in groups[1].iter("text")] == []
+
+
+def test_a_larger_share_is_never_shaded_less():
+    counts = np.array([[50, 50], [10, 90]])
+    shades = {
+        group.findtext("text"): float(group[1].attrib["fill-opacity"])
+        for group in drawn(confusion(counts)).iter("g")
+    }
+    assert shades["10"] < shades["50"] < shades["90"] <= 1
+
+
+def test_many_classes_are_numbered_and_their_blocks_are_divided():
+    names = tuple(f"mask{i // 3} age{i % 3}" for i in range(9))
+    image = drawn(confusion(np.eye(9, dtype=np.int64), names, block=3), 720.0)
+    texts = [text.text for text in image.iter("text")]
+    assert "mask2 age0 · 6" in texts
+    assert "6" in texts
+    assert len([line for line in image.iter("line") if line.attrib["class"] == "block"]) == 4
+
+
+@given(name=st.text(LETTERS, min_size=1, max_size=8))
+@settings(max_examples=25, deadline=None)
+def test_any_class_name_is_shown_as_it_is(name):
+    titles = [title.text for title in drawn(confusion(classes=(name, "x"))).iter("title")]
+    assert f"{name} right: 8 of 10 (80.0%)" in titles
+
+
+@pytest.mark.parametrize("width", [232.0, 720.0])
+def test_nothing_is_drawn_outside_the_figure(width):
+    image = drawn(confusion(np.full((9, 9), 7), tuple(map(str, range(9)))), width)
+    _, _, right, bottom = map(float, image.attrib["viewBox"].split())
+    assert right <= width
+    rects = [
+        {key: float(rect.attrib[key]) for key in ("x", "y", "width", "height")}
+        for rect in image.iter("rect")
+    ]
+    assert max(rect["x"] + rect["width"] for rect in rects) <= right
+    assert max(rect["y"] + rect["height"] for rect in rects) <= bottom

@@ -1,0 +1,80 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from search.report.figures_scatter import (
+    draw_gain,
+    draw_reliability,
+    gain_plot,
+    reliability,
+    size_ticks,
+)
+
+
+def test_classes_without_samples_have_no_gain():
+    plot = gain_plot([100, 0, 10], [0.1, 0.0, -0.2], ["a", "b", "c"])
+    assert [point.name for point in plot.points] == ["a", "c"]
+    assert plot.x[0] < 1 < 2 < plot.x[1]
+    assert plot.y[0] < -0.2 < 0.1 < plot.y[1]
+
+
+def test_classes_without_names_are_numbered():
+    assert [point.name for point in gain_plot([5, 5], [0.1, 0.2], ()).points] == ["0", "1"]
+
+
+def test_zero_is_always_in_the_range_of_the_gain():
+    assert gain_plot([5, 50], [0.1, 0.2], ()).y[0] < 0
+
+
+@pytest.mark.parametrize(
+    ("logs", "ticks"),
+    [((1.0, 2.0), (10, 20, 50, 100)), ((0.0, 4.0), (1, 10, 100, 1000, 10000)), ((2.05, 2.2), ())],
+)
+def test_sizes_are_marked_at_round_numbers(logs, ticks):
+    assert size_ticks(logs) == ticks
+
+
+def test_a_larger_class_lies_further_right_and_a_larger_gain_higher():
+    image = ElementTree.fromstring(
+        draw_gain(gain_plot([10, 1000], [-0.1, 0.1], ["<30", "y"]), 358, 250, "Gain")
+    )
+    rare, common = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in image.iter("circle")]
+    assert rare[0] < common[0]
+    assert rare[1] > common[1]
+    assert "<30" in [text.text for text in image.iter("text")]
+
+
+def test_only_the_three_largest_gains_are_named():
+    image = ElementTree.fromstring(
+        draw_gain(
+            gain_plot([10, 20, 30, 40], [0.1, 0.2, 0.3, 0.01], list("abcd")), 358, 250, "Gain"
+        )
+    )
+    texts = [text.text for text in image.iter("text")]
+    assert {"a", "b", "c"} <= set(texts)
+    assert "d" not in texts
+
+
+def test_empty_bins_of_confidence_are_left_out():
+    cells = [
+        {"confidence": 0.5, "accuracy": 0.4, "samples": 4},
+        {"confidence": 0.9, "accuracy": 0.0, "samples": 0},
+    ]
+    (curve,) = reliability({"joint": cells}, {"joint": 2})
+    assert curve == ("joint", 2, ((0.5, 0.4, 4),))
+
+
+def test_trusted_probabilities_lie_on_the_diagonal():
+    cells = [{"confidence": 0.25, "accuracy": 0.25, "samples": 4}]
+    drawn = draw_reliability(reliability({"joint": cells}, {"joint": 0}), 358, 250, "Reliability")
+    image = ElementTree.fromstring(drawn)
+    edge = next(line.attrib for line in image.iter("line") if line.attrib["class"] == "edge")
+    x1, y1, x2, y2 = (float(edge[key]) for key in ("x1", "y1", "x2", "y2"))
+    dot = next(image.iter("circle")).attrib
+    assert (float(dot["cx"]) - x1) / (x2 - x1) == pytest.approx(0.25, abs=0.001)
+    assert (float(dot["cy"]) - y1) / (y2 - y1) == pytest.approx(0.25, abs=0.001)
+
+
+def test_an_approach_without_samples_draws_nothing():
+    drawn = draw_reliability(reliability({"joint": []}, {"joint": 0}), 358, 250, "Reliability")
+    assert not list(ElementTree.fromstring(drawn).iter("path"))

@@ -1,0 +1,100 @@
+import pytest
+
+from search.report.headline import claims, difference_section, score_section
+from search.report.verdict_rows import PairRow
+from tests.search.report.example import contents, pair
+
+SLOTS = {"joint": 0, "separate": 1, "multihead": 2}
+
+
+def claim(margin=0.005, **figures):
+    (found,) = claims([PairRow.of(pair(**figures))], margin)
+    return found
+
+
+def test_a_win_names_the_winner_first_whichever_side_it_was_on():
+    assert claim().text == "joint beats separate: +0.020 [+0.010, +0.030]"
+    lost = claim(difference=-0.02, verdict="b_wins")
+    assert (lost.outcome, lost.text) == ("win", "separate beats joint: +0.020 [+0.010, +0.030]")
+
+
+def test_equivalence_says_within_what():
+    found = claim(difference=0.001, half=0.002, verdict="equivalent")
+    assert found.outcome == "equivalent"
+    assert found.text.startswith("joint and separate are equivalent within ±0.005: +0.001")
+    assert "within" not in claim(margin=None, verdict="equivalent").text
+
+
+@pytest.mark.parametrize(
+    ("decide", "said"),
+    [
+        ({"people": 5400, "seeds": None}, "Likely decided by 5,400 people,"),
+        ({"people": 5400, "seeds": 6}, "by 5,400 people or 6 training seeds,"),
+        ({"people": 5400, "seeds": 6, "together": True}, "by 5,400 people and 6 training seeds,"),
+        ({"people": None, "seeds": 2}, "There is no verdict before 2 training seeds."),
+    ],
+)
+def test_an_undecided_pair_says_what_would_decide_it(decide, said):
+    assert said in claim(verdict="undecided", would_decide=decide).note
+
+
+def test_an_undecided_pair_without_a_way_out_says_nothing_of_it():
+    assert claim(verdict="undecided", would_decide={"people": None, "seeds": None}).note == ""
+
+
+def test_doubts_stand_beside_the_verdict():
+    found = claim(
+        with_decision_rule=pair(difference=-0.01, verdict="b_wins"),
+        flips_with_decision_rule=True,
+        loses_on_held_out=True,
+    )
+    assert "With post-hoc class biases the verdict is another one: separate wins." in found.note
+    assert "On the people no search ever saw, joint scores below separate." in found.note
+
+
+def test_wins_come_before_equivalence_and_what_is_undecided():
+    verdicts = ("undecided", "equivalent", "a_wins")
+    rows = [PairRow.of(pair(a=name, verdict=name)) for name in verdicts]
+    assert [found.outcome for found in claims(rows, None)] == ["win", "equivalent", "undecided"]
+
+
+def test_the_table_of_scores_has_the_best_first_and_no_empty_column():
+    section = score_section(contents(), SLOTS)
+    table = section.blocks[0]
+    assert table.columns[:4] == ("approach", "macro-F1", "95 % interval", "with class biases")
+    assert "held-out people" in table.columns
+    assert [row[0].text for row in table.rows] == ["joint", "separate"]
+    assert section.heading == "joint scores highest, 0.760; all lie within 0.020"
+    bare = score_section(contents(verdict={"scores": {"joint": {"value": 0.5}}}), SLOTS)
+    assert bare.blocks[0].columns == ("approach", "macro-F1")
+    assert bare.heading == "joint scores 0.500"
+
+
+def test_the_forest_shows_the_parts_of_every_pair():
+    section = difference_section(contents())
+    figure, table = section.blocks
+    for name in ("joint − separate", "with class biases", "search people only", "held-out people"):  # noqa: RUF001
+        assert name in figure.svg
+        assert name in figure.narrow
+    assert "±0.005" in figure.caption
+    assert [cell.text for cell in table.rows[0]][1:3] == ["joint wins", "+0.0200"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "heading"),
+    [
+        (["undecided"], "This data does not decide"),
+        (["undecided", "undecided"], "No pair is decided by this data"),
+        (["a_wins", "undecided"], "joint beats separate; 1 pair is undecided"),
+        (["equivalent"], "joint and separate are equivalent"),
+    ],
+)
+def test_the_heading_says_what_is_known(verdicts, heading):
+    pairs = [pair(verdict=verdict) for verdict in verdicts]
+    assert difference_section(contents(verdict={"pairs": pairs})).heading == heading
+
+
+def test_without_a_verdict_there_is_nothing_to_say():
+    empty = contents(verdict={})
+    assert score_section(empty, SLOTS) is None
+    assert difference_section(empty) is None

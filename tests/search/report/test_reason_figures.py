@@ -1,0 +1,63 @@
+from xml.etree import ElementTree
+
+import pytest
+
+from search.report.reason_figures import effect_figure, reason_figure
+from search.report.verdict_rows import ReasonRow
+from tests.search.report.example import PAIR, REASONS, effect, reason
+
+SLOTS = {"joint": 0, "separate": 1}
+
+
+def rows(*reasons):
+    return [ReasonRow.of(each) for each in reasons]
+
+
+@pytest.mark.parametrize("kind", sorted(REASONS))
+def test_every_kind_of_reason_has_a_well_formed_plot(kind):
+    figure = reason_figure(rows(REASONS[kind]), SLOTS, ("rare <1", "b", "c"))
+    image = ElementTree.fromstring(figure.svg)
+    assert image.attrib["role"] == "img"
+    assert image.findtext("title")
+    assert image.findtext("desc")
+
+
+def texts(figure):
+    return [text.text for text in ElementTree.fromstring(figure.svg).iter("text")]
+
+
+def test_classes_are_named_in_the_plot_of_class_size():
+    assert "rare <1" in texts(
+        reason_figure(rows(REASONS["class_size"]), SLOTS, ("rare <1", "b", "c"))
+    )
+
+
+def test_approaches_stand_side_by_side_in_one_plot():
+    other = reason("error_budget", {"cost": {"age": 0.1, "mask": 0.02}}, ("separate",))
+    said = texts(reason_figure(rows(REASONS["error_budget"], other), SLOTS))
+    assert {"joint", "separate", "+0.200", "+0.100"} <= set(said)
+
+
+def test_calibration_without_bins_falls_back_to_its_errors():
+    bare = reason("calibration", {"raw": {"ece": 0.03}, "calibrated": {"ece": 0.01}})
+    assert {"3.0", "1.0"} <= set(texts(reason_figure(rows(bare), SLOTS)))
+
+
+def test_a_reason_without_figures_or_effect_has_no_plot():
+    assert reason_figure(rows(reason("something_new", {})), SLOTS) is None
+    alone = reason("scores_by_state.age", {"attribute": "age", "states": {}})
+    assert reason_figure(rows(alone), SLOTS) is None
+
+
+def test_all_effects_go_into_one_forest_with_the_pair_in_their_names():
+    found = rows(
+        reason("attribution.age", {}, PAIR, effect=effect(0.1)),
+        reason("class_size", {}, PAIR, effect=effect(-0.1)),
+        reason("error_budget", {}),
+    )
+    figure = effect_figure(found, "Effects")
+    said = texts(figure)
+    assert "age: joint − separate" in said  # noqa: RUF001
+    assert "class size: joint − separate" in said  # noqa: RUF001
+    assert figure.narrow
+    assert effect_figure(found[2:], "Effects") is None

@@ -1,0 +1,65 @@
+import pytest
+
+from search.report.reason_headings import heading
+from search.report.verdict_rows import ReasonRow
+from tests.search.report.example import PAIR, REASONS, effect, reason
+
+
+def said(*reasons):
+    return heading([ReasonRow.of(each) for each in reasons])
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("attribution", "joint gains on separate through age"),
+        ("class_size", "joint gains on separate in the rare classes"),
+        ("decision_rule", "Class biases help joint more: part of its gap is where thresholds lie"),
+        ("error_overlap", "joint and separate disagree on 20 % of the photos"),
+        ("error_budget", "Age costs most: perfect age would be worth 0.20"),
+        ("boundary", "Age errors pile up at 60: 40 % wrong near it"),
+        ("scores_by_state", "Age is hardest where mask is 미착용"),
+        ("calibration", "Probabilities are off by 3.0 % on average"),
+        ("overtuning", "The search flattered joint most: +0.010 against fresh folds"),
+        ("learning_curve", "Learning curve"),
+    ],
+)
+def test_a_heading_says_the_finding(kind, text):
+    assert said(REASONS[kind]).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_the_largest_supported_part_names_the_difference_and_its_sign_the_winner():
+    age = reason("attribution.age", {}, PAIR, effect=effect(0.01))
+    coupling = reason("attribution.coupling", {}, PAIR, effect=effect(-0.05))
+    assert said(age, coupling) == "separate gains on joint by getting attributes right together"
+    weak = reason("attribution.age", {}, PAIR, effect=effect(0.0), supported=False)
+    assert said(weak) == "joint against separate: no attribute stands out"
+
+
+def test_unsupported_effects_are_not_said_to_be_there():
+    size = reason("class_size", {}, PAIR, effect=effect(0.0), supported=False)
+    assert said(size) == "joint against separate: no trend with class size"
+    rule = reason("decision_rule", {}, PAIR, effect=effect(0.0), supported=False)
+    assert said(rule) == "Class biases change joint and separate alike"
+    common = reason("class_size", {}, PAIR, effect=effect(-0.1))
+    assert said(common).endswith("in the common classes")
+
+
+def test_several_approaches_give_a_range():
+    budgets = [reason("error_budget", {"cost": {"age": cost}}) for cost in (0.2, 0.25)]
+    assert said(*budgets).endswith("would be worth 0.20 to 0.25")
+    overlaps = [reason("error_overlap", {"disagreement": d}, PAIR) for d in (0.1, 0.2)]
+    text = said(*overlaps).replace("\N{NO-BREAK SPACE}", " ")
+    assert text == "Two approaches disagree on 10 % to 20 % of the photos"
+
+
+def test_a_search_that_flattered_nobody_is_said_to_be_honest():
+    assert said(reason("overtuning", {"gap": -0.01})) == (
+        "The search did not flatter its best configs"
+    )
+
+
+def test_an_attribute_alone_has_no_states():
+    assert said(reason("scores_by_state.age", {"attribute": "age", "states": {}})) == (
+        "Age stands alone"
+    )

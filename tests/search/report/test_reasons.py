@@ -1,0 +1,77 @@
+from search.report.document import Folded, Grid, Text
+from search.report.reasons import groups, reason_section
+from search.report.verdict_rows import ReasonRow
+from tests.search.report.example import PAIR, REASONS, contents, effect, reason
+
+SLOTS = {"joint": 0, "separate": 1}
+
+
+def section(*reasons):
+    return reason_section(contents(verdict={"reasons": list(reasons)}), SLOTS)
+
+
+def described(name, sentence):
+    return reason("overtuning", {"gap": 0.1}, (name,), sentence)
+
+
+def test_parts_of_one_difference_and_descriptions_of_one_kind_share_a_plot():
+    rows = [
+        reason("attribution.age", {}, ("a", "b"), effect=effect(0.1)),
+        reason("attribution.mask", {}, ("a", "b"), effect=effect(0.1)),
+        reason("attribution.age", {}, ("a", "c"), effect=effect(0.1)),
+        reason("scores_by_state.age", {}, ("a",)),
+        reason("scores_by_state.mask", {}, ("a",)),
+        reason("scores_by_state.age", {}, ("b",)),
+    ]
+    found = groups([ReasonRow.of(row) for row in rows])
+    assert [len(group) for group in found] == [2, 1, 2, 1]
+
+
+def test_supported_reasons_come_first_and_unsupported_ones_are_folded():
+    weak = reason("class_size", {}, PAIR, "Weak.", effect(0.0), supported=False)
+    found = section(weak, REASONS["error_budget"], REASONS["decision_rule"])
+    first, caution, _, second, folded = found.blocks
+    assert first.cards[0].heading.startswith("Class biases help joint more")
+    assert caution == Text(text=caution.text, quiet=True)
+    assert "2 effects tested" in caution.text
+    assert second.cards[0].heading.startswith("Age costs most")
+    assert isinstance(folded, Folded)
+    assert folded.summary.startswith("1 possible reason looked at")
+    assert folded.blocks[1].items == ("Weak.",)
+    assert found.heading == "1 mechanism supported by this data"
+
+
+def test_where_nothing_is_supported_the_heading_says_so():
+    weak = reason("class_size", {}, PAIR, "Weak.", effect(0.0), supported=False)
+    assert section(weak).heading == "No mechanism that was tested explains a difference"
+    assert section(REASONS["error_budget"]).heading == "What the errors look like"
+    assert reason_section(contents(verdict={}), SLOTS) is None
+
+
+def test_the_best_approach_is_described_and_the_others_on_request():
+    verdict = {
+        "scores": {"a": {"value": 0.5}, "b": {"value": 0.9}},
+        "reasons": [described("a", "Of a."), described("b", "Of b.")],
+    }
+    found = reason_section(contents(verdict=verdict), {"a": 0, "b": 1})
+    (grid,) = [block for block in found.blocks if isinstance(block, Grid)]
+    assert grid.cards[0].sentences == ("Of b.",)
+    assert grid.cards[0].more == ("Of a.",)
+
+
+def test_parts_without_support_are_in_the_plot_but_not_in_words():
+    rows = [
+        reason("attribution.age", {}, PAIR, "Strong.", effect(0.1)),
+        reason("attribution.mask", {}, PAIR, "Weak.", effect(0.0), supported=False),
+    ]
+    card = section(*rows).blocks[0].cards[0]
+    assert card.sentences == ("Strong.",)
+    assert "mask" in card.figure.svg
+
+
+def test_a_mechanism_is_named_in_plain_words():
+    row = reason(
+        "decision_rule", {"gain": {"joint": 0.1, "separate": 0.0}}, PAIR, "S.", effect(0.1)
+    )
+    card = section({**row, "mechanism": "M5"}).blocks[0].cards[0]
+    assert card.tag == "decision rule"

@@ -1,0 +1,204 @@
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from search.report.contents import ReportContents
+from search.report.render import render_html, render_markdown
+from tests.search.report.example import contents, pair, parts, verdict
+
+VOID = {"meta", "br", "img", "hr", "input", "link"}
+
+
+class Page(HTMLParser):
+    """Reads a page: its tags, attributes and text; `unclosed` and `stray` hold broken nesting."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.attrs, self.texts, self.unclosed, self.stray = [], [], [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attrs += [(tag, key, value or "") for key, value in attrs]
+        self.unclosed += [tag] * (tag not in VOID)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attrs += [(tag, key, value or "") for key, value in attrs]
+
+    def handle_endtag(self, tag):
+        last = self.unclosed.pop() if self.unclosed else None
+        self.stray += [tag] * (tag != last)
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def values(self, *keys):
+        return [value for _, key, value in self.attrs if key in keys]
+
+
+@pytest.fixture(scope="module")
+def html():
+    return render_html(contents())
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Page(html)
+
+
+def test_every_tag_is_closed_in_its_place(page):
+    assert page.unclosed == []
+    assert page.stray == []
+
+
+def test_no_request_leaves_the_page(html, page):
+    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(page.tags)
+    assert page.values("src", "srcset", "data", "action", "xlink:href") == []
+    assert all(link.startswith("#") for link in page.values("href"))
+    assert not re.search(r"url\(|@import|@font-face|https?://|//[a-z]+\.", html)
+
+
+def test_links_lead_to_sections_and_names_are_given_once(page):
+    ids = page.values("id")
+    assert len(set(ids)) == len(ids)
+    assert {link[1:] for link in page.values("href")} <= set(ids)
+    assert set(page.values("aria-labelledby")) <= set(ids)
+
+
+def test_every_figure_is_well_formed_and_says_what_it_is(html):
+    figures = re.findall(r'<svg class="chart".*?</svg>', html, flags=re.DOTALL)
+    assert len(figures) > 15
+    for figure in figures:
+        image = ElementTree.fromstring(figure)
+        assert image.findtext("title")
+        assert image.findtext("desc")
+        assert image.attrib["role"] == "img"
+
+
+def test_the_answer_stands_on_top(page):
+    h1 = page.tags.index("h1")
+    assert {"h2", "table", "section"}.isdisjoint(page.tags[:h1])
+    assert "joint beats separate by 0.02 macro\N{NON-BREAKING HYPHEN}F1." in page.texts
+
+
+def test_sections_come_in_the_order_they_are_read(page):
+    sections = [value for tag, key, value in page.attrs if (tag, key) == ("section", "id")]
+    assert sections == [
+        "scores",
+        "differences",
+        "search",
+        "reasons",
+        "confusions",
+        "costs",
+        "parameters",
+        "data",
+        "reproduce",
+    ]
+
+
+def test_korean_and_special_names_are_shown_as_they_are(html, page):
+    text = " ".join(page.texts)
+    for name in ("잘못 착용", "남성", "<30", ">=60", "headrace: demo <1>", "--data 'a<b'"):
+        assert name in text
+    assert "<30" not in html
+    assert "&lt;30" in html
+
+
+def test_markup_in_data_stays_text():
+    attack = "<script>alert(1)</script>"
+    named = verdict(
+        scores={attack: {"value": 0.5, "interval": [0.4, 0.6]}},
+        pairs=[pair(a=attack, verdict="undecided", note=attack)],
+        reasons=[
+            {
+                "key": attack,
+                "sentence": attack,
+                "about": [attack],
+                "figures": {},
+                "mechanism": attack,
+            }
+        ],
+    )
+    page = Page(render_html(contents(title=attack, verdict=named)))
+    assert "script" not in page.tags
+    assert page.stray == []
+    assert attack in " ".join(page.texts)
+
+
+@pytest.mark.parametrize("missing", sorted(parts()))
+def test_any_part_may_be_missing(missing):
+    less = {name: part for name, part in parts().items() if name != missing}
+    found = ReportContents(title="t", answer="An answer.", **less)
+    assert Page(render_html(found)).stray == []
+    assert "An answer." in render_markdown(found)
+
+
+@pytest.mark.parametrize("name", sorted(parts()))
+def test_any_part_may_be_alone(name):
+    found = ReportContents(title="t", **{name: parts()[name]})
+    page = Page(render_html(found))
+    assert page.stray == []
+    assert page.tags.count("section") >= 1
+    assert render_markdown(found).startswith("# ")
+
+
+def test_a_title_alone_makes_a_page():
+    page = Page(render_html(ReportContents(title="nothing yet")))
+    assert "nothing yet" in page.texts
+    assert "section" not in page.tags
+    assert render_markdown(ReportContents(title="nothing yet")) == "# nothing yet\n"
+
+
+def test_a_verdict_of_compared_files_makes_a_page():
+    compared = {
+        "answer": "A and B are equivalent.",
+        "scores": {name: {"value": 0.8, "interval": [0.7, 0.9]} for name in "AB"},
+        "pairs": [pair(a="A", b="B", difference=0.0, half=0.001, verdict="equivalent")],
+        "reasons": [],
+        "costs": {},
+        "notes": ["judged as fixed models"],
+    }
+    text = " ".join(Page(render_html(ReportContents(title="compare", verdict=compared))).texts)
+    assert "A and B are equivalent: 0.000" in text
+    assert "Judged as fixed models." in text
+
+
+def test_notes_are_said_once():
+    pairs = [pair(note="one training seed"), pair(a="multihead", note="one training seed")]
+    html = render_html(contents(verdict=verdict(pairs=pairs)))
+    assert html.count("One training seed.") == 1
+
+
+def test_the_same_contents_make_the_same_page(html):
+    assert render_html(contents()) == html
+
+
+def test_markdown_has_the_answer_and_the_tables():
+    text = render_markdown(contents())
+    lines = text.splitlines()
+    assert lines[0] == "# joint beats separate by 0.02 macro-F1."
+    assert "| approach | macro-F1 | 95 % interval |" in text
+    assert "| --- | ---: | ---: |" in text
+    assert "| joint | **0.760** | \\[0.720, 0.800\\] |" in text
+    assert "## Differences: joint beats separate" in lines
+    assert "- joint beats separate: +0.020 \\[+0.010, +0.030\\]." in lines
+    assert "headrace run --space all --data 'a<b'" in lines
+
+
+def test_markdown_shows_names_as_they_are():
+    text = render_markdown(contents())
+    assert "headrace: demo \\<1\\>" in text
+    assert "| 남성 | 100 |" in text
+    assert "\\<30" in text
+    assert "<svg" not in text
+
+
+def test_every_row_of_a_markdown_table_has_as_many_cells():
+    tables = re.findall(r"(?:^\|.*\n)+", render_markdown(contents()), flags=re.MULTILINE)
+    assert len(tables) >= 4
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
