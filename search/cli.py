@@ -173,7 +173,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _refuse(error: Exception) -> int:
-    print(f"headrace: {error}", file=sys.stderr)
+    # Some libraries spread their message over lines; the user gets one.
+    text = " ".join(line.strip() for line in str(error).splitlines())
+    print(f"headrace: {text}", file=sys.stderr)
     return BAD_INPUT
 
 
@@ -273,6 +275,11 @@ def _resumed(options: argparse.Namespace) -> StudyConfig:
 def _check_weights_dir(folder: str | None) -> None:
     if folder and not Path(folder).is_dir():
         raise UsageError(f"--weights-dir must be a folder, got {folder}")
+    if folder and not any(Path(folder).glob("*.safetensors")):
+        raise UsageError(
+            f"--weights-dir must hold files <timm name>.safetensors, {folder} has none; leave it "
+            "out to use the model hub, or --no-pretrained to train from scratch"
+        )
 
 
 def _replay(options: argparse.Namespace) -> int:

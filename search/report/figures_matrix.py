@@ -13,7 +13,7 @@ from search.report.contents import Confusion, Counts
 
 _LARGE = 8  # classes from which on columns are numbered instead of named
 _LEAST_SHARE = 0.005  # of a row; a smaller share would read 0 % and stays blank
-
+_DARK_SHARE = 0.75  # of a right cell, from which its text is light in both settings
 _CORNER = 56.0  # room for "true" above the names of the rows
 
 
@@ -88,7 +88,7 @@ def _cell(found: Matrix, i: int, j: int, x: float, y: float, side: float) -> str
     )
     text = ""
     if share >= _LEAST_SHARE:
-        css = "cell strong" if share > 0.5 else "cell"
+        css = "cell strong" if i == j and share > _DARK_SHARE else "cell"
         text = svg.label(
             x + side / 2, y + side / 2 + 4, str(int(100 * share + 0.5)), css, anchor="middle"
         )

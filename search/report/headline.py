@@ -32,8 +32,9 @@ def _kind(pair: PairRow) -> str:
 
 def _claim(pair: PairRow, margin: float | None) -> Claim:
     found = pair.headline.difference
-    size = wording.estimate(found)
     kind = _kind(pair)
+    # An equivalence is judged against a small margin: a digit more shows where it stands.
+    size = wording.unbroken(wording.estimate(found, 4 if kind == "equivalent" else 3))
     if kind == "a_wins":
         return Claim(outcome="win", text=f"{pair.a} beats {pair.b}: {size}", note=_doubts(pair))
     if kind == "equivalent":

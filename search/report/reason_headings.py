@@ -23,7 +23,10 @@ MECHANISMS = {
 
 
 def heading(rows: Rows) -> str:
-    """Returns the finding of reasons of one kind; the kind's name where none is known."""
+    """Returns the finding of reasons of one kind; the kind's name where none is known.
+
+    Of descriptions of several approaches it is that of the first, which the page tells in words.
+    """
     kind = rows[0].key.partition(".")[0]
     write = _HEADINGS.get(kind)
     return (
@@ -72,22 +75,21 @@ def _error_overlap(rows: Rows) -> str:
 
 
 def _error_budget(rows: Rows) -> str:
-    costs = [row.figures["cost"] for row in rows]
-    worst = max(costs[0], key=lambda name: sum(float(cost[name]) for cost in costs))
-    sizes = [float(cost[worst]) for cost in costs]
-    low, high = wording.score(min(sizes), 2), wording.score(max(sizes), 2)
-    size = low if low == high else f"{low} to {high}"
-    return f"{wording.capital(worst)} costs most: perfect {worst} would be worth {size}"
+    costs = rows[0].figures["cost"]
+    worst = max(costs, key=lambda name: float(costs[name]))
+    size = wording.score(float(costs[worst]), 2)
+    return (
+        f"{wording.capital(worst)} costs {rows[0].about[0]} most: perfect it would be worth {size}"
+    )
 
 
 def _scores_by_state(rows: Rows) -> str:
     attribute = str(rows[0].figures["attribute"])
-    scores: dict[str, float] = {}
-    for row in rows:
-        for other, states in row.figures["states"].items():
-            for state, cell in states.items():
-                name = f"{other} is {state}"
-                scores[name] = scores.get(name, 0.0) + float(cell["macro_f1"])
+    scores = {
+        f"{other} is {state}": float(cell["macro_f1"])
+        for other, states in rows[0].figures["states"].items()
+        for state, cell in states.items()
+    }
     if not scores:
         return f"{wording.capital(attribute)} stands alone"
     worst = min(scores, key=lambda name: scores[name])
@@ -96,8 +98,7 @@ def _scores_by_state(rows: Rows) -> str:
 
 def _boundary(rows: Rows) -> str:
     attribute = str(rows[0].figures["attribute"])
-    edges = [edge for row in rows for edge in row.figures["edges"]]
-    hardest = max(edges, key=lambda edge: float(edge["near_wrong"]))
+    hardest = max(rows[0].figures["edges"], key=lambda edge: float(edge["near_wrong"]))
     share = wording.percent(float(hardest["near_wrong"]))
     name = wording.capital(attribute)
     return f"{name} errors pile up at {hardest['edge']:g}: {share} wrong near it"

@@ -87,6 +87,11 @@ def plural(count: int, noun: str, many: str = "") -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
+def unbroken(text: str) -> str:
+    """Returns the text in one piece: no line ends at its spaces."""
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def capital(text: str) -> str:
     """Returns the text with its first letter large, the rest as it is."""
     return text[:1].upper() + text[1:]

@@ -8,8 +8,10 @@ import pytest
 from search import ray_settings
 from tests.search.people import write_people
 
-# Ray reads them when it is imported, which the first test module of this folder does.
+# Ray reads them when it is imported, and sets one of its own then: both outside of any test.
 ray_settings.apply(one_machine=True)
+
+import ray  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -27,8 +29,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def ray_runtime() -> Iterator[None]:
     """A local Ray runtime of two CPUs, bound to the loopback; it ends with the session."""
-    import ray
-
     ray.init(
         "local",
         num_cpus=2,
@@ -44,7 +44,6 @@ def ray_runtime() -> Iterator[None]:
 @pytest.fixture
 def no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fails a test that would start Ray."""
-    import ray
 
     def start(*given: object, **options: object) -> None:
         pytest.fail("Ray was started")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import threading
 
@@ -12,7 +13,7 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.cli import main
-from search.records import State
+from search.records import Cause, State
 from search.trial_run import SharedImages, TrialRun
 from tests.search.people import trial_setting
 from tests.search.runs import (
@@ -196,3 +197,48 @@ def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
     assert sorted(after) == list(range(LONG["trials"]))
     assert {record.state for record in after.values()} <= FINISHED
     assert np.all([before[n].values.items() <= after[n].values.items() for n in before])
+
+
+# dla46_c has no stochastic depth: timm refuses to build it so.
+SOMETIMES = """
+    name = trial.suggest_categorical("backbone.name", ("test_resnet", "dla46_c"))
+    return {"backbone.drop_path": 0.5 * (name == "dla46_c")}
+
+
+WARM_START = ({"backbone.name": "dla46_c"},)
+"""
+ALWAYS = """
+    return {"backbone.name": "dla46_c", "backbone.drop_path": 0.5}
+"""
+
+
+def write_broken(folder, breaks):
+    path = write_space(folder, "gender")
+    path.write_text(path.read_text(encoding="utf-8") + breaks, encoding="utf-8")
+    return path
+
+
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_trial_that_breaks_is_recorded_and_the_run_goes_on(
+    people, cache, tmp_path, results, capsys
+):
+    space = write_broken(tmp_path, SOMETIMES)
+    options = {"trials": 2, "max_epochs": 2, "name": "some"}
+    assert main(arguments(people, cache, results, space, **options)) == 1
+    good, broken = stored(results / "some").values()
+    assert good.state is State.COMPLETE
+    assert (broken.state, broken.cause) == (State.FAIL, Cause.ERROR)
+    assert "timm model 'dla46_c' refuses" in broken.error
+    assert "trial 1 failed: trainables.errors.ConfigError: timm" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_setup_in_which_every_trial_breaks_stops_the_run_and_says_why(
+    people, cache, tmp_path, results, capsys
+):
+    space = write_broken(tmp_path, ALWAYS)
+    options = {"trials": 50, "max_epochs": 2, "name": "none"}
+    assert main(arguments(people, cache, results, space, **options)) == 2
+    message = "every trial fails in the same way, so the search was stopped: .*dla46_c"
+    assert re.search(message, capsys.readouterr().err)
+    assert 5 <= len(stored(results / "none")) < 10

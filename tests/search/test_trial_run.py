@@ -8,8 +8,7 @@ import torch
 
 from search.records import Cause
 from search.trial_run import TrialRun, evaluate
-from search.worker import Worker
-from tests.search.people import shared_images, write_people
+from tests.search.people import shared_images
 from tests.trainables import tiny
 from trainables import metrics
 from trainables.checkpoint import load_checkpoint, save_checkpoint
@@ -26,14 +25,9 @@ MULTIHEAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return write_people(tmp_path_factory.mktemp("people") / "data")
-
-
 @pytest.fixture
-def images(data, tmp_path, tmp_path_factory):
-    return shared_images(data, data.parent / "cache", tmp_path)
+def images(people, cache, tmp_path):
+    return shared_images(people, cache, tmp_path)
 
 
 @pytest.fixture
@@ -235,50 +229,6 @@ def test_trials_of_a_process_share_the_images(images):
     assert images.training_data().images is images.training_data().images
     assert images.tensor.dtype == torch.uint8
     assert images.setting.num_threads == torch.get_num_threads() == 1
-
-
-def asked(number, **config):
-    flat = {**tiny.flat(), **config}
-    return {"space": "gender", "number": number, "config": flat, "seed": number}
-
-
-@pytest.fixture
-def worker(images, monkeypatch):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    # Ray's constructor makes a folder for its logs and then calls setup.
-    worker = Worker.__new__(Worker)
-    worker.setup(asked(0), setting=images.setting)
-    yield worker
-    worker.cleanup()
-
-
-def test_a_warm_worker_takes_the_next_trial(worker, tmp_path):
-    worker.step()
-    images = worker._images.tensor
-    assert worker.reset_config(asked(1))
-    result = worker.step()
-    assert result["epoch"] == 1
-    assert 0 <= result["gap"] < 60
-    assert "gap" not in worker.step()
-    assert worker._images.tensor is images
-
-
-def test_the_checkpoint_of_a_stopped_trial_goes_when_its_worker_goes_on(worker, tmp_path):
-    worker.step()
-    worker.reset_config(asked(1))
-    worker.step()
-    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["gender-1.pt"]
-
-
-def test_a_trial_after_a_broken_one_is_what_it_would_be_alone(worker, images):
-    alone = TrialRun(
-        images, space="gender", number=2, config=asked(2)["config"], seed=2, write=False
-    )
-    expected = told(alone.epoch())
-    worker.reset_config(asked(1, **{"backbone.name": "no_such_model"}))
-    assert worker.step()["cause"] == "error"
-    worker.reset_config(asked(2))
-    assert told(worker.step()) == expected
 
 
 def test_a_checkpoint_of_another_seed_breaks_the_trial_and_says_how_to_go_on(start, images):

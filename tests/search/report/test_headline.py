@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from search.report.headline import claims, difference_section, score_section
@@ -9,7 +11,7 @@ SLOTS = {"joint": 0, "separate": 1, "multihead": 2}
 
 def claim(margin=0.005, **figures):
     (found,) = claims([PairRow.of(pair(**figures))], margin)
-    return found
+    return replace(found, text=found.text.replace("\N{NO-BREAK SPACE}", " "))
 
 
 def test_a_win_names_the_winner_first_whichever_side_it_was_on():
@@ -21,7 +23,9 @@ def test_a_win_names_the_winner_first_whichever_side_it_was_on():
 def test_equivalence_says_within_what():
     found = claim(difference=0.001, half=0.002, verdict="equivalent")
     assert found.outcome == "equivalent"
-    assert found.text.startswith("joint and separate are equivalent within ±0.005: +0.001")
+    assert found.text.startswith(
+        "joint and separate are equivalent within ±0.005: +0.0010 [−0.0010, +0.0030]"  # noqa: RUF001
+    )
     assert "within" not in claim(margin=None, verdict="equivalent").text
 
 

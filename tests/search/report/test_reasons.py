@@ -34,7 +34,7 @@ def test_supported_reasons_come_first_and_unsupported_ones_are_folded():
     assert first.cards[0].heading.startswith("Class biases help joint more")
     assert caution == Text(text=caution.text, quiet=True)
     assert "2 effects tested" in caution.text
-    assert second.cards[0].heading.startswith("Age costs most")
+    assert second.cards[0].heading.startswith("Age costs joint most")
     assert isinstance(folded, Folded)
     assert folded.summary.startswith("1 possible reason looked at")
     assert folded.blocks[1].items == ("Weak.",)

@@ -1,0 +1,203 @@
+"""Bad input ends with exit code 2 and one line that says rule, value and way out; no folder."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from search.cli import main
+from search.store import RunStore
+from tests.search.runs import write_space
+
+LEARNS_LR = 'trial.suggest_float("optim.lr", 1e-4, 1e-2, log=True)'
+
+
+@pytest.fixture
+def places(people, cache, tmp_path):
+    """Names for what the cases mention."""
+    (tmp_path / "empty").mkdir()
+    return {"people": people, "cache": cache, "tmp": tmp_path}
+
+
+@pytest.fixture
+def refused(places, capsys):
+    """Runs a command line that must be refused, and returns the message."""
+
+    def run(words: str) -> str:
+        tmp = places["tmp"]
+        before = sorted(tmp.rglob("*"))
+        command = words.format(**places).split()
+        options = [] if command[:1] != ["run"] else ["--results", str(tmp / "results")]
+        cache = ["--cache", str(places["cache"])] if command[:1] in (["run"], ["replay"]) else []
+        assert main([*command, *options, *cache]) == 2
+        shown = capsys.readouterr()
+        assert len(shown.err.splitlines()) == 1
+        assert shown.err.startswith("headrace: ")
+        assert sorted(tmp.rglob("*")) == before
+        return shown.err.removeprefix("headrace: ").rstrip("\n")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", r"the following arguments are required: command; see headrace --help"),
+        ("runn", r"invalid choice: 'runn' \(choose from '?run"),
+        ("run", r"run needs --space \(or --resume NAME\), such as --space age"),
+        ("run --space age --bugdet 5m", r"unrecognized arguments: --bugdet 5m; see headrace"),
+        ("run --space age --trial 5", r"unrecognized arguments: --trial 5"),
+        ("run --space age --trials 0", r"--trials must be at least 1, got 0"),
+        ("run --space age --trials two", r"--trials: invalid int value: 'two'; see headrace run"),
+        ("run --space age --budget abc", r"a duration is .* such as 90s or 1h30m, got 'abc'"),
+        ("run --space age --budget 0s", r"a duration must be above zero, got '0s'"),
+        ("run --space age --max-epochs 0", r"--max-epochs must be at least 1, got 0"),
+        ("run --space age age", r"--space must name every space once, got age age"),
+        ("run --space age --people 5", r"--people must be at least 40, got 5"),
+        (
+            "run --space age --people 50 --data {people}",
+            r"--people is for the demo and means nothing with --data; drop one",
+        ),
+        ("run --space age --gpus-per-trial 0.3", r"must be one of auto, 1, .*, got '0\.3'"),
+        ("run --space age --weights-dir {tmp}/no", r"--weights-dir must be a folder, got .*/no"),
+        ("run --space age --weights-dir {tmp}/empty", r"must hold files <timm name>\.safetensors"),
+        ("run --space age --name ../up", r"a run name has letters, digits, .*, got '\.\./up'"),
+        ("run --space age --data {tmp}/no", r"--data must be a folder, got .*/no"),
+        ("run --space age --data {tmp}/empty", r"no layout fits the folder .*/empty; known"),
+        ("run --space all --data {people}", r"needs --budget TIME .* or --trials N"),
+        ("run --space agee --data {people}", r"unknown space 'agee'; available: age, gender"),
+        (
+            "run --space age --data {people}",
+            r"space 'age' needs the attribute 'age'; this data has: gender, mask",
+        ),
+        ("run --space {tmp}/no.py --data {people}", r"a space file must exist, got .*no\.py"),
+        ("run --resume nothing", r"no run 'nothing' in .*results; runs there: none"),
+        ("run --resume nothing --seed 3", r"--resume takes the run as it was; leave out --seed"),
+        ("replay {tmp}/no.yaml", r"a best config must exist, got .*no\.yaml"),
+        ("replay {people}/manifest.csv", r"is not a best config of headrace: it lacks space"),
+        ("verdict nothing", r"no run 'nothing' in results; runs there: "),
+    ],
+)
+@pytest.mark.usefixtures("no_ray")
+def test_what_needs_no_ray_is_refused_before_it_starts(refused, words, message):
+    assert re.search(message, refused(words))
+
+
+@pytest.mark.parametrize(
+    ("row", "yaml", "message"),
+    [
+        (
+            "photos/../photos/00_1.png,p00,other,wear",
+            "attributes:\n  gender:\n    classes: [female, male]\n  mask: {}\n",
+            r"manifest\.csv row 50.*'other'",
+        ),
+        ("photos/00_0.png,p00,female,wear", None, r"photos/00_0\.png.*row 50"),
+        ("photos/none.png,p00,female,wear", None, r"photos/none\.png"),
+        ("photos/none.png,,female,wear", None, r"row 50"),
+        ("photos/none.png,p00", None, r"row 50"),
+    ],
+)
+@pytest.mark.usefixtures("no_ray")
+def test_a_manifest_that_breaks_a_rule_is_refused_with_its_row(
+    refused, people, tmp_path, row, yaml, message
+):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "photos").symlink_to(people / "photos")
+    manifest = (people / "manifest.csv").read_text(encoding="utf-8")
+    (data / "manifest.csv").write_text(f"{manifest}{row}\n", encoding="utf-8")
+    (data / "dataset.yaml").write_text(yaml or "group: group\n", encoding="utf-8")
+    assert re.search(message, refused("run --space gender --data {tmp}/data"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ATTRIBUTE = 'gender'", r"must define suggest\(trial, schema, scale\), .*copy spaces/"),
+        ("def suggest(trial, schema, scale): pass", r"must say what it predicts"),
+        ("import nonsense_module", r"fails: ModuleNotFoundError: No module named"),
+        ("def suggest(:", r"fails: SyntaxError"),
+        ("ATTRIBUTE = 'height'\ndef suggest(*given): pass", r"needs the attribute 'height'"),
+    ],
+)
+@pytest.mark.usefixtures("no_ray")
+def test_a_space_file_that_is_none_is_refused(refused, tmp_path, text, message):
+    (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+    assert re.search(message, refused("run --space {tmp}/mine.py --data {people}"))
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_two_files_for_one_space_are_refused(refused, tmp_path):
+    write_space(tmp_path, "gender")
+    command = "run --space gender {tmp}/tiny_gender.py --data {people}"
+    assert re.search(r"--space must name every space once, got gender, gender", refused(command))
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_name_that_is_taken_is_refused_and_the_run_stays(refused, tmp_path):
+    store = RunStore(tmp_path / "results" / "mine")
+    store.write_study({})
+    message = refused("run --space gender --name mine --data {people}")
+    assert re.search(r"holds a run already; go on with --resume mine", message)
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_a_run_of_another_version_is_refused(refused, tmp_path):
+    (tmp_path / "results" / "old").mkdir(parents=True)
+    (tmp_path / "results" / "old" / "study.json").write_text('{"schema": 0}', encoding="utf-8")
+    assert "must have schema 1, got 0" in refused("run --resume old")
+
+
+def broken_space(folder: Path, old: str, new: str) -> Path:
+    path = write_space(folder, "gender")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    return path
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_runtime")
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"test_resnet"', '"test_resnett"', r"unknown timm model 'test_resnett'; near: test_resn"),
+        ("1e-4, 1e-2", "1e-4, 5.0", r"optim\.lr"),
+        ('"optim.lr"', '"optim.rate"', r"unknown name 'optim\.rate'"),
+        ("trial.suggest_float", "trial.suggest_flaot", r"suggest\(\) of space 'gender' fails"),
+        (LEARNS_LR, 'trial.suggest_int("schedule.epochs", 1, 9)', r"the same for all trials"),
+    ],
+)
+def test_a_space_with_impossible_configs_is_refused(refused, tmp_path, old, new, message):
+    broken_space(tmp_path, old, new)
+    assert re.search(message, refused("run --space {tmp}/tiny_gender.py --data {people}"))
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_gpu_that_is_not_there_is_refused(refused, tmp_path):
+    write_space(tmp_path, "gender")
+    command = "run --space {tmp}/tiny_gender.py --data {people} --gpus-per-trial 1"
+    assert "--gpus-per-trial 1 needs a GPU, and Ray sees none; leave it out" in refused(command)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_runtime")
+def test_weights_that_the_folder_lacks_are_refused(refused, tmp_path):
+    write_space(tmp_path, "gender")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "resnet18.safetensors").write_bytes(b"")
+    command = "run --space {tmp}/tiny_gender.py --data {people} --weights-dir {tmp}/weights"
+    message = refused(command)
+    assert re.search(r"weights of 'test_resnet' must lie at .*; weights there: resnet18", message)
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_photo_that_cannot_be_read_is_refused(refused, people, tmp_path):
+    write_space(tmp_path, "gender")
+    (tmp_path / "data" / "photos").mkdir(parents=True)
+    for photo in (people / "photos").iterdir():
+        (tmp_path / "data" / "photos" / photo.name).write_bytes(photo.read_bytes()[:100])
+    manifest = (people / "manifest.csv").read_text(encoding="utf-8")
+    (tmp_path / "data" / "manifest.csv").write_text(manifest, encoding="utf-8")
+    message = refused("run --space {tmp}/tiny_gender.py --data {tmp}/data")
+    assert re.search(r"photos/\d\d_\d\.png", message)

@@ -1,0 +1,250 @@
+"""The command line: frozen, exit codes, and what it makes of what it is given."""
+
+import subprocess
+import sys
+from argparse import ArgumentParser, _SubParsersAction
+from pathlib import Path
+
+import pytest
+
+from search import cli
+from search.cli import build_parser, default_cache, main
+from search.config import StudyConfig
+from search.store import RunStore
+from search.study import RunEnd
+from tests.search.runs import ROOT
+
+# Command, then every option or argument with its default; `...` must be given.
+FROZEN = {
+    "run": {
+        "--space": None,
+        "--plan": False,
+        "--resume": None,
+        "--name": None,
+        "--data": None,
+        "--layout": None,
+        "--people": None,
+        "--budget": None,
+        "--trials": None,
+        "--max-epochs": None,
+        "--seed": None,
+        "--gpus-per-trial": None,
+        "--pretrained --no-pretrained": None,
+        "--weights-dir": None,
+        "--address": None,
+        "--results": Path("results"),
+        "--cache": None,
+    },
+    "verdict": {"name": ..., "--results": Path("results"), "--margin": None},
+    "report": {"name": ..., "--results": Path("results"), "--margin": None},
+    "compare": {
+        "--truth": ...,
+        "predictions": ...,
+        "--out": Path("compared"),
+        "--margin": 0.005,
+        "--seed": 0,
+    },
+    "replay": {"best": ..., "--data": "", "--weights-dir": "", "--cache": None},
+}
+
+
+def commands(parser: ArgumentParser) -> dict[str, ArgumentParser]:
+    (found,) = (a for a in parser._actions if isinstance(a, _SubParsersAction))
+    return dict(found.choices)
+
+
+def test_commands_options_and_defaults_are_frozen():
+    found = {
+        name: {
+            " ".join(action.option_strings) or action.dest: ...
+            if action.required
+            else action.default
+            for action in command._actions
+            if action.dest != "help"
+        }
+        for name, command in commands(build_parser()).items()
+    }
+    assert found == FROZEN
+
+
+def test_every_option_has_a_help_text():
+    for command in commands(build_parser()).values():
+        for action in command._actions:
+            assert action.help or action.dest == "results", action
+
+
+@pytest.fixture
+def ran(monkeypatch, tmp_path):
+    """Stands in for the run: remembers what it was given, ends as the test says."""
+    end = {"interrupted": False, "num_failed": 0}
+    given = {}
+
+    def run_study(config, results, cache, console, **options):
+        given.update(config=config, results=results, cache=cache, **options)
+        return RunEnd(store=RunStore(tmp_path), **end)
+
+    monkeypatch.setattr("search.study.run_study", run_study)
+    given["end"] = end
+    return given
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ({}, 0),
+        ({"num_failed": 2}, 1),
+        ({"interrupted": True}, 130),
+        ({"interrupted": True, "num_failed": 2}, 130),
+    ],
+)
+def test_the_exit_code_says_how_the_run_ended(ran, end, code):
+    ran["end"].update(end)
+    assert main(["run", "--space", "age"]) == code
+
+
+def test_ctrl_c_outside_the_search_is_an_interruption(monkeypatch, capsys):
+    def interrupted(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("search.study.run_study", interrupted)
+    assert main(["run", "--space", "age"]) == 130
+    assert capsys.readouterr().err == "headrace: interrupted\n"
+
+
+def test_an_error_that_is_not_the_users_is_not_hidden(monkeypatch):
+    def broken(*given, **options):
+        raise ZeroDivisionError("a defect")
+
+    monkeypatch.setattr("search.study.run_study", broken)
+    with pytest.raises(ZeroDivisionError, match="a defect"):
+        main(["run", "--space", "age"])
+
+
+def test_the_defaults_of_a_run(ran):
+    main(["run", "--space", "age", "--name", "mine"])
+    assert ran["config"] == StudyConfig(
+        name="mine",
+        spaces=("age",),
+        data="",
+        layout=None,
+        people=300,
+        budget_seconds=None,
+        trials=24,
+        max_epochs=None,
+        seed=0,
+        gpus_per_trial="auto",
+        pretrained=None,
+        weights_dir="",
+        address="",
+    )
+    assert (ran["results"], ran["cache"]) == (Path("results"), default_cache())
+    assert ran["resume"] is False
+
+
+def test_a_budget_of_time_alone_sets_no_number_of_trials(ran):
+    main(["run", "--space", "age", "--budget", "1h30m"])
+    assert (ran["config"].budget_seconds, ran["config"].trials) == (5400.0, None)
+    main(["run", "--space", "age", "--budget", "6m", "--trials", "5"])
+    assert (ran["config"].budget_seconds, ran["config"].trials) == (360.0, 5)
+
+
+def test_all_spaces_on_the_demo_have_twenty_minutes(ran):
+    main(["run", "--space", "all"])
+    assert (ran["config"].budget_seconds, ran["config"].trials) == (1200.0, None)
+
+
+def test_paths_are_absolute_so_that_a_resume_works_from_anywhere(ran, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w" / "test_resnet.safetensors").touch()
+    command = ["run", "--space", "gender=mine.py", "other.py", "--data", "d"]
+    main([*command, "--weights-dir", "w"])
+    config = ran["config"]
+    assert config.spaces == (f"gender={tmp_path / 'mine.py'}", str(tmp_path / "other.py"))
+    assert (config.data, config.weights_dir) == (str(tmp_path / "d"), str(tmp_path / "w"))
+
+
+def test_a_run_is_named_after_its_spaces_and_the_time(ran):
+    main(["run", "--space", "age", "gender=path/to/mine.py"])
+    assert ran["config"].name.startswith("age-mine-20")
+
+
+@pytest.fixture
+def stored(tmp_path, ran):
+    """A run to resume, as it was stored."""
+    main(["run", "--space", "age", "--trials", "5", "--seed", "3", "--name", "mine"])
+    (tmp_path / "mine").mkdir()
+    RunStore(tmp_path / "mine").write_study({"config": ran["config"].to_dict()})
+    return ran["config"]
+
+
+def test_a_resumed_run_is_what_it_was(stored, ran, tmp_path):
+    assert main(["run", "--resume", "mine", "--results", str(tmp_path)]) == 0
+    assert ran["config"] == stored
+    assert ran["resume"] is True
+
+
+def test_a_resumed_run_may_get_more_trials_or_time(stored, ran, tmp_path):
+    command = ["run", "--resume", "mine", "--results", str(tmp_path)]
+    main([*command, "--trials", "9", "--budget", "6m"])
+    assert (ran["config"].trials, ran["config"].budget_seconds) == (9, 360.0)
+    assert ran["config"].seed == 3
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--space age",
+        "--name other",
+        "--data .",
+        "--layout manifest",
+        "--people 300",
+        "--max-epochs 3",
+        "--seed 0",
+        "--pretrained",
+        "--no-pretrained",
+    ],
+)
+def test_what_a_resumed_run_cannot_change_is_refused(stored, tmp_path, capsys, option):
+    command = ["run", "--resume", "mine", "--results", str(tmp_path)]
+    assert main([*command, *option.split()]) == 2
+    name = option.split()[0].replace("--no-", "--")
+    assert f"--resume takes the run as it was; leave out {name}" in capsys.readouterr().err
+
+
+def test_the_cache_lies_where_the_system_wants_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "headrace"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_cache() == tmp_path / ".cache" / "headrace"
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        (["search/run.py", "--help"], "usage: headrace run"),
+        (["-m", "search", "run", "--help"], "usage: headrace run"),
+        (["-m", "search", "--help"], "usage: headrace"),
+    ],
+)
+def test_help_is_the_same_from_the_script_and_the_package(command, usage):
+    done = subprocess.run(
+        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith(usage)
+
+
+def test_the_script_runs_from_any_folder(tmp_path):
+    command = [sys.executable, str(ROOT / "search" / "run.py"), "--trials", "0", "--space", "age"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "headrace: --trials must be at least 1, got 0\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_installed_command_ends_with_the_exit_code(monkeypatch):
+    monkeypatch.setattr(cli.sys, "argv", ["headrace", "run"])
+    with pytest.raises(SystemExit, match="2"):
+        cli.entry()

@@ -1,0 +1,52 @@
+"""Which files of trials stay when the search is over."""
+
+from pathlib import Path
+
+import pytest
+
+from search.records import State
+from search.store import RunStore, running
+from tests.search.made import made_record
+
+
+@pytest.fixture
+def store(tmp_path):
+    (tmp_path / "mine").mkdir()
+    return RunStore(tmp_path / "mine")
+
+
+def leave(folder: Path, *names: str) -> None:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text(name, encoding="utf-8")
+
+
+def test_predictions_of_complete_trials_move_to_where_they_stay(store):
+    leave(store.checkpoints, "gender-0.npz", "gender-1.npz")
+    store.keep_predictions([made_record(0), made_record(7)])
+    assert [p.name for p in store.predictions.iterdir()] == ["validation.gender.0.npz"]
+    assert store.has_predictions(made_record(0))
+    assert not store.has_predictions(made_record(7))
+
+
+def test_predictions_that_were_kept_before_stay(store):
+    leave(store.checkpoints, "gender-0.npz")
+    store.keep_predictions([made_record(0)])
+    store.drop_checkpoints()
+    store.keep_predictions([made_record(0)])
+    assert store.validation_path("gender", 0).read_text(encoding="utf-8") == "gender-0.npz"
+
+
+def test_checkpoints_go_except_those_of_running_trials(store):
+    names = ["gender-0.pt", "gender-1.pt", "gender-1.npz", ".gender-2.pt.123", "gender-3.tmp.npz"]
+    leave(store.checkpoints, *names)
+    store.drop_checkpoints([made_record(1, state=State.RUNNING)])
+    assert sorted(p.name for p in store.checkpoints.iterdir()) == ["gender-1.npz", "gender-1.pt"]
+    store.drop_checkpoints()
+    assert not store.checkpoints.exists()
+    store.drop_checkpoints()
+
+
+def test_running_records_are_those_an_interruption_left():
+    records = [made_record(0), made_record(1, state=State.RUNNING)]
+    assert running(records) == (records[1],)

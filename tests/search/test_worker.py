@@ -1,0 +1,59 @@
+"""The warm worker, without Ray: one trial after another in one process."""
+
+import pytest
+
+from search.trial_run import TrialRun
+from search.worker import Worker
+from tests.search.people import shared_images
+from tests.trainables import tiny
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+
+@pytest.fixture
+def images(people, cache, tmp_path):
+    return shared_images(people, cache, tmp_path)
+
+
+def asked(number, **config):
+    flat = {**tiny.flat(), **config}
+    return {"space": "gender", "number": number, "config": flat, "seed": number}
+
+
+@pytest.fixture
+def worker(images, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    # Ray's constructor makes a folder for its logs and then calls setup.
+    worker = Worker.__new__(Worker)
+    worker.setup(asked(0), setting=images.setting)
+    yield worker
+    worker.cleanup()
+
+
+def test_a_warm_worker_takes_the_next_trial(worker, tmp_path):
+    worker.step()
+    images = worker._images.tensor
+    assert worker.reset_config(asked(1))
+    result = worker.step()
+    assert result["epoch"] == 1
+    assert 0 <= result["gap"] < 60
+    assert "gap" not in worker.step()
+    assert worker._images.tensor is images
+
+
+def test_the_checkpoint_of_a_stopped_trial_goes_when_its_worker_goes_on(worker, tmp_path):
+    worker.step()
+    worker.reset_config(asked(1))
+    worker.step()
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["gender-1.pt"]
+
+
+def test_a_trial_after_a_broken_one_is_what_it_would_be_alone(worker, images):
+    alone = TrialRun(
+        images, space="gender", number=2, config=asked(2)["config"], seed=2, write=False
+    )
+    expected = alone.epoch()["value"]
+    worker.reset_config(asked(1, **{"backbone.name": "no_such_model"}))
+    assert worker.step()["cause"] == "error"
+    worker.reset_config(asked(2))
+    assert worker.step()["value"] == expected
