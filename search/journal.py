@@ -217,10 +217,15 @@ class StudyJournal:
 
 def read_records(path: Path, space: str, study_name: str) -> tuple[TrialRecord, ...]:
     """Returns the started trials of a study in a journal, without its space."""
+    trials = read_trials(path, study_name)
+    return tuple(to_record(space, t) for t in trials if t.state != TrialState.WAITING)
+
+
+def read_trials(path: Path, study_name: str) -> tuple[FrozenTrial, ...]:
+    """Returns the trials of a study as Optuna's own, for what Optuna computes from them."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     study = optuna.load_study(study_name=study_name, storage=open_storage(path))
-    trials = study.get_trials(deepcopy=False)
-    return tuple(to_record(space, t) for t in trials if t.state != TrialState.WAITING)
+    return tuple(study.get_trials(deepcopy=False))
 
 
 def study_name(space: Space, schema: Schema, scale: Scale, data_fingerprint: str) -> str:

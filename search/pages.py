@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
+from search.analysis.importance import parameter_importance
 from search.best import default_value
 from search.conclude import Conclusion
+from search.journal import read_trials
 from search.oof import Truth
 from search.report.contents import (
     Confusion,
@@ -46,11 +48,21 @@ def gather(
         verdict=dict(verdict),
         curves=tuple(curves(store, run.schema, truth, run.results)),
         confusions=tuple(confusions(run.schema, truth.label, conclusion)),
+        importances=importances(store, run),
         costs=tuple(Cost.of(name, cost) for name, cost in verdict["costs"].items()),
         data=data_facts(run.schema, truth, run.study["data"]["name"]),
         searches=tuple(_search_summary(result) for result in run.results),
         reproduce=_reproduce(run.study),
     )
+
+
+def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
+    """Returns which parameters the score of a space depended on, where it has trials enough."""
+    found = {}
+    for space, name in run.study["studies"].items():
+        trials = read_trials(store.journal, name)
+        found[space] = parameter_importance(trials, run.study["config"]["seed"]) or {}
+    return {space: shares for space, shares in found.items() if shares}
 
 
 def confusions(

@@ -151,7 +151,7 @@ def _cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
         (wish.folds, shape.folds, "folds", "every model trains on fewer people"),
     )
     cuts = [
-        f"{now} {what} where {wanted} were wished for: {cost}"
+        f"{what}: {now} instead of {wanted}, so {cost}"
         for wanted, now, what, cost in parts
         if now < wanted
     ]

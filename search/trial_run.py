@@ -235,11 +235,11 @@ class TrialRun:
         if self._write and self._checkpoint.exists():
             try:
                 state = load_checkpoint(self._checkpoint)
+                if "classifier" in state:
+                    classifier.load_state_dict(state["classifier"])
             except CheckpointError as error:
                 logger.warning("%s; the trial starts again", error)
             else:
-                if "classifier" in state:
-                    classifier.load_state_dict(state["classifier"])
                 self._best = float(state["best"])
                 told = state["report"]
         self.first_batch = time.time()

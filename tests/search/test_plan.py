@@ -68,7 +68,7 @@ def test_a_plan_says_what_was_cut_and_what_that_costs():
     planned = plan_refit(costs(), costs().seconds(Shape(folds=3, seeds=1, configs=1)))
     assert planned.shape == Shape(folds=FLOOR_FOLDS, seeds=1, configs=1)
     assert any("no win can be declared" in cut for cut in planned.cuts)
-    assert any("3 folds where 5" in cut for cut in planned.cuts)
+    assert any("folds: 3 instead of 5" in cut for cut in planned.cuts)
 
 
 def test_nothing_is_cut_where_there_is_time():
