@@ -81,9 +81,15 @@ def read_truth(path: Path) -> Truth:
 
 def merge_predictions(predictions: Path, parts: Path, units: Iterable[Unit], folds: Folds) -> None:
     """Writes `<space>.<rank>.<seed>.npz` for every config and seed whose folds are all there."""
-    for space, rank, seed in sorted({(u.space, u.rank, u.seed) for u in units}):
-        names = [f"{space}.{rank}.{seed}.{fold}.npz" for fold in range(folds.num_folds)]
-        if not all((parts / name).exists() for name in names):
+    for path in predictions.glob("*.*.*.npz"):
+        if not path.name.startswith(("validation.", ".")):
+            path.unlink()  # of an earlier refit, with other folds or configs
+    done: dict[tuple[str, str, int], int] = {}
+    for unit in units:
+        key = (unit.space, unit.rank, unit.seed)
+        done[key] = done.get(key, 0) + folds.is_done(unit, parts)
+    for (space, rank, seed), num_done in sorted(done.items()):
+        if num_done < folds.num_folds:
             continue
         merged = merge_parts(parts, space, rank, seed, folds)
         temporary = predictions / f".{space}.{rank}.{seed}.npz"

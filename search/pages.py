@@ -179,7 +179,7 @@ def _search_summary(result: SpaceResult) -> SearchSummary:
         trials=len(result.records),
         complete=counts["complete"],
         stopped=counts["stopped early"],
-        failed=counts["failed"],
+        failed=counts["failed"] + counts["out of memory"],
         cut_off=counts["cut off by the budget"],
         best=result.best.objective if result.best else None,
         interval=(result.interval.low, result.interval.high) if result.interval else None,

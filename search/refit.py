@@ -5,6 +5,7 @@ and predicts its
 fold once, at the end. Finished units are files, so an interrupted refit goes on where it was.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,6 +28,7 @@ from trainables.seeding import derive_seed
 logger = logging.getLogger(__name__)
 
 _MAX_FAILURES = 2
+_NOT_HEADS = frozenset({"indices", "seconds", "key"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,20 @@ class Folds:
     def train(self, fold: int) -> NDArray[np.int64]:
         """Returns the indices that a model of `fold` trains on."""
         return np.flatnonzero(self.of_sample != fold)
+
+    def key(self, unit: Unit) -> str:
+        """Returns 16 hex digits of a unit's config and of these folds."""
+        digest = hashlib.sha256(repr(sorted(unit.config.items())).encode())
+        digest.update(np.ascontiguousarray(self.of_sample, dtype="<i8").tobytes())
+        return digest.hexdigest()[:16]
+
+    def is_done(self, unit: Unit, parts: Path) -> bool:
+        """Returns whether a unit's file is there, and of this config and these folds."""
+        path = parts / f"{unit.name}.npz"
+        if not path.exists():
+            return False
+        with np.load(path) as part:
+            return str(part["key"]) == self.key(unit)
 
     def out(self, fold: int) -> NDArray[np.int64]:
         """Returns the indices that a model of `fold` predicts."""
@@ -111,7 +127,8 @@ def train_unit(
     save_file(classifier.weights(), weights)
     weights.replace(models / f"{unit.name}.safetensors")
     temporary = parts / f".{unit.name}.npz"
-    np.savez(temporary, indices=out, seconds=seconds, **probabilities)  # type: ignore[arg-type]
+    extra = {"indices": out, "seconds": seconds, "key": folds.key(unit)}
+    np.savez(temporary, **extra, **probabilities)  # type: ignore[arg-type]
     temporary.replace(parts / f"{unit.name}.npz")
     return seconds
 
@@ -147,7 +164,7 @@ def run_units(
     seed: int,
     parts: Path,
     models: Path,
-    is_over: Callable[[], bool],
+    is_over: Callable[[Unit], bool],
 ) -> Iterator[UnitEnd]:
     """Trains units on all devices and yields each as it ends, finished ones first.
 
@@ -159,18 +176,18 @@ def run_units(
         seed: of the run.
         parts: folder of the probabilities.
         models: folder of the weights.
-        is_over: asked before every start; True starts no more.
+        is_over: asked before a unit starts; True leaves it and all that follow.
     """
     waiting = []
     for unit in units:
-        if (parts / f"{unit.name}.npz").exists():
+        if folds.is_done(unit, parts):
             yield UnitEnd(unit=unit, seconds=0.0)
         else:
             waiting.append((unit, 0))
     pool = _Pool(setting, folds, resources, seed)
     try:
         while waiting or pool.busy:
-            while waiting and pool.has_room and not is_over():
+            while waiting and pool.has_room and not is_over(waiting[0][0]):
                 unit, failures = waiting.pop(0)
                 pool.start(unit, failures, parts, models)
             if not pool.busy:
@@ -250,7 +267,7 @@ def merge_parts(
     for fold in range(folds.num_folds):
         with np.load(parts / f"{space}.{rank}.{seed}.{fold}.npz") as part:
             for head in part.files:
-                if head in ("indices", "seconds"):
+                if head in _NOT_HEADS:
                     continue
                 shape = (len(folds.of_sample), part[head].shape[1])
                 merged.setdefault(head, np.zeros(shape, dtype=np.float32))

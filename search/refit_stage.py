@@ -96,7 +96,8 @@ def run_refit(
         results: of the search.
         planned: shape of the refit.
         console: where to show progress.
-        seconds: wall-clock time after which no unit is started; None is no limit.
+        seconds: wall-clock time after which no unit of a further seed is started; None is no
+            limit.
     """
     began = time.monotonic()
     shape = planned.shape
@@ -125,7 +126,10 @@ def run_refit(
         seed=run.config.seed,
         parts=parts.resolve(),
         models=models.resolve(),
-        is_over=lambda: seconds is not None and time.monotonic() - began > seconds,
+        # Without one whole seed there is no verdict, so the first is finished at any price.
+        is_over=lambda unit: (
+            unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
+        ),
     ):
         done += 1
         bar(done, len(units))

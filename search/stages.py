@@ -47,8 +47,9 @@ class SpaceResult:
         """Number of trials by how they ended."""
         states = [(record.state, record.cause) for record in self.records]
         return {
-            "complete": sum(state is State.COMPLETE for state, _ in states),
+            "complete": states.count((State.COMPLETE, Cause.NONE)),
             "stopped early": sum(state is State.PRUNED for state, _ in states),
             "cut off by the budget": sum(cause is Cause.BUDGET for _, cause in states),
+            "out of memory": sum(cause is Cause.OUT_OF_MEMORY for _, cause in states),
             "failed": sum(s is State.FAIL and c is not Cause.BUDGET for s, c in states),
         }

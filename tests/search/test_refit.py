@@ -41,7 +41,7 @@ def trained(setting, unit, folds, tmp_path):
     parts, models = tmp_path / "parts", tmp_path / "models"
     train_unit(unit, folds, SharedImages(setting), 0, parts, models)
     with np.load(parts / f"{unit.name}.npz") as part:
-        return {name: part[name] for name in part.files if name != "seconds"}
+        return {name: part[name] for name in part.files if name not in ("seconds", "key")}
 
 
 def test_a_unit_predicts_its_own_fold_alone(people, tmp_path):
@@ -108,6 +108,17 @@ def test_a_seed_with_a_missing_fold_is_not_merged(people, tmp_path):
     assert not list(tmp_path.glob("joint.*.npz"))
 
 
+def test_a_unit_of_another_config_or_other_folds_is_not_done(people, tmp_path):
+    folds = three_folds(people)
+    unit = unit_of(people)
+    trained(people, unit, folds, tmp_path)
+    other = replace(unit, config={**unit.config, "optim.lr": 0.5})
+    moved = Folds(of_sample=make_folds(people.table, 3, 2), num_folds=3)
+    assert folds.is_done(unit, tmp_path / "parts")
+    assert not folds.is_done(other, tmp_path / "parts")
+    assert not moved.is_done(unit, tmp_path / "parts")
+
+
 @pytest.mark.ray
 def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
     people, tmp_path, ray_runtime
@@ -125,7 +136,7 @@ def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
                 people,
                 resources,
                 seed=0,
-                is_over=lambda: False,
+                is_over=lambda unit: False,
                 **places,
             )
         )
