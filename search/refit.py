@@ -78,7 +78,7 @@ class Folds:
         if not path.exists():
             return False
         with np.load(path) as part:
-            return str(part["key"]) == self.key(unit)
+            return "key" in part.files and str(part["key"]) == self.key(unit)
 
     def out(self, fold: int) -> NDArray[np.int64]:
         """Returns the indices that a model of `fold` predicts."""

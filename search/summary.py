@@ -149,18 +149,16 @@ def print_verdict(console: Console, verdict: Mapping[str, Any], folder: Path) ->
             f"{ruled['value']:.4f}" if ruled else "-",
         )
     pairs = Table(title="Pairs", title_justify="left")
-    for name in ("a", "b", "a - b", "95 % interval", "P(a > b)", "Holm's p", "verdict"):
+    for name in ("pair", "difference", "95 % interval", "Holm's p", "verdict"):
         pairs.add_column(name, no_wrap=True)
     for pair in verdict["pairs"]:
         low, high = pair["interval"]
         pairs.add_row(
-            pair["a"],
-            pair["b"],
+            f"{pair['a']} - {pair['b']}",
             f"{pair['difference']:+.4f}",
             f"{low:+.3f} to {high:+.3f}",
-            f"{pair['p_a_greater']:.3f}",
             f"{pair['p_holm']:.3f}",
-            pair["verdict"].replace("_", " "),
+            _verdict_text(pair),
         )
     console.print()
     console.print(scores)
@@ -169,6 +167,11 @@ def print_verdict(console: Console, verdict: Mapping[str, Any], folder: Path) ->
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
     console.print(f"[bold]{verdict['answer']}[/bold]", highlight=False, soft_wrap=True)
     console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+
+
+def _verdict_text(pair: Mapping[str, Any]) -> str:
+    winner = {"a_wins": pair["a"], "b_wins": pair["b"]}.get(pair["verdict"])
+    return f"{winner} wins" if winner else str(pair["verdict"])
 
 
 def _results_option(store: RunStore) -> str:
