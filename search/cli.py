@@ -70,7 +70,9 @@ def _add_concluding(commands: Any) -> None:
     ):
         command = commands.add_parser(name, help=text, allow_abbrev=False)
         command.add_argument("name", help="name of the run")
-        command.add_argument("--results", type=Path, default=Path("results"))
+        command.add_argument(
+            "--results", type=Path, default=Path("results"), help="folder of all runs"
+        )
         command.add_argument("--margin", type=float, default=None, help=_MARGIN_HELP)
     compare = commands.add_parser(
         "compare", help="judge anybody's prediction files", allow_abbrev=False
