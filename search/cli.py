@@ -95,7 +95,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         nargs="+",
         default=None,
         metavar="SPACE",
-        help="age, gender, mask, joint, multihead, path/to/space.py or gender=path/to/space.py",
+        help="age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
     )
     run.add_argument(
         "--plan", action="store_true", help="say what would run and how long; run nothing"
@@ -114,6 +114,10 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         default=None,
         help=f"people of the demo (default: {_DEFAULT_PEOPLE})",
     )
+    _add_run_limits(run)
+
+
+def _add_run_limits(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--budget", default=None, metavar="TIME", help="wall-clock time such as 6m or 2h"
     )
