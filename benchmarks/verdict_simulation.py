@@ -155,7 +155,8 @@ def equal_searches(effort: Effort) -> str:
         "All configs are equally good; 3 seeds, 5 folds, errors shared 0.8, "
         f"{fewer.pairs} repeats with 64 configs. Ours chooses the config for the people of a fold "
         "by the people of the other folds and counts the luck of that choice; without that luck; "
-        "and the best config on the very people it is judged on.",
+        "and the best config on the very people it is judged on, which is no remedy: few winners, "
+        "for the best of many vary little, but every score is too high.",
         ["people", "configs", "own", "ours", "luck of choice left out", "best on the same people"],
         rows,
     )

@@ -7,6 +7,7 @@ resumable.
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -22,12 +23,14 @@ from search.config import (
     parse_duration,
 )
 from search.errors import SearchError, UsageError
+from search.store import check_writable
 from spaces.errors import SpaceError
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 _MIN_PEOPLE = 40
 _MARGIN_HELP = "differences of macro-F1 within it are equivalent (default: 0.005)"
 _DEFAULT_PEOPLE = 300
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 # What a resumed run has for good: giving it again would change nothing, or the run.
 _FIXED = ("space", "name", "data", "layout", "people", "max_epochs", "seed", "pretrained")
 
@@ -191,7 +194,10 @@ def entry() -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _check_not_empty(options)
     config = _resumed(options) if options.resume else _new(options)
+    cache = _writable_cache(options.cache)
+    check_writable("--results", options.results)
     ray_settings.apply(one_machine=not config.address)
     from rich.console import Console
 
@@ -200,7 +206,7 @@ def _run(options: argparse.Namespace) -> int:
     end = run_study(
         config,
         options.results,
-        options.cache or default_cache(),
+        cache,
         Console(),
         resume=bool(options.resume),
         forecast_only=options.plan,
@@ -208,6 +214,20 @@ def _run(options: argparse.Namespace) -> int:
     if end.interrupted:
         return INTERRUPTED
     return SOME_FAILED if end.num_failed else OK
+
+
+def _check_not_empty(options: argparse.Namespace) -> None:
+    # `--data "$UNSET"` must not search the demo.
+    for name, value in vars(options).items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option} must not be empty; give a value or leave {option} out")
+
+
+def _writable_cache(given: Path | None) -> Path:
+    cache = given or default_cache()
+    check_writable("--cache", cache)
+    return cache
 
 
 def _new(options: argparse.Namespace) -> StudyConfig:
@@ -298,7 +318,7 @@ def _replay(options: argparse.Namespace) -> int:
     console = Console()
     done = replay(
         options.best,
-        options.cache or default_cache(),
+        _writable_cache(options.cache),
         partial(StepBar, console),
         data=options.data,
         weights_dir=_absolute(options.weights_dir),
@@ -360,8 +380,10 @@ def _absolute_space(space: str) -> str:
 
 
 def _default_name(spaces: Sequence[str]) -> str:
-    stems = [Path(space.rpartition("=")[2]).stem for space in spaces]
-    return "-".join([*stems[:5], time.strftime("%Y%m%d-%H%M%S")])
+    # A space may be called anything, a run may not.
+    stems = [_NOT_IN_NAMES.sub("", Path(s.rpartition("=")[2]).stem)[:15] for s in spaces]
+    named = [stem for stem in stems if stem[:1].isalnum()]
+    return "-".join([*(named or ["run"])[:5], time.strftime("%Y%m%d-%H%M%S")])
 
 
 _COMMANDS = {

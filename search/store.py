@@ -87,11 +87,16 @@ class RunStore:
         return cls(results / name)
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, *, new: bool = False) -> Iterator[None]:
         """Holds the run for this process.
 
+        Args:
+            new: whether the run must not exist yet: another process may have run it to its end
+                since `check_new`.
+
         Raises:
-            ResultsError: another process has it, or the folder cannot be made.
+            ResultsError: another process has it, the folder cannot be made or written, or a new
+                run exists by now.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -104,7 +109,11 @@ class RunStore:
             raise ResultsError(
                 f"the run {self.root} is in use by another process; wait for it or stop it first"
             ) from error
+        except OSError as error:
+            raise ResultsError(f"the folder {self.root} cannot be written: {error}") from error
         try:
+            if new:
+                self.check_new(self.root.parent, self.root.name)
             yield
         finally:
             lock.release()
@@ -200,6 +209,17 @@ def check_name(name: str) -> None:
         raise ResultsError(
             "a run name has letters, digits, '.', '_' and '-' and starts with a letter or digit, "
             f"got {name!r}"
+        )
+
+
+def check_writable(option: str, folder: Path) -> None:
+    """Raises ResultsError where a folder cannot be made or written; makes nothing."""
+    whole = folder.absolute()
+    nearest = next(path for path in (whole, *whole.parents) if path.exists())
+    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
+        raise ResultsError(
+            f"{option} must be a folder that can be written, got {folder}: {nearest} "
+            f"{'is read-only' if nearest.is_dir() else 'is a file'}; give another"
         )
 
 

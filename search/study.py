@@ -80,7 +80,7 @@ def run_study(
             print_plan(console, run, store)
             print_forecast(console, run)
             return RunEnd(store=store, interrupted=False, num_failed=0)
-        with store.lock():
+        with store.lock(new=not resume):
             print_plan(console, run, store)
             if resume:
                 _check_unchanged(run, store)

@@ -103,7 +103,7 @@ def _execute(path: Path) -> ModuleType:
     sys.modules[key] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the file is the user's own code
+    except (Exception, SystemExit) as error:  # the file is the user's own code
         del sys.modules[key]
         raise SpaceError(f"{path} fails: {type(error).__name__}: {error}") from error
     return module
@@ -119,10 +119,20 @@ def _from_module(name: str, module: ModuleType) -> Space:
         "attribute": attribute,
         "suggest": module.suggest,
         "default": getattr(module, "default", partial(_default, approach, attribute)),
-        "warm_start": tuple(getattr(module, "WARM_START", ())),
+        "warm_start": _warm_start(name, module),
         "source": _source(module),
     }
     return Space(**options)
+
+
+def _warm_start(name: str, module: ModuleType) -> tuple[Any, ...]:
+    given = getattr(module, "WARM_START", ())
+    if not isinstance(given, list | tuple):
+        raise SpaceError(
+            f"WARM_START of space {name!r} must be a list of mappings such as "
+            f"[{{'optim.lr': 0.001}}], got {given!r}"
+        )
+    return tuple(given)
 
 
 def _default(

@@ -76,7 +76,8 @@ class Space:
         source: text of the file that defines the space; part of the fingerprint.
 
     Raises:
-        SpaceError: approach and attribute do not fit.
+        SpaceError: the name is no file name, warm starts are not mappings, or approach and
+            attribute do not fit.
     """
 
     name: str
@@ -88,6 +89,16 @@ class Space:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not self.name or self.name.startswith(".") or "/" in self.name:
+            raise SpaceError(
+                "the name of a space becomes a file name, so it cannot hold '/' or start with "
+                f"'.', got {self.name!r}; give another: --space NAME=path/to/space.py"
+            )
+        if not all(isinstance(extra, Mapping) for extra in self.warm_start):
+            raise SpaceError(
+                f"warm starts of space {self.name!r} must be mappings of config names to values, "
+                f"got {self.warm_start!r}"
+            )
         if self.approach not in APPROACHES:
             raise SpaceError(
                 f"the approach of space {self.name!r} must be one of {', '.join(APPROACHES)}, got "
@@ -123,8 +134,15 @@ class Space:
         return self
 
     def default_config(self, schema: Schema, scale: Scale) -> Flat:
-        """Returns the complete default config."""
-        return {**self._target(), **self.default(schema, scale)}
+        """Returns the complete default config.
+
+        Raises:
+            SpaceError: the space's own code fails.
+        """
+        try:
+            return {**self._target(), **self.default(schema, scale)}
+        except Exception as error:  # the function is the user's own code
+            raise self._failed("default", error) from error
 
     def config(self, trial: optuna.Trial, schema: Schema, scale: Scale) -> Flat:
         """Suggests on the trial and returns the complete config, by dotted names.
@@ -135,9 +153,12 @@ class Space:
         try:
             constants = self.suggest(trial, schema, scale) or {}
         except Exception as error:
+            raise self._failed("suggest", error) from error
+        if not isinstance(constants, Mapping) or not all(isinstance(n, str) for n in constants):
             raise SpaceError(
-                f"suggest() of space {self.name!r} fails: {type(error).__name__}: {error}"
-            ) from error
+                f"suggest() of space {self.name!r} must return a mapping of config names to "
+                f"values, or nothing, got {constants!r}"
+            )
         chosen: Flat = {**trial.params, **constants}
         base = self.default_config(schema, scale)
         for branch in BRANCHES:
@@ -152,6 +173,10 @@ class Space:
         default = sorted(self.default_config(schema, scale).items())
         text = repr((self.name, self.approach, self.attribute, self.source, default, scale))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def _failed(self, function: str, error: Exception) -> SpaceError:
+        what = f"{type(error).__name__}: {error}"
+        return SpaceError(f"{function}() of space {self.name!r} fails: {what}")
 
     def _target(self) -> Flat:
         if self.approach == "separate":

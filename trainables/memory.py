@@ -1,8 +1,13 @@
 """Telling an out-of-memory error from any other, and what a device has."""
 
+import ctypes
+import gc
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+
+# Of glibc alone; other C libraries have no such call.
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 _MESSAGES = (
     "out of memory",
@@ -20,9 +25,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release(device: torch.device) -> None:
-    """Gives cached GPU memory back after an out-of-memory error or between two trials."""
+    """Gives cached memory back after an out-of-memory error or between two trials.
+
+    On the host too: glibc keeps what freed models held, and a worker that trains one model after
+    another grows by half over 24 trials where it is not told to return it.
+    """
+    gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    if _malloc_trim is not None:
+        _malloc_trim(0)
 
 
 def autocast(device: torch.device) -> AbstractContextManager[object]:

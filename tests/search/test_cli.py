@@ -10,7 +10,7 @@ import pytest
 from search import cli
 from search.cli import build_parser, default_cache, main
 from search.config import StudyConfig
-from search.store import RunStore
+from search.store import RunStore, check_name
 from search.study import RunEnd
 from tests.search.runs import ROOT
 
@@ -167,6 +167,38 @@ def test_paths_are_absolute_so_that_a_resume_works_from_anywhere(ran, tmp_path, 
 def test_a_run_is_named_after_its_spaces_and_the_time(ran):
     main(["run", "--space", "age", "gender=path/to/mine.py"])
     assert ran["config"].name.startswith("age-mine-20")
+
+
+@pytest.mark.parametrize(
+    ("space", "start"),
+    [
+        ("path/my space.py", "myspace-20"),
+        ("\ub098\uc774", "run-20"),
+        ("a" * 120, "a" * 15 + "-20"),
+    ],
+)
+def test_a_run_of_any_space_has_a_plain_name(ran, space, start):
+    assert main(["run", "--space", space]) == 0
+    assert ran["config"].name.startswith(start)
+    check_name(ran["config"].name)
+
+
+@pytest.mark.parametrize(
+    "option", ["--data", "--name", "--budget", "--resume", "--weights-dir", "--layout"]
+)
+def test_an_empty_value_is_not_taken_for_no_option(ran, capsys, option):
+    assert main(["run", "--space", "age", option, ""]) == 2
+    message = f"headrace: {option} must not be empty; give a value or leave {option} out\n"
+    assert capsys.readouterr().err == message
+    assert "config" not in ran
+
+
+@pytest.mark.parametrize("option", ["--cache", "--results"])
+def test_a_folder_that_is_a_file_is_refused_before_anything_is_made(ran, tmp_path, capsys, option):
+    (tmp_path / "file").touch()
+    assert main(["run", "--space", "age", option, str(tmp_path / "file")]) == 2
+    assert f"headrace: {option} must be a folder that can be written" in capsys.readouterr().err
+    assert "config" not in ran
 
 
 @pytest.fixture

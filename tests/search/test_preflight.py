@@ -49,6 +49,12 @@ def test_a_searched_number_of_epochs_is_refused():
         check(space_of(suggest=lengths))
 
 
+def test_a_warm_start_of_a_name_that_no_config_has_is_refused():
+    space = replace(space_of(), warm_start=({"optim.lr": 0.01}, {"optim.lrr": 0.01}))
+    with pytest.raises(SpaceError, match=r"warm starts of space 'gender' .*got optim\.lrr;"):
+        check(space)
+
+
 def test_a_model_that_timm_lacks_is_refused_with_near_names():
     with pytest.raises(ConfigError, match="unknown timm model 'test_resnett'; near: test_resnet"):
         check(space_of({"backbone.name": "test_resnett"}))

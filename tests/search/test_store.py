@@ -12,7 +12,7 @@ import yaml
 from search import store as store_module
 from search.errors import ResultsError
 from search.records import Cause, State
-from search.store import RunStore, check_name, git_commit, run_names, write_text
+from search.store import RunStore, check_name, check_writable, git_commit, run_names, write_text
 from tests.search.made import made_record
 
 
@@ -138,6 +138,43 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     store = RunStore(tmp_path / "file" / "mine")
     with pytest.raises(ResultsError, match=r"the folder .*mine cannot be made"), store.lock():
         pytest.fail("made")
+
+
+def test_a_new_run_that_another_process_finished_in_the_meantime_is_refused(tmp_path):
+    late = RunStore.check_new(tmp_path, "mine")
+    first = RunStore.check_new(tmp_path, "mine")
+    with first.lock(new=True):
+        first.write_study({})
+    with pytest.raises(ResultsError, match="holds a run already"), late.lock(new=True):
+        pass
+    with late.lock():
+        assert late.read_study() == {"schema": 1}
+
+
+def test_a_lock_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "mine" / ".lock").mkdir(parents=True)
+    with (
+        pytest.raises(ResultsError, match=r"the folder .*mine cannot be written: "),
+        RunStore(tmp_path / "mine").lock(),
+    ):
+        pass
+
+
+def test_a_folder_below_a_file_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match=r"--cache must be a folder .*file is a file; give"):
+        check_writable("--cache", tmp_path / "file" / "deep")
+
+
+def test_a_read_only_folder_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(ResultsError, match=r"--results must be .* is read-only; give another"):
+        check_writable("--results", tmp_path / "new")
+
+
+def test_asking_whether_a_folder_can_be_written_makes_nothing(tmp_path):
+    check_writable("--results", tmp_path / "new" / "deep")
+    assert not list(tmp_path.iterdir())
 
 
 def test_trials_csv_has_a_row_a_trial_and_a_column_a_parameter(store):

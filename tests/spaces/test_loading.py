@@ -143,6 +143,11 @@ def test_a_file_may_bring_its_default_and_warm_starts(write):
     assert space.warm_start == ({"a.b": 2},)
 
 
+def test_warm_starts_that_are_no_list_are_refused(write):
+    with pytest.raises(SpaceError, match=r"WARM_START of space 'gender' must be a list.*got 5"):
+        spaces.load(str(write(MINE + "WARM_START = 5\n")), FACES)
+
+
 @pytest.mark.parametrize("prefix", ["", "gender="])
 def test_a_file_that_is_not_there_is_named_beside_the_built_in_spaces(prefix, tmp_path):
     path = tmp_path / "absent.py"
@@ -165,6 +170,7 @@ def test_a_file_without_suggest_says_what_to_copy(write, text):
         ("import not_there_at_all\n", "ModuleNotFoundError: No module named 'not_there_at_all'"),
         ("def suggest(:\n", "SyntaxError"),
         ("raise ValueError('mine')\n", "ValueError: mine"),
+        ("raise SystemExit(3)\n", "SystemExit: 3"),
     ],
 )
 def test_a_file_that_breaks_is_named_with_its_error(write, text, reason):

@@ -143,3 +143,34 @@ def test_the_fingerprint_changes_with_everything_that_is_searched(changes):
 def test_the_fingerprint_changes_with_the_scale():
     longer = replace(SCALE, max_epochs=SCALE.max_epochs + 1)
     assert space().fingerprint(FACES, longer) != space().fingerprint(FACES, SCALE)
+
+
+@pytest.mark.parametrize("name", ["", "hair/colour", ".hidden", ".."])
+def test_a_name_that_is_no_file_name_is_refused(name):
+    with pytest.raises(SpaceError, match=r"becomes a file name.*--space NAME=path/to/space\.py"):
+        space(name=name)
+
+
+def test_a_name_may_be_of_any_script():
+    assert space(name="\ub098\uc774").name == "\ub098\uc774"
+
+
+def test_warm_starts_that_are_no_mappings_are_refused():
+    with pytest.raises(SpaceError, match=r"warm starts of space 'gender' must be mappings"):
+        space(warm_start=("optim.lr",))
+
+
+@pytest.mark.parametrize("returned", [[1, 2], {1: 2}, "optim.lr"])
+def test_a_suggest_that_returns_no_mapping_of_names_is_refused(returned):
+    with pytest.raises(SpaceError, match=r"must return a mapping of config names to values"):
+        asked(lambda trial, schema, scale: returned)
+
+
+@pytest.mark.parametrize(
+    ("returns", "reason"),
+    [(lambda: 1 / 0, "ZeroDivisionError: division by zero"), (lambda: None, "TypeError: ")],
+)
+def test_a_default_that_breaks_or_is_no_mapping_is_refused(returns, reason):
+    broken = space(default=lambda schema, scale: returns())
+    with pytest.raises(SpaceError, match=rf"default\(\) of space 'gender' fails: {reason}"):
+        broken.default_config(FACES, SCALE)

@@ -1,5 +1,7 @@
 """Telling an out-of-memory error from any other."""
 
+import weakref
+
 import pytest
 import torch
 
@@ -46,8 +48,28 @@ def test_an_allocation_that_cannot_be_is_recognised():
     assert is_out_of_memory(caught.value)
 
 
-def test_the_cpu_has_nothing_to_release_and_no_peak():
+class Node:
+    """Something that keeps itself alive."""
+
+
+def test_host_memory_is_returned_and_cycles_are_collected(monkeypatch):
+    asked = []
+    monkeypatch.setattr("trainables.memory._malloc_trim", asked.append)
+    node = Node()
+    node.itself = node
+    gone = weakref.ref(node)
+    del node
     release(CPU)
+    assert asked == [0]
+    assert gone() is None
+
+
+def test_a_system_without_such_a_call_is_left_alone(monkeypatch):
+    monkeypatch.setattr("trainables.memory._malloc_trim", None)
+    release(CPU)
+
+
+def test_the_cpu_has_no_peak():
     assert peak_bytes(CPU) == 0
 
 
