@@ -11,7 +11,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from search.known_configs import known_configs
 from search.records import Cause, FlatValue, State, TrialRecord
 from spaces.scale import Scale
 from spaces.space import Schema, Space
@@ -207,9 +208,8 @@ class StudyJournal:
             )
 
     def _enqueue_known_configs(self) -> None:
-        default = self.space.default_config(self._schema, self._scale)
-        known = [default, *({**default, **extra} for extra in self.space.warm_start)]
-        for number, config in enumerate(_different(known)):
+        known = known_configs(self.space, self._schema, self._scale)
+        for number, config in enumerate(known):
             # A restart finds them by their number: identical parameters would be enqueued again.
             if number >= len(self._study.get_trials(deepcopy=False)):
                 self._study.enqueue_trial(dict(config))
@@ -242,14 +242,6 @@ def sample_configs(
     study = optuna.create_study(sampler=sampler, direction="maximize")
     drawn = [space.config(study.ask(), schema, scale) for _ in range(num_configs)]
     return (space.default_config(schema, scale), *drawn)
-
-
-def _different(configs: Iterable[Mapping[str, FlatValue]]) -> list[Mapping[str, FlatValue]]:
-    found: list[Mapping[str, FlatValue]] = []
-    for config in configs:
-        if config not in found:
-            found.append(config)
-    return found
 
 
 def to_record(space: str, trial: FrozenTrial) -> TrialRecord:

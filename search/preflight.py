@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from search.journal import sample_configs
+from search.known_configs import check_warm_starts
 from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Space
@@ -20,16 +21,15 @@ def check_spaces(
     """Checks a sample of every space and returns the largest network input in pixels.
 
     Raises:
-        SpaceError: a space searches the number of epochs, or its warm starts set unknown names.
+        SpaceError: a space searches the number of epochs, or a warm start is not in it.
         ConfigError: a space offers a config that is not valid, or a model that timm lacks.
         WeightsError: pretrained weights are wanted and cannot be had.
     """
     sizes, backbones = set(), set()
     for space in spaces:
         epochs = max_epochs(space, schema, scale)
-        flats = sample_configs(space, schema, scale, _NUM_SAMPLES, seed=0)
-        _check_warm_start(space, {name for flat in flats for name in flat})
-        for flat in flats:
+        check_warm_starts(space, schema, scale)
+        for flat in sample_configs(space, schema, scale, _NUM_SAMPLES, seed=0):
             config = TrialConfig.from_flat(flat)
             if config.schedule.epochs != epochs:
                 raise SpaceError(
@@ -44,16 +44,6 @@ def check_spaces(
             Backbone(name=name, pretrained=pretrained, frozen_stages=0, drop_path=0.0), weights_dir
         )
     return max(sizes)
-
-
-def _check_warm_start(space: Space, names: set[str]) -> None:
-    # Optuna says nothing about an enqueued name that is never suggested.
-    unknown = sorted({name for extra in space.warm_start for name in extra} - names)
-    if unknown:
-        raise SpaceError(
-            f"warm starts of space {space.name!r} may set only names of its configs, got "
-            f"{', '.join(unknown)}; correct or remove them"
-        )
 
 
 def max_epochs(space: Space, schema: LabelSchema, scale: Scale) -> int:

@@ -79,7 +79,7 @@ def _from_file(name: str, path: Path, schema: Schema) -> Space:
         )
     if not name:
         name = getattr(module, "ATTRIBUTE", "") or getattr(module, "APPROACH", "")
-    if not name:
+    if not (isinstance(name, str) and name):
         raise SpaceError(
             f"{path} must say what it predicts: define ATTRIBUTE = 'gender' (or APPROACH = "
             f"'joint' or 'multihead') in it, or call it --space gender={path}"

@@ -20,7 +20,7 @@ RAY_FILES = {
     "search/tune_run.py",
     "search/worker.py",
 }
-OPTUNA_FILES = {"search/journal.py", "search/analysis/importance.py"}
+OPTUNA_FILES = {"search/journal.py", "search/known_configs.py", "search/analysis/importance.py"}
 """Beside all of spaces/."""
 TIMM_FILES = {"trainables/backbone.py", "trainables/optimizer.py"}
 

@@ -51,7 +51,7 @@ def test_a_searched_number_of_epochs_is_refused():
 
 def test_a_warm_start_of_a_name_that_no_config_has_is_refused():
     space = replace(space_of(), warm_start=({"optim.lr": 0.01}, {"optim.lrr": 0.01}))
-    with pytest.raises(SpaceError, match=r"warm starts of space 'gender' .*got optim\.lrr;"):
+    with pytest.raises(SpaceError, match=r"'gender' may set only what .*got optim\.lrr=0\.01;"):
         check(space)
 
 

@@ -1,0 +1,88 @@
+"""The configs that a study begins with: the default config and the warm starts, in the space."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from search.records import FlatValue
+from spaces.errors import SpaceError
+from spaces.scale import Scale
+from spaces.space import Schema, Space
+
+_NUM_PROBES = 64
+
+
+def known_configs(
+    space: Space, schema: Schema, scale: Scale
+) -> tuple[Mapping[str, FlatValue], ...]:
+    """Returns different configs to begin with; the default config is the first.
+
+    A space may leave out what the default config has, such as its backbone. The default config is
+    then brought into the space: Optuna breaks on an enqueued choice that is not on offer.
+    """
+    offered = _distributions(space, schema, scale)
+    default = {
+        name: _nearest(offered[name], value) if name in offered else value
+        for name, value in space.default_config(schema, scale).items()
+    }
+    known: list[Mapping[str, FlatValue]] = [default]
+    for extra in space.warm_start:
+        # What is not searched on this data would only repeat the default config.
+        known.append({**default, **{n: v for n, v in extra.items() if n in offered}})
+    return _different(known)
+
+
+def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:
+    """Raises SpaceError where a warm start sets an unknown name or a value not in the space."""
+    offered = _distributions(space, schema, scale)
+    default = space.default_config(schema, scale)
+    for extra in space.warm_start:
+        for name, value in extra.items():
+            if name not in offered and name not in default:
+                raise SpaceError(
+                    f"a warm start of space {space.name!r} may set only what the space searches, "
+                    f"got {name}={value!r}; searched are {', '.join(sorted(offered)) or 'none'}"
+                )
+            if name in offered and _nearest(offered[name], value) != value:
+                raise SpaceError(
+                    f"a warm start of space {space.name!r} must lie in the space, got "
+                    f"{name}={value!r} for {offered[name]}"
+                )
+
+
+def _distributions(space: Space, schema: Schema, scale: Scale) -> dict[str, BaseDistribution]:
+    """Returns what a space searches, by name, as a sample of its trials shows it."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    found: dict[str, BaseDistribution] = {}
+    for _ in range(_NUM_PROBES):
+        trial = study.ask()
+        space.config(trial, schema, scale)
+        found |= trial.distributions
+    return found
+
+
+def _nearest(distribution: BaseDistribution, value: FlatValue) -> FlatValue:
+    """Returns a value itself where it is on offer, else the first choice or the nearer bound."""
+    if isinstance(distribution, CategoricalDistribution):
+        choices: Sequence[Any] = distribution.choices
+        return value if value in choices else choices[0]
+    if isinstance(distribution, FloatDistribution | IntDistribution):
+        low, high = distribution.low, distribution.high
+        return low if isinstance(value, str) else min(max(value, low), high)
+    return value
+
+
+def _different(configs: Iterable[Mapping[str, FlatValue]]) -> tuple[Mapping[str, FlatValue], ...]:
+    found: list[Mapping[str, FlatValue]] = []
+    for config in configs:
+        if config not in found:
+            found.append(config)
+    return tuple(found)
