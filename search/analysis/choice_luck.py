@@ -6,7 +6,7 @@ Notation:
 
 Cross-fitting takes the winner's curse out of a score, not the luck: people who favour a config in
 one fold favour it as the choice for the other folds too, so the score of chosen configs varies
-more than that of given ones. With four equally good configs on each side that made 10 % false
+more than that of given ones. With four equally good configs on each side that made 9 % false
 winners where 5 % were promised. So people are resampled once with the choices as they are and once
 with choices made anew.
 
