@@ -100,8 +100,9 @@ class ImageClassifier:
         self.preprocess = Preprocess(
             input=config.input, augment=config.augment, mean=backbone.mean, std=backbone.std
         )
-        layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-        self.network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+        # Convolutions, pooling and normalisation are faster in this layout, on CPUs by a third to a
+        # half (benchmarks/memory_layout.py).
+        self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps_an_epoch = num_batches(len(self._train), config.optim.batch_size)
         num_steps = config.schedule.epochs * self._steps_an_epoch
         self._stepping = Stepping(config, self.network, targets, device, num_steps)

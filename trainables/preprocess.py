@@ -95,7 +95,7 @@ class Preprocess:
     def _normalise(self, x: Tensor) -> Tensor:
         mean = x.new_tensor(self.mean)[:, None, None]
         std = x.new_tensor(self.std)[:, None, None]
-        return (x - mean) / std
+        return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
     def _move(self, x: Tensor, generator: torch.Generator) -> Tensor:
         options = self.augment
