@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from search.errors import ResultsError
-from search.refit import Folds, Unit, merge_parts
+from search.refit import MIRRORED, Folds, Unit, merge_parts
 from search.store import write_text
 from trainables.data.sample_table import SampleTable
 
@@ -98,9 +98,14 @@ def merge_predictions(predictions: Path, parts: Path, units: Iterable[Unit], fol
 
 
 def read_predictions(
-    predictions: Path, spaces: Iterable[str]
+    predictions: Path, spaces: Iterable[str], *, mirrored: bool = False
 ) -> dict[str, dict[str, dict[str, NDArray[np.float64]]]]:
     """Returns probabilities [S, N, K] by space, rank and head; only seeds that all configs have.
+
+    Args:
+        predictions: folder of the run.
+        spaces: to read.
+        mirrored: those of the mirrored images.
 
     Raises:
         ResultsError: a space has no refitted config.
@@ -119,8 +124,10 @@ def read_predictions(
     found: dict[str, dict[str, dict[str, NDArray[np.float64]]]] = {}
     for space, rank in sorted(seeds, key=lambda key: (key[0], key[1] == DEFAULT_RANK, key[1])):
         loaded = [np.load(predictions / f"{space}.{rank}.{seed}.npz") for seed in common]
+        heads = [head for head in loaded[0].files if not head.startswith(MIRRORED)]
+        key = MIRRORED if mirrored else ""
         found.setdefault(space, {})[rank] = {
-            head: np.stack([part[head] for part in loaded]).astype(np.float64)
-            for head in loaded[0].files
+            head: np.stack([part[key + head] for part in loaded]).astype(np.float64)
+            for head in heads
         }
     return found

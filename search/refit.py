@@ -6,12 +6,13 @@ fold once, at the end. Finished units are files, so an interrupted refit goes on
 """
 
 import hashlib
+import json
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import ray
@@ -23,12 +24,26 @@ from search.records import FlatValue
 from search.trial_run import SharedImages, TrialSetting
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import TrialConfig
+from trainables.data.sample_table import SampleTable
 from trainables.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
 
 _MAX_FAILURES = 2
-_NOT_HEADS = frozenset({"indices", "seconds", "key"})
+_NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
+MIRRORED = "mirrored."
+"""Before the name of a head: its probabilities of the mirrored image."""
+
+
+class Change(Protocol):
+    """How a training differs from the plain refit: fewer people, wrong labels, more photos.
+
+    A frozen dataclass that can be pickled; its repr is part of the key of a finished unit.
+    """
+
+    def apply(self, data: TrainingData, table: SampleTable) -> TrainingData:
+        """Returns the changed data; `data.train` never holds a sample of the out-fold."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +56,7 @@ class Unit:
         seed: number of the seed, from 0.
         fold: that is predicted and not trained on.
         config: complete config by dotted names.
+        change: of the training data; None is the plain refit.
     """
 
     space: str
@@ -48,6 +64,7 @@ class Unit:
     seed: int
     fold: int
     config: Mapping[str, FlatValue]
+    change: Change | None = None
 
     @property
     def name(self) -> str:
@@ -67,8 +84,10 @@ class Folds:
         return np.flatnonzero(self.of_sample != fold)
 
     def key(self, unit: Unit) -> str:
-        """Returns 16 hex digits of a unit's config and of these folds."""
+        """Returns 16 hex digits of a unit's config and change and of these folds."""
         digest = hashlib.sha256(repr(sorted(unit.config.items())).encode())
+        if unit.change is not None:
+            digest.update(repr(unit.change).encode())
         digest.update(np.ascontiguousarray(self.of_sample, dtype="<i8").tobytes())
         return digest.hexdigest()[:16]
 
@@ -103,32 +122,38 @@ def train_unit(
     started = time.perf_counter()
     setting = images.setting
     table = setting.table
+    data = TrainingData(
+        schema=table.schema,
+        images=images.tensor,
+        labels=table.labels,
+        raw=table.raw,
+        train=folds.train(unit.fold),
+    )
     classifier = ImageClassifier(
         TrialConfig.from_flat(unit.config),
-        TrainingData(
-            schema=table.schema,
-            images=images.tensor,
-            labels=table.labels,
-            raw=table.raw,
-            train=folds.train(unit.fold),
-        ),
+        data if unit.change is None else unit.change.apply(data, table),
         seed=derive_seed(seed, "refit", unit.space, unit.rank, unit.seed, unit.fold),
         device=images.device,
         weights_dir=setting.weights_dir,
     )
-    for _ in range(classifier.config.schedule.epochs):
-        classifier.train_epoch()
+    reports = [classifier.train_epoch() for _ in range(classifier.config.schedule.epochs)]
     out = folds.out(unit.fold)
     probabilities = classifier.predict(out)
+    mirrored = classifier.predict(out, mirrored=True)
     seconds = time.perf_counter() - started
+    note = {
+        "parameters": classifier.num_parameters,
+        "gradient_cosine": [dict(report.gradient_cosine) for report in reports],
+    }
     models.mkdir(parents=True, exist_ok=True)
     parts.mkdir(parents=True, exist_ok=True)
     weights = models / f".{unit.name}.safetensors"
     save_file(classifier.weights(), weights)
     weights.replace(models / f"{unit.name}.safetensors")
     temporary = parts / f".{unit.name}.npz"
-    extra = {"indices": out, "seconds": seconds, "key": folds.key(unit)}
-    np.savez(temporary, **extra, **probabilities)  # type: ignore[arg-type]
+    extra = {"indices": out, "seconds": seconds, "key": folds.key(unit), "note": json.dumps(note)}
+    heads = {**probabilities, **{MIRRORED + head: p for head, p in mirrored.items()}}
+    np.savez(temporary, **extra, **heads)  # type: ignore[arg-type]
     temporary.replace(parts / f"{unit.name}.npz")
     return seconds
 
@@ -259,6 +284,8 @@ def merge_parts(
     parts: Path, space: str, rank: str, seed: int, folds: Folds
 ) -> dict[str, NDArray[np.float32]]:
     """Returns out-of-fold probabilities [N, K] of every head, from the units of all folds.
+
+    Those of mirrored images are there too, under `MIRRORED` and the head's name.
 
     Raises:
         FileNotFoundError: a fold is missing.

@@ -100,8 +100,8 @@ class ImageClassifier:
         self.preprocess = Preprocess(
             input=config.input, augment=config.augment, mean=backbone.mean, std=backbone.std
         )
-        # Convolutions, pooling and normalisation are faster in this layout, on CPUs by a third to a
-        # half (benchmarks/memory_layout.py).
+        # The faster layout for convolutions, pooling and normalisation, on CPUs too
+        # (benchmarks/memory_layout.py).
         self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps_an_epoch = num_batches(len(self._train), config.optim.batch_size)
         num_steps = config.schedule.epochs * self._steps_an_epoch
@@ -151,26 +151,40 @@ class ImageClassifier:
             gradient_cosine=cosine,
         )
 
-    def predict(self, indices: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:
+    def predict(
+        self, indices: NDArray[np.int64], *, mirrored: bool = False
+    ) -> dict[str, NDArray[np.float32]]:
         """Returns class probabilities float32 [n, K] of every main head for table samples.
+
+        Args:
+            indices: of the samples, int [n].
+            mirrored: show the network every image mirrored.
 
         Raises:
             NonFiniteLossError: as `predict_images`.
         """
         images = (self._stored(part) for part in _chunks(indices))
-        return self.predict_images(images)
+        return self.predict_images(images, mirrored=mirrored)
 
-    def predict_images(self, chunks: Iterable[Tensor]) -> dict[str, NDArray[np.float32]]:
+    def predict_images(
+        self, chunks: Iterable[Tensor], *, mirrored: bool = False
+    ) -> dict[str, NDArray[np.float32]]:
         """Returns class probabilities float32 [n, K] of every main head.
 
         Args:
             chunks: iterable of uint8 [b, H, W, 3].
+            mirrored: show the network every image mirrored.
 
         Raises:
             NonFiniteLossError: a probability is not finite, so that no class could be chosen.
         """
         return predict_probabilities(
-            self._stepping.predictor, self.preprocess, chunks, self._heads, self._device
+            self._stepping.predictor,
+            self.preprocess,
+            chunks,
+            self._heads,
+            self._device,
+            mirrored=mirrored,
         )
 
     def state_dict(self) -> dict[str, Any]:

@@ -20,6 +20,8 @@ def predict_probabilities(
     chunks: Iterable[Tensor],
     heads: Sequence[str],
     device: torch.device,
+    *,
+    mirrored: bool = False,
 ) -> dict[str, NDArray[np.float32]]:
     """Returns class probabilities float32 [n, K] of the heads by name.
 
@@ -29,6 +31,7 @@ def predict_probabilities(
         chunks: uint8 [b, H, W, 3] each, n samples together.
         heads: names of the outputs wanted.
         device: of the network.
+        mirrored: show the network every image mirrored.
 
     Raises:
         NonFiniteLossError: a probability is not finite, so that no class could be chosen.
@@ -37,7 +40,7 @@ def predict_probabilities(
     found: dict[str, list[Tensor]] = {name: [] for name in heads}
     for chunk in chunks:
         with autocast(device):
-            outputs = network(preprocess.evaluate(chunk.to(device)))
+            outputs = network(preprocess.evaluate(chunk.to(device), mirrored=mirrored))
         for name, parts in found.items():
             parts.append(network.head(name).probabilities(outputs[name]).cpu())
     whole = {name: torch.cat(parts) for name, parts in found.items()}

@@ -58,9 +58,15 @@ class Preprocess:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
-    def evaluate(self, images: Tensor) -> Tensor:
-        """Returns the network input [B, 3, S, S] of stored images, without randomness."""
-        return self._normalise(self._resize(images))
+    def evaluate(self, images: Tensor, *, mirrored: bool = False) -> Tensor:
+        """Returns the network input [B, 3, S, S] of stored images, without randomness.
+
+        Args:
+            images: uint8 [B, H, W, 3].
+            mirrored: left and right exchanged, as flip test-time augmentation wants it.
+        """
+        x = self._normalise(self._resize(images))
+        return x.flip(3) if mirrored else x
 
     def train(
         self, images: Tensor, generator: torch.Generator, scalars: np.random.Generator

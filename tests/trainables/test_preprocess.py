@@ -247,3 +247,9 @@ def test_a_batch_of_two_photos_can_be_mixed_and_one_photo_too():
     for count in (1, 2):
         x, mix = train(preprocess(mixup=0.4, half_cutmix=0.5), photos(count))
         assert len(x) == len(mix.partner) == count
+
+
+def test_a_mirrored_evaluation_is_that_of_the_mirrored_photo():
+    images, prepared = photos(), preprocess()
+    seen = prepared.evaluate(images, mirrored=True)
+    torch.testing.assert_close(seen, prepared.evaluate(images.flip(2)), atol=1e-5, rtol=0)
