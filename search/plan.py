@@ -1,10 +1,8 @@
 """What a refit can afford: seeds, configs, folds, epochs that fit the time, for all spaces alike.
 
 Pure arithmetic on measured costs. What shrinks first is what costs the verdict least: a third
-seed, then the
-runner-up configs, then folds. The second seed goes only when nothing else is left, because with
-one seed the luck
-of training is unknown and no win is declared.
+seed, then the runner-up configs, then folds. The second seed goes only when nothing else is left,
+because with one seed the luck of training is unknown and no win is declared.
 """
 
 from collections.abc import Iterator, Mapping
@@ -72,8 +70,7 @@ class Costs:
 
     Attributes:
         photo_seconds: device seconds to train one photo for one epoch, of every config of every
-            space: the default
-            first, then the best ones.
+            space: the default first, then the best ones.
         epochs: of the schedule of every space.
         num_photos: of the whole data.
         num_devices: that work at once, in the unit of the device seconds.

@@ -1,6 +1,7 @@
 """What can be checked before anything runs: every space against data, timm and weights."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from search.journal import sample_configs
@@ -15,10 +16,23 @@ from trainables.data.schema import LabelSchema
 _NUM_SAMPLES = 64
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """What the spaces of a run offer together.
+
+    Attributes:
+        largest_input: side of the largest network input in pixels.
+        backbones: timm names, sorted.
+    """
+
+    largest_input: int
+    backbones: tuple[str, ...]
+
+
 def check_spaces(
     spaces: Iterable[Space], schema: LabelSchema, scale: Scale, weights_dir: Path | None
-) -> int:
-    """Checks a sample of every space and returns the largest network input in pixels.
+) -> Offer:
+    """Checks a sample of every space and returns what they offer.
 
     Raises:
         SpaceError: a space searches the number of epochs, or a warm start is not in it.
@@ -43,7 +57,8 @@ def check_spaces(
         check_backbone(
             Backbone(name=name, pretrained=pretrained, frozen_stages=0, drop_path=0.0), weights_dir
         )
-    return max(sizes)
+    names = tuple(sorted({name for name, _ in backbones}))
+    return Offer(largest_input=max(sizes), backbones=names)
 
 
 def max_epochs(space: Space, schema: LabelSchema, scale: Scale) -> int:

@@ -27,12 +27,13 @@ class SearchEnd:
 
     @property
     def num_failed(self) -> int:
-        """Trials that broke."""
-        return sum(
+        """Trials that broke, and spaces in which not one trial finished."""
+        broken = sum(
             record.state is State.FAIL and record.cause is not Cause.BUDGET
             for result in self.results
             for record in result.records
         )
+        return broken + sum(result.best is None for result in self.results)
 
 
 def run_search(run: Prepared, store: RunStore, console: Console, budget: Budget) -> SearchEnd:

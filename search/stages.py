@@ -21,6 +21,8 @@ class Prepared:
     dataset: Dataset
     spaces: tuple[Space, ...]
     scale: Scale
+    backbones: tuple[str, ...]
+    """timm names that the spaces offer."""
     resources: Resources
     setting: TrialSetting
 

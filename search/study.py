@@ -44,6 +44,7 @@ class RunEnd:
     store: RunStore
     interrupted: bool
     num_failed: int
+    """Trials that broke, and spaces without any finished trial."""
 
 
 def run_study(
@@ -113,8 +114,8 @@ def _prepare(
     console: Console,
 ) -> Prepared:
     scale = _scale(config, resources)
-    largest = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
-    size = stored_size_for(dataset.table, largest)
+    offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
+    size = stored_size_for(dataset.table, offer.largest_input)
     decode_images(dataset.table, size, cache, resources.num_cpus, partial(StepBar, console))
     setting = TrialSetting(
         table=dataset.table,
@@ -132,6 +133,7 @@ def _prepare(
         dataset=dataset,
         spaces=loaded,
         scale=scale,
+        backbones=offer.backbones,
         resources=resources,
         setting=setting,
     )

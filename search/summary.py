@@ -1,6 +1,8 @@
 """What the command says before and after a search."""
 
 import shlex
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,7 @@ def print_plan(console: Console, run: Prepared, store: RunStore) -> None:
         ("labels", f"{sizes} = {schema.num_joint} joint classes"),
         ("people", "{} train, {} validate, {} held out of the search".format(*people)),
         ("spaces", ", ".join(space.name for space in run.spaces)),
-        ("models", f"{scale.reason}; {', '.join(scale.backbones)}; {scale.max_epochs} epochs"),
+        ("models", f"{scale.reason}; {', '.join(run.backbones)}; {scale.max_epochs} epochs"),
         ("budget", config.budget.describe()),
         ("devices", run.resources.describe()),
     ]
@@ -52,13 +54,20 @@ def print_summary(
     console.print()
     if interrupted:
         console.print(
-            f"Interrupted. Nothing is lost; go on with: headrace run --resume {store.root.name}"
-            f"{_results_option(store)}",
+            f"Interrupted. Nothing is lost; go on with: {_resume_command(store)}",
             highlight=False,
             soft_wrap=True,
         )
     console.print(_table(results))
     _print_counts(console, results)
+    empty = [result.name for result in results if result.best is None]
+    if empty and not interrupted:
+        console.print(
+            f"No trial of {', '.join(empty)} finished: the budget was too short; go on with: "
+            f"{_resume_command(store)} --budget TIME",
+            highlight=False,
+            soft_wrap=True,
+        )
     if len({result.approach for result in results}) > 1:
         _print_shares(console, results)
     gaps = [r.gap for result in results for r in result.records if r.gap is not None]
@@ -116,7 +125,7 @@ def _print_shares(console: Console, results: Sequence[SpaceResult]) -> None:
 def _print_commands(console: Console, results: Sequence[SpaceResult], store: RunStore) -> None:
     root = shlex.quote(str(store.root))
     lines = [
-        f"headrace replay {root}/best/{result.name}.yaml    # train it again: the same score"
+        f"{headrace()} replay {root}/best/{result.name}.yaml    # train it again: the same score"
         for result in results
         if result.best is not None
     ]
@@ -174,6 +183,16 @@ def _verdict_text(pair: Mapping[str, Any]) -> str:
     return f"{winner} wins" if winner else str(pair["verdict"])
 
 
-def _results_option(store: RunStore) -> str:
+def headrace() -> str:
+    """Returns how the user calls headrace: by its name where the shell finds it, else by path."""
+    beside = Path(sys.executable).with_name("headrace")
+    if shutil.which("headrace") or not beside.exists():
+        return "headrace"
+    here = beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside
+    return shlex.quote(str(here))
+
+
+def _resume_command(store: RunStore) -> str:
     parent = store.root.parent
-    return "" if str(parent) == "results" else f" --results {shlex.quote(str(parent))}"
+    where = "" if str(parent) == "results" else f" --results {shlex.quote(str(parent))}"
+    return f"{headrace()} run --resume {store.root.name}{where}"

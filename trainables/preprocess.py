@@ -1,8 +1,7 @@
 """From stored images to the network's input: one object for training, evaluation, prediction.
 
 Shapes: stored images uint8 [B, H, W, 3], network input float32 [B, 3, S, S]. Everything is a
-batched
-operation on the images' device with a passed generator.
+batched operation on the images' device with a passed generator.
 """
 
 import math

@@ -25,7 +25,12 @@ def test_the_largest_input_of_all_spaces_is_returned():
     def sizes(trial, schema, scale):
         trial.suggest_categorical("input.size", (32, 48))
 
-    assert check(space_of(), space_of(suggest=sizes)) == 48
+    assert check(space_of(), space_of(suggest=sizes)).largest_input == 48
+
+
+def test_the_offer_names_the_backbones_of_the_spaces():
+    other = space_of({"backbone.name": "test_efficientnet"})
+    assert check(space_of(), other).backbones == ("test_efficientnet", "test_resnet")
 
 
 def test_a_config_that_is_not_valid_is_refused():

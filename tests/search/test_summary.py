@@ -2,6 +2,7 @@
 
 import io
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from search.packing import plan_resources
 from search.records import Cause, State
 from search.stages import Prepared, SpaceResult
 from search.store import RunStore
-from search.summary import print_plan, print_summary
+from search.summary import headrace, print_plan, print_summary
 from tests.search.made import made_record
 from tests.search.people import trial_setting
 from tests.search.scripted import SCALE, tiny_space
@@ -65,6 +66,7 @@ def test_the_plan_says_what_runs_on_what(console, store, people, cache, tmp_path
         dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
         spaces=(tiny_space("gender"), tiny_space("joint")),
         scale=SCALE,
+        backbones=("test_resnet",),
         resources=plan_resources(2, 0, "auto"),
         setting=setting,
     )
@@ -119,8 +121,21 @@ def test_a_search_without_a_complete_trial_has_no_best(console, store):
     nothing = result_of(RECORDS[2], best=None, interval=None)
     print_summary(console, [nothing], store, interrupted=False)
     assert "Best config" not in said(console)
+    assert "No trial of gender finished: the budget was too short; go on with: " in said(console)
+    assert "--resume mine" in said(console)
     assert "replay" not in said(console)
     assert default_value(nothing.records) is None
+
+
+def test_the_command_is_named_by_its_path_where_the_shell_would_not_find_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "headrace").touch()
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    monkeypatch.chdir(tmp_path)
+    assert headrace() == "bin/headrace"
+    monkeypatch.chdir("/")
+    assert headrace() == str(tmp_path / "bin" / "headrace").lstrip("/")
 
 
 def test_a_space_without_trials_says_so(console, store):
@@ -155,7 +170,7 @@ def test_the_gap_between_trials_is_a_median(console, store):
 
 def test_an_interruption_says_how_to_go_on(console, store):
     print_summary(console, [result_of(*RECORDS)], store, interrupted=True)
-    command = f"headrace run --resume mine --results '{store.root.parent}'"
+    command = f"{headrace()} run --resume mine --results '{store.root.parent}'"
     assert f"Interrupted. Nothing is lost; go on with: {command}" in said(console)
 
 

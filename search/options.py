@@ -1,0 +1,131 @@
+"""The options of every command; nothing but argparse."""
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from search.config import DEFAULT_TRIALS
+from search.errors import UsageError
+
+DEFAULT_PEOPLE = 300
+_MARGIN_HELP = "differences of macro-F1 within it are equivalent (default: 0.005)"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Returns the parser of every command."""
+    parser = _Parser(
+        prog="headrace",
+        description="Searches hyperparameters for separate, joint and multi-head models.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    _add_run(commands.add_parser("run", help="search one or more spaces", allow_abbrev=False))
+    _add_concluding(commands)
+    replay = commands.add_parser(
+        "replay", help="train a best config again: the same score", allow_abbrev=False
+    )
+    replay.add_argument("best", type=Path, help="results/NAME/best/SPACE.yaml")
+    replay.add_argument("--data", default="", help="where the data is now, if it was moved")
+    replay.add_argument("--weights-dir", default="", help="where the weights are now")
+    replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
+    return parser
+
+
+def _add_concluding(commands: Any) -> None:
+    for name, text in (
+        ("verdict", "judge a refitted run again, from its predictions"),
+        ("report", "write a run's verdict and report again"),
+    ):
+        command = commands.add_parser(name, help=text, allow_abbrev=False)
+        command.add_argument("name", help="name of the run")
+        command.add_argument(
+            "--results", type=Path, default=Path("results"), help="folder of all runs"
+        )
+        command.add_argument("--margin", type=float, default=None, help=_MARGIN_HELP)
+    compare = commands.add_parser(
+        "compare", help="judge anybody's prediction files", allow_abbrev=False
+    )
+    compare.add_argument("--truth", type=Path, required=True, help="CSV sample,group,label")
+    compare.add_argument(
+        "predictions",
+        nargs="+",
+        metavar="NAME=CSV",
+        help="CSV sample,p0,...,p{C-1} with optional seed",
+    )
+    compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
+    compare.add_argument("--margin", type=float, default=0.005, help=_MARGIN_HELP)
+    compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--space",
+        nargs="+",
+        default=None,
+        metavar="SPACE",
+        help="age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
+    )
+    run.add_argument(
+        "--plan", action="store_true", help="say what would run and how long; run nothing"
+    )
+    run.add_argument("--resume", default=None, metavar="NAME", help="go on with a run")
+    run.add_argument("--name", default=None, help="name of the run (default: spaces and time)")
+    run.add_argument(
+        "--data", default=None, help="folder of the data (default: the built-in demo)"
+    )
+    run.add_argument(
+        "--layout", default=None, help="profiles or manifest (default: found by itself)"
+    )
+    run.add_argument(
+        "--people",
+        type=int,
+        default=None,
+        help=f"people of the demo (default: {DEFAULT_PEOPLE})",
+    )
+    _add_run_limits(run)
+
+
+def _add_run_limits(run: argparse.ArgumentParser) -> None:
+    run.add_argument(
+        "--budget", default=None, metavar="TIME", help="wall-clock time such as 6m or 2h"
+    )
+    run.add_argument(
+        "--trials", type=int, default=None, help=f"trials a space (default: {DEFAULT_TRIALS})"
+    )
+    run.add_argument(
+        "--max-epochs", type=int, default=None, help="length of every trial's schedule"
+    )
+    run.add_argument(
+        "--seed", type=int, default=None, help="of samplers and trainings (default: 0)"
+    )
+    run.add_argument(
+        "--gpus-per-trial", default=None, help="auto, 1, 0.5, 1/3 or 0.25 (default: auto)"
+    )
+    run.add_argument(
+        "--pretrained",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="load ImageNet weights (default: on a GPU, or with --weights-dir)",
+    )
+    run.add_argument(
+        "--weights-dir",
+        default=None,
+        help="folder of <timm name>.safetensors (default: model hub)",
+    )
+    run.add_argument(
+        "--address", default=None, help="address of a Ray cluster (default: this machine)"
+    )
+    run.add_argument(
+        "--results",
+        type=Path,
+        default=Path("results"),
+        help="folder of all runs (default: results)",
+    )
+    run.add_argument(
+        "--cache", type=Path, default=None, help="folder of demo data and decoded images"
+    )
