@@ -1,8 +1,8 @@
 """The finalists trained again on fresh person-disjoint folds with fresh seeds.
 
 A unit of work is one config, one seed, one fold. It trains the full schedule on the other folds
-and predicts its
-fold once, at the end. Finished units are files, so an interrupted refit goes on where it was.
+and predicts its fold once, at the end. Finished units are files, so an interrupted refit goes on
+where it was.
 """
 
 import hashlib
@@ -144,6 +144,8 @@ def train_unit(
     note = {
         "parameters": classifier.num_parameters,
         "gradient_cosine": [dict(report.gradient_cosine) for report in reports],
+        "mean": classifier.preprocess.mean,
+        "std": classifier.preprocess.std,
     }
     models.mkdir(parents=True, exist_ok=True)
     parts.mkdir(parents=True, exist_ok=True)

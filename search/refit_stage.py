@@ -2,8 +2,9 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from rich.console import Console
 
@@ -138,8 +139,22 @@ def run_refit(
     if done < len(units):
         notes.append(f"{len(units) - done} of {len(units)} refits did not fit the time")
     merge_predictions(store.predictions, parts, units, folds)
-    note = {"schema": 1, "shape": asdict(shape), "notes": notes}
-    write_text(store.root / REFIT_FILE, json.dumps(note, indent=2) + "\n")
+    text = json.dumps(refit_note(shape, units, notes), indent=2)
+    write_text(store.root / REFIT_FILE, text + "\n")
+
+
+def refit_note(shape: Shape, units: Iterable[Unit], notes: Sequence[str]) -> dict[str, Any]:
+    """Returns the content of `refit.json`.
+
+    `configs` are the complete configs by `<space>.<rank>`, as they were trained: with them, later
+    stages need neither the search nor the spaces.
+    """
+    return {
+        "schema": 1,
+        "shape": asdict(shape),
+        "notes": list(notes),
+        "configs": {f"{unit.space}.{unit.rank}": dict(unit.config) for unit in units},
+    }
 
 
 def _units(run: Prepared, results: Sequence[SpaceResult], shape: Shape) -> list[Unit]:
