@@ -12,6 +12,7 @@ _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 DEFAULT_TRIALS = 24
 DEFAULT_BUDGET_OF_ALL = "20m"
+MAX_REFIT_SEEDS = 20
 
 
 def parse_duration(text: str) -> float:
@@ -103,6 +104,8 @@ class StudyConfig:
     weights_dir: str
     address: str
     margin: float = 0.005
+    refit_seeds: int | None = None
+    """Trainings of every finalist and fold; None is three, or what the budget affords."""
 
     @property
     def budget(self) -> Budget:
@@ -115,8 +118,12 @@ class StudyConfig:
         return Path(self.weights_dir) if self.weights_dir else None
 
     def checked(self) -> "StudyConfig":
-        """Returns the config itself; raises UsageError where budget or share of a GPU is none."""
+        """Returns the config itself; raises UsageError where a value is none that it may be."""
         self.budget  # noqa: B018  building it checks it
+        if self.refit_seeds is not None and not 1 <= self.refit_seeds <= MAX_REFIT_SEEDS:
+            raise UsageError(
+                f"--refit-seeds must be between 1 and {MAX_REFIT_SEEDS}, got {self.refit_seeds}"
+            )
         check_fraction(self.gpus_per_trial)
         return self
 

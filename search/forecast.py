@@ -4,7 +4,7 @@ from rich.console import Console
 
 from search.config import format_duration
 from search.plan import Costs, detectable_difference, plan_refit, search_share
-from search.refit_stage import VERDICT_SECONDS, probed_costs
+from search.refit_stage import VERDICT_SECONDS, probed_costs, wished_shape
 from search.stages import Prepared
 
 # Early stopping ends most trials after their first rung; seen on the demo and on real photos.
@@ -32,8 +32,9 @@ def print_forecast(console: Console, run: Prepared) -> None:
         _say(console, f"search: {_search_time(run, full)}; then a full refit")
     else:
         left = budget - VERDICT_SECONDS
-        share = search_share(costs, left)
-        planned = plan_refit(costs, left * (1 - share))
+        wish = wished_shape(run)
+        share = search_share(costs, left, wish)
+        planned = plan_refit(costs, left * (1 - share), wish)
         _say(console, f"search: {format_duration(budget * share)}")
         _say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
         for cut in planned.cuts:

@@ -104,6 +104,13 @@ def _add_run_limits(run: argparse.ArgumentParser) -> None:
         "--seed", type=int, default=None, help="of samplers and trainings (default: 0)"
     )
     run.add_argument(
+        "--refit-seeds",
+        type=int,
+        default=None,
+        metavar="N",
+        help="trainings of every finalist and fold with --space all (default: 3, or what fits)",
+    )
+    run.add_argument(
         "--gpus-per-trial", default=None, help="auto, 1, 0.5, 1/3 or 0.25 (default: auto)"
     )
     run.add_argument(

@@ -6,7 +6,7 @@ because with one seed the luck of training is unknown and no win is declared.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from search.config import format_duration
 from search.errors import UsageError
@@ -28,12 +28,14 @@ class Shape:
         seeds: trainings of every config and fold.
         configs: best configs of a space; its default config comes on top.
         epochs_share: of every config's own schedule that is trained, in (0, 1].
+        keep_seeds: whether the user asked for these seeds, so that everything else shrinks first.
     """
 
     folds: int
     seeds: int
     configs: int
     epochs_share: float = 1.0
+    keep_seeds: bool = False
 
     def describe(self) -> str:
         """Returns the shape in words."""
@@ -94,23 +96,28 @@ class Costs:
 def shrinking(wish: Shape) -> Iterator[Shape]:
     """Yields the wish and ever smaller shapes, down to the floor and then to fewer epochs."""
     seen = set()
-    two = min(2, wish.seeds)
+    few = decisive(wish).seeds
     steps = [
+        *(replace(wish, seeds=seeds) for seeds in range(wish.seeds, few - 1, -1)),
+        *(replace(wish, seeds=few, configs=configs) for configs in range(wish.configs, 0, -1)),
         *(
-            Shape(folds=wish.folds, seeds=s, configs=wish.configs)
-            for s in range(wish.seeds, two - 1, -1)
+            replace(wish, seeds=few, configs=1, folds=folds)
+            for folds in range(wish.folds, FLOOR_FOLDS - 1, -1)
         ),
-        *(Shape(folds=wish.folds, seeds=two, configs=c) for c in range(wish.configs, 0, -1)),
-        *(Shape(folds=f, seeds=two, configs=1) for f in range(wish.folds, FLOOR_FOLDS - 1, -1)),
-        Shape(folds=min(FLOOR_FOLDS, wish.folds), seeds=1, configs=1),
+        replace(decisive(wish), seeds=wish.seeds if wish.keep_seeds else 1),
     ]
     for shape in steps:
         if shape not in seen:
             seen.add(shape)
             yield shape
-    floor = steps[-1]
     for percent in range(90, round(100 * _LEAST_EPOCHS_SHARE) - 1, -10):
-        yield Shape(folds=floor.folds, seeds=1, configs=1, epochs_share=percent / 100)
+        yield replace(steps[-1], epochs_share=percent / 100)
+
+
+def decisive(wish: Shape) -> Shape:
+    """Returns the smallest shape whose verdict can declare a winner: two seeds, or those asked."""
+    seeds = wish.seeds if wish.keep_seeds else min(2, wish.seeds)
+    return replace(wish, seeds=seeds, configs=1, folds=min(FLOOR_FOLDS, wish.folds))
 
 
 def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
@@ -164,30 +171,31 @@ _SEED_COST = {
 }
 
 
-def search_share(costs: Costs, seconds: float) -> float:
+def search_share(costs: Costs, seconds: float, wish: Shape = FULL) -> float:
     """Returns the share of the time that the search gets; the refit has the rest.
 
-    Half, unless the smallest refit needs more: then up to seven tenths go to the refit.
+    Half, unless the smallest refit that can declare a winner needs more: then up to seven tenths
+    go to the refit.
 
     Args:
         costs: probed before the search.
         seconds: of wall-clock time for search and refit.
+        wish: what is refitted where time allows.
 
     Raises:
         UsageError: the time is too short for any refit; names the least budget.
     """
-    floor = Shape(folds=FLOOR_FOLDS, seeds=1, configs=1)
-    needed = costs.seconds(floor) / seconds
+    needed = costs.seconds(decisive(wish)) / seconds
     if needed <= _REFIT_SHARE:
         return 1 - _REFIT_SHARE
     if needed <= _MOST_REFIT_SHARE:
         return 1 - needed
-    least = costs.seconds(list(shrinking(FULL))[-1]) / _MOST_REFIT_SHARE
+    smallest = list(shrinking(wish))[-1]
+    least = costs.seconds(smallest) / _MOST_REFIT_SHARE
     if least > seconds:
         raise UsageError(
-            f"--space all needs a budget of at least about {format_duration(least)} here (3 "
-            f"folds, the best and the default config of every space), got "
-            f"{format_duration(seconds)}"
+            f"--space all needs a budget of at least about {format_duration(least)} here, which "
+            f"refits the {smallest.describe()}; got {format_duration(seconds)}"
         )
     return 1 - _MOST_REFIT_SHARE
 

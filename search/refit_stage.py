@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rich.console import Console
@@ -76,9 +76,16 @@ def probed_costs(run: Prepared) -> Costs:
 def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -> RefitPlan:
     """Returns the plan of the refit for the time there is; everything where there is no limit."""
     costs = measured_costs(run, results, run.dataset.table.num_samples)
+    wish = wished_shape(run)
     if seconds is None:
-        return RefitPlan(shape=FULL, seconds=costs.seconds(FULL), cuts=())
-    return plan_refit(costs, seconds)
+        return RefitPlan(shape=wish, seconds=costs.seconds(wish), cuts=())
+    return plan_refit(costs, seconds, wish)
+
+
+def wished_shape(run: Prepared) -> Shape:
+    """Returns what is refitted where time allows: five folds, three seeds or as many as asked."""
+    seeds = run.config.refit_seeds
+    return FULL if seeds is None else replace(FULL, seeds=seeds, keep_seeds=True)
 
 
 def run_refit(

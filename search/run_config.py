@@ -66,6 +66,7 @@ def new_config(options: argparse.Namespace) -> StudyConfig:
         pretrained=options.pretrained,
         weights_dir=absolute(options.weights_dir),
         address=options.address or "",
+        refit_seeds=options.refit_seeds,
     )
     return config.checked()
 
@@ -95,6 +96,7 @@ def resumed_config(options: argparse.Namespace) -> StudyConfig:
         budget_seconds=parse_duration(options.budget) if options.budget else None,
         trials=options.trials,
         address=options.address,
+        refit_seeds=options.refit_seeds,
         gpus_per_trial=options.gpus_per_trial,
         weights_dir=absolute(options.weights_dir) or None,
     )

@@ -21,7 +21,7 @@ from search.packing import Resources, plan_resources
 from search.plan import search_share
 from search.preflight import check_spaces
 from search.progress import StepBar
-from search.refit_stage import VERDICT_SECONDS, plan, probed_costs, run_refit
+from search.refit_stage import VERDICT_SECONDS, plan, probed_costs, run_refit, wished_shape
 from search.search_stage import run_search
 from search.stages import Prepared
 from search.store import RunStore, git_commit
@@ -158,7 +158,8 @@ def _run_stages(run: Prepared, store: RunStore, console: Console) -> RunEnd:
         return RunEnd(store=store, interrupted=end.interrupted, num_failed=end.num_failed)
     share = 0.5
     if config.budget.seconds is not None:
-        share = search_share(probed_costs(run), config.budget.seconds - VERDICT_SECONDS)
+        both = config.budget.seconds - VERDICT_SECONDS
+        share = search_share(probed_costs(run), both, wished_shape(run))
         # The probe took time, too.
         share -= (time.monotonic() - began) / config.budget.seconds
     end = run_search(run, store, console, config.budget.part(share))

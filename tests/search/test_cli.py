@@ -28,6 +28,7 @@ FROZEN = {
         "--trials": None,
         "--max-epochs": None,
         "--seed": None,
+        "--refit-seeds": None,
         "--gpus-per-trial": None,
         "--pretrained --no-pretrained": None,
         "--weights-dir": None,

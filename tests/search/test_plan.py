@@ -80,7 +80,14 @@ def test_too_little_time_names_what_is_needed():
         plan_refit(costs(), 1.0)
 
 
-FLOOR = Shape(folds=FLOOR_FOLDS, seeds=1, configs=1)
+def test_seeds_that_were_asked_for_stay_whatever_else_is_cut():
+    shapes = list(shrinking(Shape(folds=5, seeds=4, configs=3, keep_seeds=True)))
+    assert {shape.seeds for shape in shapes} == {4}
+    assert (shapes[-1].folds, shapes[-1].configs) == (FLOOR_FOLDS, 1)
+    assert shapes[-1].epochs_share < 0.5
+
+
+FLOOR = Shape(folds=FLOOR_FOLDS, seeds=2, configs=1)
 
 
 def test_search_gets_half_where_the_floor_of_the_refit_fits_the_other_half():
@@ -93,13 +100,14 @@ def test_the_refit_takes_up_to_seven_tenths_for_its_floor():
 
 
 def test_a_refit_with_fewer_epochs_takes_seven_tenths():
-    assert search_share(costs(), costs().seconds(FLOOR) / 0.9) == pytest.approx(0.3)
+    one_seed = costs().seconds(Shape(folds=FLOOR_FOLDS, seeds=1, configs=1))
+    assert search_share(costs(), one_seed / 0.9) == pytest.approx(0.3)
 
 
 def test_a_budget_below_the_least_is_refused_with_the_least():
     least = costs().seconds(list(shrinking(FULL))[-1]) / 0.7
     assert search_share(costs(), least * 1.01) == pytest.approx(0.3)
-    with pytest.raises(UsageError, match=r"needs a budget of at least about .*, got"):
+    with pytest.raises(UsageError, match=r"needs a budget of at least about .*; got"):
         search_share(costs(), least * 0.9)
 
 
