@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from search.refit import MIRRORED, Folds, Unit, merge_parts
-from search.store import write_text
+from search.store import write_arrays, write_text
 from trainables.data.sample_table import SampleTable
 
 DEFAULT_RANK = "default"
@@ -92,9 +92,7 @@ def merge_predictions(predictions: Path, parts: Path, units: Iterable[Unit], fol
         if num_done < folds.num_folds:
             continue
         merged = merge_parts(parts, space, rank, seed, folds)
-        temporary = predictions / f".{space}.{rank}.{seed}.npz"
-        np.savez(temporary, **merged)  # type: ignore[arg-type]
-        temporary.replace(predictions / f"{space}.{rank}.{seed}.npz")
+        write_arrays(predictions / f"{space}.{rank}.{seed}.npz", merged)
 
 
 def read_predictions(

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 
 from search.packing import Resources
 from search.records import FlatValue
+from search.store import write_arrays
 from search.trial_run import SharedImages, TrialSetting
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import TrialConfig
@@ -148,15 +149,12 @@ def train_unit(
         "std": classifier.preprocess.std,
     }
     models.mkdir(parents=True, exist_ok=True)
-    parts.mkdir(parents=True, exist_ok=True)
     weights = models / f".{unit.name}.safetensors"
     save_file(classifier.weights(), weights)
     weights.replace(models / f"{unit.name}.safetensors")
-    temporary = parts / f".{unit.name}.npz"
     extra = {"indices": out, "seconds": seconds, "key": folds.key(unit), "note": json.dumps(note)}
     heads = {**probabilities, **{MIRRORED + head: p for head, p in mirrored.items()}}
-    np.savez(temporary, **extra, **heads)  # type: ignore[arg-type]
-    temporary.replace(parts / f"{unit.name}.npz")
+    write_arrays(parts / f"{unit.name}.npz", {**extra, **heads})
     return seconds
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
 import yaml
 
 from search.errors import ResultsError
@@ -201,6 +202,14 @@ class RunStore:
                 path.unlink()
         if self.checkpoints.is_dir() and not any(self.checkpoints.iterdir()):
             self.checkpoints.rmdir()
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Writes arrays as an npz file, whole or not at all; makes its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.npz")
+    np.savez(temporary, **arrays)
+    temporary.replace(path)
 
 
 def check_name(name: str) -> None:
