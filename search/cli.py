@@ -119,6 +119,50 @@ def _conclude(options: argparse.Namespace) -> int:
     return OK
 
 
+def _ensemble(options: argparse.Namespace) -> int:
+    for option, value in (("--max-members", options.max_members), ("--max-ms", options.max_ms)):
+        if value is not None and value <= 0:
+            raise UsageError(f"{option} must be above 0, got {value:g}")
+    from rich.console import Console
+
+    from search.ensemble_stage import build_ensemble
+    from search.store import RunStore
+
+    store = RunStore.open(options.results, options.name)
+    with store.lock():
+        build_ensemble(store, Console(), max_members=options.max_members, max_ms=options.max_ms)
+    return OK
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from search.predict_stage import predict_command
+    from search.store import RunStore
+
+    store = RunStore.open(options.results, options.name)
+    predict_command(
+        store.root / "ensemble",
+        options.images,
+        options.out,
+        Console(),
+        probabilities=options.probabilities,
+        device=options.device,
+    )
+    return OK
+
+
+def _export(options: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from search.export import export_run
+    from search.store import RunStore
+
+    store = RunStore.open(options.results, options.name)
+    cache = options.cache or default_cache()
+    return export_run(store, options.to, Console(), spaces=options.space, cache=cache)
+
+
 def _compare(options: argparse.Namespace) -> int:
     from rich.console import Console
 
@@ -154,5 +198,8 @@ _COMMANDS = {
     "replay": _replay,
     "verdict": _conclude,
     "report": _conclude,
+    "ensemble": _ensemble,
+    "predict": _predict,
+    "export": _export,
     "compare": _compare,
 }

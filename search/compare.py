@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from search.analysis.answer import answer
 from search.analysis.judge import judge
 from search.analysis.predictions import Approach
 from search.analysis.verdict import Rules
-from search.conclude import VERDICT_SCHEMA, answer
+from search.conclude import VERDICT_SCHEMA
 from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html

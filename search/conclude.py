@@ -1,18 +1,21 @@
 """From refitted predictions on disk to the verdict and its reasons; trains nothing."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis.answer import answer
 from search.analysis.approaches import Built, build_joint, build_multihead, build_separate
 from search.analysis.cross_fit import CrossFit
-from search.analysis.evidence import Evidence, Reason
+from search.analysis.evidence import Evidence, Reason, rank_reasons
+from search.analysis.interval import Interval
 from search.analysis.judge import judge
 from search.analysis.mechanisms import calibration_quality, reasons_of_approach, reasons_of_pair
-from search.analysis.verdict import Outcome, PairVerdict, Rules, Verdict
+from search.analysis.part_scores import part_scores
+from search.analysis.verdict import Rules, Verdict
 from search.errors import ResultsError
 from search.oof import Truth
 from trainables.data.schema import LabelSchema
@@ -29,12 +32,14 @@ class Conclusion:
     Attributes:
         verdict: scores and pairs.
         built: joint probabilities and config choices of every approach.
+        parts: score of every approach on the people the search saw and on those it never saw.
         reasons: about every pair, by its names, those that explain the difference first.
         descriptions: about every approach.
     """
 
     verdict: Verdict
     built: tuple[Built, ...]
+    parts: Mapping[str, Mapping[str, Interval]]
     reasons: Mapping[tuple[str, str], tuple[Reason, ...]]
     descriptions: Mapping[str, tuple[Reason, ...]]
 
@@ -115,6 +120,9 @@ def conclude(
     return Conclusion(
         verdict=verdict,
         built=built,
+        parts=part_scores(
+            approaches, truth.label, truth.group, schema.num_joint, truth.held_out, rules
+        ),
         reasons={
             (pair.a, pair.b): reasons_of_pair(evidence, pair.a, pair.b) for pair in verdict.pairs
         },
@@ -128,26 +136,28 @@ def conclude(
     )
 
 
-def answer(verdict: Verdict) -> str:
-    """Returns the verdict in one sentence."""
-    ranked = sorted(verdict.scores, key=lambda score: -score.interval.value)
-    best = ranked[0]
-    pairs = [verdict.pair(best.name, other.name) for other in ranked[1:]]
-    if all(pair.winner == best.name for pair in pairs):
-        gaps = " and ".join(_gap(pair) for pair in pairs)
-        return f"{best.name} wins: macro-F1 {best.interval.value:.3f}, {gaps}."
-    if all(pair.outcome is Outcome.EQUIVALENT for pair in verdict.pairs):
-        names = ", ".join(score.name for score in ranked)
-        return f"It makes no difference: {names} are equivalent within {verdict.margin:g}."
-    beaten = [pair for pair in verdict.pairs if pair.winner is not None]
-    text = f"Undecided: {best.name} scores highest ({best.interval.value:.3f}), but "
-    open_pairs = [pair for pair in pairs if pair.winner != best.name]
-    text += " and ".join(_open(pair, best.name) for pair in open_pairs)
-    if beaten:
-        text += "; " + " and ".join(
-            f"{pair.winner} beats {pair.a if pair.winner == pair.b else pair.b}" for pair in beaten
+def with_reasons(conclusion: Conclusion, more: Iterable[Reason]) -> Conclusion:
+    """Returns the conclusion with more reasons.
+
+    Args:
+        conclusion: what predictions alone say.
+        more: a reason about a judged pair, in its order, joins the pair's reasons by its rank; any
+            other joins the descriptions of the approach it names first.
+    """
+    given = list(more)
+    reasons = {
+        pair: rank_reasons(
+            [*known, *(reason for reason in given if reason.about == pair)],
+            conclusion.verdict.pair(*pair).headline.estimate.difference,
         )
-    return text + "."
+        for pair, known in conclusion.reasons.items()
+    }
+    rest = [reason for reason in given if reason.about not in reasons]
+    descriptions = {
+        name: (*known, *(reason for reason in rest if reason.about[0] == name))
+        for name, known in conclusion.descriptions.items()
+    }
+    return replace(conclusion, reasons=reasons, descriptions=descriptions)
 
 
 def verdict_json(
@@ -162,6 +172,10 @@ def verdict_json(
         "margin": verdict.margin,
         "people": verdict.num_people,
         **verdict.to_dict(),
+        "scores": {
+            score.name: {**score.to_dict(), "parts": _parts(conclusion, score.name)}
+            for score in verdict.scores
+        },
         "reasons": [
             {"pair": list(pair), **reason.to_dict()}
             for pair, reasons in conclusion.reasons.items()
@@ -180,15 +194,5 @@ def verdict_json(
     }
 
 
-def _gap(pair: PairVerdict) -> str:
-    estimate = pair.headline.estimate
-    other = pair.b if pair.winner == pair.a else pair.a
-    return f"{abs(estimate.difference):.3f} above {other}"
-
-
-def _open(pair: PairVerdict, best: str) -> str:
-    other = pair.b if pair.a == best else pair.a
-    if pair.outcome is Outcome.EQUIVALENT:
-        return f"{other} is equivalent"
-    decide = f"; {pair.would_decide} would decide" if pair.would_decide is not None else ""
-    return f"{other} is within the noise ({abs(pair.headline.estimate.difference):.3f}{decide})"
+def _parts(conclusion: Conclusion, name: str) -> dict[str, Any]:
+    return {part: interval.to_dict() for part, interval in conclusion.parts[name].items()}

@@ -106,6 +106,14 @@ class StudyConfig:
     margin: float = 0.005
     refit_seeds: int | None = None
     """Trainings of every finalist and fold; None is three, or what the budget affords."""
+    pseudo_labels: str = ""
+    """Folder of unlabelled photos to train the finalists with again, absolute; empty for none."""
+    pseudo_thresholds: tuple[str, ...] = ()
+    """ATTRIBUTE=SHARE, the least probability of a pseudo-label."""
+    why: str = "predictions"
+    """What reasons may come from: "predictions" that are there, or "full" with more trainings."""
+    keep_models: bool = False
+    """Whether fold models that the ensemble does not use are kept."""
 
     @property
     def budget(self) -> Budget:
@@ -138,4 +146,5 @@ class StudyConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "StudyConfig":
         """Reads `to_dict` back."""
-        return cls(**{**values, "spaces": tuple(values["spaces"])})
+        lists = {n: tuple(v) for n, v in values.items() if isinstance(v, list)}
+        return cls(**{**values, **lists})

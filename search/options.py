@@ -41,12 +41,9 @@ def _add_concluding(commands: Any) -> None:
         ("verdict", "judge a refitted run again, from its predictions"),
         ("report", "write a run's verdict and report again"),
     ):
-        command = commands.add_parser(name, help=text, allow_abbrev=False)
-        command.add_argument("name", help="name of the run")
-        command.add_argument(
-            "--results", type=Path, default=Path("results"), help="folder of all runs"
-        )
+        command = _of_a_run(commands, name, text)
         command.add_argument("--margin", type=float, default=None, help=_MARGIN_HELP)
+    _add_ensemble(commands)
     compare = commands.add_parser(
         "compare", help="judge anybody's prediction files", allow_abbrev=False
     )
@@ -60,6 +57,46 @@ def _add_concluding(commands: Any) -> None:
     compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
     compare.add_argument("--margin", type=float, default=0.005, help=_MARGIN_HELP)
     compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
+
+
+def _add_ensemble(commands: Any) -> None:
+    ensemble = _of_a_run(commands, "ensemble", "choose the ensemble of a refitted run again")
+    ensemble.add_argument(
+        "--max-members", type=int, default=None, help="different models at most, a model a seed"
+    )
+    ensemble.add_argument(
+        "--max-ms", type=float, default=None, help="milliseconds at most to serve a photo here"
+    )
+    predict = _of_a_run(commands, "predict", "answer a folder of photos with a run's ensemble")
+    predict.add_argument("--images", type=Path, required=True, help="folder of photos")
+    predict.add_argument("--out", type=Path, required=True, help="CSV ImageID,ans to write")
+    predict.add_argument(
+        "--probabilities", action="store_true", help="add a column p0, p1, ... a class"
+    )
+    predict.add_argument(
+        "--label-shift",
+        choices=("report", "correct"),
+        default=None,
+        help="compare the folder's classes with those of training; correct: and answer for them",
+    )
+    predict.add_argument(
+        "--device", default=None, help="cpu or cuda (default: the GPU where there is one)"
+    )
+    export = _of_a_run(commands, "export", "write a run's winners for other tools")
+    export.add_argument("--to", required=True, choices=("timm", "onnx"), help="what to write")
+    export.add_argument(
+        "--space", nargs="+", default=None, help="whose best configs go to timm (default: all)"
+    )
+    export.add_argument(
+        "--cache", type=Path, default=None, help="folder of demo data, for the comparison"
+    )
+
+
+def _of_a_run(commands: Any, command: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(command, help=text, allow_abbrev=False)
+    parser.add_argument("name", help="name of the run")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs")
+    return parser
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
@@ -86,6 +123,30 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         type=int,
         default=None,
         help=f"people of the demo (default: {DEFAULT_PEOPLE})",
+    )
+    run.add_argument(
+        "--why",
+        choices=("predictions", "full"),
+        default=None,
+        help="reasons from predictions (default) or from more, controlled trainings too",
+    )
+    run.add_argument(
+        "--keep-models",
+        action="store_true",
+        help="keep the fold models that the ensemble does not use",
+    )
+    run.add_argument(
+        "--pseudo-labels",
+        default=None,
+        metavar="DIR",
+        help="unlabelled photos to train the finalists with, used only where that wins",
+    )
+    run.add_argument(
+        "--pseudo-threshold",
+        nargs="+",
+        default=None,
+        metavar="ATTRIBUTE=SHARE",
+        help="least probability of a pseudo-label (default: 0.9 for every attribute)",
     )
     _add_run_limits(run)
 

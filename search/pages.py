@@ -1,6 +1,7 @@
 """Stage 5: the report of a run, gathered from its files."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from search.analysis.importance import parameter_importance
 from search.best import default_value
 from search.conclude import Conclusion
 from search.journal import read_trials
+from search.label_shift_files import read_shifts
 from search.oof import Truth
 from search.report.contents import (
     Confusion,
@@ -43,6 +45,7 @@ def gather(
     verdict: Mapping[str, Any],
 ) -> ReportContents:
     """Returns everything the page of a run shows."""
+    facts = data_facts(run.schema, truth, run.study["data"]["name"])
     return ReportContents(
         title=f"headrace: {run.study['config']['name']}",
         verdict=dict(verdict),
@@ -50,7 +53,7 @@ def gather(
         confusions=tuple(confusions(run.schema, truth.label, conclusion)),
         importances=importances(store, run),
         costs=tuple(Cost.of(name, cost) for name, cost in verdict["costs"].items()),
-        data=data_facts(run.schema, truth, run.study["data"]["name"]),
+        data=replace(facts, shifts=read_shifts(store.root)),
         searches=tuple(_search_summary(result) for result in run.results),
         reproduce=_reproduce(run.study),
     )

@@ -213,5 +213,10 @@ class StepBar:
             self._bar.add_task(self._text, total=total)
         self._bar.update(self._bar.task_ids[0], completed=done)
         if done >= total:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the bar, also where the step ends early."""
+        if self._bar is not None:
             self._bar.stop()
             self._bar = None

@@ -82,6 +82,14 @@ def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -
     return plan_refit(costs, seconds, wish)
 
 
+def finished_plan(store: RunStore) -> RefitPlan | None:
+    """Returns the plan of a refit that is done, as a resumed run finds it; None where none is."""
+    if not (store.root / REFIT_FILE).is_file():
+        return None
+    shape = Shape(**store.read_json(REFIT_FILE)["shape"])
+    return RefitPlan(shape=shape, seconds=0.0, cuts=())
+
+
 def wished_shape(run: Prepared) -> Shape:
     """Returns what is refitted where time allows: five folds, three seeds or as many as asked."""
     seeds = run.config.refit_seeds

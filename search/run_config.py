@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from search.config import (
     DEFAULT_BUDGET_OF_ALL,
@@ -67,6 +68,9 @@ def new_config(options: argparse.Namespace) -> StudyConfig:
         weights_dir=absolute(options.weights_dir),
         address=options.address or "",
         refit_seeds=options.refit_seeds,
+        why=options.why or "predictions",
+        keep_models=options.keep_models,
+        **_pseudo(options),
     )
     return config.checked()
 
@@ -97,9 +101,21 @@ def resumed_config(options: argparse.Namespace) -> StudyConfig:
         trials=options.trials,
         address=options.address,
         refit_seeds=options.refit_seeds,
+        why=options.why,
+        keep_models=options.keep_models or None,
+        **{name: value or None for name, value in _pseudo(options).items()},
         gpus_per_trial=options.gpus_per_trial,
         weights_dir=absolute(options.weights_dir) or None,
     )
+
+
+def _pseudo(options: argparse.Namespace) -> dict[str, Any]:
+    folder, thresholds = options.pseudo_labels, options.pseudo_threshold
+    if folder and not Path(folder).is_dir():
+        raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
+    if thresholds and not folder:
+        raise UsageError("--pseudo-threshold needs --pseudo-labels DIR")
+    return {"pseudo_labels": absolute(folder), "pseudo_thresholds": tuple(thresholds or ())}
 
 
 def _check_weights_dir(folder: str | None) -> None:

@@ -1,7 +1,6 @@
 """The order of events of a run, and nothing else."""
 
 import platform
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,19 +14,18 @@ from search.cluster import ray_runtime
 from search.config import StudyConfig
 from search.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.errors import ResultsError, UsageError
+from search.every_stage import run_every_stage
 from search.forecast import print_forecast
 from search.journal import study_name
 from search.packing import Resources, plan_resources
-from search.plan import search_share
 from search.preflight import check_spaces
 from search.progress import StepBar
-from search.refit_stage import VERDICT_SECONDS, plan, probed_costs, run_refit, wished_shape
+from search.pseudo_stage import check_pseudo
 from search.search_stage import run_search
 from search.stages import Prepared
 from search.store import RunStore, git_commit
 from search.summary import print_plan, print_summary
 from search.trial_run import TrialSetting
-from search.verdict_stage import conclude_run
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
@@ -77,6 +75,7 @@ def run_study(
     with ray_runtime(config.address) as (num_cpus, num_gpus):
         resources = plan_resources(num_cpus, num_gpus, config.gpus_per_trial)
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
+        check_pseudo(run)
         if forecast_only:
             print_plan(console, run, store)
             print_forecast(console, run)
@@ -150,33 +149,12 @@ def _scale(config: StudyConfig, resources: Resources) -> Scale:
 
 
 def _run_stages(run: Prepared, store: RunStore, console: Console) -> RunEnd:
-    began = time.monotonic()
-    config = run.config
-    if ALL not in config.spaces:
-        end = run_search(run, store, console, config.budget.minus(_WRAP_UP_SECONDS))
+    if ALL in run.config.spaces:
+        end = run_every_stage(run, store, console)
+    else:
+        end = run_search(run, store, console, run.config.budget.minus(_WRAP_UP_SECONDS))
         print_summary(console, end.results, store, interrupted=end.interrupted)
-        return RunEnd(store=store, interrupted=end.interrupted, num_failed=end.num_failed)
-    share = 0.5
-    if config.budget.seconds is not None:
-        both = config.budget.seconds - VERDICT_SECONDS
-        share = search_share(probed_costs(run), both, wished_shape(run))
-        # The probe took time, too.
-        share -= (time.monotonic() - began) / config.budget.seconds
-    end = run_search(run, store, console, config.budget.part(share))
-    print_summary(console, end.results, store, interrupted=end.interrupted)
-    if end.interrupted:
-        return RunEnd(store=store, interrupted=True, num_failed=end.num_failed)
-    left = None
-    if config.budget.seconds is not None:
-        # A resumed run has used time before; idle time of earlier starts is not known.
-        devices = run.resources.num_devices
-        before = sum(r.device_seconds for result in end.results for r in result.records) / devices
-        used = max(before, time.monotonic() - began)
-        left = config.budget.seconds - used - VERDICT_SECONDS
-    planned = plan(run, end.results, left)
-    run_refit(run, store, end.results, planned, console, left)
-    conclude_run(store, console)
-    return RunEnd(store=store, interrupted=False, num_failed=end.num_failed)
+    return RunEnd(store=store, interrupted=end.interrupted, num_failed=end.num_failed)
 
 
 def _check_unchanged(run: Prepared, store: RunStore) -> None:

@@ -1,26 +1,31 @@
 """Stages 3 and 5: verdict and report from the files of a run; trains nothing, takes seconds."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from search.analysis.verdict import Rules
-from search.conclude import Conclusion, approaches_of, conclude, verdict_json
+from search.conclude import Conclusion, approaches_of, conclude, verdict_json, with_reasons
+from search.costs import approach_costs
+from search.logged_reasons import Logged
 from search.oof import read_predictions, read_truth
 from search.pages import gather, write_report
-from search.records import TrialRecord
+from search.refit_board import write_refit_board
 from search.refit_stage import REFIT_FILE
 from search.saved_run import SavedRun, load_run
 from search.store import RunStore, write_text
 from search.summary import print_verdict
+from search.why_reasons import controlled_reasons
+from search.why_record import read_record
+
+_ENSEMBLE = "ensemble/summary.json"  # search/ensemble_summary.py writes it, in the stage after
 
 
 def conclude_run(store: RunStore, console: Console, margin: float | None = None) -> None:
-    """Writes `verdict.json`, `report.html` and `report.md` of a run whose refit is done.
+    """Writes verdict, report and TensorBoard files of a run whose refit is done.
+
+    They are `verdict.json`, `report.html`, `report.md` and `tensorboard/refit/`.
 
     Args:
         store: of the run.
@@ -34,51 +39,45 @@ def conclude_run(store: RunStore, console: Console, margin: float | None = None)
     conclusion = write_verdict(store, run, margin)
     verdict = store.read_json("verdict.json")
     truth = read_truth(store.predictions / "truth.csv")
-    write_report(store, gather(store, run, truth, conclusion, verdict))
+    contents = gather(store, run, truth, conclusion, verdict)
+    write_refit_board(store, contents.confusions, contents.curves)
+    write_report(store, contents)
     print_verdict(console, verdict, store.root)
 
 
 def write_verdict(store: RunStore, run: SavedRun, margin: float | None = None) -> Conclusion:
     """Judges the refitted predictions and writes `verdict.json`; raises as `conclude_run`."""
     truth = read_truth(store.predictions / "truth.csv")
-    names = approaches_of(run.approach_of, run.schema)
     predictions = read_predictions(store.predictions, list(run.approach_of))
-    config = run.study["config"]
-    rules = Rules(margin=config["margin"], seed=config["seed"])
-    if margin is not None:
-        rules = replace(rules, margin=margin)
+    config, refit = run.study["config"], store.read_json(REFIT_FILE)
+    rules = Rules(
+        margin=config["margin"] if margin is None else margin,
+        seed=config["seed"],
+    )
+    names = approaches_of(run.approach_of, run.schema)
     conclusion = conclude(predictions, names, run.schema, truth, rules)
-    costs = {name: _cost(store, run.approach_of, run.records, name) for name in names}
-    refit = store.read_json(REFIT_FILE)
-    extra = {
+    logged = Logged(
+        store=store,
+        run=run,
+        truth=truth,
+        predictions=predictions,
+        configs=refit.get("configs", {}),
+        epochs_share=refit["shape"]["epochs_share"],
+    )
+    trained = read_record(store, truth)
+    controlled = controlled_reasons(store, trained, run.schema, truth, rules.seed)
+    said = [reason for part in conclusion.built for reason in logged.reasons(part)]
+    conclusion = with_reasons(conclusion, [*controlled, *said])
+    costs = approach_costs(logged, conclusion.built)
+    extra: dict[str, Any] = {
         "seeds": len(conclusion.built[0].probs),
-        "folds": int(truth.fold.max()) + 1,
+        "folds": logged.num_folds,
         "photos": len(truth.label),
-        "notes": refit["notes"],
+        "notes": [*refit["notes"], *(() if trained is None else trained.notes)],
     }
+    if (store.root / _ENSEMBLE).is_file():
+        extra["ensemble"] = store.read_json(_ENSEMBLE)
     values = verdict_json(conclusion, costs, extra)
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
     write_text(store.root / "verdict.json", text + "\n")
     return conclusion
-
-
-def refit_seconds(store: RunStore, space: str) -> float:
-    """Returns the device seconds that the refit of a space took."""
-    total = 0.0
-    for path in (store.predictions / "parts").glob(f"{space}.*.npz"):
-        with np.load(path) as part:
-            total += float(part["seconds"])
-    return total
-
-
-def _cost(
-    store: RunStore,
-    approach_of: Mapping[str, str],
-    records: Sequence[TrialRecord],
-    approach: str,
-) -> dict[str, Any]:
-    spaces = [name for name, its in approach_of.items() if its == approach]
-    return {
-        "search_device_seconds": sum(r.device_seconds for r in records if r.space in spaces),
-        "refit_device_seconds": sum(refit_seconds(store, name) for name in spaces),
-    }

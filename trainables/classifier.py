@@ -210,7 +210,7 @@ class ImageClassifier:
 
     def weights(self) -> dict[str, Tensor]:
         """Returns a copy on the CPU of the weights that predict (averaged if so configured)."""
-        weights = self._stepping.predictor.state_dict()
+        weights = self._stepping.predictor.weights()
         return {
             name: value.cpu().clone(memory_format=torch.contiguous_format)
             for name, value in weights.items()

@@ -11,7 +11,7 @@ from trainables import heads
 from trainables.backbone import LoadedBackbone, set_training
 from trainables.config import TrialConfig
 from trainables.heads import HeadSpec
-from trainables.targets import HeadTargets
+from trainables.targets import HeadShape
 
 
 class Network(nn.Module):
@@ -36,6 +36,33 @@ class Network(nn.Module):
     def read(self, features: Tensor) -> dict[str, Tensor]:
         """Returns the outputs of every head by name, for features [B, F]."""
         return {name: self.head(name)(features) for name in self._names}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Returns all that decides the predictions, not copied.
+
+        Beside the state there are the constants of heads, such as class boundaries in units of
+        the training data, which a network built without that data cannot know.
+        """
+        return {**self.state_dict(), **self._constants()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Makes this network predict as the one with the same config whose `weights()` they are.
+
+        Raises:
+            RuntimeError: they are of a network with other layers.
+        """
+        constants = self._constants()
+        for name, value in constants.items():
+            if name not in weights or weights[name].shape != value.shape:
+                raise RuntimeError(f"no {name!r} of shape {tuple(value.shape)}")
+        self.load_state_dict({n: v for n, v in weights.items() if n not in constants})
+        for name, value in constants.items():
+            value.copy_(weights[name])
+
+    def _constants(self) -> dict[str, Tensor]:
+        state = self.state_dict()
+        named = {f"heads.{name}": value for name, value in self.heads.named_buffers()}
+        return {name: value for name, value in named.items() if name not in state}
 
     def start_training(self) -> None:
         """Switches to training mode; frozen normalisation layers stay as loaded."""
@@ -66,26 +93,26 @@ class MovingAverage:
 
 
 def build_network(
-    config: TrialConfig, backbone: LoadedBackbone, targets: Mapping[str, HeadTargets]
+    config: TrialConfig, backbone: LoadedBackbone, shapes: Mapping[str, HeadShape]
 ) -> Network:
-    """Builds the heads of all targets on the backbone.
+    """Builds the heads of these shapes on the backbone.
 
     Raises:
         ConfigError: an attribute lacks what its head needs.
     """
     specs = {}
-    for name, target in targets.items():
+    for name, shape in shapes.items():
         spec = HeadSpec(
             num_features=backbone.num_features,
-            num_classes=target.num_classes,
+            num_classes=shape.num_classes,
             hidden=config.head.hidden,
             dropout=config.head.dropout,
             loss=config.loss,
-            edges=target.edges,
-            raw_mean=target.raw_mean,
-            raw_std=target.raw_std,
+            edges=shape.edges,
+            raw_mean=shape.raw_mean,
+            raw_std=shape.raw_std,
         )
-        specs[name] = (target.kind, spec)
+        specs[name] = (shape.kind, spec)
     return Network(backbone, specs)
 
 

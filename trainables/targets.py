@@ -5,13 +5,13 @@ this module.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trainables.config import AGE_DROPS, TrialConfig
-from trainables.data.schema import Attribute, LabelSchema
+from trainables.data.schema import JOINT, Attribute, LabelSchema
 from trainables.errors import ConfigError
 
 AGE = "age"
@@ -23,18 +23,60 @@ _NO_RAW_AGE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeadTargets:
-    """Training targets of one head, for all N samples of the table."""
+class HeadShape:
+    """What a head is built from beside the config."""
 
     kind: str
     num_classes: int
-    classes: NDArray[np.int64]
-    raw: NDArray[np.float32] | None = None
-    """Standardised raw number [N]."""
     edges: tuple[float, ...] = ()
+    """Boundaries between the classes of the raw number that it regresses; else empty."""
     raw_mean: float = 0.0
     raw_std: float = 1.0
     weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadTargets(HeadShape):
+    """Training targets of one head, for all N samples of the table."""
+
+    classes: NDArray[np.int64]
+    raw: NDArray[np.float32] | None = None
+    """Standardised raw number [N]."""
+
+
+def head_shapes(config: TrialConfig, schema: LabelSchema) -> dict[str, HeadShape]:
+    """Returns what is known of every head without training data, by name.
+
+    Raw numbers are not standardised: their boundaries are those of the schema or the config.
+
+    Raises:
+        ConfigError: the config names an attribute or a raw number that the data lacks.
+    """
+    _check(config, schema)
+    kind = config.head.kind
+    found: dict[str, HeadShape] = {}
+    if config.target.kind == "joint":
+        found[JOINT] = HeadShape(kind=kind, num_classes=schema.num_joint)
+    else:
+        for name in _attributes(config, schema):
+            cut = schema[name]
+            if kind == "regression" and config.age is not None:
+                cut = _edged(cut, config.age.old_from)
+            found[name] = HeadShape(
+                kind=kind,
+                num_classes=len(cut.classes),
+                edges=cut.edges if kind == "regression" else (),
+                weight=config.task_weight.get(name, 1.0),
+            )
+    if config.age is not None and config.age.aux_weight:
+        age = schema[AGE]
+        found[AUXILIARY] = HeadShape(
+            kind="regression",
+            num_classes=len(age.classes),
+            edges=age.edges,
+            weight=config.age.aux_weight,
+        )
+    return found
 
 
 def training_targets(
@@ -56,27 +98,22 @@ def training_targets(
     Raises:
         ConfigError: the config names an attribute or a raw number that the data lacks.
     """
-    _check(config, schema)
+    shapes = head_shapes(config, schema)
     trained = labels.copy()
     if config.age is not None:
         column = schema.names.index(AGE)
         trained[:, column] = _edged(schema[AGE], config.age.old_from).encode_raw(raw[AGE])
     found: dict[str, HeadTargets] = {}
-    if config.target.kind == "joint":
-        found["joint"] = HeadTargets(
-            kind=config.head.kind,
-            num_classes=schema.num_joint,
-            classes=schema.joint_code(trained),
-        )
-    else:
-        for name in _attributes(config, schema):
-            classes = trained[:, schema.names.index(name)]
-            found[name] = _attribute_targets(config, schema[name], classes, raw.get(name), train)
-    if config.age is not None and config.age.aux_weight:
-        classes = trained[:, schema.names.index(AGE)]
-        found[AUXILIARY] = replace(
-            _numeric("regression", schema[AGE], classes, raw[AGE], train),
-            weight=config.age.aux_weight,
+    for name, shape in shapes.items():
+        attribute = AGE if name == AUXILIARY else name
+        if name == JOINT:
+            classes = schema.joint_code(trained)
+        else:
+            classes = trained[:, schema.names.index(attribute)]
+        found[name] = (
+            _numeric(shape, classes, raw[attribute], train)
+            if shape.edges
+            else HeadTargets(**asdict(shape), classes=classes)
         )
     return found
 
@@ -133,25 +170,8 @@ def _edged(attribute: Attribute, last: float) -> Attribute:
     return Attribute(name=attribute.name, classes=attribute.classes, ordered=True, edges=edges)
 
 
-def _attribute_targets(
-    config: TrialConfig,
-    attribute: Attribute,
-    classes: NDArray[np.int64],
-    raw: NDArray[np.float64] | None,
-    train: NDArray[np.int64],
-) -> HeadTargets:
-    weight = config.task_weight.get(attribute.name, 1.0)
-    if config.head.kind == "regression" and raw is not None:
-        cut = attribute if config.age is None else _edged(attribute, config.age.old_from)
-        return _numeric("regression", cut, classes, raw, train)
-    return HeadTargets(
-        kind=config.head.kind, num_classes=len(attribute.classes), classes=classes, weight=weight
-    )
-
-
 def _numeric(
-    kind: str,
-    attribute: Attribute,
+    shape: HeadShape,
     classes: NDArray[np.int64],
     raw: NDArray[np.float64],
     train: NDArray[np.int64],
@@ -162,11 +182,12 @@ def _numeric(
     # first.
     half = 0.5 if bool(np.all(seen == np.round(seen))) else 0.0
     return HeadTargets(
-        kind=kind,
-        num_classes=len(attribute.classes),
-        classes=classes,
-        raw=((raw - mean) / std).astype(np.float32),
-        edges=tuple(edge - half for edge in attribute.edges),
+        kind=shape.kind,
+        num_classes=shape.num_classes,
+        edges=tuple(edge - half for edge in shape.edges),
         raw_mean=mean,
         raw_std=std,
+        weight=shape.weight,
+        classes=classes,
+        raw=((raw - mean) / std).astype(np.float32),
     )

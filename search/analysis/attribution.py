@@ -131,9 +131,13 @@ def _reason(a: str, b: str, name: str, found: dict[str, Interval]) -> Reason:
     effect, total = found[name], sum(part.value for part in found.values())
     size = f"{effect.value:+.4f} [{effect.low:+.4f}, {effect.high:+.4f}]"
     if name == COUPLING:
+        ahead, behind = a, b
+        if effect.value < 0:  # told from the side of the one that gains
+            ahead, behind = b, a
+            size = f"{-effect.value:+.4f} [{-effect.high:+.4f}, {-effect.low:+.4f}]"
         text = (
-            f"Getting attributes right or wrong together is worth {size} macro-F1 to {a} against "
-            f"{b}, beyond what its attributes achieve one by one."
+            f"Getting attributes right or wrong together is worth {size} macro-F1 to {ahead} "
+            f"against {behind}, beyond what its attributes achieve one by one."
         )
     else:
         text = f"Of the difference of {total:+.4f} between {a} and {b}, {size} comes from {name}."

@@ -21,6 +21,8 @@ from search.analysis.evidence import Evidence, Reason, rank_reasons
 from search.analysis.metrics import Floats
 from search.analysis.pair_reasons import class_size, decision_rule, error_overlap
 
+_LEAST_IN_BIN = 50  # predictions; the share right then has a standard error of 0.07 or less
+
 
 def reasons_of_pair(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
     """Returns every reason about a pair, those that explain its difference first.
@@ -81,6 +83,7 @@ def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, plan: CrossFi
         for state, array in (("raw", raw), ("calibrated", cross_fit_calibration(raw, y, plan)))
     }
     before, after = figures["raw"], figures["calibrated"]
+    bins = reliability_bins(raw, y)
     return Reason(
         key="calibration",
         mechanism="",
@@ -90,26 +93,30 @@ def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, plan: CrossFi
             f"({after['ece']:.1%} after temperature scaling), log loss {before['nll']:.3f} "
             f"({after['nll']:.3f})."
         ),
-        figures=figures,
+        figures={**figures, "bins": bins},
     )
 
 
-def overtuning_gap(name: str, search_score: float, fresh_score: float) -> Reason:
-    """Returns by how much the search believed its best config to be better than it is (M10).
+def reliability_bins(probs: ArrayLike, y: ArrayLike, num_bins: int = 15) -> list[dict[str, float]]:
+    """Returns confidence and share right, over bins of equally many predictions.
 
     Args:
-        name: of the space or approach.
-        search_score: best validation score the search saw.
-        fresh_score: out-of-fold score of the same config on fresh folds and seeds.
+        probs: float [S, N, C]; the predictions of all seeds are pooled.
+        y: int [N].
+        num_bins: at most; fewer where a bin would hold less than 50 predictions.
+
+    Returns:
+        `{"confidence", "accuracy", "samples"}` of every bin, the least confidence first.
     """
-    gap = search_score - fresh_score
-    return Reason(
-        key="overtuning",
-        mechanism="M10",
-        about=(name,),
-        sentence=(
-            f"The best config of {name} scored {search_score:.3f} in the search and "
-            f"{fresh_score:.3f} on fresh folds: {abs(gap):.3f} {'less' if gap >= 0 else 'more'}."
-        ),
-        figures={"search": search_score, "fresh": fresh_score, "gap": gap},
-    )
+    array = np.asarray(probs, dtype=float)
+    confidence = array.max(axis=-1).ravel()
+    right = (array.argmax(axis=-1) == np.asarray(y)).ravel()
+    order = np.argsort(confidence, kind="stable")
+    return [
+        {
+            "confidence": float(confidence[part].mean()),
+            "accuracy": float(right[part].mean()),
+            "samples": len(part),
+        }
+        for part in np.array_split(order, max(1, min(num_bins, len(order) // _LEAST_IN_BIN)))
+    ]

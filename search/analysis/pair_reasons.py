@@ -58,11 +58,13 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
     counts = np.stack([[evidence.counts(row) for row in pair] for pair in pairs])
     totals = counts.sum(axis=2)
     sizes = totals[0, 0, 2].astype(int)
+    people = (counts[0, 0, :, 2] > 0).sum(axis=0)
     order = [int(c) for c in np.argsort(sizes, kind="stable") if sizes[c] > 0]
     rare, common = order[: len(order) // 2], order[(len(order) + 1) // 2 :]
     weights = np.zeros(num_classes)
     weights[rare], weights[common] = 0.5 / max(1, len(rare)), -0.5 / max(1, len(common))
     gain = (f1_of_counts(totals[:, 0]) - f1_of_counts(totals[:, 1])).mean(axis=0)
+    halves = (_mean(gain[rare]), _mean(gain[common]))
 
     def statistic(sums: Floats) -> Floats:
         f1 = f1_of_counts(sums.reshape(len(sums), len(pairs), 2, 3, num_classes))
@@ -81,10 +83,14 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
         key="class_size",
         mechanism="M4",
         about=(a, b),
-        sentence=_class_size_sentence(a, b, gain, rare, common, supported=effect.excludes_zero),
+        sentence=_class_size_sentence(
+            a, b, halves, (people[rare], people[common]), supported=effect.excludes_zero
+        ),
         figures={
             "samples": sizes.tolist(),
+            "people": people.tolist(),
             "gain": gain.tolist(),
+            "halves": list(halves),
             "rank_correlation": _rank_correlation(sizes[order], gain[order]),
         },
         effect=effect,
@@ -170,13 +176,25 @@ def _rank_correlation(sizes: Ints, gain: Floats) -> float | None:
 
 
 def _class_size_sentence(
-    a: str, b: str, gain: Floats, rare: list[int], common: list[int], *, supported: bool
+    a: str, b: str, gains: tuple[float, float], people: tuple[Ints, Ints], *, supported: bool
 ) -> str:
+    sign = 1
+    if max(gains, key=abs) < 0:  # told from the side of the one that gains most where it does
+        a, b, sign = b, a, -1
+    rare, common = map(_people_each, people)
     text = (
-        f"Over {b}, {a} gains {_mean(gain[rare]):+.4f} F1 on the rarer half of the joint classes "
-        f"and {_mean(gain[common]):+.4f} on the commoner half."
+        f"Over {b}, {a} gains {sign * gains[0]:+.4f} F1 on the rarer half of the joint classes "
+        f"({rare}) and {sign * gains[1]:+.4f} on the commoner half ({common})."
     )
     return text if supported else f"{text} That they differ is not supported by this data."
+
+
+def _people_each(people: Ints) -> str:
+    """Returns how many people a class has: `1 person each`, `1 to 3 people each`."""
+    low, high = (int(people.min()), int(people.max())) if people.size else (0, 0)
+    if low == high == 1:
+        return "1 person each"
+    return f"{low} people each" if low == high else f"{low} to {high} people each"
 
 
 def _mean(values: Floats) -> float:

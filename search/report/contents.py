@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from search.analysis.curves import Curve
 from search.report.errors import ReportError
+from search.report.shift import Shift
 from search.report.verdict_rows import Json, PairRow, ReasonRow, ScoreRow
 
 Counts = NDArray[np.int64]
@@ -120,31 +121,6 @@ class PeopleTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
-    """Share of every class in the training data and among the predictions on unlabelled photos.
-
-    Attributes:
-        name: of the target.
-        classes: its K classes.
-        training: K shares, sum 1.
-        predicted: K shares, sum 1.
-    """
-
-    name: str
-    classes: tuple[str, ...]
-    training: tuple[float, ...]
-    predicted: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        sizes = {len(self.classes), len(self.training), len(self.predicted)}
-        if len(sizes) > 1:
-            raise ReportError(
-                f"the distribution of {self.name!r} needs a share a class, got "
-                f"{len(self.training)} and {len(self.predicted)} for {len(self.classes)} classes"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
     """What the data is.
 
@@ -187,7 +163,8 @@ class ReportContents:
         title: of the page.
         answer: the answer in one sentence; that of the verdict where it is empty.
         verdict: the mapping of `verdict.json`. Read where they are there: `answer`, `scores`,
-            `pairs`, `reasons`, `descriptions`, `margin`, `people`, `photos`, `notes`.
+            `pairs`, `reasons`, `descriptions`, `margin`, `people`, `photos`, `notes`,
+            `ensemble`.
         curves: best score against device seconds, one an approach.
         confusions: attributes first, the joint label last.
         importances: space -> parameter -> share of the variance of the score.

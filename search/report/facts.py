@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from search.report import svg, wording
-from search.report.contents import Confusion, Cost, DataFacts, PeopleTable, ReportContents, Shift
+from search.report.contents import Confusion, Cost, DataFacts, PeopleTable, ReportContents
 from search.report.document import (
     Block,
     Card,
@@ -15,14 +15,21 @@ from search.report.document import (
     Folded,
     Grid,
     Section,
+    Text,
     table,
 )
 from search.report.figures_bars import bars, draw_bars
 from search.report.figures_matrix import draw_matrix, matrix
+from search.report.shift import Shift
 
 _LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column
 _SMALL = 232.0
-_PREDICTED = 4  # a colour that no approach has, as there are three
+_SERVING_NOTE = (
+    "To serve: one network for each model of the approach, with the config it chose. Milliseconds "
+    "are those of the forward pass of a photo in a batch of 32, the fastest of several batches on "
+    "the machine that first made this verdict."
+)
+_PREDICTED, _ESTIMATED = 4, 5  # colours that no approach has, as there are three
 
 
 def confusion_section(contents: ReportContents) -> Section | None:
@@ -86,11 +93,10 @@ def cost_section(contents: ReportContents, slots: Mapping[str, int]) -> Section 
         "ms a photo",
     )
     rows = [_cost_row(cost, slots) for cost in contents.costs]
-    return Section(
-        kicker="Costs",
-        heading=_cost_heading(contents.costs),
-        blocks=(table("Costs", columns, rows),),
-    )
+    blocks: list[Block] = [table("Costs", columns, rows)]
+    if any(cost.serve_ms is not None for cost in contents.costs):
+        blocks.append(Text(text=_SERVING_NOTE, quiet=True))
+    return Section(kicker="Costs", heading=_cost_heading(contents.costs), blocks=tuple(blocks))
 
 
 def _cost_row(cost: Cost, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
@@ -100,7 +106,7 @@ def _cost_row(cost: Cost, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
         Cell(text=cost.approach, slot=slots[cost.approach]),
         *("" if seconds is None else wording.duration(seconds) for seconds in times),
         *("" if size is None else wording.large(size) for size in sizes),
-        "" if cost.serve_ms is None else f"{cost.serve_ms:.1f}",
+        "" if cost.serve_ms is None else wording.milliseconds(cost.serve_ms),
     )
 
 
@@ -130,6 +136,8 @@ def data_section(contents: ReportContents) -> Section | None:
         cards.insert(0, _class_card(data.class_photos))
     if cards:
         blocks.append(Grid(cards=tuple(cards)))
+    if data.shifts:
+        blocks.append(_shift_table(data.shifts))
     return Section(kicker="Data", heading=_data_heading(data), blocks=tuple(blocks))
 
 
@@ -159,17 +167,52 @@ def _class_card(photos: Mapping[str, int]) -> Card:
 
 
 def _shift_card(shift: Shift) -> Card:
-    rows = zip(shift.classes, shift.training, shift.predicted, strict=True)
-    shares = [(name, 100 * known, 100 * found) for name, known, found in rows]
-    values = {name: {"training data": k, "unlabelled photos": f} for name, k, f in shares}
-    slots = {"training data": svg.PLAIN, "unlabelled photos": _PREDICTED}
-    plot = bars(values, slots, axis="share of the photos (%)", form="{:.1f}")
-    name, known, found = max(shares, key=lambda row: abs(row[2] - row[1]))
-    heading = f"{shift.name}: {name} is {known:.0f} % in training, predicted for {found:.0f} %"
-    return Card(
-        heading=heading,
-        sentences=("Predicted shares on the unlabelled folder against the training labels.",),
-        figure=Figure(svg=draw_bars(plot, svg.NARROW, f"Distribution of {shift.name}")),
+    parts = (shift.classes, shift.training, shift.predicted, shift.estimated)
+    slots = {
+        "training data": svg.PLAIN,
+        "unlabelled, predicted": _PREDICTED,
+        "unlabelled, estimated": _ESTIMATED,
+    }
+    rows = {
+        name: dict(zip(slots, (100 * share for share in shares), strict=True))
+        for name, *shares in zip(*parts, strict=True)
+    }
+    plot = bars(rows, slots, axis="share of the photos (%)", form="{:.1f}")
+    known, _, found = slots
+    name = max(rows, key=lambda name: abs(rows[name][found] - rows[name][known]))
+    heading = (
+        f"{shift.name}: {name} is {wording.percent(rows[name][known] / 100)} in training, about "
+        f"{wording.percent(rows[name][found] / 100)} of the unlabelled photos"
+    )
+    sentence = (
+        "Shares on the unlabelled folder against the training labels: of the predicted classes, "
+        "and as the probabilities say once their errors are taken out."
+    )
+    figure = Figure(svg=draw_bars(plot, svg.NARROW, f"Distribution of {shift.name}"))
+    return Card(heading=heading, sentences=(sentence,), figure=figure)
+
+
+def _shift_table(shifts: tuple[Shift, ...]) -> Block:
+    """Returns all classes with their ratios, folded: the joint label alone may have many."""
+    columns = (
+        *("target", "class", "training", "predicted", "mean probability", "estimated"),
+        *("95 % interval", "ratio to training", "its 95 % interval"),
+    )
+    rows = [_shift_row(shift, place) for shift in shifts for place in range(len(shift.classes))]
+    inside = table("Classes of the unlabelled photos", columns, rows, names=2)
+    return Folded(summary="Shares and ratios of every class", blocks=(inside,))
+
+
+def _shift_row(shift: Shift, place: int) -> tuple[str, ...]:
+    shares = (shift.training, shift.predicted, shift.averaged, shift.estimated)
+    low, high = shift.low[place], shift.high[place]
+    ratio = shift.ratio(place)
+    return (
+        shift.name,
+        shift.classes[place],
+        *(wording.percent(share[place]) for share in shares),
+        f"{wording.percent(low)} to {wording.percent(high)}",
+        *(("", "") if ratio is None else (f"{ratio[0]:.2f}", f"{ratio[1]:.2f} to {ratio[2]:.2f}")),
     )
 
 

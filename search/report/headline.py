@@ -14,7 +14,7 @@ _HOW_TO_READ = (
     "over single photos."
 )
 
-_LEAST_SEEDS = 2  # asked for only where there is one: the luck of training is then unknown
+_ONE_SEED = "One training seed cannot tell the luck of training"
 
 
 def claims(pairs: Sequence[PairRow], margin: float | None) -> tuple[Claim, ...]:
@@ -48,8 +48,11 @@ def _claim(pair: PairRow, margin: float | None) -> Claim:
 
 def _would_decide(pair: PairRow) -> str:
     """Returns what would settle an undecided pair, if the difference found is the true one."""
-    if pair.people is None and pair.seeds == _LEAST_SEEDS:
-        return f"There is no verdict before {_LEAST_SEEDS} training seeds."
+    if pair.is_of_one_seed:
+        ahead = (
+            f"{pair.a} is ahead over people. " if (pair.headline.difference.low or 0) > 0 else ""
+        )
+        return f"{ahead}{_ONE_SEED}: there is no verdict before two."
     ways = [] if pair.people is None else [wording.plural(pair.people, "person", "people")]
     ways += [] if pair.seeds is None else [wording.plural(pair.seeds, "training seed")]
     if not ways:
@@ -97,7 +100,7 @@ def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section
     return Section(
         kicker="Scores",
         heading=_score_heading(rows),
-        blocks=(found, Text(text=_score_note(rows), quiet=True)),
+        blocks=(found, Text(text=_score_note(rows, contents.pairs), quiet=True)),
     )
 
 
@@ -121,8 +124,10 @@ def _score_heading(rows: Sequence[ScoreRow]) -> str:
     return f"{best.name} scores highest, {wording.score(best.score.value)}; all lie within {gap}"
 
 
-def _score_note(rows: Sequence[ScoreRow]) -> str:
+def _score_note(rows: Sequence[ScoreRow], pairs: Sequence[PairRow]) -> str:
     note = _HOW_TO_READ
+    if any(pair.is_of_one_seed for pair in pairs):
+        note += f" {_ONE_SEED}: these are over people alone."
     if any(row.with_rule for row in rows):
         note += (
             " The headline is without class biases; beside it every approach has them, chosen "
@@ -145,7 +150,7 @@ def difference_section(contents: ReportContents) -> Section | None:
     figure = Figure(
         svg=draw_forest(plot, svg.WIDE, title),
         narrow=draw_forest(plot, svg.NARROW, title),
-        caption=_band_note(margin),
+        caption=_band_note(margin, pairs),
     )
     columns = ("pair", "verdict", "difference", "95 % interval", "P(first better)", "p (Holm)")
     blocks: tuple[Block, ...] = (
@@ -169,8 +174,10 @@ def _forest_rows(pair: PairRow) -> list[ForestRow]:
     ]
 
 
-def _band_note(margin: float | None) -> str:
+def _band_note(margin: float | None, pairs: Sequence[PairRow]) -> str:
     note = "The same people are resampled for both sides of a pair."
+    if any(pair.is_of_one_seed for pair in pairs):
+        note += " Intervals are over people alone: another training might give another difference."
     if margin is None:
         return note
     return (
@@ -199,6 +206,8 @@ def _difference_heading(pairs: Sequence[PairRow]) -> str:
     ]
     num = sum(_kind(pair) == "undecided" for pair in pairs)
     if num == len(pairs):
+        if all(pair.is_of_one_seed for pair in pairs):
+            return _ONE_SEED
         return "No pair is decided by this data" if num > 1 else "This data does not decide"
     parts = [*wins, *ties]
     if num:

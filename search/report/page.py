@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from search.report import wording
 from search.report.contents import ReportContents
 from search.report.document import Page, Section
+from search.report.ensemble_section import ensemble_section
 from search.report.facts import confusion_section, cost_section, data_section, reproduce_section
 from search.report.headline import claims, difference_section, score_section
 from search.report.reasons import reason_section
@@ -17,6 +18,7 @@ def page_of(contents: ReportContents) -> Page:
     sections = (
         score_section(contents, slots),
         difference_section(contents),
+        ensemble_section(contents, slots),
         search_section(contents, slots),
         reason_section(contents, slots),
         confusion_section(contents),

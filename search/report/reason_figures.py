@@ -8,7 +8,7 @@ from search.report.figures_bars import bars, draw_bars, draw_dots
 from search.report.figures_forest import ForestRow, draw_forest, forest
 from search.report.figures_lines import boundary_plot, draw_lines, number_plot
 from search.report.figures_scatter import draw_gain, draw_reliability, gain_plot, reliability
-from search.report.verdict_rows import ReasonRow
+from search.report.verdict_rows import Estimate, ReasonRow
 
 Rows = Sequence[ReasonRow]
 Slots = Mapping[str, int]
@@ -137,22 +137,28 @@ def _calibration(rows: Rows, slots: Slots) -> str:
         curves = reliability({row.about[0]: row.figures["bins"] for row in rows}, slots)
         return draw_reliability(curves, svg.NARROW, _HEIGHT, "Reliability of the probabilities")
     values = {
-        f"{row.about[0]}, {state}": {row.about[0]: 100 * float(cell["ece"])}
+        f"{row.about[0]}, {state}": {row.about[0]: 100 * float(row.figures[state]["ece"])}
         for row in rows
-        for state, cell in row.figures.items()
+        for state in ("raw", "calibrated")
+        if state in row.figures
     }
     plot = bars(values, slots, axis="expected calibration error (%)", form="{:.1f}")
     return draw_bars(plot, svg.NARROW, "Calibration")
 
 
 def _overtuning(rows: Rows, _slots: Slots) -> str:
-    values = {row.about[0]: {_ONLY: float(row.figures["gap"])} for row in rows}
-    plot = bars(values, _PLAIN, axis="score in the search minus on fresh folds", form="{:+.3f}")
-    return draw_bars(plot, svg.NARROW, "How much the search flattered")
+    gaps = [(row.about[0], Estimate.of(row.figures, "gap")) for row in rows]
+    found = [ForestRow(name, gap, wording.estimate(gap)) for name, gap in gaps]
+    plot = forest(found, axis="score in the search minus on fresh folds")
+    return draw_forest(plot, svg.NARROW, "How much the search flattered")
 
 
 def _lines(rows: Rows, slots: Slots) -> str:
-    return draw_lines(number_plot(rows[0].figures, slots), svg.NARROW, _HEIGHT, rows[0].sentence)
+    # Descriptions of several pairs share a card, and each pair brings its own two lines.
+    found = {name: cells for row in rows for name, cells in row.figures["lines"].items()}
+    known = {name: slots.get(name, index) for index, name in enumerate(found)}
+    plot = number_plot({**rows[0].figures, "lines": found}, known)
+    return draw_lines(plot, svg.NARROW, _HEIGHT, rows[0].sentence)
 
 
 def _bars(rows: Rows, slots: Slots) -> str:
@@ -171,4 +177,5 @@ _DRAWN: dict[str, Callable[[Rows, Slots], str]] = {
     "error_overlap": _error_overlap,
     "calibration": _calibration,
     "overtuning": _overtuning,
+    "gradient_conflict": _lines,
 }

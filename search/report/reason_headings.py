@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from search.report import wording
-from search.report.verdict_rows import ReasonRow
+from search.report.verdict_rows import Estimate, ReasonRow
 
 Rows = Sequence[ReasonRow]
 
@@ -113,11 +113,57 @@ def _calibration(rows: Rows) -> str:
 
 
 def _overtuning(rows: Rows) -> str:
-    gaps = {row.about[0]: float(row.figures["gap"]) for row in rows}
-    most = max(gaps, key=lambda name: gaps[name])
-    if gaps[most] <= 0:
+    gaps = {row.about[0]: Estimate.of(row.figures, "gap") for row in rows}
+    if max(gap.value for gap in gaps.values()) <= 0:
         return "The search did not flatter its best configs"
-    return f"The search flattered {most} most: {wording.signed(gaps[most])} against fresh folds"
+    sure = [name for name, gap in gaps.items() if gap.low is None or gap.low > 0]
+    if not sure:
+        return "No sign that the search flattered its best configs"
+    most = max(sure, key=lambda name: gaps[name].value)
+    return (
+        f"The search flattered {most} most: {wording.signed(gaps[most].value)} against fresh folds"
+    )
+
+
+def _gradient_conflict(rows: Rows) -> str:
+    found = rows[0].figures["cosine"]
+    worst = min(found, key=lambda pair: float(found[pair]["value"]))
+    low, high = (float(end) for end in found[worst]["range"])
+    heads = wording.listing(worst.split("|"))
+    size = wording.signed(float(found[worst]["value"]), 2)
+    if high < 0:
+        return f"{wording.capital(heads)} pull the shared weights apart: cosine {size}"
+    if low > 0:
+        return f"No heads pull the shared weights apart: least cosine {size}"
+    if len(found) == 1:
+        return f"{wording.capital(heads)} pull neither together nor apart: cosine {size}"
+    return f"{wording.capital(heads)} agree least on the shared weights: cosine {size}"
+
+
+def _shared_config(rows: Rows) -> str:
+    if not rows[0].supported or rows[0].effect is None:
+        return "One shared config: tuning per attribute makes no clear difference"
+    size = wording.signed(rows[0].effect.value)
+    return f"Tuning per attribute is worth {size} to separate models"
+
+
+def _equal_parameters(rows: Rows) -> str:
+    if not rows[0].supported or rows[0].effect is None:
+        return "Equal parameters: averaging joint models makes no clear difference"
+    return f"Averaging joint models is worth {wording.signed(rows[0].effect.value)}"
+
+
+def _response(what: str) -> Callable[[Rows], str]:
+    """Returns the heading of a change in steps, which may favour one of two approaches."""
+
+    def heading_of(rows: Rows) -> str:
+        a, b = rows[0].about
+        if not rows[0].supported or rows[0].effect is None:
+            return f"{wording.capital(what)} favour none of the approaches clearly"
+        ahead, behind = (a, b) if rows[0].effect.value > 0 else (b, a)
+        return f"{wording.capital(what)} favour {ahead} over {behind}"
+
+    return heading_of
 
 
 _HEADINGS: dict[str, Callable[[Rows], str]] = {
@@ -130,4 +176,10 @@ _HEADINGS: dict[str, Callable[[Rows], str]] = {
     "boundary": _boundary,
     "calibration": _calibration,
     "overtuning": _overtuning,
+    "gradient_conflict": _gradient_conflict,
+    "shared_config": _shared_config,
+    "equal_parameters": _equal_parameters,
+    "learning_curve": _response("fewer people"),
+    "label_noise": _response("wrong labels"),
+    "sampler": _response("balanced classes"),
 }

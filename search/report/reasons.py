@@ -42,7 +42,8 @@ def reason_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
         blocks.append(Grid(cards=tuple(_card(rows, slots, classes) for rows in supported)))
     num_effects = sum(row.effect is not None for row in contents.reasons)
     if num_effects:
-        blocks.append(Text(text=_caution(num_effects), quiet=True))
+        one_seed = any(pair.is_of_one_seed for pair in contents.pairs)
+        blocks.append(Text(text=_caution(num_effects, one_seed=one_seed), quiet=True))
     if described:
         blocks.append(Text(text="What the errors look like, whether or not they tell a winner:"))
         blocks.append(Grid(cards=tuple(_card(rows, slots, classes) for rows in described)))
@@ -60,13 +61,16 @@ def _section_heading(num_supported: int, num_described: int, num_effects: int) -
     return "What the errors look like" if num_described else "No reason was found"
 
 
-def _caution(num_effects: int) -> str:
+def _caution(num_effects: int, *, one_seed: bool) -> str:
     """Returns how many effects would stand out by luck; each was tested by itself."""
     lucky = max(1, round(num_effects * ALPHA))
-    return (
+    said = (
         f"{wording.plural(num_effects, 'effect')} tested, each at 95 % by itself: about {lucky} "
         "would stand out by luck alone, so a single weak one proves little."
     )
+    if not one_seed:
+        return said
+    return f"{said} With one training seed they hold for these very models, not for the approach."
 
 
 def _best_first(rows: Group, contents: ReportContents) -> Group:

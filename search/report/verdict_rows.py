@@ -11,6 +11,7 @@ from search.report.errors import ReportError
 
 Json = Mapping[str, Any]
 
+_LEAST_SEEDS = 2  # asked for only where there is one
 OUTCOMES = ("a_wins", "b_wins", "equivalent", "undecided")
 
 
@@ -151,6 +152,11 @@ class PairRow:
             together=bool(decide.get("together")),
             note=str(data.get("note") or ""),
         )
+
+    @property
+    def is_of_one_seed(self) -> bool:
+        """Whether only the luck of training is in the way of a verdict: nobody knows it."""
+        return self.people is None and self.seeds == _LEAST_SEEDS and not self.together
 
     def leader_first(self) -> "PairRow":
         """Returns the pair with the higher score as `a`, so that no difference is negative."""

@@ -75,6 +75,11 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}{space}h {minutes % 60:02d}{space}min"
 
 
+def milliseconds(value: float) -> str:
+    """Returns a time such as "12.3"; below one millisecond with a digit more."""
+    return f"{value:.1f}" if value >= 1 else f"{value:.2f}"
+
+
 def listing(names: Sequence[str], last: str = "and") -> str:
     """Returns "a", "a and b" or "a, b and c"."""
     if len(names) < 2:

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
+from search.analysis.answer import answer
+from search.analysis.evidence import Reason
+from search.analysis.interval import Interval
+from search.analysis.metrics import macro_f1
 from search.analysis.verdict import Rules
-from search.conclude import answer, approaches_of, conclude, verdict_json
+from search.conclude import approaches_of, conclude, verdict_json, with_reasons
 from search.errors import ResultsError
 from search.oof import Truth
 from trainables.data.schema import Attribute, LabelSchema
@@ -93,3 +97,40 @@ def test_the_verdict_file_has_every_pair_and_part(truth):
     assert set(values["scores"]) == {"separate", "joint", "multihead"}
     assert values["reasons"]
     assert values["choices"]["joint"] == {"joint": ["default"] * 4}
+
+
+def test_scores_have_the_parts_of_the_people(truth):
+    conclusion = concluded(truth, 0.9)
+    scores = verdict_json(conclusion, {}, {})["scores"]
+    (joint,) = [part for part in conclusion.built if part.name == "joint"]
+    for part, mask in (("search", ~truth.held_out), ("held_out", truth.held_out)):
+        rows = joint.probs[:, mask].argmax(axis=-1)
+        expected = np.mean([macro_f1(truth.label[mask], row, SCHEMA.num_joint) for row in rows])
+        assert scores["joint"]["parts"][part]["value"] == pytest.approx(expected)
+        low, high = scores["joint"]["parts"][part]["interval"]
+        assert low < expected < high
+
+
+def reason(key, about, effect=None):
+    return Reason(key=key, mechanism="", about=about, sentence=".", figures={}, effect=effect)
+
+
+def test_more_reasons_join_their_pair_by_rank_and_their_approach_at_the_end(truth):
+    conclusion = concluded(truth, 0.4)
+    large = Interval(value=0.9, low=0.8, high=1.0)
+    pair = ("separate", "joint")
+    found = with_reasons(
+        conclusion,
+        [
+            reason("shared_config", pair, large),
+            reason("learning_curve", pair),
+            reason("overtuning", ("joint",)),
+        ],
+    )
+    keys = [each.key for each in found.reasons[pair]]
+    assert (keys[0], keys[-1]) == ("shared_config", "learning_curve")
+    assert len(keys) == len(conclusion.reasons[pair]) + 2
+    assert found.descriptions["joint"][-1].key == "overtuning"
+    others = {name: rows for name, rows in found.reasons.items() if name != pair}
+    assert all(rows == conclusion.reasons[name] for name, rows in others.items())
+    assert found.descriptions["separate"] == conclusion.descriptions["separate"]

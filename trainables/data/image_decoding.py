@@ -79,10 +79,24 @@ def decode_image(path: Path, size: Size, where: str) -> UINT8:
         with Image.open(path) as image:
             wanted = (height, width) if _is_sideways(image) else (width, height)
             image.draft("RGB", wanted)  # JPEG only: decodes at 1/2, 1/4 or 1/8, never below wanted
-            upright = _to_rgb(ImageOps.exif_transpose(image))
-        fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BICUBIC)
+            fitted = fit_image(image, size)
     except _UNREADABLE as error:
         raise _unreadable(path, where, error) from error
+    return fitted
+
+
+def fit_image(image: Image.Image, size: Size) -> UINT8:
+    """Returns an image upright, scaled to cover `size` (H, W) and cropped around its centre.
+
+    Args:
+        image: with 8 bits a channel.
+        size: (H, W) in pixels.
+
+    Raises:
+        ValueError: more bits a channel.
+    """
+    upright = _to_rgb(ImageOps.exif_transpose(image))
+    fitted = ImageOps.fit(upright, size[::-1], Image.Resampling.BICUBIC)
     return np.asarray(fitted, dtype=np.uint8)
 
 

@@ -85,6 +85,13 @@ def test_attributes_that_can_only_be_told_jointly_show_as_coupling():
     assert coupling.supported
     assert coupling.effect.value > 2 * max(abs(gender.effect.value), abs(age.effect.value))
     assert coupling.mechanism == "M9"
+    assert f"is worth {coupling.effect.value:+.4f} [" in coupling.sentence
+    assert "macro-F1 to a against b" in coupling.sentence
+    turned = attribution(_evidence(labels, second, first), "a", "b")[2]
+    low, high = -turned.effect.high, -turned.effect.low
+    assert f"{-turned.effect.value:+.4f} [{low:+.4f}, {high:+.4f}]" in turned.sentence
+    assert turned.effect.value < 0
+    assert "macro-F1 to b against a" in turned.sentence
 
 
 def test_independent_errors_give_the_macro_f1_of_the_product_of_confusions():

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from benchmarks.simulated_people import ATTRIBUTES, World, simulate
+from search.analysis.calibration import expected_calibration_error
 from search.analysis.cross_fit import CrossFit
 from search.analysis.evidence import Evidence
 from search.analysis.mechanisms import (
     calibration_quality,
-    overtuning_gap,
     reasons_of_approach,
     reasons_of_pair,
+    reliability_bins,
 )
 from search.analysis.predictions import Approach
 
@@ -65,11 +66,31 @@ def test_calibration_is_told_before_and_after():
     assert reason.figures["raw"]["ece"] == pytest.approx(0.98 - right.mean(), abs=0.03)
     assert reason.figures["calibrated"]["ece"] < 0.6 * reason.figures["raw"]["ece"]
     assert reason.figures["calibrated"]["nll"] < reason.figures["raw"]["nll"]
+    assert sum(cell["samples"] for cell in reason.figures["bins"]) == 600
     assert reason.sentence.startswith("The probabilities of joint are off by 2")
 
 
-def test_the_gap_between_search_and_fresh_folds_is_told_either_way():
-    worse, better = overtuning_gap("age", 0.8, 0.75), overtuning_gap("age", 0.7, 0.72)
-    assert worse.figures["gap"] == pytest.approx(0.05)
-    assert worse.sentence.endswith("0.750 on fresh folds: 0.050 less.")
-    assert better.sentence.endswith("0.020 more.")
+def test_bins_of_reliability_hold_all_predictions_of_all_seeds_by_confidence():
+    sure = np.tile([0.9, 0.1], (60, 1))
+    unsure = np.tile([0.4, 0.6], (60, 1))
+    y = np.arange(60) % 4 == 0  # a quarter is of class 1
+    assert reliability_bins(np.stack([sure, unsure]), y, num_bins=2) == [
+        {"confidence": pytest.approx(0.6), "accuracy": pytest.approx(0.25), "samples": 60},
+        {"confidence": pytest.approx(0.9), "accuracy": pytest.approx(0.75), "samples": 60},
+    ]
+
+
+@pytest.mark.parametrize(("photos", "num_bins"), [(10, 1), (100, 2), (149, 2), (2_000, 15)])
+def test_a_bin_of_reliability_never_holds_a_handful(photos, num_bins):
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (1, photos))
+    assert len(reliability_bins(probs, np.zeros(photos, dtype=int))) == num_bins
+
+
+def test_bins_of_reliability_make_the_calibration_error():
+    rng = np.random.default_rng(0)
+    probs, y = rng.dirichlet(np.ones(4), 800), rng.integers(0, 4, 800)
+    gaps = [
+        cell["samples"] * abs(cell["confidence"] - cell["accuracy"])
+        for cell in reliability_bins(probs[None], y)
+    ]
+    assert sum(gaps) / 800 == pytest.approx(expected_calibration_error(probs, y))

@@ -76,6 +76,27 @@ def test_a_gain_in_the_rare_classes_is_all_of_the_difference():
     assert "Not" not in reason.sentence
 
 
+def test_the_gain_by_class_size_is_told_from_the_side_of_the_winner_with_the_people_of_a_class():
+    y = np.repeat([0, 1, 2, 3], [40, 40, 1, 1])
+    worse = np.where(y >= 2, 0, y)  # never tells the two people of the rare classes
+    text = class_size(_evidence(y, worse, y), "a", "b").sentence
+    assert text.startswith(
+        "Over a, b gains +1.0000 F1 on the rarer half of the joint classes (1 person each) and "
+        "+0.0122 on the commoner half (40 people each)."
+    )
+    other = class_size(_evidence(y, y, worse), "a", "b")
+    assert other.sentence.startswith("Over b, a gains +1.0000")
+    assert other.figures["people"] == [40, 40, 1, 1]
+    assert other.figures["halves"] == pytest.approx([1.0, 1 / 82])
+
+
+def test_classes_of_different_size_within_a_half_are_told_as_a_range():
+    y = np.repeat([0, 1, 2, 3], [40, 30, 3, 1])
+    text = class_size(_evidence(y, y, y), "a", "b").sentence
+    assert "(1 to 3 people each)" in text
+    assert "(30 to 40 people each)" in text
+
+
 def test_an_even_gain_is_no_matter_of_class_size():
     rng = np.random.default_rng(3)
     y = np.arange(800) % 4

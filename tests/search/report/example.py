@@ -11,8 +11,8 @@ from search.report.contents import (
     ReportContents,
     Reproduce,
     SearchSummary,
-    Shift,
 )
+from search.report.shift import Shift
 
 AGES = ("<30", "30-59", ">=60")
 MASKS = ("착용", "잘못 착용", "미착용")
@@ -83,6 +83,23 @@ REASONS = {
     "scores_by_state": reason("scores_by_state.age", {"attribute": "age", "states": STATES}),
     "calibration": reason("calibration", {**ECE, "bins": BINS}),
     "overtuning": reason("overtuning", {"search": 0.8, "fresh": 0.79, "gap": 0.01}),
+    "gradient_conflict": reason(
+        "gradient_conflict",
+        {
+            "cosine": {
+                "gender|age": {"value": -0.12, "range": [-0.2, -0.1]},
+                "mask|age": {"value": 0.1, "range": [0.0, 0.2]},
+            },
+            "trainings": 6,
+            "x_name": "epoch",
+            "y_name": "cosine",
+            "lines": {
+                "gender and age": [{"x": 1, "value": -0.12, "interval": [-0.2, -0.1]}],
+                "mask and age": [{"x": 1, "value": 0.1, "interval": [0.0, 0.2]}],
+            },
+        },
+        ("multihead",),
+    ),
     "learning_curve": reason(
         "learning_curve",
         {
@@ -105,6 +122,35 @@ REASONS = {
         effect=effect(0.03),
     ),
 }
+
+
+def ensemble(**changes):
+    gains = [
+        {"approach": name, "score": effect(score), **effect(gain, half=0.01)}
+        for name, score, gain in (("joint", 0.77, 0.02), ("separate", 0.75, 0.04))
+    ]
+    return {
+        "sentence": "The ensemble gains.",
+        "fell_back": False,
+        "score": effect(0.795),
+        "score_without_biases": effect(0.79),
+        "best_approach": "joint",
+        "gains": gains,
+        "members": [
+            {
+                "name": f"{approach}.chosen.0",
+                "approach": approach,
+                "weight": weight,
+                "serving_ms": ms,
+                "parts": parts,
+            }
+            for approach, weight, ms, parts in (
+                ("separate", 0.25, 12.34, ["mask.1.0", "age.2.0"]),
+                ("joint", 0.75, 0.456, ["joint.1.0"]),
+            )
+        ],
+        **changes,
+    }
 
 
 def verdict(**more):
@@ -180,7 +226,14 @@ def parts():
             class_photos={"착용 <30": 83, "착용 >=60": 4085},
             shifts=(
                 Shift(
-                    name="age", classes=AGES, training=(0.5, 0.4, 0.1), predicted=(0.5, 0.45, 0.05)
+                    name="age",
+                    classes=AGES,
+                    training=(0.5, 0.4, 0.1),
+                    predicted=(0.5, 0.45, 0.05),
+                    averaged=(0.5, 0.43, 0.07),
+                    estimated=(0.5, 0.3, 0.2),
+                    low=(0.4, 0.2, 0.1),
+                    high=(0.6, 0.4, 0.3),
                 ),
             ),
         ),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from search.report.contents import Confusion, Cost, PeopleTable, ReportContents, Shift
+from search.report.contents import Confusion, Cost, PeopleTable, ReportContents
 from search.report.errors import ReportError
 from tests.search.report.example import REASONS, contents, reason, verdict
 
@@ -49,8 +49,3 @@ def test_people_must_fit_their_rows_and_columns():
             columns=("b", "c"),
             counts=np.zeros((2, 1), dtype=np.int64),
         )
-
-
-def test_a_distribution_needs_a_share_a_class():
-    with pytest.raises(ReportError, match="'age' needs a share a class, got 2 and 1 for 2"):
-        Shift(name="age", classes=("a", "b"), training=(0.5, 0.5), predicted=(1.0,))

@@ -46,7 +46,8 @@ def test_the_cheapest_approach_is_the_heading(costs, heading):
 
 
 def test_costs_that_were_not_measured_have_no_column():
-    (table,) = cost_section(contents(), SLOTS).blocks
+    table, note = cost_section(contents(), SLOTS).blocks
+    assert "batch of 32" in note.text
     assert table.columns == ("approach", "search, device time", "parameters", "ms a photo")
     assert [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.rows[0]] == [
         "joint",
@@ -56,8 +57,14 @@ def test_costs_that_were_not_measured_have_no_column():
     ]
 
 
+def test_without_a_time_to_serve_there_is_no_word_on_it():
+    costs = (Cost(approach="joint", search_device_seconds=600.0),)
+    (table,) = cost_section(contents(costs=costs), SLOTS).blocks
+    assert table.columns == ("approach", "search, device time")
+
+
 def test_people_are_counted_by_row_and_column():
-    table, grid = data_section(contents()).blocks
+    table, grid, _ = data_section(contents()).blocks
     assert table.columns == ("people, gender", "<30", "30-59", ">=60", "all")
     rows = [[cell.text for cell in row] for row in table.rows]
     assert rows[0] == ["남성", "100", "90", "10", "200"]
@@ -92,3 +99,23 @@ def test_what_is_not_known_of_a_run_is_not_listed():
     assert reproduce_section(contents(reproduce=None)) is None
     seeded = replace(parts()["reproduce"], commands=(), seed=0)
     assert reproduce_section(contents(reproduce=seeded)).blocks[0].summary.startswith("Versions")
+
+
+def test_a_shift_is_a_figure_and_a_row_of_ratios_a_class():
+    section = data_section(contents())
+    _, grid, folded = section.blocks
+    card = grid.cards[-1]
+    assert card.heading.replace("\N{NO-BREAK SPACE}", " ") == (
+        "age: 30-59 is 40 % in training, about 30 % of the unlabelled photos"
+    )
+    assert "unlabelled, estimated" in card.figure.svg
+    (table,) = folded.blocks
+    assert [cell.text for cell in table.rows[2]][-2:] == ["2.00", "1.00 to 3.00"]
+
+
+def test_a_class_that_training_lacks_has_no_ratio():
+    data = contents().data
+    shift = replace(data.shifts[0], training=(0.6, 0.4, 0.0))
+    section = data_section(contents(data=replace(data, shifts=(shift,))))
+    (table,) = section.blocks[-1].blocks
+    assert [cell.text for cell in table.rows[2]][-2:] == ["", ""]

@@ -35,7 +35,7 @@ def test_equivalence_says_within_what():
         ({"people": 5400, "seeds": None}, "Likely decided by 5,400 people,"),
         ({"people": 5400, "seeds": 6}, "by 5,400 people or 6 training seeds,"),
         ({"people": 5400, "seeds": 6, "together": True}, "by 5,400 people and 6 training seeds,"),
-        ({"people": None, "seeds": 2}, "There is no verdict before 2 training seeds."),
+        ({"people": None, "seeds": 2}, "luck of training: there is no verdict before two."),
     ],
 )
 def test_an_undecided_pair_says_what_would_decide_it(decide, said):
@@ -102,3 +102,28 @@ def test_without_a_verdict_there_is_nothing_to_say():
     empty = contents(verdict={})
     assert score_section(empty, SLOTS) is None
     assert difference_section(empty) is None
+
+
+ONE_SEED = {"verdict": "undecided", "would_decide": {"people": None, "seeds": 2}}
+
+
+def test_with_one_seed_a_lead_over_people_is_said_and_not_called_noise():
+    ahead = claim(difference=-0.1, half=0.05, **ONE_SEED)
+    assert ahead.text == "separate against joint is undecided: +0.100 [+0.050, +0.150]"
+    assert ahead.note.startswith("separate is ahead over people. One training seed cannot tell")
+    level = claim(difference=0.01, half=0.05, **ONE_SEED)
+    assert level.note.startswith("One training seed cannot tell the luck of training")
+
+
+def test_with_one_seed_every_interval_is_said_to_be_over_people_alone():
+    values = {"scores": {"joint": {"value": 0.5}}, "pairs": [pair(**ONE_SEED)], "margin": 0.005}
+    found = contents(verdict=values)
+    section = difference_section(found)
+    assert section.heading == "One training seed cannot tell the luck of training"
+    assert "over people alone" in section.blocks[0].caption
+    assert "over people alone" in score_section(found, SLOTS).blocks[1].text
+
+
+def test_with_several_seeds_nothing_is_said_of_people_alone():
+    assert "people alone" not in difference_section(contents()).blocks[0].caption
+    assert "people alone" not in score_section(contents(), SLOTS).blocks[1].text

@@ -61,3 +61,23 @@ def test_all_effects_go_into_one_forest_with_the_pair_in_their_names():
     assert "class size: joint − separate" in said  # noqa: RUF001
     assert figure.narrow
     assert effect_figure(found[2:], "Effects") is None
+
+
+def test_pairs_of_heads_have_a_colour_each():
+    figure = reason_figure(rows(REASONS["gradient_conflict"]), SLOTS)
+    assert {"gender and age", "mask and age"} <= set(texts(figure))
+    assert {"c0", "c1"} <= set(figure.svg.replace('"', " ").split())
+
+
+def test_lines_of_several_pairs_share_one_plot():
+    def row(*names):
+        lines = {name: [{"x": 25, "value": 0.5}, {"x": 100, "value": 0.6}] for name in names}
+        return reason("learning_curve", {"x_name": "x", "y_name": "y", "lines": lines}, names)
+
+    figure = reason_figure(rows(row("a", "b"), row("a", "c")), {"a": 0, "b": 1, "c": 2})
+    assert {"a", "b", "c"} <= set(texts(figure))
+
+
+def test_what_the_search_flattered_has_its_interval():
+    gap = reason("overtuning", {"gap": 0.1, "interval": [0.05, 0.15]})
+    assert "+0.100 [+0.050, +0.150]" in texts(reason_figure(rows(gap), SLOTS))

@@ -21,7 +21,9 @@ def said(*reasons):
         ("scores_by_state", "Age is hardest where mask is 미착용"),
         ("calibration", "Probabilities are off by 3.0 % on average"),
         ("overtuning", "The search flattered joint most: +0.010 against fresh folds"),
-        ("learning_curve", "Learning curve"),
+        ("learning_curve", "Fewer people favour joint over separate"),
+        ("equal_parameters", "Averaging joint models is worth +0.030"),
+        ("gradient_conflict", "Gender and age pull the shared weights apart: cosine −0.12"),  # noqa: RUF001
     ],
 )
 def test_a_heading_says_the_finding(kind, text):
@@ -68,3 +70,59 @@ def test_an_attribute_alone_has_no_states():
     assert said(reason("scores_by_state.age", {"attribute": "age", "states": {}})) == (
         "Age stands alone"
     )
+
+
+def test_a_gap_that_may_be_luck_does_not_flatter():
+    rows = [
+        reason("overtuning", {"gap": 0.3, "interval": [-0.1, 0.7]}, ("joint",)),
+        reason("overtuning", {"gap": 0.1, "interval": [0.05, 0.15]}, ("separate",)),
+    ]
+    assert said(*rows) == "The search flattered separate most: +0.100 against fresh folds"
+    assert said(rows[0]) == "No sign that the search flattered its best configs"
+
+
+def cosines(**ranges):
+    cells = {
+        pair.replace("_", "|"): {"value": (low + high) / 2, "range": [low, high]}
+        for pair, (low, high) in ranges.items()
+    }
+    return said(reason("gradient_conflict", {"cosine": cells}, ("multihead",)))
+
+
+def test_the_pair_of_heads_with_the_least_cosine_is_named():
+    assert cosines(mask_age=(0.2, 0.4), gender_age=(0.1, 0.2)) == (
+        "No heads pull the shared weights apart: least cosine +0.15"
+    )
+    assert cosines(mask_age=(0.2, 0.4), gender_age=(-0.1, 0.3)) == (
+        "Gender and age agree least on the shared weights: cosine +0.10"
+    )
+    assert cosines(gender_age=(-0.1, 0.3)) == (
+        "Gender and age pull neither together nor apart: cosine +0.10"
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "text"),
+    [
+        ("shared_config", 0.02, "Tuning per attribute is worth +0.020 to separate models"),
+        ("label_noise", -0.02, "Wrong labels favour separate over joint"),
+        ("sampler", 0.02, "Balanced classes favour joint over separate"),
+    ],
+)
+def test_a_controlled_training_says_what_it_favours(key, size, text):
+    assert said(reason(key, {}, PAIR, effect=effect(size))) == text
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("shared_config", "One shared config: tuning per attribute makes no clear difference"),
+        ("equal_parameters", "Equal parameters: averaging joint models makes no clear difference"),
+        ("learning_curve", "Fewer people favour none of the approaches clearly"),
+        ("label_noise", "Wrong labels favour none of the approaches clearly"),
+        ("sampler", "Balanced classes favour none of the approaches clearly"),
+    ],
+)
+@pytest.mark.parametrize("found", [None, effect(0.001)])
+def test_a_controlled_training_without_support_says_so(key, text, found):
+    assert said({**reason(key, {}, PAIR, effect=found), "supported": False}) == text

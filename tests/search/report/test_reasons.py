@@ -1,7 +1,7 @@
 from search.report.document import Folded, Grid, Text
 from search.report.reasons import groups, reason_section
 from search.report.verdict_rows import ReasonRow
-from tests.search.report.example import PAIR, REASONS, contents, effect, reason
+from tests.search.report.example import PAIR, REASONS, contents, effect, pair, reason
 
 SLOTS = {"joint": 0, "separate": 1}
 
@@ -75,3 +75,16 @@ def test_a_mechanism_is_named_in_plain_words():
     )
     card = section({**row, "mechanism": "M5"}).blocks[0].cards[0]
     assert card.tag == "decision rule"
+
+
+def test_with_one_seed_effects_are_said_to_hold_for_these_models():
+    def caution(**more):
+        values = {"reasons": [REASONS["attribution"]], "pairs": [pair(**more)]}
+        found = reason_section(contents(verdict=values), SLOTS).blocks
+        return next(block.text for block in found if isinstance(block, Text))
+
+    assert "With one training seed" not in caution()
+    decide = {"people": None, "seeds": 2}
+    assert caution(verdict="undecided", would_decide=decide).endswith(
+        "With one training seed they hold for these very models, not for the approach."
+    )

@@ -67,3 +67,11 @@ def test_lists_and_plurals_read_as_english():
     assert wording.plural(1200, "pair") == "1,200 pairs"
     assert wording.sentence("one seed") == "One seed."
     assert wording.sentence("One seed.") == "One seed."
+
+
+def test_short_times_to_serve_have_a_digit_more():
+    assert [wording.milliseconds(value) for value in (0.256, 1.0, 12.34)] == [
+        "0.26",
+        "1.0",
+        "12.3",
+    ]

@@ -1,0 +1,50 @@
+"""The answers for a folder of photos: one CSV, written whole or not at all."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.errors import UsageError
+from search.store import check_writable, write_text
+
+
+def check_answers(out: Path) -> None:
+    """Raises UsageError or ResultsError where the CSV could not be written; makes nothing."""
+    if out.is_dir():
+        raise UsageError(f"--out must be a CSV file, got the folder {out}; try {out / 'ans.csv'}")
+    check_writable("the folder of --out", out.parent)
+
+
+def write_answers(
+    out: Path,
+    names: Sequence[str],
+    classes: NDArray[np.int64],
+    probs: NDArray[np.float64] | None = None,
+) -> None:
+    """Writes `ImageID,ans` and, with probabilities, `p0,...,p{C-1}`.
+
+    Args:
+        out: the CSV file.
+        names: ImageID of every photo, in the order of the rows.
+        classes: joint class int [n]. It is the likeliest one only where the ensemble has no class
+            biases.
+        probs: float [n, C], or None to leave the columns out.
+
+    Raises:
+        UsageError: the disk or a name that is not Unicode is in the way.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    header = [] if probs is None else [f"p{number}" for number in range(probs.shape[1])]
+    writer.writerow(["ImageID", "ans", *header])
+    for row, (name, code) in enumerate(zip(names, classes, strict=True)):
+        values = [] if probs is None else [f"{value:.6g}" for value in probs[row]]
+        writer.writerow([name, int(code), *values])
+    try:
+        write_text(out, text.getvalue())
+    except (OSError, UnicodeEncodeError) as error:
+        raise UsageError(f"--out {out} cannot be written: {error}") from error

@@ -1,0 +1,201 @@
+"""The ensemble folder's `ensemble.yaml`: who votes, with which weight, and how photos are shown.
+
+    results/NAME/ensemble/ensemble.yaml  oof.npz  README.md  members/<part>.<fold>.safetensors
+
+Everything that a prediction needs lies in the folder, so it can be copied anywhere; nothing in it
+is a pickle. With calibrated head probabilities p = softmax(log p / T), a member's joint
+probabilities on one fold are the product over its parts and heads in schema order, [n, C]; the
+ensemble's are the weighted sum over members of the mean over folds, and the class is
+argmax(log p + biases).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search.ensemble_parts import Member, Part, plain
+from search.errors import ResultsError
+from search.store import write_text
+from trainables.data.schema import JOINT, LabelSchema
+
+__all__ = ["EnsembleSpec", "Member", "Part"]
+
+SCHEMA = 1
+ENSEMBLE_FILE = "ensemble.yaml"
+OOF_FILE = "oof.npz"
+MEMBERS_FOLDER = "members"
+SELECTIONS = ("greedy", "cma_es", "single")
+_WEIGHT_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsembleSpec:
+    """All that `ensemble.yaml` holds.
+
+    Attributes:
+        run: name of the run it is from.
+        labels: the attributes and their classes.
+        stored_size: (height, width) that photos are decoded to.
+        members: whose weights sum to 1.
+        mirrored: every network sees the photo and its mirror image; the probabilities are averaged
+            before calibration.
+        biases: of the joint classes [C], added to log p before argmax.
+        score: nested out-of-fold macro-F1: value, interval [low, high], gain and the like.
+        people: that the networks were trained on.
+        photos: of those people.
+        fingerprint: of the training data.
+        selection: one of `SELECTIONS`.
+        versions: of the packages.
+
+    Raises:
+        ResultsError: weights do not sum to 1, a member does not predict the joint label, a number
+            of biases that is not C, or a size or count out of range.
+    """
+
+    run: str
+    labels: LabelSchema
+    stored_size: tuple[int, int]
+    members: tuple[Member, ...]
+    mirrored: bool
+    biases: tuple[float, ...]
+    score: Mapping[str, Any]
+    people: int
+    photos: int
+    fingerprint: str
+    selection: str
+    versions: Mapping[str, str]
+
+    def __post_init__(self) -> None:
+        total = sum(member.weight for member in self.members)
+        if abs(total - 1) > _WEIGHT_TOLERANCE:
+            raise ResultsError(f"weights of an ensemble's members must sum to 1, got {total:.6g}")
+        for member in self.members:
+            if member.heads not in ((JOINT,), self.labels.names):
+                raise ResultsError(
+                    f"the heads of member {member.name} must be {JOINT!r} or "
+                    f"{', '.join(self.labels.names)} in that order, got {', '.join(member.heads)}"
+                )
+        self._check_numbers()
+
+    def _check_numbers(self) -> None:
+        if len(self.biases) != self.labels.num_joint or not all(map(math.isfinite, self.biases)):
+            raise ResultsError(
+                f"an ensemble needs one finite bias for each of {self.labels.num_joint} classes, "
+                f"got {list(self.biases)}"
+            )
+        if len(self.stored_size) != 2 or min(self.stored_size) < 1:
+            raise ResultsError(
+                f"stored_size must be height and width in pixels, got {list(self.stored_size)}"
+            )
+        if not 1 <= self.people <= self.photos:
+            raise ResultsError(
+                "an ensemble needs 1 <= people <= photos of training, got "
+                f"people={self.people}, photos={self.photos}"
+            )
+        if self.selection not in SELECTIONS:
+            raise ResultsError(
+                f"selection must be one of {', '.join(SELECTIONS)}, got {self.selection!r}"
+            )
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Parts of all members; a network that several members share is there once a member."""
+        return tuple(part for member in self.members for part in member.parts)
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Every weights file, relative to the folder, once."""
+        return tuple(dict.fromkeys(file for part in self.parts for file in part.files))
+
+    def write(self, folder: Path) -> None:
+        """Writes `ensemble.yaml` into the ensemble's folder."""
+        text = yaml.safe_dump(_to_dict(self), sort_keys=False, allow_unicode=True)
+        write_text(folder / ENSEMBLE_FILE, text)
+
+    @classmethod
+    def read(cls, folder: Path) -> "EnsembleSpec":
+        """Reads `ensemble.yaml`; whether the weights are there is up to `check_files`.
+
+        Raises:
+            ResultsError: there is none, it is torn or not one, or a newer headrace wrote it.
+        """
+        path = folder / ENSEMBLE_FILE
+        values = _read_yaml(path)
+        try:
+            return _from_dict(values)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+            raise ResultsError(f"{path} is not a whole ensemble: {reason}") from error
+
+    def check_files(self, folder: Path) -> None:
+        """Raises ResultsError naming the first missing weights file and how many are missing."""
+        missing = [file for file in self.files if not (folder / file).is_file()]
+        if missing:
+            raise ResultsError(
+                f"weights of the ensemble are missing in {folder}: {missing[0]} "
+                f"({len(missing)} of {len(self.files)} files); copy the folder whole, or build "
+                "the ensemble again with headrace ensemble NAME"
+            )
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise ResultsError(
+            f"there is no ensemble: no file {path}; headrace ensemble NAME makes one from a "
+            "finished run"
+        )
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}; build the ensemble again") from error
+    if not isinstance(values, dict) or "schema" not in values:
+        raise ResultsError(f"{path} is not an ensemble of headrace: it has no key 'schema'")
+    schema = values["schema"]
+    if schema != SCHEMA:
+        newer = "; a newer headrace wrote it: update headrace" if _is_newer(schema) else ""
+        raise ResultsError(f"{path} must have schema {SCHEMA}, got {schema!r}{newer}")
+    return values
+
+
+def _is_newer(schema: object) -> bool:
+    return isinstance(schema, int) and schema > SCHEMA
+
+
+def _to_dict(spec: EnsembleSpec) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "run": spec.run,
+        "selection": spec.selection,
+        "score": plain(spec.score),
+        "people": int(spec.people),
+        "photos": int(spec.photos),
+        "fingerprint": spec.fingerprint,
+        "labels": spec.labels.to_dict(),
+        "stored_size": plain(spec.stored_size),
+        "mirrored": bool(spec.mirrored),
+        "biases": plain(spec.biases),
+        "members": [member.to_dict() for member in spec.members],
+        "versions": plain(spec.versions),
+    }
+
+
+def _from_dict(values: Mapping[str, Any]) -> EnsembleSpec:
+    height, width = values["stored_size"]
+    return EnsembleSpec(
+        run=str(values["run"]),
+        labels=LabelSchema.from_dict(values["labels"]),
+        stored_size=(int(height), int(width)),
+        members=tuple(map(Member.from_dict, values["members"])),
+        mirrored=bool(values["mirrored"]),
+        biases=tuple(map(float, values["biases"])),
+        score=dict(values["score"]),
+        people=int(values["people"]),
+        photos=int(values["photos"]),
+        fingerprint=str(values["fingerprint"]),
+        selection=str(values["selection"]),
+        versions=dict(values["versions"]),
+    )

@@ -1,0 +1,83 @@
+"""The ensemble folder's `oof.npz`: what the ensemble says of people it was not trained on.
+
+Notation: N photos of the run, C joint classes.
+"""
+
+import os
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.ensemble_format import OOF_FILE
+from search.errors import ResultsError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class OutOfFold:
+    """Nested out-of-fold predictions: neither training nor selection saw the person.
+
+    Attributes:
+        label: true joint class, int64 [N].
+        person: number of the person, int64 [N].
+        probs: float32 [N, C], rows sum to 1.
+        predicted: joint class with the biases of the other folds, int64 [N].
+
+    Raises:
+        ResultsError: lengths differ, there is no photo, or a class is outside [0, C).
+    """
+
+    label: NDArray[np.int64]
+    person: NDArray[np.int64]
+    probs: NDArray[np.float32]
+    predicted: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        shapes = {field.name: getattr(self, field.name).shape for field in fields(self)}
+        lengths = {shape[:1] for shape in shapes.values()}
+        if len(lengths) != 1 or not len(self.label) or self.probs.ndim != 2:
+            raise ResultsError(
+                f"out-of-fold predictions need arrays [N] and probs [N, C], N >= 1, got {shapes}"
+            )
+        for name in ("label", "predicted"):
+            classes = getattr(self, name)
+            if classes.min() < 0 or classes.max() >= self.probs.shape[1]:
+                raise ResultsError(
+                    f"{name} of out-of-fold predictions must be in [0, {self.probs.shape[1]}), "
+                    f"got {classes.min()} to {classes.max()}"
+                )
+
+    def write(self, folder: Path) -> None:
+        """Writes `oof.npz` into the ensemble's folder, whole or not at all."""
+        temporary = folder / f".{os.getpid()}.{OOF_FILE}"  # numpy insists on the ending .npz
+        try:
+            np.savez(
+                temporary, **{field.name: getattr(self, field.name) for field in fields(self)}
+            )
+            temporary.replace(folder / OOF_FILE)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def read(cls, folder: Path) -> "OutOfFold":
+        """Reads `oof.npz`.
+
+        Raises:
+            ResultsError: it is missing, torn or not what it should be.
+        """
+        path = folder / OOF_FILE
+        try:
+            with path.open("rb") as opened, np.load(opened) as file:
+                return cls(
+                    label=file["label"].astype(np.int64),
+                    person=file["person"].astype(np.int64),
+                    probs=file["probs"].astype(np.float32),
+                    predicted=file["predicted"].astype(np.int64),
+                )
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise ResultsError(
+                f"{path} cannot be read: {error}; copy the ensemble's folder whole, or build it "
+                "again with headrace ensemble NAME"
+            ) from error

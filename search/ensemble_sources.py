@@ -1,0 +1,108 @@
+"""What a finished refit left on disk for an ensemble: probabilities, configs, normalisation.
+
+Notation: S seeds, N samples, K classes of a head.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.ensemble_parts import Triple
+from search.errors import ResultsError
+from search.oof import read_predictions
+from search.records import FlatValue
+from search.refit_notes import unit_notes
+from search.refit_stage import REFIT_FILE
+from search.store import RunStore
+from trainables.data.schema import JOINT, LabelSchema
+
+Ranks = Mapping[str, Mapping[str, NDArray[np.float64]]]
+"""Probabilities [S, N, K] by rank and head."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Refit:
+    """What a refit left on disk.
+
+    Attributes:
+        seeds: numbers of the seeds that all configs have.
+        num_folds: of every seed.
+        plain: probabilities float [S, N, K] by space, rank and head.
+        mirrored: the same of mirrored photos.
+        configs: complete config by `<space>.<rank>`.
+        normalisation: mean and std of the channels by `<space>.<rank>`.
+    """
+
+    seeds: tuple[int, ...]
+    num_folds: int
+    plain: Mapping[str, Ranks]
+    mirrored: Mapping[str, Ranks]
+    configs: Mapping[str, Mapping[str, FlatValue]]
+    normalisation: Mapping[str, tuple[Triple, Triple]]
+
+
+def spaces_of(approach: str, schema: LabelSchema) -> tuple[str, ...]:
+    """Returns the spaces whose networks make one member of an approach, in schema order."""
+    return schema.names if approach == "separate" else (approach,)
+
+
+def heads_of(approach: str, space: str, schema: LabelSchema) -> tuple[str, ...]:
+    """Returns the outputs of a space's network, in schema order."""
+    return {"separate": (space,), "joint": (JOINT,), "multihead": schema.names}[approach]
+
+
+def read_refit(store: RunStore, spaces: Sequence[str], num_folds: int) -> Refit:
+    """Reads the refit of these spaces.
+
+    Args:
+        store: of the run.
+        spaces: names of the spaces.
+        num_folds: of the refit.
+
+    Raises:
+        ResultsError: a space has no refitted config, or the refit was made by a headrace that
+            kept too little of it.
+    """
+    plain = read_predictions(store.predictions, spaces)
+    known = store.read_json(REFIT_FILE).get("configs", {})
+    names = [f"{space}.{rank}" for space, ranks in plain.items() for rank in ranks]
+    seeds = _common_seeds(store, names)
+    normalisation = {}
+    for name in names:
+        space, rank = name.rsplit(".", 1)
+        notes = unit_notes(store, space, rank, num_seeds=max(seeds) + 1, num_folds=num_folds)
+        if name not in known or not notes or "mean" not in notes[0]:
+            raise ResultsError(
+                f"an ensemble needs the config and the normalisation of every refitted network, "
+                f"and {store.root} has not those of {name}: an older headrace refitted it; start "
+                "a new run"
+            )
+        normalisation[name] = (_triple(notes[0]["mean"]), _triple(notes[0]["std"]))
+    return Refit(
+        seeds=seeds,
+        num_folds=num_folds,
+        plain=plain,
+        mirrored=read_predictions(store.predictions, spaces, mirrored=True),
+        configs={name: known[name] for name in names},
+        normalisation=normalisation,
+    )
+
+
+def _common_seeds(store: RunStore, configs: Sequence[str]) -> tuple[int, ...]:
+    # `read_predictions` has made sure that there is one.
+    seeds = [
+        {
+            int(path.name.removesuffix(".npz").rsplit(".", 1)[1])
+            for path in store.predictions.glob(f"{name}.*.npz")
+        }
+        for name in configs
+    ]
+    return tuple(sorted(set.intersection(*seeds)))
+
+
+def _triple(values: Sequence[Any]) -> Triple:
+    red, green, blue = map(float, values)
+    return red, green, blue

@@ -1,0 +1,135 @@
+"""What an ensemble is and what it is worth: as facts for the report, and on the console."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from search.analysis.ensemble_candidates import Candidate
+from search.analysis.ensemble_gain import Gain
+from search.analysis.ensemble_nested import Finding
+from search.ensemble_format import EnsembleSpec
+from search.ensemble_sources import Refit
+from search.oof import Truth
+from search.store import SCHEMA
+
+SUMMARY_FILE = "summary.json"
+
+
+def summary_of(
+    spec: EnsembleSpec,
+    finding: Finding,
+    candidates: Sequence[Candidate],
+    refit: Refit,
+    truth: Truth,
+) -> dict[str, Any]:
+    """Returns the content of `summary.json`.
+
+    Args:
+        spec: of the ensemble.
+        finding: its scores.
+        candidates: it was selected from.
+        refit: where they come from.
+        truth: labels and people.
+    """
+    ms = {candidate.name: candidate.cost_ms for candidate in candidates}
+    # A mirrored photo passes through every network once more.
+    passes = 2 if spec.mirrored else 1
+    members = [
+        {
+            "name": member.name,
+            "approach": member.approach,
+            "weight": member.weight,
+            "serving_ms": passes * ms[member.name],
+            "parts": [part.name for part in member.parts],
+        }
+        for member in spec.members
+    ]
+    return {
+        "schema": SCHEMA,
+        "sentence": sentence(finding),
+        "selection": spec.selection,
+        "fell_back": finding.fell_back,
+        "mirrored": spec.mirrored,
+        "score": finding.score.to_dict(),
+        "score_without_biases": finding.score_without_biases.to_dict(),
+        "best_approach": finding.best,
+        "gains": [_gain(gain) for gain in finding.gains],
+        "members": members,
+        "serving_ms": passes * sum(ms[member.name] for member in spec.members),
+        "candidates": len(candidates),
+        "seeds": len(refit.seeds),
+        "folds": refit.num_folds,
+        "people": len(set(truth.group.tolist())),
+        "photos": len(truth.label),
+    }
+
+
+def summary_text(summary: Mapping[str, Any]) -> str:
+    """Returns the text of `summary.json`."""
+    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def sentence(finding: Finding) -> str:
+    """Returns in one sentence what the ensemble gains over the best approach."""
+    gain = next(gain for gain in finding.gains if gain.approach == finding.best).difference
+    interval = f"[{gain.low:+.3f}, {gain.high:+.3f}]"
+    members, score = finding.fitted.members, f"macro-F1 {finding.score.value:.3f}"
+    if finding.fell_back:
+        equal = "" if len(members) == 1 else " with equal weights"
+        return (
+            f"No ensemble across approaches gains over {finding.best} ({gain.value:+.3f} "
+            f"{interval}): {members[0].approach} alone is kept, its {_members(len(members))}"
+            f"{equal}, {score}."
+        )
+    luck = "" if gain.excludes_zero else ", which may be luck"
+    return (
+        f"The ensemble of {_members(len(members))} has {score}, and without class biases "
+        f"{gain.value:+.3f} {interval} over {finding.best}, the best approach{luck}."
+    )
+
+
+def print_ensemble(console: Console, summary: Mapping[str, Any], folder: Path) -> None:
+    """Says who is in the ensemble, what it scores and what it gains over every approach."""
+    members = Table(title="Members of the ensemble", title_justify="left")
+    for name in ("member", "weight", "ms a photo", "networks"):
+        members.add_column(name, no_wrap=name != "networks")
+    for member in summary["members"]:
+        ms, parts = f"{member['serving_ms']:.2f}", ", ".join(member["parts"])
+        members.add_row(member["name"], f"{member['weight']:.3f}", ms, parts)
+    scores = Table(title="Nested out-of-fold macro-F1", title_justify="left")
+    for name in ("", "macro-F1", "95 % interval", "gain over it"):
+        scores.add_column(name, no_wrap=True)
+    scores.add_row("ensemble", *_figures(summary["score"]), "")
+    scores.add_row("without biases", *_figures(summary["score_without_biases"]), "")
+    for gain in sorted(summary["gains"], key=lambda gain: -gain["score"]["value"]):
+        low, high = gain["interval"]
+        difference = f"{gain['value']:+.4f} [{low:+.3f}, {high:+.3f}]"
+        scores.add_row(gain["approach"], *_figures(gain["score"]), escape(difference))
+    console.print()
+    console.print(members)
+    console.print(scores)
+    console.print(summary["sentence"], style="bold", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"Ensemble: {folder}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _gain(gain: Gain) -> dict[str, Any]:
+    return {
+        "approach": gain.approach,
+        "score": gain.score.to_dict(),
+        **gain.difference.to_dict(),
+        "p_greater": gain.p_greater,
+    }
+
+
+def _figures(values: Mapping[str, Any]) -> tuple[str, str]:
+    low, high = values["interval"]
+    return f"{values['value']:.4f}", f"{low:.3f} to {high:.3f}"
+
+
+def _members(count: int) -> str:
+    return "one member" if count == 1 else f"{count} members"

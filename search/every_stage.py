@@ -1,0 +1,104 @@
+"""`--space all`: the stages in their order, and how much of the time each may take."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from search.ensemble_stage import build_ensemble
+from search.plan import RefitPlan, search_share
+from search.pseudo_stage import run_pseudo
+from search.refit_stage import (
+    VERDICT_SECONDS,
+    finished_plan,
+    plan,
+    probed_costs,
+    run_refit,
+    wished_shape,
+)
+from search.search_stage import SearchEnd, run_search
+from search.stages import Prepared, SpaceResult
+from search.store import RunStore
+from search.summary import print_summary
+from search.verdict_stage import conclude_run
+from search.why_stage import run_why
+
+# Of the time after the search, in parts of what the refit gets.
+_PSEUDO_PART = 0.5
+_WHY_PART = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """What is left of a run's budget.
+
+    Attributes:
+        began: `time.monotonic()` when this start of the run began.
+        budget_s: of all stages, verdict and report set aside; None is no limit.
+    """
+
+    began: float
+    budget_s: float | None
+
+    def left(self, before_s: float = 0.0) -> float | None:
+        """Returns the seconds left, given those that earlier starts of a resumed run have used."""
+        if self.budget_s is None:
+            return None
+        return self.budget_s - max(before_s, time.monotonic() - self.began)
+
+
+def run_every_stage(run: Prepared, store: RunStore, console: Console) -> SearchEnd:
+    """Searches, refits, judges, builds the ensemble and reports; returns how the search ended.
+
+    Raises:
+        UsageError: the budget is too short; names the least one.
+        ResultsError: what a stage needs is missing.
+    """
+    budget = run.config.budget
+    clock = Clock(
+        began=time.monotonic(),
+        budget_s=None if budget.seconds is None else budget.seconds - VERDICT_SECONDS,
+    )
+    share = 0.5
+    if clock.budget_s is not None and budget.seconds is not None:
+        share = search_share(probed_costs(run), clock.budget_s, wished_shape(run))
+        # The probe took time, too.
+        share -= (time.monotonic() - clock.began) / budget.seconds
+    end = run_search(run, store, console, budget.part(share))
+    print_summary(console, end.results, store, interrupted=end.interrupted)
+    if not end.interrupted:
+        _after_search(run, store, console, end.results, clock)
+    return end
+
+
+def _after_search(
+    run: Prepared,
+    store: RunStore,
+    console: Console,
+    results: Sequence[SpaceResult],
+    clock: Clock,
+) -> None:
+    config = run.config
+    # A resumed run has used time before; idle time of earlier starts is not known.
+    devices = run.resources.num_devices
+    before = sum(r.device_seconds for result in results for r in result.records) / devices
+    left = clock.left(before)
+    pseudo, why = bool(config.pseudo_labels), config.why == "full"
+    refit_s = None if left is None else left / (1 + _PSEUDO_PART * pseudo + _WHY_PART * why)
+    run_refit(run, store, results, _refit_plan(run, store, results, refit_s), console, refit_s)
+    if pseudo:
+        rest = clock.left(before)
+        share = _PSEUDO_PART / (_PSEUDO_PART + _WHY_PART * why)
+        run_pseudo(run, store, console, None if rest is None else rest * share)
+    if why:
+        run_why(run, store, results, console, clock.left(before))
+    build_ensemble(store, console, keep_models=config.keep_models)
+    conclude_run(store, console)
+
+
+def _refit_plan(
+    run: Prepared, store: RunStore, results: Sequence[SpaceResult], seconds: float | None
+) -> RefitPlan:
+    """Returns the plan of the refit; that of a finished one where a resumed run has it."""
+    return finished_plan(store) or plan(run, results, seconds)

@@ -1,0 +1,165 @@
+"""`headrace export NAME`: a run's winners for other programs."""
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from search.dataset import DEMO_SEED
+from search.ensemble_format import EnsembleSpec
+from search.errors import ResultsError, UsageError
+from search.export_onnx import check_packages, export_onnx
+from search.export_parity import LIMIT, NetworkParity, Parity, Photos
+from search.export_timm import read_best, write_timm
+from search.photos import decode
+from search.progress import StepBar
+from search.store import RunStore
+from trainables.data import synthetic
+from trainables.data.schema import LabelSchema
+
+FORMATS = ("timm", "onnx")
+NUM_PHOTOS = 64
+"""That exported networks are compared on with the originals."""
+_DONE, _DIFFERS = 0, 1
+
+
+def export_run(
+    store: RunStore,
+    to: str,
+    console: Console,
+    *,
+    spaces: Sequence[str] | None = None,
+    cache: Path | None = None,
+) -> int:
+    """Writes `timm/` or `onnx/` into the folder of a run.
+
+    Args:
+        store: of the run.
+        to: one of `FORMATS`.
+        console: where to show what was written.
+        spaces: whose best configs go to timm; None is every space that has one.
+        cache: where the photos of the demo lie, to compare ONNX networks on; None is nowhere.
+
+    Returns:
+        The exit code: 1 where an exported network does not predict what the original does.
+
+    Raises:
+        UsageError: no such format, or spaces for a format that takes all.
+        ResultsError: the run lacks what is to be exported.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"--to must be one of {', '.join(FORMATS)}, got {to!r}")
+    if to == "timm":
+        return _to_timm(store, console, spaces)
+    if spaces:
+        raise UsageError(
+            f"--to onnx exports the whole ensemble, got --space {' '.join(spaces)}; leave it out"
+        )
+    return _to_onnx(store, console, cache)
+
+
+def comparison_photos(
+    store: RunStore, spec: EnsembleSpec, cache: Path | None
+) -> tuple[Photos, str]:
+    """Returns photos to compare networks on, uint8 [n, H, W, 3], and where they are from.
+
+    Args:
+        store: of the run.
+        spec: names the stored size.
+        cache: where the photos of the demo lie.
+
+    Returns:
+        Photos of the training data spread over it, or made-up ones where it is not here.
+    """
+    paths = _training_photos(store, cache)
+    if paths:
+        picked = np.unique(np.linspace(0, len(paths) - 1, NUM_PHOTOS).round().astype(np.int64))
+        pixels, broken = decode([paths[i] for i in picked], spec.stored_size, _num_cpus())
+        if not broken:
+            return pixels, "photos of the run's data"
+    return made_up_photos(spec.stored_size), "random colours: the run's photos are not here"
+
+
+def made_up_photos(size: tuple[int, int]) -> Photos:
+    """Returns uint8 [64, H, W, 3]: coarse random colours, for noise would turn grey when scaled.
+
+    Args:
+        size: (H, W) in pixels.
+    """
+    rng = np.random.default_rng(0)
+    rows, columns = (-(-side // 8) for side in size)
+    coarse = rng.integers(0, 256, (NUM_PHOTOS, rows, columns, 3), dtype=np.uint8)
+    whole = coarse.repeat(8, axis=1).repeat(8, axis=2)
+    return np.ascontiguousarray(whole[:, : size[0], : size[1]])
+
+
+def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) -> int:
+    schema = LabelSchema.from_dict(store.read_study()["data"]["schema"])
+    best = store.root / "best"
+    names = spaces or sorted(path.stem for path in best.glob("[!.]*.yaml"))
+    if not names:
+        raise ResultsError(f"{store.root} has no best config yet; resume the run")
+    # All are read before the first is written: a wrong name leaves nothing behind.
+    for found in [read_best(best / f"{name}.yaml") for name in names]:
+        path, arguments = write_timm(store.root / "timm", found, schema)
+        console.print(f"[bold]{path}[/bold]: no counterpart in timm:", highlight=False)
+        for text in arguments.missing:
+            console.print(f"  - {text}", highlight=False, markup=False)
+    return _DONE
+
+
+def _to_onnx(store: RunStore, console: Console, cache: Path | None) -> int:
+    check_packages()
+    folder, out = store.root / "ensemble", store.root / "onnx"
+    photos, source = comparison_photos(store, EnsembleSpec.read(folder), cache)
+    bar = StepBar(console, "exporting networks")
+    parity = export_onnx(folder, out, photos, source, bar)
+    _show(console, parity)
+    if parity.holds:
+        console.print(f"{out}: onnxruntime predicts the same", highlight=False)
+        return _DONE
+    console.print(
+        f"[red]{out}: onnxruntime does not predict the same: a probability differs by {LIMIT:g} "
+        "or more, or a class does; see parity.json[/red]",
+        highlight=False,
+    )
+    return _DIFFERS
+
+
+def _show(console: Console, parity: Parity) -> None:
+    table = Table(title=f"{parity.photos} photos ({parity.source})", title_justify="left")
+    table.add_column("network")
+    table.add_column("largest difference", justify="right")
+    table.add_column("same classes")
+    for each in (*parity.networks, parity.ensemble):
+        table.add_row(*_row(each), style=None if each.holds else "red")
+    console.print(table)
+
+
+def _row(each: NetworkParity) -> tuple[str, str, str]:
+    return each.name, f"{each.max_difference:.1e}", "yes" if each.same_classes else "NO"
+
+
+def _training_photos(store: RunStore, cache: Path | None) -> list[Path]:
+    """Returns the files of the run's photos, in order; none where one is not here."""
+    config = store.read_study()["config"]
+    if config["data"]:
+        root = Path(config["data"])
+    elif cache is not None:
+        root = synthetic.demo_dir(cache, config["people"], DEMO_SEED)
+    else:
+        return []
+    truth = store.predictions / "truth.csv"
+    if not truth.is_file():
+        return []
+    with truth.open(encoding="utf-8", newline="") as file:
+        paths = [root / row["sample"] for row in csv.DictReader(file)]
+    return paths if all(path.is_file() for path in paths) else []
+
+
+def _num_cpus() -> int:
+    return len(os.sched_getaffinity(0))

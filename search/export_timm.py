@@ -1,0 +1,249 @@
+"""An argument file for timm's own training script: the nearest equivalent of a best config.
+
+Names and meanings are those of `train.py` of `TIMM_VERSION`. That script takes such a file as
+`--config`: its keys become the defaults of the options, dashes written as underscores.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from search.errors import ResultsError
+from search.export_losses import losses
+from search.store import write_text
+from trainables.backbone import build_backbone
+from trainables.config import SGD, Augment, TrialConfig
+from trainables.data.schema import JOINT, LabelSchema
+from trainables.errors import ConfigError
+from trainables.preprocess import CROPS
+
+TIMM_VERSION = "1.0.28"
+_LAST_LR = 0.01  # of the base learning rate, where headrace's cosine ends
+_FIRST_LR = 0.01  # of the base learning rate; timm wants a number where its warm-up begins
+_HALF = 100.0  # alpha of cutmix with which the pasted box covers nearly always half the photo
+
+TimmValue: TypeAlias = str | int | float | bool | list[float] | dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """What `best/<space>.yaml` says of the training.
+
+    Attributes:
+        space: name of the space.
+        config: the winning config.
+        score: macro-F1 with its interval.
+        stored_size: (height, width) of the photos the network was shown crops of.
+        device: "cpu" or "cuda".
+        weights_dir: folder of pretrained weights; empty is the model hub.
+    """
+
+    space: str
+    config: TrialConfig
+    score: tuple[float, float, float]
+    stored_size: tuple[int, int]
+    device: str
+    weights_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimmArguments:
+    """Options of timm's train.py by name, and what of the config they cannot say."""
+
+    options: Mapping[str, TimmValue]
+    missing: tuple[str, ...]
+
+
+def read_best(path: Path) -> Best:
+    """Reads a best config.
+
+    Raises:
+        ResultsError: there is none, or it is torn.
+        ConfigError: it is of a headrace with other options.
+    """
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in path.parent.glob("[!.]*.yaml"))) or "none"
+        raise ResultsError(f"there is no best config {path}; spaces with one: {there}")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree, score, training = values["config"], values["score"], values["training"]
+        height, width = values["data"]["stored_size"]
+        low, high = score["interval"]
+        return Best(
+            space=str(values["space"]),
+            config=TrialConfig.from_tree(tree),
+            score=(float(score["value"]), float(low), float(high)),
+            stored_size=(int(height), int(width)),
+            device=str(training["device"]),
+            weights_dir=str(training["weights_dir"]),
+        )
+    except ConfigError:
+        raise
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise ResultsError(f"{path} is not a best config of headrace: {error!r}") from error
+
+
+def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, TimmArguments]:
+    """Writes `<space>.yaml` into a folder; returns its path and content.
+
+    Args:
+        folder: made where it is missing.
+        best: from `read_best`.
+        schema: of the data.
+
+    Raises:
+        ConfigError: the installed timm has no such model.
+    """
+    arguments = timm_arguments(best, schema)
+    path = folder / f"{best.space}.yaml"
+    body = yaml.safe_dump(dict(arguments.options), sort_keys=False, allow_unicode=True)
+    lines = [*_heading(best, schema), "No counterpart in timm:"]
+    lines += [f"  - {text}" for text in arguments.missing]
+    comments = "".join(f"# {line}".rstrip() + "\n" for line in lines)
+    write_text(path, comments + body)
+    return path, arguments
+
+
+def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
+    """Returns the options that come nearest to a best config, and what is lost.
+
+    Args:
+        best: from `read_best`.
+        schema: of the data.
+
+    Raises:
+        ConfigError: the installed timm has no such model, or the schema no such attribute.
+    """
+    config = best.config
+    return TimmArguments(
+        options={
+            **_model(best, schema.num_classes(_target(config))),
+            **_optimizer(config),
+            **_schedule(config),
+            **_photos(best),
+            **_augmentation(config.augment),
+            "smoothing": float(getattr(config.loss, "smoothing", 0.0)),
+        },
+        missing=losses(config),
+    )
+
+
+def _target(config: TrialConfig) -> str:
+    return config.target.attribute or JOINT
+
+
+def _heading(best: Best, schema: LabelSchema) -> list[str]:
+    value, low, high = best.score
+    names = schema.class_names(_target(best.config))
+    digits = len(str(len(names) - 1))
+    return [
+        f"Options for train.py of timm {TIMM_VERSION}:",
+        "    python train.py --config THIS_FILE --data-dir FOLDER",
+        f"The nearest equivalent of headrace's best config of the space {best.space}",
+        f"(validation macro-F1 {value:.3f} [{low:.3f}, {high:.3f}]).",
+        "FOLDER/train/CLASS/ and FOLDER/validation/CLASS/ hold the photos, no person in both;",
+        "timm sorts the class folders by name, so call them by the class code:",
+        *(f"    {code:0{digits}}  {name}" for code, name in enumerate(names)),
+        "",
+    ]
+
+
+def _model(best: Best, num_classes: int) -> dict[str, TimmValue]:
+    config = best.config
+    backbone = config.backbone
+    size = config.input.size
+    # Only the model itself knows its normalisation and whether its input size is built in; its
+    # weights are not needed for that.
+    plain = backbone.model_copy(update={"pretrained": False, "frozen_stages": 0})
+    built = build_backbone(plain, None, size)
+    known: Mapping[str, Any] = vars(built.module)["pretrained_cfg"]
+    mean, std = (known["mean"], known["std"]) if backbone.pretrained else (built.mean, built.std)
+    options: dict[str, TimmValue] = {
+        "model": backbone.name,
+        "pretrained": backbone.pretrained,
+        "num_classes": num_classes,
+        "img_size": size,
+        "mean": [float(value) for value in mean],
+        "std": [float(value) for value in std],
+        "drop": config.head.dropout,
+    }
+    if backbone.pretrained and best.weights_dir:
+        options["pretrained_path"] = str(Path(best.weights_dir) / f"{backbone.name}.safetensors")
+    if known.get("fixed_input_size"):
+        options["model_kwargs"] = {"img_size": size}
+    if backbone.drop_path:
+        options["drop_path"] = backbone.drop_path
+    options |= {"device": best.device, "channels_last": True}
+    if best.device == "cuda":
+        options |= {"amp": True, "amp_dtype": "bfloat16"}
+    return options
+
+
+def _optimizer(config: TrialConfig) -> dict[str, TimmValue]:
+    optim = config.optim
+    options: dict[str, TimmValue] = {
+        "opt": optim.name,  # timm's sgd is the one with Nesterov momentum, as ours
+        "lr": optim.lr,
+        "weight_decay": optim.weight_decay,
+        "batch_size": optim.batch_size,
+    }
+    if isinstance(optim, SGD):
+        options["momentum"] = optim.momentum
+    if optim.layer_decay < 1:
+        options["layer_decay"] = optim.layer_decay
+    if optim.clip_norm:
+        options |= {"clip_grad": optim.clip_norm, "clip_mode": "norm"}
+    if optim.ema:
+        options |= {"model_ema": True, "model_ema_decay": optim.ema, "model_ema_warmup": True}
+    return options
+
+
+def _schedule(config: TrialConfig) -> dict[str, TimmValue]:
+    optim, epochs = config.optim, config.schedule.epochs
+    options: dict[str, TimmValue] = {
+        "epochs": epochs,
+        "sched_on_updates": True,
+        "warmup_epochs": optim.warmup * epochs,
+        "warmup_lr": _FIRST_LR * optim.lr,
+        "cooldown_epochs": 0,
+    }
+    if optim.schedule == "cosine":
+        return {"sched": "cosine", "min_lr": _LAST_LR * optim.lr, **options}
+    # timm has no constant schedule, but steps that change nothing.
+    return {"sched": "step", "decay_rate": 1.0, **options}
+
+
+def _photos(best: Best) -> dict[str, TimmValue]:
+    config = best.config
+    height, width = best.stored_size
+    _, _, share_y, share_x = CROPS[config.input.crop]
+    zoom = config.augment.scale
+    areas = [share_y * share_x * (1 + sign * zoom) ** 2 for sign in (-1, 1)]
+    ratio = share_x * width / (share_y * height)
+    return {
+        "train_crop_mode": "rrc",
+        "scale": [round(min(1.0, area), 6) for area in areas],
+        "ratio": [round(ratio, 6)] * 2,
+        "crop_pct": share_x if width <= height else share_y,
+        "interpolation": "bilinear",
+        "train_interpolation": "bilinear",
+    }
+
+
+def _augmentation(augment: Augment) -> dict[str, TimmValue]:
+    options: dict[str, TimmValue] = {
+        "hflip": augment.flip,
+        "color_jitter": augment.colour,
+        "grayscale_prob": augment.grayscale,
+        "reprob": augment.erase,
+        "remode": "const",
+        "mixup": augment.mixup,
+    }
+    if augment.half_cutmix:
+        # With both on, timm draws between them; alone, whether to mix at all.
+        chance = "mixup_switch_prob" if augment.mixup else "mixup_prob"
+        options |= {"cutmix": _HALF, chance: augment.half_cutmix}
+    return options

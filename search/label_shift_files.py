@@ -1,0 +1,85 @@
+"""`label_shift.json`, its page and its table: what label_shift_stage.py found, for people."""
+
+import json
+from pathlib import Path
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from search.ensemble_format import EnsembleSpec
+from search.errors import ResultsError
+from search.label_shift_stage import LabelShift
+from search.report.contents import DataFacts, ReportContents
+from search.report.render import render_html
+from search.report.shift import Shift
+from search.store import write_text
+from trainables.data.schema import JOINT
+
+SHIFT_FILE = "label_shift.json"
+SHIFT_PAGE = "label_shift.html"
+# Columns of figures with the widths they need: a narrow terminal shortens names of classes.
+_FIGURES = {"training": 8, "predicted": 9, "estimated": 9, "ratio": 5, "its 95 %": 12}
+
+
+def print_shift(console: Console, shift: LabelShift) -> None:
+    """Prints the shares of every class as a table, what is assumed, and the score to expect."""
+    table = Table(
+        title="Shares of the classes in %", title_justify="left", box=SIMPLE, padding=(0, 1, 0, 0)
+    )
+    table.add_column("class", no_wrap=True)
+    for name, width in _FIGURES.items():
+        table.add_column(name, no_wrap=True, min_width=width, justify="right")
+    for target in shift.shifts:
+        for place, name in enumerate(target.classes):
+            shown = name if target.name == JOINT else f"{target.name} {name}"
+            table.add_row(escape(shown), *_cells(target, place))
+        table.add_section()
+    console.print(table)
+    for note in shift.notes:
+        console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{shift.answer}.", highlight=False, soft_wrap=True, markup=False)
+
+
+def write_shift(folder: Path, shift: LabelShift, spec: EnsembleSpec) -> None:
+    """Writes `label_shift.json` and the page `label_shift.html` into a folder."""
+    text = json.dumps(shift.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+    facts = DataFacts(
+        name=spec.run, num_people=spec.people, num_photos=spec.photos, shifts=shift.shifts
+    )
+    contents = ReportContents(
+        title=f"headrace predict: {spec.run}",
+        answer=shift.answer,
+        verdict={"notes": list(shift.notes)},
+        data=facts,
+    )
+    write_text(folder / SHIFT_FILE, text + "\n")
+    write_text(folder / SHIFT_PAGE, render_html(contents))
+
+
+def read_shifts(folder: Path) -> tuple[Shift, ...]:
+    """Returns the shares that `write_shift` left in a folder; none where it left none.
+
+    Raises:
+        ResultsError: the file is torn or not what it should be.
+    """
+    path = folder / SHIFT_FILE
+    if not path.is_file():
+        return ()
+    try:
+        return tuple(Shift.of(target) for target in json.loads(path.read_text())["targets"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ResultsError(
+            f"{path} is not a label shift: {error}; run headrace predict --label-shift again"
+        ) from error
+
+
+def _cells(shift: Shift, place: int) -> list[str]:
+    shares = (shift.training, shift.predicted, shift.estimated)
+    ratio = shift.ratio(place)
+    return [
+        *(f"{100 * share[place]:.1f}" for share in shares),
+        "" if ratio is None else f"{ratio[0]:.2f}",
+        "" if ratio is None else f"{ratio[1]:.2f} to {ratio[2]:.2f}",
+    ]

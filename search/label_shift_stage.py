@@ -1,0 +1,194 @@
+"""`headrace predict --label-shift`: how an unlabelled folder differs, and what it will score.
+
+The statistics are in search/analysis/{label_shift,shift_correction,score_forecast}.py; here they
+meet the ensemble. label_shift_files.py prints and writes what comes out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.analysis.decision_rule import predict_with_biases
+from search.analysis.interval import LEVEL, Interval
+from search.analysis.label_shift import ShiftEstimate, estimate_shift, total_variation
+from search.analysis.labelled import Labelled
+from search.analysis.score_forecast import expected_score_unlabelled, forecast_score
+from search.analysis.shift_correction import corrected, correction_gain
+from search.ensemble_format import EnsembleSpec
+from search.ensemble_oof import OutOfFold
+from search.report.shift import Shift
+from trainables.data.schema import JOINT, LabelSchema
+from trainables.metrics import attributes_from_joint
+
+_SCHEMA = 1
+_MIN_PEOPLE = 2
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelShift:
+    """What is known of an unlabelled folder without its labels.
+
+    Attributes:
+        run: the run whose ensemble predicted.
+        photos: in the folder.
+        people: in the folder: counted where the people are known, else as many photos a person
+            as in training.
+        people_known: which of the two.
+        shifts: shares of the classes: the attributes first, the joint label last.
+        distance: total variation between training and estimated joint shares, 0 to 1.
+        promised: macro-F1 forecast without looking at the folder, as if it were like training.
+        expected: macro-F1 expected of the predictions made, with the shift that was estimated.
+        gain: change in expected macro-F1 if the correction chose the classes.
+        changed: share of the photos that would get another class by it.
+        odds: [C] factors of the correction: p'(c) is proportional to p(c) odds(c).
+    """
+
+    run: str
+    photos: int
+    people: int
+    people_known: bool
+    shifts: tuple[Shift, ...]
+    distance: float
+    promised: Interval
+    expected: Interval
+    gain: Interval
+    changed: float
+    odds: tuple[float, ...]
+
+    @property
+    def answer(self) -> str:
+        """What is found, in one sentence."""
+        low, high = self.expected.low, self.expected.high
+        return (
+            f"On these {self.photos:,} photos expect a macro-F1 of {self.expected.value:.3f} "
+            f"(95 % between {low:.3f} and {high:.3f}); the shares of their classes differ from those "
+            f"in training by {100 * self.distance:.0f} %"
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is assumed."""
+        people = (
+            f"{self.people:,} people, as given"
+            if self.people_known
+            else f"{self.people:,} people, as many photos each as in training, for who is on a "
+            "photo is not known; the intervals take all photos of a person for copies"
+        )
+        return (
+            people,
+            "the photos of a class look as they do in training; only how many there are differs",
+            "the ensemble errs as its fold models do on people they have not seen",
+            f"promised before looking at the photos: {_said(self.promised)}",
+            f"with probabilities corrected for the shift {100 * self.changed:.1f} % of the photos "
+            f"would get another class, and macro-F1 would change by {_said(self.gain, '+')}",
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the mapping of `label_shift.json`."""
+        return {
+            "schema": _SCHEMA,
+            "run": self.run,
+            "photos": self.photos,
+            "people": self.people,
+            "people_known": self.people_known,
+            "answer": self.answer,
+            "assumed": list(self.notes[:3]),
+            "total_variation": self.distance,
+            "promised_score": self.promised.to_dict(),
+            "expected_score": self.expected.to_dict(),
+            "correction": {
+                "gain": self.gain.to_dict(),
+                "changed": self.changed,
+                "factors": list(self.odds),
+            },
+            "targets": [shift.to_dict() for shift in self.shifts],
+        }
+
+
+def label_shift(
+    spec: EnsembleSpec,
+    oof: OutOfFold,
+    target_probs: Floats,
+    *,
+    target_people: NDArray[Any] | None = None,
+    seed: int = 0,
+) -> LabelShift:
+    """Returns what the ensemble's probabilities tell of an unlabelled folder.
+
+    Args:
+        spec: the ensemble.
+        oof: its nested out-of-fold predictions.
+        target_probs: float [n, C] of the ensemble on the folder.
+        target_people: int or str [n] where it is known who is on a photo.
+        seed: of the draws.
+
+    Raises:
+        AnalysisError: arrays that do not fit together.
+    """
+    known = Labelled(label=oof.label, probs=oof.probs.astype(float), person=oof.person)
+    estimate = estimate_shift(known, target_probs, target_people=target_people, seed=seed)
+    before = predict_with_biases(target_probs, spec.biases)
+    after = predict_with_biases(corrected(target_probs, estimate.odds), spec.biases)
+    change = correction_gain(estimate, target_probs, before, after)
+    people = _num_people(known, len(before), target_people)
+    calibrated = replace(known, probs=estimate.fit.calibration.apply(known.probs))
+    return LabelShift(
+        run=spec.run,
+        photos=len(before),
+        people=people,
+        people_known=target_people is not None,
+        shifts=tuple(_shifts(spec.labels, estimate, before)),
+        distance=total_variation(estimate.training, estimate.shares),
+        promised=forecast_score(
+            known.label, oof.predicted, known.person, spec.labels.num_joint, people, seed=seed
+        ),
+        expected=expected_score_unlabelled(
+            calibrated, oof.predicted, change.before_draws, people, seed=seed
+        ),
+        gain=change.gain,
+        changed=change.changed,
+        odds=tuple(estimate.odds.tolist()),
+    )
+
+
+def _num_people(known: Labelled, num_photos: int, people: NDArray[Any] | None) -> int:
+    if people is not None:
+        return len(np.unique(people))
+    return max(_MIN_PEOPLE, round(num_photos * known.num_people / len(known.label)))
+
+
+def _shifts(schema: LabelSchema, estimate: ShiftEstimate, predicted: Ints) -> Iterator[Shift]:
+    """Yields the shares of every attribute and of the joint label."""
+    counted = np.bincount(predicted, minlength=schema.num_joint) / len(predicted)
+    rows = np.stack([estimate.training, counted, estimate.averaged, estimate.shares])
+    sizes = {name: schema.num_classes(name) for name in schema.names}
+    attributes, draws = (attributes_from_joint(array, sizes) for array in (rows, estimate.draws))
+    for name in schema.names:
+        yield _shift(name, schema[name].classes, attributes[name], draws[name])
+    yield _shift(JOINT, schema.joint_names, rows, estimate.draws)
+
+
+def _shift(name: str, classes: tuple[str, ...], rows: Floats, draws: Floats) -> Shift:
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    training, predicted, averaged, estimated = map(tuple, rows.tolist())
+    return Shift(
+        name=name,
+        classes=classes,
+        training=training,
+        predicted=predicted,
+        averaged=averaged,
+        estimated=estimated,
+        low=tuple(np.minimum(low, rows[3]).tolist()),
+        high=tuple(np.maximum(high, rows[3]).tolist()),
+    )
+
+
+def _said(found: Interval, sign: str = "") -> str:
+    value, low, high = (f"{number:{sign}.3f}" for number in (found.value, found.low, found.high))
+    return f"{value} (95 % between {low} and {high})"

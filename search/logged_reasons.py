@@ -1,0 +1,119 @@
+"""Reasons from what a run logged beside its out-of-fold probabilities.
+
+The search kept the validation predictions of its complete trials, the refit the gradient cosines
+of its trainings. What a run did not log gives no reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from search.analysis.approaches import Built
+from search.analysis.evidence import Reason
+from search.analysis.recombine import recombine
+from search.analysis.search_reasons import gradient_conflict, overtuning
+from search.conclude import Predictions
+from search.oof import DEFAULT_RANK, Truth
+from search.records import DEFAULT_NUMBER, FlatValue
+from search.refit_notes import chosen_ranks, unit_notes
+from search.saved_run import SavedRun
+from search.stages import SpaceResult
+from search.store import RunStore
+
+_EPOCHS = "schedule.epochs"  # a refit that lacks the time shortens the schedule of a config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """A finished run with what it logged.
+
+    Attributes:
+        store: of the run.
+        run: its search.
+        truth: labels, people and folds.
+        predictions: out-of-fold probabilities by space, rank and head.
+        configs: of the refit by "<space>.<rank>"; empty for a run that did not write them.
+        epochs_share: how much of its schedules the refit could afford.
+    """
+
+    store: RunStore
+    run: SavedRun
+    truth: Truth
+    predictions: Predictions
+    configs: Mapping[str, Mapping[str, FlatValue]]
+    epochs_share: float
+
+    @property
+    def num_folds(self) -> int:
+        """Of the refit."""
+        return int(self.truth.fold.max()) + 1
+
+    def notes(self, built: Built) -> dict[str, list[Mapping[str, Any]]]:
+        """Returns the notes of all trainings of the configs an approach chose, by space."""
+        return {
+            space: unit_notes(
+                self.store, space, rank, num_seeds=len(built.probs), num_folds=self.num_folds
+            )
+            for space, rank in chosen_ranks(built).items()
+        }
+
+    def overtuning(self, built: Built) -> Reason | None:
+        """Returns the overtuning gap of an approach, each space at the best config of its search.
+
+        None where a best config was not refitted or its validation predictions are gone.
+        """
+        searched, fresh = [], []
+        indices = np.empty(0, dtype=np.int64)
+        results = {result.name: result for result in self.run.results}
+        for space in built.choices:
+            result = results[space]
+            rank = self._rank_of_best(result)
+            if rank is None or result.best is None or not self.store.has_predictions(result.best):
+                return None
+            with np.load(self.store.validation_path(space, result.best.number)) as saved:
+                indices = saved["indices"]
+                searched.append(saved["probabilities"])
+            heads = self.predictions[space][rank]
+            names = [head for head in (*self.run.schema.names, "joint") if head in heads]
+            fresh += [heads[head][:, indices] for head in names]
+        return overtuning(
+            built.name,
+            recombine(searched).argmax(axis=-1),
+            recombine(fresh).argmax(axis=-1),
+            self.truth.label[indices],
+            self.truth.group[indices],
+            {attribute.name: attribute.classes for attribute in self.run.schema.attributes},
+            epochs_share=self.epochs_share,
+        )
+
+    def gradient_conflict(self, built: Built) -> Reason | None:
+        """Returns whether the heads of an approach pull apart; None where it has no two heads."""
+        logged = [
+            note["gradient_cosine"] for notes in self.notes(built).values() for note in notes
+        ]
+        trainings = [epochs for epochs in logged if epochs and all(epochs)]
+        return gradient_conflict(built.name, trainings) if trainings else None
+
+    def reasons(self, built: Built) -> tuple[Reason, ...]:
+        """Returns every reason about an approach that the run logged something of."""
+        found = (self.overtuning(built), self.gradient_conflict(built))
+        return tuple(reason for reason in found if reason is not None)
+
+    def _rank_of_best(self, result: SpaceResult) -> str | None:
+        """Returns the rank under which the refit has the best config of a space's search."""
+        if result.best is None:
+            return None
+        ranks = self.predictions[result.name]
+        wanted = {**result.best.config, _EPOCHS: None}
+        known = {
+            rank: {**self.configs[f"{result.name}.{rank}"], _EPOCHS: None}
+            for rank in ranks
+            if f"{result.name}.{rank}" in self.configs
+        }
+        if known:
+            return next((rank for rank, config in known.items() if config == wanted), None)
+        defaults = [r.config for r in result.records if r.number == DEFAULT_NUMBER]
+        rank = DEFAULT_RANK if result.best.config in defaults else "1"
+        return rank if rank in ranks else None

@@ -1,0 +1,215 @@
+"""README.md of an ensemble's folder: what it is, how good it is, and what it is not for."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from search.analysis.bootstrap import person_bootstrap_interval
+from search.analysis.calibration import expected_calibration_error, negative_log_likelihood
+from search.analysis.class_scores import class_scores
+from search.analysis.interval import Interval
+from search.analysis.recombine import attribute_classes
+from search.ensemble_format import EnsembleSpec
+from search.ensemble_oof import OutOfFold
+from search.errors import ResultsError
+from search.store import write_text
+from trainables.data.schema import JOINT
+
+CARD_FILE = "README.md"
+
+_USE = """\
+From Python (photos are paths, Pillow images or uint8 arrays [N, H, W, 3] in RGB):
+
+```python
+from search.predict import Ensemble
+
+ensemble = Ensemble.load("results/{run}/ensemble")
+probs = ensemble(["a.jpg", "b.jpg"])  # float64 [2, {num_classes}], rows sum to 1
+names = [ensemble.spec.labels.joint_names[k] for k in ensemble.classes(probs)]
+```
+
+From the command line:
+
+```
+headrace predict {run} --images DIR --out ans.csv
+headrace export {run} --to onnx
+```
+
+The folder is all that is needed: it can be copied and works offline. The weights are safetensors
+(`members/`), `ensemble.yaml` says how they are put together, `oof.npz` holds the out-of-fold
+predictions behind the figures above. Nothing in it is a pickle."""
+
+_LIMITS = """\
+Made for sorting photos like those it was trained on: of the same kind of people, taken in the
+same way, and for comparing ways to build such models. Figures about groups of photos are safer
+than anything said of one photo.
+
+It must not be used
+
+* to identify or track a person, or to decide about one: admission, work, credit, insurance,
+  policing, health;
+* to establish a person's age, gender or any other attribute as a fact. The classes are what
+  annotators saw in a photo, not what a person is or says;
+* on people who have not agreed to it, or where the law forbids it;
+* as a safety or medical device, whether a face is covered or not.
+
+Known limits:
+
+* it answers every photo with one of its classes, a photo without a person too;
+* a class of few people (see above) is known badly, whatever its figure;
+* other cameras, other light, other ages or parts of the world than in the training data were not
+  tested: the scores above do not hold there. Measure it on labelled photos of your own first;
+* probabilities are calibrated for the classes as frequent as they were in training."""
+
+
+def write_model_card(folder: Path) -> None:
+    """Writes `README.md` into the folder of an ensemble, from `ensemble.yaml` and `oof.npz`.
+
+    Raises:
+        ResultsError: one of the two is missing or torn, or they do not fit together.
+    """
+    write_text(folder / CARD_FILE, model_card(EnsembleSpec.read(folder), OutOfFold.read(folder)))
+
+
+def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
+    """Returns the Markdown of the card.
+
+    Args:
+        spec: of the ensemble.
+        oof: its nested out-of-fold predictions.
+
+    Raises:
+        ResultsError: the two are of different classes.
+    """
+    if oof.probs.shape[1] != spec.labels.num_joint:
+        raise ResultsError(
+            f"the out-of-fold predictions must have the ensemble's {spec.labels.num_joint} "
+            f"classes, got {oof.probs.shape[1]}; build the ensemble again"
+        )
+    use = _USE.format(run=spec.run, num_classes=spec.labels.num_joint)
+    blocks = (
+        f"# Ensemble of the run {spec.run}",
+        _introduction(spec),
+        "## How good it is",
+        _scores(spec, oof),
+        "## By class",
+        _classes(spec, oof),
+        "## Members",
+        _members(spec),
+        "## Calibration",
+        _calibration(spec, oof),
+        "## How to use it",
+        use,
+        "## What it is for, and what not",
+        _LIMITS,
+        "## Versions",
+        ", ".join(f"{name} {version}" for name, version in spec.versions.items()),
+    )
+    return "\n\n".join(blocks) + "\n"
+
+
+def _introduction(spec: EnsembleSpec) -> str:
+    attributes = "\n".join(
+        f"* {_cell(attribute.name)}: {', '.join(map(_cell, attribute.classes))}"
+        for attribute in spec.labels.attributes
+    )
+    height, width = spec.stored_size
+    return (
+        f"Tells {spec.labels.num_joint} classes from a photo of a person, the combinations of\n\n"
+        f"{attributes}\n\n"
+        f"Trained on {spec.photos} photos of {spec.people} people (data fingerprint "
+        f"`{spec.fingerprint}`), brought to {width} x {height} pixels."
+    )
+
+
+def _scores(spec: EnsembleSpec, oof: OutOfFold) -> str:
+    labels = spec.labels
+    sizes = [len(attribute.classes) for attribute in labels.attributes]
+    true, predicted = (attribute_classes(codes, sizes) for codes in (oof.label, oof.predicted))
+    low, high = spec.score["interval"]
+    joint = Interval(value=spec.score["value"], low=low, high=high)
+    rows = [(f"{JOINT} ({labels.num_joint} classes)", joint, oof.label == oof.predicted)]
+    for axis, attribute in enumerate(labels.attributes):
+        y, found = true[:, axis], predicted[:, axis]
+        score = person_bootstrap_interval(y, found, oof.person, sizes[axis])
+        rows.append((f"{attribute.name} ({sizes[axis]} classes)", score, y == found))
+    table = _table(
+        ("", "macro-F1", "95 % interval", "accuracy"),
+        ((_cell(name), *_figures(score), f"{hits.mean():.3f}") for name, score, hits in rows),
+    )
+    return (
+        f"{table}\n\nNested out-of-fold: nobody was predicted by a network, weight, temperature "
+        "or bias that had seen that person. The intervals are over people, not photos."
+        f"{_gain(spec)}"
+    )
+
+
+def _gain(spec: EnsembleSpec) -> str:
+    score = spec.score
+    if "gain" not in score or "gain_interval" not in score:
+        return ""
+    low, high = score["gain_interval"]
+    best = score.get("best_approach", "the best single approach")
+    return f" Gain over {best}: {score['gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
+
+
+def _classes(spec: EnsembleSpec, oof: OutOfFold) -> str:
+    found = class_scores(oof.label, oof.predicted, oof.person, spec.labels.num_joint)
+    rows = (
+        (_cell(name), *_figures(score.f1), str(score.photos), str(score.people))
+        for name, score in zip(spec.labels.joint_names, found, strict=True)
+    )
+    return _table(("class", "F1", "95 % interval", "photos", "people"), rows)
+
+
+def _members(spec: EnsembleSpec) -> str:
+    rows = (
+        (
+            _cell(member.name),
+            member.approach,
+            f"{member.weight:.3f}",
+            "; ".join(
+                f"{_cell(part.name)}: {part.config.get('backbone.name', '?')} at "
+                f"{part.config.get('input.size', '?')} px"
+                for part in member.parts
+            ),
+            str(member.num_folds * len(member.parts)),
+        )
+        for member in spec.members
+    )
+    table = _table(("member", "approach", "weight", "networks, each once a fold", "files"), rows)
+    mirrored = "and its mirror image " if spec.mirrored else ""
+    return (
+        f"{table}\n\nWeights: {spec.selection}. Every network sees the photo {mirrored}and gives "
+        "the probabilities of its heads; a member's joint probabilities are their product, "
+        "averaged over folds."
+    )
+
+
+def _calibration(spec: EnsembleSpec, oof: OutOfFold) -> str:
+    hot = [t for part in spec.parts for t in part.temperatures]
+    error = expected_calibration_error(oof.probs, oof.label)
+    loss = negative_log_likelihood(oof.probs, oof.label)
+    biases = (
+        "Class biases are added to log p before the class is chosen"
+        if any(spec.biases)
+        else "No class biases are used: the class is the most probable one"
+    )
+    return (
+        f"Every head has a temperature ({min(hot):.2f} to {max(hot):.2f}), fitted on people its "
+        f"networks had not seen. Out-of-fold, confidence and accuracy are {error:.3f} apart "
+        f"(expected calibration error); the negative log-likelihood is {loss:.3f} nats. {biases}."
+    )
+
+
+def _figures(score: Interval) -> tuple[str, str]:
+    return f"{score.value:.3f}", f"{score.low:.3f} to {score.high:.3f}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    # Markdown would take a class "<b>" for a tag and "a|b" for two cells.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")

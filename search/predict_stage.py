@@ -1,0 +1,143 @@
+"""`headrace predict`: a folder of photos to the CSV of answers, and what score to expect of them.
+
+Notation: n photos to predict, C joint classes.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+
+from search.analysis.interval import LEVEL, Interval
+from search.analysis.score_forecast import forecast_score
+from search.answers import check_answers, write_answers
+from search.ensemble_format import EnsembleSpec
+from search.ensemble_oof import OutOfFold
+from search.errors import UsageError
+from search.predict import Ensemble, Progress
+from search.progress import StepBar
+from trainables.data.layouts import flat
+from trainables.data.sample_table import UnlabelledTable
+
+_MIN_PEOPLE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Predicted:
+    """What an ensemble says of a folder.
+
+    Attributes:
+        names: ImageID of every photo, in the order of info.csv or sorted.
+        probs: of the joint classes, float64 [n, C].
+        classes: chosen joint class, int64 [n].
+    """
+
+    names: tuple[str, ...]
+    probs: NDArray[np.float64]
+    classes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The macro-F1 to expect of a folder, and how many people it is assumed to show."""
+
+    score: Interval
+    people: int
+    photos_per_person: float
+
+
+def predict_command(
+    ensemble_folder: Path,
+    images: Path,
+    out: Path,
+    console: Console,
+    *,
+    probabilities: bool,
+    device: str | None,
+) -> Predicted:
+    """Predicts a folder, writes the answers and says what score to expect.
+
+    Args:
+        ensemble_folder: `results/NAME/ensemble`.
+        images: folder of photos, with or without info.csv.
+        out: the CSV file; where anything fails, it is not written.
+        console: where to show progress and the forecast.
+        probabilities: whether the CSV gets a column a class.
+        device: where to predict; None is the GPU where there is one.
+
+    Raises:
+        UsageError: an option cannot be used.
+        ResultsError: the ensemble is missing, torn or not whole.
+        DataError: there are no images, or some cannot be read.
+    """
+    check_answers(out)
+    table = read_folder(images)
+    ensemble = Ensemble.load(ensemble_folder, device)
+    forecast = forecast_folder(ensemble.spec, OutOfFold.read(ensemble_folder), table.num_samples)
+    bar = StepBar(console, f"predicting {table.num_samples} photos")
+    try:
+        with _every_cpu():
+            predicted = predict_folder(ensemble, table, bar)
+    finally:
+        bar.close()
+    write_answers(
+        out, predicted.names, predicted.classes, predicted.probs if probabilities else None
+    )
+    console.print(f"{len(predicted.names)} answers in {out}", highlight=False, soft_wrap=True)
+    console.print(describe(forecast, len(predicted.names)), highlight=False, soft_wrap=True)
+    return predicted
+
+
+def read_folder(images: Path) -> UnlabelledTable:
+    """Returns the photos of a folder, in the order of info.csv where there is one, else sorted.
+
+    Raises:
+        UsageError: it is no folder.
+        DataError: there are no images, or info.csv lists some that are not there.
+    """
+    if not images.is_dir():
+        raise UsageError(f"--images must be a folder of photos, got {images}")
+    return flat.read(images)
+
+
+def predict_folder(
+    ensemble: Ensemble, table: UnlabelledTable, progress: Progress | None = None
+) -> Predicted:
+    """Returns probabilities and classes of a folder's photos; errors as `Ensemble.__call__`."""
+    probs = ensemble([table.root / path for path in table.paths], progress)
+    return Predicted(names=table.names, probs=probs, classes=ensemble.classes(probs))
+
+
+def forecast_folder(spec: EnsembleSpec, oof: OutOfFold, num_photos: int) -> Forecast:
+    """Returns the score to expect of a new folder with as many photos a person as in training."""
+    photos_per_person = spec.photos / spec.people
+    people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
+    score = forecast_score(oof.label, oof.predicted, oof.person, spec.labels.num_joint, people)
+    return Forecast(score=score, people=people, photos_per_person=photos_per_person)
+
+
+def describe(forecast: Forecast, num_photos: int) -> str:
+    """Returns the forecast and what it assumes, as a sentence or two."""
+    score = forecast.score
+    return (
+        f"Expected macro-F1 on {num_photos} photos: {score.value:.3f} "
+        f"({LEVEL:.0%} prediction interval {score.low:.3f} to {score.high:.3f}). Assumed: "
+        f"{forecast.people} people with {forecast.photos_per_person:.3g} photos each, as in "
+        "training, drawn from the same population."
+    )
+
+
+@contextmanager
+def _every_cpu() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,78 @@
+"""TensorBoard files of a refit: out-of-fold confusion matrices and anytime curves.
+
+One folder an approach below `tensorboard/refit/`, so that each is a line of its own.
+"""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from search.analysis.curves import Curve
+from search.board import draw_confusion
+from search.report.contents import Confusion
+from search.store import RunStore
+
+CURVE = "anytime/best validation macro-F1 (step: device seconds)"
+
+
+def write_refit_board(
+    store: RunStore, confusions: Sequence[Confusion], curves: Sequence[Curve]
+) -> None:
+    """Writes the event files of every approach; those of an earlier verdict are replaced.
+
+    Args:
+        store: of the run.
+        confusions: out-of-fold counts of every target by approach.
+        curves: one an approach; its steps are device seconds.
+    """
+    # Written beside and renamed: TensorBoard would add a second file to what it has read.
+    written, old = store.root / ".refit-board", store.root / ".refit-board-old"
+    place = store.tensorboard / "refit"
+    for folder in (written, old):
+        shutil.rmtree(folder, ignore_errors=True)
+    names = {name for found in confusions for name in found.counts}
+    for name in sorted(names | {curve.name for curve in curves}):
+        _write(
+            written / name,
+            [(found, name) for found in confusions if name in found.counts],
+            [curve for curve in curves if curve.name == name],
+        )
+    if not written.is_dir():
+        return
+    store.tensorboard.mkdir(parents=True, exist_ok=True)
+    if place.exists():
+        place.rename(old)
+    written.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(
+    folder: Path, confusions: Sequence[tuple[Confusion, str]], curves: Sequence[Curve]
+) -> None:
+    with SummaryWriter(str(folder)) as writer:
+        for found, name in confusions:
+            picture = np.asarray(draw_confusion(found.counts[name], found.classes))
+            writer.add_image(f"confusion/{found.name}", picture, 0, dataformats="HWC")
+        for curve in curves:
+            for step, value in curve_points(curve):
+                writer.add_scalar(CURVE, value, step)
+
+
+def curve_points(curve: Curve) -> list[tuple[int, float]]:
+    """Returns whole device seconds and the score in hand then, up to the end of the search.
+
+    A score holds until the next one, so it is given again just before that. Of several scores
+    within one second the last is kept.
+    """
+    steps = dict(zip(map(round, curve.device_seconds), curve.values, strict=True))
+    points: dict[int, float] = {}
+    for step, value in steps.items():
+        if points and step - 1 not in points:
+            points[step - 1] = points[max(points)]
+        points[step] = value
+    if points:
+        points.setdefault(round(curve.spent), points[max(points)])
+    return list(points.items())

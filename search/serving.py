@@ -1,0 +1,147 @@
+"""What a config costs to serve: operations and milliseconds of a photo, measured once a config."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from search.records import FlatValue
+from search.store import SCHEMA, RunStore, write_text
+from trainables.backbone import build_backbone
+from trainables.config import TrialConfig
+from trainables.data.schema import LabelSchema
+from trainables.errors import TrainablesError
+from trainables.memory import autocast
+from trainables.network import build_network
+from trainables.targets import head_shapes
+
+logger = logging.getLogger(__name__)
+
+SERVING_FILE = "predictions/serving.json"
+_BATCH = 32
+_PATIENCE_S = 1.0
+_MOST_REPEATS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingCost:
+    """What one prediction of one photo by one network takes, without reading the photo.
+
+    Attributes:
+        flops: floating-point operations; a multiplication and an addition are two.
+        milliseconds: of a photo in a batch of 32, the fastest of a few batches.
+    """
+
+    flops: float
+    milliseconds: float
+
+
+def serving_costs(
+    store: RunStore, schema: LabelSchema, configs: Mapping[str, Mapping[str, FlatValue]]
+) -> dict[str, ServingCost]:
+    """Returns the serving cost of configs by name; one that cannot be built is left out.
+
+    What was measured before is read from `predictions/serving.json`, so that a repeated verdict
+    has the same figures; the file says on what device each was taken.
+
+    Args:
+        store: of the run.
+        schema: of the data.
+        configs: complete configs by "<space>.<rank>".
+    """
+    known: dict[str, Any] = {}
+    if (store.root / SERVING_FILE).is_file():
+        known = store.read_json(SERVING_FILE)["configs"]
+    found, device = {}, torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    where = {"device": _device_name(device), "threads": torch.get_num_threads()}
+    measured = dict(known)
+    for name, config in configs.items():
+        key = _key(config)
+        if measured.get(name, {}).get("key") != key:
+            try:
+                cost = measure_serving(config, schema, device)
+            except TrainablesError as error:
+                logger.warning("the cost to serve %s is not known: %s", name, error)
+                continue
+            measured[name] = {"key": key, **asdict(cost), **where}
+        figures = measured[name]
+        found[name] = ServingCost(flops=figures["flops"], milliseconds=figures["milliseconds"])
+    if measured != known:
+        values = {"schema": SCHEMA, "batch": _BATCH, "configs": measured}
+        write_text(store.root / SERVING_FILE, json.dumps(values, indent=2) + "\n")
+    return found
+
+
+def measure_serving(
+    config: Mapping[str, FlatValue], schema: LabelSchema, device: torch.device
+) -> ServingCost:
+    """Returns what a config's network takes for one photo of its input size.
+
+    The weights are random: they change neither figure.
+
+    Args:
+        config: complete config by dotted names.
+        schema: of the data.
+        device: where to measure.
+
+    Raises:
+        ConfigError: the config does not fit the data or the timm that is installed.
+    """
+    parsed = TrialConfig.from_flat(config)
+    network = _network(parsed, schema)
+    network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.eval()
+    side = parsed.input.size
+    generator = torch.Generator().manual_seed(0)
+    photos = torch.rand(_BATCH, 3, side, side, generator=generator)
+    photos = photos.to(device=device, memory_format=torch.channels_last)
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(photos[:1])
+    return ServingCost(
+        flops=float(counter.get_total_flops()),
+        milliseconds=1000 * _fastest(network, photos, device) / _BATCH,
+    )
+
+
+def _fastest(network: nn.Module, photos: torch.Tensor, device: torch.device) -> float:
+    """Returns the seconds of the fastest batch: a busy machine only ever makes one slower."""
+    seconds: list[float] = []
+    began = time.perf_counter()
+    with torch.inference_mode(), autocast(device):
+        network(photos)  # the first one warms up
+        while len(seconds) < 2 or (
+            len(seconds) < _MOST_REPEATS and time.perf_counter() - began < _PATIENCE_S
+        ):
+            _finish(device)
+            started = time.perf_counter()
+            network(photos)
+            _finish(device)
+            seconds.append(time.perf_counter() - started)
+    return min(seconds)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _network(config: TrialConfig, schema: LabelSchema) -> nn.Module:
+    """Returns the config's network with random weights; it needs neither data nor weight files."""
+    bare = config.backbone.model_copy(update={"pretrained": False, "frozen_stages": 0})
+    backbone = build_backbone(bare, None, config.input.size)
+    return build_network(config, backbone, head_shapes(config, schema))
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _key(config: Mapping[str, FlatValue]) -> str:
+    return hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:16]

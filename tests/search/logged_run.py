@@ -1,0 +1,123 @@
+"""A finished run of two attributes as its files would have it, without a single training."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from search.conclude import build_approaches
+from search.logged_reasons import Logged
+from search.oof import Truth
+from search.saved_run import SavedRun
+from search.stages import SpaceResult
+from search.store import RunStore
+from tests.search.made import made_record
+from trainables.data.schema import Attribute, LabelSchema
+
+SCHEMA = LabelSchema(
+    name="two",
+    attributes=(
+        Attribute(name="gender", classes=("male", "female")),
+        Attribute(name="mask", classes=("normal", "wear")),
+    ),
+)
+SPACES = {"gender": "separate", "mask": "separate", "joint": "joint", "multihead": "multihead"}
+NUM_FOLDS, NUM_SEEDS = 2, 3
+DEFAULT = {"optim.lr": 0.1, "schedule.epochs": 3}
+BEST = {"optim.lr": 0.2, "schedule.epochs": 3}
+
+
+def made_truth(num_people: int = 60) -> Truth:
+    """Returns two photos a person, every fifth person held out."""
+    person = np.repeat(np.arange(num_people), 2)
+    return Truth(
+        label=2 * (person % 2) + np.tile([0, 1], num_people),
+        group=person.astype(str),
+        fold=(person // 2) % NUM_FOLDS,
+        held_out=person % 5 == 0,
+        raw={},
+    )
+
+
+def made_probabilities(classes, num_classes, accuracy, seed):
+    """Returns probabilities [S, N, K] that point at the true class with the given probability."""
+    rng = np.random.default_rng(seed)
+    right = rng.random((NUM_SEEDS, len(classes))) < accuracy
+    guess = np.where(right, classes, (classes + 1) % num_classes)
+    return 0.1 / num_classes + 0.9 * np.eye(num_classes)[guess]
+
+
+def made_run(root: Path, *, best=BEST, configs=True, searched=1.0, fresh=0.6) -> Logged:
+    """Returns a run whose search scored `searched` and whose refit `fresh` of the photos right.
+
+    Args:
+        root: folder of the run; validation predictions and parts are written to it.
+        best: config of trial 1, the best; trial 0 is the default config.
+        configs: whether the refit wrote its configs.
+        searched: share of photos right, a space, in the search.
+        fresh: the same in the refit, of the rank "1"; the default is always right.
+    """
+    store, truth = RunStore(root), made_truth()
+    (store.predictions / "parts").mkdir(parents=True)
+    codes = SCHEMA.attribute_codes(truth.label)
+    classes = {"gender": codes[:, 0], "mask": codes[:, 1], "joint": truth.label}
+    heads = {**{name: (name,) for name in SPACES}, "multihead": SCHEMA.names}
+    predictions = {
+        space: {
+            rank: {
+                head: made_probabilities(
+                    classes[head], SCHEMA.num_classes(head), accuracy, seed=number
+                )
+                for number, head in enumerate(heads[space])
+            }
+            for rank, accuracy in (("1", fresh), ("default", 1.0))
+        }
+        for space in SPACES
+    }
+    results = tuple(_result(space, best) for space in SPACES)
+    validation = np.flatnonzero(~truth.held_out)[:40]
+    for result in results:
+        target = "joint" if result.name == "multihead" else result.name
+        probs = made_probabilities(classes[target], SCHEMA.num_classes(target), searched, seed=9)
+        path = store.validation_path(result.name, result.best.number)
+        np.savez(path, indices=validation, probabilities=probs[0][validation])
+    ranks = {"1": best, "default": DEFAULT}
+    return Logged(
+        store=store,
+        run=SavedRun(study={}, schema=SCHEMA, approach_of=SPACES, results=results),
+        truth=truth,
+        predictions=predictions,
+        configs={f"{space}.{rank}": c for space in SPACES for rank, c in ranks.items()}
+        if configs
+        else {},
+        epochs_share=1.0,
+    )
+
+
+def built_of(logged: Logged):
+    """Returns the approaches of a run by name, as the verdict builds them."""
+    names = ("separate", "joint", "multihead")
+    parts = build_approaches(logged.predictions, names, SCHEMA, logged.truth)
+    return {part.name: part for part in parts}
+
+
+def write_part(logged: Logged, space: str, rank: str, seed: int, fold: int, **note: object):
+    """Writes what one training of the refit left: its seconds and, where given, its note."""
+    extra = {"note": json.dumps(note)} if note else {}
+    path = logged.store.predictions / "parts" / f"{space}.{rank}.{seed}.{fold}.npz"
+    np.savez(path, seconds=2.5, **extra)
+
+
+def _result(space: str, best) -> SpaceResult:
+    records = (
+        made_record(0, {1: 0.2}, space=space, config=DEFAULT, device_seconds=10.0),
+        made_record(1, {1: 0.8}, space=space, config=dict(best), device_seconds=5.0),
+    )
+    return SpaceResult(
+        name=space,
+        approach=SPACES[space],
+        target=space if SPACES[space] == "separate" else "joint",
+        records=records,
+        best=records[1],
+        interval=None,
+    )

@@ -1,0 +1,81 @@
+"""The CSV of answers: written whole, in order, or not at all."""
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.answers import check_answers, write_answers
+from search.errors import ResultsError, UsageError
+
+PROBS = np.array([[0.25, 0.75], [1 - 1e-9, 1e-9], [1 / 3, 2 / 3]])
+
+
+def test_answers_come_in_the_order_given(tmp_path):
+    out = tmp_path / "ans.csv"
+    write_answers(out, ["b.jpg", "a.jpg"], np.array([17, 0]))
+    assert out.read_bytes() == b"ImageID,ans\nb.jpg,17\na.jpg,0\n"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_probabilities_are_a_column_a_class_to_six_digits(tmp_path):
+    out = tmp_path / "ans.csv"
+    write_answers(out, ["a", "b", "c"], np.array([1, 0, 1]), PROBS)
+    assert out.read_text().splitlines() == [
+        "ImageID,ans,p0,p1",
+        "a,1,0.25,0.75",
+        "b,0,1,1e-09",
+        "c,1,0.333333,0.666667",
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    names=st.lists(
+        st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1),
+        min_size=1,
+        unique=True,
+    )
+)
+def test_any_name_is_read_back(tmp_path_factory, names):
+    out = tmp_path_factory.mktemp("answers") / "ans.csv"
+    write_answers(out, names, np.arange(len(names)))
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows == [["ImageID", "ans"], *([name, str(row)] for row, name in enumerate(names))]
+
+
+def test_a_name_that_is_no_text_leaves_the_old_answers(tmp_path):
+    out = tmp_path / "ans.csv"
+    out.write_text("old")
+    with pytest.raises(UsageError, match=r"--out .*ans\.csv cannot be written: .*surrogates"):
+        write_answers(out, ["a\udcff.jpg"], np.array([0]))
+    assert out.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_name_without_an_answer_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="zip"):
+        write_answers(tmp_path / "ans.csv", ["a", "b"], np.array([0]))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_cannot_take_the_answers(tmp_path):
+    with pytest.raises(UsageError, match=r"must be a CSV file, got the folder .*; try .*ans\.csv"):
+        check_answers(tmp_path)
+
+
+def test_a_file_in_the_way_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ResultsError, match=r"folder of --out .* is a file"):
+        check_answers(tmp_path / "file" / "ans.csv")
+
+
+def test_a_folder_that_is_not_there_yet_will_be_made(tmp_path):
+    out = tmp_path / "new" / "deep" / "ans.csv"
+    check_answers(out)
+    assert not (tmp_path / "new").exists()
+    write_answers(out, ["a"], np.array([0]))
+    assert out.is_file()

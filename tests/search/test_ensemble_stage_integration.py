@@ -1,0 +1,65 @@
+"""The ensemble of a real, tiny refit: its weights say what the refit said."""
+
+import json
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from search.ensemble_stage import build_ensemble
+from search.oof import merge_predictions, write_truth
+from search.plan import Shape
+from search.refit import Folds, Unit, train_unit
+from search.refit_stage import REFIT_FILE, refit_note
+from search.store import RunStore, write_text
+from search.trial_run import SharedImages
+from spaces import load
+from spaces.scale import choose_scale
+from tests.search.people import trial_setting
+from trainables.config import TrialConfig
+from trainables.data.splits import make_folds
+from trainables.predictor import Predictor
+
+
+def test_a_real_refits_weights_predict_each_fold_as_they_did_out_of_fold(
+    people, cache, tmp_path, one_torch_thread
+):
+    setting = trial_setting(people, cache, tmp_path / "run")
+    store, table = RunStore(tmp_path / "run"), setting.table
+    folds = Folds(of_sample=make_folds(table, 3, 1), num_folds=3)
+    scale = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=1)
+    default = load("joint", table.schema).default_config(table.schema, scale)
+    config = {**default, "input.size": 32, "backbone.name": "test_efficientnet"}
+    units = [
+        Unit(space="joint", rank="default", seed=0, fold=fold, config=config) for fold in range(3)
+    ]
+    images, parts = SharedImages(setting), store.predictions / "parts"
+    for unit in units:
+        train_unit(unit, folds, images, 0, parts, store.root / "models")
+    merge_predictions(store.predictions, parts, units, folds)
+    write_truth(store.predictions / "truth.csv", table, folds, setting.split.held_out)
+    note = refit_note(Shape(folds=3, seeds=1, configs=1), units, [])
+    write_text(store.root / REFIT_FILE, json.dumps(note))
+    data = {
+        "schema": table.schema.to_dict(),
+        "photos": table.num_samples,
+        "people": table.num_groups,
+        "fingerprint": table.fingerprint,
+        "stored_size": list(setting.stored_size),
+    }
+    study = {"config": {"seed": 0}, "approaches": {"joint": "joint"}, "versions": {}}
+    store.write_study({**study, "data": data})
+    part = build_ensemble(store, Console(quiet=True)).members[0].parts[0]
+    with np.load(store.predictions / "joint.default.0.npz") as file:
+        stored = file["joint"]
+    for fold, file in enumerate(part.files):
+        predictor = Predictor(
+            TrialConfig.from_flat(part.config),
+            table.schema,
+            store.root / "ensemble" / file,
+            mean=part.mean,
+            std=part.std,
+            device=torch.device("cpu"),
+        )
+        again = predictor.predict(images.tensor[torch.from_numpy(folds.out(fold))])["joint"]
+        np.testing.assert_allclose(again, stored[folds.out(fold)], atol=1e-6)

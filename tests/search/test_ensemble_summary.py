@@ -1,0 +1,49 @@
+"""What is said of an ensemble, in one sentence."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from search.analysis.ensemble_gain import Gain
+from search.analysis.interval import Interval
+from search.ensemble_summary import sentence
+
+SCORE = Interval(value=0.7, low=0.6, high=0.8)
+
+
+def found(low, value, high, *, num_members=2, fell_back=False):
+    """A finding in which joint is the best approach, with the given gain over it."""
+    gains = tuple(
+        Gain(
+            approach=name,
+            score=SCORE,
+            difference=Interval(value=value + more, low=low + more, high=high + more),
+            p_greater=0.9,
+        )
+        for name, more in (("separate", 0.05), ("joint", 0.0))
+    )
+    members = (SimpleNamespace(approach="joint"),) * num_members
+    fitted = SimpleNamespace(members=members)
+    return SimpleNamespace(
+        gains=gains, best="joint", fitted=fitted, score=SCORE, fell_back=fell_back
+    )
+
+
+def test_a_sure_gain_is_told_over_the_best_approach():
+    assert sentence(found(0.01, 0.02, 0.03)) == (
+        "The ensemble of 2 members has macro-F1 0.700, and without class biases +0.020 [+0.010, "
+        "+0.030] over joint, the best approach."
+    )
+
+
+@pytest.mark.parametrize(("low", "sure"), [(-0.01, False), (0.0, False), (0.001, True)])
+def test_a_gain_whose_interval_holds_zero_may_be_luck(low, sure):
+    assert ("which may be luck" not in sentence(found(low, 0.02, 0.05))) == sure
+
+
+def test_a_fallback_names_what_is_kept_and_why():
+    text = sentence(found(-0.02, -0.01, 0.0, num_members=1, fell_back=True))
+    assert text == (
+        "No ensemble across approaches gains over joint (-0.010 [-0.020, +0.000]): joint alone is "
+        "kept, its one member, macro-F1 0.700."
+    )

@@ -1,0 +1,249 @@
+"""ONNX networks predict what the originals do, in a program that knows onnxruntime alone."""
+
+import importlib.util
+import json
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from search import export_network, export_onnx
+from search.errors import ResultsError, UsageError
+from search.export import made_up_photos
+from search.export_network import OnnxNetwork
+from search.export_parity import LIMIT, compare_heads, served_heads
+from search.predict import Ensemble
+from tests.search.ensembles import SIZE, made_members, made_spec, with_weights, write_ensemble
+from tests.trainables import tiny
+from trainables.predictor import Predictor
+
+PHOTOS = made_up_photos(SIZE)
+
+
+def ignore(done, total):
+    """Progress that nobody watches."""
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory):
+    """Folder of an ensemble of a joint and a multihead member, two folds each, mirrored."""
+    folder = tmp_path_factory.mktemp("run") / "ensemble"
+    write_ensemble(folder, members=with_weights(made_members()[1:], 0.4, 0.6))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(ensemble):
+    """The folder of ONNX files and what was said of them."""
+    out = ensemble.parent / "onnx"
+    seen = []
+    parity = export_onnx.export_onnx(
+        ensemble, out, PHOTOS, "made-up photos", lambda *done: seen.append(done)
+    )
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    return out, parity
+
+
+def outputs(path, photos):
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(None, {"images": photos}), strict=True))
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def followed(folder, photos):
+    """Returns probabilities and classes, by the words of `ensemble.json` and nothing else."""
+    told = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+    total = 0.0
+    for member in told["members"]:
+        for networks in member["folds"]:
+            joint = np.ones((len(photos), 1))
+            for network in networks:
+                found = outputs(folder / network["file"], photos)
+                for head, temperature in zip(
+                    network["heads"], network["temperatures"], strict=True
+                ):
+                    p = softmax(np.log(found[head].astype(np.float64)) / temperature)
+                    joint = (joint[:, :, None] * p[:, None, :]).reshape(len(photos), -1)
+            total = total + member["weight"] / len(member["folds"]) * joint
+    return total, (np.log(total) + told["biases"]).argmax(axis=1), told
+
+
+def test_every_network_and_the_ensemble_predict_the_same(exported):
+    _, parity = exported
+    assert parity.holds
+    assert [each.name for each in parity.networks] == [
+        f"{space}.1.0.{fold}.onnx" for space in ("joint", "multihead") for fold in (0, 1)
+    ]
+    assert all(0 < each.max_difference < 1e-5 for each in parity.networks)
+    assert parity.ensemble.max_difference < 1e-5
+
+
+def test_a_program_with_onnxruntime_alone_follows_the_description(exported, ensemble):
+    probs, classes, told = followed(exported[0], PHOTOS)
+    original = Ensemble.load(ensemble, "cpu")
+    np.testing.assert_allclose(probs, original(PHOTOS), atol=1e-6)
+    np.testing.assert_array_equal(classes, original.classes(original(PHOTOS)))
+    assert told["classes"] == list(original.spec.labels.joint_names)
+    assert told["input"] == {"name": "images", "type": "uint8", "shape": ["n", *SIZE, 3]}
+
+
+def test_the_folds_have_weights_of_their_own(exported):
+    first, second = (
+        outputs(exported[0] / f"joint.1.0.{fold}.onnx", PHOTOS)["p_joint"] for fold in (0, 1)
+    )
+    assert np.abs(first - second).max() > 10 * LIMIT
+
+
+@pytest.mark.parametrize("count", [1, 3, 64])
+def test_any_number_of_photos_goes_at_once(exported, count):
+    path = exported[0] / "multihead.1.0.0.onnx"
+    found, whole = outputs(path, PHOTOS[:count]), outputs(path, PHOTOS)
+    assert sorted(found) == ["p_age", "p_gender", "p_mask"]
+    for head, probs in found.items():
+        np.testing.assert_allclose(probs, whole[head][:count], atol=1e-6)
+
+
+def test_the_files_are_valid_and_name_no_place_on_this_machine(exported):
+    files = sorted(exported[0].iterdir())
+    assert {path.suffix for path in files} == {".onnx", ".json"}
+    for path in files:
+        if path.suffix == ".onnx":
+            onnx.checker.check_model(onnx.load(path), full_check=True)
+        assert b"stack_trace" not in path.read_bytes()
+        assert str(exported[0].parent).encode() not in path.read_bytes()
+        assert b"site-packages" not in path.read_bytes()
+
+
+def test_parity_json_says_what_was_compared(exported):
+    out, parity = exported
+    told = json.loads((out / "parity.json").read_text(encoding="utf-8"))
+    assert set(told.pop("versions")) == {"torch", "onnx", "onnxruntime", "onnxscript"}
+    assert told == parity.to_dict()
+    assert (told["photos"], told["source"], told["limit"]) == (64, "made-up photos", 1e-4)
+    assert told["holds"] is True
+
+
+NETWORKS = {
+    "regression": (tiny.AGE_TARGET, tiny.REGRESSION, {"input.crop": "face"}),
+    "ordinal-attention": (
+        *(tiny.AGE_TARGET, tiny.ORDINAL),
+        {"backbone.name": "test_vit", "input.crop": "lower"},
+    ),
+}
+
+
+@pytest.mark.parametrize("changes", NETWORKS.values(), ids=NETWORKS)
+def test_every_kind_of_network_is_exported(tmp_path, changes):
+    data = tiny.training_data()
+    paths = [tmp_path / f"{fold}.safetensors" for fold in range(2)]
+    for fold, path in enumerate(paths):
+        model = tiny.classifier(*changes, data=data, seed=fold)
+        model.train_epoch()
+        save_file(model.weights(), path)
+    predictor = Predictor(
+        tiny.config(*changes), data.schema, paths[0],
+        mean=(0.5, 0.4, 0.6), std=(0.25, 0.3, 0.2), device=tiny.CPU,
+    )  # fmt: skip
+    network = OnnxNetwork(predictor, SIZE, mirrored=False)
+    for path in paths:
+        predictor.load(path)
+        network.write(path.with_suffix(".onnx"))
+        served = served_heads(path.with_suffix(".onnx"), predictor.heads, PHOTOS)
+        original = predictor.predict(torch.from_numpy(PHOTOS))
+        assert compare_heads("x", original, served).holds
+
+
+def made_heads(*rows):
+    return {"age": np.array(rows)}
+
+
+def test_a_difference_of_the_limit_or_more_does_not_hold():
+    one = made_heads([0.9, 0.1])
+    near = compare_heads("x", one, made_heads([0.9 - 0.9 * LIMIT, 0.1]))
+    far = compare_heads("x", one, made_heads([0.9 - 1.1 * LIMIT, 0.1]))
+    assert (near.holds, far.holds) == (True, False)
+    assert far.max_difference == pytest.approx(1.1 * LIMIT)
+
+
+def test_another_class_does_not_hold_however_near():
+    found = compare_heads("x", made_heads([0.50001, 0.49999]), made_heads([0.49999, 0.50001]))
+    assert found.max_difference < LIMIT
+    assert not found.same_classes
+    assert not found.holds
+
+
+def test_a_probability_that_is_no_number_does_not_hold():
+    nan = compare_heads("x", made_heads([0.9, 0.1]), made_heads([np.nan, 0.1]))
+    assert not nan.holds
+
+
+def test_a_network_with_other_weights_is_found_out(ensemble, exported, tmp_path, monkeypatch):
+    # Every fold gets the file of fold 0, as a graph with stale weights would be.
+    def write(network, path):
+        stale = path.name.replace(".1.onnx", ".0.onnx")
+        path.write_bytes((exported[0] / stale).read_bytes())
+
+    monkeypatch.setattr(export_network, "_drawn", lambda *given: None)
+    monkeypatch.setattr(OnnxNetwork, "write", write)
+    parity = export_onnx.export_onnx(ensemble, tmp_path / "onnx", PHOTOS[:8], "x", ignore)
+    assert [each.holds for each in parity.networks] == [True, False, True, False]
+    assert not parity.holds
+    assert json.loads((tmp_path / "onnx" / "parity.json").read_text())["holds"] is False
+
+
+def failing(*given, **options):
+    raise torch.onnx.OnnxExporterError("no such\noperation")
+
+
+def test_a_network_that_onnx_cannot_say_is_refused_and_leaves_the_older_export(
+    ensemble, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(export_network, "_drawn", failing)
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / "old").touch()
+    with pytest.raises(UsageError, match="cannot export test_resnet: no such operation; search"):
+        export_onnx.export_onnx(ensemble, tmp_path / "onnx", PHOTOS, "x", ignore)
+    assert [path.name for path in tmp_path.rglob("*")] == ["onnx", "old"]
+
+
+def test_an_older_export_is_replaced_as_a_whole(ensemble, tmp_path, monkeypatch):
+    def write(network, path):
+        path.touch()
+
+    def served(path, heads, photos):
+        return {head: np.full((len(photos), sizes[head]), 0.5) for head in heads}
+
+    sizes = {"joint": 18, "mask": 3, "gender": 2, "age": 3}
+    monkeypatch.setattr(export_network, "_drawn", lambda *given: None)
+    monkeypatch.setattr(OnnxNetwork, "write", write)
+    monkeypatch.setattr(export_onnx, "served_heads", served)
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / "old").touch()
+    parity = export_onnx.export_onnx(ensemble, tmp_path / "onnx", PHOTOS[:2], "x", ignore)
+    assert not parity.holds
+    assert not (tmp_path / "onnx" / "old").exists()
+    assert len(list((tmp_path / "onnx").glob("*.onnx"))) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["onnx"]
+
+
+def test_a_missing_package_is_named_with_the_way_to_it(monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "onnxscript" else real(name)
+    )
+    with pytest.raises(UsageError, match=r"here is no onnxscript; install headrace\[export\]"):
+        export_onnx.check_packages()
+
+
+def test_an_ensemble_without_its_weights_is_refused(tmp_path):
+    made_spec().write(tmp_path)
+    with pytest.raises(ResultsError, match="weights of the ensemble are missing"):
+        export_onnx.export_onnx(tmp_path, tmp_path / "onnx", PHOTOS, "x", ignore)

@@ -1,0 +1,140 @@
+"""From an ensemble and the probabilities of a folder to a table, a file and a page."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from benchmarks.label_shift_cells import PRIORS
+from benchmarks.simulated_evidence import NUM_CLASSES, photograph, resampled
+from search.analysis.decision_rule import predict_with_biases
+from search.analysis.errors import AnalysisError
+from search.analysis.label_shift import total_variation
+from search.analysis.metrics import macro_f1
+from search.analysis.score_forecast import forecast_score
+from search.analysis.shift_correction import corrected
+from search.ensemble_oof import OutOfFold
+from search.errors import ResultsError
+from search.label_shift_files import (
+    SHIFT_FILE,
+    SHIFT_PAGE,
+    print_shift,
+    read_shifts,
+    write_shift,
+)
+from search.label_shift_stage import label_shift
+from tests.search.ensembles import SCHEMA, made_spec
+
+
+@pytest.fixture(scope="module")
+def made():
+    """The spec, out-of-fold predictions, a folder with four times the old people, its shift."""
+    rng = np.random.default_rng(0)
+    known = photograph(200, rng)
+    folder = resampled(photograph(400, rng), PRIORS["old people x 4"], 150, rng)
+    spec = made_spec(people=200, photos=1_400, biases=(0.0,) * NUM_CLASSES)
+    oof = OutOfFold(
+        label=known.label,
+        person=known.person,
+        probs=known.probs.astype(np.float32),
+        predicted=known.probs.argmax(axis=1),
+    )
+    return spec, oof, folder, label_shift(spec, oof, folder.probs)
+
+
+def test_attributes_come_first_and_their_shares_are_sums_of_the_joint_ones(made):
+    *_, found = made
+    assert [shift.name for shift in found.shifts] == [*SCHEMA.names, "joint"]
+    joint = found.shifts[-1]
+    old = [place for place in range(NUM_CLASSES) if place % 3 == 2]
+    age = found.shifts[-2]
+    for shares in ("training", "predicted", "averaged", "estimated"):
+        summed = sum(getattr(joint, shares)[place] for place in old)
+        assert getattr(age, shares)[2] == pytest.approx(summed)
+    assert age.low[2] <= age.estimated[2] <= age.high[2]
+
+
+def test_the_shift_that_was_made_is_found(made):
+    _, oof, folder, found = made
+    age = found.shifts[-2]
+    ratio, low, _ = age.ratio(2)
+    assert ratio > 1.8
+    assert low > 1
+    truth = np.mean(folder.label % 3 == 2)
+    assert abs(age.estimated[2] - truth) < abs(age.predicted[2] - truth)
+    shares = [np.bincount(x, minlength=NUM_CLASSES) / len(x) for x in (oof.label, folder.label)]
+    assert found.distance == pytest.approx(total_variation(*shares), abs=0.1)
+
+
+def test_scores_are_promised_before_and_expected_after_looking(made):
+    spec, oof, folder, found = made
+    promise = forecast_score(oof.label, oof.predicted, oof.person, NUM_CLASSES, 150)
+    assert found.promised == promise
+    truth = macro_f1(folder.label, predict_with_biases(folder.probs, spec.biases), NUM_CLASSES)
+    assert found.expected.low <= truth <= found.expected.high
+
+
+def test_the_correction_is_what_its_factors_say(made):
+    spec, _, folder, found = made
+    before = predict_with_biases(folder.probs, spec.biases)
+    after = predict_with_biases(corrected(folder.probs, np.array(found.odds)), spec.biases)
+    assert found.changed == np.mean(before != after) > 0
+    assert found.shifts[-1].predicted[0] == np.mean(before == 0)  # it is off
+
+
+def test_people_are_counted_where_they_are_known_and_assumed_elsewhere(made):
+    spec, oof, folder, found = made
+    assert (found.people, found.people_known) == (150, False)
+    assert "150 people, as many photos each as in training" in found.notes[0]
+    few = slice(0, 70)
+    known = label_shift(
+        spec, oof, folder.probs[few], target_people=np.array(["a", "b"] * 35), seed=1
+    )
+    assert (known.people, known.people_known) == (2, True)
+    assert known.notes[0] == "2 people, as given"
+    alone = label_shift(spec, oof, folder.probs[:3])
+    assert alone.people == 2  # never fewer: one person is no sample
+
+
+def test_file_and_page_hold_what_was_found(made, tmp_path):
+    spec, *_, found = made
+    write_shift(tmp_path, found, spec)
+    values = json.loads((tmp_path / SHIFT_FILE).read_text(encoding="utf-8"))
+    assert values["expected_score"] == found.expected.to_dict()
+    assert values["correction"]["factors"] == list(found.odds)
+    assert values["targets"][-1]["classes"][0]["class"] == SCHEMA.joint_names[0]
+    assert read_shifts(tmp_path) == found.shifts
+    page = (tmp_path / SHIFT_PAGE).read_text(encoding="utf-8")
+    assert "On these 1,050 photos expect a macro-F1 of" in page
+    assert page.count("<svg") >= 4
+
+
+def test_the_table_has_a_row_a_class_and_fits_a_narrow_terminal(made):
+    *_, found = made
+    text = io.StringIO()
+    print_shift(Console(file=text, width=80), found)
+    lines = text.getvalue().splitlines()
+    (old,) = (line for line in lines if line.strip().startswith("age >=60"))
+    ratio, low, high = found.shifts[-2].ratio(2)
+    assert old.rstrip().endswith(f"{ratio:.2f} {low:.2f} to {high:.2f}")
+    assert sum(" to " in line for line in lines) >= 26  # 3 + 2 + 3 + 18
+    assert lines[-1] == f"{found.answer}."
+
+
+def test_without_a_file_there_are_no_shifts(tmp_path):
+    assert read_shifts(tmp_path) == ()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"targets": [{"name": "age"}]}'])
+def test_a_torn_file_is_named(tmp_path, text):
+    (tmp_path / SHIFT_FILE).write_text(text)
+    with pytest.raises(ResultsError, match=f"{SHIFT_FILE} is not a label shift: .* again"):
+        read_shifts(tmp_path)
+
+
+def test_probabilities_of_other_classes_are_refused(made):
+    spec, oof, *_ = made
+    with pytest.raises(AnalysisError, match="of the 18 labelled classes"):
+        label_shift(spec, oof, np.full((5, 4), 0.25))

@@ -1,0 +1,175 @@
+"""`headrace predict`: a folder in, a CSV out, and a promise of the score."""
+
+import csv
+import io
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from search.ensemble_format import ENSEMBLE_FILE, OOF_FILE
+from search.errors import ResultsError, SearchError, UsageError
+from search.predict import Ensemble
+from search.predict_stage import forecast_folder, predict_command
+from tests.search.ensembles import made_oof, made_part, made_spec, write_ensemble
+from tests.search.test_predict import files, photos
+from tests.trainables.data.folders import write_flat, write_image
+from trainables.data.synthetic import generate
+from trainables.errors import DataError
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+NAMES = ("c.jpg", "a.jpg", "b.png")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of an ensemble; nobody may write to it."""
+    path = tmp_path_factory.mktemp("made") / "ensemble"
+    write_ensemble(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _one_cpu(monkeypatch):
+    # Tiny networks gain nothing from threads, and lose minutes to them on a busy machine.
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0})
+
+
+def command(folder, images, out, *, probabilities=False, device="cpu"):
+    """Runs the command and returns what it says."""
+    text = io.StringIO()
+    console = Console(file=text, width=200)
+    predict_command(folder, images, out, console, probabilities=probabilities, device=device)
+    return text.getvalue()
+
+
+def read(out):
+    with out.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_answers_come_in_the_order_of_info_csv(folder, tmp_path):
+    data = write_flat(tmp_path / "eval", NAMES)
+    command(folder, data, tmp_path / "ans.csv")
+    rows = read(tmp_path / "ans.csv")
+    assert [row["ImageID"] for row in rows] == list(NAMES)
+    assert list(rows[0]) == ["ImageID", "ans"]
+
+
+def test_without_info_csv_answers_are_sorted_and_hidden_files_left_out(folder, tmp_path):
+    for name in NAMES:
+        write_image(tmp_path / "data" / name)
+    (tmp_path / "data" / "._a.jpg").write_bytes(b"of a Mac")
+    command(folder, tmp_path / "data", tmp_path / "ans.csv")
+    assert [row["ImageID"] for row in read(tmp_path / "ans.csv")] == sorted(NAMES)
+
+
+def test_answers_and_probabilities_are_those_of_the_ensemble(folder, tmp_path):
+    paths = files(tmp_path / "data", photos(5, size=(64, 50)))
+    command(folder, tmp_path / "data", tmp_path / "ans.csv", probabilities=True)
+    rows = read(tmp_path / "ans.csv")
+    ensemble = Ensemble.load(folder, "cpu")
+    probs = ensemble(paths)
+    found = np.array([[float(row[f"p{code}"]) for code in range(18)] for row in rows])
+    np.testing.assert_allclose(found, probs, rtol=1e-5)
+    assert [int(row["ans"]) for row in rows] == ensemble.classes(probs).tolist()
+
+
+def test_the_eval_folder_of_the_demo_is_answered_image_by_image(folder, tmp_path):
+    demo = generate(
+        tmp_path / "demo", num_people=18, num_eval_people=18, size=(24, 32), num_workers=1
+    )
+    command(folder, demo / "eval", tmp_path / "ans.csv")
+    with (demo / "eval_truth.csv").open(newline="") as file:
+        truth = [row["ImageID"] for row in csv.DictReader(file)]
+    assert [row["ImageID"] for row in read(tmp_path / "ans.csv")] == truth
+
+
+def test_it_says_what_score_to_expect_and_what_is_assumed(folder, tmp_path):
+    data = write_flat(tmp_path / "eval", [f"{number}.png" for number in range(13)])
+    text = command(folder, data, tmp_path / "ans.csv")
+    forecast = forecast_folder(made_spec(), made_oof(), 13)
+    score = forecast.score
+    assert f"13 answers in {tmp_path / 'ans.csv'}" in text
+    assert (
+        f"{score.value:.3f} (95% prediction interval {score.low:.3f} to {score.high:.3f})" in text
+    )
+    assert "4 people with 3 photos each" in text
+
+
+@pytest.mark.parametrize(("num_photos", "people"), [(1, 2), (7, 2), (8, 3), (300, 100)])
+def test_the_forecast_takes_as_many_people_as_the_photos_make(num_photos, people):
+    assert forecast_folder(made_spec(), made_oof(), num_photos).people == people
+
+
+def test_more_people_make_a_narrower_promise():
+    few, many = (forecast_folder(made_spec(), made_oof(), n).score for n in (9, 900))
+    assert many.half_width < few.half_width
+
+
+def test_torch_uses_every_cpu_and_then_as_many_threads_as_before(folder, tmp_path, monkeypatch):
+    data = write_flat(tmp_path / "eval", NAMES)
+    seen = []
+    real = torch.set_num_threads
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2})
+    monkeypatch.setattr(torch, "set_num_threads", lambda n: (seen.append(n), real(1)))
+    command(folder, data, tmp_path / "ans.csv")
+    assert seen == [3, 1]
+
+
+def refused(folder, images, out, error, message):
+    """Expects an error, and that what was written before is still there."""
+    before = sorted(out.parent.iterdir())
+    with pytest.raises(error, match=message):
+        command(folder, images, out)
+    assert sorted(out.parent.iterdir()) == before
+
+
+def test_unreadable_images_are_all_listed_and_nothing_is_written(folder, tmp_path):
+    names = [f"{number:02}.png" for number in range(14)]
+    data = write_flat(tmp_path / "eval", names)
+    for name in names[1:]:
+        (data / "images" / name).write_bytes(b"no image")
+    out = tmp_path / "out" / "ans.csv"
+    out.parent.mkdir()
+    refused(folder, data, out, DataError, r"13 of 14 images .*/01\.png .*/10\.png .*and 3 more")
+
+
+def copied(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "copy" / "ensemble")
+
+
+def test_bad_folders_of_photos_are_refused(folder, tmp_path):
+    out = tmp_path / "ans.csv"
+    refused(folder, tmp_path / "none", out, UsageError, "--images must be a folder of photos")
+    (tmp_path / "empty").mkdir()
+    refused(folder, tmp_path / "empty", out, DataError, "holds no images")
+    listed = write_flat(tmp_path / "eval", NAMES)
+    (listed / "images" / "a.jpg").unlink()
+    refused(folder, listed, out, DataError, r"'a\.jpg' is missing .*1 of 3")
+
+
+def test_bad_ensembles_are_refused(folder, tmp_path):
+    data = write_flat(tmp_path / "eval", NAMES)
+    out = tmp_path / "ans.csv"
+    refused(tmp_path / "none", data, out, ResultsError, "there is no ensemble")
+    copy = copied(folder, tmp_path)
+    (copy / OOF_FILE).unlink()
+    refused(copy, data, out, ResultsError, r"oof\.npz cannot be read")
+    (copy / made_part("joint").files[0]).unlink()
+    refused(copy, data, out, ResultsError, r"weights of the ensemble are missing .*joint")
+    text = (copy / ENSEMBLE_FILE).read_text()
+    (copy / ENSEMBLE_FILE).write_text(text.replace("schema: 1", "schema: 2"))
+    refused(copy, data, out, ResultsError, "a newer headrace wrote it")
+    (copy / ENSEMBLE_FILE).write_text(text[: len(text) // 2])
+    refused(copy, data, out, ResultsError, r"ensemble\.yaml")
+
+
+def test_an_out_that_cannot_be_written_is_refused_before_anything_else(folder, tmp_path):
+    (tmp_path / "file").touch()
+    for out in (tmp_path, tmp_path / "file" / "ans.csv"):
+        with pytest.raises(SearchError, match="--out"):
+            command(tmp_path / "no ensemble", tmp_path / "no images", out)

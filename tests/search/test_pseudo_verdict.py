@@ -1,0 +1,113 @@
+"""Pseudo-labels are used where they win, and only there."""
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from search.errors import UsageError
+from search.oof import read_predictions, read_truth
+from search.pseudo_stage import DEFAULT_THRESHOLD, read_thresholds
+from search.pseudo_verdict import PSEUDO_RANK, adopt, judge_spaces, labels_folder, print_pseudo
+from tests.search.made_refit import (
+    APPROACHES,
+    FOLDS,
+    SCHEMA,
+    SEEDS,
+    heads_of,
+    made_labels,
+    noisy,
+    write_refit,
+)
+
+RANKS = dict.fromkeys(APPROACHES, "1")
+
+
+def with_pseudo(tmp_path, accuracy):
+    """Returns a refitted run, plain accuracy 0.5, and trainings with pseudo-labels beside it."""
+    store = write_refit(tmp_path / "run", dict.fromkeys(APPROACHES, 0.5))
+    folder = store.predictions / PSEUDO_RANK
+    for part in ("parts", "labels"):
+        (folder / part).mkdir(parents=True)
+    label = made_labels()[0]
+    for space in APPROACHES:
+        for seed in range(SEEDS):
+            heads = {h: noisy(label, h, accuracy[space], 9, seed) for h in heads_of(space)}
+            np.savez(folder / f"{space}.pseudo.{seed}.npz", **heads)
+            for fold in range(FOLDS):
+                name = f"{space}.pseudo.{seed}.{fold}"
+                np.savez(folder / "parts" / f"{name}.npz", seconds=1.0)
+                (store.root / "models" / f"{name}.safetensors").write_text("weights")
+        np.savez(labels_folder(store) / f"{space}.0.npz", rows=np.arange(7))
+    return store
+
+
+def judged(store):
+    truth = read_truth(store.predictions / "truth.csv")
+    return judge_spaces(store, RANKS, SCHEMA, truth, seed=0)
+
+
+@pytest.fixture
+def one_wins(tmp_path):
+    accuracy = {"gender": 0.5, "age": 0.97, "joint": 0.5, "multihead": 0.3}
+    return with_pseudo(tmp_path, accuracy)
+
+
+def test_only_a_clear_win_counts(one_wins):
+    verdicts = {verdict.space: verdict for verdict in judged(one_wins)}
+    assert {name: verdict.wins for name, verdict in verdicts.items()} == {
+        "gender": False,
+        "age": True,
+        "joint": False,
+        "multihead": False,
+    }
+    assert verdicts["age"].scores[0] > 0.9 > verdicts["age"].scores[1]
+    assert verdicts["age"].photos == 7
+
+
+def test_a_loss_is_no_win(tmp_path):
+    store = with_pseudo(tmp_path, dict.fromkeys(APPROACHES, 0.2))
+    verdicts = judged(store)
+    assert verdicts[0].pair.winner == "plain"
+    assert not any(verdict.wins for verdict in verdicts)
+
+
+def test_what_wins_joins_the_refitted_configs_and_the_rest_is_deleted(one_wins):
+    adopt(one_wins, RANKS, judged(one_wins))
+    found = read_predictions(one_wins.predictions, list(APPROACHES))
+    assert {space for space, ranks in found.items() if PSEUDO_RANK in ranks} == {"age"}
+    configs = json.loads((one_wins.predictions / "refit.json").read_text())["configs"]
+    assert configs["age.pseudo"] == configs["age.1"]
+    assert "joint.pseudo" not in configs
+    models = {path.name.split(".")[0] for path in (one_wins.root / "models").glob("*.pseudo.*")}
+    assert models == {"age"}
+    kept = one_wins.read_json("predictions/pseudo/verdict.json")["spaces"]
+    assert [entry["space"] for entry in kept if entry["wins"]] == ["age"]
+
+
+def test_a_verdict_that_turns_takes_the_config_out_again(one_wins):
+    verdicts = judged(one_wins)
+    adopt(one_wins, RANKS, verdicts)
+    adopt(one_wins, RANKS, tuple(replace(verdict, wins=False) for verdict in verdicts))
+    found = read_predictions(one_wins.predictions, list(APPROACHES))
+    assert not any(PSEUDO_RANK in ranks for ranks in found.values())
+
+
+def test_the_table_says_where_they_are_used(one_wins):
+    console = Console(file=io.StringIO(), width=120)
+    print_pseudo(console, judged(one_wins))
+    row = next(line for line in console.file.getvalue().splitlines() if " age " in line)
+    assert " yes " in row
+
+
+def test_thresholds_are_those_given_and_else_the_default():
+    assert read_thresholds(["age=0.7"], SCHEMA) == {"gender": DEFAULT_THRESHOLD, "age": 0.7}
+
+
+@pytest.mark.parametrize("given", ["age", "age=much", "age=0", "age=1.5", "hair=0.5", "=0.5"])
+def test_a_threshold_that_is_none_is_refused(given):
+    with pytest.raises(UsageError, match=r"ATTRIBUTE=SHARE .* gender, age; got "):
+        read_thresholds([given], SCHEMA)

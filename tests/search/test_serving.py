@@ -1,0 +1,106 @@
+import json
+
+import pytest
+import torch
+
+from search import serving
+from search.serving import SERVING_FILE, ServingCost, measure_serving, serving_costs
+from search.store import RunStore
+from spaces import load
+from spaces.scale import choose_scale
+from trainables.backbone import build_backbone
+from trainables.config import TrialConfig
+from trainables.data.schema import Attribute, LabelSchema
+from trainables.errors import ConfigError
+
+SCHEMA = LabelSchema(
+    name="two",
+    attributes=(
+        Attribute(name="gender", classes=("male", "female")),
+        Attribute(name="age", classes=("<30", "30-59", ">=60"), edges=(30, 60)),
+    ),
+)
+CPU = torch.device("cpu")
+
+
+def config_of(space, **changes):
+    scale = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=1)
+    config = load(space, SCHEMA).default_config(SCHEMA, scale)
+    return {**config, "input.size": 32, "backbone.name": "test_resnet", **changes}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return RunStore(tmp_path)
+
+
+@pytest.fixture
+def measured(monkeypatch):
+    """Costs without a network; the list grows with every measurement."""
+    asked = []
+
+    def measure(config, schema, device):
+        asked.append(config)
+        return ServingCost(flops=100.0 * len(asked), milliseconds=0.5 * len(asked))
+
+    monkeypatch.setattr(serving, "measure_serving", measure)
+    return asked
+
+
+def test_operations_grow_with_the_input_and_with_the_head(one_torch_thread):
+    small, large = (
+        measure_serving(config_of("joint", **{"input.size": side}), SCHEMA, CPU).flops
+        for side in (32, 64)
+    )
+    assert 3.5 < large / small < 4.5  # four times the pixels
+    hidden = measure_serving(config_of("joint", **{"head.hidden": 16}), SCHEMA, CPU).flops
+    plain = measure_serving(config_of("joint", **{"head.hidden": 0}), SCHEMA, CPU).flops
+    backbone = TrialConfig.from_flat(config_of("joint")).backbone
+    features = build_backbone(backbone, None, 32).num_features
+    # A multiplication and an addition a weight.
+    assert hidden - plain == 2 * (16 * features + 16 * 6) - 2 * 6 * features
+
+
+def test_every_kind_of_head_has_a_time(one_torch_thread):
+    own = {"head.kind": "ordinal", "loss.name": "own"}
+    configs = [config_of("multihead"), config_of("age"), config_of("age")]
+    configs[2] = {k: v for k, v in configs[2].items() if not k.startswith("loss.")} | own
+    for config in configs:
+        assert measure_serving(config, SCHEMA, CPU).milliseconds > 0
+
+
+def test_pretrained_weights_are_not_needed(one_torch_thread):
+    config = config_of("joint", **{"backbone.pretrained": True, "backbone.frozen_stages": 1})
+    assert measure_serving(config, SCHEMA, CPU).flops > 0
+
+
+def test_a_config_is_measured_once(store, measured):
+    configs = {"joint.1": config_of("joint"), "age.1": config_of("age")}
+    first = serving_costs(store, SCHEMA, configs)
+    assert first["age.1"] == ServingCost(flops=200.0, milliseconds=1.0)
+    assert serving_costs(store, SCHEMA, configs) == first
+    assert len(measured) == 2
+    stored = json.loads((store.root / SERVING_FILE).read_text(encoding="utf-8"))["configs"]
+    assert stored["joint.1"]["device"] == "cpu"
+    assert stored["joint.1"]["threads"] == torch.get_num_threads()
+
+
+def test_another_config_under_the_same_name_is_measured_anew_and_the_others_stay(store, measured):
+    serving_costs(store, SCHEMA, {"joint.1": config_of("joint"), "age.1": config_of("age")})
+    changed = {"joint.1": config_of("joint", **{"input.size": 64})}
+    assert serving_costs(store, SCHEMA, changed)["joint.1"].flops == 300.0
+    assert serving_costs(store, SCHEMA, {"age.1": config_of("age")})["age.1"].flops == 200.0
+    assert len(measured) == 3
+
+
+def test_without_configs_nothing_is_measured_or_written(store, measured):
+    assert serving_costs(store, SCHEMA, {}) == {}
+    assert not (store.root / SERVING_FILE).exists()
+
+
+def test_a_network_that_cannot_be_built_has_no_cost(store, caplog):
+    configs = {"joint.1": config_of("joint", **{"backbone.name": "no_such_model"})}
+    assert serving_costs(store, SCHEMA, configs) == {}
+    assert "the cost to serve joint.1 is not known: unknown timm model" in caplog.text
+    with pytest.raises(ConfigError, match="unknown timm model"):
+        measure_serving(configs["joint.1"], SCHEMA, CPU)

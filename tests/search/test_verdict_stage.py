@@ -1,0 +1,113 @@
+"""The stage as a whole, on the files of a run that nobody trained."""
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from search import verdict_stage
+from search.errors import ResultsError
+from search.serving import ServingCost
+from search.verdict_stage import conclude_run
+from tests.search.logged_run import NUM_FOLDS, NUM_SEEDS, SPACES, made_run, write_part
+from tests.search.report.example import ensemble
+
+STUDY = {
+    "config": {
+        "name": "mine",
+        "spaces": ["all"],
+        "data": "",
+        "weights_dir": None,
+        "budget_seconds": None,
+        "trials": 2,
+        "max_epochs": None,
+        "people": 60,
+        "seed": 0,
+        "margin": 0.005,
+    },
+    "data": {"name": "demo", "fingerprint": "a", "split": "b"},
+    "studies": {},
+    "spaces": {},
+    "versions": {},
+    "hardware": {},
+    "git_commit": "",
+}
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A run with all the files that the stage reads; its journal is not read."""
+    logged = made_run(tmp_path / "mine")
+    folder, truth = logged.store.predictions, logged.truth
+    for space, ranks in logged.predictions.items():
+        for rank, heads in ranks.items():
+            for seed in range(NUM_SEEDS):
+                parts = {head: probs[seed] for head, probs in heads.items()}
+                np.savez(folder / f"{space}.{rank}.{seed}.npz", **parts)
+                for fold in range(NUM_FOLDS):
+                    cosines = [{"gender|mask": -0.2}] if space == "multihead" else []
+                    note = {"parameters": 1000, "gradient_cosine": cosines}
+                    write_part(logged, space, rank, seed, fold, **note)
+    columns = {"group": truth.group, "label": truth.label, "fold": truth.fold}
+    frame = pd.DataFrame({"sample": truth.group, **columns, "held_out": 1 * truth.held_out})
+    frame.to_csv(folder / "truth.csv", index=False)
+    refit = {"schema": 1, "shape": {"epochs_share": 1.0}, "notes": ["cut"]}
+    text = json.dumps({**refit, "configs": dict(logged.configs)})
+    (folder / "refit.json").write_text(text, encoding="utf-8")
+    run = replace(logged.run, study=STUDY)
+    monkeypatch.setattr(verdict_stage, "load_run", lambda store: run)
+    monkeypatch.setattr(
+        "search.costs.serving_costs",
+        lambda store, schema, configs: {
+            name: ServingCost(flops=1e6, milliseconds=0.5) for name in configs
+        },
+    )
+    return logged.store
+
+
+def conclude(store):
+    conclude_run(store, Console(file=io.StringIO()))
+    return store.read_json("verdict.json")
+
+
+def test_the_verdict_has_costs_parts_and_what_the_run_logged(store):
+    values = conclude(store)
+    assert values["costs"]["separate"]["serve_ms"] == 1.0
+    assert values["costs"]["joint"]["parameters"] == 1000
+    assert set(values["scores"]["joint"]["parts"]) == {"search", "held_out"}
+    assert values["notes"] == ["cut"]
+    keys = {name: [row["key"] for row in rows] for name, rows in values["descriptions"].items()}
+    assert all("overtuning" in found for found in keys.values())
+    assert keys["multihead"][-1] == "gradient_conflict"
+    page = (store.root / "report.html").read_text(encoding="utf-8")
+    assert "pull the shared weights apart: cosine" in page
+    assert "Costs" in page
+
+
+def test_a_repeated_verdict_is_the_same_and_leaves_one_event_file_an_approach(store):
+    first = conclude(store)
+    assert conclude(store) == first
+    refit = store.tensorboard / "refit"
+    files = {path.name: len(list(path.iterdir())) for path in refit.iterdir()}
+    assert files == {"separate": 1, "joint": 1, "multihead": 1}
+
+
+def test_an_ensemble_that_is_there_is_shown(store):
+    assert "ensemble" not in conclude(store)
+    (store.root / "ensemble").mkdir()
+    text = json.dumps({"schema": 1, **ensemble()})
+    (store.root / "ensemble" / "summary.json").write_text(text, encoding="utf-8")
+    assert conclude(store)["ensemble"]["sentence"] == "The ensemble gains."
+    assert "The ensemble gains." in (store.root / "report.md").read_text(encoding="utf-8")
+
+
+def test_without_a_refit_there_is_no_verdict(store):
+    for space in SPACES:
+        for path in store.predictions.glob(f"{space}.*.npz"):
+            path.unlink()
+    with pytest.raises(ResultsError, match="no refitted predictions of gender"):
+        conclude(store)
