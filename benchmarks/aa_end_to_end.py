@@ -83,21 +83,8 @@ def one_repeat(size: Size, folder: Path, number: int) -> PairVerdict:
     data = folder / "data" / str(number)
     if not data.is_dir():
         write_world(world, data, np.random.default_rng([number, 1]))
-    table = layouts.load(data, None)
-    split = make_split(table, seed=SPLIT_SEED)
-    images = SharedImages(
-        TrialSetting(
-            table=table,
-            split=split,
-            stored_size=stored_size_for(table, _SIDE),
-            cache_dir=folder / "cache",
-            results_dir=folder / "results",
-            weights_dir=None,
-            device="cpu",
-            num_threads=1,
-            device_share=1.0,
-        )
-    )
+    images = _images(data, folder)
+    table, split = images.setting.table, images.setting.split
     folds = Folds(of_sample=make_folds(table, size.folds, number), num_folds=size.folds)
     held_out = np.zeros(table.num_samples, dtype=bool)
     held_out[split.held_out] = True
@@ -110,6 +97,23 @@ def one_repeat(size: Size, folder: Path, number: int) -> PairVerdict:
         approaches, table.joint, table.groups, table.schema.num_joint, held_out=held_out
     )
     return verdict.pairs[0]
+
+
+def _images(data: Path, folder: Path) -> SharedImages:
+    """Returns the decoded pictures as a run has them, for trainings in this process."""
+    table = layouts.load(data, None)
+    setting = TrialSetting(
+        table=table,
+        split=make_split(table, seed=SPLIT_SEED),
+        stored_size=stored_size_for(table, _SIDE),
+        cache_dir=folder / "cache",
+        results_dir=folder / "results",
+        weights_dir=None,
+        device="cpu",
+        num_threads=1,
+        device_share=1.0,
+    )
+    return SharedImages(setting)
 
 
 def _searched_and_refitted(

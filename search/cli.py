@@ -127,10 +127,12 @@ def _ensemble(options: argparse.Namespace) -> int:
 
     from search.ensemble_stage import build_ensemble
     from search.store import RunStore
+    from search.verdict_stage import conclude_run
 
-    store = RunStore.open(options.results, options.name)
+    store, console = RunStore.open(options.results, options.name), Console()
     with store.lock():
-        build_ensemble(store, Console(), max_members=options.max_members, max_ms=options.max_ms)
+        build_ensemble(store, console, max_members=options.max_members, max_ms=options.max_ms)
+        conclude_run(store, console)
     return OK
 
 

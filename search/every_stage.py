@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from search.ensemble_stage import build_ensemble
-from search.plan import RefitPlan, search_share
+from search.ensemble_stage import MissingModelsError, build_ensemble, forget_units
+from search.plan import search_share
 from search.pseudo_stage import run_pseudo
 from search.refit_stage import (
     VERDICT_SECONDS,
@@ -27,6 +27,8 @@ from search.why_stage import run_why
 # Of the time after the search, in parts of what the refit gets.
 _PSEUDO_PART = 0.5
 _WHY_PART = 0.5
+# Of the budget, for what a resumed run asks for after its refit: about what it would have had.
+_SHARE_ON_TOP = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,11 @@ class Clock:
 
     began: float
     budget_s: float | None
+
+    def restarted(self, share: float) -> "Clock":
+        """Returns a clock that begins now, with a share of the budget."""
+        budget = None if self.budget_s is None else share * self.budget_s
+        return Clock(began=time.monotonic(), budget_s=budget)
 
     def left(self, before_s: float = 0.0) -> float | None:
         """Returns the seconds left, given those that earlier starts of a resumed run have used."""
@@ -83,22 +90,36 @@ def _after_search(
     # A resumed run has used time before; idle time of earlier starts is not known.
     devices = run.resources.num_devices
     before = sum(r.device_seconds for result in results for r in result.records) / devices
-    left = clock.left(before)
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
-    refit_s = None if left is None else left / (1 + _PSEUDO_PART * pseudo + _WHY_PART * why)
-    run_refit(run, store, results, _refit_plan(run, store, results, refit_s), console, refit_s)
+    done, left = finished_plan(store), clock.left(before)
+    if done is None:
+        refit_s = None if left is None else left / (1 + _PSEUDO_PART * pseudo + _WHY_PART * why)
+        run_refit(run, store, results, plan(run, results, refit_s), console, refit_s)
+    else:
+        # What a resumed run asks for on top begins anew, with what it would have had at first.
+        run_refit(run, store, results, done, console, None)
+        clock, before = clock.restarted(_SHARE_ON_TOP), 0.0
     if pseudo:
         rest = clock.left(before)
         share = _PSEUDO_PART / (_PSEUDO_PART + _WHY_PART * why)
         run_pseudo(run, store, console, None if rest is None else rest * share)
     if why:
         run_why(run, store, results, console, clock.left(before))
-    build_ensemble(store, console, keep_models=config.keep_models)
+    _conclude(run, store, results, console)
+
+
+def _conclude(
+    run: Prepared, store: RunStore, results: Sequence[SpaceResult], console: Console
+) -> None:
+    keep = run.config.keep_models
+    try:
+        build_ensemble(store, console, keep_models=keep)
+    except MissingModelsError as missing:
+        # Models that an earlier ensemble did not use are deleted; this one needs some of them.
+        forget_units(store, missing.units)
+        done = finished_plan(store) or plan(run, results, None)
+        run_refit(run, store, results, done, console, None)
+        if run.config.pseudo_labels:
+            run_pseudo(run, store, console, None)
+        build_ensemble(store, console, keep_models=keep)
     conclude_run(store, console)
-
-
-def _refit_plan(
-    run: Prepared, store: RunStore, results: Sequence[SpaceResult], seconds: float | None
-) -> RefitPlan:
-    """Returns the plan of the refit; that of a finished one where a resumed run has it."""
-    return finished_plan(store) or plan(run, results, seconds)

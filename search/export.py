@@ -1,6 +1,5 @@
 """`headrace export NAME`: a run's winners for other programs."""
 
-import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +17,10 @@ from search.export_timm import read_best, write_timm
 from search.photos import decode
 from search.progress import StepBar
 from search.store import RunStore
-from trainables.data import synthetic
+from trainables.data import layouts, synthetic
+from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
+from trainables.errors import DataError
 
 FORMATS = ("timm", "onnx")
 NUM_PHOTOS = 64
@@ -75,10 +76,11 @@ def comparison_photos(
     Returns:
         Photos of the training data spread over it, or made-up ones where it is not here.
     """
-    paths = _training_photos(store, cache)
-    if paths:
-        picked = np.unique(np.linspace(0, len(paths) - 1, NUM_PHOTOS).round().astype(np.int64))
-        pixels, broken = decode([paths[i] for i in picked], spec.stored_size, _num_cpus())
+    table = _table(store, cache)
+    if table is not None:
+        picked = np.unique(np.linspace(0, table.num_samples - 1, NUM_PHOTOS).round())
+        paths = [table.root / table.paths[int(i)] for i in picked]
+        pixels, broken = decode(paths, spec.stored_size, len(os.sched_getaffinity(0)))
         if not broken:
             return pixels, "photos of the run's data"
     return made_up_photos(spec.stored_size), "random colours: the run's photos are not here"
@@ -144,22 +146,19 @@ def _row(each: NetworkParity) -> tuple[str, str, str]:
     return each.name, f"{each.max_difference:.1e}", "yes" if each.same_classes else "NO"
 
 
-def _training_photos(store: RunStore, cache: Path | None) -> list[Path]:
-    """Returns the files of the run's photos, in order; none where one is not here."""
-    config = store.read_study()["config"]
+def _table(store: RunStore, cache: Path | None) -> SampleTable | None:
+    """Returns the run's data; None where it is not here or not what it was."""
+    study = store.read_study()
+    config = study["config"]
     if config["data"]:
         root = Path(config["data"])
     elif cache is not None:
         root = synthetic.demo_dir(cache, config["people"], DEMO_SEED)
     else:
-        return []
-    truth = store.predictions / "truth.csv"
-    if not truth.is_file():
-        return []
-    with truth.open(encoding="utf-8", newline="") as file:
-        paths = [root / row["sample"] for row in csv.DictReader(file)]
-    return paths if all(path.is_file() for path in paths) else []
-
-
-def _num_cpus() -> int:
-    return len(os.sched_getaffinity(0))
+        return None
+    try:
+        table = layouts.load(root, config["layout"])
+        table.check_files()
+    except DataError:
+        return None
+    return table if table.fingerprint == study["data"]["fingerprint"] else None

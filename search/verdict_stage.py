@@ -19,7 +19,7 @@ from search.summary import print_verdict
 from search.why_reasons import controlled_reasons
 from search.why_record import read_record
 
-_ENSEMBLE = "ensemble/summary.json"  # search/ensemble_summary.py writes it, in the stage after
+_ENSEMBLE = "ensemble/summary.json"  # search/ensemble_summary.py writes it, in the stage before
 
 
 def conclude_run(store: RunStore, console: Console, margin: float | None = None) -> None:

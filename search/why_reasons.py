@@ -11,6 +11,7 @@ from search.analysis.controlled_steps import Dose, Level, responses
 from search.analysis.cross_fit import CrossFit
 from search.analysis.evidence import Evidence, Reason
 from search.oof import Truth
+from search.refit import MIRRORED
 from search.store import RunStore
 from search.why_controls import Control
 from search.why_record import RecordedControl, WhyRecord
@@ -153,5 +154,6 @@ class _Files:
             own = rank == self.record.winners[space] and seed in self.record.seeds
             folder = self.store.predictions if own else self.store.predictions / "why"
             with np.load(folder / f"{space}.{rank}.{seed}.npz") as part:
-                found.append({head: part[head][rows] for head in part.files})
+                heads = [head for head in part.files if not head.startswith(MIRRORED)]
+                found.append({head: part[head][rows] for head in heads})
         return {head: np.stack([part[head] for part in found]).astype(float) for head in found[0]}

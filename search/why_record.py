@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from search.oof import Truth
 from search.refit import MIRRORED, Folds, Unit
 from search.refit_stage import REFIT_FILE
-from search.store import RunStore, write_text
+from search.store import RunStore, write_arrays, write_text
 from search.why_controls import Control, Refitted
 from search.why_plan import LEAST_FOLDS, Planned
 
@@ -164,9 +164,7 @@ def merge_units(why: Path, units: Sequence[Unit], folds: Folds) -> None:
                         shape = (len(folds.of_sample), part[head].shape[1])
                         rows = merged.setdefault(head, np.full(shape, np.nan, np.float32))
                         rows[part["indices"]] = part[head]
-        temporary = why / f".{name}.npz"
-        np.savez(temporary, **merged)  # type: ignore[arg-type]
-        temporary.replace(why / f"{name}.npz")
+        write_arrays(why / f"{name}.npz", merged)
 
 
 def _control(values: Mapping[str, Any]) -> RecordedControl:

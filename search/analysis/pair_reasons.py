@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from search.analysis.evidence import Evidence, Reason
+from search.analysis.interval import Interval
 from search.analysis.metrics import Floats, Ints, f1_of_counts, macro_f1_gradient
 
 
@@ -65,20 +66,7 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
     weights[rare], weights[common] = 0.5 / max(1, len(rare)), -0.5 / max(1, len(common))
     gain = (f1_of_counts(totals[:, 0]) - f1_of_counts(totals[:, 1])).mean(axis=0)
     halves = (_mean(gain[rare]), _mean(gain[common]))
-
-    def statistic(sums: Floats) -> Floats:
-        f1 = f1_of_counts(sums.reshape(len(sums), len(pairs), 2, 3, num_classes))
-        contrast: Floats = (f1[:, :, 0] - f1[:, :, 1]) @ weights
-        return contrast
-
-    columns = np.moveaxis(counts, 2, 0).reshape(evidence.num_people, -1)
-    slopes = macro_f1_gradient(totals) * num_classes * weights
-    influences = np.einsum("sapkc,sakc->ap", counts, slopes) / len(pairs)
-    effect = evidence.interval(
-        statistic(columns.sum(axis=0)[None])[0],
-        evidence.resample(columns, statistic),
-        influences[0] - influences[1],
-    )
+    effect = _weighted_gain(evidence, counts, weights)
     return Reason(
         key="class_size",
         mechanism="M4",
@@ -173,6 +161,32 @@ def _rank_correlation(sizes: Ints, gain: Floats) -> float | None:
     if len(np.unique(sizes)) < 2 or len(np.unique(gain)) < 2:
         return None
     return float(stats.spearmanr(sizes, gain).statistic)
+
+
+def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Interval:
+    """Returns the weighted sum of the F1 gains of all classes, the mean over seeds.
+
+    Args:
+        evidence: for the resamples.
+        counts: float [S, 2, P, 3, C], of both approaches.
+        weights: float [C].
+    """
+    num_seeds, num_classes = len(counts), len(weights)
+    totals = counts.sum(axis=2)
+
+    def statistic(sums: Floats) -> Floats:
+        f1 = f1_of_counts(sums.reshape(len(sums), num_seeds, 2, 3, num_classes))
+        contrast: Floats = (f1[:, :, 0] - f1[:, :, 1]) @ weights
+        return contrast
+
+    columns = np.moveaxis(counts, 2, 0).reshape(evidence.num_people, -1)
+    slopes = macro_f1_gradient(totals) * num_classes * weights
+    influences = np.einsum("sapkc,sakc->ap", counts, slopes) / num_seeds
+    return evidence.interval(
+        statistic(columns.sum(axis=0)[None])[0],
+        evidence.resample(columns, statistic),
+        influences[0] - influences[1],
+    )
 
 
 def _class_size_sentence(

@@ -65,7 +65,8 @@ def made_store(root: Path, refitted: Refitted, accuracy: Accuracy) -> RunStore:
     for space, winner in refitted.winners.items():
         for seed in refitted.seeds:
             heads = made_heads(labels, space, winner.rank, seed, accuracy)
-            np.savez(store.predictions / f"{space}.{winner.rank}.{seed}.npz", **heads)
+            path = store.predictions / f"{space}.{winner.rank}.{seed}.npz"
+            np.savez(path, **heads, **mirrored(heads))
     return store
 
 
@@ -85,8 +86,12 @@ def write_units(store: RunStore, units: Iterable[Unit], accuracy: Accuracy) -> N
         out = folds.out(unit.fold)
         extra = {"indices": out, "seconds": 1.0, "key": folds.key(unit), "note": "{}"}
         found = {head: probs[out] for head, probs in heads.items()}
-        mirrored = {f"mirrored.{head}": probs for head, probs in found.items()}
-        np.savez(parts / f"{unit.name}.npz", **extra, **found, **mirrored)
+        np.savez(parts / f"{unit.name}.npz", **extra, **found, **mirrored(found))
+
+
+def mirrored(heads: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same probabilities as if they were those of the mirrored photos."""
+    return {f"mirrored.{head}": probs for head, probs in heads.items()}
 
 
 def made_heads(

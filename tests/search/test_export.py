@@ -1,11 +1,11 @@
 """`headrace export`: what is written where, what is said, and the exit codes."""
 
 import io
+import shutil
 
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
 from rich.console import Console
 
 from search import export
@@ -14,9 +14,9 @@ from search.export import comparison_photos, export_run, made_up_photos
 from search.export_parity import NetworkParity, Parity
 from search.store import RunStore
 from tests.search.ensembles import SCHEMA, made_spec
-from tests.search.people import SIDE
+from tests.search.people import SIDE, write_people
 from tests.search.test_export_timm import saved
-from trainables.data import synthetic
+from trainables.data import layouts, synthetic
 from trainables.data.image_decoding import decode_image
 
 
@@ -37,18 +37,14 @@ def store(tmp_path):
     return made
 
 
-def write_study(store, data=""):
+def write_study(store, data="", fingerprint=""):
     store.root.mkdir(parents=True, exist_ok=True)
     store.write_study(
-        {"config": {"data": str(data), "people": 24}, "data": {"schema": SCHEMA.to_dict()}}
+        {
+            "config": {"data": str(data), "people": 24, "layout": None},
+            "data": {"schema": SCHEMA.to_dict(), "fingerprint": fingerprint},
+        }
     )
-
-
-def write_truth(store, samples):
-    store.predictions.mkdir()
-    rows = [f"{sample},p0,0" for sample in samples]
-    text = "\n".join(["sample,group,label", *rows]) + "\n"
-    (store.predictions / "truth.csv").write_text(text, encoding="utf-8")
 
 
 def said(console):
@@ -116,40 +112,56 @@ def test_the_exit_code_tells_whether_the_networks_are_the_same(
     assert "age.1.0.0.onnx" in text
 
 
+SPEC = made_spec(stored_size=(SIDE, SIDE))
+OWN, MADE_UP = "photos of the run's data", "random colours: the run's photos are not here"
+
+
 def test_photos_are_the_runs_own_where_they_are_here(store, people):
-    samples = sorted(path.relative_to(people).as_posix() for path in people.rglob("*.png"))
-    write_study(store, people)
-    write_truth(store, samples)
-    spec = made_spec(stored_size=(SIDE, SIDE))
-    photos, source = comparison_photos(store, spec, None)
-    assert source == "photos of the run's data"
+    table = layouts.load(people)
+    write_study(store, people, table.fingerprint)
+    photos, source = comparison_photos(store, SPEC, None)
+    assert source == OWN
     assert photos.shape == (48, SIDE, SIDE, 3)
-    first = decode_image(people / samples[0], (SIDE, SIDE), "first")
-    np.testing.assert_array_equal(photos[0], first)
+    last = decode_image(people / table.paths[-1], (SIDE, SIDE), "last")
+    np.testing.assert_array_equal(photos[-1], last)
 
 
-def test_the_demo_is_looked_for_in_the_cache(store, tmp_path):
-    write_truth(store, ["a.png", "b.png"])
+def test_the_demo_is_looked_for_in_the_cache(store, tmp_path, people):
+    write_study(store, "", layouts.load(people).fingerprint)
     root = synthetic.demo_dir(tmp_path / "cache", 24, 0)
-    root.mkdir(parents=True)
-    for name, colour in (("a.png", "red"), ("b.png", "blue")):
-        Image.new("RGB", (30, 40), colour).save(root / name)
-    photos, source = comparison_photos(store, made_spec(), tmp_path / "cache")
-    assert source == "photos of the run's data"
-    assert photos[:, 0, 0].tolist() == [[255, 0, 0], [0, 0, 255]]
-    assert "not here" in comparison_photos(store, made_spec(), None)[1]
+    shutil.copytree(people, root)
+    assert comparison_photos(store, SPEC, tmp_path / "cache")[1] == OWN
+    assert comparison_photos(store, SPEC, tmp_path)[1] == MADE_UP
+    assert comparison_photos(store, SPEC, None)[1] == MADE_UP
 
 
-@pytest.mark.parametrize("missing", ["truth", "photo", "broken"])
-def test_colours_are_made_up_where_photos_are_not_here(store, tmp_path, missing):
-    write_study(store, tmp_path)
-    if missing != "truth":
-        write_truth(store, ["a.png"])
-    if missing == "broken":
-        (tmp_path / "a.png").write_bytes(b"no photo")
-    photos, source = comparison_photos(store, made_spec(), None)
-    assert source == "random colours: the run's photos are not here"
-    np.testing.assert_array_equal(photos, made_up_photos((40, 30)))
+def test_many_photos_are_spread_over_the_data(store, tmp_path):
+    data = write_people(tmp_path / "many", num_people=80)
+    table = layouts.load(data)
+    write_study(store, data, table.fingerprint)
+    photos, _ = comparison_photos(store, SPEC, None)
+    assert len(photos) == 64
+    for row, sample in ((0, 0), (-1, -1)):
+        expected = decode_image(data / table.paths[sample], (SIDE, SIDE), "x")
+        np.testing.assert_array_equal(photos[row], expected)
+
+
+@pytest.mark.parametrize("trouble", ["no folder", "other data", "missing photo", "broken photo"])
+def test_colours_are_made_up_where_photos_are_not_here(store, tmp_path, trouble):
+    data = write_people(tmp_path / "data", num_people=3)
+    write_study(
+        store, data, "other" if trouble == "other data" else layouts.load(data).fingerprint
+    )
+    first = data / layouts.load(data).paths[0]
+    if trouble == "no folder":
+        shutil.rmtree(data)
+    elif trouble == "missing photo":
+        first.unlink()
+    elif trouble == "broken photo":
+        first.write_bytes(bytes(first.stat().st_size))
+    photos, source = comparison_photos(store, SPEC, None)
+    assert source == MADE_UP
+    np.testing.assert_array_equal(photos, made_up_photos((SIDE, SIDE)))
 
 
 def test_made_up_photos_differ_and_have_coarse_colours():

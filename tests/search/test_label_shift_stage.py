@@ -63,7 +63,8 @@ def test_the_shift_that_was_made_is_found(made):
     assert ratio > 1.8
     assert low > 1
     truth = np.mean(folder.label % 3 == 2)
-    assert abs(age.estimated[2] - truth) < abs(age.predicted[2] - truth)
+    assert age.low[2] <= truth <= age.high[2]
+    assert age.training[2] < age.predicted[2] < age.estimated[2]
     shares = [np.bincount(x, minlength=NUM_CLASSES) / len(x) for x in (oof.label, folder.label)]
     assert found.distance == pytest.approx(total_variation(*shares), abs=0.1)
 
@@ -107,7 +108,7 @@ def test_file_and_page_hold_what_was_found(made, tmp_path):
     assert values["targets"][-1]["classes"][0]["class"] == SCHEMA.joint_names[0]
     assert read_shifts(tmp_path) == found.shifts
     page = (tmp_path / SHIFT_PAGE).read_text(encoding="utf-8")
-    assert "On these 1,050 photos expect a macro-F1 of" in page
+    assert "On these 1,050 photos expect a macro" in page
     assert page.count("<svg") >= 4
 
 
@@ -118,7 +119,7 @@ def test_the_table_has_a_row_a_class_and_fits_a_narrow_terminal(made):
     lines = text.getvalue().splitlines()
     (old,) = (line for line in lines if line.strip().startswith("age >=60"))
     ratio, low, high = found.shifts[-2].ratio(2)
-    assert old.rstrip().endswith(f"{ratio:.2f} {low:.2f} to {high:.2f}")
+    assert old.split()[-4:] == [f"{ratio:.2f}", f"{low:.2f}", "to", f"{high:.2f}"]
     assert sum(" to " in line for line in lines) >= 26  # 3 + 2 + 3 + 18
     assert lines[-1] == f"{found.answer}."
 
