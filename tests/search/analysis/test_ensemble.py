@@ -3,10 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search.analysis import ensemble
 from search.analysis.calibration import Method, fit_calibration
 from search.analysis.ensemble import fit_ensemble
 from search.analysis.ensemble_candidates import Candidate, Network
-from search.analysis.ensemble_recipe import Selection
+from search.analysis.ensemble_recipe import Selection, choose_recipe
 from search.analysis.ensemble_weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
@@ -135,6 +136,22 @@ def test_only_the_labels_of_the_given_samples_decide(seed):
     fits = [_fit(candidates, labels, g, samples=given_samples) for labels in (y, poisoned)]
     assert fits[0] == fits[1]
     assert _fit(candidates, y, g) != _fit(candidates, poisoned, g)
+
+
+def test_the_recipe_is_chosen_on_whole_people_named_as_they_like(seed, monkeypatch):
+    rng = np.random.default_rng(seed)
+    y, g = labels_of(rng, 30)
+    seen = []
+
+    def spy(makers, labels, person, selections, rng):
+        seen.append((labels, person))
+        return choose_recipe(makers, labels, person, selections, rng)
+
+    monkeypatch.setattr(ensemble, "choose_recipe", spy)
+    rows = np.flatnonzero(g >= 10)
+    _fit([joint(rng, y, 1.0, "j")], y, np.char.mod("p%02d", g), samples=rows)
+    np.testing.assert_array_equal(seen[0][0], y[rows])
+    np.testing.assert_array_equal(seen[0][1], g[rows])
 
 
 def test_equal_seeds_give_equal_ensembles(seed):
