@@ -67,8 +67,8 @@ class LabelShift:
         low, high = self.expected.low, self.expected.high
         return (
             f"On these {self.photos:,} photos expect a macro-F1 of {self.expected.value:.3f} "
-            f"(95 % between {low:.3f} and {high:.3f}); the shares of their classes differ from those "
-            f"in training by {100 * self.distance:.0f} %"
+            f"(95 % between {low:.3f} and {high:.3f}); the shares of their classes differ from "
+            f"those in training by {100 * self.distance:.0f} %"
         )
 
     @property

@@ -97,6 +97,7 @@ def resumed_config(options: argparse.Namespace) -> StudyConfig:
     study = RunStore.open(options.results, options.resume).read_study()
     stored = StudyConfig.from_dict(study["config"])
     return stored.changed(
+        name=options.resume,  # the folder may have been renamed or copied
         budget_seconds=parse_duration(options.budget) if options.budget else None,
         trials=options.trials,
         address=options.address,
