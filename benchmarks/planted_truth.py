@@ -27,7 +27,8 @@ from benchmarks.planted_runs import JOINT, MULTIHEAD, SEPARATE, Plant, plants, r
 class PairFound:
     """What a run said about one pair, beside what was planted.
 
-    `gap` and `difference` are macro-F1 of `a` minus `b`, `half_width` that of its 95 % interval.
+    `gap` and `difference` are macro-F1 of `a` minus `b`, `half_width` that of its 95 % interval;
+    `as_planted` is None for a pair about which nothing was planted.
     """
 
     a: str
@@ -38,7 +39,7 @@ class PairFound:
     winner: str
     reason: str
     sentence: str
-    as_planted: bool
+    as_planted: bool | None
 
 
 def read_pairs(plant: Plant, verdict: Mapping[str, Any]) -> list[PairFound]:
@@ -50,9 +51,7 @@ def read_pairs(plant: Plant, verdict: Mapping[str, Any]) -> list[PairFound]:
         a, b = pair["a"], pair["b"]
         winner = {"a_wins": a, "b_wins": b}.get(pair["verdict"], "")
         top = next(r for r in verdict["reasons"] if r["pair"] == [a, b])
-        wanted = {frozenset(names): name for names, name in plant.winners.items()}
-        must = wanted.get(frozenset((a, b)))
-        right = winner == must and top["key"] == plant.reason if must else bool(wanted)
+        reason = top["key"] if top["supported"] else ""
         low, high = pair["interval"]
         found.append(
             PairFound(
@@ -62,12 +61,19 @@ def read_pairs(plant: Plant, verdict: Mapping[str, Any]) -> list[PairFound]:
                 difference=pair["difference"],
                 half_width=(high - low) / 2,
                 winner=winner,
-                reason=top["key"] if top["supported"] else "",
+                reason=reason,
                 sentence=top["sentence"],
-                as_planted=right or not (winner or wanted),
+                as_planted=_as_planted(plant, (a, b), winner, reason),
             )
         )
     return found
+
+
+def _as_planted(plant: Plant, pair: tuple[str, str], winner: str, reason: str) -> bool | None:
+    if not plant.winners:
+        return not winner
+    must = {frozenset(names): name for names, name in plant.winners.items()}.get(frozenset(pair))
+    return None if must is None else (winner, reason) == (must, plant.reason)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -97,7 +103,7 @@ def _row(seed: int, pair: PairFound, seconds: float) -> list[str]:
         f"{abs(pair.gap) / pair.half_width:.1f}" if pair.half_width else "same answers",
         pair.winner or "nobody",
         pair.reason or "none supported",
-        "yes" if pair.as_planted else "**NO**",
+        {True: "yes", False: "**NO**", None: "nothing planted"}[pair.as_planted],
         f"{seconds:.0f}",
     ]
 

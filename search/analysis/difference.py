@@ -60,10 +60,15 @@ class PairEstimate:
 
     @property
     def interval(self) -> Interval:
-        """The difference with its interval at `LEVEL`, not adjusted for other pairs."""
+        """The difference with its interval at `LEVEL`, not adjusted for other pairs.
+
+        Two seeds far apart make Student's interval wider than scores in [0, 1] can differ; what
+        cannot be is cut off.
+        """
         reach = float(stdtrit(self.degrees, (1 + LEVEL) / 2)) * self.variance**0.5
         value = self.difference
-        return Interval(value=value, low=value - reach, high=value + reach)
+        low, high = max(value - reach, min(value, -1.0)), min(value + reach, max(value, 1.0))
+        return Interval(value=value, low=low, high=high)
 
     @property
     def p_a_greater(self) -> float:

@@ -117,6 +117,7 @@ def test_a_winner_where_none_was_planted_is_told():
         assert read_pairs(plant, found)[0].as_planted is expected
 
 
+@pytest.mark.timeout(900)  # forty trainings; half a minute where nothing else uses the cores
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_runtime")
 def test_a_whole_run_on_starved_classes_says_that_separate_beats_joint_and_why(tmp_path, capsys):
@@ -135,7 +136,9 @@ def test_a_whole_run_on_starved_classes_says_that_separate_beats_joint_and_why(t
     verdict = json.loads(path.read_text(encoding="utf-8"))
     pairs = read_pairs(plant, verdict)
     assert len(pairs) == 3
-    assert all(pair.as_planted for pair in pairs), pairs
+    planted = {(pair.a, pair.b): pair.as_planted for pair in pairs}
+    assert planted.pop(("separate", "joint")), pairs
+    assert set(planted.values()) == {None}
     assert "separate beats joint" in capsys.readouterr().out.replace("\n", " ")
 
 

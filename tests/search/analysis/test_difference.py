@@ -87,3 +87,8 @@ def test_more_people_shrink_the_luck_of_people_and_more_seeds_that_of_seeds():
 def test_an_impossible_difference_is_refused(fields, message):
     with pytest.raises(AnalysisError, match=message):
         _estimate(**fields)
+
+
+def test_an_interval_is_no_wider_than_scores_can_differ():
+    wide = _estimate(0.2, seeds=(0.3, 0.3), num=(2, 2))
+    assert (wide.interval.low, wide.interval.value, wide.interval.high) == (-1.0, 0.2, 1.0)
