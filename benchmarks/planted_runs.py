@@ -89,7 +89,7 @@ def plants() -> tuple[Plant, ...]:
             world=even_world(people_a_class=40, photos=4),
             winners={},
             reason="",
-            epochs=3,
+            epochs=5,
             batch=32,
         ),
     )

@@ -150,6 +150,7 @@ def _predict(options: argparse.Namespace) -> int:
         Console(),
         probabilities=options.probabilities,
         device=options.device,
+        label_shift=options.label_shift,
     )
     return OK
 

@@ -6,7 +6,7 @@ Notation: n photos to predict, C joint classes.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,19 @@ from rich.console import Console
 
 from search.analysis.interval import LEVEL, Interval
 from search.analysis.score_forecast import forecast_score
+from search.analysis.shift_correction import corrected
 from search.answers import check_answers, write_answers
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
 from search.errors import UsageError
+from search.label_shift_files import print_shift, write_shift
+from search.label_shift_stage import label_shift as estimate_shift
 from search.predict import Ensemble, Progress
 from search.progress import StepBar
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable
 
+REPORT, CORRECT = "report", "correct"
 _MIN_PEOPLE = 2
 
 
@@ -60,6 +64,7 @@ def predict_command(
     *,
     probabilities: bool,
     device: str | None,
+    label_shift: str | None = None,
 ) -> Predicted:
     """Predicts a folder, writes the answers and says what score to expect.
 
@@ -70,6 +75,8 @@ def predict_command(
         console: where to show progress and the forecast.
         probabilities: whether the CSV gets a column a class.
         device: where to predict; None is the GPU where there is one.
+        label_shift: "report" compares the folder's classes with those of training, "correct" also
+            answers with probabilities corrected for them; None does neither.
 
     Raises:
         UsageError: an option cannot be used.
@@ -79,18 +86,29 @@ def predict_command(
     check_answers(out)
     table = read_folder(images)
     ensemble = Ensemble.load(ensemble_folder, device)
-    forecast = forecast_folder(ensemble.spec, OutOfFold.read(ensemble_folder), table.num_samples)
+    oof = OutOfFold.read(ensemble_folder)
     bar = StepBar(console, f"predicting {table.num_samples} photos")
     try:
         with _every_cpu():
             predicted = predict_folder(ensemble, table, bar)
     finally:
         bar.close()
+    shift = None
+    if label_shift is not None:
+        shift = estimate_shift(ensemble.spec, oof, predicted.probs)
+        write_shift(ensemble_folder.parent, shift, ensemble.spec)
+    if shift is not None and label_shift == CORRECT:
+        probs = corrected(predicted.probs, np.array(shift.odds))
+        predicted = replace(predicted, probs=probs, classes=ensemble.classes(probs))
     write_answers(
         out, predicted.names, predicted.classes, predicted.probs if probabilities else None
     )
     console.print(f"{len(predicted.names)} answers in {out}", highlight=False, soft_wrap=True)
-    console.print(describe(forecast, len(predicted.names)), highlight=False, soft_wrap=True)
+    if shift is not None:
+        print_shift(console, shift)
+    else:
+        forecast = forecast_folder(ensemble.spec, oof, table.num_samples)
+        console.print(describe(forecast, table.num_samples), highlight=False, soft_wrap=True)
     return predicted
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import shutil
 
 import numpy as np
@@ -38,11 +39,19 @@ def _one_cpu(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0})
 
 
-def command(folder, images, out, *, probabilities=False, device="cpu"):
+def command(folder, images, out, *, probabilities=False, device="cpu", shift=None):
     """Runs the command and returns what it says."""
     text = io.StringIO()
     console = Console(file=text, width=200)
-    predict_command(folder, images, out, console, probabilities=probabilities, device=device)
+    predict_command(
+        folder,
+        images,
+        out,
+        console,
+        probabilities=probabilities,
+        device=device,
+        label_shift=shift,
+    )
     return text.getvalue()
 
 
@@ -173,3 +182,33 @@ def test_an_out_that_cannot_be_written_is_refused_before_anything_else(folder, t
     for out in (tmp_path, tmp_path / "file" / "ans.csv"):
         with pytest.raises(SearchError, match="--out"):
             command(tmp_path / "no ensemble", tmp_path / "no images", out)
+
+
+def test_the_shift_of_the_classes_is_told_and_kept_beside_the_ensemble(folder, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(folder, run / "ensemble")
+    data = write_flat(tmp_path / "eval", NAMES)
+    plain = command(run / "ensemble", data, tmp_path / "plain.csv")
+    told = command(run / "ensemble", data, tmp_path / "told.csv", shift="report")
+    assert "Shares of the classes" in told
+    assert "Shares of the classes" not in plain
+    assert (run / "label_shift.json").is_file()
+    assert "<svg" in (run / "label_shift.html").read_text(encoding="utf-8")
+    assert read(tmp_path / "told.csv") == read(tmp_path / "plain.csv")
+
+
+def test_corrected_answers_are_those_of_the_corrected_probabilities(folder, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(folder, run / "ensemble")
+    data = write_flat(tmp_path / "eval", NAMES)
+    probs = {}
+    for shift in (None, "correct"):
+        command(run / "ensemble", data, tmp_path / "a.csv", shift=shift, probabilities=True)
+        rows = read(tmp_path / "a.csv")
+        keys = [key for key in rows[0] if key.startswith("p")]
+        probs[shift] = np.array([[float(row[key]) for key in keys] for row in rows])
+    kept = json.loads((run / "label_shift.json").read_text(encoding="utf-8"))
+    wanted = probs[None] * np.array(kept["correction"]["factors"])
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(probs["correct"], wanted, atol=1e-5)
+    assert not np.allclose(probs["correct"], probs[None], atol=1e-4)

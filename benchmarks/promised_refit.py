@@ -1,0 +1,143 @@
+"""A small refit of the demo people without a search, whose place the default configs take."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from search.dataset import stored_size_for
+from search.oof import DEFAULT_RANK, merge_predictions, write_truth
+from search.plan import Shape
+from search.records import FlatValue
+from search.refit import Folds, Unit, train_unit
+from search.refit_stage import REFIT_FILE, refit_note
+from search.store import RunStore, write_text
+from search.trial_run import SharedImages, TrialSetting
+from spaces import load
+from spaces.scale import choose_scale
+from trainables.data import layouts
+from trainables.data.schema import LabelSchema
+from trainables.data.splits import make_folds, make_split
+
+SPACES = MappingProxyType(
+    {
+        "mask": "separate",
+        "gender": "separate",
+        "age": "separate",
+        "joint": "joint",
+        "multihead": "multihead",
+    }
+)
+"""Approach of every space."""
+INPUT_SIZE = 32
+CHANGES: Mapping[str, FlatValue] = MappingProxyType(
+    {
+        "input.size": INPUT_SIZE,
+        "backbone.name": "test_efficientnet",
+        "optim.lr": 4e-3,
+        "optim.batch_size": 16,
+    }
+)
+"""Of the default config: a training must learn something in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How large a run is.
+
+    Attributes:
+        people: with labels; seven photos each.
+        folder_people: of the unlabelled folder.
+        small_people: of the smaller folders that those people are dealt into.
+        epochs: of every training.
+        folds: of the refit.
+        refit_seeds: of the refit.
+        spaces: that are refitted, some of `SPACES`.
+        photo: width and height of a drawn photo in pixels.
+    """
+
+    people: int
+    folder_people: int
+    small_people: int
+    epochs: int
+    folds: int = 3
+    refit_seeds: int = 2
+    spaces: tuple[str, ...] = tuple(SPACES)
+    photo: tuple[int, int] = (48, 64)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.small_people <= self.folder_people:
+            raise ValueError(
+                "`1 <= small_people <= folder_people` must hold, got "
+                f"{self.small_people} and {self.folder_people}"
+            )
+
+
+def refit(effort: Effort, data: Path, folder: Path, seed: int) -> RunStore:
+    """Trains every unit in this process and leaves the files that a refit leaves.
+
+    Args:
+        effort: how large the refit is.
+        data: folder of the labelled people.
+        folder: gets the folder of the run and the decoded images.
+        seed: of folds and trainings.
+    """
+    table = layouts.load(data, None)
+    store = RunStore(folder / "run")
+    store.predictions.mkdir(parents=True)
+    setting = TrialSetting(
+        table=table,
+        split=make_split(table, seed=0),
+        stored_size=stored_size_for(table, INPUT_SIZE),
+        cache_dir=folder / "cache",
+        results_dir=store.root,
+        weights_dir=None,
+        device="cpu",
+        num_threads=1,
+        device_share=1.0,
+    )
+    folds = Folds(of_sample=make_folds(table, effort.folds, seed), num_folds=effort.folds)
+    units = _units(effort, table.schema)
+    images, parts = SharedImages(setting), store.predictions / "parts"
+    for unit in units:
+        train_unit(unit, folds, images, seed, parts, store.root / "models")
+    merge_predictions(store.predictions, parts, units, folds)
+    write_truth(store.predictions / "truth.csv", table, folds, setting.split.held_out)
+    _describe(store, effort, setting, units, seed)
+    return store
+
+
+def _describe(
+    store: RunStore, effort: Effort, setting: TrialSetting, units: Sequence[Unit], seed: int
+) -> None:
+    """Writes `refit.json` and `study.json`."""
+    shape = Shape(folds=effort.folds, seeds=effort.refit_seeds, configs=1)
+    write_text(store.root / REFIT_FILE, json.dumps(refit_note(shape, units, [])))
+    table = setting.table
+    data = {
+        "schema": table.schema.to_dict(),
+        "photos": table.num_samples,
+        "people": table.num_groups,
+        "fingerprint": table.fingerprint,
+        "stored_size": list(setting.stored_size),
+    }
+    approaches = {space: SPACES[space] for space in effort.spaces}
+    study = {"config": {"seed": seed}, "approaches": approaches, "versions": {}}
+    store.write_study({**study, "data": data})
+
+
+def _units(effort: Effort, schema: LabelSchema) -> list[Unit]:
+    scale = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=effort.epochs)
+    return [
+        Unit(
+            space=space,
+            rank=DEFAULT_RANK,
+            seed=refit_seed,
+            fold=fold,
+            config={**load(space, schema).default_config(schema, scale), **CHANGES},
+        )
+        for space in effort.spaces
+        for refit_seed in range(effort.refit_seeds)
+        for fold in range(effort.folds)
+    ]
