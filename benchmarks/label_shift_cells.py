@@ -26,7 +26,11 @@ from search.analysis.interval import Interval
 from search.analysis.label_shift import em_shares, estimate_shift, total_variation
 from search.analysis.labelled import Labelled
 from search.analysis.metrics import macro_f1
-from search.analysis.score_forecast import expected_score_unlabelled, forecast_score
+from search.analysis.score_forecast import (
+    expected_change_unlabelled,
+    expected_score_unlabelled,
+    forecast_score,
+)
 from search.analysis.shift_correction import correction_gain
 
 POOL_PEOPLE = 4_000
@@ -113,6 +117,7 @@ def _outcome(labelled: Photos, folder: Photos, num_people: int, num_draws: int) 
         person=known.person,
     )
     chosen = labelled.probs.argmax(axis=1)
+    instead = (log_probs(labelled.probs) + log_probs(estimate.odds)).argmax(axis=1)
     expected = expected_score_unlabelled(
         calibrated, chosen, change.before_draws, num_people, num_draws=1_000
     )
@@ -131,7 +136,9 @@ def _outcome(labelled: Photos, folder: Photos, num_people: int, num_draws: int) 
         score=score,
         expected=expected,
         gain=macro_f1(folder.label, after, NUM_CLASSES) - score,
-        expected_gain=change.gain,
+        expected_gain=expected_change_unlabelled(
+            calibrated, chosen, instead, change.gain_draws, num_people, num_draws=1_000
+        ),
     )
 
 

@@ -31,7 +31,12 @@ from search.store import write_text
 
 FULL = Effort(people=60, folder_people=30, small_people=10, epochs=3)
 QUICK = Effort(
-    people=18, folder_people=18, small_people=9, epochs=1, refit_seeds=1, spaces=("joint",)
+    people=24,
+    folder_people=18,
+    small_people=9,
+    epochs=4,
+    refit_seeds=1,
+    spaces=("multihead",),
 )
 WANTED = 0.85
 

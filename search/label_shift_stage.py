@@ -5,7 +5,7 @@ meet the ensemble. label_shift_files.py prints and writes what comes out.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,12 @@ from search.analysis.decision_rule import predict_with_biases
 from search.analysis.interval import LEVEL, Interval
 from search.analysis.label_shift import ShiftEstimate, estimate_shift, total_variation
 from search.analysis.labelled import Labelled
-from search.analysis.score_forecast import expected_score_unlabelled, forecast_score
-from search.analysis.shift_correction import corrected, correction_gain
+from search.analysis.score_forecast import (
+    expected_change_unlabelled,
+    expected_score_unlabelled,
+    forecast_score,
+)
+from search.analysis.shift_correction import CorrectionGain, corrected, correction_gain
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
 from search.report.shift import Shift
@@ -44,7 +48,7 @@ class LabelShift:
         distance: total variation between training and estimated joint shares, 0 to 1.
         promised: macro-F1 forecast without looking at the folder, as if it were like training.
         expected: macro-F1 expected of the predictions made, with the shift that was estimated.
-        gain: change in expected macro-F1 if the correction chose the classes.
+        gain: change in macro-F1 to expect if the correction chose the classes.
         changed: share of the photos that would get another class by it.
         odds: [C] factors of the correction: p'(c) is proportional to p(c) odds(c).
     """
@@ -137,7 +141,7 @@ def label_shift(
     after = predict_with_biases(corrected(target_probs, estimate.odds), spec.biases)
     change = correction_gain(estimate, target_probs, before, after)
     people = _num_people(known, len(before), target_people)
-    calibrated = replace(known, probs=estimate.fit.calibration.apply(known.probs))
+    promised, expected, gain = _scores(spec, oof, estimate, change, people, seed)
     return LabelShift(
         run=spec.run,
         photos=len(before),
@@ -145,16 +149,38 @@ def label_shift(
         people_known=target_people is not None,
         shifts=tuple(_shifts(spec.labels, estimate, before)),
         distance=total_variation(estimate.training, estimate.shares),
-        promised=forecast_score(
-            known.label, oof.predicted, known.person, spec.labels.num_joint, people, seed=seed
-        ),
-        expected=expected_score_unlabelled(
-            calibrated, oof.predicted, change.before_draws, people, seed=seed
-        ),
-        gain=change.gain,
+        promised=promised,
+        expected=expected,
+        gain=gain,
         changed=change.changed,
         odds=tuple(estimate.odds.tolist()),
     )
+
+
+def _scores(
+    spec: EnsembleSpec,
+    oof: OutOfFold,
+    estimate: ShiftEstimate,
+    change: CorrectionGain,
+    people: int,
+    seed: int,
+) -> tuple[Interval, Interval, Interval]:
+    """Returns the score promised, the score expected and the gain of the correction."""
+    calibrated = Labelled(
+        label=oof.label, probs=estimate.fit.calibration.apply(oof.probs), person=oof.person
+    )
+    promised = forecast_score(
+        oof.label, oof.predicted, oof.person, spec.labels.num_joint, people, seed=seed
+    )
+    expected = expected_score_unlabelled(
+        calibrated, oof.predicted, change.before_draws, people, seed=seed
+    )
+    before = predict_with_biases(oof.probs, spec.biases)
+    after = predict_with_biases(corrected(oof.probs, estimate.odds), spec.biases)
+    gain = expected_change_unlabelled(
+        calibrated, before, after, change.gain_draws, people, seed=seed
+    )
+    return promised, expected, gain
 
 
 def _num_people(known: Labelled, num_photos: int, people: NDArray[Any] | None) -> int:

@@ -28,15 +28,15 @@ from scipy import stats
 from search.analysis.bootstrap import influence, people_degrees, person_strata
 from search.analysis.errors import AnalysisError
 from search.analysis.interval import LEVEL, Interval
-from search.analysis.labelled import Labelled, as_probs
+from search.analysis.labelled import Labelled
 from search.analysis.metrics import (
     Floats,
-    Ints,
     as_classes,
     macro_f1_of_counts,
     person_counts,
     person_index,
 )
+from search.analysis.soft_counts import soft_counts
 
 _CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
 
@@ -123,68 +123,74 @@ def expected_score_unlabelled(
         AnalysisError: arrays that do not fit together, or no people or draws asked for.
     """
     _check_request(num_people, num_draws)
+    sets, signs = _hard_and_soft(known, predicted), np.array([1.0, -1.0])
+    return _expected(known, sets, signs, soft_scores, num_people, (num_draws, seed))
+
+
+def expected_change_unlabelled(
+    known: Labelled,
+    before: ArrayLike,
+    after: ArrayLike,
+    soft_changes: ArrayLike,
+    num_people: int,
+    *,
+    num_draws: int = 4_000,
+    seed: int = 0,
+) -> Interval:
+    """Returns the change in macro-F1 to expect where other classes are predicted for a folder.
+
+    Args:
+        known: out-of-fold probabilities, calibrated as those of the folder are.
+        before: int [N] out-of-fold predicted classes by the old rule.
+        after: int [N] by the new rule.
+        soft_changes: float [] or [B], `soft_macro_f1` of the folder after less before.
+        num_people: Q >= 1 people in the folder.
+        num_draws: of the bootstrap.
+        seed: of the draws.
+
+    Returns:
+        The median and its 95 % prediction interval; [-1, 1] where a single person is known.
+
+    Raises:
+        AnalysisError: arrays that do not fit together, or no people or draws asked for.
+    """
+    _check_request(num_people, num_draws)
+    sets = np.concatenate([_hard_and_soft(known, after), _hard_and_soft(known, before)], axis=1)
+    signs = np.array([1.0, -1.0, -1.0, 1.0])
+    return _expected(known, sets, signs, soft_changes, num_people, (num_draws, seed))
+
+
+def _hard_and_soft(known: Labelled, predicted: ArrayLike) -> Floats:
+    """Returns counts by labels and by probabilities, float [P, 2, 3, C]."""
     people = (known.person, known.num_people)
     hard = person_counts(known.label, predicted, *people, known.probs.shape[1])
-    soft = soft_counts(known.probs, predicted, *people)
-    scores = np.atleast_1d(np.asarray(soft_scores, dtype=float))
+    return np.stack([hard, soft_counts(known.probs, predicted, *people)], axis=1)
+
+
+def _expected(
+    known: Labelled,
+    sets: Floats,
+    signs: Floats,
+    soft: ArrayLike,
+    num_people: int,
+    draw: tuple[int, int],
+) -> Interval:
+    """Returns soft figures plus draws of what they miss: macro-F1 of sets [P, K, 3, C] @ signs."""
+    num_draws, seed = draw
+    least = 0.0 if len(signs) == 2 else -1.0  # of a score, of a change
+    figures = np.atleast_1d(np.asarray(soft, dtype=float))
     if known.num_people < 2:
-        return Interval(value=float(np.median(scores)), low=0.0, high=1.0)
+        return Interval(value=float(np.median(figures)), low=least, high=1.0)
     rng = np.random.default_rng(seed)
-    both = np.stack([hard, soft], axis=1)
-    drawn = [
-        macro_f1_of_counts(_drawn(both, size, num_draws, rng)) @ (1.0, -1.0)
+    folder, estimate = (
+        macro_f1_of_counts(_drawn(sets, size, num_draws, rng)) @ signs
         for size in (num_people, known.num_people)
-    ]
-    miss = float(macro_f1_of_counts(both.sum(axis=0)) @ (1.0, -1.0))
-    effect = influence(hard) - influence(soft)
-    degrees = people_degrees(effect, person_strata(known.label, *people))
-    return _promise(rng.choice(scores, num_draws) + miss + drawn[0] - drawn[1], degrees)
-
-
-def soft_macro_f1(probs: ArrayLike, predicted: ArrayLike) -> float:
-    """Returns the macro-F1 that calibrated probabilities give predictions, labels unknown.
-
-    Args:
-        probs: float [n, C], n >= 1.
-        predicted: int [n].
-
-    Raises:
-        AnalysisError: arrays that do not fit together.
-    """
-    array = as_probs(probs, "probabilities")
-    counts = soft_counts(array, predicted, np.zeros(len(array), dtype=np.int64), 1)
-    return float(macro_f1_of_counts(counts[0]))
-
-
-def soft_counts(probs: Floats, predicted: ArrayLike, person: Ints, num_people: int) -> Floats:
-    """Returns the expected counts of every person, float [P, 3, C] as `person_counts` has them.
-
-    Args:
-        probs: float [N, C] of the true class.
-        predicted: int [N].
-        person: int [N] in [0, P).
-        num_people: P.
-
-    Raises:
-        AnalysisError: a predicted class outside [0, C), or not one a sample.
-    """
-    num, num_classes = probs.shape
-    chosen = as_classes(predicted, num_classes, "predicted classes")
-    if chosen.shape != (num,):
-        raise AnalysisError(
-            f"one predicted class a sample is needed, got shape {chosen.shape} for {num} samples"
-        )
-    size = num_people * num_classes
-    cells = person * num_classes + chosen
-    right = probs[np.arange(num), chosen]
-    actual = np.zeros((num_people, num_classes))
-    np.add.at(actual, person, probs)
-    counts = [
-        np.bincount(cells, right, size).reshape(num_people, num_classes),
-        np.bincount(cells, minlength=size).reshape(num_people, num_classes),
-        actual,
-    ]
-    return np.stack(counts, axis=1)
+    )
+    miss = float(macro_f1_of_counts(sets.sum(axis=0)) @ signs)
+    effect = signs @ np.stack([influence(sets[:, place]) for place in range(len(signs))])
+    strata = person_strata(known.label, known.person, known.num_people)
+    draws = rng.choice(figures, num_draws) + miss + folder - estimate
+    return _promise(draws, people_degrees(effect, strata), least)
 
 
 def _check_request(num_people: int, num_draws: int) -> None:
@@ -210,13 +216,13 @@ def _drawn(counts: Floats, num_drawn: int, num_draws: int, rng: np.random.Genera
     return totals.reshape(num_draws, *counts.shape[1:])
 
 
-def _promise(draws: Floats, degrees: float) -> Interval:
-    """Returns median and expanded percentiles of scores [B], within [0, 1].
+def _promise(draws: Floats, degrees: float, least: float = 0.0) -> Interval:
+    """Returns median and expanded percentiles of draws [B], within [least, 1].
 
     Student's reach replaces the normal one as in interval.py: where a handful of people carry
     the variance, resamples of them spread too little.
     """
     reach = stats.t.ppf((1 + LEVEL) / 2, degrees)
     levels = stats.norm.cdf([-reach, 0.0, reach])
-    low, value, high = np.clip(np.quantile(draws, levels), 0.0, 1.0)
+    low, value, high = np.clip(np.quantile(draws, levels), least, 1.0)
     return Interval(value=float(value), low=float(low), high=float(high))

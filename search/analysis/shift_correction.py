@@ -17,11 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from search.analysis.interval import LEVEL, Interval
 from search.analysis.label_shift import Fit, ShiftEstimate, normalised
 from search.analysis.labelled import as_probs
 from search.analysis.metrics import Floats
-from search.analysis.score_forecast import soft_macro_f1
+from search.analysis.soft_counts import soft_macro_f1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,13 +30,13 @@ class CorrectionGain:
     Attributes:
         before: expected macro-F1 of the classes as they are.
         before_draws: float [B], how far it could be off: its spread over the draws, around it.
-        gain: change of it where the corrected probabilities choose the classes, over the draws.
+        gain_draws: float [B], expected change where the corrected probabilities choose.
         changed: share of the photos that get another class.
     """
 
     before: float
     before_draws: Floats
-    gain: Interval
+    gain_draws: Floats
     changed: float
 
 
@@ -58,7 +57,7 @@ def correction_gain(
 
     The expectation is that of the corrected probabilities. From draw to draw they differ, the
     classes stay those given: judged by the very w that chose the new classes, those would look
-    better than they are, so the gain is the median over draws.
+    better than they are. What soft counts miss is left to `expected_change_unlabelled`.
 
     Args:
         estimate: of the folder.
@@ -79,11 +78,9 @@ def correction_gain(
 
     ((old, _),) = scores(estimate.fit)
     draws = np.array([pair for fit in estimate.fits for pair in scores(fit)])
-    levels = [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2]
-    low, median, high = np.quantile(draws[:, 1] - draws[:, 0], levels).tolist()
     return CorrectionGain(
         before=old,
         before_draws=old + draws[:, 0] - draws[:, 0].mean(),
-        gain=Interval(value=median, low=low, high=high),
+        gain_draws=draws[:, 1] - draws[:, 0],
         changed=float(np.mean(np.asarray(before) != np.asarray(after))),
     )

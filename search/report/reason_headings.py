@@ -52,8 +52,10 @@ def _class_size(rows: Rows) -> str:
     a, b = rows[0].about
     if not rows[0].supported or rows[0].effect is None:
         return f"{a} against {b}: no trend with class size"
-    where = "rare" if rows[0].effect.value > 0 else "common"
-    return f"{a} gains on {b} in the {where} classes"
+    gains = dict(zip(("rare", "common"), map(float, rows[0].figures["halves"]), strict=True))
+    where = max(gains, key=lambda half: abs(gains[half]))
+    ahead, behind = (a, b) if gains[where] > 0 else (b, a)
+    return f"{ahead} gains on {behind} in the {where} classes"
 
 
 def _decision_rule(rows: Rows) -> str:

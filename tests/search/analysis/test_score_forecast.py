@@ -9,11 +9,11 @@ from search.analysis.errors import AnalysisError
 from search.analysis.labelled import Labelled
 from search.analysis.metrics import macro_f1, macro_f1_of_counts, person_counts
 from search.analysis.score_forecast import (
+    expected_change_unlabelled,
     expected_score_unlabelled,
     forecast_score,
-    soft_counts,
-    soft_macro_f1,
 )
+from search.analysis.soft_counts import soft_counts, soft_macro_f1
 from trainables import metrics as trained
 
 
@@ -162,6 +162,25 @@ def test_expectations_from_a_single_known_person_promise_nothing():
     known = Labelled(label=[0, 1], probs=[[0.9, 0.1], [0.2, 0.8]], person=[0, 0])
     found = expected_score_unlabelled(known, [0, 1], 0.8, 5)
     assert (found.low, found.value, found.high) == (0.0, 0.8, 1.0)
+
+
+def test_a_change_to_the_same_classes_is_none_and_to_the_labels_is_what_was_missing():
+    label, predicted, person = _people()
+    probs = np.where(np.eye(4)[predicted] == 1, 0.7, 0.1)
+    known = Labelled(label=label, probs=probs, person=person)
+    same = expected_change_unlabelled(known, predicted, predicted, 0.0, 40)
+    assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
+    soft = soft_macro_f1(probs, label) - soft_macro_f1(probs, predicted)
+    better = expected_change_unlabelled(known, predicted, label, soft, 40)
+    truth = 1 - macro_f1(label, predicted, 4)
+    assert soft < 0 < better.low < truth < better.high
+    assert better.value == pytest.approx(truth, abs=0.02)
+
+
+def test_a_change_known_by_a_single_person_may_be_any():
+    known = Labelled(label=[0, 1], probs=[[0.9, 0.1], [0.2, 0.8]], person=[0, 0])
+    found = expected_change_unlabelled(known, [0, 1], [1, 1], -0.2, 5)
+    assert (found.low, found.value, found.high) == (-1.0, -0.2, 1.0)
 
 
 @pytest.mark.parametrize(

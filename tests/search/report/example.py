@@ -70,7 +70,7 @@ REASONS = {
     "attribution": reason("attribution.age", {}, PAIR, effect=effect(0.015)),
     "class_size": reason(
         "class_size",
-        {"samples": [83, 900, 0], "gain": [0.1, -0.01, 0.0]},
+        {"samples": [83, 900, 0], "gain": [0.1, -0.01, 0.0], "halves": [0.1, -0.01]},
         PAIR,
         effect=effect(0.01),
     ),

@@ -43,8 +43,10 @@ def test_unsupported_effects_are_not_said_to_be_there():
     assert said(size) == "joint against separate: no trend with class size"
     rule = reason("decision_rule", {}, PAIR, effect=effect(0.0), supported=False)
     assert said(rule) == "Class biases change joint and separate alike"
-    common = reason("class_size", {}, PAIR, effect=effect(-0.1))
-    assert said(common).endswith("in the common classes")
+    common = reason("class_size", {"halves": [0.01, 0.1]}, PAIR, effect=effect(-0.1))
+    assert said(common) == "joint gains on separate in the common classes"
+    lost = reason("class_size", {"halves": [-0.3, -0.1]}, PAIR, effect=effect(-0.1))
+    assert said(lost) == "separate gains on joint in the rare classes"
 
 
 def test_several_approaches_give_a_range():
