@@ -8,6 +8,7 @@ from search.report import svg, wording
 from search.report.verdict_rows import Json
 
 _TOP, _BOTTOM, _LEFT = 30.0, 44.0, 48.0
+_NAME_HEIGHT = 14.0
 
 
 class Gain(NamedTuple):
@@ -43,7 +44,7 @@ def gain_plot(samples: Sequence[int], gain: Sequence[float], names: Sequence[str
 
 
 def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
-    """Returns one dot a class; the three that gain or lose most are named.
+    """Returns one dot a class; up to three that gain or lose most are named.
 
     Args:
         plot: what to draw.
@@ -59,7 +60,7 @@ def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
     middle = (x.start + x.end) / 2
     parts.append(svg.label(middle, bottom + 32, "photos of the class", "axis", anchor="middle"))
     parts.append(svg.line(x.start, y.at(0), x.end, y.at(0), "zero"))
-    named = set(sorted(plot.points, key=lambda point: -abs(point.gain))[:3])
+    named = _named(plot.points, y)
     for point in plot.points:
         at_x, at_y = x.at(math.log10(point.samples)), y.at(point.gain)
         dot = svg.element("circle", cx=at_x, cy=at_y, r=4, class_="dot main")
@@ -77,6 +78,15 @@ def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
         parts.append(svg.group(dot, text, title=said))
     described = "; ".join(f"{p.name} ({p.samples}) {wording.signed(p.gain)}" for p in plot.points)
     return svg.chart(width, height, title, described, *parts)
+
+
+def _named(points: Sequence[Gain], y: svg.Scale) -> list[Gain]:
+    """Returns up to three points to name, the largest gains first, whose names do not overlap."""
+    found: list[Gain] = []
+    for point in sorted(points, key=lambda point: -abs(point.gain)):
+        if all(abs(y.at(point.gain) - y.at(other.gain)) >= _NAME_HEIGHT for other in found):
+            found.append(point)
+    return found[:3]
 
 
 def size_ticks(logs: tuple[float, float]) -> tuple[int, ...]:

@@ -55,6 +55,14 @@ def test_only_the_three_largest_gains_are_named():
     assert "d" not in texts
 
 
+def test_names_that_would_overlap_are_left_out():
+    gains = [0.3, 0.299, 0.1, 0.01]
+    drawn = draw_gain(gain_plot([10, 20, 30, 40], gains, list("abcd")), 358, 250, "Gain")
+    texts = [text.text for text in ElementTree.fromstring(drawn).iter("text")]
+    assert {"a", "c", "d"} <= set(texts)
+    assert "b" not in texts
+
+
 def test_empty_bins_of_confidence_are_left_out():
     cells = [
         {"confidence": 0.5, "accuracy": 0.4, "samples": 4},
