@@ -11,6 +11,7 @@ from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.importance import parameter_importance
 from search.best import default_value
 from search.conclude import Conclusion
+from search.config import StudyConfig
 from search.journal import read_trials
 from search.label_shift_files import read_shifts
 from search.oof import Truth
@@ -24,6 +25,7 @@ from search.report.contents import (
     SearchSummary,
 )
 from search.report.render import render_html, render_markdown
+from search.run_config import command_of
 from search.saved_run import SavedRun
 from search.stages import SpaceResult
 from search.store import RunStore, write_text
@@ -192,26 +194,12 @@ def _search_summary(result: SpaceResult) -> SearchSummary:
 
 
 def _reproduce(study: Mapping[str, Any]) -> Reproduce:
-    config, data = study["config"], study["data"]
-    command = ["headrace run --space", *config["spaces"]]
-    if config["data"]:
-        command.append(f"--data {config['data']}")
-    if config["weights_dir"]:
-        command.append(f"--weights-dir {config['weights_dir']}")
-    if config["budget_seconds"]:
-        command.append(f"--budget {config['budget_seconds']:g}s")
-    if config["trials"]:
-        command.append(f"--trials {config['trials']}")
-    if config["max_epochs"]:
-        command.append(f"--max-epochs {config['max_epochs']}")
-    if not config["data"]:
-        command.append(f"--people {config['people']}")
-    command.append(f"--seed {config['seed']}")
+    config, data = StudyConfig.from_dict(study["config"]), study["data"]
     return Reproduce(
-        commands=(" ".join(command),),
+        commands=(command_of(config),),
         versions={name: str(version) for name, version in study["versions"].items()},
         fingerprints={"data": data["fingerprint"], "split": data["split"], **study["spaces"]},
         hardware={name: str(value) for name, value in study["hardware"].items()},
-        seed=config["seed"],
+        seed=config.seed,
         commit=study["git_commit"],
     )

@@ -135,7 +135,7 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
     for shape in shapes:
         expected = costs.seconds(shape)
         if expected <= seconds:
-            return RefitPlan(shape=shape, seconds=expected, cuts=_cuts(wish, shape))
+            return RefitPlan(shape=shape, seconds=expected, cuts=cuts(wish, shape))
     least = costs.seconds(shapes[-1])
     raise UsageError(
         f"the smallest refit ({shapes[-1].describe()}) needs about {format_duration(least)}, and "
@@ -143,7 +143,8 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
     )
 
 
-def _cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
+def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
+    """Returns a sentence for everything that a shape lacks of the wish."""
     parts = (
         (wish.seeds, shape.seeds, "seeds", _SEED_COST[min(shape.seeds, 3)]),
         (
@@ -154,14 +155,14 @@ def _cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
         ),
         (wish.folds, shape.folds, "folds", "every model trains on fewer people"),
     )
-    cuts = [
+    found = [
         f"{what}: {now} instead of {wanted}, so {cost}"
         for wanted, now, what, cost in parts
         if now < wanted
     ]
     if shape.epochs_share < 1:
-        cuts.append(f"{shape.epochs_share:.0%} of the epochs: models are not fully trained")
-    return tuple(cuts)
+        found.append(f"{shape.epochs_share:.0%} of the epochs: models are not fully trained")
+    return tuple(found)
 
 
 _SEED_COST = {

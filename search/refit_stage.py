@@ -2,15 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 
 from search.config import format_duration
 from search.oof import DEFAULT_RANK, merge_predictions, write_truth
-from search.plan import FULL, Costs, RefitPlan, Shape, plan_refit
+from search.plan import FULL, Costs, RefitPlan, Shape, cuts, plan_refit
 from search.probe import probe_costs
 from search.progress import StepBar
 from search.records import Cause, FlatValue, State, TrialRecord
@@ -23,6 +24,8 @@ from trainables.seeding import derive_seed
 # Between the end of the refit and the end of the command: verdict and report.
 VERDICT_SECONDS = 30.0
 REFIT_FILE = "predictions/refit.json"
+# Starting workers anew and the imbalance of the last trainings.
+_ANOTHER_SEED = 1.15
 
 
 def finalists(
@@ -122,40 +125,79 @@ def run_refit(
         of_sample=make_folds(table, shape.folds, derive_seed(run.config.seed, "refit folds")),
         num_folds=shape.folds,
     )
-    units = list(_units(run, results, shape))
     store.predictions.mkdir(exist_ok=True)
     write_truth(store.predictions / "truth.csv", table, folds, run.dataset.split.held_out)
-    parts, models = store.predictions / "parts", store.root / "models"
-    bar = StepBar(console, f"refitting {len(units)} models")
     console.print(
         f"Refit: {shape.describe()}, about {format_duration(planned.seconds)}.", highlight=False
     )
     for cut in planned.cuts:
         console.print(f"  {cut}", highlight=False, soft_wrap=True)
-    notes = list(planned.cuts)
-    done = 0
+
+    def is_over(unit: Unit) -> bool:
+        # Without one whole seed there is no verdict, so the first is finished at any price.
+        return unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
+
+    units = list(_units(run, results, shape, range(shape.seeds)))
+    failed = _train(run, store, console, units, folds, is_over)
+    while seconds is not None and shape.seeds < wished_shape(run).seeds:
+        # Plans err on the safe side; what is left over goes to the next seed, if it fits whole.
+        if time.monotonic() - began + _seed_seconds(run, store, units) > seconds:
+            break
+        more = list(_units(run, results, shape, range(shape.seeds, shape.seeds + 1)))
+        shape = replace(shape, seeds=shape.seeds + 1)
+        failed += _train(run, store, console, more, folds, is_over)
+        units += more
+    parts = store.predictions / "parts"
+    merge_predictions(store.predictions, parts, units, folds)
+    done = [
+        all(folds.is_done(unit, parts) for unit in units if unit.seed == seed)
+        for seed in range(shape.seeds)
+    ]
+    shape = replace(shape, seeds=max(1, sum(done)))
+    notes = [*cuts(wished_shape(run), shape), *failed]
+    text = json.dumps(refit_note(shape, units, notes), indent=2)
+    write_text(store.root / REFIT_FILE, text + "\n")
+
+
+def _train(
+    run: Prepared,
+    store: RunStore,
+    console: Console,
+    units: Sequence[Unit],
+    folds: Folds,
+    is_over: Callable[[Unit], bool],
+) -> list[str]:
+    """Trains what is not trained yet; returns a sentence for everything that went wrong."""
+    bar = StepBar(console, f"refitting {len(units)} models")
+    failed, done = [], 0
     for end in run_units(
         units,
         folds,
         run.setting,
         run.resources,
         seed=run.config.seed,
-        parts=parts.resolve(),
-        models=models.resolve(),
-        # Without one whole seed there is no verdict, so the first is finished at any price.
-        is_over=lambda unit: (
-            unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
-        ),
+        parts=(store.predictions / "parts").resolve(),
+        models=(store.root / "models").resolve(),
+        is_over=is_over,
     ):
         done += 1
         bar(done, len(units))
         if end.error:
-            notes.append(f"refit of {end.unit.name} failed: {end.error.splitlines()[0]}")
+            failed.append(f"refit of {end.unit.name} failed: {end.error.splitlines()[0]}")
     if done < len(units):
-        notes.append(f"{len(units) - done} of {len(units)} refits did not fit the time")
-    merge_predictions(store.predictions, parts, units, folds)
-    text = json.dumps(refit_note(shape, units, notes), indent=2)
-    write_text(store.root / REFIT_FILE, text + "\n")
+        failed.append(f"{len(units) - done} of {len(units)} refits did not fit the time")
+    return failed
+
+
+def _seed_seconds(run: Prepared, store: RunStore, units: Sequence[Unit]) -> float:
+    """Returns the wall-clock time that one seed took, as its units have noted."""
+    taken = 0.0
+    for unit in units:
+        path = store.predictions / "parts" / f"{unit.name}.npz"
+        if unit.seed == 0 and path.is_file():
+            with np.load(path) as part:
+                taken += float(part["seconds"])
+    return _ANOTHER_SEED * taken / run.resources.slots
 
 
 def refit_note(shape: Shape, units: Iterable[Unit], notes: Sequence[str]) -> dict[str, Any]:
@@ -172,7 +214,9 @@ def refit_note(shape: Shape, units: Iterable[Unit], notes: Sequence[str]) -> dic
     }
 
 
-def _units(run: Prepared, results: Sequence[SpaceResult], shape: Shape) -> list[Unit]:
+def _units(
+    run: Prepared, results: Sequence[SpaceResult], shape: Shape, seeds: Iterable[int]
+) -> list[Unit]:
     # Whole seeds first: where time runs out, the seeds that are complete can still be compared.
     chosen = {
         result.name: finalists(result, _default(run, result.name), shape.configs)
@@ -180,7 +224,7 @@ def _units(run: Prepared, results: Sequence[SpaceResult], shape: Shape) -> list[
     }
     return [
         Unit(space=space, rank=rank, seed=seed, fold=fold, config=_shortened(config, shape))
-        for seed in range(shape.seeds)
+        for seed in seeds
         for fold in range(shape.folds)
         for space, configs in chosen.items()
         for rank, config in configs.items()

@@ -1,0 +1,35 @@
+"""The command of a config makes that config again."""
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from search.options import build_parser
+from search.run_config import command_of, new_config
+
+DEMO = "run --space all gender=my.py --budget 90s --seed 3 --refit-seeds 2 --people 60"
+
+
+def config_of(line):
+    return new_config(build_parser().parse_args(shlex.split(line)))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        DEMO,
+        f"{DEMO} --why full --keep-models --trials 4 --max-epochs 2 --no-pretrained",
+        f"{DEMO} --pseudo-labels '{{here}}' --pseudo-threshold age=0.8 mask=0.7",
+        "run --space age --data '{here}' --layout manifest --weights-dir '{here}' --trials 3",
+    ],
+)
+def test_the_command_of_a_config_makes_it_again(line, tmp_path):
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    (folder / "resnet18.safetensors").touch()
+    config = config_of(line.format(here=folder))
+    program, *words = shlex.split(command_of(config))
+    assert program == "headrace"
+    again = new_config(build_parser().parse_args(words))
+    assert replace(again, name=config.name) == config
