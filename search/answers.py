@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from search.errors import UsageError
 from search.store import check_writable, write_text
+from trainables.data.sample_table import UnlabelledTable
 
 
 def check_answers(out: Path) -> None:
@@ -17,6 +18,28 @@ def check_answers(out: Path) -> None:
     if out.is_dir():
         raise UsageError(f"--out must be a CSV file, got the folder {out}; try {out / 'ans.csv'}")
     check_writable("the folder of --out", out.parent)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Raises UsageError where an ImageID cannot stand in the CSV."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"an ImageID must be Unicode to stand in a CSV, got {name!r}; rename the file"
+            ) from error
+
+
+def check_no_input(out: Path, table: UnlabelledTable) -> None:
+    """Raises UsageError where the CSV would take the place of a photo, or of the list of them."""
+    place, root = out.resolve(), table.root.resolve()
+    is_photo = place.is_relative_to(root) and place.relative_to(root).as_posix() in table.paths
+    if is_photo or (out.name == "info.csv" and out.exists()):
+        raise UsageError(
+            f"--out must be a new file or older answers, got {out}, which is "
+            f"{'a photo' if is_photo else 'a list of photos'} to predict; give another"
+        )
 
 
 def write_answers(

@@ -15,7 +15,7 @@ from search import ray_settings
 from search.errors import SearchError, UsageError
 from search.options import build_parser
 from search.run_config import absolute, check_not_empty, new_config, resumed_config
-from search.store import check_writable
+from search.store import check_name, check_writable
 from spaces.errors import SpaceError
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -115,13 +115,14 @@ def _conclude(options: argparse.Namespace) -> int:
     from search.verdict_stage import conclude_run
 
     store = RunStore.open(options.results, options.name)
+    check_writable("--results", store.root)
     conclude_run(store, Console(), _margin(options.margin))
     return OK
 
 
 def _ensemble(options: argparse.Namespace) -> int:
     for option, value in (("--max-members", options.max_members), ("--max-ms", options.max_ms)):
-        if value is not None and value <= 0:
+        if value is not None and not value > 0:  # NaN is above nothing
             raise UsageError(f"{option} must be above 0, got {value:g}")
     from rich.console import Console
 
@@ -142,9 +143,13 @@ def _predict(options: argparse.Namespace) -> int:
     from search.predict_stage import predict_command
     from search.store import RunStore
 
-    store = RunStore.open(options.results, options.name)
+    check_name(options.name)
+    # An ensemble's folder is enough, without the run that it is from.
+    ensemble = options.results / options.name / "ensemble"
+    if not ensemble.is_dir():
+        RunStore.open(options.results, options.name)
     predict_command(
-        store.root / "ensemble",
+        ensemble,
         options.images,
         options.out,
         Console(),

@@ -49,6 +49,14 @@ class OutOfFold:
                     f"got {classes.min()} to {classes.max()}"
                 )
 
+    def check_classes(self, num_classes: int) -> None:
+        """Raises ResultsError where the predictions are not of so many joint classes."""
+        if self.probs.shape[1] != num_classes:
+            raise ResultsError(
+                f"the out-of-fold predictions must have the ensemble's {num_classes} classes, got "
+                f"{self.probs.shape[1]}; build the ensemble again with headrace ensemble NAME"
+            )
+
     def write(self, folder: Path) -> None:
         """Writes `oof.npz` into the ensemble's folder, whole or not at all."""
         temporary = folder / f".{os.getpid()}.{OOF_FILE}"  # numpy insists on the ending .npz
@@ -69,7 +77,8 @@ class OutOfFold:
         """
         path = folder / OOF_FILE
         try:
-            with path.open("rb") as opened, np.load(opened) as file:
+            # NumPy would take a file that is no zip for a pickle, and advise to trust it.
+            with zipfile.ZipFile(path), np.load(path) as file:
                 return cls(
                     label=file["label"].astype(np.int64),
                     person=file["person"].astype(np.int64),

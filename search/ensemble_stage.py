@@ -211,8 +211,8 @@ def _link(source: Path, target: Path) -> None:
 def _replaced(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that takes the place of `folder` where the block ends well."""
     temporary, older = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
-    for left in (temporary, older):  # by a process that was killed
-        shutil.rmtree(left, ignore_errors=True)
+    _restore(folder, older)  # of a process that was killed
+    shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
     try:
         yield temporary
@@ -220,5 +220,12 @@ def _replaced(folder: Path) -> Iterator[Path]:
             folder.rename(older)
         temporary.rename(folder)
     finally:
-        for path in (temporary, older):
-            shutil.rmtree(path, ignore_errors=True)
+        _restore(folder, older)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _restore(folder: Path, older: Path) -> None:
+    """Puts the older folder back where nothing has taken its place, and deletes it otherwise."""
+    if older.exists() and not folder.exists():
+        older.rename(folder)
+    shutil.rmtree(older, ignore_errors=True)

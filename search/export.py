@@ -16,7 +16,7 @@ from search.export_parity import LIMIT, NetworkParity, Parity, Photos
 from search.export_timm import read_best, write_timm
 from search.photos import decode
 from search.progress import StepBar
-from search.store import RunStore
+from search.store import RunStore, check_writable
 from trainables.data import layouts, synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
@@ -54,6 +54,7 @@ def export_run(
     """
     if to not in FORMATS:
         raise UsageError(f"--to must be one of {', '.join(FORMATS)}, got {to!r}")
+    check_writable("--results", store.root / to)
     if to == "timm":
         return _to_timm(store, console, spaces)
     if spaces:

@@ -20,6 +20,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
+from search.errors import ResultsError
 from search.known_configs import known_configs
 from search.records import Cause, FlatValue, State, TrialRecord
 from spaces.scale import Scale
@@ -222,9 +223,16 @@ def read_records(path: Path, space: str, study_name: str) -> tuple[TrialRecord, 
 
 
 def read_trials(path: Path, study_name: str) -> tuple[FrozenTrial, ...]:
-    """Returns the trials of a study as Optuna's own, for what Optuna computes from them."""
+    """Returns the trials of a study as Optuna's own, for what Optuna computes from them.
+
+    Raises:
+        ResultsError: the journal has no such study.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.load_study(study_name=study_name, storage=open_storage(path))
+    try:
+        study = optuna.load_study(study_name=study_name, storage=open_storage(path))
+    except KeyError as error:
+        raise ResultsError(f"{path} holds no study {study_name!r}; copy the run whole") from error
     return tuple(study.get_trials(deepcopy=False))
 
 

@@ -10,7 +10,6 @@ from search.analysis.interval import Interval
 from search.analysis.recombine import attribute_classes
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
-from search.errors import ResultsError
 from search.store import write_text
 from trainables.data.schema import JOINT
 
@@ -58,7 +57,8 @@ Known limits:
 * a class of few people (see above) is known badly, whatever its figure;
 * other cameras, other light, other ages or parts of the world than in the training data were not
   tested: the scores above do not hold there. Measure it on labelled photos of your own first;
-* probabilities are calibrated for the classes as frequent as they were in training."""
+* probabilities hold for classes as frequent as they were in training, and no better than the
+  calibration error above."""
 
 
 def write_model_card(folder: Path) -> None:
@@ -80,11 +80,7 @@ def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
     Raises:
         ResultsError: the two are of different classes.
     """
-    if oof.probs.shape[1] != spec.labels.num_joint:
-        raise ResultsError(
-            f"the out-of-fold predictions must have the ensemble's {spec.labels.num_joint} "
-            f"classes, got {oof.probs.shape[1]}; build the ensemble again"
-        )
+    oof.check_classes(spec.labels.num_joint)
     use = _USE.format(run=spec.run, num_classes=spec.labels.num_joint)
     blocks = (
         f"# Ensemble of the run {spec.run}",
@@ -138,7 +134,8 @@ def _scores(spec: EnsembleSpec, oof: OutOfFold) -> str:
     )
     return (
         f"{table}\n\nNested out-of-fold: nobody was predicted by a network, weight, temperature "
-        "or bias that had seen that person. The intervals are over people, not photos."
+        "or bias that had seen that person; only the search for configs has seen four fifths of "
+        "the people. The intervals are over people, not photos."
         f"{_gain(spec)}"
     )
 
@@ -149,7 +146,10 @@ def _gain(spec: EnsembleSpec) -> str:
         return ""
     low, high = score["gain_interval"]
     best = score.get("best_approach", "the best single approach")
-    return f" Gain over {best}: {score['gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
+    return (
+        f" Gain over {best} (its seeds averaged), both without class biases: "
+        f"{score['gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
+    )
 
 
 def _classes(spec: EnsembleSpec, oof: OutOfFold) -> str:

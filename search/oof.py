@@ -1,5 +1,6 @@
 """predictions/: the truth and the out-of-fold probabilities of every refitted config."""
 
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,13 +58,22 @@ def read_truth(path: Path) -> Truth:
     """Reads `truth.csv`.
 
     Raises:
-        ResultsError: the run has no refit yet.
+        ResultsError: the run has no refit yet, or the file is not whole.
     """
     if not path.is_file():
         raise ResultsError(
             f"a verdict needs the predictions of a refit, and there is no {path}; "
             "run --space all, which refits"
         )
+    try:
+        return _truth_of(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise ResultsError(
+            f"{path} is not a whole truth.csv: {error}; copy the run again, or start a new one"
+        ) from error
+
+
+def _truth_of(path: Path) -> Truth:
     frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
     raw = {
         name.removesuffix("_raw"): frame[name].to_numpy(dtype=np.float64)
@@ -106,7 +116,7 @@ def read_predictions(
         mirrored: those of the mirrored images.
 
     Raises:
-        ResultsError: a space has no refitted config.
+        ResultsError: a space has no refitted config, or a file is torn.
     """
     seeds: dict[tuple[str, str], set[int]] = {}
     for path in predictions.glob("*.*.*.npz"):
@@ -121,11 +131,19 @@ def read_predictions(
         raise ResultsError("the refitted configs have no seed in common; resume the run")
     found: dict[str, dict[str, dict[str, NDArray[np.float64]]]] = {}
     for space, rank in sorted(seeds, key=lambda key: (key[0], key[1] == DEFAULT_RANK, key[1])):
-        loaded = [np.load(predictions / f"{space}.{rank}.{seed}.npz") for seed in common]
-        heads = [head for head in loaded[0].files if not head.startswith(MIRRORED)]
+        loaded = [_arrays(predictions / f"{space}.{rank}.{seed}.npz") for seed in common]
+        heads = [head for head in loaded[0] if not head.startswith(MIRRORED)]
         key = MIRRORED if mirrored else ""
         found.setdefault(space, {})[rank] = {
             head: np.stack([part[key + head] for part in loaded]).astype(np.float64)
             for head in heads
         }
     return found
+
+
+def _arrays(path: Path) -> dict[str, NDArray[np.float64]]:
+    try:
+        with zipfile.ZipFile(path), np.load(path) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        raise ResultsError(f"{path} cannot be read: {error}; resume the run") from error

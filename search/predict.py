@@ -195,8 +195,9 @@ def _device(name: str | None) -> torch.device:
         device = torch.device(name)
     except RuntimeError as error:
         raise UsageError(f"a device is cpu, cuda or cuda:N, got {name!r}") from error
-    known = ["cpu", "cuda", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
-    if device.type == "cuda" and torch.cuda.device_count() <= (device.index or 0):
+    known = ["cpu", *(f"cuda:{n}" for n in range(torch.cuda.device_count()))]
+    is_missing = device.type == "cuda" and torch.cuda.device_count() <= (device.index or 0)
+    if is_missing or device.type not in ("cpu", "cuda"):
         raise UsageError(f"there is no device {name!r} here; there is {', '.join(known)}")
     return device
 

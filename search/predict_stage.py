@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from search.analysis.interval import LEVEL, Interval
+from search.analysis.metrics import macro_f1
 from search.analysis.score_forecast import forecast_score
 from search.analysis.shift_correction import corrected
-from search.answers import check_answers, write_answers
+from search.answers import check_answers, check_names, check_no_input, write_answers
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
 from search.errors import UsageError
@@ -25,11 +26,15 @@ from search.label_shift_files import print_shift, write_shift
 from search.label_shift_stage import label_shift as estimate_shift
 from search.predict import Ensemble, Progress
 from search.progress import StepBar
+from search.store import check_writable
+from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable
 
 REPORT, CORRECT = "report", "correct"
 _MIN_PEOPLE = 2
+_NAMED = 5
+_NOTABLE = 0.01  # a difference of macro-F1 that a reader of the forecast would ask about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,9 +54,13 @@ class Predicted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """The macro-F1 to expect of a folder, and how many people it is assumed to show."""
+    """The macro-F1 to expect of a folder, and how many people it is assumed to show.
+
+    `known` is the macro-F1 of the labelled people, out of fold.
+    """
 
     score: Interval
+    known: float
     people: int
     photos_per_person: float
 
@@ -84,15 +93,15 @@ def predict_command(
         DataError: there are no images, or some cannot be read.
     """
     check_answers(out)
+    if label_shift is not None:
+        check_writable("--results, where --label-shift writes,", ensemble_folder.parent)
     table = read_folder(images)
+    check_names(table.names)
+    check_no_input(out, table)
     ensemble = Ensemble.load(ensemble_folder, device)
     oof = OutOfFold.read(ensemble_folder)
-    bar = StepBar(console, f"predicting {table.num_samples} photos")
-    try:
-        with _every_cpu():
-            predicted = predict_folder(ensemble, table, bar)
-    finally:
-        bar.close()
+    oof.check_classes(ensemble.spec.labels.num_joint)
+    predicted = _predict(ensemble, table, console)
     shift = None
     if label_shift is not None:
         shift = estimate_shift(ensemble.spec, oof, predicted.probs)
@@ -103,7 +112,8 @@ def predict_command(
     write_answers(
         out, predicted.names, predicted.classes, predicted.probs if probabilities else None
     )
-    console.print(f"{len(predicted.names)} answers in {out}", highlight=False, soft_wrap=True)
+    said = f"{_count(len(predicted.names), 'answer')} in {out}"
+    console.print(said, highlight=False, soft_wrap=True, markup=False)
     if shift is not None:
         print_shift(console, shift)
     else:
@@ -124,6 +134,24 @@ def read_folder(images: Path) -> UnlabelledTable:
     return flat.read(images)
 
 
+def left_out(table: UnlabelledTable) -> str:
+    """Returns a sentence about what else the folder holds; an empty one where there is nothing."""
+    shown = {path.partition("/")[0] for path in table.paths}
+    others = sorted(
+        path.name
+        for path in table.root.iterdir()
+        if path.name not in shown and not path.name.startswith(".") and path.suffix != ".csv"
+    )
+    if not others:
+        return ""
+    more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+    return (
+        f"Not predicted: {', '.join(map(repr, others[:_NAMED]))}{more}. Photos are those that "
+        f"info.csv lists, or else the {', '.join(sorted(IMAGE_SUFFIXES))} files of the folder "
+        "itself."
+    )
+
+
 def predict_folder(
     ensemble: Ensemble, table: UnlabelledTable, progress: Progress | None = None
 ) -> Predicted:
@@ -137,18 +165,41 @@ def forecast_folder(spec: EnsembleSpec, oof: OutOfFold, num_photos: int) -> Fore
     photos_per_person = spec.photos / spec.people
     people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
     score = forecast_score(oof.label, oof.predicted, oof.person, spec.labels.num_joint, people)
-    return Forecast(score=score, people=people, photos_per_person=photos_per_person)
+    known = macro_f1(oof.label, oof.predicted, spec.labels.num_joint)
+    return Forecast(score=score, known=known, people=people, photos_per_person=photos_per_person)
 
 
 def describe(forecast: Forecast, num_photos: int) -> str:
     """Returns the forecast and what it assumes, as a sentence or two."""
     score = forecast.score
-    return (
-        f"Expected macro-F1 on {num_photos} photos: {score.value:.3f} "
-        f"({LEVEL:.0%} prediction interval {score.low:.3f} to {score.high:.3f}). Assumed: "
-        f"{forecast.people} people with {forecast.photos_per_person:.3g} photos each, as in "
-        "training, drawn from the same population."
+    each = f"{forecast.photos_per_person:.3g}"
+    why = (
+        f" It is below the {forecast.known:.3f} of the labelled people because so few people "
+        "lack some classes, and macro-F1 counts a class that is lacking as 0."
+        if score.value < forecast.known - _NOTABLE
+        else ""
     )
+    return (
+        f"Expected macro-F1 on {_count(num_photos, 'photo')}: {score.value:.3f} "
+        f"({LEVEL:.0%} prediction interval {score.low:.3f} to {score.high:.3f}). Assumed: "
+        f"{forecast.people} people with {each} photo{'' if each == '1' else 's'} each, as in "
+        f"training, drawn from the same population.{why}"
+    )
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _predict(ensemble: Ensemble, table: UnlabelledTable, console: Console) -> Predicted:
+    if others := left_out(table):
+        console.print(others, highlight=False, soft_wrap=True, markup=False)
+    bar = StepBar(console, f"predicting {_count(table.num_samples, 'photo')}")
+    try:
+        with _every_cpu():
+            return predict_folder(ensemble, table, bar)
+    finally:
+        bar.close()
 
 
 @contextmanager

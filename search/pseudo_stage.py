@@ -23,7 +23,7 @@ from search.refit_stage import REFIT_FILE
 from search.stages import Prepared
 from search.store import RunStore
 from trainables.data.layouts import flat
-from trainables.data.sample_table import UnlabelledTable
+from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema
 
 DEFAULT_THRESHOLD = 0.9
@@ -56,11 +56,30 @@ def check_pseudo(run: Prepared) -> None:
 
     Raises:
         DataError: the folder holds no photos.
-        UsageError: as `read_thresholds`.
+        UsageError: it holds photos of the labelled data, or as `read_thresholds`.
     """
     if run.config.pseudo_labels:
-        flat.read(Path(run.config.pseudo_labels))
+        check_unlabelled(flat.read(Path(run.config.pseudo_labels)), run.dataset.table)
         read_thresholds(run.config.pseudo_thresholds, run.dataset.table.schema)
+
+
+def check_unlabelled(unlabelled: UnlabelledTable, labelled: SampleTable) -> None:
+    """Raises UsageError where photos are both: an out-fold would be trained on.
+
+    Copies of a photo are not found out.
+
+    Args:
+        unlabelled: the folder of `--pseudo-labels`.
+        labelled: the data of the run.
+    """
+    known = {(labelled.root / path).resolve() for path in labelled.paths}
+    shared = [path for path in unlabelled.paths if (unlabelled.root / path).resolve() in known]
+    if shared:
+        raise UsageError(
+            "--pseudo-labels must be a folder of other photos than those with labels, got "
+            f"{len(shared)} of the data's own in {unlabelled.root}, such as {shared[0]}; give "
+            "another folder"
+        )
 
 
 def run_pseudo(run: Prepared, store: RunStore, console: Console, seconds: float | None) -> None:

@@ -125,7 +125,12 @@ def adopt(store: RunStore, ranks: Mapping[str, str], verdicts: tuple[PseudoVerdi
         note["configs"].pop(name, None)
         for path in store.predictions.glob(f"{name}.*.npz"):
             path.unlink()
+        said = (
+            f"{verdict.space}: trained with pseudo-labels, which won on the people it is judged on"
+        )
+        note["notes"] = [text for text in note["notes"] if not text.startswith(said)]
         if verdict.wins:
+            note["notes"].append(f"{said}, so its score errs high")
             note["configs"][name] = note["configs"][f"{verdict.space}.{ranks[verdict.space]}"]
             for path in (store.predictions / PSEUDO_RANK).glob(f"{name}.*.npz"):
                 shutil.copyfile(path, store.predictions / path.name)

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from search.analysis.interval import Interval
+from search.errors import ResultsError
 from search.journal import read_records
 from search.records import TrialRecord, best_record
 from search.stages import SpaceResult
@@ -43,6 +44,12 @@ def load_run(store: RunStore) -> SavedRun:
         ResultsError: a file is missing or torn.
     """
     study = store.read_study()
+    missing = [key for key in ("config", "data", "approaches", "studies") if key not in study]
+    if missing:
+        raise ResultsError(
+            f"{store.root / 'study.json'} lacks {', '.join(missing)}; copy the run again, or "
+            "start a new one"
+        )
     approach_of = study["approaches"]
     return SavedRun(
         study=study,
@@ -60,9 +67,12 @@ def _result(store: RunStore, name: str, approach: str, study_name: str) -> Space
     path = store.root / "best" / f"{name}.yaml"
     interval = None
     if path.is_file():
-        score = yaml.safe_load(path.read_text(encoding="utf-8"))["score"]
-        low, high = score["interval"]
-        interval = Interval(value=score["value"], low=low, high=high)
+        try:
+            score = yaml.safe_load(path.read_text(encoding="utf-8"))["score"]
+            low, high = score["interval"]
+            interval = Interval(value=score["value"], low=low, high=high)
+        except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+            raise ResultsError(f"{path} is not a best config: {error}; resume the run") from error
     return SpaceResult(
         name=name,
         approach=approach,

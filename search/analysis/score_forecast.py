@@ -55,6 +55,8 @@ def forecast_score(
 
     Assumed: the people of the folder come from where those of the estimate came, with as many
     photos each, and the predictions given are out-of-fold. A shift of the classes is not in it.
+    Neither is that all folds' models together predict the folder, where out of fold it was one:
+    their mean is a little better as a rule (measured in benchmarks/promised_score.py).
 
     Args:
         label: int [N] true classes.

@@ -23,7 +23,7 @@ def ensemble_section(contents: ReportContents, slots: Mapping[str, int]) -> Sect
     `fell_back`, `gains` and `members`.
     """
     found = contents.verdict.get("ensemble")
-    if not found:
+    if not found or "sentence" not in found:
         return None
     blocks: list[Block] = [Text(text=str(found["sentence"]))]
     gains = sorted(found["gains"], key=lambda gain: float(gain["value"]))

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.answers import check_answers, write_answers
+from search.answers import check_answers, check_names, check_no_input, write_answers
 from search.errors import ResultsError, UsageError
+from tests.trainables.data.folders import write_flat
+from trainables.data.layouts.flat import read
 
 PROBS = np.array([[0.25, 0.75], [1 - 1e-9, 1e-9], [1 / 3, 2 / 3]])
 
@@ -54,6 +56,35 @@ def test_a_name_that_is_no_text_leaves_the_old_answers(tmp_path):
         write_answers(out, ["a\udcff.jpg"], np.array([0]))
     assert out.read_text() == "old"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_name_that_is_no_text_is_found_before_anything_is_predicted():
+    check_names(["a.jpg", "사진.jpg"])
+    with pytest.raises(UsageError, match=r"must be Unicode .*got 'a\\udcff\.jpg'; rename"):
+        check_names(["a.jpg", "a\udcff.jpg"])
+
+
+@pytest.fixture
+def listed(tmp_path):
+    return read(write_flat(tmp_path / "eval", ("a.jpg", "b.jpg")))
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("eval/images/a.jpg", "which is a photo to predict; give another"),
+        ("eval/images/../images/b.jpg", "which is a photo to predict"),
+        ("eval/info.csv", "which is a list of photos to predict; give another"),
+    ],
+)
+def test_answers_do_not_take_the_place_of_what_is_predicted(listed, tmp_path, place, message):
+    with pytest.raises(UsageError, match=rf"--out must be .* got .*{message}"):
+        check_no_input(tmp_path / place, listed)
+
+
+@pytest.mark.parametrize("place", ["eval/images/ans.csv", "eval/a.jpg", "info.csv", "b.jpg"])
+def test_answers_may_lie_beside_what_is_predicted(listed, tmp_path, place):
+    check_no_input(tmp_path / place, listed)
 
 
 def test_a_name_without_an_answer_is_refused(tmp_path):

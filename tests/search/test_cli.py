@@ -147,6 +147,35 @@ def test_an_error_that_is_not_the_users_is_not_hidden(monkeypatch):
         main(["run", "--space", "age"])
 
 
+@pytest.mark.parametrize("value", ["0", "-1", "nan"])
+def test_limits_of_an_ensemble_are_above_zero(value, capsys):
+    assert main(["ensemble", "mine", "--max-ms", value]) == 2
+    assert "--max-ms must be above 0, got" in capsys.readouterr().err
+
+
+def test_the_folder_of_an_ensemble_predicts_without_its_run(monkeypatch, tmp_path, capsys):
+    given = []
+    monkeypatch.setattr("search.predict_stage.predict_command", lambda *a, **o: given.append(a))
+    command = ["predict", "mine", "--results", str(tmp_path), "--images", "x", "--out", "a.csv"]
+    assert main(command) == 2
+    assert f"no run 'mine' in {tmp_path}" in capsys.readouterr().err
+    (tmp_path / "mine" / "ensemble").mkdir(parents=True)
+    assert main(command) == 0
+    assert given[0][0] == tmp_path / "mine" / "ensemble"
+    command[1] = "../mine"
+    assert main(command) == 2
+    assert "a run name has letters" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["verdict"], ["report"], ["export", "--to", "timm"]])
+def test_a_run_that_cannot_be_written_is_told_at_once(command, monkeypatch, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "study.json").write_text("{}")
+    monkeypatch.setattr("os.access", lambda path, mode: path != tmp_path / "mine")
+    assert main([command[0], "mine", *command[1:], "--results", str(tmp_path)]) == 2
+    assert "--results must be a folder that can be written" in capsys.readouterr().err
+
+
 def test_the_defaults_of_a_run(ran):
     main(["run", "--space", "age", "--name", "mine"])
     assert ran["config"] == StudyConfig(

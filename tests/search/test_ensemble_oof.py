@@ -38,6 +38,24 @@ def test_a_torn_file_is_named(tmp_path, size):
         OutOfFold.read(tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["text", "one array"])
+def test_a_file_of_another_kind_is_named_and_nobody_is_told_to_trust_it(tmp_path, kind):
+    path = tmp_path / OOF_FILE
+    if kind == "text":
+        path.write_text("hi")
+    else:
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    with pytest.raises(ResultsError, match=r"oof\.npz cannot be read: .*zip.*build it again"):
+        OutOfFold.read(tmp_path)
+
+
+def test_predictions_of_other_classes_are_refused():
+    made_oof().check_classes(18)
+    with pytest.raises(ResultsError, match="must have the ensemble's 6 classes, got 18; build"):
+        made_oof().check_classes(6)
+
+
 def test_a_file_without_an_array_is_named(tmp_path):
     np.savez(tmp_path / OOF_FILE, label=np.zeros(3))
     with pytest.raises(ResultsError, match=r"oof\.npz cannot be read: .*person"):

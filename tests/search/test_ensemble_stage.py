@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from search import ensemble_stage
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.ensemble_format import EnsembleSpec
@@ -234,3 +235,16 @@ def test_the_same_files_give_the_same_ensemble(store):
     first, _ = built(store)
     second, _ = built(store)
     assert first == second
+
+
+def test_an_ensemble_that_was_being_replaced_is_put_back(tmp_path):
+    folder, older = tmp_path / "ensemble", tmp_path / ".ensemble.old"
+    older.mkdir()
+    (older / "kept").touch()
+    with pytest.raises(KeyboardInterrupt), ensemble_stage._replaced(folder):
+        raise KeyboardInterrupt
+    assert [path.name for path in tmp_path.iterdir()] == ["ensemble"]
+    assert (folder / "kept").exists()
+    with ensemble_stage._replaced(folder) as new:
+        (new / "better").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["ensemble", "better"]

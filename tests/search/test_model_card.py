@@ -65,6 +65,8 @@ def test_every_member_has_a_row_with_its_weight_and_networks(card):
         "30 x 40 pixels",
         'Ensemble.load("results/made/ensemble")',
         "headrace predict made --images DIR --out ans.csv",
+        "no better than the\n  calibration error above",
+        "only the search for configs has seen four fifths of the people",
         "It must not be used",
         "to identify or track a person",
         "Nothing in it is a pickle",
@@ -89,7 +91,8 @@ def test_what_is_not_used_is_not_claimed():
 def test_the_gain_is_told_where_it_is_known():
     score = {"value": 0.6, "interval": [0.5, 0.7], "gain": 0.0123, "best_approach": "separate"}
     known = made_spec(score={**score, "gain_interval": [-0.01, 0.03]})
-    assert "Gain over separate: +0.0123 [-0.0100, +0.0300]." in model_card(known, made_oof())
+    told = "Gain over separate (its seeds averaged), both without class biases: +0.0123 [-0.0100, "
+    assert f"{told}+0.0300]." in model_card(known, made_oof())
     assert "Gain" not in model_card(made_spec(score=score), made_oof())
 
 

@@ -232,7 +232,12 @@ def test_no_ensemble_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("device", "message"),
-    [("tpu9", "a device is cpu, cuda or cuda:N, got 'tpu9'"), ("cuda:99", "no device 'cuda:99'")],
+    [
+        ("tpu9", "a device is cpu, cuda or cuda:N, got 'tpu9'"),
+        ("cuda:99", "no device 'cuda:99' here; there is cpu"),
+        ("meta", "no device 'meta' here; there is cpu"),
+        ("mps", "no device 'mps' here; there is cpu"),
+    ],
 )
 def test_an_unknown_device_is_refused(folder, device, message):
     with pytest.raises(UsageError, match=message):

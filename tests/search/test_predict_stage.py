@@ -4,16 +4,18 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from rich.console import Console
 
+from search.analysis.metrics import macro_f1
 from search.ensemble_format import ENSEMBLE_FILE, OOF_FILE
 from search.errors import ResultsError, SearchError, UsageError
 from search.predict import Ensemble
-from search.predict_stage import forecast_folder, predict_command
+from search.predict_stage import describe, forecast_folder, predict_command
 from tests.search.ensembles import made_oof, made_part, made_spec, write_ensemble
 from tests.search.test_predict import files, photos
 from tests.trainables.data.folders import write_flat, write_image
@@ -53,6 +55,34 @@ def command(folder, images, out, *, probabilities=False, device="cpu", shift=Non
         label_shift=shift,
     )
     return text.getvalue()
+
+
+def test_what_else_lies_in_the_folder_is_named(folder, tmp_path):
+    data = tmp_path / "data"
+    write_image(data / "a.jpg")
+    assert "Not predicted" not in command(folder, data, tmp_path / "ans.csv")
+    for name in ("b.heic", "c.tiff", ".hidden", "older.csv"):
+        (data / name).touch()
+    write_image(data / "more" / "d.jpg")
+    text = command(folder, data, tmp_path / "ans.csv")
+    assert "Not predicted: 'b.heic', 'c.tiff', 'more'. Photos are" in text
+    for number in range(4):
+        (data / f"{number}.txt").touch()
+    text = command(folder, data, tmp_path / "ans.csv")
+    assert "Not predicted: '0.txt', '1.txt', '2.txt', '3.txt', 'b.heic' and 2 more." in text
+
+
+def test_a_lower_forecast_for_few_people_is_explained(folder, tmp_path):
+    data = write_flat(tmp_path / "eval", ["a.png"])
+    text = command(folder, data, tmp_path / "ans.csv")
+    assert "1 answer in" in text
+    assert "on 1 photo:" in text
+    known = macro_f1(made_oof().label, made_oof().predicted, 18)
+    assert f"It is below the {known:.3f} of the labelled people because so few people" in text
+    many = forecast_folder(made_spec(), made_oof(), 3000)
+    assert "below" not in describe(many, 3000)
+    single = forecast_folder(made_spec(photos=24), made_oof(), 30)
+    assert "30 people with 1 photo each" in describe(single, 30)
 
 
 def read(out):
@@ -159,6 +189,32 @@ def test_bad_folders_of_photos_are_refused(folder, tmp_path):
     listed = write_flat(tmp_path / "eval", NAMES)
     (listed / "images" / "a.jpg").unlink()
     refused(folder, listed, out, DataError, r"'a\.jpg' is missing .*1 of 3")
+
+
+def test_photos_and_their_list_are_not_overwritten(folder, tmp_path):
+    data = write_flat(tmp_path / "eval", NAMES)
+    photo = (data / "images" / "a.jpg").read_bytes()
+    for out in (data / "info.csv", data / "images" / "a.jpg"):
+        refused(folder, data, out, UsageError, "--out must be a new file or older answers")
+    assert (data / "images" / "a.jpg").read_bytes() == photo
+
+
+def test_predictions_of_other_classes_beside_an_ensemble_are_refused(folder, tmp_path):
+    copy = copied(folder, tmp_path)
+    oof = made_oof()
+    few = replace(oof, probs=oof.probs[:, :6], label=oof.label % 6, predicted=oof.predicted % 6)
+    few.write(copy)
+    data = write_flat(tmp_path / "eval", NAMES)
+    refused(copy, data, tmp_path / "ans.csv", ResultsError, "the ensemble's 18 classes, got 6")
+
+
+def test_a_shift_that_could_not_be_written_is_refused_before_anything_else(
+    folder, tmp_path, monkeypatch
+):
+    copy = copied(folder, tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: path != copy.parent)
+    with pytest.raises(ResultsError, match=r"--results, where --label-shift writes, .* read-only"):
+        command(copy, tmp_path / "no images", tmp_path / "ans.csv", shift="report")
 
 
 def test_bad_ensembles_are_refused(folder, tmp_path):

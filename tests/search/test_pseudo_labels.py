@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from search import pseudo_labels
+from search.errors import UsageError
 from search.pseudo_labels import BothTables, PseudoLabels, sure
+from search.pseudo_stage import check_unlabelled
 from search.refit import Folds, Unit, train_unit
 from search.trial_run import SharedImages
 from tests.search.people import trial_setting, write_people
@@ -25,6 +27,15 @@ def people(tmp_path, one_torch_thread):
 @pytest.fixture
 def unlabelled(tmp_path):
     return flat.read(write_people(tmp_path / "more", num_people=5) / "photos")
+
+
+def test_photos_that_have_labels_are_no_unlabelled_ones(people, unlabelled, tmp_path):
+    check_unlabelled(unlabelled, people.table)
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "a.png").symlink_to(people.table.root / people.table.paths[0])
+    with pytest.raises(UsageError, match=r"must be .* other photos .* got 1 of .*such as a\.png"):
+        check_unlabelled(flat.read(linked), people.table)
 
 
 def trained(setting, folds, tmp_path, space="joint"):
