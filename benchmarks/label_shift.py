@@ -6,7 +6,7 @@
 Claims: on folders resampled to five known priors the total-variation error of the estimated shares
 is at most half of that of the training shares, for a calibrated classifier and a miscalibrated
 one; the 95 % intervals of shares, of the promised score and of the expected score hold the truth
-in about 95 % of the folders or more.
+in 91 % of the folders or more, that of a correction's gain in about 90 %.
 """
 
 import argparse

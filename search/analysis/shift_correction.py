@@ -7,8 +7,10 @@ Notation:
 Where only the frequency of the classes differs, the probabilities of the folder are
 p'(c) proportional to p(c) w(c) (Saerens, Latinne and Decaestecker 2002, equation 2.4). Whether
 they choose better classes is not certain: a class that is thought absent is never chosen again,
-and macro-F1 counts it as much as any other. So the correction is off unless asked for, and the
-change to expect is told.
+and macro-F1 counts it as much as any other. In simulation (benchmarks/label_shift.py) it gains
+0.02 to 0.06 where the old are four times as many or all classes are alike, and loses up to 0.04
+where little has shifted, 0.02 more than expected. So the correction is off unless asked for, and
+the change to expect is told.
 """
 
 from collections.abc import Iterator
