@@ -21,28 +21,23 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from search import ray_settings
-
-# Ray reads them when it is imported.
-ray_settings.apply(one_machine=True)
-
-from benchmarks.planted_pictures import conditional_world, write_world  # noqa: E402
-from benchmarks.planted_runs import write_spaces  # noqa: E402
-from search.analysis.approaches import build_joint  # noqa: E402
-from search.analysis.cross_fit import CrossFit  # noqa: E402
-from search.analysis.judge import judge  # noqa: E402
-from search.analysis.predictions import Approach  # noqa: E402
-from search.analysis.verdict import PairVerdict  # noqa: E402
-from search.cli import main as headrace  # noqa: E402
-from search.cluster import ray_runtime  # noqa: E402
-from search.dataset import SPLIT_SEED, stored_size_for  # noqa: E402
-from search.refit import Folds, Unit, merge_parts, train_unit  # noqa: E402
-from search.refit_stage import finalists  # noqa: E402
-from search.saved_run import load_run  # noqa: E402
-from search.store import RunStore  # noqa: E402
-from search.trial_run import SharedImages, TrialSetting  # noqa: E402
-from trainables.data import layouts  # noqa: E402
-from trainables.data.splits import make_folds, make_split  # noqa: E402
+from benchmarks.planted_pictures import conditional_world, write_world
+from benchmarks.planted_runs import write_spaces
+from search.analysis.approaches import build_joint
+from search.analysis.cross_fit import CrossFit
+from search.analysis.judge import judge
+from search.analysis.predictions import Approach
+from search.analysis.verdict import PairVerdict
+from search.cli import main as headrace
+from search.cluster import ray_runtime
+from search.dataset import SPLIT_SEED, stored_size_for
+from search.refit import Folds, Unit, merge_parts, train_unit
+from search.refit_stage import finalists
+from search.saved_run import load_run
+from search.store import RunStore
+from search.trial_run import SharedImages, TrialSetting
+from trainables.data import layouts
+from trainables.data.splits import make_folds, make_split
 
 _SIDE, _BATCH = 32, 16
 

@@ -3,13 +3,13 @@
 import importlib
 from itertools import accumulate
 from pathlib import Path
-from textwrap import shorten
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from search.errors import UsageError
+from trainables.errors import in_short
 from trainables.predictor import Predictor
 
 INPUT = "images"
@@ -58,7 +58,7 @@ class OnnxNetwork:
         try:
             self._model = _drawn(self._served, example, predictor.heads)
         except (torch.onnx.OnnxExporterError, RuntimeError) as error:
-            reason = shorten(str(error), width=300, placeholder=" ...")
+            reason = in_short(error)
             raise UsageError(
                 f"--to onnx cannot export {predictor.config.backbone.name}: {reason}; "
                 "search without that model"

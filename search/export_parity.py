@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.calibration import Calibration
-from search.analysis.recombine import recombine
-from search.ensemble_format import EnsembleSpec, Member
+from search.ensemble_format import EnsembleSpec
+from search.predict import member_probs
 
 LIMIT = 1e-4
 """Probabilities that differ less are the same prediction."""
@@ -125,19 +124,5 @@ def joint_probabilities(spec: EnsembleSpec, heads: Mapping[str, Heads]) -> Float
         spec: of the ensemble.
         heads: probabilities [n, K] by weights file and head, before calibration.
     """
-    parts = [member.weight * _member(member, heads) for member in spec.members]
+    parts = [member.weight * member_probs(member, heads) for member in spec.members]
     return np.asarray(np.sum(parts, axis=0), dtype=np.float64)
-
-
-def _member(member: Member, heads: Mapping[str, Heads]) -> Floats:
-    folds = []
-    for fold in range(member.num_folds):
-        calibrated = [
-            Calibration(temperature=temperature, bias=np.zeros(1)).apply(
-                heads[part.files[fold]][head]
-            )
-            for part in member.parts
-            for head, temperature in zip(part.heads, part.temperatures, strict=True)
-        ]
-        folds.append(recombine(calibrated))
-    return np.asarray(np.mean(folds, axis=0), dtype=np.float64)

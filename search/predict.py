@@ -9,7 +9,7 @@ Notation: n photos, stored H x W, C joint classes, K classes of a head.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +112,7 @@ class Ensemble:
         for part in self._parts.values():
             heads |= self._heads_by_file(part, images, steps)
         return sum(
-            (member.weight * _member_probs(member, heads) for member in self.spec.members),
+            (member.weight * member_probs(member, heads) for member in self.spec.members),
             start=np.zeros((len(images), self.spec.labels.num_joint)),
         )
 
@@ -173,8 +173,15 @@ class _Steps:
             self._progress(self._done // self._per_photo, self._num_photos)
 
 
-def _member_probs(member: Member, heads: dict[str, dict[str, Floats]]) -> Floats:
-    """Returns the mean over folds of a member's joint probabilities [n, C]."""
+def member_probs(
+    member: Member, heads: Mapping[str, Mapping[str, NDArray[np.floating]]]
+) -> Floats:
+    """Returns the mean over folds of a member's joint probabilities, float64 [n, C].
+
+    Args:
+        member: of an ensemble.
+        heads: probabilities [n, K] by weights file and head, before calibration.
+    """
     folds = []
     for fold in range(member.num_folds):
         calibrated = [

@@ -119,19 +119,14 @@ def run_refit(
             limit.
     """
     began = time.monotonic()
-    shape = planned.shape
-    table = run.dataset.table
+    shape, table = planned.shape, run.dataset.table
     folds = Folds(
         of_sample=make_folds(table, shape.folds, derive_seed(run.config.seed, "refit folds")),
         num_folds=shape.folds,
     )
     store.predictions.mkdir(exist_ok=True)
     write_truth(store.predictions / "truth.csv", table, folds, run.dataset.split.held_out)
-    console.print(
-        f"Refit: {shape.describe()}, about {format_duration(planned.seconds)}.", highlight=False
-    )
-    for cut in planned.cuts:
-        console.print(f"  {cut}", highlight=False, soft_wrap=True)
+    _say_plan(console, planned)
 
     def is_over(unit: Unit) -> bool:
         # Without one whole seed there is no verdict, so the first is finished at any price.
@@ -147,13 +142,34 @@ def run_refit(
         shape = replace(shape, seeds=shape.seeds + 1)
         failed += _train(run, store, console, more, folds, is_over)
         units += more
+    _write(run, store, shape, units, folds, failed)
+
+
+def _say_plan(console: Console, planned: RefitPlan) -> None:
+    console.print(
+        f"Refit: {planned.shape.describe()}, about {format_duration(planned.seconds)}.",
+        highlight=False,
+    )
+    for cut in planned.cuts:
+        console.print(f"  {cut}", highlight=False, soft_wrap=True)
+
+
+def _write(
+    run: Prepared,
+    store: RunStore,
+    shape: Shape,
+    units: Sequence[Unit],
+    folds: Folds,
+    failed: Sequence[str],
+) -> None:
+    """Merges the predictions and notes what was refitted; a seed that is not whole is none."""
     parts = store.predictions / "parts"
     merge_predictions(store.predictions, parts, units, folds)
-    done = [
+    whole = [
         all(folds.is_done(unit, parts) for unit in units if unit.seed == seed)
         for seed in range(shape.seeds)
     ]
-    shape = replace(shape, seeds=max(1, sum(done)))
+    shape = replace(shape, seeds=max(1, sum(whole)))
     notes = [*cuts(wished_shape(run), shape), *failed]
     text = json.dumps(refit_note(shape, units, notes), indent=2)
     write_text(store.root / REFIT_FILE, text + "\n")

@@ -1,5 +1,7 @@
 """Errors a user can cause; each states the rule, the value that came and the way out."""
 
+from textwrap import shorten
+
 
 class TrainablesError(Exception):
     """Root of the errors raised deliberately by `trainables`."""
@@ -27,3 +29,8 @@ class OutOfMemoryError(TrainablesError, MemoryError):
 
 class CheckpointError(TrainablesError, ValueError):
     """A checkpoint is torn or belongs to another trial."""
+
+
+def in_short(error: Exception) -> str:
+    """Returns an error of a library on one line of at most 300 characters."""
+    return shorten(str(error), width=300, placeholder=" ...")

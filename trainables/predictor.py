@@ -4,7 +4,6 @@ Shapes: n photos, stored H x W, K classes of a head.
 """
 
 from pathlib import Path
-from textwrap import shorten
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 from trainables.backbone import build_backbone
 from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
-from trainables.errors import OutOfMemoryError, WeightsError
+from trainables.errors import OutOfMemoryError, WeightsError, in_short
 from trainables.memory import is_out_of_memory, release
 from trainables.network import build_network
 from trainables.prediction import predict_probabilities
@@ -83,7 +82,7 @@ class Predictor:
         except (OSError, SafetensorError) as error:
             raise WeightsError(f"the weights {weights} cannot be read: {error}") from error
         except RuntimeError as error:
-            reason = shorten(str(error), width=300, placeholder=" ...")
+            reason = in_short(error)
             raise WeightsError(
                 f"the weights {weights} are of another network than {self.config.backbone.name} "
                 f"with the heads {', '.join(self.heads)}: {reason}"

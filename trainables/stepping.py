@@ -4,7 +4,6 @@ Shapes: B samples of a batch, S side of the network input, K classes of a head.
 """
 
 from collections.abc import Mapping
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from trainables.config import TrialConfig
-from trainables.errors import CheckpointError, OutOfMemoryError
+from trainables.errors import CheckpointError, OutOfMemoryError, in_short
 from trainables.gradients import gradient_cosines
 from trainables.heads import HeadTarget
 from trainables.memory import autocast, is_out_of_memory, release
@@ -161,7 +160,7 @@ class Stepping:
                 self._average.network.load_state_dict(state["average"])
             self._optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
-            reason = shorten(str(error), width=300, placeholder=" ...")
+            reason = in_short(error)
             raise CheckpointError(
                 f"the state belongs to another network: {reason}; delete the checkpoint to "
                 "restart that trial"

@@ -189,6 +189,7 @@ class _Model:
 
     @property
     def products(self) -> Candidates:
+        """The joint probabilities of every config's heads."""
         return {config: recombine(heads) for config, heads in self.heads.items()}
 
 

@@ -80,6 +80,7 @@ class _Contest:
     rounds: tuple[tuple[Mask, Mask], ...]
 
     def joint(self, classes: Sequence[Ints]) -> Ints:
+        """Returns the joint class of the classes of all targets."""
         sizes = tuple(target.num_classes for target in self.targets)
         return np.asarray(np.ravel_multi_index(tuple(classes), sizes), dtype=np.int64)
 

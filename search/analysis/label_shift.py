@@ -185,6 +185,7 @@ class _FolderDraw:
 
     @classmethod
     def of(cls, people: ArrayLike | None, num_photos: int, per_person: float) -> Self:
+        """Returns the draw of given people, or of photos as if a person's were copies."""
         if people is None:
             return cls(
                 person=np.arange(num_photos), num_drawn=max(1, round(num_photos / per_person))
