@@ -64,17 +64,13 @@ def judge(
     rng = np.random.default_rng(rules.seed)
     num, with_rule = len(approaches), panel.with_rule
     sheet = panel.sheet([*panel.headline, *with_rule, *panel.ensembles], rules, rng)
-    beside = {"with_rule": judge_pairs(sheet, num, rules, first=num) if with_rule else None}
-    if held_out is not None:
-        search, untouched = _parts(np.asarray(held_out), person)
-        # held-out people are predicted by one choice that they had no part in: no luck of choice
-        chosen = [(predicted, 0.0) for predicted, _ in panel.headline]
-        beside["search"] = panel.judge_part(panel.headline, search, rules, rng)
-        beside["held_out"] = panel.judge_part(chosen, untouched, rules, rng)
+    beside = _in_parts(panel, held_out, rules, rng)
+    if with_rule:
+        beside["with_rule"] = judge_pairs(sheet, num, rules, first=num)
     names = list(combinations(approaches, 2))
     pairs = []
     for index, headline in enumerate(judge_pairs(sheet, num, rules)):
-        other = {name: found[index] for name, found in beside.items() if found is not None}
+        other = {name: found[index] for name, found in beside.items()}
         a, b = names[index]
         pairs.append(
             _pair_verdict(
@@ -93,6 +89,22 @@ def judge(
         num_people=sheet.num_people,
         margin=rules.margin,
     )
+
+
+def _in_parts(
+    panel: Panel, held_out: ArrayLike | None, rules: Rules, rng: np.random.Generator
+) -> dict[str, Sequence[PairFigures]]:
+    """Returns the figures of all pairs on the people the search saw and on those it never saw."""
+    if held_out is None:
+        return {}
+    search, untouched = _parts(np.asarray(held_out), panel.person)
+    # Held-out people are predicted by one choice that they had no part in: no luck of choice.
+    chosen = [(predicted, 0.0) for predicted, _ in panel.headline]
+    parts = {
+        "search": panel.judge_part(panel.headline, search, rules, rng),
+        "held_out": panel.judge_part(chosen, untouched, rules, rng),
+    }
+    return {name: figures for name, figures in parts.items() if figures is not None}
 
 
 def _pair_verdict(
