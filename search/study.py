@@ -84,6 +84,8 @@ def run_study(
             print_plan(console, run, store)
             if resume:
                 _check_unchanged(run, store)
+                # What was asked for on top stays asked for when the run is resumed again.
+                store.write_study({**store.read_study(), "config": config.to_dict()})
             else:
                 store.write_study(_description(run))
             return _run_stages(run, store, console)

@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from search.cli import main
 from search.records import Cause, State
+from search.store import RunStore
 from search.trial_run import SharedImages, TrialRun
 from tests.search.people import trial_setting
 from tests.search.runs import (
@@ -131,8 +132,9 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_checkpoint(
     assert events.Scalars("objective")[0].step > 1
 
 
-def resumed(results, cache):
-    return main(["run", "--resume", "long", "--results", str(results), "--cache", str(cache)])
+def resumed(results, cache, *more):
+    where = ["--results", str(results), "--cache", str(cache)]
+    return main(["run", "--resume", "long", *where, *more])
 
 
 @pytest.mark.usefixtures("ray_runtime", "one_torch_thread")
@@ -149,7 +151,8 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
     running = {number: r for number, r in before.items() if r.state is State.RUNNING}
     assert finished
     assert running
-    assert resumed(results, cache) == 0
+    assert resumed(results, cache, "--refit-seeds", "2") == 0
+    assert RunStore(run).read_study()["config"]["refit_seeds"] == 2
     after = stored(run)
     assert sorted(after) == list(range(LONG["trials"]))
     assert {record.state for record in after.values()} <= FINISHED
