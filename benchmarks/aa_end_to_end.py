@@ -34,7 +34,7 @@ from search.dataset import SPLIT_SEED, stored_size_for
 from search.refit import Folds, Unit, merge_parts, train_unit
 from search.refit_stage import finalists
 from search.saved_run import load_run
-from search.store import RunStore
+from search.store.run_store import RunStore
 from search.trial_run import SharedImages, TrialSetting
 from trainables.data import layouts
 from trainables.data.splits import make_folds, make_split

@@ -27,7 +27,7 @@ from scipy import stats
 
 from benchmarks.promised_refit import Effort
 from benchmarks.promised_runs import Outcome, Promise, run
-from search.store import write_text
+from search.store.files import write_text
 
 FULL = Effort(people=60, folder_people=30, small_people=10, epochs=3)
 QUICK = Effort(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import UsageError
-from search.store import check_writable, write_text
+from search.store.files import check_writable, write_text
 from trainables.data.sample_table import UnlabelledTable
 
 

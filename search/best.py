@@ -1,8 +1,5 @@
 """The winning config of a space: its score with an interval, and all that a replay needs."""
 
-import hashlib
-import importlib.metadata
-import platform
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,20 +11,12 @@ from search.analysis.interval import Interval
 from search.config import StudyConfig
 from search.dataset import Dataset
 from search.journal import StudyJournal
-from search.records import DEFAULT_NUMBER, TrialRecord
-from search.store import RunStore
+from search.store.best_file import digest
+from search.store.provenance import package_versions
+from search.store.records import DEFAULT_NUMBER, TrialRecord
+from search.store.run_store import RunStore
 from search.trial_run import TrialSetting
 from trainables.config import TrialConfig
-
-_PACKAGES = ("headrace", "torch", "timm", "ray", "optuna", "numpy", "pillow")
-
-
-def package_versions() -> dict[str, str]:
-    """Returns the versions of what decides a result."""
-    return {
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in _PACKAGES},
-    }
 
 
 def score_interval(
@@ -50,12 +39,6 @@ def score_interval(
         table.group_index[indices],
         schema.num_classes(target),
     )
-
-
-def digest(probabilities: NDArray[np.float32]) -> str:
-    """Returns 16 hex digits of the probabilities, bit for bit."""
-    data = np.ascontiguousarray(probabilities, dtype="<f4").tobytes()
-    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def write_best(

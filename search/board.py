@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from torch.utils.tensorboard import SummaryWriter
 
-from search.records import FlatValue
+from search.store.records import FlatValue
 
 _CELL = 44
 _FULL_SHADE = (16, 78, 139)

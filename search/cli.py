@@ -15,7 +15,8 @@ from search import ray_settings
 from search.errors import SearchError, UsageError
 from search.options import build_parser
 from search.run_config import absolute, check_not_empty, new_config, resumed_config
-from search.store import check_name, check_writable
+from search.store.files import check_writable
+from search.store.run_store import check_name
 from spaces.errors import SpaceError
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -111,7 +112,7 @@ def _replay(options: argparse.Namespace) -> int:
 def _conclude(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from search.store import RunStore
+    from search.store.run_store import RunStore
     from search.verdict_stage import conclude_run
 
     store = RunStore.open(options.results, options.name)
@@ -127,7 +128,7 @@ def _ensemble(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from search.ensemble_stage import build_ensemble
-    from search.store import RunStore
+    from search.store.run_store import RunStore
     from search.verdict_stage import conclude_run
 
     store, console = RunStore.open(options.results, options.name), Console()
@@ -141,7 +142,7 @@ def _predict(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from search.predict_stage import predict_command
-    from search.store import RunStore
+    from search.store.run_store import RunStore
 
     check_name(options.name)
     # An ensemble's folder is enough, without the run that it is from.
@@ -164,7 +165,7 @@ def _export(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from search.export import export_run
-    from search.store import RunStore
+    from search.store.run_store import RunStore
 
     store = RunStore.open(options.results, options.name)
     cache = options.cache or default_cache()

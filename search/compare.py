@@ -17,7 +17,7 @@ from search.conclude import VERDICT_SCHEMA
 from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html
-from search.store import write_text
+from search.store.files import write_text
 
 _TRUTH_COLUMNS = ("sample", "group", "label")
 _SUM_TOLERANCE = 1e-3

@@ -19,7 +19,7 @@ import yaml
 
 from search.ensemble_parts import Member, Part, plain
 from search.errors import ResultsError
-from search.store import write_text
+from search.store.files import write_text
 from trainables.data.schema import JOINT, LabelSchema
 
 __all__ = ["EnsembleSpec", "Member", "Part"]

@@ -16,9 +16,9 @@ from search.ensemble_format import MEMBERS_FOLDER, Member, Part
 from search.ensemble_sources import Ranks, Refit, heads_of, spaces_of
 from search.errors import ResultsError
 from search.oof import Truth
-from search.records import FlatValue
 from search.serving import serving_costs
-from search.store import RunStore
+from search.store.records import FlatValue
+from search.store.run_store import RunStore
 from trainables.data.schema import JOINT, LabelSchema
 
 CHOSEN = "chosen"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from search.errors import ResultsError
-from search.records import FlatValue
+from search.store.records import FlatValue
 
 Triple = tuple[float, float, float]
 

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from search.ensemble_parts import Triple
 from search.errors import ResultsError
 from search.oof import read_predictions
-from search.records import FlatValue
 from search.refit_notes import unit_notes
 from search.refit_stage import REFIT_FILE
-from search.store import RunStore
+from search.store.records import FlatValue
+from search.store.run_store import RunStore
 from trainables.data.schema import JOINT, LabelSchema
 
 Ranks = Mapping[str, Mapping[str, NDArray[np.float64]]]

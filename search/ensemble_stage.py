@@ -23,7 +23,8 @@ from search.ensemble_summary import SUMMARY_FILE, print_ensemble, summary_of, su
 from search.errors import ResultsError
 from search.model_card import write_model_card
 from search.oof import Truth, read_truth
-from search.store import RunStore, write_text
+from search.store.files import write_text
+from search.store.run_store import RunStore
 from trainables.data.schema import LabelSchema
 
 ENSEMBLE_FOLDER = "ensemble"

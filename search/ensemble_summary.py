@@ -15,7 +15,7 @@ from search.analysis.ensemble_nested import Finding
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_sources import Refit
 from search.oof import Truth
-from search.store import SCHEMA
+from search.store.files import SCHEMA
 
 SUMMARY_FILE = "summary.json"
 

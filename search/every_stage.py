@@ -19,7 +19,7 @@ from search.refit_stage import (
 )
 from search.search_stage import SearchEnd, run_search
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore
+from search.store.run_store import RunStore
 from search.summary import print_summary
 from search.verdict_stage import conclude_run
 from search.why_stage import run_why

@@ -16,7 +16,8 @@ from search.export_parity import LIMIT, NetworkParity, Parity, Photos
 from search.export_timm import read_best, write_timm
 from search.photos import decode
 from search.progress import StepBar
-from search.store import RunStore, check_writable
+from search.store.files import check_writable
+from search.store.run_store import RunStore
 from trainables.data import layouts, synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema

@@ -30,7 +30,7 @@ from search.export_parity import (
     served_heads,
 )
 from search.predict import Ensemble
-from search.store import write_text
+from search.store.files import write_text
 from trainables.config import TrialConfig
 from trainables.predictor import Predictor
 

@@ -13,7 +13,7 @@ import yaml
 
 from search.errors import ResultsError
 from search.export_losses import losses
-from search.store import write_text
+from search.store.files import write_text
 from trainables.backbone import build_backbone
 from trainables.config import SGD, Augment, TrialConfig
 from trainables.data.schema import JOINT, LabelSchema

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
 from search.known_configs import known_configs
-from search.records import Cause, FlatValue, State, TrialRecord
+from search.store.records import Cause, FlatValue, State, TrialRecord
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.seeding import derive_seed

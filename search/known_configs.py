@@ -11,7 +11,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from search.records import FlatValue
+from search.store.records import FlatValue
 from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Schema, Space

@@ -14,7 +14,7 @@ from search.label_shift_stage import LabelShift
 from search.report.contents import DataFacts, ReportContents
 from search.report.render import render_html
 from search.report.shift import Shift
-from search.store import write_text
+from search.store.files import write_text
 from trainables.data.schema import JOINT
 
 SHIFT_FILE = "label_shift.json"

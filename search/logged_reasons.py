@@ -16,11 +16,11 @@ from search.analysis.recombine import recombine
 from search.analysis.search_reasons import gradient_conflict, overtuning
 from search.conclude import Predictions
 from search.oof import DEFAULT_RANK, Truth
-from search.records import DEFAULT_NUMBER, FlatValue
 from search.refit_notes import chosen_ranks, unit_notes
 from search.saved_run import SavedRun
 from search.stages import SpaceResult
-from search.store import RunStore
+from search.store.records import DEFAULT_NUMBER, FlatValue
+from search.store.run_store import RunStore
 
 _EPOCHS = "schedule.epochs"  # a refit that lacks the time shortens the schedule of a config
 

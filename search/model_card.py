@@ -10,7 +10,7 @@ from search.analysis.interval import Interval
 from search.analysis.recombine import attribute_classes
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
-from search.store import write_text
+from search.store.files import write_text
 from trainables.data.schema import JOINT
 
 CARD_FILE = "README.md"

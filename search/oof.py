@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from search.refit import MIRRORED, Folds, Unit, merge_parts
-from search.store import write_arrays, write_text
+from search.store.files import write_arrays, write_text
 from trainables.data.sample_table import SampleTable
 
 DEFAULT_RANK = "default"

@@ -28,7 +28,8 @@ from search.report.render import render_html, render_markdown
 from search.run_config import command_of
 from search.saved_run import SavedRun
 from search.stages import SpaceResult
-from search.store import RunStore, write_text
+from search.store.files import write_text
+from search.store.run_store import RunStore
 from trainables import metrics
 from trainables.data.schema import LabelSchema
 

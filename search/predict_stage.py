@@ -26,7 +26,7 @@ from search.label_shift_files import print_shift, write_shift
 from search.label_shift_stage import label_shift as estimate_shift
 from search.predict import Ensemble, Progress
 from search.progress import StepBar
-from search.store import check_writable
+from search.store.files import check_writable
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from search.config import Budget, format_duration
 from search.journal import Asked
-from search.records import Cause, State, TrialRecord
+from search.store.records import Cause, State, TrialRecord
 
 _REFRESHES_PER_SECOND = 2
 

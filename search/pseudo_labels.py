@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from search.analysis.recombine import marginals
-from search.records import FlatValue
-from search.store import write_arrays
+from search.store.files import write_arrays
+from search.store.records import FlatValue
 from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore, Size

@@ -21,7 +21,7 @@ from search.refit import Folds, Unit, run_units
 from search.refit_notes import unit_notes
 from search.refit_stage import REFIT_FILE
 from search.stages import Prepared
-from search.store import RunStore
+from search.store.run_store import RunStore
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema

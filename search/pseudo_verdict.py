@@ -18,7 +18,8 @@ from search.analysis.recombine import recombine
 from search.analysis.verdict import PairVerdict, Rules, holm, outcome_of
 from search.oof import Truth, read_predictions
 from search.refit_stage import REFIT_FILE
-from search.store import RunStore, write_text
+from search.store.files import write_text
+from search.store.run_store import RunStore
 from trainables.data.schema import JOINT, LabelSchema
 
 PSEUDO_RANK = "pseudo"

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from search.packing import Resources
-from search.records import FlatValue
-from search.store import write_arrays
+from search.store.files import write_arrays
+from search.store.records import FlatValue
 from search.trial_run import SharedImages, TrialSetting
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import TrialConfig

@@ -13,7 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 from search.analysis.curves import Curve
 from search.board import draw_confusion
 from search.report.contents import Confusion
-from search.store import RunStore
+from search.store.run_store import RunStore
 
 CURVE = "anytime/best validation macro-F1 (step: device seconds)"
 

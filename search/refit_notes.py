@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from search.analysis.approaches import Built, Choice
-from search.store import RunStore
+from search.store.run_store import RunStore
 
 
 def chosen_rank(choice: Choice) -> str:

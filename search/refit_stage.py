@@ -14,10 +14,11 @@ from search.oof import DEFAULT_RANK, merge_predictions, write_truth
 from search.plan import FULL, Costs, RefitPlan, Shape, cuts, plan_refit
 from search.probe import probe_costs
 from search.progress import StepBar
-from search.records import Cause, FlatValue, State, TrialRecord
 from search.refit import Folds, Unit, run_units
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore, write_text
+from search.store.files import write_text
+from search.store.records import Cause, FlatValue, State, TrialRecord
+from search.store.run_store import RunStore
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
 

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 import yaml
 
-from search.best import digest
 from search.config import StudyConfig
 from search.dataset import ProgressBar, decode_images, open_dataset
 from search.errors import ResultsError, UsageError
+from search.store.best_file import digest
 from search.trial_run import SharedImages, TrialRun, TrialSetting
 from trainables.config import TrialConfig
 

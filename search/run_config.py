@@ -87,7 +87,7 @@ def _budget_of_all(options: argparse.Namespace) -> str:
 
 def resumed_config(options: argparse.Namespace) -> StudyConfig:
     """Returns the stored config with what may change put in; raises UsageError, ResultsError."""
-    from search.store import RunStore
+    from search.store.run_store import RunStore
 
     given = [name for name in _FIXED if getattr(options, name) is not None]
     if given:

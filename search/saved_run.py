@@ -9,9 +9,9 @@ import yaml
 from search.analysis.interval import Interval
 from search.errors import ResultsError
 from search.journal import read_records
-from search.records import TrialRecord, best_record
 from search.stages import SpaceResult
-from search.store import RunStore
+from search.store.records import TrialRecord, best_record
+from search.store.run_store import RunStore
 from trainables.data.schema import LabelSchema
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from search.records import DEFAULT_NUMBER, State, TrialRecord
+from search.store.records import DEFAULT_NUMBER, State, TrialRecord
 
 REDUCTION_FACTOR = 3
 

@@ -10,11 +10,11 @@ from search.config import Budget
 from search.errors import UsageError
 from search.journal import StudyJournal, clear_leftovers, open_storage
 from search.progress import SearchProgress
-from search.records import Cause, State, TrialRecord, best_record
 from search.scheduler import MultiSpaceScheduler
 from search.searcher import StudySearcher
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore, running
+from search.store.records import Cause, State, TrialRecord, best_record
+from search.store.run_store import RunStore, running
 from search.tune_run import run_trials
 
 

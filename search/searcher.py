@@ -19,8 +19,8 @@ from ray.tune.search import Searcher
 from search.config import Budget
 from search.fair_share import Usage, next_space, spent_by_approach
 from search.journal import Asked, StudyJournal
-from search.records import Cause, State, TrialRecord
 from search.scheduler import MultiSpaceScheduler
+from search.store.records import Cause, State, TrialRecord
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from search.records import FlatValue
-from search.store import SCHEMA, RunStore, write_text
+from search.store.files import SCHEMA, write_text
+from search.store.records import FlatValue
+from search.store.run_store import RunStore
 from trainables.backbone import build_backbone
 from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema

@@ -7,7 +7,7 @@ from search.config import StudyConfig
 from search.dataset import Dataset
 from search.packing import Resources
 from search.preflight import max_epochs
-from search.records import Cause, State, TrialRecord
+from search.store.records import Cause, State, TrialRecord
 from search.trial_run import TrialSetting
 from spaces.scale import Scale
 from spaces.space import Space

@@ -9,7 +9,6 @@ from typing import Any
 from rich.console import Console
 
 import spaces
-from search.best import package_versions
 from search.cluster import ray_runtime
 from search.config import StudyConfig
 from search.dataset import Dataset, decode_images, open_dataset, stored_size_for
@@ -23,7 +22,8 @@ from search.progress import StepBar
 from search.pseudo_stage import check_pseudo
 from search.search_stage import run_search
 from search.stages import Prepared
-from search.store import RunStore, git_commit
+from search.store.provenance import git_commit, package_versions
+from search.store.run_store import RunStore
 from search.summary import print_plan, print_summary
 from search.trial_run import TrialSetting
 from spaces.scale import Scale, choose_scale

@@ -14,9 +14,9 @@ from rich.table import Table
 
 from search.best import default_value
 from search.config import format_duration
-from search.records import Cause, State
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore
+from search.store.records import Cause, State
+from search.store.run_store import RunStore
 
 
 def print_plan(console: Console, run: Prepared, store: RunStore) -> None:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from search.board import TrialBoard
-from search.records import Cause, FlatValue
+from search.store.records import Cause, FlatValue
 from trainables import metrics
 from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.classifier import EpochReport, ImageClassifier, TrainingData

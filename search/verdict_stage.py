@@ -14,7 +14,8 @@ from search.pages import gather, write_report
 from search.refit_board import write_refit_board
 from search.refit_stage import REFIT_FILE
 from search.saved_run import SavedRun, load_run
-from search.store import RunStore, write_text
+from search.store.files import write_text
+from search.store.run_store import RunStore
 from search.summary import print_verdict
 from search.why_reasons import controlled_reasons
 from search.why_record import read_record

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from search.changes import FewerPeople, WrongLabels
-from search.records import FlatValue
 from search.refit import Change, Unit
+from search.store.records import FlatValue
 from trainables.seeding import derive_seed
 
 Config = Mapping[str, FlatValue]

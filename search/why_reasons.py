@@ -12,7 +12,7 @@ from search.analysis.cross_fit import CrossFit
 from search.analysis.evidence import Evidence, Reason
 from search.oof import Truth
 from search.refit import MIRRORED
-from search.store import RunStore
+from search.store.run_store import RunStore
 from search.why_controls import Control
 from search.why_record import RecordedControl, WhyRecord
 from trainables.data.schema import LabelSchema

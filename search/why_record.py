@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from search.oof import Truth
 from search.refit import MIRRORED, Folds, Unit
 from search.refit_stage import REFIT_FILE
-from search.store import RunStore, write_arrays, write_text
+from search.store.files import write_arrays, write_text
+from search.store.run_store import RunStore
 from search.why_controls import Control, Refitted
 from search.why_plan import LEAST_FOLDS, Planned
 

@@ -14,11 +14,11 @@ from search.config import format_duration
 from search.errors import ResultsError
 from search.oof import DEFAULT_RANK, Truth, read_truth
 from search.progress import StepBar
-from search.records import FlatValue
 from search.refit import Folds, Unit, run_units
 from search.refit_stage import REFIT_FILE
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore
+from search.store.records import FlatValue
+from search.store.run_store import RunStore
 from search.why_controls import NAMES, Refitted, Training
 from search.why_plan import WhyCosts, WhyPlan, plan_why
 from search.why_record import WhyRecord, complete_part, merge_units, refit_key, write_record

@@ -10,7 +10,7 @@ from search.logged_reasons import Logged
 from search.oof import Truth
 from search.saved_run import SavedRun
 from search.stages import SpaceResult
-from search.store import RunStore
+from search.store.run_store import RunStore
 from tests.search.made import made_record
 from trainables.data.schema import Attribute, LabelSchema
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from search.records import Cause, State, TrialRecord
+from search.store.records import Cause, State, TrialRecord
 
 
 def made_record(

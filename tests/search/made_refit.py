@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from search.store import RunStore
+from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
 from trainables.data.schema import JOINT, Attribute, LabelSchema

@@ -8,7 +8,7 @@ import numpy as np
 
 from search.oof import DEFAULT_RANK, read_truth
 from search.refit import Folds, Unit
-from search.store import RunStore
+from search.store.run_store import RunStore
 from search.why_controls import Refitted, Training
 from trainables.data.schema import Attribute, LabelSchema
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import search
 from search.journal import read_records
-from search.records import TrialRecord
+from search.store.records import TrialRecord
 
 ROOT = Path(search.__file__).resolve().parent.parent
 PATIENCE_S = 120.0

@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial
 
 from search.config import Budget
 from search.journal import StudyJournal, open_storage, to_record
-from search.records import TrialRecord
 from search.searcher import StudySearcher
+from search.store.records import TrialRecord
 from spaces.scale import Scale
 from spaces.space import Space
 from tests.trainables.data.folders import MASK_SCHEMA

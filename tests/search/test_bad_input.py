@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from search.cli import main
-from search.store import RunStore
+from search.store.run_store import RunStore
 from tests.search.runs import write_space
 
 LEARNS_LR = 'trial.suggest_float("optim.lr", 1e-4, 1e-2, log=True)'

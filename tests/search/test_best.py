@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import yaml
 
-from search.best import default_value, digest, package_versions, score_interval, write_best
+from search.best import default_value, score_interval, write_best
 from search.config import StudyConfig
 from search.dataset import Dataset
 from search.journal import open_storage
-from search.records import Cause, State
-from search.store import RunStore
+from search.store.best_file import digest
+from search.store.provenance import package_versions
+from search.store.records import Cause, State
+from search.store.run_store import RunStore
 from tests.search.made import made_record
 from tests.search.people import trial_setting
 from tests.search.scripted import open_journal, tiny_space

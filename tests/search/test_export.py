@@ -12,7 +12,7 @@ from search import export
 from search.errors import ResultsError, UsageError
 from search.export import comparison_photos, export_run, made_up_photos
 from search.export_parity import NetworkParity, Parity
-from search.store import RunStore
+from search.store.run_store import RunStore
 from tests.search.ensembles import SCHEMA, made_spec
 from tests.search.people import SIDE, write_people
 from tests.search.test_export_timm import saved

@@ -9,7 +9,7 @@ from rich.console import Console
 from search.config import Budget
 from search.journal import Asked
 from search.progress import SearchProgress, StepBar
-from search.records import Cause, State
+from search.store.records import Cause, State
 from tests.search.made import made_record
 
 

@@ -12,7 +12,7 @@ from search.analysis.curves import Curve
 from search.board import draw_confusion
 from search.refit_board import CURVE, curve_points, write_refit_board
 from search.report.contents import Confusion
-from search.store import RunStore
+from search.store.run_store import RunStore
 
 AGES = ("<30", "30-59", ">=60")
 COUNTS = np.array([[9, 1, 0], [1, 8, 1], [0, 3, 7]])

@@ -13,7 +13,8 @@ from search.plan import RefitPlan, Shape
 from search.refit import UnitEnd
 from search.refit_stage import finished_plan, run_refit
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore, write_arrays
+from search.store.files import write_arrays
+from search.store.run_store import RunStore
 from tests.search.made import made_record
 from tests.search.people import trial_setting, write_people
 from tests.search.scripted import SCALE, Clock, tiny_space

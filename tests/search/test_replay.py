@@ -10,7 +10,7 @@ from search.dataset import Dataset
 from search.errors import ResultsError, UsageError
 from search.journal import open_storage
 from search.replay import replay
-from search.store import RunStore
+from search.store.run_store import RunStore
 from search.trial_run import SharedImages, TrialRun
 from tests.search.made import made_record
 from tests.search.people import trial_setting, write_people

@@ -9,7 +9,7 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search.records import Cause, State
+from search.store.records import Cause, State
 from tests.search.scripted import EPOCHS, Script, result
 
 

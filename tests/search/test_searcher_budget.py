@@ -12,7 +12,7 @@ from optuna.storages import InMemoryStorage
 from ray.tune.search import Searcher
 
 from search.config import Budget
-from search.records import Cause, State
+from search.store.records import Cause, State
 from tests.search.scripted import Script, result, suggest_nothing
 
 FIVE_SPACES = ("mask", "gender", "age", "joint", "multihead")

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.config import Budget
-from search.records import Cause, State, TrialRecord
+from search.store.records import Cause, State, TrialRecord
 from tests.search.scripted import Script, on_disk, open_journal, suggest_nothing
 
 

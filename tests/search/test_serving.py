@@ -5,7 +5,7 @@ import torch
 
 from search import serving
 from search.serving import SERVING_FILE, ServingCost, measure_serving, serving_costs
-from search.store import RunStore
+from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
 from trainables.backbone import build_backbone

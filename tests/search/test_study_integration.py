@@ -13,8 +13,8 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.cli import main
-from search.records import Cause, State
-from search.store import RunStore
+from search.store.records import Cause, State
+from search.store.run_store import RunStore
 from search.trial_run import SharedImages, TrialRun
 from tests.search.people import trial_setting
 from tests.search.runs import (

@@ -12,9 +12,9 @@ from search.analysis.interval import Interval
 from search.best import default_value
 from search.dataset import Dataset
 from search.packing import plan_resources
-from search.records import Cause, State
 from search.stages import Prepared, SpaceResult
-from search.store import RunStore
+from search.store.records import Cause, State
+from search.store.run_store import RunStore
 from search.summary import headrace, print_plan, print_summary
 from tests.search.made import made_record
 from tests.search.people import trial_setting

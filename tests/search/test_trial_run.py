@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from search.records import Cause
+from search.store.records import Cause
 from search.trial_run import TrialRun, evaluate
 from tests.search.people import shared_images
 from tests.trainables import tiny

@@ -16,7 +16,7 @@ from search.oof import read_truth, write_truth
 from search.packing import Resources
 from search.refit import Folds, Unit, UnitEnd
 from search.stages import SpaceResult
-from search.store import RunStore
+from search.store.run_store import RunStore
 from search.why_controls import Control
 from search.why_plan import plan_why
 from search.why_reasons import controlled_reasons

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from search import store as store_module
 from search.errors import ResultsError
-from search.records import Cause, State
-from search.store import RunStore, check_name, check_writable, git_commit, run_names, write_text
+from search.store import run_store as store_module
+from search.store.files import check_writable, write_text
+from search.store.provenance import git_commit
+from search.store.records import Cause, State
+from search.store.run_store import RunStore, check_name, run_names
 from tests.search.made import made_record
 
 

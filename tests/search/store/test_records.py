@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from search.records import Cause, State, best_record
+from search.store.records import Cause, State, best_record
 from tests.search.made import made_record
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from search.records import State
-from search.store import RunStore, running
+from search.store.records import State
+from search.store.run_store import RunStore, running
 from tests.search.made import made_record
 
 

@@ -3,22 +3,19 @@
 import csv
 import io
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import filelock
-import numpy as np
 import yaml
 
 from search.errors import ResultsError
-from search.records import State, TrialRecord
+from search.store.files import SCHEMA, write_text
+from search.store.records import State, TrialRecord
 
-SCHEMA = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COLUMNS = (
     "space",
@@ -32,17 +29,6 @@ _COLUMNS = (
     "seed",
     "error",
 )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a text file under a temporary name and renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class RunStore:
@@ -204,14 +190,6 @@ class RunStore:
             self.checkpoints.rmdir()
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes arrays as an npz file, whole or not at all; makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.npz")
-    np.savez(temporary, **arrays)
-    temporary.replace(path)
-
-
 def check_name(name: str) -> None:
     """Raises ResultsError where a run name is not a plain folder name."""
     if not _NAME.fullmatch(name):
@@ -221,30 +199,9 @@ def check_name(name: str) -> None:
         )
 
 
-def check_writable(option: str, folder: Path) -> None:
-    """Raises ResultsError where a folder cannot be made or written; makes nothing."""
-    whole = folder.absolute()
-    nearest = next(path for path in (whole, *whole.parents) if path.exists())
-    if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):
-        raise ResultsError(
-            f"{option} must be a folder that can be written, got {folder}: {nearest} "
-            f"{'is read-only' if nearest.is_dir() else 'is a file'}; give another"
-        )
-
-
 def run_names(results: Path) -> tuple[str, ...]:
     """Returns the runs in a results folder, sorted."""
     return tuple(sorted(path.parent.name for path in results.glob("*/study.json")))
-
-
-def git_commit() -> str:
-    """Returns the commit of headrace's own checkout, or an empty string outside one."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def running(records: Iterable[TrialRecord]) -> tuple[TrialRecord, ...]:

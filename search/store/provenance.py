@@ -1,0 +1,27 @@
+"""What made a run: versions of packages, the commit of the checkout."""
+
+import importlib.metadata
+import platform
+import subprocess
+from pathlib import Path
+
+
+def git_commit() -> str:
+    """Returns the commit of headrace's own checkout, or an empty string outside one."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+_PACKAGES = ("headrace", "torch", "timm", "ray", "optuna", "numpy", "pillow")
+
+
+def package_versions() -> dict[str, str]:
+    """Returns the versions of what decides a result."""
+    return {
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in _PACKAGES},
+    }
