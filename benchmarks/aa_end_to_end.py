@@ -23,19 +23,19 @@ from scipy import stats
 
 from benchmarks.planted_pictures import conditional_world, write_world
 from benchmarks.planted_runs import write_spaces
-from search.analysis.approaches import build_joint
-from search.analysis.cross_fit import CrossFit
-from search.analysis.judge import judge
-from search.analysis.predictions import Approach
-from search.analysis.verdict import PairVerdict
+from search.analysis.approaches.approach import Approach
+from search.analysis.approaches.build import build_joint
+from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.verdict.judging import judge
+from search.analysis.verdict.outcomes import PairVerdict
 from search.cli import main as headrace
 from search.cluster import ray_runtime
-from search.dataset import SPLIT_SEED, stored_size_for
+from search.prepare.dataset import SPLIT_SEED, stored_size_for
+from search.prepare.setting import SharedImages, TrialSetting
 from search.refit import Folds, Unit, merge_parts, train_unit
 from search.refit_stage import finalists
 from search.saved_run import load_run
 from search.store.run_store import RunStore
-from search.trial_run import SharedImages, TrialSetting
 from trainables.data import layouts
 from trainables.data.splits import make_folds, make_split
 

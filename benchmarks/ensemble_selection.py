@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.simulated_people import NUM_CLASSES, World, simulate
-from search.analysis.cross_fit import CrossFit
-from search.analysis.ensemble_candidates import Candidate, Network
-from search.analysis.ensemble_gain import Rival
-from search.analysis.ensemble_nested import Finding, find_ensemble
-from search.analysis.ensemble_weights import Limit, cma_weights, greedy_selection
+from search.analysis.ensemble.candidates import Candidate, Network
+from search.analysis.ensemble.gain import Rival
+from search.analysis.ensemble.nested import Finding, find_ensemble
+from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
+from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
 
 NUM_FOLDS = 5

@@ -20,18 +20,18 @@ from benchmarks.simulated_evidence import (
     resampled,
 )
 from benchmarks.simulated_people import World, simulate
-from search.analysis.bootstrap import person_bootstrap_interval
-from search.analysis.calibration import log_probs
-from search.analysis.interval import Interval
-from search.analysis.label_shift import em_shares, estimate_shift, total_variation
-from search.analysis.labelled import Labelled
+from search.analysis.fitting.calibration import log_probs
 from search.analysis.metrics import macro_f1
-from search.analysis.score_forecast import (
+from search.analysis.shift.correction import correction_gain
+from search.analysis.shift.estimate import em_shares, estimate_shift, total_variation
+from search.analysis.shift.labelled import Labelled
+from search.analysis.shift.score_forecast import (
     expected_change_unlabelled,
     expected_score_unlabelled,
     forecast_score,
 )
-from search.analysis.shift_correction import correction_gain
+from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
+from search.analysis.uncertainty.interval import Interval
 
 POOL_PEOPLE = 4_000
 SHARPNESS, BIAS_SD = 2.0, 0.5

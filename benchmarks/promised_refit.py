@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from search.dataset import stored_size_for
 from search.oof import DEFAULT_RANK, merge_predictions, write_truth
 from search.plan import Shape
+from search.prepare.dataset import stored_size_for
+from search.prepare.setting import SharedImages, TrialSetting
 from search.refit import Folds, Unit, train_unit
 from search.refit_stage import REFIT_FILE, refit_note
 from search.store.files import write_text
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
-from search.trial_run import SharedImages, TrialSetting
 from spaces import load
 from spaces.scale import choose_scale
 from trainables.data import layouts

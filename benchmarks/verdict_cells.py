@@ -15,14 +15,14 @@ from benchmarks.simulated_people import (
     population_macro_f1,
     simulate,
 )
-from search.analysis.approaches import build_joint
-from search.analysis.bootstrap import person_bootstrap_interval
-from search.analysis.choice_luck import choice_variance
-from search.analysis.cross_fit import CrossFit
-from search.analysis.judge import judge
+from search.analysis.approaches.approach import Approach
+from search.analysis.approaches.build import build_joint
+from search.analysis.approaches.choice_luck import choice_variance
+from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
-from search.analysis.predictions import Approach
-from search.analysis.verdict import Outcome, Rules, Verdict
+from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
+from search.analysis.verdict.judging import judge
+from search.analysis.verdict.outcomes import Outcome, Rules, Verdict
 
 WINS = (Outcome.A_WINS, Outcome.B_WINS)
 

@@ -33,9 +33,9 @@ from benchmarks.verdict_cells import (
     searches_cell,
     seeds_cell,
 )
-from search.analysis.judge import judge
-from search.analysis.predictions import Approach
-from search.analysis.verdict import Outcome, Rules
+from search.analysis.approaches.approach import Approach
+from search.analysis.verdict.judging import judge
+from search.analysis.verdict.outcomes import Outcome, Rules
 
 THREE = (1.0, 1.0, 1.0)
 

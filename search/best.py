@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.bootstrap import person_bootstrap_interval
-from search.analysis.interval import Interval
-from search.config import StudyConfig
-from search.dataset import Dataset
+from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
+from search.analysis.uncertainty.interval import Interval
 from search.journal import StudyJournal
+from search.prepare.config import StudyConfig
+from search.prepare.dataset import Dataset
+from search.prepare.setting import TrialSetting
 from search.store.best_file import digest
 from search.store.provenance import package_versions
 from search.store.records import DEFAULT_NUMBER, TrialRecord
 from search.store.run_store import RunStore
-from search.trial_run import TrialSetting
 from trainables.config import TrialConfig
 
 

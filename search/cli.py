@@ -94,7 +94,7 @@ def _replay(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from search.progress import StepBar
-    from search.replay import replay
+    from search.trial.replay import replay
 
     console = Console()
     done = replay(
@@ -176,7 +176,7 @@ def _compare(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from search.analysis.errors import AnalysisError
-    from search.analysis.verdict import Rules
+    from search.analysis.verdict.outcomes import Rules
     from search.compare import compare
     from search.summary import print_verdict
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from search.analysis.answer import answer
-from search.analysis.judge import judge
-from search.analysis.predictions import Approach
-from search.analysis.verdict import Rules
+from search.analysis.approaches.approach import Approach
+from search.analysis.verdict.judging import judge
+from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.sentence import answer
 from search.conclude import VERDICT_SCHEMA
 from search.errors import UsageError
 from search.report.contents import ReportContents

@@ -7,15 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.answer import answer
-from search.analysis.approaches import Built, build_joint, build_multihead, build_separate
-from search.analysis.cross_fit import CrossFit
-from search.analysis.evidence import Evidence, Reason, rank_reasons
-from search.analysis.interval import Interval
-from search.analysis.judge import judge
-from search.analysis.mechanisms import calibration_quality, reasons_of_approach, reasons_of_pair
-from search.analysis.part_scores import part_scores
-from search.analysis.verdict import Rules, Verdict
+from search.analysis.approaches.build import Built, build_joint, build_multihead, build_separate
+from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.gather import (
+    calibration_quality,
+    reasons_of_approach,
+    reasons_of_pair,
+)
+from search.analysis.reasons.reason import Reason, rank_reasons
+from search.analysis.uncertainty.interval import Interval
+from search.analysis.verdict.judging import judge, part_scores
+from search.analysis.verdict.outcomes import Rules, Verdict
+from search.analysis.verdict.sentence import answer
 from search.errors import ResultsError
 from search.oof import Truth
 from trainables.data.schema import LabelSchema

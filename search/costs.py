@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from search.analysis.approaches import Built
+from search.analysis.approaches.build import Built
 from search.logged_reasons import Logged
 from search.refit_notes import chosen_ranks, refit_seconds
 from search.report.contents import Cost

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from search.analysis.approaches import Built
-from search.analysis.ensemble import FittedMember
-from search.analysis.ensemble_candidates import Candidate, Heads, Network
+from search.analysis.approaches.build import Built
+from search.analysis.ensemble.candidates import Candidate, Heads, Network
+from search.analysis.ensemble.fit import FittedMember
 from search.analysis.metrics import macro_f1
 from search.analysis.recombine import recombine
 from search.ensemble_format import MEMBERS_FOLDER, Member, Part

@@ -8,11 +8,11 @@ from typing import Any
 
 from rich.console import Console
 
-from search.analysis.approaches import Built
-from search.analysis.cross_fit import CrossFit
-from search.analysis.ensemble_gain import Rival
-from search.analysis.ensemble_nested import Finding, find_ensemble
-from search.analysis.ensemble_weights import Limit
+from search.analysis.approaches.build import Built
+from search.analysis.ensemble.gain import Rival
+from search.analysis.ensemble.nested import Finding, find_ensemble
+from search.analysis.ensemble.weights import Limit
+from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import person_index
 from search.conclude import approaches_of, build_approaches
 from search.ensemble_format import MEMBERS_FOLDER, EnsembleSpec

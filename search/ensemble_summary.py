@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from search.analysis.ensemble_candidates import Candidate
-from search.analysis.ensemble_gain import Gain
-from search.analysis.ensemble_nested import Finding
+from search.analysis.ensemble.candidates import Candidate
+from search.analysis.ensemble.gain import Gain
+from search.analysis.ensemble.nested import Finding
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_sources import Refit
 from search.oof import Truth

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from search.ensemble_stage import MissingModelsError, build_ensemble, forget_units
 from search.plan import search_share
+from search.prepare.prepared import Prepared, SpaceResult
 from search.pseudo_stage import run_pseudo
 from search.refit_stage import (
     VERDICT_SECONDS,
@@ -18,7 +19,6 @@ from search.refit_stage import (
     wished_shape,
 )
 from search.search_stage import SearchEnd, run_search
-from search.stages import Prepared, SpaceResult
 from search.store.run_store import RunStore
 from search.summary import print_summary
 from search.verdict_stage import conclude_run

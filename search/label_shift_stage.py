@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.decision_rule import predict_with_biases
-from search.analysis.interval import LEVEL, Interval
-from search.analysis.label_shift import ShiftEstimate, estimate_shift, total_variation
-from search.analysis.labelled import Labelled
-from search.analysis.score_forecast import (
+from search.analysis.fitting.class_biases import predict_with_biases
+from search.analysis.shift.correction import CorrectionGain, corrected, correction_gain
+from search.analysis.shift.estimate import ShiftEstimate, estimate_shift, total_variation
+from search.analysis.shift.labelled import Labelled
+from search.analysis.shift.score_forecast import (
     expected_change_unlabelled,
     expected_score_unlabelled,
     forecast_score,
 )
-from search.analysis.shift_correction import CorrectionGain, corrected, correction_gain
+from search.analysis.uncertainty.interval import LEVEL, Interval
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
 from search.report.shift import Shift

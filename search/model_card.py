@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from search.analysis.bootstrap import person_bootstrap_interval
-from search.analysis.calibration import expected_calibration_error, negative_log_likelihood
-from search.analysis.class_scores import class_scores
-from search.analysis.interval import Interval
+from search.analysis.fitting.calibration import expected_calibration_error, negative_log_likelihood
 from search.analysis.recombine import attribute_classes
+from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
+from search.analysis.uncertainty.class_scores import class_scores
+from search.analysis.uncertainty.interval import Interval
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
 from search.store.files import write_text

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any, NoReturn
 
-from search.config import DEFAULT_TRIALS
 from search.errors import UsageError
+from search.prepare.config import DEFAULT_TRIALS
 
 DEFAULT_PEOPLE = 300
 _MARGIN_HELP = "differences of macro-F1 within it are equivalent (default: 0.005)"

@@ -11,10 +11,11 @@ from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.importance import parameter_importance
 from search.best import default_value
 from search.conclude import Conclusion
-from search.config import StudyConfig
 from search.journal import read_trials
 from search.label_shift_files import read_shifts
 from search.oof import Truth
+from search.prepare.config import StudyConfig, command_of
+from search.prepare.prepared import SpaceResult
 from search.report.contents import (
     Confusion,
     Cost,
@@ -25,9 +26,7 @@ from search.report.contents import (
     SearchSummary,
 )
 from search.report.render import render_html, render_markdown
-from search.run_config import command_of
 from search.saved_run import SavedRun
-from search.stages import SpaceResult
 from search.store.files import write_text
 from search.store.run_store import RunStore
 from trainables import metrics

@@ -8,8 +8,8 @@ because with one seed the luck of training is unknown and no win is declared.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from search.config import format_duration
 from search.errors import UsageError
+from search.prepare.config import format_duration
 
 FLOOR_FOLDS = 3
 _REFIT_SHARE = 0.5

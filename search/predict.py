@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from search.analysis.calibration import Calibration, log_probs
+from search.analysis.fitting.calibration import Calibration, log_probs
 from search.analysis.recombine import recombine
 from search.ensemble_format import EnsembleSpec, Member, Part
 from search.errors import ResultsError, UsageError

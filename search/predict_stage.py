@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from search.analysis.interval import LEVEL, Interval
 from search.analysis.metrics import macro_f1
-from search.analysis.score_forecast import forecast_score
-from search.analysis.shift_correction import corrected
+from search.analysis.shift.correction import corrected
+from search.analysis.shift.score_forecast import forecast_score
+from search.analysis.uncertainty.interval import LEVEL, Interval
 from search.answers import check_answers, check_names, check_no_input, write_answers
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from search.journal import sample_configs
 from search.known_configs import check_warm_starts
+from search.prepare.prepared import max_epochs
 from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Space
@@ -59,8 +60,3 @@ def check_spaces(
         )
     names = tuple(sorted({name for name, _ in backbones}))
     return Offer(largest_input=max(sizes), backbones=names)
-
-
-def max_epochs(space: Space, schema: LabelSchema, scale: Scale) -> int:
-    """Returns the length of the schedule of every trial of a space."""
-    return int(space.default_config(schema, scale)["schedule.epochs"])

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from search.stages import Prepared
-from search.trial_run import SharedImages
+from search.prepare.prepared import Prepared
+from search.prepare.setting import SharedImages
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import TrialConfig
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from search.errors import ResultsError, UsageError
 from search.oof import DEFAULT_RANK, merge_predictions, read_truth
+from search.prepare.prepared import Prepared
 from search.progress import StepBar
 from search.pseudo_labels import PseudoLabels
 from search.pseudo_verdict import (
@@ -20,7 +21,6 @@ from search.pseudo_verdict import (
 from search.refit import Folds, Unit, run_units
 from search.refit_notes import unit_notes
 from search.refit_stage import REFIT_FILE
-from search.stages import Prepared
 from search.store.run_store import RunStore
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from search.analysis.judge import judge
-from search.analysis.predictions import Approach
+from search.analysis.approaches.approach import Approach
 from search.analysis.recombine import recombine
-from search.analysis.verdict import PairVerdict, Rules, holm, outcome_of
+from search.analysis.verdict.judging import judge
+from search.analysis.verdict.outcomes import PairVerdict, Rules, holm, outcome_of
 from search.oof import Truth, read_predictions
 from search.refit_stage import REFIT_FILE
 from search.store.files import write_text

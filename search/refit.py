@@ -19,10 +19,10 @@ import ray
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from search.packing import Resources
+from search.prepare.resources import Resources
+from search.prepare.setting import SharedImages, TrialSetting
 from search.store.files import write_arrays
 from search.store.records import FlatValue
-from search.trial_run import SharedImages, TrialSetting
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable

@@ -11,9 +11,9 @@ import numpy as np
 from torch.utils.tensorboard import SummaryWriter
 
 from search.analysis.curves import Curve
-from search.board import draw_confusion
 from search.report.contents import Confusion
 from search.store.run_store import RunStore
+from search.trial.board import draw_confusion
 
 CURVE = "anytime/best validation macro-F1 (step: device seconds)"
 

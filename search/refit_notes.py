@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from search.analysis.approaches import Built, Choice
+from search.analysis.approaches.build import Built, Choice
 from search.store.run_store import RunStore
 
 

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from search.config import format_duration
 from search.oof import DEFAULT_RANK, merge_predictions, write_truth
 from search.plan import FULL, Costs, RefitPlan, Shape, cuts, plan_refit
+from search.prepare.config import format_duration
+from search.prepare.prepared import Prepared, SpaceResult
 from search.probe import probe_costs
 from search.progress import StepBar
 from search.refit import Folds, Unit, run_units
-from search.stages import Prepared, SpaceResult
 from search.store.files import write_text
 from search.store.records import Cause, FlatValue, State, TrialRecord
 from search.store.run_store import RunStore

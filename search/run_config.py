@@ -2,20 +2,19 @@
 
 import argparse
 import re
-import shlex
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from search.config import (
+from search.errors import UsageError
+from search.options import DEFAULT_PEOPLE
+from search.prepare.config import (
     DEFAULT_BUDGET_OF_ALL,
     DEFAULT_TRIALS,
     StudyConfig,
     parse_duration,
 )
-from search.errors import UsageError
-from search.options import DEFAULT_PEOPLE
 
 _MIN_PEOPLE = 40
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
@@ -109,32 +108,6 @@ def resumed_config(options: argparse.Namespace) -> StudyConfig:
         gpus_per_trial=options.gpus_per_trial,
         weights_dir=absolute(options.weights_dir) or None,
     )
-
-
-def command_of(config: StudyConfig) -> str:
-    """Returns the command that makes this config again, but for name, folders and cluster."""
-    given = {
-        "--data": config.data,
-        "--layout": config.layout,
-        "--people": "" if config.data else config.people,
-        "--weights-dir": config.weights_dir,
-        "--budget": f"{config.budget_seconds:g}s" if config.budget_seconds else "",
-        "--trials": config.trials,
-        "--max-epochs": config.max_epochs,
-        "--refit-seeds": config.refit_seeds,
-        "--why": "full" if config.why == "full" else "",
-        "--pseudo-labels": config.pseudo_labels,
-        "--seed": config.seed,
-    }
-    words = ["headrace", "run", "--space", *config.spaces]
-    for option, value in given.items():
-        if value not in ("", None):
-            words += [option, str(value)]
-    if config.pseudo_thresholds:
-        words += ["--pseudo-threshold", *config.pseudo_thresholds]
-    if config.pretrained is not None and not config.weights_dir:
-        words.append("--pretrained" if config.pretrained else "--no-pretrained")
-    return shlex.join([*words, *(["--keep-models"] if config.keep_models else [])])
 
 
 def _pseudo(options: argparse.Namespace) -> dict[str, Any]:

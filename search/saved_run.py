@@ -6,10 +6,10 @@ from typing import Any
 
 import yaml
 
-from search.analysis.interval import Interval
+from search.analysis.uncertainty.interval import Interval
 from search.errors import ResultsError
 from search.journal import read_records
-from search.stages import SpaceResult
+from search.prepare.prepared import SpaceResult
 from search.store.records import TrialRecord, best_record
 from search.store.run_store import RunStore
 from trainables.data.schema import LabelSchema

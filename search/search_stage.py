@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from search.best import write_best
-from search.config import Budget
 from search.errors import UsageError
 from search.journal import StudyJournal, clear_leftovers, open_storage
+from search.prepare.config import Budget
+from search.prepare.prepared import Prepared, SpaceResult
 from search.progress import SearchProgress
 from search.scheduler import MultiSpaceScheduler
 from search.searcher import StudySearcher
-from search.stages import Prepared, SpaceResult
 from search.store.records import Cause, State, TrialRecord, best_record
 from search.store.run_store import RunStore, running
 from search.tune_run import run_trials

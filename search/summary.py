@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.best import default_value
-from search.config import format_duration
-from search.stages import Prepared, SpaceResult
+from search.prepare.config import format_duration
+from search.prepare.prepared import Prepared, SpaceResult
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
 

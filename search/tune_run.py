@@ -12,10 +12,10 @@ from types import FrameType
 
 from ray import tune
 
-from search.packing import Resources
+from search.prepare.resources import Resources
+from search.prepare.setting import TrialSetting
 from search.scheduler import MultiSpaceScheduler
 from search.searcher import StudySearcher
-from search.trial_run import TrialSetting
 from search.worker import Worker
 
 _MAX_FAILURES = 2

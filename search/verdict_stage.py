@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from search.analysis.verdict import Rules
+from search.analysis.verdict.outcomes import Rules
 from search.conclude import Conclusion, approaches_of, conclude, verdict_json, with_reasons
 from search.costs import approach_costs
 from search.logged_reasons import Logged

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from search.changes import FewerPeople
-from search.config import format_duration
+from search.prepare.config import format_duration
 from search.refit import Unit
 from search.why_controls import NAMES, Control, Refitted
 

@@ -6,10 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.controlled import equal_parameters, joint_predictions, shared_config
-from search.analysis.controlled_steps import Dose, Level, responses
-from search.analysis.cross_fit import CrossFit
-from search.analysis.evidence import Evidence, Reason
+from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.of_controls import (
+    Dose,
+    Level,
+    equal_parameters,
+    joint_predictions,
+    responses,
+    shared_config,
+)
+from search.analysis.reasons.reason import Reason
 from search.oof import Truth
 from search.refit import MIRRORED
 from search.store.run_store import RunStore

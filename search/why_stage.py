@@ -10,13 +10,13 @@ from rich.console import Console
 
 from search.changes import attribute_to_flip
 from search.conclude import approaches_of
-from search.config import format_duration
 from search.errors import ResultsError
 from search.oof import DEFAULT_RANK, Truth, read_truth
+from search.prepare.config import format_duration
+from search.prepare.prepared import Prepared, SpaceResult
 from search.progress import StepBar
 from search.refit import Folds, Unit, run_units
 from search.refit_stage import REFIT_FILE
-from search.stages import Prepared, SpaceResult
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
 from search.why_controls import NAMES, Refitted, Training

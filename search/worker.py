@@ -6,7 +6,8 @@ from typing import Any
 
 from ray import tune
 
-from search.trial_run import SharedImages, TrialRun, TrialSetting
+from search.prepare.setting import SharedImages, TrialSetting
+from search.trial.trial_run import TrialRun
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]

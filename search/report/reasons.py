@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from search.analysis.interval import ALPHA
+from search.analysis.uncertainty.interval import ALPHA
 from search.report import wording
 from search.report.contents import ReportContents
 from search.report.document import Block, Card, Folded, Grid, Items, Section, Text

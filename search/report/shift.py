@@ -19,7 +19,7 @@ class Shift:
         training: K shares of the labels, sum 1.
         predicted: K shares of the predicted classes, sum 1.
         averaged: K mean probabilities, sum 1.
-        estimated: K shares by the EM, sum 1 (search/analysis/label_shift.py).
+        estimated: K shares by the EM, sum 1 (search/analysis/shift/estimate.py).
         low: lower ends of the 95 % intervals of `estimated`.
         high: upper ends.
 

@@ -8,8 +8,8 @@ import numpy as np
 from search.conclude import build_approaches
 from search.logged_reasons import Logged
 from search.oof import Truth
+from search.prepare.prepared import SpaceResult
 from search.saved_run import SavedRun
-from search.stages import SpaceResult
 from search.store.run_store import RunStore
 from tests.search.made import made_record
 from trainables.data.schema import Attribute, LabelSchema

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from search.trial_run import SharedImages, TrialSetting
+from search.prepare.setting import SharedImages, TrialSetting
 from trainables.data import layouts
 from trainables.data.splits import make_split
 

@@ -10,8 +10,8 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from search.config import Budget
 from search.journal import StudyJournal, open_storage, to_record
+from search.prepare.config import Budget
 from search.searcher import StudySearcher
 from search.store.records import TrialRecord
 from spaces.scale import Scale

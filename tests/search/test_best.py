@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from search.best import default_value, score_interval, write_best
-from search.config import StudyConfig
-from search.dataset import Dataset
 from search.journal import open_storage
+from search.prepare.config import StudyConfig
+from search.prepare.dataset import Dataset
 from search.store.best_file import digest
 from search.store.provenance import package_versions
 from search.store.records import Cause, State

@@ -9,7 +9,7 @@ import pytest
 
 from search import cli
 from search.cli import build_parser, default_cache, main
-from search.config import StudyConfig
+from search.prepare.config import StudyConfig
 from search.store.run_store import RunStore, check_name
 from search.study import RunEnd
 from tests.search.runs import ROOT

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from search.analysis.verdict import Rules
+from search.analysis.verdict.outcomes import Rules
 from search.compare import compare
 from search.errors import UsageError
 

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 
-from search.analysis.answer import answer
-from search.analysis.evidence import Reason
-from search.analysis.interval import Interval
 from search.analysis.metrics import macro_f1
-from search.analysis.verdict import Rules
+from search.analysis.reasons.reason import Reason
+from search.analysis.uncertainty.interval import Interval
+from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.sentence import answer
 from search.conclude import approaches_of, conclude, verdict_json, with_reasons
 from search.errors import ResultsError
 from search.oof import Truth

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from search import ensemble_members
-from search.analysis.cross_fit import CrossFit
-from search.analysis.ensemble import FittedMember
+from search.analysis.ensemble.fit import FittedMember
+from search.analysis.fitting.cross_fit import CrossFit
 from search.conclude import build_approaches
 from search.ensemble_members import CHOSEN, make_candidates, member_of
 from search.ensemble_sources import read_refit

@@ -9,11 +9,11 @@ from rich.console import Console
 from search.ensemble_stage import build_ensemble
 from search.oof import merge_predictions, write_truth
 from search.plan import Shape
+from search.prepare.setting import SharedImages
 from search.refit import Folds, Unit, train_unit
 from search.refit_stage import REFIT_FILE, refit_note
 from search.store.files import write_text
 from search.store.run_store import RunStore
-from search.trial_run import SharedImages
 from spaces import load
 from spaces.scale import choose_scale
 from tests.search.people import trial_setting

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.analysis.ensemble_gain import Gain
-from search.analysis.interval import Interval
+from search.analysis.ensemble.gain import Gain
+from search.analysis.uncertainty.interval import Interval
 from search.ensemble_summary import sentence
 
 SCORE = Interval(value=0.7, low=0.6, high=0.8)

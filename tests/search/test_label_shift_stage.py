@@ -9,12 +9,12 @@ from rich.console import Console
 
 from benchmarks.label_shift_cells import PRIORS
 from benchmarks.simulated_evidence import NUM_CLASSES, photograph, resampled
-from search.analysis.decision_rule import predict_with_biases
 from search.analysis.errors import AnalysisError
-from search.analysis.label_shift import total_variation
+from search.analysis.fitting.class_biases import predict_with_biases
 from search.analysis.metrics import macro_f1
-from search.analysis.score_forecast import forecast_score
-from search.analysis.shift_correction import corrected
+from search.analysis.shift.correction import corrected
+from search.analysis.shift.estimate import total_variation
+from search.analysis.shift.score_forecast import forecast_score
 from search.ensemble_oof import OutOfFold
 from search.errors import ResultsError
 from search.label_shift_files import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.analysis.bootstrap import person_bootstrap_interval
+from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_oof import OutOfFold
 from search.errors import ResultsError

@@ -19,12 +19,12 @@ from benchmarks.planted_pictures import (
 )
 from benchmarks.planted_runs import Plant, command, plants
 from benchmarks.planted_truth import read_pairs
-from search.analysis.evidence import Evidence
-from search.analysis.judge import judge
-from search.analysis.mechanisms import reasons_of_pair
+from search.analysis.approaches.approach import Approach
 from search.analysis.metrics import macro_f1
-from search.analysis.predictions import Approach
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.gather import reasons_of_pair
 from search.analysis.recombine import attribute_classes, joint_classes
+from search.analysis.verdict.judging import judge
 from search.cli import main
 from trainables.data import layouts
 

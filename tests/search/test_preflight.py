@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from search.preflight import check_spaces, max_epochs
+from search.preflight import check_spaces
+from search.prepare.prepared import max_epochs
 from spaces.errors import SpaceError
 from tests.search.scripted import SCALE, tiny_space
 from tests.trainables import tiny

@@ -6,8 +6,8 @@ import re
 import pytest
 from rich.console import Console
 
-from search.config import Budget
 from search.journal import Asked
+from search.prepare.config import Budget
 from search.progress import SearchProgress, StepBar
 from search.store.records import Cause, State
 from tests.search.made import made_record

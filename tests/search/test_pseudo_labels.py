@@ -7,10 +7,10 @@ import pytest
 
 from search import pseudo_labels
 from search.errors import UsageError
+from search.prepare.setting import SharedImages
 from search.pseudo_labels import BothTables, PseudoLabels, sure
 from search.pseudo_stage import check_unlabelled
 from search.refit import Folds, Unit, train_unit
-from search.trial_run import SharedImages
 from tests.search.people import trial_setting, write_people
 from tests.search.test_refit import config_of, three_folds
 from trainables.data.layouts import flat

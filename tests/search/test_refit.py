@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from search.oof import merge_predictions, read_predictions, read_truth, write_truth
-from search.packing import Resources
+from search.prepare.resources import Resources
+from search.prepare.setting import SharedImages
 from search.refit import Folds, Unit, merge_parts, run_units, train_unit
-from search.trial_run import SharedImages
 from spaces import load
 from spaces.scale import choose_scale
 from tests.search.people import trial_setting, write_people

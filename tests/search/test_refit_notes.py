@@ -1,6 +1,6 @@
 import pytest
 
-from search.analysis.approaches import Choice
+from search.analysis.approaches.build import Choice
 from search.refit_notes import chosen_rank, refit_seconds, unit_notes
 from tests.search.logged_run import made_run, write_part
 

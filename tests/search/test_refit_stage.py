@@ -7,12 +7,12 @@ import pytest
 from rich.console import Console
 
 from search import refit_stage
-from search.dataset import Dataset
-from search.packing import plan_resources
 from search.plan import RefitPlan, Shape
+from search.prepare.dataset import Dataset
+from search.prepare.prepared import Prepared, SpaceResult
+from search.prepare.resources import plan_resources
 from search.refit import UnitEnd
 from search.refit_stage import finished_plan, run_refit
-from search.stages import Prepared, SpaceResult
 from search.store.files import write_arrays
 from search.store.run_store import RunStore
 from tests.search.made import made_record

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from search.options import build_parser
-from search.run_config import command_of, new_config
+from search.prepare.config import command_of
+from search.run_config import new_config
 
 DEMO = "run --space all gender=my.py --budget 90s --seed 3 --refit-seeds 2 --people 60"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 from ray.tune.search import Searcher
 
-from search.config import Budget
+from search.prepare.config import Budget
 from search.store.records import Cause, State
 from tests.search.scripted import Script, result, suggest_nothing
 

@@ -9,7 +9,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search.config import Budget
+from search.prepare.config import Budget
 from search.store.records import Cause, State, TrialRecord
 from tests.search.scripted import Script, on_disk, open_journal, suggest_nothing
 

@@ -13,9 +13,10 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.cli import main
+from search.prepare.setting import SharedImages
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
-from search.trial_run import SharedImages, TrialRun
+from search.trial.trial_run import TrialRun
 from tests.search.people import trial_setting
 from tests.search.runs import (
     arguments,

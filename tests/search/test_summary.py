@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from search.analysis.interval import Interval
+from search.analysis.uncertainty.interval import Interval
 from search.best import default_value
-from search.dataset import Dataset
-from search.packing import plan_resources
-from search.stages import Prepared, SpaceResult
+from search.prepare.dataset import Dataset
+from search.prepare.prepared import Prepared, SpaceResult
+from search.prepare.resources import plan_resources
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.summary import headrace, print_plan, print_summary

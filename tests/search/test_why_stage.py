@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 
 from search import why_stage
-from search.dataset import Dataset
 from search.errors import ResultsError
 from search.oof import read_truth, write_truth
-from search.packing import Resources
+from search.prepare.dataset import Dataset
+from search.prepare.prepared import SpaceResult
+from search.prepare.resources import Resources
 from search.refit import Folds, Unit, UnitEnd
-from search.stages import SpaceResult
 from search.store.run_store import RunStore
 from search.why_controls import Control
 from search.why_plan import plan_why

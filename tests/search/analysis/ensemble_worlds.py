@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from search.analysis.cross_fit import CrossFit
-from search.analysis.ensemble_candidates import Candidate, Network
+from search.analysis.ensemble.candidates import Candidate, Network
+from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.recombine import attribute_classes
 
 SIZES = (2, 3)

@@ -1,0 +1,1 @@
+"""From the models of a refit to the joint probabilities of an approach."""

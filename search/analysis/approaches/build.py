@@ -1,0 +1,246 @@
+"""From the models of a refit to the joint probabilities of the three approaches.
+
+Notation:
+    N samples, S seeds, R rounds of the plan, A attributes with sizes K_1..K_A, C joint classes.
+    candidates: name of a config -> float [S, N, K], its out-of-fold probabilities.
+    y: int [N] joint class, mixed radix of the attribute classes (`search.analysis.recombine`).
+
+The best of many configs looks better than it is. So a config is chosen for the people of a fold by
+the people of the other folds (`CrossFit`), and its score there owes nothing to the choice. Each
+round does everything anew on its own fit people: it chooses, calibrates the chosen config and fits
+class biases, so that no label of a fold reaches that fold by a detour through the others.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from search.analysis.approaches.approach import Approach
+from search.analysis.approaches.choice_luck import Target, choice_variance
+from search.analysis.errors import AnalysisError
+from search.analysis.fitting.calibration import Method, fit_calibration
+from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
+from search.analysis.fitting.cross_fit import CrossFit, Mask
+from search.analysis.metrics import Floats, Ints, as_classes, macro_f1, person_index
+from search.analysis.recombine import attribute_classes, recombine
+
+Candidates = Mapping[str, Floats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The config chosen in each round of the plan: fold by fold, then for held-out people.
+
+    `names` are those there were to choose from, in the order given (ties go to the first).
+    """
+
+    names: tuple[str, ...]
+    by_round: tuple[str, ...]
+
+
+def choose(candidates: Candidates, y: ArrayLike, plan: CrossFit) -> Choice:
+    """Returns for the people of each fold the config with the best macro-F1 on the others.
+
+    Args:
+        candidates: probabilities of one target; the score of a config is the mean over seeds.
+        y: int [N] classes of that target.
+        plan: who decides about whom.
+
+    Raises:
+        AnalysisError: no config, or shapes that differ between configs.
+    """
+    shapes = {name: np.shape(probs) for name, probs in candidates.items()}
+    if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 3:
+        raise AnalysisError(
+            f"configs to choose from must have probabilities [seeds, samples, classes] of one "
+            f"shape, got {shapes}"
+        )
+    names, num_classes = tuple(candidates), next(iter(shapes.values()))[2]
+    true = as_classes(y, num_classes, "true classes")
+    predicted = {name: np.argmax(candidates[name], axis=-1) for name in names}
+    by_round = []
+    for fit, _ in plan.rounds():
+        scores = [
+            np.mean([macro_f1(true[fit], row[fit], num_classes) for row in predicted[name]])
+            for name in names
+        ]
+        by_round.append(names[int(np.argmax(scores))])
+    return Choice(names=names, by_round=tuple(by_round))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Built:
+    """Joint probabilities of an approach and what they were chosen from.
+
+    `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases; `choices` by
+    attribute or, where one model does all, by approach; `targets` what the configs competed for.
+    """
+
+    name: str
+    probs: Floats
+    with_rule: Ints
+    choices: Mapping[str, Choice]
+    targets: tuple[Target, ...]
+
+    def approach(
+        self, g: ArrayLike, plan: CrossFit, *, num_resamples: int = 400, seed: int = 0
+    ) -> Approach:
+        """Returns the approach for the verdict, with the luck of its choices.
+
+        Args:
+            g: [N] person of every sample.
+            plan: the one it was built with.
+            num_resamples: of the people, for the luck of choices.
+            seed: of these resamples.
+        """
+        rng = np.random.default_rng(seed)
+        luck = choice_variance(
+            self.targets, person_index(g)[0], plan, num_resamples=num_resamples, rng=rng
+        )
+        return Approach.from_probs(
+            self.name, self.probs, with_rule=self.with_rule, choice_variance=luck
+        )
+
+
+def build_separate(
+    candidates: Mapping[str, Candidates],
+    y: ArrayLike,
+    sizes: Sequence[int],
+    plan: CrossFit,
+    method: Method = Method.TEMPERATURE,
+    name: str = "separate",
+) -> Built:
+    """Returns the product of models of single attributes, each chosen by its own metric.
+
+    Args:
+        candidates: attribute, in schema order -> its configs' probabilities [S, N, K_a].
+        y: int [N] joint classes.
+        sizes: K_1..K_A in the same order.
+        plan: who decides about whom.
+        method: calibration of every attribute before the product.
+        name: of the approach.
+
+    Raises:
+        AnalysisError: not one set of candidates an attribute, or different seeds or samples.
+    """
+    if len(candidates) != len(sizes):
+        raise AnalysisError(
+            f"separate models need candidates of all {len(sizes)} attributes, got "
+            f"{list(candidates)}"
+        )
+    labels = attribute_classes(y, sizes)
+    models = [
+        _Model(
+            key=attribute,
+            heads={config: [probs] for config, probs in configs.items()},
+            labels=[labels[:, axis]],
+            y=labels[:, axis],
+        )
+        for axis, (attribute, configs) in enumerate(candidates.items())
+    ]
+    return _build(name, models, y, plan, method)
+
+
+def build_multihead(
+    candidates: Mapping[str, Sequence[Floats]],
+    y: ArrayLike,
+    sizes: Sequence[int],
+    plan: CrossFit,
+    method: Method = Method.TEMPERATURE,
+    name: str = "multihead",
+) -> Built:
+    """Returns the product of the heads of one model, chosen by the joint metric.
+
+    Args:
+        candidates: config -> its heads' probabilities, one [S, N, K_a] an attribute.
+        y: int [N] joint classes.
+        sizes: K_1..K_A.
+        plan: who decides about whom.
+        method: calibration of every head before the product.
+        name: of the approach.
+    """
+    labels = list(attribute_classes(y, sizes).T)
+    model = _Model(key=name, heads=candidates, labels=labels, y=np.asarray(y))
+    return _build(name, [model], y, plan, method)
+
+
+def build_joint(
+    candidates: Candidates, y: ArrayLike, plan: CrossFit, name: str = "joint"
+) -> Built:
+    """Returns the probabilities of one model over the joint classes, chosen by its metric."""
+    heads = {config: [probs] for config, probs in candidates.items()}
+    model = _Model(key=name, heads=heads, labels=[np.asarray(y)], y=np.asarray(y))
+    return _build(name, [model], y, plan, Method.NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Model:
+    """Configs of one network: `heads` are each config's probabilities, `labels` each head's truth.
+
+    `y` int [N] is the class that the heads make together, by which configs are chosen.
+    """
+
+    key: str
+    heads: Mapping[str, Sequence[Floats]]
+    labels: Sequence[Ints]
+    y: Ints
+
+    @property
+    def products(self) -> Candidates:
+        """The joint probabilities of every config's heads."""
+        return {config: recombine(heads) for config, heads in self.heads.items()}
+
+
+def _build(
+    name: str, models: Sequence[_Model], y: ArrayLike, plan: CrossFit, method: Method
+) -> Built:
+    true = np.asarray(y, dtype=np.int64)
+    products = [model.products for model in models]
+    choices = {
+        model.key: choose(configs, model.y, plan)
+        for model, configs in zip(models, products, strict=True)
+    }
+    targets = tuple(_target(configs, m.y) for m, configs in zip(models, products, strict=True))
+    shapes = {key: t.predicted.shape[1:] for key, t in zip(choices, targets, strict=True)}
+    if set(shapes.values()) != {(len(targets[0].predicted[0]), len(true))}:
+        raise AnalysisError(
+            f"all models need the same seeds and the {len(true)} samples of the labels, got "
+            f"[seeds, samples] {shapes}"
+        )
+    num_classes = int(np.prod([target.num_classes for target in targets]))
+    probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
+    with_rule = np.empty(probs.shape[:2], dtype=np.int64)
+    for number, (fit, apply) in enumerate(plan.rounds()):
+        chosen = [choices[model.key].by_round[number] for model in models]
+        for seed in range(len(probs)):
+            fitted, applied = _calibrated(models, chosen, seed, fit, apply, method)
+            biases = fit_class_biases(fitted, true[fit])
+            probs[seed, apply] = applied
+            with_rule[seed, apply] = predict_with_biases(applied, biases)
+    return Built(name=name, probs=probs, with_rule=with_rule, choices=choices, targets=targets)
+
+
+def _calibrated(
+    models: Sequence[_Model],
+    chosen: Sequence[str],
+    seed: int,
+    fit: Mask,
+    apply: Mask,
+    method: Method,
+) -> tuple[Floats, Floats]:
+    """Returns the joint probabilities of one round's configs on its fit and its apply people."""
+    fitted, applied = [], []
+    for model, config in zip(models, chosen, strict=True):
+        for head, labels in zip(model.heads[config], model.labels, strict=True):
+            calibration = fit_calibration(head[seed][fit], labels[fit], method)
+            fitted.append(calibration.apply(head[seed][fit]))
+            applied.append(calibration.apply(head[seed][apply]))
+    return recombine(fitted), recombine(applied)
+
+
+def _target(candidates: Candidates, y: Ints) -> Target:
+    predicted = np.stack([np.argmax(probs, axis=-1) for probs in candidates.values()])
+    num_classes = next(iter(candidates.values())).shape[-1]
+    return Target(predicted=predicted, y=y.astype(np.int64), num_classes=num_classes)

@@ -1,0 +1,1 @@
+"""Which members an ensemble takes, by how much, and what that gains."""

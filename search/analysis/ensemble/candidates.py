@@ -1,0 +1,178 @@
+"""The members an ensemble may take: networks of a refit and their out-of-fold probabilities.
+
+Notation:
+    N samples, C joint classes, R rounds of the plan (`CrossFit`), K classes of a head.
+    probs: float32 [N, K], rows sum to 1; y: int [N] joint class.
+
+A member makes joint probabilities: the product over its networks and their heads, in schema order,
+of calibrated probabilities. So the sizes of its heads multiply to C, and the joint class is their
+mixed radix code (`search.analysis.recombine`). A joint network has one head of C classes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from search.analysis.errors import AnalysisError
+from search.analysis.fitting.calibration import Calibration
+from search.analysis.metrics import Floats, Ints, as_classes
+from search.analysis.recombine import joint_classes, recombine
+
+Probs = NDArray[np.float32]
+Heads = tuple[Probs, ...]
+Temperatures = tuple[tuple[float, ...], ...]  # of every network's heads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Network:
+    """A place in a member for one network, and the configs that may fill it.
+
+    Attributes:
+        configs: names, such as `("age.1",)`, or several where the best of them takes the place.
+        heads: of every config, the out-of-fold probabilities of its heads, float32 [N, K].
+        mirrored: the same of the mirrored photos; empty where there are none.
+        picks: position in `configs` for every round of the plan (chosen on the people of other
+            folds, as `search.analysis.approaches.build.choose` does), then the one chosen on all
+            people: R + 1 of them, or none where there is one config.
+    """
+
+    configs: tuple[str, ...]
+    heads: tuple[Heads, ...]
+    mirrored: tuple[Heads, ...] = ()
+    picks: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        shapes = {tuple(head.shape for head in heads) for heads in (*self.heads, *self.mirrored)}
+        fits = len(self.heads) == len(self.configs) and len(self.mirrored) in (0, len(self.heads))
+        if len(shapes) != 1 or not fits:
+            raise AnalysisError(
+                f"a network needs the same heads of each of its configs {self.configs}, mirrored "
+                f"or not, got {len(self.heads)} and {len(self.mirrored)} of shapes {shapes}"
+            )
+        allowed = range(len(self.configs))
+        if any(p not in allowed for p in self.picks) or (len(allowed) > 1 and not self.picks):
+            raise AnalysisError(
+                f"`picks` must be positions in the {len(allowed)} configs, one a round and one "
+                f"for all people, got {self.picks}"
+            )
+
+    def config(self, when: int) -> str:
+        """Returns the config of round `when` of the plan; that for all people at -1."""
+        return self.configs[self.picks[when] if self.picks else 0]
+
+    def output(self, config: str, which: int, samples: Ints, mirrored: bool) -> Probs:
+        """Returns the probabilities of a head of a config, float32 [n, K].
+
+        Args:
+            config: its name.
+            which: position of the head.
+            samples: int [n], which samples.
+            mirrored: whether to average with the prediction of the mirrored photo.
+        """
+        position = self.configs.index(config)
+        plain = self.heads[position][which][samples]
+        if not mirrored:
+            return plain
+        return (plain + self.mirrored[position][which][samples]) / np.float32(2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidate:
+    """A member that an ensemble may take.
+
+    Attributes:
+        name: unique, such as `joint.1.0` or `separate.chosen.0`.
+        approach: `separate`, `joint` or `multihead`.
+        networks: in schema order of their heads.
+        cost_ms: to serve one photo by all its networks and folds, > 0, the photo alone.
+    """
+
+    name: str
+    approach: str
+    networks: tuple[Network, ...]
+    cost_ms: float = 1.0
+
+    def __post_init__(self) -> None:
+        lengths = {head.shape[0] for network in self.networks for head in network.heads[0]}
+        if len(lengths) != 1 or not self.cost_ms > 0:
+            raise AnalysisError(
+                f"candidate {self.name!r} needs networks of the same samples and a cost > 0 ms, "
+                f"got {sorted(lengths)} samples and {self.cost_ms} ms"
+            )
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Classes of every head, in order."""
+        return tuple(head.shape[1] for network in self.networks for head in network.heads[0])
+
+    @property
+    def num_samples(self) -> int:
+        """N."""
+        return len(self.networks[0].heads[0][0])
+
+    @property
+    def has_mirrored(self) -> bool:
+        """Whether every network has predictions of the mirrored photos."""
+        return all(network.mirrored for network in self.networks)
+
+    def configs(self, when: int) -> tuple[str, ...]:
+        """Returns the config of every network in round `when`; those for all people at -1."""
+        return tuple(network.config(when) for network in self.networks)
+
+    def probs(
+        self, configs: Sequence[str], temperatures: Temperatures, samples: Ints, mirrored: bool
+    ) -> Probs:
+        """Returns calibrated joint probabilities, float32 [n, C].
+
+        Args:
+            configs: of every network.
+            temperatures: of every network's heads; p becomes softmax(log p / T).
+            samples: int [n], which samples.
+            mirrored: whether to average with the predictions of the mirrored photos.
+        """
+        parts = [
+            _calibrated(network.output(config, which, samples, mirrored), temperature)
+            for network, config, own in zip(self.networks, configs, temperatures, strict=True)
+            for which, temperature in enumerate(own)
+        ]
+        return recombine(parts).astype(np.float32)
+
+    def predicted(self, when: int, samples: Ints, mirrored: bool) -> Ints:
+        """Returns the joint classes, int [n], of round `when`.
+
+        Temperatures do not move them: the largest product is that of the largest factors.
+        """
+        chosen = [
+            network.output(network.config(when), which, samples, mirrored).argmax(axis=1)
+            for network in self.networks
+            for which in range(len(network.heads[0]))
+        ]
+        return joint_classes(np.stack(chosen, axis=1), self.sizes)
+
+
+def check_candidates(candidates: Sequence[Candidate], y: ArrayLike) -> tuple[Ints, int]:
+    """Returns the labels, int [N], and C, having checked that all candidates fit them.
+
+    Raises:
+        AnalysisError: no candidate, a name twice, or different samples or joint classes.
+    """
+    names = [candidate.name for candidate in candidates]
+    if not names or len(set(names)) < len(names):
+        raise AnalysisError(f"an ensemble needs candidates of different names, got {names}")
+    num_classes = math.prod(candidates[0].sizes)
+    true = as_classes(y, num_classes, "true classes")
+    for candidate in candidates:
+        if (candidate.num_samples, math.prod(candidate.sizes)) != (len(true), num_classes):
+            raise AnalysisError(
+                f"every candidate must predict the {len(true)} labelled samples in {num_classes} "
+                f"joint classes, {candidate.name!r} has {candidate.num_samples} samples and "
+                f"{math.prod(candidate.sizes)} classes; refit all spaces on the same data"
+            )
+    return true, num_classes
+
+
+def _calibrated(probs: Probs, temperature: float) -> Floats:
+    return Calibration(temperature=temperature, bias=np.zeros(probs.shape[1])).apply(probs)

@@ -1,0 +1,141 @@
+"""What an ensemble gains over each approach, with its luck over people, and what to fall back to.
+
+Notation:
+    N samples, C joint classes. y: int [N] joint class; g: [N] person; predicted: int [N].
+
+Predictions are judged as those of fixed models: the intervals say what other people would change,
+not what other trainings would.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from search.analysis.ensemble.candidates import Candidate
+from search.analysis.ensemble.weights import Limit
+from search.analysis.errors import AnalysisError
+from search.analysis.metrics import Ints, as_classes, person_index
+from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.interval import Interval
+from search.analysis.uncertainty.score_sheet import score_sheet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rival:
+    """A single approach that the ensemble must beat.
+
+    Attributes:
+        name: of the approach.
+        predicted: int [N], of its probabilities averaged over seeds, without class biases.
+        members: names of the candidates that make it up: its chosen config, one a seed.
+    """
+
+    name: str
+    predicted: Ints
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Macro-F1 of the nested ensemble minus that of an approach, both without class biases.
+
+    `score` is the approach's; `p_greater` = P(ensemble > approach).
+    """
+
+    approach: str
+    score: Interval
+    difference: Interval
+    p_greater: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Yardstick:
+    """The people on whom predictions are judged.
+
+    Attributes:
+        y: int [N] joint classes.
+        g: int or str [N] person of every sample; two people or more.
+        num_classes: C.
+        num_resamples: of the people.
+        seed: of the resamples.
+    """
+
+    y: ArrayLike
+    g: ArrayLike
+    num_classes: int
+    num_resamples: int
+    seed: int
+
+    def scores(self, predicted: Sequence[Ints]) -> tuple[Interval, ...]:
+        """Returns the macro-F1 of every predicted int [N], with its interval over people."""
+        return self._judge(predicted)[0]
+
+    def gains(self, predicted: Ints, rivals: Sequence[Rival]) -> tuple[Gain, ...]:
+        """Returns the gains of the ensemble's `predicted`, int [N], over the rivals in order.
+
+        Raises:
+            AnalysisError: no rival, lengths or classes that do not fit, or a single person.
+        """
+        if not rivals:
+            raise AnalysisError("a gain needs one approach or more to compare with, got none")
+        sets = [predicted, *(rival.predicted for rival in rivals)]
+        scores, differences = self._judge(sets)
+        return tuple(
+            Gain(
+                approach=rival.name,
+                score=score,
+                difference=estimate.interval,
+                p_greater=estimate.p_a_greater,
+            )
+            for rival, score, estimate in zip(rivals, scores[1:], differences, strict=True)
+        )
+
+    def _judge(
+        self, predicted: Sequence[Ints]
+    ) -> tuple[tuple[Interval, ...], tuple[PairEstimate, ...]]:
+        """Returns all scores, and the differences of the first to each of the others."""
+        rng = np.random.default_rng(self.seed)
+        sheet = score_sheet(
+            [np.asarray(row)[None] for row in predicted],
+            as_classes(self.y, self.num_classes, "true classes"),
+            person_index(self.g)[0],
+            self.num_classes,
+            num_resamples=self.num_resamples,
+            rng=rng,
+        )
+        every = range(len(predicted))
+        return (
+            tuple(sheet.score(which, fixed_models=True, rng=rng) for which in every),
+            tuple(sheet.pair(0, which, fixed_models=True) for which in every[1:]),
+        )
+
+
+def members_to_fall_back_to(
+    candidates: Sequence[Candidate], gains: Sequence[Gain], rivals: Sequence[Rival], limit: Limit
+) -> tuple[str, ...]:
+    """Returns the names of the members of the best approach; none where the ensemble gains on it.
+
+    Args:
+        candidates: that there are.
+        gains: over every rival, in their order.
+        rivals: approaches; one whose members break the limit is left out.
+        limit: on members or milliseconds.
+
+    Raises:
+        AnalysisError: a rival's member is no candidate.
+    """
+    costs = {candidate.name: candidate.cost_ms for candidate in candidates}
+    unknown = sorted({name for rival in rivals for name in rival.members} - set(costs))
+    if unknown:
+        raise AnalysisError(f"unknown members {unknown} of an approach; candidates: {list(costs)}")
+    within = [
+        (gain, rival.members)
+        for gain, rival in zip(gains, rivals, strict=True)
+        if limit.admits([costs[name] for name in rival.members])
+    ]
+    if not within:
+        return ()
+    gain, members = max(within, key=lambda pair: pair[0].score.value)
+    return members if gain.difference.value <= 0 else ()

@@ -1,0 +1,133 @@
+"""Which recipe an ensemble follows, decided by an inner split of the people who may decide.
+
+Notation:
+    M members, N samples, C classes. probs: float32 [M, N, C] calibrated; y: int [N];
+    person: int [N].
+
+CMA-ES always fits better than greedy selection on the people it is fitted to, and class biases
+better than none: whether they are better for other people is another question, with few people
+often answered no. So each recipe is fitted on two thirds of the people and scored on the third.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from search.analysis.ensemble.candidates import Probs
+from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
+from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
+from search.analysis.fitting.cross_fit import Mask
+from search.analysis.metrics import Floats, Ints, macro_f1, person_index
+from search.analysis.uncertainty.bootstrap import person_strata
+
+_NUM_PARTS = 3
+
+
+class Selection(StrEnum):
+    """Where the weights come from."""
+
+    GREEDY = "greedy"
+    CMA_ES = "cma_es"
+    SINGLE = "single"  # a single approach, its members in equal parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How members become classes: where weights come from, and whether there are class biases."""
+
+    selection: Selection
+    biased: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Makers:
+    """Members to make an ensemble from.
+
+    Attributes:
+        probs: float32 [M, N, C], calibrated.
+        costs_ms: float [M], to serve each of them.
+        limit: on those taken.
+        seed: of CMA-ES.
+    """
+
+    probs: Probs
+    costs_ms: Floats
+    limit: Limit
+    seed: int
+
+    def of(self, samples: Mask) -> "Makers":
+        """Returns the members on some samples, bool [N]."""
+        return replace(self, probs=self.probs[:, samples])
+
+    def mix(self, weights: Floats) -> Probs:
+        """Returns the weighted mean of the members, float32 [N, C]."""
+        mixed: Probs = np.tensordot(weights.astype(np.float32), self.probs, axes=1)
+        return mixed
+
+    def weights(self, y: Ints, selections: Sequence[Selection]) -> dict[Selection, Floats]:
+        """Returns weights, float [M], sum 1, of every selection asked for."""
+        if tuple(selections) == (Selection.SINGLE,):
+            return {Selection.SINGLE: np.full(len(self.probs), 1 / len(self.probs))}
+        counts = greedy_selection(self.probs, y, limit=self.limit, costs_ms=self.costs_ms)
+        found: dict[Selection, Floats] = {Selection.GREEDY: counts / counts.sum()}
+        if Selection.CMA_ES in selections:
+            found[Selection.CMA_ES] = cma_weights(self.probs, y, counts, seed=self.seed)
+        return {selection: found[selection] for selection in selections}
+
+    def fit(self, y: Ints, recipe: Recipe) -> tuple[Floats, Floats]:
+        """Returns the weights, float [M], and class biases, float [C], of a recipe."""
+        weights = self.weights(y, (recipe.selection,))[recipe.selection]
+        if not recipe.biased:
+            return weights, np.zeros(self.probs.shape[2])
+        return weights, fit_class_biases(self.mix(weights), y)
+
+
+def choose_recipe(
+    makers: Makers,
+    y: Ints,
+    person: Ints,
+    selections: Sequence[Selection],
+    rng: np.random.Generator,
+) -> Recipe:
+    """Returns the recipe with the best macro-F1 on people it was not fitted to.
+
+    Args:
+        makers: the members.
+        y: int [N].
+        person: int [N].
+        selections: to choose from, the simplest first; ties go to it, and to no biases.
+        rng: deals the people to the inner parts.
+    """
+    parts = inner_parts(y, person, rng)
+    recipes = [Recipe(selection=s, biased=biased) for s in selections for biased in (False, True)]
+    if parts.min() == parts.max():  # a single person
+        return recipes[0]
+    predicted = {recipe: np.zeros_like(y) for recipe in recipes}
+    for part in np.unique(parts):
+        fit, apply = makers.of(parts != part), makers.of(parts == part)
+        true = y[parts != part]
+        for selection, weights in fit.weights(true, selections).items():
+            biases = fit_class_biases(fit.mix(weights), true)
+            for biased in (False, True):
+                classes = predict_with_biases(apply.mix(weights), biases * biased)
+                predicted[Recipe(selection=selection, biased=biased)][parts == part] = classes
+    num_classes = makers.probs.shape[2]
+    return max(recipes, key=lambda recipe: macro_f1(y, predicted[recipe], num_classes))
+
+
+def inner_parts(y: Ints, person: Ints, rng: np.random.Generator) -> Ints:
+    """Returns the inner part of every sample, int [N]: people of equal labels are dealt evenly.
+
+    Args:
+        y: int [N].
+        person: int [N], any integers; a person is in one part.
+        rng: orders the people within a stratum.
+    """
+    index, num_people = person_index(person)
+    strata = person_strata(y, index, num_people)
+    order = np.lexsort((rng.permutation(num_people), strata))
+    part = np.empty(num_people, dtype=np.int64)
+    part[order] = np.arange(num_people) % _NUM_PARTS
+    return part[index]

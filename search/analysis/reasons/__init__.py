@@ -1,0 +1,1 @@
+"""Why: what predictions, controlled trainings and the search say about a difference."""

@@ -1,0 +1,152 @@
+"""Which attribute a difference comes from: an exact split of macro-F1 between two approaches.
+
+Notation:
+    C joint classes, A attributes with sizes K_1..K_A, P people, S seeds, B resamples.
+    T_k: float [..., C, K_k], how often samples of true joint class c got class j of attribute k.
+
+If an approach made the errors of its attributes independently within each true class, its macro-F1
+would follow from the A tables T_k alone: E(T_1..T_A). Its real macro-F1 is E plus the *coupling*:
+what it gains because the errors fall on the same photos, as they do where attributes can only be
+told jointly. The difference of two approaches is therefore exactly
+
+    E(T^a) - E(T^b)  +  coupling^a - coupling^b,
+
+and the first part is shared among the attributes by swapping the table of one approach for that of
+the other, averaged over all orders (the Shapley value).
+"""
+
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+
+from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.reason import Reason
+from search.analysis.recombine import attribute_classes
+from search.analysis.uncertainty.bootstrap import influence
+from search.analysis.uncertainty.interval import Interval
+
+COUPLING = "coupling"
+
+
+def attribute_tables(evidence: Evidence, predicted: Ints) -> Floats:
+    """Returns the tables T_1..T_A of every person side by side, float [P, C, K_1 + .. + K_A]."""
+    sizes, num_people = evidence.sizes, evidence.num_people
+    classes = attribute_classes(predicted, sizes)
+    rows = evidence.person * evidence.num_classes + evidence.y
+    tables = []
+    for axis, size in enumerate(sizes):
+        cells = np.bincount(
+            rows * size + classes[:, axis], minlength=num_people * evidence.num_classes * size
+        )
+        tables.append(cells.reshape(num_people, evidence.num_classes, size))
+    return np.concatenate(tables, axis=2).astype(float)
+
+
+def independent_macro_f1(tables: Floats, sizes: tuple[int, ...]) -> Floats:
+    """Returns E, float [...]: the macro-F1 were errors of attributes independent a true class.
+
+    Args:
+        tables: float [..., C, K_1 + .. + K_A].
+        sizes: K_1..K_A.
+    """
+    parts = np.split(tables, np.cumsum(sizes)[:-1], axis=-1)
+    actual = parts[0].sum(axis=-1)
+    shares = [part / np.maximum(actual, 1e-300)[..., None] for part in parts]
+    joint = shares[0]
+    for share in shares[1:]:
+        joint = (joint[..., :, None] * share[..., None, :]).reshape(*joint.shape[:-1], -1)
+    cells = joint * actual[..., None]  # expected confusion matrix [..., C, C]
+    hits = np.diagonal(cells, axis1=-2, axis2=-1)
+    return macro_f1_of_counts(np.stack([hits, cells.sum(axis=-2), actual], axis=-2))
+
+
+def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
+    """Returns one reason an attribute and one for the coupling; their effects sum to a - b.
+
+    Args:
+        evidence: predictions of both.
+        a: the approach whose gain is split.
+        b: the other.
+    """
+    pairs = evidence.seed_pairs(a, b)
+    columns = np.concatenate([_columns(evidence, row) for pair in pairs for row in pair], axis=1)
+
+    def statistic(sums: Floats) -> Floats:
+        return _split(sums.reshape(len(sums), len(pairs), 2, -1), evidence)
+
+    values = statistic(columns.sum(axis=0)[None])[0]
+    draws = evidence.resample(columns, statistic)
+    counts = np.stack([[evidence.counts(row) for row in pair] for pair in pairs])
+    effects = influence(counts).mean(axis=0)
+    names = [*evidence.attributes, COUPLING]
+    found = {
+        name: evidence.interval(values[:, i], draws[:, :, i], effects[0] - effects[1])
+        for i, name in enumerate(names)
+    }
+    return tuple(_reason(a, b, name, found) for name in names)
+
+
+def _columns(evidence: Evidence, predicted: Ints) -> Floats:
+    """Returns what `_split` needs of one set of predictions, float [P, 3 C + C sum(K)]."""
+    counts = evidence.counts(predicted).reshape(evidence.num_people, -1)
+    tables = attribute_tables(evidence, predicted).reshape(evidence.num_people, -1)
+    return np.concatenate([counts, tables], axis=1)
+
+
+def _split(sums: Floats, evidence: Evidence) -> Floats:
+    """Returns the parts of the difference, float [b, S, A + 1], from sums [b, S, 2, M]."""
+    num_classes, sizes = evidence.num_classes, evidence.sizes
+    counts = sums[..., : 3 * num_classes].reshape(*sums.shape[:-1], 3, num_classes)
+    tables = sums[..., 3 * num_classes :].reshape(*sums.shape[:-1], num_classes, -1)
+    actual = macro_f1_of_counts(counts)
+    attributes = range(len(sizes))
+    expected = {
+        own: independent_macro_f1(_mixed(tables, own, sizes), sizes)
+        for size in range(len(sizes) + 1)
+        for own in combinations(attributes, size)
+    }
+    parts = []
+    for axis in attributes:
+        others = [other for other in attributes if other != axis]
+        share = np.zeros(actual.shape[:-1])
+        for size in range(len(sizes)):
+            weight = factorial(size) * factorial(len(sizes) - 1 - size) / factorial(len(sizes))
+            for own in combinations(others, size):
+                with_axis = tuple(sorted((*own, axis)))
+                share = share + weight * (expected[with_axis] - expected[own])
+        parts.append(share)
+    everything = expected[tuple(attributes)] - expected[()]
+    parts.append(actual[..., 0] - actual[..., 1] - everything)
+    return np.stack(parts, axis=-1)
+
+
+def _mixed(tables: Floats, own: tuple[int, ...], sizes: tuple[int, ...]) -> Floats:
+    """Returns tables of `a` for the attributes in `own` and of `b` for the others."""
+    of_a = np.repeat([axis in own for axis in range(len(sizes))], sizes)
+    return np.where(of_a, tables[..., 0, :, :], tables[..., 1, :, :])
+
+
+def _reason(a: str, b: str, name: str, found: dict[str, Interval]) -> Reason:
+    effect, total = found[name], sum(part.value for part in found.values())
+    size = f"{effect.value:+.4f} [{effect.low:+.4f}, {effect.high:+.4f}]"
+    if name == COUPLING:
+        ahead, behind = a, b
+        if effect.value < 0:  # told from the side of the one that gains
+            ahead, behind = b, a
+            size = f"{-effect.value:+.4f} [{-effect.high:+.4f}, {-effect.low:+.4f}]"
+        text = (
+            f"Getting attributes right or wrong together is worth {size} macro-F1 to {ahead} "
+            f"against {behind}, beyond what its attributes achieve one by one."
+        )
+    else:
+        text = f"Of the difference of {total:+.4f} between {a} and {b}, {size} comes from {name}."
+    return Reason(
+        key=f"attribution.{name}",
+        mechanism="M9" if name == COUPLING else "M1",
+        about=(a, b),
+        sentence=text if effect.excludes_zero else f"{text} Not supported by this data.",
+        figures={"difference": total, "parts": {key: part.value for key, part in found.items()}},
+        effect=effect,
+    )

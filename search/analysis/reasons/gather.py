@@ -1,0 +1,123 @@
+"""The reasons that stored predictions can give: all of them for a pair, or for an approach.
+
+Notation:
+    N samples, C joint classes, S seeds. probs: float [S, N, C]; y: int [N].
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from search.analysis.fitting.calibration import (
+    cross_fit_calibration,
+    expected_calibration_error,
+    negative_log_likelihood,
+)
+from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.metrics import Floats
+from search.analysis.reasons.attribution import attribution
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.of_attributes import boundary_view, error_budget, scores_by_state
+from search.analysis.reasons.of_pairs import class_size, decision_rule, error_overlap
+from search.analysis.reasons.reason import Reason, rank_reasons
+
+_LEAST_IN_BIN = 50  # predictions; the share right then has a standard error of 0.07 or less
+
+
+def reasons_of_pair(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
+    """Returns every reason about a pair, those that explain its difference first.
+
+    Args:
+        evidence: predictions and labels.
+        a: one approach.
+        b: the other.
+    """
+    ruled = decision_rule(evidence, a, b)
+    reasons = [
+        *attribution(evidence, a, b),
+        class_size(evidence, a, b),
+        *(() if ruled is None else (ruled,)),
+        error_overlap(evidence, a, b),
+    ]
+    difference = evidence.score(evidence.predicted(a)) - evidence.score(evidence.predicted(b))
+    return rank_reasons(reasons, difference)
+
+
+def reasons_of_approach(
+    evidence: Evidence,
+    name: str,
+    raw: Mapping[str, Floats] | None = None,
+    edges: Mapping[str, tuple[float, ...]] | None = None,
+) -> tuple[Reason, ...]:
+    """Returns every description of one approach that its predictions allow.
+
+    Args:
+        evidence: predictions and labels.
+        name: the approach.
+        raw: attribute -> float [N], the numbers behind binned attributes.
+        edges: attribute -> the edges of its classes.
+    """
+    views = [
+        boundary_view(evidence, name, attribute, numbers, (edges or {})[attribute])
+        for attribute, numbers in (raw or {}).items()
+    ]
+    states = [scores_by_state(evidence, name, attribute) for attribute in evidence.attributes]
+    return (error_budget(evidence, name), *views, *states)
+
+
+def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, plan: CrossFit) -> Reason:
+    """Returns how far probabilities can be trusted, before and after cross-fitted temperature.
+
+    Args:
+        name: of the approach.
+        probs: float [S, N, C].
+        y: int [N].
+        plan: who calibrates whom.
+    """
+    raw = np.asarray(probs, dtype=float)
+    figures = {
+        state: {
+            "ece": float(np.mean([expected_calibration_error(part, y) for part in array])),
+            "nll": float(np.mean([negative_log_likelihood(part, y) for part in array])),
+        }
+        for state, array in (("raw", raw), ("calibrated", cross_fit_calibration(raw, y, plan)))
+    }
+    before, after = figures["raw"], figures["calibrated"]
+    bins = reliability_bins(raw, y)
+    return Reason(
+        key="calibration",
+        mechanism="",
+        about=(name,),
+        sentence=(
+            f"The probabilities of {name} are off by {before['ece']:.1%} on average "
+            f"({after['ece']:.1%} after temperature scaling), log loss {before['nll']:.3f} "
+            f"({after['nll']:.3f})."
+        ),
+        figures={**figures, "bins": bins},
+    )
+
+
+def reliability_bins(probs: ArrayLike, y: ArrayLike, num_bins: int = 15) -> list[dict[str, float]]:
+    """Returns confidence and share right, over bins of equally many predictions.
+
+    Args:
+        probs: float [S, N, C]; the predictions of all seeds are pooled.
+        y: int [N].
+        num_bins: at most; fewer where a bin would hold less than 50 predictions.
+
+    Returns:
+        `{"confidence", "accuracy", "samples"}` of every bin, the least confidence first.
+    """
+    array = np.asarray(probs, dtype=float)
+    confidence = array.max(axis=-1).ravel()
+    right = (array.argmax(axis=-1) == np.asarray(y)).ravel()
+    order = np.argsort(confidence, kind="stable")
+    return [
+        {
+            "confidence": float(confidence[part].mean()),
+            "accuracy": float(right[part].mean()),
+            "samples": len(part),
+        }
+        for part in np.array_split(order, max(1, min(num_bins, len(order) // _LEAST_IN_BIN)))
+    ]

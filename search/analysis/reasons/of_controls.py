@@ -1,0 +1,362 @@
+"""Reasons from trainings in which one thing was changed on purpose.
+
+Notation:
+    N samples, S seeds, A attributes, P people, C joint classes. Predictions are joint classes, int
+    [S, N], out of fold.
+
+A run has two or three seeds, and an effect is a sum of up to four scores: taken from the effect's
+own values, one a seed, the luck of training would have one or two degrees of freedom. So it is
+pooled over all trainings of an approach in a control, which differ in one thing alone. With a
+single seed it is unknown, and nothing is supported.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from search.analysis.errors import AnalysisError
+from search.analysis.fitting.calibration import cross_fit_calibration
+from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.reason import Reason
+from search.analysis.recombine import recombine
+from search.analysis.uncertainty.bootstrap import influence, people_degrees
+from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.interval import Interval
+
+SCORE = "macro-F1, out of fold"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Luck:
+    """Variance by the luck of training, and its degrees of freedom; 0 where it is unknown."""
+
+    variance: float = 0.0
+    degrees: int = 1
+
+    def times(self, factor: float) -> "Luck":
+        """Returns the luck of a sum whose squared weights add up to `factor`."""
+        return Luck(variance=factor * self.variance, degrees=self.degrees)
+
+
+def training_luck(evidence: Evidence, trainings: Sequence[Ints]) -> Luck:
+    """Returns the luck of the score of one training, pooled over several that differ a little.
+
+    Args:
+        evidence: labels and people.
+        trainings: int [S, N] each, the same number of seeds.
+    """
+    scores = np.array([[evidence.score(row) for row in rows] for rows in trainings])
+    num_seeds = scores.shape[1]
+    if num_seeds < 2:
+        return Luck()
+    variance = float(scores.var(axis=1, ddof=1).mean())
+    return Luck(variance=variance, degrees=len(scores) * (num_seeds - 1))
+
+
+def contrast(
+    evidence: Evidence, terms: Sequence[tuple[float, Ints]], luck: Sequence[Luck]
+) -> Interval:
+    """Returns a weighted sum of macro-F1 scores with its interval over people and training luck.
+
+    Args:
+        evidence: labels and people.
+        terms: weight, and predictions [N] or [S, N] whose mean score it weighs.
+        luck: of the sum, in one or two independent parts.
+    """
+    rows = [(w / len(part), row) for w, p in terms for part in [np.atleast_2d(p)] for row in part]
+    weights = np.array([weight for weight, _ in rows])
+    counts = np.stack([evidence.counts(row) for _, row in rows])
+    shape = (-1, len(rows), 3, evidence.num_classes)
+
+    def statistic(sums: Floats) -> Floats:
+        found: Floats = macro_f1_of_counts(sums.reshape(shape)) @ weights
+        return found
+
+    columns = counts.transpose(1, 0, 2, 3).reshape(evidence.num_people, -1)
+    first, second = (*luck, Luck())[:2]
+    return PairEstimate(
+        difference=float(statistic(columns.sum(axis=0)[None])[0]),
+        people_variance=float(evidence.resample(columns, statistic).var(ddof=1)),
+        people_degrees=people_degrees(weights @ influence(counts), evidence.strata),
+        seed_variances=(first.variance, second.variance),
+        # As if one training had been repeated that often.
+        num_seeds=(first.degrees + 1, second.degrees + 1),
+        num_differing=evidence.num_people,
+    ).interval
+
+
+def joint_predictions(heads: Sequence[Floats], labels: Sequence[Ints], plan: CrossFit) -> Ints:
+    """Returns the joint classes, int [S, N], of one model or of one model an attribute.
+
+    Args:
+        heads: probabilities [S, N, K], one an attribute, or the joint ones alone.
+        labels: true classes [N] of each.
+        plan: who calibrates whom, where there are several heads.
+    """
+    if len(heads) == 1:
+        return np.asarray(np.argmax(heads[0], axis=-1), dtype=np.int64)
+    calibrated = [
+        cross_fit_calibration(head, true, plan) for head, true in zip(heads, labels, strict=True)
+    ]
+    return np.asarray(np.argmax(recombine(calibrated), axis=-1), dtype=np.int64)
+
+
+def told(found: Interval, num_seeds: int, yes: str, no: str) -> tuple[Interval | None, str]:
+    """Returns the effect, None where one seed cannot tell it, and what it says in words."""
+    unsupported = f"that {no} is not supported by this data"
+    if num_seeds < 2:
+        luck = "over people, and one seed cannot tell the luck of training"
+        return None, f"{unsupported} ({figure(found)} {luck})"
+    return found, yes if found.excludes_zero else f"{unsupported} ({figure(found)})"
+
+
+def figure(interval: Interval) -> str:
+    """Returns an effect in words: `+0.012 [+0.003, +0.021]`."""
+    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+
+
+def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> Reason:
+    """Returns what configs of their own give separate models, apart from decomposition (M1).
+
+    Args:
+        evidence: labels and people.
+        own: int [S, N] of separate models, each with its best config.
+        shared: of separate models that all have the best config of `joint`.
+        joint: of the joint model with that config.
+    """
+    one = training_luck(evidence, [own, shared]).times(1 / len(own))
+    other = training_luck(evidence, [joint]).times(1 / len(joint))
+    tuning = contrast(evidence, [(1.0, own), (-1.0, shared)], [one.times(2)])
+    decomposition = contrast(evidence, [(1.0, shared), (-1.0, joint)], [one, other])
+    scores = {name: evidence.score(rows) for name, rows in (("own", own), ("shared", shared))}
+    effect, said = told(
+        tuning,
+        len(own),
+        f"tuning per attribute is worth {figure(tuning)}",
+        "tuning per attribute changes the score",
+    )
+    bars = {
+        "separate, own configs": {"separate": scores["own"]},
+        "separate, one shared config": {"separate": scores["shared"]},
+        "joint, the same config": {"joint": evidence.score(joint)},
+    }
+    return Reason(
+        key="shared_config",
+        mechanism="M1",
+        about=("separate", "joint"),
+        sentence=(
+            f"Separate models that all take joint's best config score {scores['shared']:.3f} "
+            f"instead of {scores['own']:.3f}: {said}. With that one config, separate less "
+            f"joint is {figure(decomposition)}."
+        ),
+        figures={
+            "axis": SCORE,
+            "bars": bars,
+            "tuning": tuning.to_dict(),
+            "decomposition": decomposition.to_dict(),
+        },
+        effect=effect,
+    )
+
+
+def equal_parameters(
+    evidence: Evidence, separate: Ints, joint: Floats, num_members: int
+) -> Reason:
+    """Returns what averaging as many joint models as there are attributes gives (M7).
+
+    That much of a lead of the separate models is their number of parameters.
+
+    Args:
+        evidence: labels and people.
+        separate: int [S, N].
+        joint: probabilities [T, N, C] of one training each, T >= A.
+        num_members: A, of an average.
+    """
+    single, averaged = joint.argmax(axis=-1), _averages(joint, num_members)
+    luck = _luck_of_averages(evidence, single, averaged, num_members)
+    own = training_luck(evidence, [separate]).times(1 / len(separate))
+    gain = contrast(evidence, [(1.0, averaged), (-1.0, single)], [luck["gain"]])
+    lead = contrast(evidence, [(1.0, separate), (-1.0, averaged)], [own, luck["score"]])
+    effect, said = told(
+        gain,
+        1 if len(joint) == num_members else len(joint),
+        f"averaging gives {figure(gain)}",
+        "averaging changes the score",
+    )
+    bars = {
+        "joint, one model": {"joint": evidence.score(single)},
+        f"joint, {num_members} averaged": {"joint": evidence.score(averaged)},
+        "separate": {"separate": evidence.score(separate)},
+    }
+    return Reason(
+        key="equal_parameters",
+        mechanism="M7",
+        about=("separate", "joint"),
+        sentence=(
+            f"{num_members} joint models averaged have the parameters of the separate ones: "
+            f"{said}. At equal parameters, separate less joint is {figure(lead)}."
+        ),
+        figures={"axis": SCORE, "bars": bars, "gain": gain.to_dict(), "lead": lead.to_dict()},
+        effect=effect,
+    )
+
+
+def _averages(joint: Floats, num_members: int) -> Ints:
+    """Returns the classes, int [T, N], of the mean of each model and those after it, in a ring."""
+    around = np.arange(len(joint))[:, None] + np.arange(num_members)
+    means = [joint[members].mean(axis=0) for members in around % len(joint)]
+    return np.asarray(np.argmax(means, axis=-1), dtype=np.int64)
+
+
+def _luck_of_averages(
+    evidence: Evidence, single: Ints, averaged: Ints, num_members: int
+) -> dict[str, Luck]:
+    """Returns the luck of the mean score of the averages, and of their gain over single models.
+
+    Averages share members, so it is the jackknife over models (Efron and Stein 1981, The jackknife
+    estimate of variance): every figure anew without each of them. It errs on the wide side, here
+    by about two in standard deviations.
+    """
+    num = len(single)
+    if num == num_members:
+        return {"score": Luck(), "gain": Luck()}
+    of_one = np.array([evidence.score(row) for row in single])
+    of_mean = np.array([evidence.score(row) for row in averaged])
+    # The average that begins at model k holds it and the `num_members - 1` after it.
+    place = np.arange(num)
+    without = (place[:, None] - place) % num >= num_members
+    score = without @ of_mean / without.sum(axis=1)
+    gain = score - (of_one.sum() - of_one) / (num - 1)
+    return {
+        name: Luck(variance=float((num - 1) * values.var()), degrees=num - 1)
+        for name, values in (("score", score), ("gain", gain))
+    }
+
+
+Predicted = Mapping[str, Ints]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Level:
+    """One setting of what was changed: `x` on the axis, `predicted` int [S, N] by approach."""
+
+    x: float
+    predicted: Predicted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dose:
+    """What was changed in steps, and how to speak of it.
+
+    Attributes:
+        key: of the reason.
+        mechanism: M1..M10.
+        x_name: of the axis, with its unit.
+        strong: begins the sentence about the strongest setting.
+        plain: says the plain setting.
+        doing: subject and verb of what the change favours.
+    """
+
+    key: str
+    mechanism: str
+    x_name: str
+    strong: str
+    plain: str
+    doing: str
+
+
+def responses(
+    evidence: Evidence, levels: Sequence[Level], dose: Dose, own: Predicted | None = None
+) -> tuple[Reason, ...]:
+    """Returns for every pair of approaches whether a change favours one of them.
+
+    The effect is the lead of the first at the strongest setting less its lead at the plain one.
+
+    Args:
+        evidence: labels and people.
+        levels: from the plain setting to the strongest, the same approaches and seeds in each.
+        dose: what was changed.
+        own: predictions with the setting that each approach had chosen for itself, if that is
+            none of the levels.
+
+    Raises:
+        AnalysisError: fewer than two levels, or levels of different approaches or seeds.
+    """
+    shapes = [{name: rows.shape for name, rows in level.predicted.items()} for level in levels]
+    if len(levels) < 2 or any(shape != shapes[0] for shape in shapes):
+        raise AnalysisError(
+            f"a change needs two levels or more with the same approaches, seeds and samples, got "
+            f"{shapes}"
+        )
+    luck = {
+        name: training_luck(evidence, [level.predicted[name] for level in levels])
+        for name in shapes[0]
+    }
+    lines = {
+        name: [
+            {"x": level.x, **_score(evidence, level.predicted[name], luck[name]).to_dict()}
+            for level in levels
+        ]
+        for name in shapes[0]
+    }
+    beside = {name: _score(evidence, rows, luck[name]) for name, rows in (own or {}).items()}
+    return tuple(
+        _response(evidence, pair, levels, dose, luck, lines, beside)
+        for pair in combinations(lines, 2)
+    )
+
+
+def _response(
+    evidence: Evidence,
+    about: tuple[str, str],
+    levels: Sequence[Level],
+    dose: Dose,
+    luck: Mapping[str, Luck],
+    lines: Mapping[str, object],
+    own: Mapping[str, Interval],
+) -> Reason:
+    a, b = about
+    plain, strong = levels[0].predicted, levels[-1].predicted
+    num_seeds = len(plain[a])
+    terms = [(1.0, strong[a]), (-1.0, strong[b]), (-1.0, plain[a]), (1.0, plain[b])]
+    found = contrast(evidence, terms, [luck[name].times(2 / num_seeds) for name in about])
+    ahead, size = (a, found) if found.value > 0 else (b, _turned(found))
+    effect, said = told(
+        found, num_seeds, f"{dose.doing} {ahead} by {figure(size)}", f"{dose.doing} either"
+    )
+    scores = {
+        when: " and ".join(f"{evidence.score(level[name]):.3f}" for name in about)
+        for when, level in (("strong", strong), ("plain", plain))
+    }
+    chosen = " and ".join(f"{own[name].value:.3f}" for name in about if name in own)
+    return Reason(
+        key=dose.key,
+        mechanism=dose.mechanism,
+        about=about,
+        sentence=(
+            f"{dose.strong}, {a} and {b} score {scores['strong']}; {dose.plain}, "
+            f"{scores['plain']}{f' (as each has chosen, {chosen})' if chosen else ''}: {said}."
+        ),
+        figures={
+            "x_name": dose.x_name,
+            "y_name": SCORE,
+            "lines": {name: lines[name] for name in about},
+            "own": {name: own[name].to_dict() for name in about if name in own},
+            "change": found.to_dict(),
+            "people": evidence.num_people,
+            "seeds": num_seeds,
+        },
+        effect=effect,
+    )
+
+
+def _score(evidence: Evidence, predicted: Ints, luck: Luck) -> Interval:
+    return contrast(evidence, [(1.0, predicted)], [luck.times(1 / len(predicted))])
+
+
+def _turned(interval: Interval) -> Interval:
+    return Interval(value=-interval.value, low=-interval.high, high=-interval.low)

@@ -1,0 +1,216 @@
+"""How two approaches differ: whose errors overlap, on which classes, and under which rule.
+
+Notation:
+    N samples, C joint classes, P people, S seeds. predicted: int [S, N] joint classes.
+"""
+
+from itertools import combinations
+
+import numpy as np
+from scipy import stats
+
+from search.analysis.metrics import Floats, Ints, f1_of_counts, macro_f1_gradient
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.reason import Reason
+from search.analysis.uncertainty.interval import Interval
+
+
+def error_overlap(evidence: Evidence, a: str, b: str) -> Reason:
+    """Returns how far two approaches err on the same samples, and what both together could reach.
+
+    The oracle takes the right answer where either has it. Beside it stands the oracle of two seeds
+    of one approach: what exceeds that is due to the approach, not to training luck.
+
+    Args:
+        evidence: predictions and labels.
+        a: one approach.
+        b: the other.
+    """
+    cross = [(one, two) for one in evidence.predicted(a) for two in evidence.predicted(b)]
+    within = [pair for name in (a, b) for pair in combinations(list(evidence.predicted(name)), 2)]
+    found = _overlap(evidence, cross)
+    figures: dict[str, object] = dict(found)
+    text = (
+        f"{a} and {b} disagree on {found['disagreement']:.1%} of the samples; taking the right "
+        f"one wherever either is right would score {found['oracle']:.3f}"
+    )
+    if within:
+        seeds = _overlap(evidence, within)
+        figures["two_seeds"] = seeds
+        text += (
+            f" (two seeds of one approach: {seeds['disagreement']:.1%} and {seeds['oracle']:.3f})"
+        )
+    return Reason(
+        key="error_overlap", mechanism="M7", about=(a, b), sentence=text + ".", figures=figures
+    )
+
+
+def class_size(evidence: Evidence, a: str, b: str) -> Reason:
+    """Returns whether the gain of `a` over `b` lies in the rare joint classes (M2, M4).
+
+    The effect is half the difference of the mean F1 gain on the rarer and on the commoner half of
+    the classes: all of the macro-F1 difference if it lies in the rarer half, 0 if it is even.
+
+    Args:
+        evidence: predictions and labels.
+        a: one approach.
+        b: the other.
+    """
+    pairs, num_classes = evidence.seed_pairs(a, b), evidence.num_classes
+    counts = np.stack([[evidence.counts(row) for row in pair] for pair in pairs])
+    totals = counts.sum(axis=2)
+    sizes = totals[0, 0, 2].astype(int)
+    people = (counts[0, 0, :, 2] > 0).sum(axis=0)
+    order = [int(c) for c in np.argsort(sizes, kind="stable") if sizes[c] > 0]
+    rare, common = order[: len(order) // 2], order[(len(order) + 1) // 2 :]
+    weights = np.zeros(num_classes)
+    weights[rare], weights[common] = 0.5 / max(1, len(rare)), -0.5 / max(1, len(common))
+    gain = (f1_of_counts(totals[:, 0]) - f1_of_counts(totals[:, 1])).mean(axis=0)
+    halves = (_mean(gain[rare]), _mean(gain[common]))
+    effect = _weighted_gain(evidence, counts, weights)
+    return Reason(
+        key="class_size",
+        mechanism="M4",
+        about=(a, b),
+        sentence=_class_size_sentence(
+            a, b, halves, (people[rare], people[common]), supported=effect.excludes_zero
+        ),
+        figures={
+            "samples": sizes.tolist(),
+            "people": people.tolist(),
+            "gain": gain.tolist(),
+            "halves": list(halves),
+            "rank_correlation": _rank_correlation(sizes[order], gain[order]),
+        },
+        effect=effect,
+    )
+
+
+def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
+    """Returns what post-hoc class biases give each approach (M5); None where there are none.
+
+    The effect is positive where `a` stands better against `b` without biases: that much of its
+    lead is a better placed threshold.
+
+    Args:
+        evidence: predictions and labels.
+        a: one approach.
+        b: the other.
+    """
+    ruled = [evidence.approaches[name].with_rule for name in (a, b)]
+    first, second = ruled
+    if first is None or second is None:
+        return None
+    terms = [
+        [(1.0, plain_a), (-1.0, rule_a), (-1.0, plain_b), (1.0, rule_b)]
+        for (plain_a, plain_b), rule_a, rule_b in zip(
+            evidence.seed_pairs(a, b), first, second, strict=False
+        )
+    ]
+    effect = evidence.contrast(terms)
+    gains = {
+        name: evidence.score(rule) - evidence.score(evidence.predicted(name))
+        for name, rule in ((a, first), (b, second))
+    }
+    text = (
+        f"Class biases chosen for macro-F1 on other people change {a} by {gains[a]:+.4f} and {b} "
+        f"by {gains[b]:+.4f}"
+    )
+    support = (
+        "so part of the difference is the place of the thresholds"
+        if effect.excludes_zero
+        else "no supported difference between the two"
+    )
+    return Reason(
+        key="decision_rule",
+        mechanism="M5",
+        about=(a, b),
+        sentence=f"{text}: {support}.",
+        figures={"gain": gains},
+        effect=effect,
+    )
+
+
+def _overlap(evidence: Evidence, pairs: list[tuple[Ints, Ints]]) -> dict[str, float]:
+    """Returns figures of two predictions, the mean over the given pairs of them."""
+    y, rows = evidence.y, []
+    for one, two in pairs:
+        right_one, right_two = one == y, two == y
+        wrong_either = int((~right_one | ~right_two).sum())
+        rows.append(
+            {
+                "disagreement": float((one != two).mean()),
+                "kappa": cohen_kappa(one, two, evidence.num_classes),
+                "shared_errors": int((~right_one & ~right_two).sum()) / max(1, wrong_either),
+                "only_first_right": float((right_one & ~right_two).mean()),
+                "only_second_right": float((right_two & ~right_one).mean()),
+                "oracle": evidence.score(np.where(right_two, two, one)),
+            }
+        )
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
+def cohen_kappa(one: Ints, two: Ints, num_classes: int) -> float:
+    """Returns the agreement of two predictions beyond chance; 1 where both are one constant."""
+    shares = [np.bincount(part, minlength=num_classes) / len(part) for part in (one, two)]
+    chance = float(shares[0] @ shares[1])
+    return 1.0 if chance == 1 else (float((one == two).mean()) - chance) / (1 - chance)
+
+
+def _rank_correlation(sizes: Ints, gain: Floats) -> float | None:
+    """Returns Spearman's correlation; None where one of the two is constant."""
+    if len(np.unique(sizes)) < 2 or len(np.unique(gain)) < 2:
+        return None
+    return float(stats.spearmanr(sizes, gain).statistic)
+
+
+def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Interval:
+    """Returns the weighted sum of the F1 gains of all classes, the mean over seeds.
+
+    Args:
+        evidence: for the resamples.
+        counts: float [S, 2, P, 3, C], of both approaches.
+        weights: float [C].
+    """
+    num_seeds, num_classes = len(counts), len(weights)
+    totals = counts.sum(axis=2)
+
+    def statistic(sums: Floats) -> Floats:
+        f1 = f1_of_counts(sums.reshape(len(sums), num_seeds, 2, 3, num_classes))
+        contrast: Floats = (f1[:, :, 0] - f1[:, :, 1]) @ weights
+        return contrast
+
+    columns = np.moveaxis(counts, 2, 0).reshape(evidence.num_people, -1)
+    slopes = macro_f1_gradient(totals) * num_classes * weights
+    influences = np.einsum("sapkc,sakc->ap", counts, slopes) / num_seeds
+    return evidence.interval(
+        statistic(columns.sum(axis=0)[None])[0],
+        evidence.resample(columns, statistic),
+        influences[0] - influences[1],
+    )
+
+
+def _class_size_sentence(
+    a: str, b: str, gains: tuple[float, float], people: tuple[Ints, Ints], *, supported: bool
+) -> str:
+    sign = 1
+    if max(gains, key=abs) < 0:  # told from the side of the one that gains most where it does
+        a, b, sign = b, a, -1
+    rare, common = map(_people_each, people)
+    text = (
+        f"Over {b}, {a} gains {sign * gains[0]:+.4f} F1 on the rarer half of the joint classes "
+        f"({rare}) and {sign * gains[1]:+.4f} on the commoner half ({common})."
+    )
+    return text if supported else f"{text} That they differ is not supported by this data."
+
+
+def _people_each(people: Ints) -> str:
+    """Returns how many people a class has: `1 person each`, `1 to 3 people each`."""
+    low, high = (int(people.min()), int(people.max())) if people.size else (0, 0)
+    if low == high == 1:
+        return "1 person each"
+    return f"{low} people each" if low == high else f"{low} to {high} people each"
+
+
+def _mean(values: Floats) -> float:
+    return float(values.mean()) if values.size else 0.0

@@ -1,0 +1,229 @@
+"""What a model will score on a folder it has not seen: promised before, or estimated from photos.
+
+Notation:
+    N samples of P people with known labels (out-of-fold), C classes; a new folder of Q people.
+    y, predicted: int [N]; g: person of a sample; probs: float [N, C], rows sum to 1.
+    B draws; counts: float [..., 3, C] as in metrics.py, where an absent class scores 0.
+
+The score of a new folder differs from the out-of-fold score by two draws of people: that of the
+P people behind the estimate and that of the Q people of the folder. Both are imitated by drawing
+people with replacement from the P, independently: Q of them make a folder, P of them an estimate,
+and the difference of the two scores is a draw of what a promise will be off by (the bootstrap
+prediction interval: Stine 1985; Davison and Hinkley 1997, section 6.3.3). A small folder that
+lacks a class scores 0 for it, and so does the drawn one: the promise is lower for few people.
+A class that none of the P people has scores 0 in the estimate and may turn up in the folder: the
+upper end allows it the mean of the others.
+
+With the folder's photos at hand, but not their labels, calibrated probabilities say what to
+expect of the predictions made: soft counts. What is left to promise is by how much soft counts
+miss, which varies less than the score itself and is drawn from the P people in the same way.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from search.analysis.errors import AnalysisError
+from search.analysis.metrics import (
+    Floats,
+    as_classes,
+    macro_f1_of_counts,
+    person_counts,
+    person_index,
+)
+from search.analysis.shift.labelled import Labelled, soft_counts
+from search.analysis.uncertainty.bootstrap import influence, people_degrees, person_strata
+from search.analysis.uncertainty.interval import LEVEL, Interval
+
+_CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
+
+
+def forecast_score(
+    label: ArrayLike,
+    predicted: ArrayLike,
+    person: ArrayLike,
+    num_classes: int,
+    num_people: int,
+    *,
+    num_draws: int = 4_000,
+    seed: int = 0,
+) -> Interval:
+    """Returns the macro-F1 to expect on a new folder, with its 95 % prediction interval.
+
+    Assumed: the people of the folder come from where those of the estimate came, with as many
+    photos each, and the predictions given are out-of-fold. A shift of the classes is not in it.
+    Neither is that all folds' models together predict the folder, where out of fold it was one:
+    their mean is a little better as a rule (measured in benchmarks/promised_score.py).
+
+    Args:
+        label: int [N] true classes.
+        predicted: int [N] out-of-fold predicted classes.
+        person: int or str [N] person of every sample.
+        num_classes: C.
+        num_people: Q >= 1 people in the new folder.
+        num_draws: of the bootstrap; 4,000 hold the ends still to about 0.002.
+        seed: of the draws.
+
+    Returns:
+        The median of the promise and its interval; [0, 1] where a single person is known.
+
+    Raises:
+        AnalysisError: arrays that do not fit together, a class outside [0, C), or no people or
+            draws asked for.
+    """
+    _check_request(num_people, num_draws)
+    true = as_classes(label, num_classes, "true classes")
+    people, known = person_index(person)
+    if not true.size or people.shape != true.shape:
+        raise AnalysisError(
+            f"labels and people must be vectors of one length >= 1, got shapes {true.shape} and "
+            f"{people.shape}"
+        )
+    counts = person_counts(true, predicted, people, known, num_classes)
+    value = float(macro_f1_of_counts(counts.sum(axis=0)))
+    if known < 2:
+        return Interval(value=value, low=0.0, high=1.0)
+    rng = np.random.default_rng(seed)
+    folder = macro_f1_of_counts(_drawn(counts, num_people, num_draws, rng))
+    estimate = macro_f1_of_counts(_drawn(counts, known, num_draws, rng))
+    degrees = people_degrees(influence(counts), person_strata(true, people, known))
+    promise = _promise(value + folder - estimate, degrees)
+    seen = np.count_nonzero(counts.sum(axis=0)[2]) / num_classes
+    return replace(promise, high=min(1.0, promise.high / seen))
+
+
+def expected_score_unlabelled(
+    known: Labelled,
+    predicted: ArrayLike,
+    soft_scores: ArrayLike,
+    num_people: int,
+    *,
+    num_draws: int = 4_000,
+    seed: int = 0,
+) -> Interval:
+    """Returns the macro-F1 to expect on unlabelled photos, with its 95 % prediction interval.
+
+    Assumed: the probabilities err on the folder as they do out-of-fold. Where the classes of the
+    folder are rarer or more frequent, correct its probabilities first (label_shift.py).
+
+    Args:
+        known: out-of-fold probabilities, calibrated as those of the folder are.
+        predicted: int [N] out-of-fold predicted classes.
+        soft_scores: float [] or [B], `soft_macro_f1` of the folder; several where it is itself
+            uncertain, one of which is taken in every draw.
+        num_people: Q >= 1 people in the folder.
+        num_draws: of the bootstrap.
+        seed: of the draws.
+
+    Returns:
+        The median and its interval; [0, 1] where a single person is known.
+
+    Raises:
+        AnalysisError: arrays that do not fit together, or no people or draws asked for.
+    """
+    _check_request(num_people, num_draws)
+    sets, signs = _hard_and_soft(known, predicted), np.array([1.0, -1.0])
+    return _expected(known, sets, signs, soft_scores, num_people, (num_draws, seed))
+
+
+def expected_change_unlabelled(
+    known: Labelled,
+    before: ArrayLike,
+    after: ArrayLike,
+    soft_changes: ArrayLike,
+    num_people: int,
+    *,
+    num_draws: int = 4_000,
+    seed: int = 0,
+) -> Interval:
+    """Returns the change in macro-F1 to expect where other classes are predicted for a folder.
+
+    Args:
+        known: out-of-fold probabilities, calibrated as those of the folder are.
+        before: int [N] out-of-fold predicted classes by the old rule.
+        after: int [N] by the new rule.
+        soft_changes: float [] or [B], `soft_macro_f1` of the folder after less before.
+        num_people: Q >= 1 people in the folder.
+        num_draws: of the bootstrap.
+        seed: of the draws.
+
+    Returns:
+        The median and its 95 % prediction interval; [-1, 1] where a single person is known.
+
+    Raises:
+        AnalysisError: arrays that do not fit together, or no people or draws asked for.
+    """
+    _check_request(num_people, num_draws)
+    sets = np.concatenate([_hard_and_soft(known, after), _hard_and_soft(known, before)], axis=1)
+    signs = np.array([1.0, -1.0, -1.0, 1.0])
+    return _expected(known, sets, signs, soft_changes, num_people, (num_draws, seed))
+
+
+def _hard_and_soft(known: Labelled, predicted: ArrayLike) -> Floats:
+    """Returns counts by labels and by probabilities, float [P, 2, 3, C]."""
+    people = (known.person, known.num_people)
+    hard = person_counts(known.label, predicted, *people, known.probs.shape[1])
+    return np.stack([hard, soft_counts(known.probs, predicted, *people)], axis=1)
+
+
+def _expected(
+    known: Labelled,
+    sets: Floats,
+    signs: Floats,
+    soft: ArrayLike,
+    num_people: int,
+    draw: tuple[int, int],
+) -> Interval:
+    """Returns soft figures plus draws of what they miss: macro-F1 of sets [P, K, 3, C] @ signs."""
+    num_draws, seed = draw
+    least = 0.0 if len(signs) == 2 else -1.0  # of a score, of a change
+    figures = np.atleast_1d(np.asarray(soft, dtype=float))
+    if known.num_people < 2:
+        return Interval(value=float(np.median(figures)), low=least, high=1.0)
+    rng = np.random.default_rng(seed)
+    folder, estimate = (
+        macro_f1_of_counts(_drawn(sets, size, num_draws, rng)) @ signs
+        for size in (num_people, known.num_people)
+    )
+    miss = float(macro_f1_of_counts(sets.sum(axis=0)) @ signs)
+    effect = signs @ np.stack([influence(sets[:, place]) for place in range(len(signs))])
+    strata = person_strata(known.label, known.person, known.num_people)
+    draws = rng.choice(figures, num_draws) + miss + folder - estimate
+    return _promise(draws, people_degrees(effect, strata), least)
+
+
+def _check_request(num_people: int, num_draws: int) -> None:
+    if num_people < 1 or num_draws < 1:
+        raise AnalysisError(
+            f"a forecast needs `num_people >= 1` in the new folder and `num_draws >= 1`, got "
+            f"num_people={num_people}, num_draws={num_draws}"
+        )
+
+
+def _drawn(counts: Floats, num_drawn: int, num_draws: int, rng: np.random.Generator) -> Floats:
+    """Returns summed counts [B, ...] of people drawn with replacement from counts [P, ...]."""
+    num_people = len(counts)
+    columns = counts.reshape(num_people, -1)
+    step = max(1, _CHUNK_CELLS // max(num_people, num_drawn))
+    totals = np.empty((num_draws, columns.shape[1]))
+    for done in range(0, num_draws, step):
+        rows = min(step, num_draws - done)
+        drawn = rng.integers(num_people, size=(rows, num_drawn))
+        drawn += np.arange(rows)[:, None] * num_people
+        tally = np.bincount(drawn.ravel(), minlength=rows * num_people).astype(float)
+        totals[done : done + rows] = tally.reshape(rows, num_people) @ columns
+    return totals.reshape(num_draws, *counts.shape[1:])
+
+
+def _promise(draws: Floats, degrees: float, least: float = 0.0) -> Interval:
+    """Returns median and expanded percentiles of draws [B], within [least, 1].
+
+    Student's reach replaces the normal one as in interval.py: where a handful of people carry
+    the variance, resamples of them spread too little.
+    """
+    reach = stats.t.ppf((1 + LEVEL) / 2, degrees)
+    levels = stats.norm.cdf([-reach, 0.0, reach])
+    low, value, high = np.clip(np.quantile(draws, levels), least, 1.0)
+    return Interval(value=float(value), low=float(low), high=float(high))

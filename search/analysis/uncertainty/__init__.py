@@ -1,0 +1,1 @@
+"""Scores and their luck: resampled people, training seeds, intervals, power."""

@@ -1,0 +1,123 @@
+"""What would decide an undecided pair: how many people, or how many training seeds.
+
+Planned as if the difference found were the true one: the verdict is reached with probability
+`POWER`, as a win (Bonferroni over the pairs, which Holm never exceeds) or as equivalence.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+
+from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.interval import ALPHA, LEVEL
+
+POWER = 0.8
+_MOST_PEOPLE_FACTOR = 1_000
+_MOST_SEEDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WouldDecide:
+    """The people, at the seeds there are, or the seeds, at the people there are, that decide.
+
+    None where no number within reason would: more people do not remove the luck of two seeds, nor
+    more seeds that of few people. `together` says that it takes both.
+    """
+
+    people: int | None
+    seeds: int | None
+    together: bool = False
+
+    def __str__(self) -> str:
+        parts = [] if self.people is None else [f"{self.people:,} people"]
+        parts += [] if self.seeds is None else [f"{self.seeds} seeds"]
+        return (" and " if self.together else " or ").join(parts) or "nothing within reach"
+
+    def to_dict(self) -> dict[str, int | bool | None]:
+        """Returns `{"people": n, "seeds": n, "together": bool}`."""
+        return {"people": self.people, "seeds": self.seeds, "together": self.together}
+
+
+def detectable_difference(estimate: PairEstimate, num_pairs: int = 1) -> float:
+    """Returns the true difference that would be declared a win with probability `POWER`.
+
+    Args:
+        estimate: a pair; only its luck is used, not its difference.
+        num_pairs: pairs judged together.
+    """
+    alpha = ALPHA / num_pairs
+    reach = _quantile(1 - alpha / 2, estimate.degrees) + _quantile(POWER, estimate.degrees)
+    return reach * float(estimate.variance**0.5)
+
+
+def would_decide(
+    estimate: PairEstimate,
+    *,
+    num_people: int,
+    num_seeds: int | None,
+    margin: float,
+    num_pairs: int,
+) -> WouldDecide:
+    """Returns the least people and the least seeds an approach that would decide the pair.
+
+    Args:
+        estimate: the undecided pair.
+        num_people: P now.
+        num_seeds: the smaller S of the two approaches now; None where the models are taken as
+            fixed and more seeds are no way out. With one seed, whose luck is unknown, two seeds
+            are the least and people alone never decide.
+        margin: of equivalence, > 0.
+        num_pairs: pairs judged together.
+    """
+    if num_seeds == 1:
+        return WouldDecide(people=None, seeds=2)
+
+    def people_at(more: int) -> int | None:
+        """Returns the least people with `more` seeds than there are."""
+        start = estimate.with_more(seeds=(more, more)) if more else estimate
+
+        def holds(percent: int) -> bool:
+            return _decided(start.with_more(people=1 + percent / 100), margin, num_pairs)
+
+        percent = _least(holds, 100 * _MOST_PEOPLE_FACTOR)
+        return None if percent is None else -(-num_people * (100 + percent) // 100)
+
+    people = people_at(0)
+    if num_seeds is None:
+        return WouldDecide(people=people, seeds=None)
+    more = _least(
+        lambda n: _decided(estimate.with_more(seeds=(n, n)), margin, num_pairs), _MOST_SEEDS
+    )
+    if people is not None or more is not None:
+        return WouldDecide(people=people, seeds=None if more is None else num_seeds + more)
+    plans = [(people_at(n), num_seeds + n) for n in range(1, _MOST_SEEDS, 3)]
+    costs = [(num * seeds, num, seeds) for num, seeds in plans if num is not None]
+    if not costs:
+        return WouldDecide(people=None, seeds=None)
+    return WouldDecide(people=min(costs)[1], seeds=min(costs)[2], together=True)
+
+
+def _decided(planned: PairEstimate, margin: float, num_pairs: int) -> bool:
+    size, error = abs(planned.difference), planned.variance**0.5
+    reach = _quantile((1 + LEVEL) / 2, planned.degrees) + _quantile(POWER, planned.degrees)
+    wins = detectable_difference(planned, num_pairs) <= size and planned.p_value < ALPHA
+    return wins or reach * error <= margin - size
+
+
+def _least(holds: Callable[[int], bool], most: int) -> int | None:
+    """Returns the least n in [1, most] for which a rule that stays true once true holds."""
+    high = 1
+    while not holds(high):
+        if high >= most:
+            return None
+        high = min(2 * high, most)
+    low = high // 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _quantile(level: float, degrees: float) -> float:
+    return float(stdtrit(degrees, level))

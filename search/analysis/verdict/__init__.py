@@ -1,0 +1,1 @@
+"""Which approach wins, and in which words."""

@@ -1,0 +1,326 @@
+"""Judges approaches on the same people: scores, differences, and a verdict on every pair.
+
+Notation:
+    N samples, C joint classes, P people, S seeds of an approach.
+    y: int [N] true class; g: [N] person of a sample; held_out: bool [N], people no search saw.
+
+The rules are those of `search.analysis.verdict.outcomes`, the luck that of
+`search.analysis.uncertainty.score_sheet`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from search.analysis.approaches.approach import Approach
+from search.analysis.errors import AnalysisError
+from search.analysis.fitting.cross_fit import Mask
+from search.analysis.metrics import Ints, as_classes, person_index
+from search.analysis.uncertainty.interval import Interval
+from search.analysis.uncertainty.power import would_decide
+from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
+from search.analysis.verdict.outcomes import (
+    FIXED_MODELS,
+    ONE_SEED,
+    Outcome,
+    PairFigures,
+    PairVerdict,
+    Rules,
+    Score,
+    Verdict,
+    holm,
+    outcome_of,
+)
+
+
+Row = tuple[Ints, float]  # predictions [S, N] and the variance that choosing them adds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Panel:
+    """The approaches and the samples they are judged on."""
+
+    approaches: Sequence[Approach]
+    y: Ints
+    person: Ints
+    num_classes: int
+
+    @property
+    def headline(self) -> list[Row]:
+        """The approaches without post-hoc biases."""
+        return [(part.predicted, part.choice_variance) for part in self.approaches]
+
+    @property
+    def with_rule(self) -> list[Row]:
+        """Empty unless all approaches have a rule."""
+        rows = [
+            (part.with_rule, part.choice_variance)
+            for part in self.approaches
+            if part.with_rule is not None
+        ]
+        return rows if len(rows) == len(self.approaches) else []
+
+    @property
+    def ensembles(self) -> list[Row]:
+        """The averages over seeds of the approaches that have one."""
+        return [
+            (part.ensemble[None], part.choice_variance)
+            for part in self.approaches
+            if part.ensemble is not None
+        ]
+
+    def sheet(
+        self,
+        rows: Sequence[Row],
+        rules: Rules,
+        rng: np.random.Generator,
+        part: Mask | slice = slice(None),
+    ) -> ScoreSheet:
+        """Returns the scores of rows on all samples or a part of them."""
+        return score_sheet(
+            [predicted[:, part] for predicted, _ in rows],
+            self.y[part],
+            self.person[part],
+            self.num_classes,
+            num_resamples=rules.num_resamples,
+            rng=rng,
+            choice_variances=[variance for _, variance in rows],
+        )
+
+    def judge_part(
+        self,
+        rows: Sequence[Row],
+        part: Mask,
+        rules: Rules,
+        rng: np.random.Generator,
+    ) -> list[PairFigures] | None:
+        """Returns the headline figures on one part of the people; None with fewer than two."""
+        if len(np.unique(self.person[part])) < 2:
+            return None
+        return judge_pairs(self.sheet(rows, rules, rng, part), len(rows), rules)
+
+    def scores(
+        self, sheet: ScoreSheet, with_rule: bool, rules: Rules, rng: np.random.Generator
+    ) -> list[Score]:
+        """Returns the scores on a sheet of `headline`, `with_rule` if so, and `ensembles`."""
+        num = len(self.approaches)
+        ensemble = 2 * num if with_rule else num  # position of the next ensemble on the sheet
+        scores = []
+        for index, approach in enumerate(self.approaches):
+            fixed = rules.fixed_models
+            averaged = None
+            if approach.ensemble is not None:
+                averaged = sheet.score(ensemble, fixed_models=True, rng=rng)
+                ensemble += 1
+            ruled = sheet.score(num + index, fixed_models=fixed, rng=rng) if with_rule else None
+            scores.append(
+                Score(
+                    name=approach.name,
+                    interval=sheet.score(index, fixed_models=fixed, rng=rng),
+                    per_seed=tuple(sheet.scores[sheet.slices[index]].tolist()),
+                    ensemble=averaged,
+                    with_rule=ruled,
+                )
+            )
+        return scores
+
+
+def judge_pairs(sheet: ScoreSheet, num: int, rules: Rules, first: int = 0) -> list[PairFigures]:
+    """Returns the figures of all pairs of the `num` approaches from position `first` on."""
+    pairs = list(combinations(range(first, first + num), 2))
+    estimates = [sheet.pair(a, b, fixed_models=rules.fixed_models) for a, b in pairs]
+    adjusted = holm([estimate.p_value for estimate in estimates])
+    figures = []
+    for (a, b), estimate, p_holm in zip(pairs, estimates, adjusted, strict=True):
+        unknown_luck = not rules.fixed_models and 1 in (sheet.num_seeds(a), sheet.num_seeds(b))
+        found = outcome_of(estimate.interval, p_holm, rules.margin)
+        outcome = Outcome.UNDECIDED if unknown_luck else found
+        figures.append(PairFigures(estimate=estimate, p_holm=p_holm, outcome=outcome))
+    return figures
+
+
+def judge(
+    approaches: Sequence[Approach],
+    y: ArrayLike,
+    g: ArrayLike,
+    num_classes: int,
+    *,
+    held_out: ArrayLike | None = None,
+    rules: Rules | None = None,
+) -> Verdict:
+    """Returns the scores of two or more approaches and the verdict on every pair of them.
+
+    The figures with post-hoc biases are there if every approach has `with_rule`: a rule for some
+    of them would be no fair comparison.
+
+    Args:
+        approaches: at least two, different names, the same samples.
+        y: int [N] true joint classes.
+        g: int or str [N] person of every sample; at least two people.
+        num_classes: C.
+        held_out: bool [N], True for people the search never saw; a person is in one part only.
+        rules: how to judge; the defaults if None.
+
+    Raises:
+        AnalysisError: fewer than two approaches, a name twice, arrays that do not fit, a person in
+            both parts, or fewer than two people.
+    """
+    true = as_classes(y, num_classes, "true classes")
+    person = person_index(g)[0]
+    _check(approaches, true, person)
+    panel = Panel(approaches=approaches, y=true, person=person, num_classes=num_classes)
+    rules = rules or Rules()
+    rng = np.random.default_rng(rules.seed)
+    num, with_rule = len(approaches), panel.with_rule
+    sheet = panel.sheet([*panel.headline, *with_rule, *panel.ensembles], rules, rng)
+    beside = _in_parts(panel, held_out, rules, rng)
+    if with_rule:
+        beside["with_rule"] = judge_pairs(sheet, num, rules, first=num)
+    names = list(combinations(approaches, 2))
+    pairs = []
+    for index, headline in enumerate(judge_pairs(sheet, num, rules)):
+        other = {name: found[index] for name, found in beside.items()}
+        a, b = names[index]
+        pairs.append(
+            _pair_verdict(
+                a,
+                b,
+                headline,
+                other,
+                num_people=sheet.num_people,
+                num_pairs=len(names),
+                rules=rules,
+            )
+        )
+    return Verdict(
+        scores=tuple(panel.scores(sheet, bool(with_rule), rules, rng)),
+        pairs=tuple(pairs),
+        num_people=sheet.num_people,
+        margin=rules.margin,
+    )
+
+
+def _in_parts(
+    panel: Panel, held_out: ArrayLike | None, rules: Rules, rng: np.random.Generator
+) -> dict[str, Sequence[PairFigures]]:
+    """Returns the figures of all pairs on the people the search saw and on those it never saw."""
+    if held_out is None:
+        return {}
+    search, untouched = _parts(np.asarray(held_out), panel.person)
+    # Held-out people are predicted by one choice that they had no part in: no luck of choice.
+    chosen = [(predicted, 0.0) for predicted, _ in panel.headline]
+    parts = {
+        "search": panel.judge_part(panel.headline, search, rules, rng),
+        "held_out": panel.judge_part(chosen, untouched, rules, rng),
+    }
+    return {name: figures for name, figures in parts.items() if figures is not None}
+
+
+def _pair_verdict(
+    a: Approach,
+    b: Approach,
+    headline: PairFigures,
+    beside: dict[str, PairFigures],
+    *,
+    num_people: int,
+    num_pairs: int,
+    rules: Rules,
+) -> PairVerdict:
+    num_seeds = None if rules.fixed_models else min(len(a.predicted), len(b.predicted))
+    decide = None
+    if headline.outcome is Outcome.UNDECIDED:
+        decide = would_decide(
+            headline.estimate,
+            num_people=num_people,
+            num_seeds=num_seeds,
+            margin=rules.margin,
+            num_pairs=num_pairs,
+        )
+    return PairVerdict(
+        a=a.name,
+        b=b.name,
+        headline=headline,
+        with_rule=beside.get("with_rule"),
+        search=beside.get("search"),
+        held_out=beside.get("held_out"),
+        would_decide=decide,
+        note={None: FIXED_MODELS, 1: ONE_SEED}.get(num_seeds, ""),
+    )
+
+
+def _check(approaches: Sequence[Approach], y: Ints, person: Ints) -> None:
+    names = [part.name for part in approaches]
+    if len(names) < 2 or len(set(names)) < len(names):
+        raise AnalysisError(f"a verdict needs two approaches with different names, got {names}")
+    lengths = {f"predictions of {part.name!r}": part.predicted.shape[1] for part in approaches}
+    for what, length in {"people": len(person), **lengths}.items():
+        if length != len(y):
+            raise AnalysisError(
+                f"all arrays must cover the same samples, got {len(y)} labels and {length} for "
+                f"{what}"
+            )
+
+
+def _parts(held_out: Mask, person: Ints) -> tuple[Mask, Mask]:
+    """Returns the samples of both parts; no person may be in both."""
+    if held_out.shape != person.shape or held_out.dtype != bool:
+        raise AnalysisError(
+            f"`held_out` must be bool [{len(person)}], got {held_out.dtype} {held_out.shape}"
+        )
+    both = np.intersect1d(person[held_out], person[~held_out])
+    if both.size:
+        raise AnalysisError(
+            f"a person is held out with all samples or with none, got {both.size} people in both "
+            "parts; split by person"
+        )
+    return ~held_out, held_out
+
+
+PartScores = dict[str, dict[str, Interval]]
+
+
+def part_scores(
+    approaches: Sequence[Approach],
+    y: ArrayLike,
+    g: ArrayLike,
+    num_classes: int,
+    held_out: ArrayLike,
+    rules: Rules,
+) -> PartScores:
+    """Returns the headline score of every approach on both parts: name -> part -> interval.
+
+    A class that a part has no sample of counts 0 there, for every approach alike.
+
+    Args:
+        approaches: with the same samples.
+        y: int [N] true joint classes.
+        g: [N] person of every sample.
+        num_classes: C.
+        held_out: bool [N], True for people the search never saw.
+        rules: number of resamples, their seed, and whether the models are taken as fixed.
+
+    Returns:
+        Parts "search" and "held_out"; none where one of them has fewer than two people.
+    """
+    person, _ = person_index(g)
+    untouched = np.asarray(held_out, dtype=bool)
+    masks = {"search": ~untouched, "held_out": untouched}
+    found: PartScores = {part.name: {} for part in approaches}
+    if min(len(np.unique(person[mask])) for mask in masks.values()) < 2:
+        return found
+    true = as_classes(y, num_classes, "true classes")
+    panel = Panel(approaches=approaches, y=true, person=person, num_classes=num_classes)
+    rng = np.random.default_rng(rules.seed)
+    for name, mask in masks.items():
+        # Held-out people are predicted by one choice that they had no part in: no luck of choice.
+        rows = [
+            (predicted, luck if name == "search" else 0.0) for predicted, luck in panel.headline
+        ]
+        sheet = panel.sheet(rows, rules, rng, mask)
+        for index, part in enumerate(approaches):
+            interval = sheet.score(index, fixed_models=rules.fixed_models, rng=rng)
+            found[part.name][name] = interval
+    return found

@@ -1,0 +1,1 @@
+"""What is known before anything trains: wishes, data, devices, and what stages share."""

@@ -1,0 +1,59 @@
+"""What all trainings of a run share in a process: the setting and the decoded images."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from trainables.classifier import TrainingData
+from trainables.data.image_store import ImageStore
+from trainables.data.sample_table import SampleTable
+from trainables.data.splits import Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialSetting:
+    """What all trials of a run share; sent to every worker once."""
+
+    table: SampleTable
+    split: Split
+    stored_size: tuple[int, int]
+    cache_dir: Path
+    results_dir: Path
+    weights_dir: Path | None
+    device: str
+    num_threads: int
+    device_share: float
+
+
+class SharedImages:
+    """The images of a run in this process: opened once, resident on the device where they fit."""
+
+    def __init__(self, setting: TrialSetting) -> None:
+        self.setting = setting
+        self.device = torch.device(setting.device)
+        torch.set_num_threads(setting.num_threads)
+
+    @cached_property
+    def tensor(self) -> torch.Tensor:
+        """Stored images uint8 [N, H, W, 3]."""
+        setting = self.setting
+        store = ImageStore.open(
+            setting.table,
+            setting.stored_size,
+            setting.cache_dir,
+            num_threads=setting.num_threads,
+        )
+        return store.tensor(self.device, share=0.5 * setting.device_share)
+
+    def training_data(self) -> TrainingData:
+        """Returns what a training reads."""
+        table = self.setting.table
+        return TrainingData(
+            schema=table.schema,
+            images=self.tensor,
+            labels=table.labels,
+            raw=table.raw,
+            train=self.setting.split.search_train,
+        )

@@ -1,0 +1,249 @@
+"""One trial from its config to its epochs: builds, resumes, trains, evaluates, writes. No Ray.
+
+The Tune worker and `headrace replay` run the same code.
+"""
+
+import logging
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.prepare.setting import SharedImages
+from search.store.records import Cause, FlatValue
+from search.trial.board import TrialBoard
+from trainables import metrics
+from trainables.checkpoint import load_checkpoint, save_checkpoint
+from trainables.classifier import EpochReport, ImageClassifier
+from trainables.config import TrialConfig
+from trainables.data.sample_table import SampleTable
+from trainables.errors import CheckpointError, NonFiniteLossError, OutOfMemoryError
+from trainables.memory import peak_bytes, release
+
+logger = logging.getLogger(__name__)
+
+# A checkpoint may take this share of the training time between two of them.
+_CHECKPOINT_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Validation of one epoch."""
+
+    value: float
+    """The objective: macro-F1 of the target."""
+    scalars: Mapping[str, float]
+    confusions: Mapping[str, NDArray[np.int64]]
+    probabilities: NDArray[np.float32]
+    """Of the target, float32 [n, K]."""
+
+
+def evaluate(
+    predictions: Mapping[str, NDArray[np.float32]],
+    table: SampleTable,
+    indices: NDArray[np.int64],
+    target: str,
+) -> Evaluation:
+    """Scores predictions on the true labels.
+
+    Args:
+        predictions: probabilities [n, K] of every head of the model.
+        table: holds the true labels.
+        indices: the n samples that were predicted.
+        target: attribute name, or "joint".
+    """
+    schema = table.schema
+    parts: dict[str, NDArray[np.floating]] = dict(predictions)
+    if target == "joint" and "joint" not in parts:
+        parts["joint"] = metrics.joint_from_attributes([parts[name] for name in schema.names])
+    if target == "joint" and schema.names[0] not in parts:
+        sizes = {name: schema.num_classes(name) for name in schema.names}
+        parts |= metrics.attributes_from_joint(parts["joint"], sizes)
+    scalars, confusions = {}, {}
+    for name, probabilities in parts.items():
+        truth = table.joint if name == "joint" else table.labels[:, schema.names.index(name)]
+        counts = metrics.confusion(
+            truth[indices], probabilities.argmax(axis=1), schema.num_classes(name)
+        )
+        confusions[name] = counts
+        scalars[f"val/{name}/macro_f1"] = metrics.macro_f1(counts)
+        scalars[f"val/{name}/accuracy"] = metrics.accuracy(counts)
+    return Evaluation(
+        value=scalars[f"val/{target}/macro_f1"],
+        scalars=scalars,
+        confusions=confusions,
+        probabilities=parts[target].astype(np.float32),
+    )
+
+
+class TrialRun:
+    """A trial in progress on this process.
+
+    Args:
+        images: shared by all trials of the process.
+        space: name of the space.
+        number: of the trial in its study.
+        config: complete config by dotted names.
+        seed: of the training.
+        write: False leaves no files (replay).
+    """
+
+    def __init__(
+        self,
+        images: SharedImages,
+        *,
+        space: str,
+        number: int,
+        config: Mapping[str, FlatValue],
+        seed: int,
+        write: bool = True,
+    ) -> None:
+        self._images = images
+        self._config = config
+        self._seed = seed
+        self._target = str(config.get("target.attribute") or "joint")
+        results = images.setting.results_dir
+        self._checkpoint = results / "checkpoints" / f"{space}-{number}.pt"
+        self.predictions_path = results / "checkpoints" / f"{space}-{number}.npz"
+        self._board_dir = results / "tensorboard" / space / f"{number:04d}"
+        self._write = write
+        self._began = time.time()
+        self._started = time.perf_counter()
+        self._board: TrialBoard | None = None
+        self._classifier: ImageClassifier | None = None
+        self._best = -1.0
+        self._saved = 0.0
+        self._save_cost = 0.0
+        self.first_batch: float | None = None
+        self.last: Evaluation | None = None
+
+    def epoch(self) -> dict[str, object]:
+        """Trains and evaluates one epoch; returns what the search needs to know.
+
+        Never raises for what a config can cause: the result then has `cause` and `error`, and
+            `done`.
+        """
+        try:
+            return self._epoch()
+        except OutOfMemoryError as error:
+            return self._broken(Cause.OUT_OF_MEMORY, str(error))
+        except NonFiniteLossError as error:
+            return self._broken(Cause.NOT_FINITE, str(error))
+        except Exception as error:  # a broken config must not take the worker along
+            logger.info("trial broke", exc_info=True)
+            lines = traceback.format_exception_only(error)
+            return self._broken(Cause.ERROR, "".join(lines).strip())
+
+    def forget(self) -> None:
+        """Deletes the checkpoint: the trial is over, and nobody will go on with it."""
+        self._checkpoint.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Frees the model and ends the event file."""
+        if self._board is not None:
+            self._board.close()
+        self._board = self._classifier = None
+        release(self._images.device)
+
+    def _epoch(self) -> dict[str, object]:
+        if self._classifier is None:
+            self._classifier, told = self._open()
+            if told is not None:
+                # It may never have arrived; the search ignores a second one.
+                return {**told, **self._costs()}
+        report = self._classifier.train_epoch()
+        setting = self._images.setting
+        indices = setting.split.search_val
+        predictions = self._classifier.predict(indices)
+        self.last = evaluate(predictions, setting.table, indices, self._target)
+        is_last = report.epoch >= self._classifier.config.schedule.epochs
+        now = {
+            "epoch": report.epoch,
+            "value": self.last.value,
+            "last_epoch": is_last,
+            "done": is_last,
+        }
+        if self._write:
+            self._write_curves(report, self.last)
+            self._save(self._classifier, self.last, now)
+        return {**now, **self._costs()}
+
+    def _open(self) -> tuple[ImageClassifier, dict[str, object] | None]:
+        """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
+        classifier = ImageClassifier(
+            TrialConfig.from_flat(self._config),
+            self._images.training_data(),
+            seed=self._seed,
+            device=self._images.device,
+            weights_dir=self._images.setting.weights_dir,
+        )
+        told = None
+        if self._write and self._checkpoint.exists():
+            try:
+                state = load_checkpoint(self._checkpoint)
+                if "classifier" in state:
+                    classifier.load_state_dict(state["classifier"])
+            except CheckpointError as error:
+                logger.warning("%s; the trial starts again", error)
+            else:
+                self._best = float(state["best"])
+                told = state["report"]
+        self.first_batch = time.time()
+        return classifier, told
+
+    def _write_curves(self, report: EpochReport, evaluation: Evaluation) -> None:
+        if self._board is None:
+            self._board = TrialBoard(self._board_dir, self._config)
+        rate = report.num_samples / report.seconds
+        scalars = {
+            "objective": evaluation.value,
+            "train/loss": report.loss,
+            "train/lr": report.lr,
+            "speed/images_per_second": rate,
+            **evaluation.scalars,
+            **{f"gradient_cosine/{pair}": c for pair, c in report.gradient_cosine.items()},
+        }
+        if peak := peak_bytes(self._images.device):
+            scalars["memory/peak_gib"] = peak / 2**30
+        self._board.scalars(report.epoch, scalars)
+        if evaluation.value > self._best:
+            self._best = evaluation.value
+            schema = self._images.setting.table.schema
+            for name, counts in evaluation.confusions.items():
+                self._board.confusion(report.epoch, name, counts, schema.class_names(name))
+        self._board.flush()
+
+    def _save(
+        self, classifier: ImageClassifier, evaluation: Evaluation, told: Mapping[str, object]
+    ) -> None:
+        state = {"report": told, "best": self._best}
+        if told["done"]:
+            # No weights any more, but the report: it must survive until the search has it.
+            self._save_predictions(evaluation)
+            save_checkpoint(self._checkpoint, state)
+            return
+        started = time.perf_counter()
+        if started - self._saved < self._save_cost / _CHECKPOINT_SHARE:
+            return
+        save_checkpoint(self._checkpoint, {**state, "classifier": classifier.state_dict()})
+        self._saved = time.perf_counter()
+        self._save_cost = self._saved - started
+
+    def _save_predictions(self, evaluation: Evaluation) -> None:
+        temporary = self.predictions_path.with_suffix(".tmp.npz")
+        indices = self._images.setting.split.search_val
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        np.savez(temporary, indices=indices, probabilities=evaluation.probabilities)
+        temporary.replace(self.predictions_path)
+
+    def _broken(self, cause: Cause, error: str) -> dict[str, object]:
+        self._classifier = None
+        release(self._images.device)
+        self._checkpoint.unlink(missing_ok=True)
+        return {"cause": cause.value, "error": error, "done": True, **self._costs()}
+
+    def _costs(self) -> dict[str, float]:
+        return {"started": self._began, "seconds": time.perf_counter() - self._started}

@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+
+from search.analysis.approaches.build import build_joint, build_multihead, build_separate, choose
+from search.analysis.errors import AnalysisError
+from search.analysis.fitting.calibration import Method
+from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.metrics import macro_f1
+from search.analysis.recombine import attribute_classes, recombine
+
+SIZES = (3, 2, 3)
+
+
+def _probs(rng, *shape):
+    return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
+
+
+def _plan(num, num_folds=4, held=0):
+    index = np.arange(num)
+    return CrossFit.of_people(index % num_folds, index, index >= num - held)
+
+
+def _config(rng, y, num_classes, accuracy, num_seeds=2):
+    """Probabilities of a config that is right with the given probability."""
+    right = rng.random((num_seeds, len(y))) < accuracy
+    predicted = np.where(right, y, rng.integers(0, num_classes, right.shape))
+    return 0.9 * np.eye(num_classes)[predicted] + 0.1 / num_classes
+
+
+def test_the_config_of_a_fold_is_the_best_on_the_other_folds():
+    """Config `late` is perfect in fold 0 and useless elsewhere: fold 0 must not get it."""
+    y, fold = np.tile([0, 1], 20), np.arange(40) % 4
+    perfect, wrong = np.eye(2)[y], np.eye(2)[1 - y]
+    useless = np.where((fold == 0)[:, None], perfect, wrong)
+    decent = np.where((np.arange(40) < 30)[:, None], perfect, wrong)
+    plan = _plan(40)
+    chosen = choose({"late": useless[None], "decent": decent[None]}, y, plan)
+    assert chosen.by_round == ("decent",) * 4
+    flipped = {
+        "late": np.where((fold == 0)[:, None], wrong, perfect)[None],
+        "decent": decent[None],
+    }
+    assert choose(flipped, y, plan).by_round[0] == "late"  # best on the others, useless on its own
+
+
+def test_the_mean_over_seeds_decides_and_ties_go_to_the_first():
+    y = np.tile([0, 1], 10)
+    perfect, wrong = np.eye(2)[y], np.eye(2)[1 - y]
+    split, other = np.stack([perfect, wrong]), np.stack([wrong, perfect])
+    sure = np.stack([perfect, perfect])
+    assert choose({"a": split, "b": other}, y, _plan(20)).by_round == ("a",) * 4
+    assert choose({"a": split, "b": sure}, y, _plan(20)).by_round == ("b",) * 4
+
+
+def test_held_out_people_get_the_config_search_people_chose():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 200)
+    configs = {"good": _config(rng, y, 3, 0.8), "bad": _config(rng, y, 3, 0.2)}
+    plan = _plan(200, held=60)
+    configs["bad"][:, plan.held_out] = np.eye(3)[y[plan.held_out]]  # perfect where nobody may look
+    built = build_joint(configs, y, plan)
+    assert built.choices["joint"].by_round == ("good",) * 5
+    assert built.probs == pytest.approx(configs["good"])
+
+
+def test_no_label_of_a_fold_decides_about_that_fold():
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 18, 240)
+    labels = attribute_classes(y, SIZES)
+    plan = _plan(240, held=40)
+    configs = {
+        name: {str(i): _config(rng, labels[:, axis], size, 0.6) for i in range(3)}
+        for axis, (name, size) in enumerate(zip(("mask", "gender", "age"), SIZES, strict=True))
+    }
+
+    def build(truth):
+        return build_separate(configs, truth, SIZES, plan, Method.BIAS_CORRECTED)
+
+    built = build(y)
+    for _, apply in plan.rounds():
+        poisoned = build(np.where(apply, (y + 1) % 18, y))
+        assert np.array_equal(poisoned.probs[:, apply], built.probs[:, apply])
+        assert np.array_equal(poisoned.with_rule[:, apply], built.with_rule[:, apply])
+
+
+def test_separate_is_the_product_of_the_best_config_of_each_attribute():
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 18, 300)
+    labels = attribute_classes(y, SIZES)
+    good = [_config(rng, labels[:, axis], size, 0.9) for axis, size in enumerate(SIZES)]
+    bad = [_config(rng, labels[:, axis], size, 0.4) for axis, size in enumerate(SIZES)]
+    configs = {
+        "mask": {"m1": good[0], "m2": bad[0]},
+        "gender": {"g1": bad[1], "g2": good[1]},
+        "age": {"a1": bad[2], "a2": good[2]},
+    }
+    built = build_separate(configs, y, SIZES, _plan(300), Method.NONE)
+    names = [set(choice.by_round) for choice in built.choices.values()]
+    assert names == [{"m1"}, {"g2"}, {"a2"}]
+    assert built.probs == pytest.approx(recombine(good))
+
+
+def test_multihead_chooses_one_config_for_all_heads_by_the_joint_score():
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 18, 300)
+    labels = attribute_classes(y, SIZES)
+    even = [_config(rng, labels[:, axis], size, 0.8) for axis, size in enumerate(SIZES)]
+    uneven = [
+        _config(rng, labels[:, axis], size, accuracy)
+        for axis, (size, accuracy) in enumerate(zip(SIZES, (0.99, 0.1, 0.8), strict=True))
+    ]
+    built = build_multihead({"even": even, "uneven": uneven}, y, SIZES, _plan(300))
+    assert set(built.choices["multihead"].by_round) == {"even"}
+    expected = recombine(even).argmax(axis=-1)
+    assert np.array_equal(built.probs.argmax(axis=-1), expected)  # temperature moves no class
+
+
+def test_joint_keeps_the_probabilities_of_the_chosen_config():
+    rng = np.random.default_rng(4)
+    y = rng.integers(0, 4, 100)
+    configs = {"x": _config(rng, y, 4, 0.3), "y": _config(rng, y, 4, 0.9)}
+    built = build_joint(configs, y, _plan(100))
+    assert built.probs == pytest.approx(configs["y"])
+
+
+def test_an_approach_for_the_verdict_has_its_rule_and_the_luck_of_its_choice():
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 4, 200)
+    configs = {str(i): _config(rng, y, 4, 0.6) for i in range(3)}
+    plan = _plan(200)
+    approach = build_joint(configs, y, plan).approach(np.arange(200), plan, num_resamples=50)
+    assert approach.with_rule.shape == approach.predicted.shape == (2, 200)
+    assert approach.choice_variance > 0
+    alone = build_joint({"0": configs["0"]}, y, plan).approach(np.arange(200), plan)
+    assert alone.choice_variance == 0
+
+
+def test_the_best_of_many_useless_configs_looks_good_only_where_it_was_chosen():
+    """The planted leak: labels are random, so every honest score is that of chance."""
+    leaked, honest = [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 4, 120)
+        configs = {str(i): _probs(rng, 1, 120, 4) for i in range(64)}
+        leaked.append(max(macro_f1(y, probs[0].argmax(axis=-1), 4) for probs in configs.values()))
+        built = build_joint(configs, y, _plan(120))
+        honest.append(macro_f1(y, built.probs[0].argmax(axis=-1), 4))
+    assert np.mean(leaked) > 0.33
+    assert np.mean(honest) == pytest.approx(0.25, abs=0.025)
+
+
+def test_input_that_does_not_fit_is_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(AnalysisError, match=r"of one shape, got \{'a': \(1, 8, 2\), 'b': \(1, 8"):
+        choose({"a": _probs(rng, 1, 8, 2), "b": _probs(rng, 1, 8, 3)}, np.zeros(8, int), _plan(8))
+    with pytest.raises(AnalysisError, match=r"of one shape, got \{\}"):
+        choose({}, np.zeros(8, int), _plan(8))
+    one, two = {"x": _probs(rng, 1, 8, 2)}, {"x": _probs(rng, 2, 8, 2)}
+    with pytest.raises(AnalysisError, match=r"got \[seeds, samples\] .* 'b': \(2, 8\)"):
+        build_separate({"a": one, "b": two}, np.zeros(8, int), (2, 2), _plan(8))
+    with pytest.raises(AnalysisError, match=r"all 2 attributes, got \['a'\]"):
+        build_separate({"a": one}, np.zeros(8, int), (2, 2), _plan(8))

@@ -1,0 +1,119 @@
+import itertools
+
+import numpy as np
+import pytest
+
+from search.analysis.approaches.choice_luck import Target, choice_variance
+from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.metrics import macro_f1
+from search.analysis.recombine import joint_classes
+from search.analysis.uncertainty.bootstrap import person_strata, resample_weights
+
+SIZES = (2, 3)
+
+
+def _targets(rng, num_people, accuracies, num_seeds=1):
+    """Two attributes of people with one photo each; configs err by themselves."""
+    labels = np.stack([rng.integers(0, size, num_people) for size in SIZES], axis=1)
+    targets = []
+    for axis, size in enumerate(SIZES):
+        y = labels[:, axis]
+        rows = [
+            np.where(rng.random((num_seeds, num_people)) < accuracy, y, (y + 1) % size)
+            for accuracy in accuracies
+        ]
+        targets.append(Target(predicted=np.stack(rows), y=y, num_classes=size))
+    return tuple(targets)
+
+
+def _plan(num_people):
+    return CrossFit.of_people(np.arange(num_people) % 5, np.arange(num_people))
+
+
+def _luck(targets, seed=0, num_resamples=400):
+    num_people = len(targets[0].y)
+    rng = np.random.default_rng(seed)
+    return choice_variance(
+        targets, np.arange(num_people), _plan(num_people), num_resamples=num_resamples, rng=rng
+    )
+
+
+def test_configs_that_clearly_differ_leave_no_luck_to_the_choice():
+    rng = np.random.default_rng(0)
+    clear, equal = _targets(rng, 150, (0.95, 0.5)), _targets(rng, 150, (0.7, 0.7))
+    assert _luck(clear) == pytest.approx(0, abs=1e-6)
+    assert _luck(equal) > 1e-4
+
+
+def test_a_single_config_has_no_luck_of_choice():
+    assert _luck(_targets(np.random.default_rng(0), 60, (0.7,))) == 0
+
+
+def test_the_luck_is_reproducible():
+    targets = _targets(np.random.default_rng(0), 60, (0.7, 0.7))
+    assert _luck(targets) == _luck(targets) != _luck(targets, seed=1)
+
+
+def _weighted_macro_f1(y, predicted, weight, num_classes):
+    hits = np.bincount(y, weight * (y == predicted), num_classes)
+    both = np.bincount(y, weight, num_classes) + np.bincount(predicted, weight, num_classes)
+    return np.mean(np.divide(2 * hits, both, out=np.zeros(num_classes), where=both > 0))
+
+
+def test_the_luck_is_that_of_a_slow_loop_over_the_same_resamples():
+    """The slow twin chooses by the metric of each attribute and scores the joint, one by one."""
+    targets = _targets(np.random.default_rng(3), 60, (0.7, 0.7, 0.7))
+    folds = np.arange(60) % 5
+    joint = joint_classes(np.stack([target.y for target in targets], axis=1), SIZES)
+
+    def score(weight, choosing_weight):
+        classes = np.zeros((60, 2), dtype=int)
+        for fold, (axis, target) in itertools.product(range(5), enumerate(targets)):
+            fit = folds != fold
+            scores = [
+                _weighted_macro_f1(
+                    target.y[fit], row[0][fit], choosing_weight[fit], target.num_classes
+                )
+                for row in target.predicted
+            ]
+            classes[~fit, axis] = target.predicted[np.argmax(scores), 0][~fit]
+        return _weighted_macro_f1(joint, joint_classes(classes, SIZES), weight, 6)
+
+    strata = person_strata(joint, np.arange(60), 60)
+    weights = np.concatenate(list(resample_weights(strata, 40, np.random.default_rng(0))))
+    fixed = [score(row, np.ones(60)) for row in weights]
+    anew = [score(row, row) for row in weights]
+    slow = (np.var(anew, ddof=1) - np.var(fixed, ddof=1)) / 2
+    assert slow > 1e-5
+    assert _luck(targets, num_resamples=40) == pytest.approx(slow, rel=1e-9)
+
+
+def test_the_score_of_chosen_configs_varies_as_much_as_the_luck_says():
+    """The truth: data drawn anew, configs chosen anew, against resamples of one draw."""
+    scores, fixed, luck = [], [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        targets = _targets(rng, 100, (0.75,) * 4)
+        plan = _plan(100)
+        labels = np.stack([target.y for target in targets], axis=1)
+        joint = joint_classes(labels, SIZES)
+        classes = np.zeros_like(labels)
+        for fit, apply in plan.rounds():
+            for k, t in enumerate(targets):
+                best = max(
+                    range(4),
+                    key=lambda c, t=t, fit=fit: macro_f1(
+                        t.y[fit], t.predicted[c, 0][fit], t.num_classes
+                    ),
+                )
+                classes[apply, k] = t.predicted[best, 0][apply]
+        given = np.stack([t.predicted[0, 0] for t in targets], axis=1)
+        scores.append(macro_f1(joint, joint_classes(classes, SIZES), 6))
+        fixed.append(macro_f1(joint, joint_classes(given, SIZES), 6))
+    for seed in range(30):
+        luck.append(
+            _luck(_targets(np.random.default_rng(seed), 100, (0.75,) * 4), num_resamples=100)
+        )
+    added = np.var(scores) - np.var(fixed)
+    assert added > 0.2 * np.var(fixed)
+    assert np.mean(luck) == pytest.approx(added, rel=0.5)

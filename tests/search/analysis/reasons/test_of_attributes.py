@@ -1,0 +1,117 @@
+import json
+
+import numpy as np
+import pytest
+
+from search.analysis.approaches.approach import Approach
+from search.analysis.errors import AnalysisError
+from search.analysis.metrics import macro_f1
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.of_attributes import boundary_view, error_budget, scores_by_state
+from search.analysis.recombine import joint_classes
+
+ATTRIBUTES = {"mask": ("worn", "none"), "age": ("<30", "30-59", ">=60")}
+SIZES = (2, 3)
+EDGES = (30.0, 60.0)
+
+
+def _evidence(labels, *predicted):
+    rows = np.stack([joint_classes(classes, SIZES) for classes in predicted])
+    return Evidence.of(
+        [Approach(name="a", predicted=rows)],
+        joint_classes(labels, SIZES),
+        np.arange(len(labels)) // 2,
+        ATTRIBUTES,
+    )
+
+
+def _labels(num=120):
+    return np.stack([np.arange(num) % 2, np.arange(num) // 2 % 3], axis=1)
+
+
+def test_the_budget_says_what_each_perfect_attribute_would_give():
+    labels = _labels()
+    predicted = labels.copy()
+    predicted[::4, 1] = (predicted[::4, 1] + 1) % 3  # a quarter of the ages wrong
+    predicted[1::12, 0] = 1 - predicted[1::12, 0]
+    budget = error_budget(_evidence(labels, predicted), "a")
+    with_age = joint_classes(np.stack([predicted[:, 0], labels[:, 1]], axis=1), SIZES)
+    with_mask = joint_classes(np.stack([labels[:, 0], predicted[:, 1]], axis=1), SIZES)
+    y = joint_classes(labels, SIZES)
+    assert budget.figures["perfect"]["age"] == pytest.approx(macro_f1(y, with_age, 6))
+    assert budget.figures["perfect"]["mask"] == pytest.approx(macro_f1(y, with_mask, 6))
+    score = macro_f1(y, joint_classes(predicted, SIZES), 6)
+    assert budget.figures["cost"]["age"] == pytest.approx(macro_f1(y, with_age, 6) - score)
+    assert budget.sentence.endswith("age costs most.")
+    json.dumps(budget.to_dict())
+
+
+def test_an_attribute_is_scored_in_every_state_of_the_others():
+    labels = _labels()
+    predicted = labels.copy()
+    worn = labels[:, 0] == 0
+    predicted[worn, 1] = np.where(np.arange(worn.sum()) % 2, labels[worn, 1], 0)
+    reason = scores_by_state(_evidence(labels, predicted), "a", "age")
+    states = reason.figures["states"]["mask"]
+    expected = macro_f1(labels[worn, 1], predicted[worn, 1], 3)
+    assert states["worn"] == {"macro_f1": pytest.approx(expected), "samples": 60}
+    assert states["none"]["macro_f1"] == 1
+    assert "best where mask none (1.000) and worst where mask worn" in reason.sentence
+
+
+def test_a_class_that_a_state_lacks_does_not_count_there():
+    labels = _labels()
+    labels = labels[~((labels[:, 0] == 0) & (labels[:, 1] == 2))]
+    reason = scores_by_state(_evidence(labels, labels), "a", "age")
+    assert reason.figures["states"]["mask"]["worn"]["macro_f1"] == 1
+
+
+def test_an_only_attribute_has_no_states():
+    evidence = Evidence.of(
+        [Approach(name="a", predicted=np.array([[0, 1, 0, 1]]))],
+        np.array([0, 1, 1, 0]),
+        np.arange(4),
+        {"age": ("young", "old")},
+    )
+    assert scores_by_state(evidence, "a", "age").sentence == "a has no other attribute beside age."
+
+
+def test_errors_are_shown_by_raw_number_around_every_edge():
+    raw = np.repeat(np.arange(20.0, 70.0), 4)
+    age = np.searchsorted(EDGES, raw, side="right")
+    labels = np.stack([np.arange(200) % 2, age], axis=1)
+    predicted = labels.copy()
+    predicted[(raw >= 58) & (raw < 60), 1] = 2  # 58 and 59 are taken for old
+    reason = boundary_view(_evidence(labels, predicted), "a", "age", raw, EDGES)
+    view = reason.figures["edges"][1]
+    assert view["edge"] == 60
+    # within 3 of 60: ages 57..63, of which 58 and 59 are wrong
+    assert view["near_wrong"] == pytest.approx(2 / 7)
+    assert view["far_wrong"] == 0
+    assert view["missed"] == 0
+    by_raw = {entry["raw"]: entry for entry in view["bins"]}
+    assert by_raw[59] == {"raw": 59, "above": 1, "wrong": 1, "samples": 4}
+    assert by_raw[57]["above"] == 0
+    assert min(by_raw) == 50
+    assert max(by_raw) == 69
+    assert "29% of the samples within 3 of age 60" in reason.sentence
+    json.dumps(reason.to_dict())
+
+
+def test_the_mean_over_seeds_is_shown():
+    labels, raw = _labels(), np.array([20.0, 45.0, 61.0])[_labels()[:, 1]]
+    wrong = labels.copy()
+    wrong[:, 1] = np.minimum(wrong[:, 1], 1)  # nobody is old
+    reason = boundary_view(_evidence(labels, labels, wrong), "a", "age", raw, EDGES)
+    assert reason.figures["edges"][1]["missed"] == pytest.approx(0.5)
+
+
+def test_input_that_does_not_fit_is_refused():
+    labels = _labels()
+    evidence = _evidence(labels, labels)
+    with pytest.raises(AnalysisError, match="unknown attribute 'race'; available: mask, age"):
+        scores_by_state(evidence, "a", "race")
+    with pytest.raises(AnalysisError, match="samples and 1 edges for 3 classes"):
+        boundary_view(evidence, "a", "age", np.zeros(120), (30.0,))
+    with pytest.raises(AnalysisError, match=r"got \(3,\) numbers for \(120,\) samples"):
+        boundary_view(evidence, "a", "age", np.zeros(3), EDGES)

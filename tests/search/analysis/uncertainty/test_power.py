@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.power import (
+    POWER,
+    WouldDecide,
+    detectable_difference,
+    would_decide,
+)
+
+
+def _estimate(difference, people=1e-4, seeds=(0.0, 0.0), num=(3, 3)):
+    return PairEstimate(
+        difference=difference,
+        people_variance=people,
+        people_degrees=200.0,
+        seed_variances=seeds,
+        num_seeds=num,
+        num_differing=80,
+    )
+
+
+def _plan(estimate, num_seeds=3, margin=0.005, num_pairs=1, num_people=300):
+    return would_decide(
+        estimate,
+        num_people=num_people,
+        num_seeds=num_seeds,
+        margin=margin,
+        num_pairs=num_pairs,
+    )
+
+
+def test_the_people_found_detect_the_difference_as_often_as_promised():
+    estimate = _estimate(0.015)
+    people = _plan(estimate, num_seeds=None).people
+    error = (1e-4 * 300 / people) ** 0.5
+    found = np.random.default_rng(0).normal(0.015, error, 20_000)
+    assert np.mean(np.abs(found) > 1.96 * error) == pytest.approx(POWER, abs=0.02)
+
+
+def test_the_difference_detectable_now_needs_no_more_people():
+    size = detectable_difference(_estimate(0.0))
+    assert 300 < _plan(_estimate(size * 0.97)).people < 330
+
+
+def test_more_pairs_need_more_people():
+    one, three = _plan(_estimate(0.01)), _plan(_estimate(0.01), num_pairs=3)
+    assert three.people > one.people
+
+
+def test_a_tiny_difference_is_decided_as_equivalence():
+    tiny, margin_free = _plan(_estimate(0.0005)), _plan(_estimate(0.0005), margin=0.0)
+    assert tiny.people < 30_000
+    assert margin_free.people is None or margin_free.people > 10 * tiny.people
+
+
+def test_seeds_decide_where_training_luck_is_all_there_is():
+    plan = _plan(_estimate(0.02, people=1e-6, seeds=(1e-4, 1e-4)))
+    # (t_0.975 + t_0.8)^2 (1e-6 + 6e-4 / S) <= 0.02^2 holds from S = 14 on
+    assert plan == WouldDecide(people=None, seeds=14)
+    assert str(plan) == "14 seeds"
+
+
+def test_people_and_seeds_together_where_neither_suffices():
+    plan = _plan(_estimate(0.012, people=2e-4, seeds=(6e-5, 6e-5)))
+    assert plan.together
+    assert plan.people > 300
+    assert plan.seeds > 3
+    assert str(plan) == f"{plan.people:,} people and {plan.seeds} seeds"
+
+
+def test_one_seed_is_never_cured_by_people():
+    assert _plan(_estimate(0.5), num_seeds=1) == WouldDecide(people=None, seeds=2)
+
+
+def test_people_who_all_agree_are_too_few_until_six_of_them_differ():
+    agreed = replace(_estimate(0.5, people=0.0), num_differing=3)
+    assert _plan(agreed, num_seeds=None).people == 600
+
+
+def test_fixed_models_are_never_cured_by_seeds():
+    assert _plan(_estimate(0.005), num_seeds=None).seeds is None
+
+
+def test_a_difference_at_the_margin_is_out_of_reach():
+    plan = _plan(_estimate(1e-9), margin=0.0)
+    assert plan == WouldDecide(people=None, seeds=None)
+    assert str(plan) == "nothing within reach"
+    assert plan.to_dict() == {"people": None, "seeds": None, "together": False}
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0.001, 0.05), st.floats(1e-6, 1e-3), st.floats(0, 1e-4))
+def test_one_percent_fewer_people_or_one_seed_less_would_not_do(difference, people, seeds):
+    plan = _plan(_estimate(difference, people, (seeds, seeds)))
+    assert plan.people is None or plan.people > 300
+    assert plan.seeds is None or plan.seeds > 3

@@ -1,0 +1,84 @@
+"""The data of a run: a folder of the user's, or the demo."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from search.errors import UsageError
+from search.prepare.dataset import decode_images, open_dataset, stored_size_for
+from tests.search.test_best import study_config
+from trainables.errors import DataError
+
+
+class Bars:
+    """Remembers what was shown."""
+
+    def __init__(self):
+        self.shown = {}
+
+    def __call__(self, text):
+        self.shown[text] = []
+        return lambda done, total: self.shown[text].append((done, total))
+
+
+@pytest.fixture
+def bars():
+    return Bars()
+
+
+def test_a_folder_of_the_users_is_read_and_split_by_people(people, cache, bars):
+    dataset = open_dataset(study_config(str(people)), cache, bars)
+    assert dataset.table.num_samples == 48
+    assert dataset.name == str(people)
+    assert dataset.note == ""
+    parts = (dataset.split.search_train, dataset.split.search_val, dataset.split.held_out)
+    groups = [set(dataset.table.group_index[part]) for part in parts]
+    assert sum(map(len, groups)) == len(set.union(*groups)) == 24
+
+
+def test_runs_with_different_seeds_have_the_same_people(people, cache, bars):
+    one, other = (
+        open_dataset(replace(study_config(str(people)), seed=seed), cache, bars) for seed in (0, 1)
+    )
+    assert one.fingerprint == other.fingerprint
+    np.testing.assert_array_equal(one.split.held_out, other.split.held_out)
+
+
+def test_without_a_folder_the_demo_is_drawn_once(tmp_path, bars):
+    config = replace(study_config(""), people=40)
+    dataset = open_dataset(config, tmp_path, bars)
+    assert dataset.is_demo
+    assert dataset.name == "the built-in demo"
+    assert "12%" in dataset.note
+    assert bars.shown["drawing 40 demo people"]
+    again = Bars()
+    assert open_dataset(config, tmp_path, again).fingerprint == dataset.fingerprint
+    assert not again.shown["drawing 40 demo people"]
+
+
+def test_data_that_is_no_folder_is_refused(tmp_path, cache, bars):
+    with pytest.raises(UsageError, match=r"--data must be a folder, got .*nowhere"):
+        open_dataset(study_config(str(tmp_path / "nowhere")), cache, bars)
+
+
+def test_stored_photos_have_room_for_a_crop(people, cache, bars):
+    table = open_dataset(study_config(str(people)), cache, bars).table
+    assert min(stored_size_for(table, 20)) >= 30
+    assert max(stored_size_for(table, 200)) == 32
+
+
+def test_every_photo_is_decoded_with_a_bar(people, tmp_path, bars):
+    table = open_dataset(study_config(str(people)), tmp_path, bars).table
+    decode_images(table, (24, 24), tmp_path, 1, bars)
+    assert bars.shown["decoding 48 photos"][-1] == (48, 48)
+
+
+def test_a_photo_that_cannot_be_read_is_named(people, tmp_path, bars):
+    table = open_dataset(study_config(str(people)), tmp_path, bars).table
+    broken = replace(table, root=tmp_path / "copy")
+    for path in table.paths:
+        (broken.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (broken.root / path).write_bytes(b"no photo")
+    with pytest.raises(DataError, match=r"photos/\d\d_\d\.png"):
+        decode_images(broken, (24, 24), tmp_path, 1, bars)

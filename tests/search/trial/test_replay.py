@@ -1,0 +1,114 @@
+"""A best config trained again: the same score bit for bit, or a message that says why not."""
+
+import shutil
+
+import pytest
+import yaml
+
+from search.best import write_best
+from search.errors import ResultsError, UsageError
+from search.journal import open_storage
+from search.prepare.dataset import Dataset
+from search.prepare.setting import SharedImages
+from search.store.run_store import RunStore
+from search.trial.replay import replay
+from search.trial.trial_run import TrialRun
+from tests.search.made import made_record
+from tests.search.people import trial_setting, write_people
+from tests.search.scripted import open_journal
+from tests.search.test_best import study_config
+from tests.trainables import tiny
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+
+def silent(text):
+    return lambda done, total: None
+
+
+@pytest.fixture
+def best(people, cache, tmp_path):
+    """The file that a search writes for a trial."""
+    setting = trial_setting(people, cache, tmp_path)
+    config = tiny.flat(tiny.BUSY)
+    run = TrialRun(SharedImages(setting), space="gender", number=0, config=config, seed=5)
+    values = {epoch: run.epoch()["value"] for epoch in range(1, 4)}
+    run.close()
+    store = RunStore(tmp_path)
+    record = made_record(0, values, config=config, seed=5)
+    store.keep_predictions([record])
+    dataset = Dataset(root=people, table=setting.table, split=setting.split, is_demo=False)
+    journal = open_journal(open_storage(store.journal), "gender")
+    write_best(store, journal, record, study_config(str(people)), dataset, setting)
+    return tmp_path / "best" / "gender.yaml"
+
+
+def changed(path, **sections):
+    """Writes the file with other values and returns it."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for name, values in sections.items():
+        content[name] = {**content[name], **values}
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_a_replay_has_the_same_score_bit_for_bit_and_leaves_no_files(best, cache):
+    before = sorted(best.parent.parent.rglob("*"))
+    done = replay(best, cache, silent)
+    assert done.same_bits
+    assert done.value == done.recorded
+    assert sorted(best.parent.parent.rglob("*")) == before
+
+
+def test_another_config_has_other_bits(best, cache):
+    changed(best, config={"schedule": {"epochs": 1}})
+    assert not replay(best, cache, silent).same_bits
+
+
+def test_data_that_was_moved_is_found_where_the_user_says(best, people, cache, tmp_path):
+    moved = shutil.copytree(people, tmp_path / "moved")
+    changed(best, data={"path": str(tmp_path / "gone")})
+    with pytest.raises(UsageError, match=r"--data must be a folder, got .*gone"):
+        replay(best, cache, silent)
+    assert replay(best, cache, silent, data=str(moved)).same_bits
+
+
+def test_other_data_is_refused(best, cache, tmp_path):
+    other = write_people(tmp_path / "other", num_people=30)
+    with pytest.raises(ResultsError, match=r"the data must be what gender\.yaml was found on"):
+        replay(best, cache, silent, data=str(other))
+
+
+def test_a_config_that_breaks_now_says_why(best, cache):
+    content = yaml.safe_load(best.read_text(encoding="utf-8"))
+    content["config"]["backbone"]["name"] = "no_such_model"
+    best.write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"the config breaks now: .*no_such_model"):
+        replay(best, cache, silent)
+
+
+def test_a_gpu_that_is_not_here_is_said(best, cache, monkeypatch):
+    changed(best, training={"device": "cuda"})
+    monkeypatch.setattr("search.trial.replay.torch.cuda.is_available", lambda: False)
+    with pytest.raises(UsageError, match=r"gender\.yaml was trained on a GPU"):
+        replay(best, cache, silent)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [", "is not YAML"),
+        ("", "is not a best config of headrace: it lacks space, trial, seed"),
+        ("[1, 2]", "is not a best config of headrace: it lacks space"),
+        ("space: gender\nscore: 3\n", "it lacks trial, seed, config, score.value"),
+    ],
+)
+def test_a_file_that_is_no_best_config_is_refused(cache, tmp_path, text, message):
+    (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ResultsError, match=message):
+        replay(tmp_path / "x.yaml", cache, silent)
+
+
+def test_a_file_that_is_not_there_is_refused(cache, tmp_path):
+    with pytest.raises(ResultsError, match="a best config must exist, got "):
+        replay(tmp_path / "x.yaml", cache, silent)

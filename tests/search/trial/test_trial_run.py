@@ -1,0 +1,256 @@
+"""A trial without Ray: what it reports, what it leaves on disk, how it breaks and goes on."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from search.store.records import Cause
+from search.trial.trial_run import TrialRun, evaluate
+from tests.search.people import shared_images
+from tests.trainables import tiny
+from trainables import metrics
+from trainables.checkpoint import load_checkpoint, save_checkpoint
+from trainables.errors import NonFiniteLossError, OutOfMemoryError
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+EPOCHS = int(tiny.FLAT["schedule.epochs"])
+MULTIHEAD = {
+    "target.kind": "multihead",
+    "target.attribute": None,
+    "task_weight.gender": 1.0,
+    "task_weight.mask": 1.0,
+}
+
+
+@pytest.fixture
+def images(people, cache, tmp_path):
+    return shared_images(people, cache, tmp_path)
+
+
+@pytest.fixture
+def start(images, monkeypatch):
+    """Starts a trial with a checkpoint an epoch; the test ends what it leaves open."""
+    monkeypatch.setattr("search.trial.trial_run._CHECKPOINT_SHARE", 1e9)
+    runs = []
+
+    def start(*changes, write=True, seed=11):
+        config = tiny.flat(tiny.BUSY, *changes)
+        run = TrialRun(images, space="gender", number=3, config=config, seed=seed, write=write)
+        runs.append(run)
+        return run
+
+    yield start
+    for run in runs:
+        run.close()
+
+
+def told(result):
+    return {name: result[name] for name in ("epoch", "value", "last_epoch", "done")}
+
+
+def test_every_epoch_reports_its_value_and_the_last_one_says_so(start):
+    run = start()
+    results = [run.epoch() for _ in range(EPOCHS)]
+    assert [r["epoch"] for r in results] == [1, 2, 3]
+    assert [r["last_epoch"] for r in results] == [False, False, True]
+    assert [r["done"] for r in results] == [False, False, True]
+    assert all(0.0 <= r["value"] <= 1.0 for r in results)
+    assert 0 < results[0]["seconds"] < results[1]["seconds"] < results[2]["seconds"]
+    assert len({r["started"] for r in results}) == 1
+
+
+def test_the_value_is_the_macro_f1_of_the_validation_people(start, images):
+    run = start()
+    value = run.epoch()["value"]
+    setting = images.setting
+    truth = setting.table.labels[setting.split.search_val, 0]
+    predicted = run.last.probabilities.argmax(axis=1)
+    assert value == metrics.macro_f1(metrics.confusion(truth, predicted, 2))
+
+
+def test_the_same_seed_gives_the_same_trial_and_another_seed_another(start, tmp_path):
+    def probabilities(seed):
+        run = start(write=False, seed=seed)
+        run.epoch()
+        return run.last.probabilities
+
+    first = probabilities(5)
+    np.testing.assert_array_equal(probabilities(5), first)
+    assert not np.array_equal(probabilities(6), first)
+
+
+def test_a_finished_trial_leaves_its_predictions_and_its_curves(start, tmp_path, images):
+    run = start()
+    for _ in range(EPOCHS):
+        run.epoch()
+    run.close()
+    with np.load(run.predictions_path) as saved:
+        np.testing.assert_array_equal(saved["probabilities"], run.last.probabilities)
+        np.testing.assert_array_equal(saved["indices"], images.setting.split.search_val)
+    assert len(list((tmp_path / "tensorboard" / "gender" / "0003").iterdir())) == 1
+
+
+def test_without_writing_a_trial_leaves_no_files(start, tmp_path):
+    run = start(write=False)
+    for _ in range(EPOCHS):
+        run.epoch()
+    run.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_that_goes_on_from_its_checkpoint_ends_like_an_uninterrupted_one(start):
+    whole = start(write=False)
+    expected = [told(whole.epoch()) for _ in range(EPOCHS)]
+    first = start()
+    assert told(first.epoch()) == expected[0]
+    again = start()
+    # The report of the checkpoint's epoch may have been lost: it comes again.
+    assert [told(again.epoch()) for _ in range(EPOCHS)] == expected
+    np.testing.assert_array_equal(again.last.probabilities, whole.last.probabilities)
+
+
+def test_a_report_that_the_driver_never_got_comes_again(start):
+    first = start()
+    reports = [told(first.epoch()) for _ in range(2)]
+    again = start()
+    assert told(again.epoch()) == reports[1]
+    assert again.epoch()["epoch"] == reports[1]["epoch"] + 1
+
+
+def test_a_last_report_that_the_driver_never_got_comes_again(start):
+    first = start()
+    last = [told(first.epoch()) for _ in range(EPOCHS)][-1]
+    again = start()
+    assert told(again.epoch()) == last
+    with np.load(again.predictions_path) as saved:
+        np.testing.assert_array_equal(saved["probabilities"], first.last.probabilities)
+
+
+def test_a_trial_that_ended_leaves_no_weights(start, tmp_path):
+    run = start()
+    run.epoch()
+    assert "classifier" in load_checkpoint(tmp_path / "checkpoints" / "gender-3.pt")
+    for _ in range(EPOCHS - 1):
+        run.epoch()
+    assert "classifier" not in load_checkpoint(tmp_path / "checkpoints" / "gender-3.pt")
+
+
+def test_a_torn_checkpoint_starts_the_trial_again(start, tmp_path, caplog):
+    first = start()
+    expected = told(first.epoch())
+    path = tmp_path / "checkpoints" / "gender-3.pt"
+    path.write_bytes(path.read_bytes()[:1000])
+    again = start()
+    assert told(again.epoch()) == expected
+    assert "the trial starts again" in caplog.text
+    assert again.epoch()["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"backbone.name": "no_such_model"}, {"optim.lr": -1.0}, {"target.attribute": "height"}],
+)
+def test_a_broken_config_ends_the_trial_with_its_error(start, changes, tmp_path):
+    result = start(changes).epoch()
+    assert result["cause"] == Cause.ERROR
+    assert str(next(iter(changes.values()))) in result["error"]
+    assert result["done"]
+    assert result["seconds"] > 0
+    assert "value" not in result
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (OutOfMemoryError("a batch of 2 does not fit"), Cause.OUT_OF_MEMORY),
+        (NonFiniteLossError("the training loss must stay finite"), Cause.NOT_FINITE),
+        (RuntimeError("channels do not divide"), Cause.ERROR),
+    ],
+)
+def test_what_breaks_in_training_is_told_with_its_cause(start, monkeypatch, error, cause):
+    run = start()
+    run.epoch()
+
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr("search.trial.trial_run.ImageClassifier.train_epoch", fail)
+    result = run.epoch()
+    assert result["cause"] == cause.value
+    assert str(error) in result["error"]
+    assert result["done"]
+
+
+def test_a_learning_rate_that_diverges_is_not_finite(start):
+    result = start(
+        {"optim.name": "sgd", "optim.momentum": 0.9, "optim.lr": 1.0},
+        {"optim.clip_norm": 0.0, "optim.warmup": 0.0, "optim.head_lr_ratio": 100.0},
+    ).epoch()
+    assert result["cause"] == Cause.NOT_FINITE
+
+
+def test_a_broken_trial_leaves_no_checkpoint(start, monkeypatch, tmp_path):
+    run = start()
+    run.epoch()
+    assert (tmp_path / "checkpoints" / "gender-3.pt").exists()
+    monkeypatch.setattr("search.trial.trial_run.evaluate", lambda *given: 1 / 0)
+    assert "ZeroDivisionError" in run.epoch()["error"]
+    assert list((tmp_path / "checkpoints").iterdir()) == []
+
+
+def test_a_multihead_trial_is_scored_on_the_joint_label(start, images):
+    run = start(MULTIHEAD)
+    value = run.epoch()["value"]
+    setting = images.setting
+    truth = setting.table.joint[setting.split.search_val]
+    counts = metrics.confusion(truth, run.last.probabilities.argmax(axis=1), 4)
+    assert value == metrics.macro_f1(counts)
+    assert set(run.last.confusions) == {"gender", "mask", "joint"}
+    assert any(name.startswith("val/mask/") for name in run.last.scalars)
+
+
+def test_joint_probabilities_are_scored_on_every_attribute_too(images):
+    table = images.setting.table
+    indices = np.arange(8)
+    rng = np.random.default_rng(0)
+    joint = rng.dirichlet(np.ones(4), size=8).astype(np.float32)
+    scored = evaluate({"joint": joint}, table, indices, "joint")
+    gender = joint.reshape(8, 2, 2).sum(axis=2).argmax(axis=1)
+    counts = metrics.confusion(table.labels[indices, 0], gender, 2)
+    assert scored.scalars["val/gender/macro_f1"] == pytest.approx(metrics.macro_f1(counts))
+    assert scored.value == scored.scalars["val/joint/macro_f1"]
+
+
+def test_trials_of_a_process_share_the_images(images):
+    assert images.training_data().images is images.training_data().images
+    assert images.tensor.dtype == torch.uint8
+    assert images.setting.num_threads == torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("other", [{"seed": 2}, {"changes": {"optim.lr": 1e-3}}])
+def test_the_checkpoint_of_another_training_is_not_gone_on_with(start, other, caplog):
+    start(seed=1).epoch()
+    changes, seed = other.get("changes", {}), other.get("seed", 1)
+    expected = told(start(changes, write=False, seed=seed).epoch())
+    assert told(start(changes, seed=seed).epoch()) == expected
+    assert "a training continues with its own seed" in caplog.text
+    assert "the trial starts again" in caplog.text
+
+
+def test_a_checkpoint_of_another_version_starts_the_trial_again(start, tmp_path):
+    start().epoch()
+    path = tmp_path / "checkpoints" / "gender-3.pt"
+    state = load_checkpoint(path)
+    save_checkpoint(path, {**state, "schema": 99})
+    assert start().epoch()["epoch"] == 1
+
+
+def test_a_part_of_a_device_is_no_part_of_the_seconds(images, start):
+    images.setting = replace(images.setting, device_share=0.25)
+    result = start(write=False).epoch()
+    assert result["seconds"] > 0
+    assert "device_seconds" not in result
