@@ -32,8 +32,10 @@ from search.cli import main as headrace
 from search.cluster import ray_runtime
 from search.prepare.dataset import SPLIT_SEED, stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
-from search.refit import Folds, Unit, merge_parts, train_unit
-from search.refit_stage import finalists
+from search.refit.files import merge_parts
+from search.refit.finalists import finalists
+from search.refit.train import train_unit
+from search.refit.units import Folds, Unit
 from search.saved_run import load_run
 from search.store.run_store import RunStore
 from trainables.data import layouts

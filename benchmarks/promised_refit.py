@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from search.oof import DEFAULT_RANK, merge_predictions, write_truth
-from search.plan import Shape
 from search.prepare.dataset import stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
-from search.refit import Folds, Unit, train_unit
-from search.refit_stage import REFIT_FILE, refit_note
+from search.refit.files import DEFAULT_RANK, REFIT_FILE, merge_predictions, refit_note, write_truth
+from search.refit.plan import Shape
+from search.refit.train import train_unit
+from search.refit.units import Folds, Unit
 from search.store.files import write_text
 from search.store.records import FlatValue
 from search.store.run_store import RunStore

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search.analysis.approaches.build import Built, build_joint, build_multihead, build_separate
+from search.analysis.approaches.build import Built
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import (
@@ -21,10 +20,9 @@ from search.analysis.verdict.judging import judge, part_scores
 from search.analysis.verdict.outcomes import Rules, Verdict
 from search.analysis.verdict.sentence import answer
 from search.errors import ResultsError
-from search.oof import Truth
+from search.refit.approaches import build_approaches
+from search.refit.files import Predictions, Truth
 from trainables.data.schema import LabelSchema
-
-Predictions = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]
 
 VERDICT_SCHEMA = 1
 
@@ -46,44 +44,6 @@ class Conclusion:
     parts: Mapping[str, Mapping[str, Interval]]
     reasons: Mapping[tuple[str, str], tuple[Reason, ...]]
     descriptions: Mapping[str, tuple[Reason, ...]]
-
-
-def approaches_of(spaces: Mapping[str, str], schema: LabelSchema) -> tuple[str, ...]:
-    """Returns the approaches whose spaces are all there.
-
-    Args:
-        spaces: approach of every space.
-        schema: of the data.
-    """
-    found = [name for name in ("joint", "multihead") if name in spaces.values()]
-    if all(spaces.get(name) == "separate" for name in schema.names):
-        found.insert(0, "separate")
-    return tuple(found)
-
-
-def build_approaches(
-    predictions: Predictions, names: Sequence[str], schema: LabelSchema, truth: Truth
-) -> tuple[Built, ...]:
-    """Returns the joint probabilities of every approach, with cross-fitted choices."""
-    plan = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
-    sizes = [len(attribute.classes) for attribute in schema.attributes]
-    built = []
-    if "separate" in names:
-        candidates = {
-            name: {rank: heads[name] for rank, heads in predictions[name].items()}
-            for name in schema.names
-        }
-        built.append(build_separate(candidates, truth.label, sizes, plan))
-    if "joint" in names:
-        candidates_joint = {rank: heads["joint"] for rank, heads in predictions["joint"].items()}
-        built.append(build_joint(candidates_joint, truth.label, plan))
-    if "multihead" in names:
-        heads_of = {
-            rank: [heads[name] for name in schema.names]
-            for rank, heads in predictions["multihead"].items()
-        }
-        built.append(build_multihead(heads_of, truth.label, sizes, plan))
-    return tuple(built)
 
 
 def conclude(

@@ -5,7 +5,8 @@ from typing import TypeVar
 
 from search.analysis.approaches.build import Built
 from search.logged_reasons import Logged
-from search.refit_notes import chosen_ranks, refit_seconds
+from search.refit.approaches import chosen_ranks
+from search.refit.files import refit_seconds
 from search.report.contents import Cost
 from search.serving import serving_costs
 

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 
 from search.ensemble_parts import Triple
 from search.errors import ResultsError
-from search.oof import read_predictions
-from search.refit_notes import unit_notes
-from search.refit_stage import REFIT_FILE
+from search.refit.files import REFIT_FILE, read_predictions, unit_notes
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
-from trainables.data.schema import JOINT, LabelSchema
 
 Ranks = Mapping[str, Mapping[str, NDArray[np.float64]]]
 """Probabilities [S, N, K] by rank and head."""
@@ -42,16 +39,6 @@ class Refit:
     mirrored: Mapping[str, Ranks]
     configs: Mapping[str, Mapping[str, FlatValue]]
     normalisation: Mapping[str, tuple[Triple, Triple]]
-
-
-def spaces_of(approach: str, schema: LabelSchema) -> tuple[str, ...]:
-    """Returns the spaces whose networks make one member of an approach, in schema order."""
-    return schema.names if approach == "separate" else (approach,)
-
-
-def heads_of(approach: str, space: str, schema: LabelSchema) -> tuple[str, ...]:
-    """Returns the outputs of a space's network, in schema order."""
-    return {"separate": (space,), "joint": (JOINT,), "multihead": schema.names}[approach]
 
 
 def read_refit(store: RunStore, spaces: Sequence[str], num_folds: int) -> Refit:

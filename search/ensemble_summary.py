@@ -14,7 +14,7 @@ from search.analysis.ensemble.gain import Gain
 from search.analysis.ensemble.nested import Finding
 from search.ensemble_format import EnsembleSpec
 from search.ensemble_sources import Refit
-from search.oof import Truth
+from search.refit.files import Truth
 from search.store.files import SCHEMA
 
 SUMMARY_FILE = "summary.json"

@@ -7,17 +7,11 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from search.ensemble_stage import MissingModelsError, build_ensemble, forget_units
-from search.plan import search_share
 from search.prepare.prepared import Prepared, SpaceResult
 from search.pseudo_stage import run_pseudo
-from search.refit_stage import (
-    VERDICT_SECONDS,
-    finished_plan,
-    plan,
-    probed_costs,
-    run_refit,
-    wished_shape,
-)
+from search.refit.finalists import finished_plan, plan, probed_costs, wished_shape
+from search.refit.plan import search_share
+from search.refit.stage import VERDICT_SECONDS, run_refit
 from search.search_stage import SearchEnd, run_search
 from search.store.run_store import RunStore
 from search.summary import print_summary

@@ -2,10 +2,11 @@
 
 from rich.console import Console
 
-from search.plan import Costs, detectable_difference, plan_refit, search_share
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
-from search.refit_stage import VERDICT_SECONDS, probed_costs, wished_shape
+from search.refit.finalists import probed_costs, wished_shape
+from search.refit.plan import Costs, detectable_difference, plan_refit, search_share
+from search.refit.stage import VERDICT_SECONDS
 
 # Early stopping ends most trials after their first rung; seen on the demo and on real photos.
 _SHARE_OF_EPOCHS = 0.45

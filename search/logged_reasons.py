@@ -14,10 +14,9 @@ from search.analysis.approaches.build import Built
 from search.analysis.reasons.of_search import gradient_conflict, overtuning
 from search.analysis.reasons.reason import Reason
 from search.analysis.recombine import recombine
-from search.conclude import Predictions
-from search.oof import DEFAULT_RANK, Truth
 from search.prepare.prepared import SpaceResult
-from search.refit_notes import chosen_ranks, unit_notes
+from search.refit.approaches import chosen_ranks
+from search.refit.files import DEFAULT_RANK, Predictions, Truth, unit_notes
 from search.saved_run import SavedRun
 from search.store.records import DEFAULT_NUMBER, FlatValue
 from search.store.run_store import RunStore

@@ -13,9 +13,9 @@ from search.best import default_value
 from search.conclude import Conclusion
 from search.journal import read_trials
 from search.label_shift_files import read_shifts
-from search.oof import Truth
 from search.prepare.config import StudyConfig, command_of
 from search.prepare.prepared import SpaceResult
+from search.refit.files import Truth
 from search.report.contents import (
     Confusion,
     Cost,

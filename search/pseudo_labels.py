@@ -65,7 +65,7 @@ class BothTables:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PseudoLabels:
-    """A change of a refit's training data (`search.refit.Change`).
+    """A change of a refit's training data (`search.refit.units.Change`).
 
     Attributes:
         unlabelled: the photos.

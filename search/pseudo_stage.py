@@ -7,7 +7,6 @@ from pathlib import Path
 from rich.console import Console
 
 from search.errors import ResultsError, UsageError
-from search.oof import DEFAULT_RANK, merge_predictions, read_truth
 from search.prepare.prepared import Prepared
 from search.progress import StepBar
 from search.pseudo_labels import PseudoLabels
@@ -18,9 +17,9 @@ from search.pseudo_verdict import (
     labels_folder,
     print_pseudo,
 )
-from search.refit import Folds, Unit, run_units
-from search.refit_notes import unit_notes
-from search.refit_stage import REFIT_FILE
+from search.refit.files import DEFAULT_RANK, REFIT_FILE, merge_predictions, read_truth, unit_notes
+from search.refit.pool import run_units
+from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable

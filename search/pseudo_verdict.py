@@ -16,8 +16,7 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.recombine import recombine
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict, Rules, holm, outcome_of
-from search.oof import Truth, read_predictions
-from search.refit_stage import REFIT_FILE
+from search.refit.files import REFIT_FILE, Truth, read_predictions
 from search.store.files import write_text
 from search.store.run_store import RunStore
 from trainables.data.schema import JOINT, LabelSchema

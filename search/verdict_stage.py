@@ -6,13 +6,13 @@ from typing import Any
 from rich.console import Console
 
 from search.analysis.verdict.outcomes import Rules
-from search.conclude import Conclusion, approaches_of, conclude, verdict_json, with_reasons
+from search.conclude import Conclusion, conclude, verdict_json, with_reasons
 from search.costs import approach_costs
 from search.logged_reasons import Logged
-from search.oof import read_predictions, read_truth
 from search.pages import gather, write_report
+from search.refit.approaches import approaches_of
+from search.refit.files import REFIT_FILE, read_predictions, read_truth
 from search.refit_board import write_refit_board
-from search.refit_stage import REFIT_FILE
 from search.saved_run import SavedRun, load_run
 from search.store.files import write_text
 from search.store.run_store import RunStore

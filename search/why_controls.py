@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from search.changes import FewerPeople, WrongLabels
-from search.refit import Change, Unit
+from search.refit.units import Change, Unit
 from search.store.records import FlatValue
 from trainables.seeding import derive_seed
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from search.changes import FewerPeople
 from search.prepare.config import format_duration
-from search.refit import Unit
+from search.refit.units import Unit
 from search.why_controls import NAMES, Control, Refitted
 
 # Calibration of a fold's people by others needs two folds.

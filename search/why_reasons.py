@@ -17,8 +17,7 @@ from search.analysis.reasons.of_controls import (
     shared_config,
 )
 from search.analysis.reasons.reason import Reason
-from search.oof import Truth
-from search.refit import MIRRORED
+from search.refit.files import MIRRORED, Truth
 from search.store.run_store import RunStore
 from search.why_controls import Control
 from search.why_record import RecordedControl, WhyRecord

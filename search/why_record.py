@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.oof import Truth
-from search.refit import MIRRORED, Folds, Unit
-from search.refit_stage import REFIT_FILE
+from search.refit.files import MIRRORED, REFIT_FILE, Truth
+from search.refit.units import Folds, Unit
 from search.store.files import write_arrays, write_text
 from search.store.run_store import RunStore
 from search.why_controls import Control, Refitted

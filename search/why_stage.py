@@ -9,14 +9,14 @@ import numpy as np
 from rich.console import Console
 
 from search.changes import attribute_to_flip
-from search.conclude import approaches_of
 from search.errors import ResultsError
-from search.oof import DEFAULT_RANK, Truth, read_truth
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
 from search.progress import StepBar
-from search.refit import Folds, Unit, run_units
-from search.refit_stage import REFIT_FILE
+from search.refit.approaches import approaches_of
+from search.refit.files import DEFAULT_RANK, REFIT_FILE, Truth, read_truth
+from search.refit.pool import run_units
+from search.refit.units import Folds, Unit
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
 from search.why_controls import NAMES, Refitted, Training

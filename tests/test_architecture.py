@@ -14,7 +14,7 @@ PACKAGES = ("search", "spaces", "trainables")
 
 RAY_FILES = {
     "search/cluster.py",
-    "search/refit.py",
+    "search/refit/pool.py",
     "search/scheduler.py",
     "search/searcher.py",
     "search/tune_run.py",

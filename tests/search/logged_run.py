@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from search.conclude import build_approaches
 from search.logged_reasons import Logged
-from search.oof import Truth
 from search.prepare.prepared import SpaceResult
+from search.refit.approaches import build_approaches
+from search.refit.files import Truth
 from search.saved_run import SavedRun
 from search.store.run_store import RunStore
 from tests.search.made import made_record

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from search.oof import DEFAULT_RANK, read_truth
-from search.refit import Folds, Unit
+from search.refit.files import DEFAULT_RANK, read_truth
+from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from search.why_controls import Refitted, Training
 from trainables.data.schema import Attribute, LabelSchema

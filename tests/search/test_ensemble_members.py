@@ -6,11 +6,11 @@ import pytest
 from search import ensemble_members
 from search.analysis.ensemble.fit import FittedMember
 from search.analysis.fitting.cross_fit import CrossFit
-from search.conclude import build_approaches
 from search.ensemble_members import CHOSEN, make_candidates, member_of
 from search.ensemble_sources import read_refit
 from search.errors import ResultsError
-from search.oof import read_truth
+from search.refit.approaches import build_approaches
+from search.refit.files import read_truth
 from search.serving import ServingCost
 from tests.search.made_refit import (
     APPROACHES,

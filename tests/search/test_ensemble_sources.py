@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from search.ensemble_sources import heads_of, read_refit, spaces_of
+from search.ensemble_sources import read_refit
 from search.errors import ResultsError
-from search.plan import Shape
-from search.refit import Unit
-from search.refit_stage import refit_note
+from search.refit.approaches import heads_of, spaces_of
+from search.refit.files import refit_note
+from search.refit.plan import Shape
+from search.refit.units import Unit
 from tests.search.made_refit import APPROACHES, FOLDS, MEAN, SCHEMA, STD, flat_config, write_refit
 
 EVEN = dict.fromkeys(APPROACHES, 0.7)

@@ -7,11 +7,11 @@ import torch
 from rich.console import Console
 
 from search.ensemble_stage import build_ensemble
-from search.oof import merge_predictions, write_truth
-from search.plan import Shape
 from search.prepare.setting import SharedImages
-from search.refit import Folds, Unit, train_unit
-from search.refit_stage import REFIT_FILE, refit_note
+from search.refit.files import REFIT_FILE, merge_predictions, refit_note, write_truth
+from search.refit.plan import Shape
+from search.refit.train import train_unit
+from search.refit.units import Folds, Unit
 from search.store.files import write_text
 from search.store.run_store import RunStore
 from spaces import load

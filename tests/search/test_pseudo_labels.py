@@ -10,9 +10,10 @@ from search.errors import UsageError
 from search.prepare.setting import SharedImages
 from search.pseudo_labels import BothTables, PseudoLabels, sure
 from search.pseudo_stage import check_unlabelled
-from search.refit import Folds, Unit, train_unit
+from search.refit.train import train_unit
+from search.refit.units import Folds, Unit
 from tests.search.people import trial_setting, write_people
-from tests.search.test_refit import config_of, three_folds
+from tests.search.refit.test_pool import config_of, three_folds
 from trainables.data.layouts import flat
 from trainables.data.schema import JOINT
 

@@ -4,7 +4,7 @@ import pytest
 
 from search.errors import ResultsError
 from search.journal import read_trials
-from search.oof import read_predictions, read_truth
+from search.refit.files import read_predictions, read_truth
 from search.saved_run import load_run
 from search.store.run_store import RunStore
 from tests.search.made_refit import APPROACHES, write_refit

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.oof import read_truth
+from search.refit.files import read_truth
 from search.why_plan import WhyCosts, plan_why
 from search.why_reasons import controlled_reasons
 from search.why_record import read_record

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from search.errors import ResultsError
-from search.oof import read_predictions, read_truth
+from search.refit.files import read_predictions, read_truth
 from search.why_controls import Control
 from search.why_plan import Planned, WhyCosts, plan_why
 from search.why_record import complete_part, read_record

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from search import why_stage
 from search.errors import ResultsError
-from search.oof import read_truth, write_truth
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import SpaceResult
 from search.prepare.resources import Resources
-from search.refit import Folds, Unit, UnitEnd
+from search.refit.files import read_truth, write_truth
+from search.refit.pool import UnitEnd
+from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from search.why_controls import Control
 from search.why_plan import plan_why

@@ -35,7 +35,6 @@ from search.analysis.verdict.outcomes import (
     outcome_of,
 )
 
-
 Row = tuple[Ints, float]  # predictions [S, N] and the variance that choosing them adds
 
 

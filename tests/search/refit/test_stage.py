@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from search import refit_stage
-from search.plan import RefitPlan, Shape
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared, SpaceResult
 from search.prepare.resources import plan_resources
-from search.refit import UnitEnd
-from search.refit_stage import finished_plan, run_refit
+from search.refit import stage as refit_stage
+from search.refit.finalists import finished_plan
+from search.refit.plan import RefitPlan, Shape
+from search.refit.pool import UnitEnd
+from search.refit.stage import run_refit
 from search.store.files import write_arrays
 from search.store.run_store import RunStore
 from tests.search.made import made_record

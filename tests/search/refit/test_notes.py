@@ -1,7 +1,8 @@
 import pytest
 
 from search.analysis.approaches.build import Choice
-from search.refit_notes import chosen_rank, refit_seconds, unit_notes
+from search.refit.approaches import chosen_rank
+from search.refit.files import refit_seconds, unit_notes
 from tests.search.logged_run import made_run, write_part
 
 

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import UsageError
-from search.plan import (
+from search.refit.plan import (
     FLOOR_FOLDS,
     FULL,
     Costs,

@@ -6,10 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from search.oof import merge_predictions, read_predictions, read_truth, write_truth
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
-from search.refit import Folds, Unit, merge_parts, run_units, train_unit
+from search.refit.files import (
+    merge_parts,
+    merge_predictions,
+    read_predictions,
+    read_truth,
+    write_truth,
+)
+from search.refit.pool import run_units
+from search.refit.train import train_unit
+from search.refit.units import Folds, Unit
 from spaces import load
 from spaces.scale import choose_scale
 from tests.search.people import trial_setting, write_people

@@ -1,17 +1,21 @@
 """predictions/: the truth and the out-of-fold probabilities of every refitted config."""
 
+import json
 import zipfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from search.errors import ResultsError
-from search.refit import MIRRORED, Folds, Unit, merge_parts
+from search.refit.plan import Shape
+from search.refit.units import Folds, Unit
 from search.store.files import write_arrays, write_text
+from search.store.run_store import RunStore
 from trainables.data.sample_table import SampleTable
 
 DEFAULT_RANK = "default"
@@ -147,3 +151,85 @@ def _arrays(path: Path) -> dict[str, NDArray[np.float64]]:
             return {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ResultsError(f"{path} cannot be read: {error}; resume the run") from error
+
+
+def unit_notes(
+    store: RunStore, space: str, rank: str, *, num_seeds: int, num_folds: int
+) -> list[Mapping[str, Any]]:
+    """Returns the notes of all trainings of a config; none of a run that noted nothing yet.
+
+    Args:
+        store: of the run.
+        space: name of the space.
+        rank: of the config.
+        num_seeds: of the refit.
+        num_folds: of the refit.
+    """
+    found = []
+    for seed in range(num_seeds):
+        for fold in range(num_folds):
+            path = store.predictions / "parts" / f"{space}.{rank}.{seed}.{fold}.npz"
+            if not path.is_file():
+                continue
+            with np.load(path) as part:
+                if "note" in part.files:
+                    found.append(json.loads(str(part["note"])))
+    return found
+
+
+def refit_seconds(store: RunStore, space: str) -> float:
+    """Returns the device seconds that the refit of a space took."""
+    total = 0.0
+    for path in (store.predictions / "parts").glob(f"{space}.*.npz"):
+        with np.load(path) as part:
+            total += float(part["seconds"])
+    return total
+
+
+MIRRORED = "mirrored."
+"""Before the name of a head: its probabilities of the mirrored image."""
+
+
+_NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
+
+
+def merge_parts(
+    parts: Path, space: str, rank: str, seed: int, folds: Folds
+) -> dict[str, NDArray[np.float32]]:
+    """Returns out-of-fold probabilities [N, K] of every head, from the units of all folds.
+
+    Those of mirrored images are there too, under `MIRRORED` and the head's name.
+
+    Raises:
+        FileNotFoundError: a fold is missing.
+    """
+    merged: dict[str, NDArray[np.float32]] = {}
+    for fold in range(folds.num_folds):
+        with np.load(parts / f"{space}.{rank}.{seed}.{fold}.npz") as part:
+            for head in part.files:
+                if head in _NOT_HEADS:
+                    continue
+                shape = (len(folds.of_sample), part[head].shape[1])
+                merged.setdefault(head, np.zeros(shape, dtype=np.float32))
+                merged[head][part["indices"]] = part[head]
+    return merged
+
+
+REFIT_FILE = "predictions/refit.json"
+
+
+def refit_note(shape: Shape, units: Iterable[Unit], notes: Sequence[str]) -> dict[str, Any]:
+    """Returns the content of `refit.json`.
+
+    `configs` are the complete configs by `<space>.<rank>`, as they were trained: with them, later
+    stages need neither the search nor the spaces.
+    """
+    return {
+        "schema": 1,
+        "shape": asdict(shape),
+        "notes": list(notes),
+        "configs": {f"{unit.space}.{unit.rank}": dict(unit.config) for unit in units},
+    }
+
+
+Predictions = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]

@@ -1,0 +1,1 @@
+"""The finalists trained again on person-disjoint folds, and what that leaves on disk."""

@@ -1,0 +1,95 @@
+"""Which configs are refitted, what that costs, and how much of it fits the time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from search.prepare.prepared import Prepared, SpaceResult
+from search.refit.files import DEFAULT_RANK, REFIT_FILE
+from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
+from search.refit.probe import probe_costs
+from search.store.records import Cause, FlatValue, State, TrialRecord
+from search.store.run_store import RunStore
+
+
+def finalists(
+    result: SpaceResult, default: Mapping[str, FlatValue], num_configs: int
+) -> dict[str, Mapping[str, FlatValue]]:
+    """Returns the configs to refit by rank: the default, then the best of the search.
+
+    The default config is refitted once, as "default", also where it is among the best.
+    """
+    complete = [r for r in result.records if r.state is State.COMPLETE and r.cause is Cause.NONE]
+    ranked = sorted(complete, key=lambda r: (-(r.objective or 0.0), r.number))
+    found = {DEFAULT_RANK: default}
+    for record in ranked:
+        if len(found) > num_configs:
+            break
+        if dict(record.config) not in [dict(config) for config in found.values()]:
+            found[str(len(found))] = record.config
+    return found
+
+
+def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: int) -> Costs:
+    """Returns what the configs of the refit cost, measured in the search."""
+    photos = len(run.dataset.split.search_train)
+    costs = {}
+    for result in results:
+        by_config = {_key(r.config): _photo_seconds(r, photos) for r in result.records if r.epochs}
+        typical = max(by_config.values(), default=0.0)
+        chosen = finalists(result, _default(run, result.name), FULL.configs)
+        costs[result.name] = tuple(
+            by_config.get(_key(config), typical) for config in chosen.values()
+        )
+    return Costs(
+        photo_seconds=costs,
+        epochs=run.epochs,
+        num_photos=num_photos,
+        num_devices=run.resources.num_devices,
+    )
+
+
+def probed_costs(run: Prepared) -> Costs:
+    """Returns what the default configs cost, before the search has measured anything."""
+    probed = probe_costs(run)
+    return Costs(
+        photo_seconds={name: (seconds, seconds) for name, seconds in probed.items()},
+        epochs=run.epochs,
+        num_photos=run.dataset.table.num_samples,
+        num_devices=run.resources.num_devices,
+    )
+
+
+def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -> RefitPlan:
+    """Returns the plan of the refit for the time there is; everything where there is no limit."""
+    costs = measured_costs(run, results, run.dataset.table.num_samples)
+    wish = wished_shape(run)
+    if seconds is None:
+        return RefitPlan(shape=wish, seconds=costs.seconds(wish), cuts=())
+    return plan_refit(costs, seconds, wish)
+
+
+def finished_plan(store: RunStore) -> RefitPlan | None:
+    """Returns the plan of a refit that is done, as a resumed run finds it; None where none is."""
+    if not (store.root / REFIT_FILE).is_file():
+        return None
+    shape = Shape(**store.read_json(REFIT_FILE)["shape"])
+    return RefitPlan(shape=shape, seconds=0.0, cuts=())
+
+
+def wished_shape(run: Prepared) -> Shape:
+    """Returns what is refitted where time allows: five folds, three seeds or as many as asked."""
+    seeds = run.config.refit_seeds
+    return FULL if seeds is None else replace(FULL, seeds=seeds, keep_seeds=True)
+
+
+def _default(run: Prepared, name: str) -> Mapping[str, FlatValue]:
+    space = next(space for space in run.spaces if space.name == name)
+    return space.default_config(run.dataset.table.schema, run.scale)
+
+
+def _photo_seconds(record: TrialRecord, photos: int) -> float:
+    return record.device_seconds / (record.epochs * photos)
+
+
+def _key(config: Mapping[str, FlatValue]) -> tuple[tuple[str, FlatValue], ...]:
+    return tuple(sorted(config.items()))

@@ -1,0 +1,145 @@
+"""The finalists trained again on fresh person-disjoint folds with fresh seeds.
+
+A unit of work is one config, one seed, one fold. It trains the full schedule on the other folds
+and predicts its fold once, at the end. Finished units are files, so an interrupted refit goes on
+where it was.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from search.prepare.resources import Resources
+from search.prepare.setting import SharedImages, TrialSetting
+from search.refit.train import train_unit
+from search.refit.units import Folds, Unit
+
+logger = logging.getLogger(__name__)
+
+_MAX_FAILURES = 2
+
+
+class RefitWorker:
+    """Runs units one after another in a warm process (a Ray actor)."""
+
+    def __init__(self, setting: TrialSetting, folds: Folds, seed: int) -> None:
+        self._images = SharedImages(setting)
+        self._folds = folds
+        self._seed = seed
+
+    def run(self, unit: Unit, parts: Path, models: Path) -> float:
+        """Trains one unit; returns its seconds."""
+        return train_unit(unit, self._folds, self._images, self._seed, parts, models)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitEnd:
+    """How a unit ended: its seconds, or what broke it."""
+
+    unit: Unit
+    seconds: float
+    error: str = ""
+
+
+def run_units(
+    units: Iterable[Unit],
+    folds: Folds,
+    setting: TrialSetting,
+    resources: Resources,
+    *,
+    seed: int,
+    parts: Path,
+    models: Path,
+    is_over: Callable[[Unit], bool],
+) -> Iterator[UnitEnd]:
+    """Trains units on all devices and yields each as it ends, finished ones first.
+
+    Args:
+        units: in the order of their start.
+        folds: of all samples.
+        setting: of every worker.
+        resources: of one training.
+        seed: of the run.
+        parts: folder of the probabilities.
+        models: folder of the weights.
+        is_over: asked before a unit starts; True leaves it and all that follow.
+    """
+    waiting = []
+    for unit in units:
+        if folds.is_done(unit, parts):
+            yield UnitEnd(unit=unit, seconds=0.0)
+        else:
+            waiting.append((unit, 0))
+    pool = _Pool(setting, folds, resources, seed)
+    try:
+        while waiting or pool.busy:
+            while waiting and pool.has_room and not is_over(waiting[0][0]):
+                unit, failures = waiting.pop(0)
+                pool.start(unit, failures, parts, models)
+            if not pool.busy:
+                return
+            ended, failures = pool.wait()
+            if ended is None:
+                continue
+            if ended.error and failures < _MAX_FAILURES and pool.died:
+                waiting.insert(0, (ended.unit, failures + 1))
+            else:
+                yield ended
+    finally:
+        pool.close()
+
+
+class _Pool:
+    """As many actors as slots; a dead one is replaced."""
+
+    def __init__(
+        self, setting: TrialSetting, folds: Folds, resources: Resources, seed: int
+    ) -> None:
+        options = {"num_cpus": resources.cpus_per_trial, "num_gpus": resources.gpus_per_trial}
+        self._make = ray.remote(**options)(RefitWorker).remote
+        self._arguments = (ray.put(setting), ray.put(folds), seed)
+        self._slots = resources.slots
+        self._idle: list[Any] = []
+        self._running: dict[Any, tuple[Any, Unit, int]] = {}
+        self.died = False
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._running)
+
+    @property
+    def has_room(self) -> bool:
+        return len(self._running) < self._slots
+
+    def start(self, unit: Unit, failures: int, parts: Path, models: Path) -> None:
+        actor = self._idle.pop() if self._idle else self._make(*self._arguments)
+        reference = actor.run.remote(unit, parts, models)
+        self._running[reference] = (actor, unit, failures)
+
+    def wait(self) -> tuple[UnitEnd | None, int]:
+        ready, _ = ray.wait(list(self._running), num_returns=1, timeout=1.0)
+        if not ready:
+            return None, 0
+        actor, unit, failures = self._running.pop(ready[0])
+        self.died = False
+        try:
+            seconds = ray.get(ready[0])
+        except ray.exceptions.RayTaskError as error:
+            self._idle.append(actor)
+            cause = error.cause if error.cause is not None else error
+            return UnitEnd(
+                unit=unit, seconds=0.0, error=f"{type(cause).__name__}: {cause}"
+            ), failures
+        except ray.exceptions.RayActorError as error:
+            self.died = True
+            return UnitEnd(unit=unit, seconds=0.0, error=str(error)), failures
+        self._idle.append(actor)
+        return UnitEnd(unit=unit, seconds=seconds), failures
+
+    def close(self) -> None:
+        for actor in [*self._idle, *(entry[0] for entry in self._running.values())]:
+            ray.kill(actor)

@@ -1,0 +1,68 @@
+"""One unit of a refit trained and written."""
+
+import json
+import time
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from search.prepare.setting import SharedImages
+from search.refit.files import MIRRORED
+from search.refit.units import Folds, Unit
+from search.store.files import write_arrays
+from trainables.classifier import ImageClassifier, TrainingData
+from trainables.config import TrialConfig
+from trainables.seeding import derive_seed
+
+
+def train_unit(
+    unit: Unit, folds: Folds, images: SharedImages, seed: int, parts: Path, models: Path
+) -> float:
+    """Trains one unit, writes its probabilities and weights, and returns its seconds.
+
+    The labels of the out-fold are never read: not for stopping, not for choosing an epoch.
+
+    Args:
+        unit: config, seed and fold.
+        folds: of all samples.
+        images: of this process.
+        seed: of the run.
+        parts: folder of the probabilities, one npz a unit.
+        models: folder of the weights.
+    """
+    started = time.perf_counter()
+    setting = images.setting
+    table = setting.table
+    data = TrainingData(
+        schema=table.schema,
+        images=images.tensor,
+        labels=table.labels,
+        raw=table.raw,
+        train=folds.train(unit.fold),
+    )
+    classifier = ImageClassifier(
+        TrialConfig.from_flat(unit.config),
+        data if unit.change is None else unit.change.apply(data, table),
+        seed=derive_seed(seed, "refit", unit.space, unit.rank, unit.seed, unit.fold),
+        device=images.device,
+        weights_dir=setting.weights_dir,
+    )
+    reports = [classifier.train_epoch() for _ in range(classifier.config.schedule.epochs)]
+    out = folds.out(unit.fold)
+    probabilities = classifier.predict(out)
+    mirrored = classifier.predict(out, mirrored=True)
+    seconds = time.perf_counter() - started
+    note = {
+        "parameters": classifier.num_parameters,
+        "gradient_cosine": [dict(report.gradient_cosine) for report in reports],
+        "mean": classifier.preprocess.mean,
+        "std": classifier.preprocess.std,
+    }
+    models.mkdir(parents=True, exist_ok=True)
+    weights = models / f".{unit.name}.safetensors"
+    save_file(classifier.weights(), weights)
+    weights.replace(models / f"{unit.name}.safetensors")
+    extra = {"indices": out, "seconds": seconds, "key": folds.key(unit), "note": json.dumps(note)}
+    heads = {**probabilities, **{MIRRORED + head: p for head, p in mirrored.items()}}
+    write_arrays(parts / f"{unit.name}.npz", {**extra, **heads})
+    return seconds
