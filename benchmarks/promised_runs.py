@@ -16,11 +16,11 @@ from rich.console import Console
 
 from benchmarks.promised_refit import Effort, refit
 from search.analysis.metrics import macro_f1, person_index
-from search.ensemble_format import EnsembleSpec
-from search.ensemble_oof import OutOfFold
 from search.ensemble_stage import ENSEMBLE_FOLDER, build_ensemble
-from search.predict import Ensemble
-from search.predict_stage import forecast_folder, predict_folder, read_folder
+from search.predict.command import forecast_folder, predict_folder, read_folder
+from search.predict.ensemble import Ensemble
+from search.predict.oof import OutOfFold
+from search.predict.spec import EnsembleSpec
 from trainables.data import synthetic
 from trainables.data.sample_table import UnlabelledTable
 

@@ -141,7 +141,7 @@ def _ensemble(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from search.predict_stage import predict_command
+    from search.predict.command import predict_command
     from search.store.run_store import RunStore
 
     check_name(options.name)

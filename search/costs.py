@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from search.analysis.approaches.build import Built
 from search.logged_reasons import Logged
+from search.predict.serving_cost import serving_costs
 from search.refit.approaches import chosen_ranks
 from search.refit.files import refit_seconds
 from search.report.contents import Cost
-from search.serving import serving_costs
 
 Number = TypeVar("Number", int, float)
 

@@ -12,12 +12,12 @@ from search.analysis.ensemble.candidates import Candidate, Heads, Network
 from search.analysis.ensemble.fit import FittedMember
 from search.analysis.metrics import macro_f1
 from search.analysis.recombine import recombine
-from search.ensemble_format import MEMBERS_FOLDER, Member, Part
 from search.ensemble_sources import Ranks, Refit
 from search.errors import ResultsError
+from search.predict.serving_cost import serving_costs
+from search.predict.spec import MEMBERS_FOLDER, Member, Part
 from search.refit.approaches import heads_of, spaces_of
 from search.refit.files import Truth
-from search.serving import serving_costs
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
 from trainables.data.schema import JOINT, LabelSchema

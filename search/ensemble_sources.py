@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.ensemble_parts import Triple
 from search.errors import ResultsError
+from search.predict.spec import Triple
 from search.refit.files import REFIT_FILE, read_predictions, unit_notes
 from search.store.records import FlatValue
 from search.store.run_store import RunStore

@@ -14,13 +14,13 @@ from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import person_index
-from search.ensemble_format import MEMBERS_FOLDER, EnsembleSpec
 from search.ensemble_members import CHOSEN, make_candidates, member_of
-from search.ensemble_oof import OutOfFold
 from search.ensemble_sources import Refit, read_refit
 from search.ensemble_summary import SUMMARY_FILE, print_ensemble, summary_of, summary_text
 from search.errors import ResultsError
 from search.model_card import write_model_card
+from search.predict.oof import OutOfFold
+from search.predict.spec import MEMBERS_FOLDER, EnsembleSpec
 from search.refit.approaches import approaches_of, build_approaches, spaces_of
 from search.refit.files import Truth, read_truth
 from search.store.files import write_text

@@ -8,12 +8,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search.ensemble_format import EnsembleSpec
 from search.errors import ResultsError, UsageError
 from search.export_onnx import check_packages, export_onnx
 from search.export_parity import LIMIT, NetworkParity, Parity, Photos
 from search.export_timm import read_best, write_timm
-from search.photos import decode
+from search.predict.photos import decode
+from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
 from search.progress import StepBar
 from search.store.files import check_writable

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from search.ensemble_format import EnsembleSpec, Part
 from search.errors import UsageError
 from search.export_network import INPUT, OnnxNetwork, output_name
 from search.export_parity import (
@@ -29,7 +28,8 @@ from search.export_parity import (
     joint_probabilities,
     served_heads,
 )
-from search.predict import Ensemble
+from search.predict.ensemble import Ensemble
+from search.predict.spec import EnsembleSpec, Part
 from search.store.files import write_text
 from trainables.config import TrialConfig
 from trainables.predictor import Predictor

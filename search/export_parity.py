@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.ensemble_format import EnsembleSpec
-from search.predict import member_probs
+from search.predict.ensemble import member_probs
+from search.predict.spec import EnsembleSpec
 
 LIMIT = 1e-4
 """Probabilities that differ less are the same prediction."""

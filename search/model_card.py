@@ -8,8 +8,8 @@ from search.analysis.recombine import attribute_classes
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.class_scores import class_scores
 from search.analysis.uncertainty.interval import Interval
-from search.ensemble_format import EnsembleSpec
-from search.ensemble_oof import OutOfFold
+from search.predict.oof import OutOfFold
+from search.predict.spec import EnsembleSpec
 from search.store.files import write_text
 from trainables.data.schema import JOINT
 

@@ -12,7 +12,7 @@ from search.analysis.importance import parameter_importance
 from search.best import default_value
 from search.conclude import Conclusion
 from search.journal import read_trials
-from search.label_shift_files import read_shifts
+from search.predict.label_shift_files import read_shifts
 from search.prepare.config import StudyConfig, command_of
 from search.prepare.prepared import SpaceResult
 from search.refit.files import Truth

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
-from search.ensemble_format import EnsembleSpec, Member, Part
-from search.ensemble_oof import OutOfFold
+from search.predict.oof import OutOfFold
+from search.predict.spec import EnsembleSpec, Member, Part
 from tests.trainables import tiny
 from trainables.config import FlatValue
 from trainables.data.schema import LabelSchema

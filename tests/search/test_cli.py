@@ -155,7 +155,7 @@ def test_limits_of_an_ensemble_are_above_zero(value, capsys):
 
 def test_the_folder_of_an_ensemble_predicts_without_its_run(monkeypatch, tmp_path, capsys):
     given = []
-    monkeypatch.setattr("search.predict_stage.predict_command", lambda *a, **o: given.append(a))
+    monkeypatch.setattr("search.predict.command.predict_command", lambda *a, **o: given.append(a))
     command = ["predict", "mine", "--results", str(tmp_path), "--images", "x", "--out", "a.csv"]
     assert main(command) == 2
     assert f"no run 'mine' in {tmp_path}" in capsys.readouterr().err

@@ -2,7 +2,7 @@ import pytest
 
 from search import costs
 from search.costs import approach_costs
-from search.serving import ServingCost
+from search.predict.serving_cost import ServingCost
 from tests.search.logged_run import built_of, made_run, write_part
 
 

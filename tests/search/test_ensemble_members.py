@@ -9,9 +9,9 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.ensemble_members import CHOSEN, make_candidates, member_of
 from search.ensemble_sources import read_refit
 from search.errors import ResultsError
+from search.predict.serving_cost import ServingCost
 from search.refit.approaches import build_approaches
 from search.refit.files import read_truth
-from search.serving import ServingCost
 from tests.search.made_refit import (
     APPROACHES,
     FOLDS,

@@ -12,8 +12,6 @@ from rich.console import Console
 from search import ensemble_stage
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.ensemble_format import EnsembleSpec
-from search.ensemble_oof import OutOfFold
 from search.ensemble_stage import (
     MissingModelsError,
     build_ensemble,
@@ -21,6 +19,8 @@ from search.ensemble_stage import (
     prune_models,
 )
 from search.errors import ResultsError
+from search.predict.oof import OutOfFold
+from search.predict.spec import EnsembleSpec
 from tests.search.made_refit import (
     FOLDS,
     PEOPLE,

@@ -15,7 +15,7 @@ from search.errors import ResultsError, UsageError
 from search.export import made_up_photos
 from search.export_network import OnnxNetwork
 from search.export_parity import LIMIT, compare_heads, served_heads
-from search.predict import Ensemble
+from search.predict.ensemble import Ensemble
 from tests.search.ensembles import SIZE, made_members, made_spec, with_weights, write_ensemble
 from tests.trainables import tiny
 from trainables.predictor import Predictor

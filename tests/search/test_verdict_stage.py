@@ -11,7 +11,7 @@ from rich.console import Console
 
 from search import verdict_stage
 from search.errors import ResultsError
-from search.serving import ServingCost
+from search.predict.serving_cost import ServingCost
 from search.verdict_stage import conclude_run
 from tests.search.logged_run import NUM_FOLDS, NUM_SEEDS, SPACES, made_run, write_part
 from tests.search.report.example import ensemble

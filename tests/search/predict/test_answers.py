@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.answers import check_answers, check_names, check_no_input, write_answers
 from search.errors import ResultsError, UsageError
+from search.predict.answers import check_answers, check_names, check_no_input, write_answers
 from tests.trainables.data.folders import write_flat
 from trainables.data.layouts.flat import read
 

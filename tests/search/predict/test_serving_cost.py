@@ -3,8 +3,8 @@ import json
 import pytest
 import torch
 
-from search import serving
-from search.serving import SERVING_FILE, ServingCost, measure_serving, serving_costs
+from search.predict import serving_cost as serving
+from search.predict.serving_cost import SERVING_FILE, ServingCost, measure_serving, serving_costs
 from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale

@@ -8,8 +8,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.ensemble_format import ENSEMBLE_FILE, EnsembleSpec, Member
 from search.errors import ResultsError
+from search.predict.spec import ENSEMBLE_FILE, EnsembleSpec, Member
 from tests.search.ensembles import made_members, made_part, made_spec, with_weights
 from tests.trainables import tiny
 

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from search.ensemble_format import EnsembleSpec
 from search.errors import ResultsError
-from search.label_shift_stage import LabelShift
+from search.predict.label_shift import LabelShift
+from search.predict.spec import EnsembleSpec
 from search.report.contents import DataFacts, ReportContents
 from search.report.render import render_html
 from search.report.shift import Shift

@@ -21,8 +21,8 @@ from search.analysis.shift.score_forecast import (
     forecast_score,
 )
 from search.analysis.uncertainty.interval import LEVEL, Interval
-from search.ensemble_format import EnsembleSpec
-from search.ensemble_oof import OutOfFold
+from search.predict.oof import OutOfFold
+from search.predict.spec import EnsembleSpec
 from search.report.shift import Shift
 from trainables.data.schema import JOINT, LabelSchema
 from trainables.metrics import attributes_from_joint

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from search.errors import UsageError
-from search.photos import check_images, decode, unreadable
+from search.predict.photos import check_images, decode, unreadable
 from trainables.data.image_decoding import decode_image
 from trainables.errors import DataError
 

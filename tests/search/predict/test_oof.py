@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.ensemble_format import OOF_FILE
-from search.ensemble_oof import OutOfFold
 from search.errors import ResultsError
+from search.predict.oof import OutOfFold
+from search.predict.spec import OOF_FILE
 from tests.search.ensembles import made_oof
 from tests.trainables.tiny import assert_same
 

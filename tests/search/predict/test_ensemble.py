@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from search import predict
-from search.ensemble_format import Member
 from search.errors import ResultsError, UsageError
-from search.predict import Ensemble
+from search.predict import ensemble as predict
+from search.predict.ensemble import Ensemble
+from search.predict.spec import Member
 from tests.search.ensembles import (
     SCHEMA,
     SIZE,
@@ -254,7 +254,7 @@ import sys
 for name in ("ray", "optuna"):
     sys.modules[name] = None
 import search.predict
-print(search.predict.Ensemble.__name__)
+print(search.predict.ensemble.Ensemble.__name__)
 """
 
 

@@ -15,16 +15,16 @@ from search.analysis.metrics import macro_f1
 from search.analysis.shift.correction import corrected
 from search.analysis.shift.estimate import total_variation
 from search.analysis.shift.score_forecast import forecast_score
-from search.ensemble_oof import OutOfFold
 from search.errors import ResultsError
-from search.label_shift_files import (
+from search.predict.label_shift import label_shift
+from search.predict.label_shift_files import (
     SHIFT_FILE,
     SHIFT_PAGE,
     print_shift,
     read_shifts,
     write_shift,
 )
-from search.label_shift_stage import label_shift
+from search.predict.oof import OutOfFold
 from tests.search.ensembles import SCHEMA, made_spec
 
 

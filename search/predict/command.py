@@ -18,13 +18,13 @@ from search.analysis.metrics import macro_f1
 from search.analysis.shift.correction import corrected
 from search.analysis.shift.score_forecast import forecast_score
 from search.analysis.uncertainty.interval import LEVEL, Interval
-from search.answers import check_answers, check_names, check_no_input, write_answers
-from search.ensemble_format import EnsembleSpec
-from search.ensemble_oof import OutOfFold
 from search.errors import UsageError
-from search.label_shift_files import print_shift, write_shift
-from search.label_shift_stage import label_shift as estimate_shift
-from search.predict import Ensemble, Progress
+from search.predict.answers import check_answers, check_names, check_no_input, write_answers
+from search.predict.ensemble import Ensemble, Progress
+from search.predict.label_shift import label_shift as estimate_shift
+from search.predict.label_shift_files import print_shift, write_shift
+from search.predict.oof import OutOfFold
+from search.predict.spec import EnsembleSpec
 from search.progress import StepBar
 from search.store.files import check_writable
 from trainables.data.image_files import IMAGE_SUFFIXES

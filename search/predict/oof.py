@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.ensemble_format import OOF_FILE
 from search.errors import ResultsError
+from search.predict.spec import OOF_FILE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

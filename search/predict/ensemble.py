@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from search.analysis.fitting.calibration import Calibration, log_probs
 from search.analysis.recombine import recombine
-from search.ensemble_format import EnsembleSpec, Member, Part
 from search.errors import ResultsError, UsageError
-from search.photos import Images, check_images, decode, unreadable
+from search.predict.photos import Images, check_images, decode, unreadable
+from search.predict.spec import EnsembleSpec, Member, Part
 from trainables.config import TrialConfig
 from trainables.predictor import MAX_BATCH, Predictor
 

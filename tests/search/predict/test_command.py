@@ -12,12 +12,12 @@ import torch
 from rich.console import Console
 
 from search.analysis.metrics import macro_f1
-from search.ensemble_format import ENSEMBLE_FILE, OOF_FILE
 from search.errors import ResultsError, SearchError, UsageError
-from search.predict import Ensemble
-from search.predict_stage import describe, forecast_folder, predict_command
+from search.predict.command import describe, forecast_folder, predict_command
+from search.predict.ensemble import Ensemble
+from search.predict.spec import ENSEMBLE_FILE, OOF_FILE
 from tests.search.ensembles import made_oof, made_part, made_spec, write_ensemble
-from tests.search.test_predict import files, photos
+from tests.search.predict.test_ensemble import files, photos
 from tests.trainables.data.folders import write_flat, write_image
 from trainables.data.synthetic import generate
 from trainables.errors import DataError
