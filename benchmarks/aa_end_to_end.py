@@ -29,15 +29,15 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict
 from search.cli import main as headrace
-from search.cluster import ray_runtime
 from search.prepare.dataset import SPLIT_SEED, stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import merge_parts
 from search.refit.finalists import finalists
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
-from search.saved_run import load_run
 from search.store.run_store import RunStore
+from search.tuning.cluster import ray_runtime
+from search.tuning.saved_run import load_run
 from trainables.data import layouts
 from trainables.data.splits import make_folds, make_split
 

@@ -12,9 +12,9 @@ from search.pseudo_stage import run_pseudo
 from search.refit.finalists import finished_plan, plan, probed_costs, wished_shape
 from search.refit.plan import search_share
 from search.refit.stage import VERDICT_SECONDS, run_refit
-from search.search_stage import SearchEnd, run_search
 from search.store.run_store import RunStore
 from search.summary import print_summary
+from search.tuning.stage import SearchEnd, run_search
 from search.verdict_stage import conclude_run
 from search.why_stage import run_why
 

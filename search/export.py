@@ -15,9 +15,9 @@ from search.export_timm import read_best, write_timm
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
-from search.progress import StepBar
 from search.store.files import check_writable
 from search.store.run_store import RunStore
+from search.tuning.progress import StepBar
 from trainables.data import layouts, synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema

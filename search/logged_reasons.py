@@ -17,9 +17,9 @@ from search.analysis.recombine import recombine
 from search.prepare.prepared import SpaceResult
 from search.refit.approaches import chosen_ranks
 from search.refit.files import DEFAULT_RANK, Predictions, Truth, unit_notes
-from search.saved_run import SavedRun
 from search.store.records import DEFAULT_NUMBER, FlatValue
 from search.store.run_store import RunStore
+from search.tuning.saved_run import SavedRun
 
 _EPOCHS = "schedule.epochs"  # a refit that lacks the time shortens the schedule of a config
 

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.importance import parameter_importance
-from search.best import default_value
 from search.conclude import Conclusion
-from search.journal import read_trials
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import StudyConfig, command_of
 from search.prepare.prepared import SpaceResult
@@ -26,9 +24,11 @@ from search.report.contents import (
     SearchSummary,
 )
 from search.report.render import render_html, render_markdown
-from search.saved_run import SavedRun
 from search.store.files import write_text
 from search.store.run_store import RunStore
+from search.tuning.best import default_value
+from search.tuning.journal import read_trials
+from search.tuning.saved_run import SavedRun
 from trainables import metrics
 from trainables.data.schema import LabelSchema
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.journal import sample_configs
-from search.known_configs import check_warm_starts
 from search.prepare.prepared import max_epochs
+from search.tuning.journal import sample_configs
+from search.tuning.known_configs import check_warm_starts
 from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Space

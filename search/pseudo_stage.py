@@ -8,7 +8,6 @@ from rich.console import Console
 
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
-from search.progress import StepBar
 from search.pseudo_labels import PseudoLabels
 from search.pseudo_verdict import (
     PSEUDO_RANK,
@@ -21,6 +20,7 @@ from search.refit.files import DEFAULT_RANK, REFIT_FILE, merge_predictions, read
 from search.refit.pool import run_units
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
+from search.tuning.progress import StepBar
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema

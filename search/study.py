@@ -9,23 +9,23 @@ from typing import Any
 from rich.console import Console
 
 import spaces
-from search.cluster import ray_runtime
 from search.errors import ResultsError, UsageError
 from search.every_stage import run_every_stage
 from search.forecast import print_forecast
-from search.journal import study_name
 from search.preflight import check_spaces
 from search.prepare.config import StudyConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Resources, plan_resources
 from search.prepare.setting import TrialSetting
-from search.progress import StepBar
 from search.pseudo_stage import check_pseudo
-from search.search_stage import run_search
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.summary import print_plan, print_summary
+from search.tuning.cluster import ray_runtime
+from search.tuning.journal import study_name
+from search.tuning.progress import StepBar
+from search.tuning.stage import run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in

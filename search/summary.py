@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from search.best import default_value
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
+from search.tuning.best import default_value
 
 
 def print_plan(console: Console, run: Prepared, store: RunStore) -> None:

@@ -13,10 +13,10 @@ from search.pages import gather, write_report
 from search.refit.approaches import approaches_of
 from search.refit.files import REFIT_FILE, read_predictions, read_truth
 from search.refit_board import write_refit_board
-from search.saved_run import SavedRun, load_run
 from search.store.files import write_text
 from search.store.run_store import RunStore
 from search.summary import print_verdict
+from search.tuning.saved_run import SavedRun, load_run
 from search.why_reasons import controlled_reasons
 from search.why_record import read_record
 

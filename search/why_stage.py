@@ -12,13 +12,13 @@ from search.changes import attribute_to_flip
 from search.errors import ResultsError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
-from search.progress import StepBar
 from search.refit.approaches import approaches_of
 from search.refit.files import DEFAULT_RANK, REFIT_FILE, Truth, read_truth
 from search.refit.pool import run_units
 from search.refit.units import Folds, Unit
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
+from search.tuning.progress import StepBar
 from search.why_controls import NAMES, Refitted, Training
 from search.why_plan import WhyCosts, WhyPlan, plan_why
 from search.why_record import WhyRecord, complete_part, merge_units, refit_key, write_record

@@ -13,14 +13,18 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("search", "spaces", "trainables")
 
 RAY_FILES = {
-    "search/cluster.py",
+    "search/tuning/cluster.py",
     "search/refit/pool.py",
-    "search/scheduler.py",
-    "search/searcher.py",
-    "search/tune_run.py",
-    "search/worker.py",
+    "search/tuning/scheduler.py",
+    "search/tuning/searcher.py",
+    "search/tuning/tune_run.py",
+    "search/tuning/worker.py",
 }
-OPTUNA_FILES = {"search/journal.py", "search/known_configs.py", "search/analysis/importance.py"}
+OPTUNA_FILES = {
+    "search/tuning/journal.py",
+    "search/tuning/known_configs.py",
+    "search/analysis/importance.py",
+}
 """Beside all of spaces/."""
 TIMM_FILES = {"trainables/backbone.py", "trainables/optimizer.py"}
 

@@ -25,8 +25,8 @@ from search.predict.label_shift import label_shift as estimate_shift
 from search.predict.label_shift_files import print_shift, write_shift
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
-from search.progress import StepBar
 from search.store.files import check_writable
+from search.tuning.progress import StepBar
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
-from search.progress import StepBar
 from search.refit.files import REFIT_FILE, merge_predictions, refit_note, write_truth
 from search.refit.finalists import _default, finalists, wished_shape
 from search.refit.plan import RefitPlan, Shape, cuts
@@ -19,6 +18,7 @@ from search.refit.units import Folds, Unit
 from search.store.files import write_text
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
+from search.tuning.progress import StepBar
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
 

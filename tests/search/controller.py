@@ -6,7 +6,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import TrialScheduler
 
-from search.scheduler import MultiSpaceScheduler
+from search.tuning.scheduler import MultiSpaceScheduler
 
 CONTINUE, STOP = TrialScheduler.CONTINUE, TrialScheduler.STOP
 EPOCHS = 9

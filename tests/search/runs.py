@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import search
-from search.journal import read_records
 from search.store.records import TrialRecord
+from search.tuning.journal import read_records
 
 ROOT = Path(search.__file__).resolve().parent.parent
 PATIENCE_S = 120.0

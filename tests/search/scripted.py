@@ -10,10 +10,10 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from search.journal import StudyJournal, open_storage, to_record
 from search.prepare.config import Budget
-from search.searcher import StudySearcher
 from search.store.records import TrialRecord
+from search.tuning.journal import StudyJournal, open_storage, to_record
+from search.tuning.searcher import StudySearcher
 from spaces.scale import Scale
 from spaces.space import Space
 from tests.trainables.data.folders import MASK_SCHEMA

@@ -9,17 +9,17 @@ import pytest
 from rich.console import Console
 
 from search.analysis.uncertainty.interval import Interval
-from search.best import default_value
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared, SpaceResult
 from search.prepare.resources import plan_resources
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.summary import headrace, print_plan, print_summary
+from search.tuning.best import default_value
 from tests.search.made import made_record
 from tests.search.people import trial_setting
 from tests.search.scripted import SCALE, tiny_space
-from tests.search.test_best import study_config
+from tests.search.tuning.test_best import study_config
 
 
 @pytest.fixture

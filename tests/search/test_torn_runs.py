@@ -3,10 +3,10 @@
 import pytest
 
 from search.errors import ResultsError
-from search.journal import read_trials
 from search.refit.files import read_predictions, read_truth
-from search.saved_run import load_run
 from search.store.run_store import RunStore
+from search.tuning.journal import read_trials
+from search.tuning.saved_run import load_run
 from tests.search.made_refit import APPROACHES, write_refit
 
 

@@ -19,7 +19,7 @@ from search.store.run_store import RunStore
 from tests.search.made import made_record
 from tests.search.people import trial_setting, write_people
 from tests.search.scripted import SCALE, Clock, tiny_space
-from tests.search.test_best import study_config
+from tests.search.tuning.test_best import study_config
 
 FOLDS, UNIT_SECONDS = 3, 10.0
 # One space, the default config and the best one, two slots.

@@ -5,18 +5,18 @@ import shutil
 import pytest
 import yaml
 
-from search.best import write_best
 from search.errors import ResultsError, UsageError
-from search.journal import open_storage
 from search.prepare.dataset import Dataset
 from search.prepare.setting import SharedImages
 from search.store.run_store import RunStore
 from search.trial.replay import replay
 from search.trial.trial_run import TrialRun
+from search.tuning.best import write_best
+from search.tuning.journal import open_storage
 from tests.search.made import made_record
 from tests.search.people import trial_setting, write_people
 from tests.search.scripted import open_journal
-from tests.search.test_best import study_config
+from tests.search.tuning.test_best import study_config
 from tests.trainables import tiny
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

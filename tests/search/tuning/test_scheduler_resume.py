@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.scheduler import MultiSpaceScheduler
 from search.store.records import State
+from search.tuning.scheduler import MultiSpaceScheduler
 from tests.search.controller import CONTINUE, EPOCHS, STOP, FakeTrial, added, told
 from tests.search.made import made_record
 

@@ -3,7 +3,7 @@
 import pytest
 
 from search.trial.trial_run import TrialRun
-from search.worker import Worker
+from search.tuning.worker import Worker
 from tests.search.people import shared_images
 from tests.trainables import tiny
 

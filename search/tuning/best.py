@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
-from search.journal import StudyJournal
 from search.prepare.config import StudyConfig
 from search.prepare.dataset import Dataset
 from search.prepare.setting import TrialSetting
@@ -16,6 +15,7 @@ from search.store.best_file import digest
 from search.store.provenance import package_versions
 from search.store.records import DEFAULT_NUMBER, TrialRecord
 from search.store.run_store import RunStore
+from search.tuning.journal import StudyJournal
 from trainables.config import TrialConfig
 
 

@@ -14,9 +14,9 @@ from ray import tune
 
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
-from search.scheduler import MultiSpaceScheduler
-from search.searcher import StudySearcher
-from search.worker import Worker
+from search.tuning.scheduler import MultiSpaceScheduler
+from search.tuning.searcher import StudySearcher
+from search.tuning.worker import Worker
 
 _MAX_FAILURES = 2
 

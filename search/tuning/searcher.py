@@ -16,11 +16,11 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
-from search.fair_share import Usage, next_space, spent_by_approach
-from search.journal import Asked, StudyJournal
 from search.prepare.config import Budget
-from search.scheduler import MultiSpaceScheduler
 from search.store.records import Cause, State, TrialRecord
+from search.tuning.fair_share import Usage, next_space, spent_by_approach
+from search.tuning.journal import Asked, StudyJournal
+from search.tuning.scheduler import MultiSpaceScheduler
 
 logger = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ import re
 import pytest
 from rich.console import Console
 
-from search.journal import Asked
 from search.prepare.config import Budget
-from search.progress import SearchProgress, StepBar
 from search.store.records import Cause, State
+from search.tuning.journal import Asked
+from search.tuning.progress import SearchProgress, StepBar
 from tests.search.made import made_record
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from ray.tune.experiment import Trial
 
-from search.scheduler import MultiSpaceScheduler, grace_epochs
+from search.tuning.scheduler import MultiSpaceScheduler, grace_epochs
 from tests.search.controller import CONTINUE, EPOCHS, STOP, FakeController, FakeTrial, added, told
 
 

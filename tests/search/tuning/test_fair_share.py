@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.fair_share import Usage, next_space, spent_by_approach
+from search.tuning.fair_share import Usage, next_space, spent_by_approach
 
 APPROACH = {"mask": "separate", "age": "separate", "joint": "joint"}
 

@@ -8,10 +8,10 @@ import yaml
 
 from search.analysis.uncertainty.interval import Interval
 from search.errors import ResultsError
-from search.journal import read_records
 from search.prepare.prepared import SpaceResult
 from search.store.records import TrialRecord, best_record
 from search.store.run_store import RunStore
+from search.tuning.journal import read_records
 from trainables.data.schema import LabelSchema
 
 

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from search.best import write_best
 from search.errors import UsageError
-from search.journal import StudyJournal, clear_leftovers, open_storage
 from search.prepare.config import Budget
 from search.prepare.prepared import Prepared, SpaceResult
-from search.progress import SearchProgress
-from search.scheduler import MultiSpaceScheduler
-from search.searcher import StudySearcher
 from search.store.records import Cause, State, TrialRecord, best_record
 from search.store.run_store import RunStore, running
-from search.tune_run import run_trials
+from search.tuning.best import write_best
+from search.tuning.journal import StudyJournal, clear_leftovers, open_storage
+from search.tuning.progress import SearchProgress
+from search.tuning.scheduler import MultiSpaceScheduler
+from search.tuning.searcher import StudySearcher
+from search.tuning.tune_run import run_trials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

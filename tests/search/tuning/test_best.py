@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 import yaml
 
-from search.best import default_value, score_interval, write_best
-from search.journal import open_storage
 from search.prepare.config import StudyConfig
 from search.prepare.dataset import Dataset
 from search.store.best_file import digest
 from search.store.provenance import package_versions
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
+from search.tuning.best import default_value, score_interval, write_best
+from search.tuning.journal import open_storage
 from tests.search.made import made_record
 from tests.search.people import trial_setting
 from tests.search.scripted import open_journal, tiny_space

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from search.journal import Asked
 from search.prepare.config import Budget, format_duration
 from search.store.records import Cause, State, TrialRecord
+from search.tuning.journal import Asked
 
 _REFRESHES_PER_SECOND = 2
 

@@ -21,8 +21,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
-from search.known_configs import known_configs
 from search.store.records import Cause, FlatValue, State, TrialRecord
+from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.seeding import derive_seed
