@@ -164,7 +164,7 @@ def _predict(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from search.export import export_run
+    from search.export.command import export_run
     from search.store.run_store import RunStore
 
     store = RunStore.open(options.results, options.name)

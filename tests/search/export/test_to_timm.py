@@ -17,8 +17,7 @@ from timm.optim import create_optimizer_v2, optimizer_kwargs
 from timm.scheduler import create_scheduler_v2, scheduler_kwargs
 
 from search.errors import ResultsError
-from search.export_losses import losses
-from search.export_timm import TIMM_VERSION, Best, read_best, timm_arguments, write_timm
+from search.export.to_timm import TIMM_VERSION, Best, losses, read_best, timm_arguments, write_timm
 from trainables.config import TrialConfig
 from trainables.data.schema import Attribute, LabelSchema
 from trainables.errors import ConfigError

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from search.errors import UsageError
-from search.export_network import INPUT, OnnxNetwork, output_name
-from search.export_parity import (
+from search.export.onnx_network import INPUT, OnnxNetwork, output_name
+from search.export.parity import (
     Heads,
     NetworkParity,
     Parity,

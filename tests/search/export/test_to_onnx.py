@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from search import export_network, export_onnx
 from search.errors import ResultsError, UsageError
-from search.export import made_up_photos
-from search.export_network import OnnxNetwork
-from search.export_parity import LIMIT, compare_heads, served_heads
+from search.export import onnx_network as export_network
+from search.export import to_onnx as export_onnx
+from search.export.command import made_up_photos
+from search.export.onnx_network import OnnxNetwork
+from search.export.parity import LIMIT, compare_heads, served_heads
 from search.predict.ensemble import Ensemble
 from tests.search.ensembles import SIZE, made_members, made_spec, with_weights, write_ensemble
 from tests.trainables import tiny

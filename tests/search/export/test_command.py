@@ -8,14 +8,14 @@ import pytest
 import yaml
 from rich.console import Console
 
-from search import export
 from search.errors import ResultsError, UsageError
-from search.export import comparison_photos, export_run, made_up_photos
-from search.export_parity import NetworkParity, Parity
+from search.export import command as export
+from search.export.command import comparison_photos, export_run, made_up_photos
+from search.export.parity import NetworkParity, Parity
 from search.store.run_store import RunStore
 from tests.search.ensembles import SCHEMA, made_spec
+from tests.search.export.test_to_timm import saved
 from tests.search.people import SIDE, write_people
-from tests.search.test_export_timm import saved
 from trainables.data import layouts, synthetic
 from trainables.data.image_decoding import decode_image
 

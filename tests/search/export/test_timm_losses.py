@@ -2,8 +2,8 @@
 
 import pytest
 
-from search.export_losses import losses
-from tests.search.test_export_timm import made_best
+from search.export.to_timm import losses
+from tests.search.export.test_to_timm import made_best
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from search.errors import ResultsError, UsageError
-from search.export_onnx import check_packages, export_onnx
-from search.export_parity import LIMIT, NetworkParity, Parity, Photos
-from search.export_timm import read_best, write_timm
+from search.export.parity import LIMIT, NetworkParity, Parity, Photos
+from search.export.to_onnx import check_packages, export_onnx
+from search.export.to_timm import read_best, write_timm
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED

@@ -1,0 +1,1 @@
+"""What other tools read: argument files of timm, ONNX networks."""
