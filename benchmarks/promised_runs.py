@@ -16,7 +16,8 @@ from rich.console import Console
 
 from benchmarks.promised_refit import Effort, refit
 from search.analysis.metrics import macro_f1, person_index
-from search.ensemble_stage import ENSEMBLE_FOLDER, build_ensemble
+from search.ensemble.folder import ENSEMBLE_FOLDER
+from search.ensemble.stage import build_ensemble
 from search.predict.command import forecast_folder, predict_folder, read_folder
 from search.predict.ensemble import Ensemble
 from search.predict.oof import OutOfFold

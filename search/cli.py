@@ -127,7 +127,7 @@ def _ensemble(options: argparse.Namespace) -> int:
             raise UsageError(f"{option} must be above 0, got {value:g}")
     from rich.console import Console
 
-    from search.ensemble_stage import build_ensemble
+    from search.ensemble.stage import build_ensemble
     from search.store.run_store import RunStore
     from search.verdict_stage import conclude_run
 

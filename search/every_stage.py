@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
-from search.ensemble_stage import MissingModelsError, build_ensemble, forget_units
+from search.ensemble.folder import MissingModelsError, forget_units
+from search.ensemble.stage import build_ensemble
 from search.prepare.prepared import Prepared, SpaceResult
 from search.pseudo_stage import run_pseudo
 from search.refit.finalists import finished_plan, plan, probed_costs, wished_shape

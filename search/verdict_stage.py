@@ -20,7 +20,7 @@ from search.tuning.saved_run import SavedRun, load_run
 from search.why_reasons import controlled_reasons
 from search.why_record import read_record
 
-_ENSEMBLE = "ensemble/summary.json"  # search/ensemble_summary.py writes it, in the stage before
+_ENSEMBLE = "ensemble/summary.json"  # search/ensemble/summary.py writes it, in the stage before
 
 
 def conclude_run(store: RunStore, console: Console, margin: float | None = None) -> None:

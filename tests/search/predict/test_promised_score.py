@@ -8,7 +8,7 @@ from benchmarks import promised_score
 from benchmarks.promised_refit import Effort
 from benchmarks.promised_runs import Outcome, Promise, promise, run
 from benchmarks.promised_score import QUICK, outcome_of, report
-from search.ensemble_stage import ENSEMBLE_FOLDER
+from search.ensemble.folder import ENSEMBLE_FOLDER
 from search.predict.oof import OutOfFold
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from search.analysis.ensemble.gain import Gain
 from search.analysis.uncertainty.interval import Interval
-from search.ensemble_summary import sentence
+from search.ensemble.summary import sentence
 
 SCORE = Interval(value=0.7, low=0.6, high=0.8)
 

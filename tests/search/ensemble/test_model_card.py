@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
+from search.ensemble.model_card import model_card, write_model_card
 from search.errors import ResultsError
-from search.model_card import model_card, write_model_card
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
 from tests.search.ensembles import SCHEMA, made_members, made_oof, made_spec, with_weights

@@ -12,7 +12,7 @@ from search.analysis.ensemble.candidates import Candidate, Heads, Network
 from search.analysis.ensemble.fit import FittedMember
 from search.analysis.metrics import macro_f1
 from search.analysis.recombine import recombine
-from search.ensemble_sources import Ranks, Refit
+from search.ensemble.sources import Ranks, Refit
 from search.errors import ResultsError
 from search.predict.serving_cost import serving_costs
 from search.predict.spec import MEMBERS_FOLDER, Member, Part

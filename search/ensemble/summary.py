@@ -12,7 +12,7 @@ from rich.table import Table
 from search.analysis.ensemble.candidates import Candidate
 from search.analysis.ensemble.gain import Gain
 from search.analysis.ensemble.nested import Finding
-from search.ensemble_sources import Refit
+from search.ensemble.sources import Refit
 from search.predict.spec import EnsembleSpec
 from search.refit.files import Truth
 from search.store.files import SCHEMA

@@ -9,15 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from search import ensemble_stage
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.ensemble_stage import (
-    MissingModelsError,
-    build_ensemble,
-    forget_units,
-    prune_models,
-)
+from search.ensemble import stage as ensemble_stage
+from search.ensemble.folder import MissingModelsError, forget_units, prune_models
+from search.ensemble.stage import build_ensemble
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from search.ensemble_sources import read_refit
+from search.ensemble.sources import read_refit
 from search.errors import ResultsError
 from search.refit.approaches import heads_of, spaces_of
 from search.refit.files import refit_note

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from search.ensemble_stage import build_ensemble
+from search.ensemble.stage import build_ensemble
 from search.prepare.setting import SharedImages
 from search.refit.files import REFIT_FILE, merge_predictions, refit_note, write_truth
 from search.refit.plan import Shape

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from search import ensemble_members
 from search.analysis.ensemble.fit import FittedMember
 from search.analysis.fitting.cross_fit import CrossFit
-from search.ensemble_members import CHOSEN, make_candidates, member_of
-from search.ensemble_sources import read_refit
+from search.ensemble import members as ensemble_members
+from search.ensemble.members import CHOSEN, make_candidates, member_of
+from search.ensemble.sources import read_refit
 from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
 from search.refit.approaches import build_approaches

@@ -1,0 +1,1 @@
+"""The ensemble of a finished refit as a stage, and its folder."""

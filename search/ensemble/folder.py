@@ -1,0 +1,123 @@
+"""The folder of an ensemble, swapped whole, and the models it takes from a refit."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from search.analysis.ensemble.nested import Finding
+from search.analysis.metrics import person_index
+from search.ensemble.model_card import write_model_card
+from search.ensemble.summary import SUMMARY_FILE, summary_text
+from search.errors import ResultsError
+from search.predict.oof import OutOfFold
+from search.predict.spec import MEMBERS_FOLDER, EnsembleSpec
+from search.refit.files import Truth
+from search.store.files import write_text
+from search.store.run_store import RunStore
+
+ENSEMBLE_FOLDER = "ensemble"
+
+
+class MissingModelsError(ResultsError):
+    """Models that the ensemble needs were deleted; `units` are the names of their trainings."""
+
+    def __init__(self, message: str, *, units: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.units = units
+
+
+def prune_models(store: RunStore, spec: EnsembleSpec) -> int:
+    """Deletes the fold models that an ensemble does not use; returns how many.
+
+    Args:
+        store: of the run.
+        spec: of its ensemble.
+    """
+    used = {PurePosixPath(file).name for file in spec.files}
+    unused = [path for path in _models(store).glob("*.safetensors") if path.name not in used]
+    for path in unused:
+        path.unlink()
+    return len(unused)
+
+
+def forget_units(store: RunStore, units: Iterable[str]) -> None:
+    """Deletes what finished trainings left, so that a refit trains them again.
+
+    Args:
+        store: of the run.
+        units: names of the trainings, as `MissingModelsError` has them.
+    """
+    for unit in units:
+        for path in store.predictions.rglob(f"parts/{unit}.npz"):
+            path.unlink()
+
+
+def _write(
+    store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: dict[str, Any]
+) -> None:
+    _check_models(store, spec)
+    with _replaced(store.root / ENSEMBLE_FOLDER) as folder:
+        (folder / MEMBERS_FOLDER).mkdir()
+        for file in spec.files:
+            _link(_models(store) / PurePosixPath(file).name, folder / file)
+        OutOfFold(
+            label=truth.label,
+            person=person_index(truth.group)[0],
+            probs=finding.nested.probs,
+            predicted=finding.nested.predicted,
+        ).write(folder)
+        write_text(folder / SUMMARY_FILE, summary_text(summary))
+        spec.write(folder)
+        write_model_card(folder)
+
+
+def _models(store: RunStore) -> Path:
+    return store.root / "models"
+
+
+def _check_models(store: RunStore, spec: EnsembleSpec) -> None:
+    names = [PurePosixPath(file).stem for file in spec.files]
+    missing = [name for name in names if not (_models(store) / f"{name}.safetensors").is_file()]
+    if missing:
+        parts = sorted({name.rsplit(".", 1)[0] + ".*.npz" for name in missing})
+        raise MissingModelsError(
+            f"the ensemble needs {len(names)} models of the refit, and {len(missing)} of them are "
+            f"not in {_models(store)}: without --keep-models a run deletes those that its "
+            f"ensemble does not use; delete {', '.join(parts)} in {store.predictions / 'parts'} "
+            "and resume the run with --keep-models, which trains them again",
+            units=tuple(missing),
+        )
+
+
+def _link(source: Path, target: Path) -> None:
+    # Models are only ever replaced or deleted, never changed, so two names may share one file.
+    try:
+        target.hardlink_to(source)
+    except OSError:  # another disk, or one without links
+        shutil.copyfile(source, target)
+
+
+@contextmanager
+def _replaced(folder: Path) -> Iterator[Path]:
+    """Yields an empty folder that takes the place of `folder` where the block ends well."""
+    temporary, older = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
+    _restore(folder, older)  # of a process that was killed
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if folder.exists():
+            folder.rename(older)
+        temporary.rename(folder)
+    finally:
+        _restore(folder, older)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _restore(folder: Path, older: Path) -> None:
+    """Puts the older folder back where nothing has taken its place, and deletes it otherwise."""
+    if older.exists() and not folder.exists():
+        older.rename(folder)
+    shutil.rmtree(older, ignore_errors=True)
