@@ -17,7 +17,7 @@ from search.store.run_store import RunStore
 from search.summary import print_summary
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict_stage import conclude_run
-from search.why_stage import run_why
+from search.why.stage import run_why
 
 # Of the time after the search, in parts of what the refit gets.
 _PSEUDO_PART = 0.5

@@ -17,8 +17,8 @@ from search.store.files import write_text
 from search.store.run_store import RunStore
 from search.summary import print_verdict
 from search.tuning.saved_run import SavedRun, load_run
-from search.why_reasons import controlled_reasons
-from search.why_record import read_record
+from search.why.reasons import controlled_reasons
+from search.why.record import read_record
 
 _ENSEMBLE = "ensemble/summary.json"  # search/ensemble/summary.py writes it, in the stage before
 

@@ -9,7 +9,7 @@ import numpy as np
 from search.refit.files import DEFAULT_RANK, read_truth
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
-from search.why_controls import Refitted, Training
+from search.why.controls import Refitted, Training
 from trainables.data.schema import Attribute, LabelSchema
 
 SCHEMA = LabelSchema(

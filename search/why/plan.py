@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from search.changes import FewerPeople
 from search.prepare.config import format_duration
 from search.refit.units import Unit
-from search.why_controls import NAMES, Control, Refitted
+from search.why.changes import FewerPeople
+from search.why.controls import NAMES, Control, Refitted
 
 # Calibration of a fold's people by others needs two folds.
 LEAST_FOLDS = 2

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from search import why_stage
 from search.errors import ResultsError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import SpaceResult
@@ -18,11 +17,12 @@ from search.refit.files import read_truth, write_truth
 from search.refit.pool import UnitEnd
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
-from search.why_controls import Control
-from search.why_plan import plan_why
-from search.why_reasons import controlled_reasons
-from search.why_record import read_record
-from search.why_stage import read_refitted, run_why
+from search.why import stage as why_stage
+from search.why.controls import Control
+from search.why.plan import plan_why
+from search.why.reasons import controlled_reasons
+from search.why.record import read_record
+from search.why.stage import read_refitted, run_why
 from spaces import load
 from spaces.scale import choose_scale
 from tests.search.made import made_record

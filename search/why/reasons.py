@@ -19,8 +19,8 @@ from search.analysis.reasons.of_controls import (
 from search.analysis.reasons.reason import Reason
 from search.refit.files import MIRRORED, Truth
 from search.store.run_store import RunStore
-from search.why_controls import Control
-from search.why_record import RecordedControl, WhyRecord
+from search.why.controls import Control
+from search.why.record import RecordedControl, WhyRecord
 from trainables.data.schema import LabelSchema
 
 Ints = NDArray[np.int64]

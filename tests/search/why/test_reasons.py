@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from search.refit.files import read_truth
-from search.why_plan import WhyCosts, plan_why
-from search.why_reasons import controlled_reasons
-from search.why_record import read_record
-from search.why_stage import planned_units, record_why
+from search.why.plan import WhyCosts, plan_why
+from search.why.reasons import controlled_reasons
+from search.why.record import read_record
+from search.why.stage import planned_units, record_why
 from tests.search.made_why import (
     SCHEMA,
     SPACES,

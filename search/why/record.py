@@ -19,8 +19,8 @@ from search.refit.files import MIRRORED, REFIT_FILE, Truth
 from search.refit.units import Folds, Unit
 from search.store.files import write_arrays, write_text
 from search.store.run_store import RunStore
-from search.why_controls import Control, Refitted
-from search.why_plan import LEAST_FOLDS, Planned
+from search.why.controls import Control, Refitted
+from search.why.plan import LEAST_FOLDS, Planned
 
 WHY_FILE = "predictions/why/why.json"
 _NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})

@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from search.changes import FewerPeople, WrongLabels
-from search.why_controls import Control, Training, retargeted
+from search.why.changes import FewerPeople, WrongLabels
+from search.why.controls import Control, Training, retargeted
 from spaces import load
 from spaces.scale import choose_scale
 from tests.search.made_why import SPACES, config_of, made_refitted

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from search.changes import FewerPeople, WrongLabels, attribute_to_flip
 from search.errors import UsageError
+from search.why.changes import FewerPeople, WrongLabels, attribute_to_flip
 from trainables.classifier import TrainingData
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from search.changes import FewerPeople, WrongLabels
 from search.refit.units import Change, Unit
 from search.store.records import FlatValue
+from search.why.changes import FewerPeople, WrongLabels
 from trainables.seeding import derive_seed
 
 Config = Mapping[str, FlatValue]

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from search.changes import attribute_to_flip
 from search.errors import ResultsError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
@@ -19,9 +18,10 @@ from search.refit.units import Folds, Unit
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
 from search.tuning.progress import StepBar
-from search.why_controls import NAMES, Refitted, Training
-from search.why_plan import WhyCosts, WhyPlan, plan_why
-from search.why_record import WhyRecord, complete_part, merge_units, refit_key, write_record
+from search.why.changes import attribute_to_flip
+from search.why.controls import NAMES, Refitted, Training
+from search.why.plan import WhyCosts, WhyPlan, plan_why
+from search.why.record import WhyRecord, complete_part, merge_units, refit_key, write_record
 
 Configs = Mapping[str, Mapping[str, FlatValue]]
 

@@ -1,0 +1,1 @@
+"""Controlled trainings that tell mechanisms apart."""
