@@ -9,7 +9,7 @@ from rich.console import Console
 from search.ensemble.folder import MissingModelsError, forget_units
 from search.ensemble.stage import build_ensemble
 from search.prepare.prepared import Prepared, SpaceResult
-from search.pseudo_stage import run_pseudo
+from search.pseudo.stage import run_pseudo
 from search.refit.finalists import finished_plan, plan, probed_costs, wished_shape
 from search.refit.plan import search_share
 from search.refit.stage import VERDICT_SECONDS, run_refit

@@ -18,7 +18,7 @@ from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Resources, plan_resources
 from search.prepare.setting import TrialSetting
-from search.pseudo_stage import check_pseudo
+from search.pseudo.stage import check_pseudo
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.summary import print_plan, print_summary

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search import pseudo_labels
 from search.errors import UsageError
 from search.prepare.setting import SharedImages
-from search.pseudo_labels import BothTables, PseudoLabels, sure
-from search.pseudo_stage import check_unlabelled
+from search.pseudo import labels as pseudo_labels
+from search.pseudo.labels import BothTables, PseudoLabels, sure
+from search.pseudo.stage import check_unlabelled
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from tests.search.people import trial_setting, write_people

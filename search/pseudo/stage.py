@@ -8,14 +8,8 @@ from rich.console import Console
 
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
-from search.pseudo_labels import PseudoLabels
-from search.pseudo_verdict import (
-    PSEUDO_RANK,
-    adopt,
-    judge_spaces,
-    labels_folder,
-    print_pseudo,
-)
+from search.pseudo.labels import PseudoLabels
+from search.pseudo.verdict import PSEUDO_RANK, adopt, judge_spaces, labels_folder, print_pseudo
 from search.refit.files import DEFAULT_RANK, REFIT_FILE, merge_predictions, read_truth, unit_notes
 from search.refit.pool import run_units
 from search.refit.units import Folds, Unit

@@ -1,0 +1,1 @@
+"""Unlabelled photos that join the training where that wins."""
