@@ -1,1 +1,1 @@
-""
+"""The ensemble at work: loading it, photos in, answers out."""
