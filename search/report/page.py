@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from search.report import wording
 from search.report.contents import ReportContents
 from search.report.document import Page, Section
-from search.report.ensemble_section import ensemble_section
-from search.report.facts import confusion_section, cost_section, data_section, reproduce_section
-from search.report.headline import claims, difference_section, score_section
-from search.report.reasons import reason_section
-from search.report.searches import importance_section, search_section
+from search.report.sections.ensemble import ensemble_section
+from search.report.sections.facts import (
+    confusion_section,
+    cost_section,
+    data_section,
+    reproduce_section,
+)
+from search.report.sections.headline import claims, difference_section, score_section
+from search.report.sections.reasons import reason_section
+from search.report.sections.searches import importance_section, search_section
 
 
 def page_of(contents: ReportContents) -> Page:

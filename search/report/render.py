@@ -6,8 +6,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from search.report import svg
 from search.report.contents import ReportContents
+from search.report.figures import svg
 from search.report.markdown import page_lines
 from search.report.page import page_of
 
@@ -42,7 +42,7 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Figures escape what they show themselves (search.report.svg).
+    # Figures escape what they show themselves (search.report.figures.svg).
     environment.filters["markup"] = Markup
     environment.filters["mark"] = _mark
     return environment.get_template("report.html.j2")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from search.report import svg
+from search.report.figures import svg
 
 _BAR, _ROOM, _TOP, _BOTTOM = 13.0, 9.0, 8.0, 40.0
 _MARK = 12.0  # room for the mark of a series at the end of its bar

@@ -2,8 +2,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from search.report import svg
-from search.report.figures_bars import bars, described, draw_bars, draw_dots, legend_places
+from search.report.figures import svg
+from search.report.figures.bars import bars, described, draw_bars, draw_dots, legend_places
 
 VALUES = {"mask": {"a": 0.01, "b": 0.02}, "나이 <30": {"b": 0.2}}
 SLOTS = {"a": 0, "b": 1, "unused": 2}

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from search.report.figures_scatter import (
+from search.report.figures.scatter import (
     draw_gain,
     draw_reliability,
     gain_plot,

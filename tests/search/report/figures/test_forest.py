@@ -1,6 +1,6 @@
 from xml.etree import ElementTree
 
-from search.report.figures_forest import ForestRow, draw_forest, forest
+from search.report.figures.forest import ForestRow, draw_forest, forest
 from search.report.verdict_rows import Estimate
 
 ROWS = (

@@ -6,8 +6,8 @@ from search.analysis.uncertainty.interval import ALPHA
 from search.report import wording
 from search.report.contents import ReportContents
 from search.report.document import Block, Card, Folded, Grid, Items, Section, Text
-from search.report.reason_figures import effect_figure, reason_figure
-from search.report.reason_headings import MECHANISMS, heading
+from search.report.sections.reason_figures import effect_figure, reason_figure
+from search.report.sections.reason_headings import MECHANISMS, heading
 from search.report.verdict_rows import ReasonRow
 
 Group = tuple[ReasonRow, ...]

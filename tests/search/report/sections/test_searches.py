@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from search.report.searches import importance_section, search_section
+from search.report.sections.searches import importance_section, search_section
 from tests.search.report.example import contents, parts
 
 SLOTS = {"joint": 0, "separate": 1}

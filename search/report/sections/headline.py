@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from search.report import svg, wording
+from search.report import wording
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Claim, Figure, Section, Text, table
-from search.report.figures_forest import ForestRow, draw_forest, forest
+from search.report.figures import svg
+from search.report.figures.forest import ForestRow, draw_forest, forest
 from search.report.verdict_rows import PairFigures, PairRow, ScoreRow
 
 _HOW_TO_READ = (

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from search.report import svg, wording
+from search.report import wording
+from search.report.figures import svg
 from search.report.verdict_rows import Json
 
 _TOP, _BOTTOM, _LEFT = 30.0, 44.0, 48.0

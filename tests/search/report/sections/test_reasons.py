@@ -1,5 +1,5 @@
 from search.report.document import Folded, Grid, Text
-from search.report.reasons import groups, reason_section
+from search.report.sections.reasons import groups, reason_section
 from search.report.verdict_rows import ReasonRow
 from tests.search.report.example import PAIR, REASONS, contents, effect, pair, reason
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from search.report import svg, wording
+from search.report import wording
 from search.report.contents import Confusion, Cost, DataFacts, PeopleTable, ReportContents
 from search.report.document import (
     Block,
@@ -18,8 +18,9 @@ from search.report.document import (
     Text,
     table,
 )
-from search.report.figures_bars import bars, draw_bars
-from search.report.figures_matrix import draw_matrix, matrix
+from search.report.figures import svg
+from search.report.figures.bars import bars, draw_bars
+from search.report.figures.matrix import draw_matrix, matrix
 from search.report.shift import Shift
 
 _LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from search.report import svg
 from search.report.contents import Confusion, Counts
+from search.report.figures import svg
 
 _LARGE = 8  # classes from which on columns are numbered instead of named
 _LEAST_SHARE = 0.005  # of a row; a smaller share would read 0 % and stays blank

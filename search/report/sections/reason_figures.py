@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from search.report import svg, wording
+from search.report import wording
 from search.report.document import Figure
-from search.report.figures_bars import bars, draw_bars, draw_dots
-from search.report.figures_forest import ForestRow, draw_forest, forest
-from search.report.figures_lines import boundary_plot, draw_lines, number_plot
-from search.report.figures_scatter import draw_gain, draw_reliability, gain_plot, reliability
+from search.report.figures import svg
+from search.report.figures.bars import bars, draw_bars, draw_dots
+from search.report.figures.forest import ForestRow, draw_forest, forest
+from search.report.figures.lines import boundary_plot, draw_lines, number_plot
+from search.report.figures.scatter import draw_gain, draw_reliability, gain_plot, reliability
 from search.report.verdict_rows import Estimate, ReasonRow
 
 Rows = Sequence[ReasonRow]

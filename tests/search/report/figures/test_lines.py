@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import pytest
 
 from search.analysis.curves import Curve
-from search.report.figures_lines import (
+from search.report.figures.lines import (
     anytime_plot,
     boundary_plot,
     draw_lines,

@@ -1,8 +1,8 @@
 import pytest
 
-from search.report.ensemble_section import ensemble_section
 from search.report.page import page_of
 from search.report.render import render_html, render_markdown
+from search.report.sections.ensemble import ensemble_section
 from tests.search.report.example import contents, effect, ensemble, verdict
 
 SLOTS = {"joint": 0, "separate": 1}

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from search.report import svg, wording
+from search.report import wording
+from search.report.figures import svg
 from search.report.verdict_rows import Estimate
 
 _ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 20.0, 26.0, 44.0

@@ -2,7 +2,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from search.report.reason_figures import effect_figure, reason_figure
+from search.report.sections.reason_figures import effect_figure, reason_figure
 from search.report.verdict_rows import ReasonRow
 from tests.search.report.example import PAIR, REASONS, effect, reason
 

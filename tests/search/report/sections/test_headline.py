@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.report.headline import claims, difference_section, score_section
+from search.report.sections.headline import claims, difference_section, score_section
 from search.report.verdict_rows import PairRow
 from tests.search.report.example import contents, pair
 

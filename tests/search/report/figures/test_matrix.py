@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.report.contents import Confusion
-from search.report.figures_matrix import draw_matrix, matrix
-from tests.search.report.test_svg import LETTERS
+from search.report.figures.matrix import draw_matrix, matrix
+from tests.search.report.figures.test_svg import LETTERS
 
 COUNTS = np.array([[8, 2], [0, 0]])
 

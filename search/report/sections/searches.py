@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from search.report import svg, wording
+from search.report import wording
 from search.report.contents import ReportContents, SearchSummary
 from search.report.document import Block, Card, Cell, Figure, Grid, Section, Text, table
-from search.report.figures_bars import bars, draw_bars
-from search.report.figures_lines import anytime_plot, draw_lines
+from search.report.figures import svg
+from search.report.figures.bars import bars, draw_bars
+from search.report.figures.lines import anytime_plot, draw_lines
 
 _MOST_PARAMETERS = 8
 

@@ -4,7 +4,12 @@ import pytest
 
 from search.report.contents import Cost, DataFacts, Reproduce
 from search.report.document import Code, Figure, Folded, Grid
-from search.report.facts import confusion_section, cost_section, data_section, reproduce_section
+from search.report.sections.facts import (
+    confusion_section,
+    cost_section,
+    data_section,
+    reproduce_section,
+)
 from tests.search.report.example import contents, parts
 
 SLOTS = {"joint": 0, "separate": 1}

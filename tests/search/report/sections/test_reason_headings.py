@@ -1,6 +1,6 @@
 import pytest
 
-from search.report.reason_headings import heading
+from search.report.sections.reason_headings import heading
 from search.report.verdict_rows import ReasonRow
 from tests.search.report.example import PAIR, REASONS, effect, reason
 
