@@ -113,7 +113,7 @@ def _conclude(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from search.store.run_store import RunStore
-    from search.verdict_stage import conclude_run
+    from search.verdict.stage import conclude_run
 
     store = RunStore.open(options.results, options.name)
     check_writable("--results", store.root)
@@ -129,7 +129,7 @@ def _ensemble(options: argparse.Namespace) -> int:
 
     from search.ensemble.stage import build_ensemble
     from search.store.run_store import RunStore
-    from search.verdict_stage import conclude_run
+    from search.verdict.stage import conclude_run
 
     store, console = RunStore.open(options.results, options.name), Console()
     with store.lock():
@@ -177,8 +177,8 @@ def _compare(options: argparse.Namespace) -> int:
 
     from search.analysis.errors import AnalysisError
     from search.analysis.verdict.outcomes import Rules
-    from search.compare import compare
-    from search.summary import print_verdict
+    from search.verdict.compare import compare
+    from search.verdict.console import print_verdict
 
     files = {}
     for given in options.predictions:

@@ -16,7 +16,7 @@ from search.refit.stage import VERDICT_SECONDS, run_refit
 from search.store.run_store import RunStore
 from search.summary import print_summary
 from search.tuning.stage import SearchEnd, run_search
-from search.verdict_stage import conclude_run
+from search.verdict.stage import conclude_run
 from search.why.stage import run_why
 
 # Of the time after the search, in parts of what the refit gets.

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from search.logged_reasons import Logged
 from search.prepare.prepared import SpaceResult
 from search.refit.approaches import build_approaches
 from search.refit.files import Truth
 from search.store.run_store import RunStore
 from search.tuning.saved_run import SavedRun
+from search.verdict.logged_reasons import Logged
 from tests.search.made import made_record
 from trainables.data.schema import Attribute, LabelSchema
 

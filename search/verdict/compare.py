@@ -13,11 +13,11 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
 from search.analysis.verdict.sentence import answer
-from search.conclude import VERDICT_SCHEMA
 from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html
 from search.store.files import write_text
+from search.verdict.conclusion import VERDICT_SCHEMA
 
 _TRUTH_COLUMNS = ("sample", "group", "label")
 _SUM_TOLERANCE = 1e-3

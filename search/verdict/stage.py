@@ -6,17 +6,17 @@ from typing import Any
 from rich.console import Console
 
 from search.analysis.verdict.outcomes import Rules
-from search.conclude import Conclusion, conclude, verdict_json, with_reasons
-from search.costs import approach_costs
-from search.logged_reasons import Logged
-from search.pages import gather, write_report
 from search.refit.approaches import approaches_of
 from search.refit.files import REFIT_FILE, read_predictions, read_truth
-from search.refit_board import write_refit_board
 from search.store.files import write_text
 from search.store.run_store import RunStore
-from search.summary import print_verdict
 from search.tuning.saved_run import SavedRun, load_run
+from search.verdict.board import write_refit_board
+from search.verdict.conclusion import Conclusion, conclude, verdict_json, with_reasons
+from search.verdict.console import print_verdict
+from search.verdict.costs import approach_costs
+from search.verdict.logged_reasons import Logged
+from search.verdict.report_contents import gather, write_report
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 

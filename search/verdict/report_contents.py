@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.importance import parameter_importance
-from search.conclude import Conclusion
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import StudyConfig, command_of
 from search.prepare.prepared import SpaceResult
@@ -29,6 +28,7 @@ from search.store.run_store import RunStore
 from search.tuning.best import default_value
 from search.tuning.journal import read_trials
 from search.tuning.saved_run import SavedRun
+from search.verdict.conclusion import Conclusion
 from trainables import metrics
 from trainables.data.schema import LabelSchema
 

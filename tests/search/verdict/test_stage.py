@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from search import verdict_stage
 from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
-from search.verdict_stage import conclude_run
+from search.verdict import stage as verdict_stage
+from search.verdict.stage import conclude_run
 from tests.search.logged_run import NUM_FOLDS, NUM_SEEDS, SPACES, made_run, write_part
 from tests.search.report.example import ensemble
 
@@ -65,7 +65,7 @@ def store(tmp_path, monkeypatch):
     run = replace(logged.run, study=STUDY)
     monkeypatch.setattr(verdict_stage, "load_run", lambda store: run)
     monkeypatch.setattr(
-        "search.costs.serving_costs",
+        "search.verdict.costs.serving_costs",
         lambda store, schema, configs: {
             name: ServingCost(flops=1e6, milliseconds=0.5) for name in configs
         },

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from search.analysis.verdict.outcomes import Rules
-from search.compare import compare
 from search.errors import UsageError
+from search.verdict.compare import compare
 
 QUICK = Rules(num_resamples=400, fixed_models=True)
 NUM_PEOPLE, PHOTOS, CLASSES = 60, 4, 3

@@ -1,8 +1,8 @@
 import pytest
 
-from search import costs
-from search.costs import approach_costs
 from search.predict.serving_cost import ServingCost
+from search.verdict import costs
+from search.verdict.costs import approach_costs
 from tests.search.logged_run import built_of, made_run, write_part
 
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from search.analysis.approaches.build import Built
-from search.logged_reasons import Logged
 from search.predict.serving_cost import serving_costs
 from search.refit.approaches import chosen_ranks
 from search.refit.files import refit_seconds
 from search.report.contents import Cost
+from search.verdict.logged_reasons import Logged
 
 Number = TypeVar("Number", int, float)
 

@@ -9,10 +9,10 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.analysis.curves import Curve
-from search.refit_board import CURVE, curve_points, write_refit_board
 from search.report.contents import Confusion
 from search.store.run_store import RunStore
 from search.trial.board import draw_confusion
+from search.verdict.board import CURVE, curve_points, write_refit_board
 
 AGES = ("<30", "30-59", ">=60")
 COUNTS = np.array([[9, 1, 0], [1, 8, 1], [0, 3, 7]])

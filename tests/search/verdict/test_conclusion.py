@@ -6,10 +6,10 @@ from search.analysis.reasons.reason import Reason
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.outcomes import Rules
 from search.analysis.verdict.sentence import answer
-from search.conclude import conclude, verdict_json, with_reasons
 from search.errors import ResultsError
 from search.refit.approaches import approaches_of
 from search.refit.files import Truth
+from search.verdict.conclusion import conclude, verdict_json, with_reasons
 from trainables.data.schema import Attribute, LabelSchema
 
 SCHEMA = LabelSchema(
