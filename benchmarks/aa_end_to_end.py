@@ -28,7 +28,7 @@ from search.analysis.approaches.build import build_joint
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict
-from search.cli import main as headrace
+from search.cli.commands import main as headrace
 from search.prepare.dataset import SPLIT_SEED, stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import merge_parts

@@ -6,7 +6,7 @@ from pathlib import Path
 # Python puts this folder first on the path, where the repository root belongs.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from search.cli import main
+from search.cli.commands import main
 
 if __name__ == "__main__":
     sys.exit(main(["run", *sys.argv[1:]]))

@@ -25,7 +25,7 @@ from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import reasons_of_pair
 from search.analysis.recombine import attribute_classes, joint_classes
 from search.analysis.verdict.judging import judge
-from search.cli import main
+from search.cli.commands import main
 from trainables.data import layouts
 
 CONDITIONAL = conditional_world(people_a_class=20, photos=6)

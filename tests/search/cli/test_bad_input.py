@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from search.cli import main
+from search.cli.commands import main
 from search.store.run_store import RunStore
 from tests.search.runs import write_space
 

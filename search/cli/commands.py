@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from search import ray_settings
+from search.cli.options import build_parser
+from search.cli.run_config import absolute, check_not_empty, new_config, resumed_config
 from search.errors import SearchError, UsageError
-from search.options import build_parser
-from search.run_config import absolute, check_not_empty, new_config, resumed_config
 from search.store.files import check_writable
 from search.store.run_store import check_name
 from spaces.errors import SpaceError
@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
     ray_settings.apply(one_machine=not config.address)
     from rich.console import Console
 
-    from search.study import run_study
+    from search.cli.run import run_study
 
     end = run_study(
         config,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from search.cli.summary import print_summary
 from search.ensemble.folder import MissingModelsError, forget_units
 from search.ensemble.stage import build_ensemble
 from search.prepare.prepared import Prepared, SpaceResult
@@ -14,7 +15,6 @@ from search.refit.finalists import finished_plan, plan, probed_costs, wished_sha
 from search.refit.plan import search_share
 from search.refit.stage import VERDICT_SECONDS, run_refit
 from search.store.run_store import RunStore
-from search.summary import print_summary
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
 from search.why.stage import run_why

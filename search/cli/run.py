@@ -9,10 +9,11 @@ from typing import Any
 from rich.console import Console
 
 import spaces
+from search.cli.every_stage import run_every_stage
+from search.cli.forecast import print_forecast
+from search.cli.preflight import check_spaces
+from search.cli.summary import print_plan, print_summary
 from search.errors import ResultsError, UsageError
-from search.every_stage import run_every_stage
-from search.forecast import print_forecast
-from search.preflight import check_spaces
 from search.prepare.config import StudyConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.prepared import Prepared
@@ -21,7 +22,6 @@ from search.prepare.setting import TrialSetting
 from search.pseudo.stage import check_pseudo
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
-from search.summary import print_plan, print_summary
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
 from search.tuning.progress import StepBar

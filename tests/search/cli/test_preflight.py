@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from search.preflight import check_spaces
+from search.cli.preflight import check_spaces
 from search.prepare.prepared import max_epochs
 from spaces.errors import SpaceError
 from tests.search.scripted import SCALE, tiny_space

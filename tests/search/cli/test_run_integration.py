@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from search.cli import main
+from search.cli.commands import main
 from search.prepare.setting import SharedImages
 from search.store.records import Cause, State
 from search.store.run_store import RunStore

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from search.options import build_parser
+from search.cli.options import build_parser
+from search.cli.run_config import new_config
 from search.prepare.config import command_of
-from search.run_config import new_config
 
 DEMO = "run --space all gender=my.py --budget 90s --seed 3 --refit-seeds 2 --people 60"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from search import cli
-from search.cli import build_parser, default_cache, main
+from search.cli import commands as cli
+from search.cli.commands import build_parser, default_cache, main
+from search.cli.run import RunEnd
 from search.prepare.config import StudyConfig
 from search.store.run_store import RunStore, check_name
-from search.study import RunEnd
 from tests.search.runs import ROOT
 
 # Command, then every option or argument with its default; `...` must be given.
@@ -110,7 +110,7 @@ def ran(monkeypatch, tmp_path):
         given.update(config=config, results=results, cache=cache, **options)
         return RunEnd(store=RunStore(tmp_path), **end)
 
-    monkeypatch.setattr("search.study.run_study", run_study)
+    monkeypatch.setattr("search.cli.run.run_study", run_study)
     given["end"] = end
     return given
 
@@ -133,7 +133,7 @@ def test_ctrl_c_outside_the_search_is_an_interruption(monkeypatch, capsys):
     def interrupted(*given, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("search.study.run_study", interrupted)
+    monkeypatch.setattr("search.cli.run.run_study", interrupted)
     assert main(["run", "--space", "age"]) == 130
     assert capsys.readouterr().err == "headrace: interrupted\n"
 
@@ -142,7 +142,7 @@ def test_an_error_that_is_not_the_users_is_not_hidden(monkeypatch):
     def broken(*given, **options):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("search.study.run_study", broken)
+    monkeypatch.setattr("search.cli.run.run_study", broken)
     with pytest.raises(ZeroDivisionError, match="a defect"):
         main(["run", "--space", "age"])
 

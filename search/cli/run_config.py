@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from search.cli.options import DEFAULT_PEOPLE
 from search.errors import UsageError
-from search.options import DEFAULT_PEOPLE
 from search.prepare.config import (
     DEFAULT_BUDGET_OF_ALL,
     DEFAULT_TRIALS,

@@ -9,12 +9,12 @@ import pytest
 from rich.console import Console
 
 from search.analysis.uncertainty.interval import Interval
+from search.cli.summary import headrace, print_plan, print_summary
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared, SpaceResult
 from search.prepare.resources import plan_resources
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
-from search.summary import headrace, print_plan, print_summary
 from search.tuning.best import default_value
 from tests.search.made import made_record
 from tests.search.people import trial_setting
