@@ -93,8 +93,8 @@ def _replay(options: argparse.Namespace) -> int:
     ray_settings.apply(one_machine=True)
     from rich.console import Console
 
+    from search.console import StepBar
     from search.trial.replay import replay
-    from search.tuning.progress import StepBar
 
     console = Console()
     done = replay(

@@ -13,6 +13,7 @@ from search.cli.every_stage import run_every_stage
 from search.cli.forecast import print_forecast
 from search.cli.preflight import check_spaces
 from search.cli.summary import print_plan, print_summary
+from search.console import StepBar
 from search.errors import ResultsError, UsageError
 from search.prepare.config import StudyConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
@@ -24,7 +25,6 @@ from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
-from search.tuning.progress import StepBar
 from search.tuning.stage import run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space

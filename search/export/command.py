@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from search.console import StepBar
 from search.errors import ResultsError, UsageError
 from search.export.parity import LIMIT, NetworkParity, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
@@ -17,7 +18,6 @@ from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
 from search.store.files import check_writable
 from search.store.run_store import RunStore
-from search.tuning.progress import StepBar
 from trainables.data import layouts, synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema

@@ -18,6 +18,7 @@ from search.analysis.metrics import macro_f1
 from search.analysis.shift.correction import corrected
 from search.analysis.shift.score_forecast import forecast_score
 from search.analysis.uncertainty.interval import LEVEL, Interval
+from search.console import StepBar
 from search.errors import UsageError
 from search.predict.answers import check_answers, check_names, check_no_input, write_answers
 from search.predict.ensemble import Ensemble, Progress
@@ -26,7 +27,6 @@ from search.predict.label_shift_files import print_shift, write_shift
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
 from search.store.files import check_writable
-from search.tuning.progress import StepBar
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from search.console import StepBar
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
 from search.pseudo.labels import PseudoLabels
@@ -14,7 +15,6 @@ from search.refit.files import DEFAULT_RANK, REFIT_FILE, merge_predictions, read
 from search.refit.pool import run_units
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
-from search.tuning.progress import StepBar
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from rich.console import Console
 
+from search.console import StepBar
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
 from search.refit.files import REFIT_FILE, merge_predictions, refit_note, write_truth
@@ -18,7 +19,6 @@ from search.refit.units import Folds, Unit
 from search.store.files import write_text
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
-from search.tuning.progress import StepBar
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
 

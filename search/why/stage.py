@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from search.console import StepBar
 from search.errors import ResultsError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
@@ -17,7 +18,6 @@ from search.refit.pool import run_units
 from search.refit.units import Folds, Unit
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
-from search.tuning.progress import StepBar
 from search.why.changes import attribute_to_flip
 from search.why.controls import NAMES, Refitted, Training
 from search.why.plan import WhyCosts, WhyPlan, plan_why

@@ -45,7 +45,10 @@ def test_what_the_user_set_stays(environment, monkeypatch):
 
 
 def test_the_command_line_imports_neither_ray_nor_torch():
-    code = "import sys, search.cli.commands; print(sorted({'ray', 'torch', 'optuna'} & set(sys.modules)))"
+    code = (
+        "import sys, search.cli.commands; "
+        "print(sorted({'ray', 'torch', 'optuna'} & set(sys.modules)))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

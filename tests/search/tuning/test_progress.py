@@ -6,10 +6,11 @@ import re
 import pytest
 from rich.console import Console
 
+from search.console import StepBar
 from search.prepare.config import Budget
 from search.store.records import Cause, State
 from search.tuning.journal import Asked
-from search.tuning.progress import SearchProgress, StepBar
+from search.tuning.progress import SearchProgress
 from tests.search.made import made_record
 
 

@@ -1,0 +1,46 @@
+"""Progress of steps in the terminal."""
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class StepBar:
+    """A progress bar for a step before the search: drawing the demo, decoding photos.
+
+    Args:
+        console: where to show it.
+        text: what is being done.
+    """
+
+    def __init__(self, console: Console, text: str) -> None:
+        self._console = console
+        self._text = text
+        self._bar: Progress | None = None
+        self._said = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows that `done` of `total` parts are finished."""
+        if not self._console.is_terminal:
+            if not self._said:
+                self._console.print(f"{self._text} ...", highlight=False)
+                self._said = True
+            return
+        if self._bar is None:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=self._console,
+            )
+            self._bar.start()
+            self._bar.add_task(self._text, total=total)
+        self._bar.update(self._bar.task_ids[0], completed=done)
+        if done >= total:
+            self.close()
+
+    def close(self) -> None:
+        """Ends the bar, also where the step ends early."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
