@@ -22,7 +22,7 @@ from search.predict.command import forecast_folder, predict_folder, read_folder
 from search.predict.ensemble import Ensemble
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
-from trainables.data import synthetic
+from trainables.data.demo import generate as synthetic
 from trainables.data.sample_table import UnlabelledTable
 
 Ints = NDArray[np.int64]

@@ -18,7 +18,8 @@ from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
 from search.store.files import check_writable
 from search.store.run_store import RunStore
-from trainables.data import layouts, synthetic
+from trainables.data import layouts
+from trainables.data.demo import generate as synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
 from trainables.errors import DataError

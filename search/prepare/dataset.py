@@ -6,7 +6,8 @@ from pathlib import Path
 
 from search.errors import UsageError
 from search.prepare.config import StudyConfig
-from trainables.data import layouts, synthetic
+from trainables.data import layouts
+from trainables.data.demo import generate as synthetic
 from trainables.data.image_store import ImageStore, stored_size
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split, make_split

@@ -16,7 +16,8 @@ from search.store.run_store import RunStore
 from tests.search.ensembles import SCHEMA, made_spec
 from tests.search.export.test_to_timm import saved
 from tests.search.people import SIDE, write_people
-from trainables.data import layouts, synthetic
+from trainables.data import layouts
+from trainables.data.demo import generate as synthetic
 from trainables.data.image_decoding import decode_image
 
 

@@ -19,7 +19,7 @@ from search.predict.spec import ENSEMBLE_FILE, OOF_FILE
 from tests.search.ensembles import made_oof, made_part, made_spec, write_ensemble
 from tests.search.predict.test_ensemble import files, photos
 from tests.trainables.data.folders import write_flat, write_image
-from trainables.data.synthetic import generate
+from trainables.data.demo.generate import generate
 from trainables.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

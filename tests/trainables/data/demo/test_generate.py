@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from trainables.data.synthetic import OLD_SHARE, demo_dir, generate, plan_people
-from trainables.data.synthetic_people import AGE_HISTOGRAM
-from trainables.data.synthetic_photo import STEMS
+from trainables.data.demo.generate import OLD_SHARE, demo_dir, generate, plan_people
+from trainables.data.demo.people import AGE_HISTOGRAM
+from trainables.data.demo.photo import STEMS
 from trainables.errors import DataError
 
 SIZE = (48, 64)
@@ -81,7 +81,7 @@ def test_script_that_cannot_start_processes_still_gets_the_same_data(demo, tmp_p
     root = tmp_path / "people"
     script = (
         "from pathlib import Path\n"
-        "from trainables.data.synthetic import generate\n"
+        "from trainables.data.demo.generate import generate\n"
         f"generate(Path({str(root)!r}), num_people={NUM_PEOPLE}, seed=3, size={SIZE},"
         " num_workers=2)\n"
     )

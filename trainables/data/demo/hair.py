@@ -4,17 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from trainables.data.synthetic_canvas import (
-    Canvas,
-    Points,
-    Rgb,
-    curve,
-    mirrored,
-    mix,
-    path,
-    shade,
-)
-from trainables.data.synthetic_looks import Ageing, Hair
+from trainables.data.demo.canvas import Canvas, Points, Rgb, curve, mirrored, mix, path, shade
+from trainables.data.demo.looks import Ageing, Hair
 
 _CURTAIN_FROM: Final = 0.3
 _Front = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from trainables.data.synthetic import Person, plan_people
-from trainables.data.synthetic_looks import looks_of
-from trainables.data.synthetic_mask import Mask
-from trainables.data.synthetic_photo import STEMS, Sitting, mask_class
+from trainables.data.demo.generate import Person, plan_people
+from trainables.data.demo.looks import looks_of
+from trainables.data.demo.mask import Mask
+from trainables.data.demo.photo import STEMS, Sitting, mask_class
 
 SIZE = (48, 64)
 

@@ -9,15 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from trainables.data.synthetic_people import (
-    MIN_PEOPLE,
-    OLD_SHARE,
-    Person,
-    check_request,
-    plan_people,
-)
-from trainables.data.synthetic_photo import STEMS, Sitting, mask_class
-from trainables.data.synthetic_studio import Progress, photograph_all
+from trainables.data.demo.people import MIN_PEOPLE, OLD_SHARE, Person, check_request, plan_people
+from trainables.data.demo.photo import STEMS, Sitting, mask_class
+from trainables.data.demo.studio import Progress, photograph_all
 from trainables.errors import DataError
 
 __all__ = ["OLD_SHARE", "VERSION", "Person", "demo_dir", "generate", "plan_people"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables.data.synthetic_canvas import (
+from trainables.data.demo.canvas import (
     Canvas,
     Points,
     Rgb,
@@ -15,7 +15,7 @@ from trainables.data.synthetic_canvas import (
     shade,
     symmetric,
 )
-from trainables.data.synthetic_looks import Ageing, Face
+from trainables.data.demo.looks import Ageing, Face
 
 _LINE: Rgb = (92, 58, 48)
 

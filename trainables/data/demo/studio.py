@@ -9,7 +9,7 @@ from contextlib import closing
 from multiprocessing import get_context
 from typing import Final
 
-from trainables.data.synthetic_photo import STEMS, Sitting, photograph
+from trainables.data.demo.photo import STEMS, Sitting, photograph
 
 Progress = Callable[[int, int], None]
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from trainables.data.synthetic_canvas import Canvas, Rgb, box, curve, mix, path, shade, symmetric
-from trainables.data.synthetic_looks import Ageing, Face, Outfit
+from trainables.data.demo.canvas import Canvas, Rgb, box, curve, mix, path, shade, symmetric
+from trainables.data.demo.looks import Ageing, Face, Outfit
 
 _WALLS: Final[tuple[Rgb, ...]] = (
     (226, 220, 210),

@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
-from trainables.data.synthetic_canvas import Rgb, mix
-from trainables.data.synthetic_people import OLD_AGE, Person
+from trainables.data.demo.canvas import Rgb, mix
+from trainables.data.demo.people import OLD_AGE, Person
 
 _APPARENT_AGE_SD: Final = 3.5
 _HIDDEN_YEARS: Final = 3.5

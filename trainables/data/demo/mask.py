@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from trainables.data.synthetic_canvas import (
+from trainables.data.demo.canvas import (
     Canvas,
     Points,
     Rgb,
@@ -17,7 +17,7 @@ from trainables.data.synthetic_canvas import (
     shade,
     symmetric,
 )
-from trainables.data.synthetic_looks import Face
+from trainables.data.demo.looks import Face
 
 BANDANA: Final = "bandana"
 _WHITES: Final[tuple[Rgb, ...]] = ((246, 247, 248), (238, 240, 242), (250, 248, 242))

@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from trainables.data.synthetic_canvas import SUPERSAMPLING, Canvas, mix
-from trainables.data.synthetic_face import Expression, draw_features, draw_glasses, draw_head
-from trainables.data.synthetic_hair import draw_back, draw_front, hair_colour
-from trainables.data.synthetic_looks import Looks, looks_of
-from trainables.data.synthetic_mask import BANDANA, choose_mask, draw_mask
-from trainables.data.synthetic_people import Person
-from trainables.data.synthetic_scene import draw_body, draw_scene, exposed
+from trainables.data.demo.canvas import SUPERSAMPLING, Canvas, mix
+from trainables.data.demo.face import Expression, draw_features, draw_glasses, draw_head
+from trainables.data.demo.hair import draw_back, draw_front, hair_colour
+from trainables.data.demo.looks import Looks, looks_of
+from trainables.data.demo.mask import BANDANA, choose_mask, draw_mask
+from trainables.data.demo.people import Person
+from trainables.data.demo.scene import draw_body, draw_scene, exposed
 
 STEMS: Final = ("mask1", "mask2", "mask3", "mask4", "mask5", "incorrect_mask", "normal")
 

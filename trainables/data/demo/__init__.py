@@ -1,0 +1,1 @@
+"""Demo people, drawn: faces with mask, gender and age, and photos of them."""
