@@ -21,8 +21,6 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from benchmarks.planted_pictures import conditional_world, write_world
-from benchmarks.planted_runs import write_spaces
 from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.build import build_joint
 from search.analysis.fitting.cross_fit import CrossFit
@@ -38,6 +36,8 @@ from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
 from search.tuning.saved_run import load_run
+from tests.search.builders.planted_pictures import conditional_world, write_world
+from tests.search.builders.planted_runs import write_spaces
 from trainables.data import layouts
 from trainables.data.splits import make_folds, make_split
 

@@ -17,13 +17,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.simulated_people import NUM_CLASSES, World, simulate
 from search.analysis.ensemble.candidates import Candidate, Network
 from search.analysis.ensemble.gain import Rival
 from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
+from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
 
 NUM_FOLDS = 5
 Floats = NDArray[np.float32]

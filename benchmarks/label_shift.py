@@ -19,14 +19,14 @@ from datetime import UTC, datetime
 import numpy as np
 import scipy
 
-from benchmarks.label_shift_cells import (
+from tests.search.builders.label_shift_cells import (
     PRIORS,
     Effort,
     Outcome,
     folder_outcomes,
     forecast_hits,
 )
-from benchmarks.simulated_evidence import PRIOR
+from tests.search.builders.simulated_evidence import PRIOR
 
 SIZES = ((300, 100), (900, 300))  # labelled people, people in the folder
 FORECASTS = ((60, 20), (60, 60), (100, 100), (300, 100), (300, 300), (900, 300))

@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.planted_pictures import best_scores
-from benchmarks.planted_runs import JOINT, MULTIHEAD, SEPARATE, Plant, plants, run_plant
+from tests.search.builders.planted_pictures import best_scores
+from tests.search.builders.planted_runs import JOINT, MULTIHEAD, SEPARATE, Plant, plants, run_plant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

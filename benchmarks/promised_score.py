@@ -25,9 +25,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import stats
 
-from benchmarks.promised_refit import Effort
-from benchmarks.promised_runs import Outcome, Promise, run
 from search.store.files import write_text
+from tests.search.builders.promised_refit import Effort
+from tests.search.builders.promised_runs import Outcome, Promise, run
 
 FULL = Effort(people=60, folder_people=30, small_people=10, epochs=3)
 QUICK = Effort(

@@ -22,8 +22,16 @@ import numpy as np
 import scipy
 from scipy import stats
 
-from benchmarks.simulated_people import NUM_CLASSES, World, population_macro_f1, simulate
-from benchmarks.verdict_cells import (
+from search.analysis.approaches.approach import Approach
+from search.analysis.verdict.judging import judge
+from search.analysis.verdict.outcomes import Outcome, Rules
+from tests.search.builders.simulated_people import (
+    NUM_CLASSES,
+    World,
+    population_macro_f1,
+    simulate,
+)
+from tests.search.builders.verdict_cells import (
     Effort,
     any_winner,
     fixed_cell,
@@ -33,9 +41,6 @@ from benchmarks.verdict_cells import (
     searches_cell,
     seeds_cell,
 )
-from search.analysis.approaches.approach import Approach
-from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Outcome, Rules
 
 THREE = (1.0, 1.0, 1.0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from search import ray_settings
-from tests.search.people import write_people
+from tests.search.builders.people import write_people
 
 # Ray reads them when it is imported, and sets one of its own then: both outside of any test.
 ray_settings.apply(one_machine=True)

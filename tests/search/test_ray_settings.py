@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from search import ray_settings
-from tests.search.runs import ROOT, descendants
+from tests.search.builders.runs import ROOT, descendants
 
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 

@@ -7,7 +7,7 @@ import pytest
 
 from search.cli.commands import main
 from search.store.run_store import RunStore
-from tests.search.runs import write_space
+from tests.search.builders.runs import write_space
 
 LEARNS_LR = 'trial.suggest_float("optim.lr", 1e-4, 1e-2, log=True)'
 

@@ -12,7 +12,7 @@ from search.cli.commands import build_parser, default_cache, main
 from search.cli.run import RunEnd
 from search.prepare.config import StudyConfig
 from search.store.run_store import RunStore, check_name
-from tests.search.runs import ROOT
+from tests.search.builders.runs import ROOT
 
 # Command, then every option or argument with its default; `...` must be given.
 FROZEN = {

@@ -7,7 +7,7 @@ import pytest
 from search.cli.preflight import check_spaces
 from search.prepare.prepared import max_epochs
 from spaces.errors import SpaceError
-from tests.search.scripted import SCALE, tiny_space
+from tests.search.builders.scripted import SCALE, tiny_space
 from tests.trainables import tiny
 from tests.trainables.data.folders import MASK_SCHEMA
 from trainables.errors import ConfigError, WeightsError

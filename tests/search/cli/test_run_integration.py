@@ -17,8 +17,8 @@ from search.prepare.setting import SharedImages
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.trial.trial_run import TrialRun
-from tests.search.people import trial_setting
-from tests.search.runs import (
+from tests.search.builders.people import trial_setting
+from tests.search.builders.runs import (
     arguments,
     descendants,
     driver,

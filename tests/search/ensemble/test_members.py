@@ -12,7 +12,7 @@ from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
 from search.refit.approaches import build_approaches
 from search.refit.files import read_truth
-from tests.search.made_refit import (
+from tests.search.builders.made_refit import (
     APPROACHES,
     FOLDS,
     MEAN,

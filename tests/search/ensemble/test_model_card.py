@@ -10,7 +10,7 @@ from search.ensemble.model_card import model_card, write_model_card
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
-from tests.search.ensembles import SCHEMA, made_members, made_oof, made_spec, with_weights
+from tests.search.builders.ensembles import SCHEMA, made_members, made_oof, made_spec, with_weights
 from trainables.data.schema import Attribute, LabelSchema
 
 

@@ -11,7 +11,15 @@ from search.refit.approaches import heads_of, spaces_of
 from search.refit.files import refit_note
 from search.refit.plan import Shape
 from search.refit.units import Unit
-from tests.search.made_refit import APPROACHES, FOLDS, MEAN, SCHEMA, STD, flat_config, write_refit
+from tests.search.builders.made_refit import (
+    APPROACHES,
+    FOLDS,
+    MEAN,
+    SCHEMA,
+    STD,
+    flat_config,
+    write_refit,
+)
 
 EVEN = dict.fromkeys(APPROACHES, 0.7)
 

@@ -17,7 +17,7 @@ from search.ensemble.stage import build_ensemble
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
-from tests.search.made_refit import (
+from tests.search.builders.made_refit import (
     FOLDS,
     PEOPLE,
     PHOTOS,

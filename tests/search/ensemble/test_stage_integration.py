@@ -16,7 +16,7 @@ from search.store.files import write_text
 from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.people import trial_setting
+from tests.search.builders.people import trial_setting
 from trainables.config import TrialConfig
 from trainables.data.splits import make_folds
 from trainables.predictor import Predictor

@@ -13,9 +13,9 @@ from search.export import command as export
 from search.export.command import comparison_photos, export_run, made_up_photos
 from search.export.parity import NetworkParity, Parity
 from search.store.run_store import RunStore
-from tests.search.ensembles import SCHEMA, made_spec
+from tests.search.builders.ensembles import SCHEMA, made_spec
+from tests.search.builders.people import SIDE, write_people
 from tests.search.export.test_to_timm import saved
-from tests.search.people import SIDE, write_people
 from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_decoding import decode_image

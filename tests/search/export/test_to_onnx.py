@@ -17,7 +17,13 @@ from search.export.command import made_up_photos
 from search.export.onnx_network import OnnxNetwork
 from search.export.parity import LIMIT, compare_heads, served_heads
 from search.predict.ensemble import Ensemble
-from tests.search.ensembles import SIZE, made_members, made_spec, with_weights, write_ensemble
+from tests.search.builders.ensembles import (
+    SIZE,
+    made_members,
+    made_spec,
+    with_weights,
+    write_ensemble,
+)
 from tests.trainables import tiny
 from trainables.predictor import Predictor
 

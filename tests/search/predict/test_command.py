@@ -16,7 +16,7 @@ from search.errors import ResultsError, SearchError, UsageError
 from search.predict.command import describe, forecast_folder, predict_command
 from search.predict.ensemble import Ensemble
 from search.predict.spec import ENSEMBLE_FILE, OOF_FILE
-from tests.search.ensembles import made_oof, made_part, made_spec, write_ensemble
+from tests.search.builders.ensembles import made_oof, made_part, made_spec, write_ensemble
 from tests.search.predict.test_ensemble import files, photos
 from tests.trainables.data.folders import write_flat, write_image
 from trainables.data.demo.generate import generate

@@ -16,7 +16,7 @@ from search.errors import ResultsError, UsageError
 from search.predict import ensemble as predict
 from search.predict.ensemble import Ensemble
 from search.predict.spec import Member
-from tests.search.ensembles import (
+from tests.search.builders.ensembles import (
     SCHEMA,
     SIZE,
     SPACES,

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from benchmarks.label_shift_cells import PRIORS
-from benchmarks.simulated_evidence import NUM_CLASSES, photograph, resampled
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.class_biases import predict_with_biases
 from search.analysis.metrics import macro_f1
@@ -25,7 +23,9 @@ from search.predict.label_shift_files import (
     write_shift,
 )
 from search.predict.oof import OutOfFold
-from tests.search.ensembles import SCHEMA, made_spec
+from tests.search.builders.ensembles import SCHEMA, made_spec
+from tests.search.builders.label_shift_cells import PRIORS
+from tests.search.builders.simulated_evidence import NUM_CLASSES, photograph, resampled
 
 
 @pytest.fixture(scope="module")

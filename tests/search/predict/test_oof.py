@@ -8,7 +8,7 @@ import pytest
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import OOF_FILE
-from tests.search.ensembles import made_oof
+from tests.search.builders.ensembles import made_oof
 from tests.trainables.tiny import assert_same
 
 NAMES = ("label", "person", "probs", "predicted")

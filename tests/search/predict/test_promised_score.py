@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 from benchmarks import promised_score
-from benchmarks.promised_refit import Effort
-from benchmarks.promised_runs import Outcome, Promise, promise, run
 from benchmarks.promised_score import QUICK, outcome_of, report
 from search.ensemble.folder import ENSEMBLE_FOLDER
 from search.predict.oof import OutOfFold
+from tests.search.builders.promised_refit import Effort
+from tests.search.builders.promised_runs import Outcome, Promise, promise, run
 
 
 @pytest.fixture(scope="module")

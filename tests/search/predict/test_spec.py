@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from search.errors import ResultsError
 from search.predict.spec import ENSEMBLE_FILE, EnsembleSpec, Member
-from tests.search.ensembles import made_members, made_part, made_spec, with_weights
+from tests.search.builders.ensembles import made_members, made_part, made_spec, with_weights
 from tests.trainables import tiny
 
 

@@ -12,7 +12,7 @@ from search.pseudo.labels import BothTables, PseudoLabels, sure
 from search.pseudo.stage import check_unlabelled
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
-from tests.search.people import trial_setting, write_people
+from tests.search.builders.people import trial_setting, write_people
 from tests.search.refit.test_pool import config_of, three_folds
 from trainables.data.layouts import flat
 from trainables.data.schema import JOINT

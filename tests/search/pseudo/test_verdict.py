@@ -12,7 +12,7 @@ from search.errors import UsageError
 from search.pseudo.stage import DEFAULT_THRESHOLD, read_thresholds
 from search.pseudo.verdict import PSEUDO_RANK, adopt, judge_spaces, labels_folder, print_pseudo
 from search.refit.files import read_predictions, read_truth
-from tests.search.made_refit import (
+from tests.search.builders.made_refit import (
     APPROACHES,
     FOLDS,
     SCHEMA,

@@ -3,7 +3,7 @@ import pytest
 from search.analysis.approaches.build import Choice
 from search.refit.approaches import chosen_rank
 from search.refit.files import refit_seconds, unit_notes
-from tests.search.logged_run import made_run, write_part
+from tests.search.builders.logged_run import made_run, write_part
 
 
 @pytest.mark.parametrize(

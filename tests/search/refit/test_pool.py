@@ -20,7 +20,7 @@ from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.people import trial_setting, write_people
+from tests.search.builders.people import trial_setting, write_people
 from trainables.data.splits import make_folds
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from search.report.contents import Confusion, Cost, PeopleTable, ReportContents
 from search.report.errors import ReportError
-from tests.search.report.example import REASONS, contents, reason, verdict
+from tests.search.builders.example import REASONS, contents, reason, verdict
 
 
 def test_scores_are_ranked_and_the_answer_comes_from_the_verdict():

@@ -6,7 +6,7 @@ import pytest
 
 from search.report.contents import ReportContents
 from search.report.render import render_html, render_markdown
-from tests.search.report.example import contents, pair, parts, verdict
+from tests.search.builders.example import contents, pair, parts, verdict
 
 VOID = {"meta", "br", "img", "hr", "input", "link"}
 

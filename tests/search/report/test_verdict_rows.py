@@ -2,7 +2,7 @@ import pytest
 
 from search.report.errors import ReportError
 from search.report.verdict_rows import Estimate, PairFigures, PairRow, ReasonRow, ScoreRow
-from tests.search.report.example import pair, reason, verdict
+from tests.search.builders.example import pair, reason, verdict
 
 
 def test_a_figure_may_lack_its_interval():

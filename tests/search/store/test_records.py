@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from search.store.records import Cause, State, best_record
-from tests.search.made import made_record
+from tests.search.builders.made import made_record
 
 
 def test_epochs_are_the_last_reported_one():

@@ -15,7 +15,7 @@ from search.store.files import check_writable, write_text
 from search.store.provenance import git_commit
 from search.store.records import Cause, State
 from search.store.run_store import RunStore, check_name, run_names
-from tests.search.made import made_record
+from tests.search.builders.made import made_record
 
 
 @pytest.fixture

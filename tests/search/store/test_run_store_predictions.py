@@ -6,7 +6,7 @@ import pytest
 
 from search.store.records import State
 from search.store.run_store import RunStore, running
-from tests.search.made import made_record
+from tests.search.builders.made import made_record
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import torch
 
 from search.store.records import Cause
 from search.trial.trial_run import TrialRun, evaluate
-from tests.search.people import shared_images
+from tests.search.builders.people import shared_images
 from tests.trainables import tiny
 from trainables import metrics
 from trainables.checkpoint import load_checkpoint, save_checkpoint

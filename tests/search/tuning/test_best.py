@@ -12,9 +12,9 @@ from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.tuning.best import default_value, score_interval, write_best
 from search.tuning.journal import open_storage
-from tests.search.made import made_record
-from tests.search.people import trial_setting
-from tests.search.scripted import open_journal, tiny_space
+from tests.search.builders.made import made_record
+from tests.search.builders.people import trial_setting
+from tests.search.builders.scripted import open_journal, tiny_space
 from tests.trainables import tiny
 from trainables.config import TrialConfig
 

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from search.store.records import Cause, State
 from search.tuning.journal import clear_leftovers, open_storage, read_records, sample_configs
 from spaces.errors import SpaceError
-from tests.search.scripted import EPOCHS, SCALE, on_disk, open_journal, tiny_space
+from tests.search.builders.scripted import EPOCHS, SCALE, on_disk, open_journal, tiny_space
 from tests.trainables.data.folders import MASK_SCHEMA
 
 

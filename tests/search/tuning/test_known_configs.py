@@ -5,7 +5,7 @@ import pytest
 from search.tuning.journal import open_storage
 from search.tuning.known_configs import check_warm_starts, known_configs
 from spaces.errors import SpaceError
-from tests.search.scripted import SCALE, open_journal, tiny_space
+from tests.search.builders.scripted import SCALE, open_journal, tiny_space
 from tests.trainables.data.folders import MASK_SCHEMA
 
 

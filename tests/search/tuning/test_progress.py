@@ -11,7 +11,7 @@ from search.prepare.config import Budget
 from search.store.records import Cause, State
 from search.tuning.journal import Asked
 from search.tuning.progress import SearchProgress
-from tests.search.made import made_record
+from tests.search.builders.made import made_record
 
 
 def plain() -> Console:

@@ -6,7 +6,15 @@ import pytest
 from ray.tune.experiment import Trial
 
 from search.tuning.scheduler import MultiSpaceScheduler, grace_epochs
-from tests.search.controller import CONTINUE, EPOCHS, STOP, FakeController, FakeTrial, added, told
+from tests.search.builders.controller import (
+    CONTINUE,
+    EPOCHS,
+    STOP,
+    FakeController,
+    FakeTrial,
+    added,
+    told,
+)
 
 
 @pytest.fixture

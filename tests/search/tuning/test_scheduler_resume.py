@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from search.store.records import State
 from search.tuning.scheduler import MultiSpaceScheduler
-from tests.search.controller import CONTINUE, EPOCHS, STOP, FakeTrial, added, told
-from tests.search.made import made_record
+from tests.search.builders.controller import CONTINUE, EPOCHS, STOP, FakeTrial, added, told
+from tests.search.builders.made import made_record
 
 
 @pytest.fixture

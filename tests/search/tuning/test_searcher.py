@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.store.records import Cause, State
-from tests.search.scripted import EPOCHS, Script, result
+from tests.search.builders.scripted import EPOCHS, Script, result
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ray.tune.search import Searcher
 
 from search.prepare.config import Budget
 from search.store.records import Cause, State
-from tests.search.scripted import Script, result, suggest_nothing
+from tests.search.builders.scripted import Script, result, suggest_nothing
 
 FIVE_SPACES = ("mask", "gender", "age", "joint", "multihead")
 

@@ -5,7 +5,7 @@ import math
 import pytest
 from ray.tune.search import Searcher
 
-from tests.search.scripted import Script
+from tests.search.builders.scripted import Script
 
 
 @pytest.fixture

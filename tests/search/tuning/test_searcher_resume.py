@@ -11,7 +11,7 @@ from ray.tune.search import Searcher
 
 from search.prepare.config import Budget
 from search.store.records import Cause, State, TrialRecord
-from tests.search.scripted import Script, on_disk, open_journal, suggest_nothing
+from tests.search.builders.scripted import Script, on_disk, open_journal, suggest_nothing
 
 
 def numbers(script: Script) -> list[int]:

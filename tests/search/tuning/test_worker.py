@@ -4,7 +4,7 @@ import pytest
 
 from search.trial.trial_run import TrialRun
 from search.tuning.worker import Worker
-from tests.search.people import shared_images
+from tests.search.builders.people import shared_images
 from tests.trainables import tiny
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

@@ -3,7 +3,7 @@ import pytest
 from search.predict.serving_cost import ServingCost
 from search.verdict import costs
 from search.verdict.costs import approach_costs
-from tests.search.logged_run import built_of, made_run, write_part
+from tests.search.builders.logged_run import built_of, made_run, write_part
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from search.analysis.metrics import macro_f1
-from tests.search.logged_run import DEFAULT, built_of, made_run, write_part
+from tests.search.builders.logged_run import DEFAULT, built_of, made_run, write_part
 
 PAIR = "gender|mask"
 

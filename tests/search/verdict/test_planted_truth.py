@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 from benchmarks.aa_end_to_end import Size, one_repeat
-from benchmarks.planted_pictures import (
+from benchmarks.planted_truth import read_pairs
+from search.analysis.approaches.approach import Approach
+from search.analysis.metrics import macro_f1
+from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.gather import reasons_of_pair
+from search.analysis.recombine import attribute_classes, joint_classes
+from search.analysis.verdict.judging import judge
+from search.cli.commands import main
+from tests.search.builders.planted_pictures import (
     World,
     best_answers,
     best_scores,
@@ -17,15 +25,7 @@ from benchmarks.planted_pictures import (
     starved_world,
     write_world,
 )
-from benchmarks.planted_runs import Plant, command, plants
-from benchmarks.planted_truth import read_pairs
-from search.analysis.approaches.approach import Approach
-from search.analysis.metrics import macro_f1
-from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.gather import reasons_of_pair
-from search.analysis.recombine import attribute_classes, joint_classes
-from search.analysis.verdict.judging import judge
-from search.cli.commands import main
+from tests.search.builders.planted_runs import Plant, command, plants
 from trainables.data import layouts
 
 CONDITIONAL = conditional_world(people_a_class=20, photos=6)

@@ -13,8 +13,8 @@ from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
 from search.verdict import stage as verdict_stage
 from search.verdict.stage import conclude_run
-from tests.search.logged_run import NUM_FOLDS, NUM_SEEDS, SPACES, made_run, write_part
-from tests.search.report.example import ensemble
+from tests.search.builders.example import ensemble
+from tests.search.builders.logged_run import NUM_FOLDS, NUM_SEEDS, SPACES, made_run, write_part
 
 STUDY = {
     "config": {

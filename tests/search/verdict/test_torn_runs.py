@@ -7,7 +7,7 @@ from search.refit.files import read_predictions, read_truth
 from search.store.run_store import RunStore
 from search.tuning.journal import read_trials
 from search.tuning.saved_run import load_run
-from tests.search.made_refit import APPROACHES, write_refit
+from tests.search.builders.made_refit import APPROACHES, write_refit
 
 
 @pytest.fixture

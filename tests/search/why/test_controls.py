@@ -6,7 +6,7 @@ from search.why.changes import FewerPeople, WrongLabels
 from search.why.controls import Control, Training, retargeted
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.made_why import SPACES, config_of, made_refitted
+from tests.search.builders.made_why import SPACES, config_of, made_refitted
 from trainables.config import TrialConfig
 from trainables.data.schema import Attribute, LabelSchema
 

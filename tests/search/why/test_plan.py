@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from search.why.controls import Control
 from search.why.plan import WhyCosts, plan_why
-from tests.search.made_why import made_refitted
+from tests.search.builders.made_why import made_refitted
 
 COSTS = WhyCosts(seconds={"gender": 10.0, "mask": 10.0, "joint": 20.0, "multihead": 40.0}, slots=2)
 

@@ -8,7 +8,7 @@ from search.why.plan import WhyCosts, plan_why
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 from search.why.stage import planned_units, record_why
-from tests.search.made_why import (
+from tests.search.builders.made_why import (
     SCHEMA,
     SPACES,
     folds_of,

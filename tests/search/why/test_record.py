@@ -9,7 +9,14 @@ from search.why.controls import Control
 from search.why.plan import Planned, WhyCosts, plan_why
 from search.why.record import complete_part, read_record
 from search.why.stage import planned_units, record_why
-from tests.search.made_why import FOLDS, SPACES, folds_of, made_refitted, made_store, write_units
+from tests.search.builders.made_why import (
+    FOLDS,
+    SPACES,
+    folds_of,
+    made_refitted,
+    made_store,
+    write_units,
+)
 
 COSTS = WhyCosts(seconds=dict.fromkeys(SPACES, 1.0), slots=1)
 

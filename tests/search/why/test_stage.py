@@ -25,8 +25,8 @@ from search.why.record import read_record
 from search.why.stage import read_refitted, run_why
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.made import made_record
-from tests.search.people import trial_setting
+from tests.search.builders.made import made_record
+from tests.search.builders.people import trial_setting
 from trainables.data.splits import make_folds
 
 SPACES = {"gender": "separate", "mask": "separate", "joint": "joint", "multihead": "multihead"}

@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.simulated_people import ATTRIBUTES, NUM_CLASSES, World, simulate
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
@@ -12,6 +11,7 @@ from search.analysis.reasons.reason import Reason, rank_reasons
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
+from tests.search.builders.simulated_people import ATTRIBUTES, NUM_CLASSES, World, simulate
 
 
 @pytest.fixture(scope="module")

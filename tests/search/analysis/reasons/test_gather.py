@@ -3,7 +3,6 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.simulated_people import ATTRIBUTES, World, simulate
 from search.analysis.approaches.approach import Approach
 from search.analysis.fitting.calibration import expected_calibration_error
 from search.analysis.fitting.cross_fit import CrossFit
@@ -14,6 +13,7 @@ from search.analysis.reasons.gather import (
     reasons_of_pair,
     reliability_bins,
 )
+from tests.search.builders.simulated_people import ATTRIBUTES, World, simulate
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,16 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.special import softmax
 
-from benchmarks.label_shift_cells import PRIORS, SHARPNESS
-from benchmarks.simulated_evidence import NUM_CLASSES, miscalibrated, photograph, resampled
 from search.analysis.errors import AnalysisError
 from search.analysis.shift.estimate import em_shares, estimate_shift, normalised, total_variation
 from search.analysis.shift.labelled import Labelled
+from tests.search.builders.label_shift_cells import PRIORS, SHARPNESS
+from tests.search.builders.simulated_evidence import (
+    NUM_CLASSES,
+    miscalibrated,
+    photograph,
+    resampled,
+)
 
 
 def _known(photos):

@@ -3,8 +3,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.label_shift_cells import forecast_hits
-from benchmarks.simulated_evidence import NUM_CLASSES, PRIOR, photograph
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1, macro_f1_of_counts, person_counts
 from search.analysis.shift.labelled import Labelled, soft_counts, soft_macro_f1
@@ -13,6 +11,8 @@ from search.analysis.shift.score_forecast import (
     expected_score_unlabelled,
     forecast_score,
 )
+from tests.search.builders.label_shift_cells import forecast_hits
+from tests.search.builders.simulated_evidence import NUM_CLASSES, PRIOR, photograph
 from trainables import metrics as trained
 
 

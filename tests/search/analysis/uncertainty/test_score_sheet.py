@@ -3,10 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.simulated_people import NUM_CLASSES, World, simulate
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.uncertainty.score_sheet import score_sheet
+from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
 
 
 def _sheet(sample, rows=None, num_resamples=300):

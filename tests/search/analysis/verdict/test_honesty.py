@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.simulated_people import NUM_CLASSES, World, population_macro_f1, simulate
-from benchmarks.verdict_cells import (
+from search.analysis.metrics import macro_f1
+from tests.search.builders.simulated_people import (
+    NUM_CLASSES,
+    World,
+    population_macro_f1,
+    simulate,
+)
+from tests.search.builders.verdict_cells import (
     Effort,
     fixed_cell,
     power_cell,
     searches_cell,
     seeds_cell,
 )
-from search.analysis.metrics import macro_f1
 
 
 def _effort(pairs, seed=0):

@@ -4,12 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.simulated_people import NUM_CLASSES, Sample, World, simulate
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import FIXED_MODELS, ONE_SEED, Outcome, Rules
+from tests.search.builders.simulated_people import NUM_CLASSES, Sample, World, simulate
 
 QUICK = Rules(num_resamples=400)
 FIXED = Rules(num_resamples=400, fixed_models=True)

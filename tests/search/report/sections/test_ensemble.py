@@ -3,7 +3,7 @@ import pytest
 from search.report.page import page_of
 from search.report.render import render_html, render_markdown
 from search.report.sections.ensemble import ensemble_section
-from tests.search.report.example import contents, effect, ensemble, verdict
+from tests.search.builders.example import contents, effect, ensemble, verdict
 
 SLOTS = {"joint": 0, "separate": 1}
 

@@ -10,7 +10,7 @@ from search.report.sections.facts import (
     data_section,
     reproduce_section,
 )
-from tests.search.report.example import contents, parts
+from tests.search.builders.example import contents, parts
 
 SLOTS = {"joint": 0, "separate": 1}
 

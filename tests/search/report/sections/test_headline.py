@@ -4,7 +4,7 @@ import pytest
 
 from search.report.sections.headline import claims, difference_section, score_section
 from search.report.verdict_rows import PairRow
-from tests.search.report.example import contents, pair
+from tests.search.builders.example import contents, pair
 
 SLOTS = {"joint": 0, "separate": 1, "multihead": 2}
 

@@ -4,7 +4,7 @@ import pytest
 
 from search.report.sections.reason_figures import effect_figure, reason_figure
 from search.report.verdict_rows import ReasonRow
-from tests.search.report.example import PAIR, REASONS, effect, reason
+from tests.search.builders.example import PAIR, REASONS, effect, reason
 
 SLOTS = {"joint": 0, "separate": 1}
 

@@ -2,7 +2,7 @@ import pytest
 
 from search.report.sections.reason_headings import heading
 from search.report.verdict_rows import ReasonRow
-from tests.search.report.example import PAIR, REASONS, effect, reason
+from tests.search.builders.example import PAIR, REASONS, effect, reason
 
 
 def said(*reasons):

@@ -1,7 +1,7 @@
 from search.report.document import Folded, Grid, Text
 from search.report.sections.reasons import groups, reason_section
 from search.report.verdict_rows import ReasonRow
-from tests.search.report.example import PAIR, REASONS, contents, effect, pair, reason
+from tests.search.builders.example import PAIR, REASONS, contents, effect, pair, reason
 
 SLOTS = {"joint": 0, "separate": 1}
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from search.report.sections.searches import importance_section, search_section
-from tests.search.report.example import contents, parts
+from tests.search.builders.example import contents, parts
 
 SLOTS = {"joint": 0, "separate": 1}
 

@@ -7,14 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from benchmarks.simulated_people import (
-    NUM_CLASSES,
-    Sample,
-    World,
-    factor_of_gain,
-    population_macro_f1,
-    simulate,
-)
 from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.build import build_joint
 from search.analysis.approaches.choice_luck import choice_variance
@@ -23,6 +15,14 @@ from search.analysis.metrics import macro_f1
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Outcome, Rules, Verdict
+from tests.search.builders.simulated_people import (
+    NUM_CLASSES,
+    Sample,
+    World,
+    factor_of_gain,
+    population_macro_f1,
+    simulate,
+)
 
 WINS = (Outcome.A_WINS, Outcome.B_WINS)
 

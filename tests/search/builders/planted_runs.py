@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.planted_pictures import (
+from tests.search.builders.planted_pictures import (
     World,
     conditional_world,
     even_world,

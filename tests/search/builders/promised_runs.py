@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from benchmarks.promised_refit import Effort, refit
 from search.analysis.metrics import macro_f1, person_index
 from search.ensemble.folder import ENSEMBLE_FOLDER
 from search.ensemble.stage import build_ensemble
@@ -22,6 +21,7 @@ from search.predict.command import forecast_folder, predict_folder, read_folder
 from search.predict.ensemble import Ensemble
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
+from tests.search.builders.promised_refit import Effort, refit
 from trainables.data.demo import generate as synthetic
 from trainables.data.sample_table import UnlabelledTable
 

@@ -11,7 +11,7 @@ from search.refit.files import Truth
 from search.store.run_store import RunStore
 from search.tuning.saved_run import SavedRun
 from search.verdict.logged_reasons import Logged
-from tests.search.made import made_record
+from tests.search.builders.made import made_record
 from trainables.data.schema import Attribute, LabelSchema
 
 SCHEMA = LabelSchema(

@@ -9,17 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.simulated_evidence import (
-    NUM_CLASSES,
-    PRIOR,
-    Floats,
-    Ints,
-    Photos,
-    miscalibrated,
-    photograph,
-    resampled,
-)
-from benchmarks.simulated_people import World, simulate
 from search.analysis.fitting.calibration import log_probs
 from search.analysis.metrics import macro_f1
 from search.analysis.shift.correction import correction_gain
@@ -32,6 +21,17 @@ from search.analysis.shift.score_forecast import (
 )
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
+from tests.search.builders.simulated_evidence import (
+    NUM_CLASSES,
+    PRIOR,
+    Floats,
+    Ints,
+    Photos,
+    miscalibrated,
+    photograph,
+    resampled,
+)
+from tests.search.builders.simulated_people import World, simulate
 
 POOL_PEOPLE = 4_000
 SHARPNESS, BIAS_SD = 2.0, 0.5
