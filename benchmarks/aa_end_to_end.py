@@ -85,9 +85,9 @@ def one_repeat(size: Size, folder: Path, number: int) -> PairVerdict:
     folds = Folds(of_sample=make_folds(table, size.folds, number), num_folds=size.folds)
     held_out = np.zeros(table.num_samples, dtype=bool)
     held_out[split.held_out] = True
-    plan = CrossFit.of_people(folds.of_sample, table.groups, held_out)
+    cross_fit = CrossFit.of_people(folds.of_sample, table.groups, held_out)
     approaches = [
-        _searched_and_refitted(name, 2 * number + i, size, folder, images, folds, plan)
+        _searched_and_refitted(name, 2 * number + i, size, folder, images, folds, cross_fit)
         for i, name in enumerate(("first", "second"))
     ]
     verdict = judge(
@@ -120,7 +120,7 @@ def _searched_and_refitted(
     folder: Path,
     images: SharedImages,
     folds: Folds,
-    plan: CrossFit,
+    cross_fit: CrossFit,
 ) -> Approach:
     """Returns the out-of-fold predictions of one joint search and its refit."""
     table = images.setting.table
@@ -132,20 +132,25 @@ def _searched_and_refitted(
     default = next(record for record in result.records if record.number == 0).config
     chosen = finalists(result, default, size.configs)
     parts = store.root / "parts"
-    for rank, config in chosen.items():
+    for config_id, config in chosen.items():
         for fold in range(folds.num_folds):
             for each in range(size.seeds):
-                unit = Unit(space="joint", rank=rank, seed=each, fold=fold, config=config)
+                unit = Unit(
+                    space="joint", config_id=config_id, seed=each, fold=fold, config=config
+                )
                 if not folds.is_done(unit, parts):
                     train_unit(unit, folds, images, seed, parts, store.root / "models")
     candidates = {
-        rank: np.stack(
-            [merge_parts(parts, "joint", rank, s, folds)["joint"] for s in range(size.seeds)]
+        config_id: np.stack(
+            [merge_parts(parts, "joint", config_id, s, folds)["joint"] for s in range(size.seeds)]
         ).astype(float)
-        for rank in (*(rank for rank in chosen if rank != "default"), "default")
+        for config_id in (
+            *(config_id for config_id in chosen if config_id != "default"),
+            "default",
+        )
     }
-    built = build_joint(candidates, table.joint, plan, name)
-    return built.approach(table.groups, plan, seed=seed)
+    built = build_joint(candidates, table.joint, cross_fit, name)
+    return built.approach(table.groups, cross_fit, seed=seed)
 
 
 def _search(run: str, seed: int, size: Size, folder: Path, data: Path) -> None:

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.ensemble.candidates import Candidate, Network
-from search.analysis.ensemble.gain import Rival
+from search.analysis.ensemble.candidates import Candidate, StoredNetwork
+from search.analysis.ensemble.gain import Baseline
 from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
 from search.analysis.fitting.cross_fit import CrossFit
@@ -126,17 +126,17 @@ def find(probs: Floats, y: Ints, g: Ints, seed: int) -> Finding:
         Candidate(
             name=f"joint.{index}",
             approach="joint",
-            networks=(Network(configs=(f"joint.{index}",), heads=((one,),)),),
+            networks=(StoredNetwork(configs=(f"joint.{index}",), heads=((one,),)),),
         )
         for index, one in enumerate(probs)
     ]
-    rival = Rival(
+    baseline = Baseline(
         name="joint",
         predicted=probs[:3].mean(axis=0).argmax(axis=1).astype(np.int64),
         members=tuple(candidate.name for candidate in candidates[:3]),
     )
-    plan = CrossFit.of_people(g % NUM_FOLDS, g)
-    return find_ensemble(candidates, y, g, plan, [rival], limit=Limit(), seed=seed)
+    cross_fit = CrossFit.of_people(g % NUM_FOLDS, g)
+    return find_ensemble(candidates, y, g, cross_fit, [baseline], limit=Limit(), seed=seed)
 
 
 def _score(probs: Floats, y: Ints) -> float:

@@ -68,9 +68,9 @@ def _run(options: argparse.Namespace) -> int:
     ray_settings.apply(one_machine=not config.address)
     from rich.console import Console
 
-    from search.cli.run import run_study
+    from search.cli.run import execute
 
-    end = run_study(
+    end = execute(
         config,
         options.results,
         cache,

@@ -15,7 +15,7 @@ from search.cli.preflight import check_spaces
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar
 from search.errors import ResultsError, UsageError
-from search.prepare.config import StudyConfig
+from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Resources, plan_resources
@@ -45,8 +45,8 @@ class RunEnd:
     """Trials that broke, and spaces without any finished trial."""
 
 
-def run_study(
-    config: StudyConfig,
+def execute(
+    config: RunConfig,
     results: Path,
     cache: Path,
     console: Console,
@@ -91,7 +91,7 @@ def run_study(
             return _run_stages(run, store, console)
 
 
-def _load_spaces(config: StudyConfig, dataset: Dataset) -> tuple[Space, ...]:
+def _load_spaces(config: RunConfig, dataset: Dataset) -> tuple[Space, ...]:
     schema = dataset.table.schema
     named = [spaces.load(name, schema) for name in config.spaces if name != ALL]
     names = [space.name for space in named]
@@ -106,7 +106,7 @@ def _load_spaces(config: StudyConfig, dataset: Dataset) -> tuple[Space, ...]:
 
 
 def _prepare(
-    config: StudyConfig,
+    config: RunConfig,
     dataset: Dataset,
     loaded: tuple[Space, ...],
     resources: Resources,
@@ -140,7 +140,7 @@ def _prepare(
     )
 
 
-def _scale(config: StudyConfig, resources: Resources) -> Scale:
+def _scale(config: RunConfig, resources: Resources) -> Scale:
     weights = weights_in(config.weights_path) if config.weights_path else ()
     return choose_scale(
         device=resources.device,

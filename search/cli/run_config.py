@@ -12,7 +12,7 @@ from search.errors import UsageError
 from search.prepare.config import (
     DEFAULT_BUDGET_OF_ALL,
     DEFAULT_TRIALS,
-    StudyConfig,
+    RunConfig,
     parse_duration,
 )
 
@@ -31,7 +31,7 @@ def check_not_empty(options: argparse.Namespace) -> None:
             raise UsageError(f"{option} must not be empty; give a value or leave {option} out")
 
 
-def new_config(options: argparse.Namespace) -> StudyConfig:
+def new_config(options: argparse.Namespace) -> RunConfig:
     """Returns the config of a new run; raises UsageError where options make none."""
     if not options.space:
         raise UsageError("run needs --space (or --resume NAME), such as --space age")
@@ -53,7 +53,7 @@ def new_config(options: argparse.Namespace) -> StudyConfig:
             budget = _budget_of_all(options)
         else:
             trials = DEFAULT_TRIALS
-    config = StudyConfig(
+    config = RunConfig(
         name=options.name or _default_name(options.space),
         spaces=tuple(_absolute_space(space) for space in options.space),
         data=absolute(options.data),
@@ -84,7 +84,7 @@ def _budget_of_all(options: argparse.Namespace) -> str:
     return DEFAULT_BUDGET_OF_ALL
 
 
-def resumed_config(options: argparse.Namespace) -> StudyConfig:
+def resumed_config(options: argparse.Namespace) -> RunConfig:
     """Returns the stored config with what may change put in; raises UsageError, ResultsError."""
     from search.store.run_store import RunStore
 
@@ -95,7 +95,7 @@ def resumed_config(options: argparse.Namespace) -> StudyConfig:
         )
     _check_weights_dir(options.weights_dir)
     study = RunStore.open(options.results, options.resume).read_study()
-    stored = StudyConfig.from_dict(study["config"])
+    stored = RunConfig.from_dict(study["config"])
     return stored.changed(
         name=options.resume,  # the folder may have been renamed or copied
         budget_seconds=parse_duration(options.budget) if options.budget else None,

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from search.analysis.approaches.build import Built
-from search.analysis.ensemble.candidates import Candidate, Heads, Network
+from search.analysis.approaches.build import JointPredictions
+from search.analysis.ensemble.candidates import Candidate, Heads, StoredNetwork
 from search.analysis.ensemble.fit import FittedMember
 from search.analysis.metrics import macro_f1
 from search.analysis.recombine import recombine
-from search.ensemble.sources import Ranks, Refit
+from search.ensemble.sources import ByConfig, Refit
 from search.errors import ResultsError
 from search.predict.serving_cost import serving_costs
 from search.predict.spec import MEMBERS_FOLDER, Member, Part
@@ -27,14 +27,18 @@ CHOSEN = "chosen"
 
 
 def make_candidates(
-    refit: Refit, built: Sequence[Built], truth: Truth, schema: LabelSchema, store: RunStore
+    refit: Refit,
+    built: Sequence[JointPredictions],
+    truth: Truth,
+    schema: LabelSchema,
+    store: RunStore,
 ) -> tuple[Candidate, ...]:
-    """Returns for every approach, seed and rank a member, and one of the chosen configs.
+    """Returns for every approach, seed and config_id a member, and one of the chosen configs.
 
     The config for the people of fold e is chosen by all other folds, f among them. So predictions
     put together fold by fold would carry labels of f into e, where the ensemble for f is fitted.
     The candidate of the chosen configs therefore has in every round the config which that round's
-    fit people chose, for its fit and its apply people alike (`Network.picks`).
+    fit people chose, for its fit and its apply people alike (`StoredNetwork.picks`).
 
     Args:
         refit: of all spaces of the approaches.
@@ -52,12 +56,12 @@ def make_candidates(
     for part in built:
         spaces = spaces_of(part.name, schema)
         shared = [set(refit.plain[space]) for space in spaces]
-        ranks = [r for r in refit.plain[spaces[0]] if all(r in each for each in shared)]
-        for rank in [*ranks, CHOSEN]:
+        config_ids = [r for r in refit.plain[spaces[0]] if all(r in each for each in shared)]
+        for config_id in [*config_ids, CHOSEN]:
             for seed in refit.seeds:
-                chain = tuple(networks[space, rank, seed] for space in spaces)
+                chain = tuple(networks[space, config_id, seed] for space in spaces)
                 candidate = Candidate(
-                    name=f"{part.name}.{rank}.{seed}",
+                    name=f"{part.name}.{config_id}.{seed}",
                     approach=part.name,
                     networks=chain,
                     cost_ms=refit.num_folds * sum(ms[network.config(-1)] for network in chain),
@@ -71,11 +75,11 @@ def member_of(fitted: FittedMember, refit: Refit, schema: LabelSchema) -> Member
     seed = int(fitted.name.rsplit(".", 1)[1])
     parts = []
     for config, temperatures in zip(fitted.configs, fitted.temperatures, strict=True):
-        space, rank = config.rsplit(".", 1)
+        space, config_id = config.rsplit(".", 1)
         mean, std = refit.normalisation[config]
         part = Part(
             space=space,
-            rank=rank,
+            config_id=config_id,
             seed=seed,
             heads=heads_of(fitted.approach, space, schema),
             temperatures=temperatures,
@@ -120,42 +124,43 @@ def _weight_class(config: Mapping[str, FlatValue]) -> tuple[FlatValue, FlatValue
 
 
 def _all_networks(
-    refit: Refit, built: Sequence[Built], truth: Truth, schema: LabelSchema
-) -> dict[tuple[str, str, int], Network]:
-    """Returns the network of every space, rank (or CHOSEN) and seed; arrays are shared."""
+    refit: Refit, built: Sequence[JointPredictions], truth: Truth, schema: LabelSchema
+) -> dict[tuple[str, str, int], StoredNetwork]:
+    """Returns the network of every space, config_id (or CHOSEN) and seed; arrays are shared."""
     found = {}
     for part in built:
         for space in spaces_of(part.name, schema):
-            heads, ranks = heads_of(part.name, space, schema), tuple(refit.plain[space])
-            chosen = [ranks.index(rank) for rank in part.choices[space].by_round]
+            heads, config_ids = heads_of(part.name, space, schema), tuple(refit.plain[space])
+            chosen = [config_ids.index(config_id) for config_id in part.choices[space].by_round]
             picks = (*chosen, _best(refit.plain[space], heads, truth, schema))
-            configs = tuple(f"{space}.{rank}" for rank in ranks)
+            configs = tuple(f"{space}.{config_id}" for config_id in config_ids)
             for number, seed in enumerate(refit.seeds):
                 plain = _of_seed(refit.plain[space], heads, number)
                 mirrored = _of_seed(refit.mirrored[space], heads, number)
-                for each, rank in enumerate(ranks):
-                    found[space, rank, seed] = Network(
+                for each, config_id in enumerate(config_ids):
+                    found[space, config_id, seed] = StoredNetwork(
                         configs=(configs[each],), heads=(plain[each],), mirrored=(mirrored[each],)
                     )
-                found[space, CHOSEN, seed] = Network(
+                found[space, CHOSEN, seed] = StoredNetwork(
                     configs=configs, heads=plain, mirrored=mirrored, picks=picks
                 )
     return found
 
 
-def _of_seed(ranks: Ranks, heads: Sequence[str], number: int) -> tuple[Heads, ...]:
+def _of_seed(config_ids: ByConfig, heads: Sequence[str], number: int) -> tuple[Heads, ...]:
     return tuple(
-        tuple(probs[head][number].astype(np.float32) for head in heads) for probs in ranks.values()
+        tuple(probs[head][number].astype(np.float32) for head in heads)
+        for probs in config_ids.values()
     )
 
 
-def _best(ranks: Ranks, heads: Sequence[str], truth: Truth, schema: LabelSchema) -> int:
+def _best(config_ids: ByConfig, heads: Sequence[str], truth: Truth, schema: LabelSchema) -> int:
     """Returns the position of the config with the best macro-F1 on all people, mean over seeds."""
     alone = len(heads) == 1 and heads[0] != JOINT
     codes = schema.attribute_codes(truth.label)
     y = codes[:, schema.names.index(heads[0])] if alone else truth.label
     scores = []
-    for probs in ranks.values():
+    for probs in config_ids.values():
         whole = recombine([probs[head] for head in heads])
         predicted = whole.argmax(axis=-1)
         scores.append(np.mean([macro_f1(y, row, whole.shape[-1]) for row in predicted]))

@@ -16,8 +16,8 @@ from search.refit.files import REFIT_FILE, read_predictions, unit_notes
 from search.store.records import FlatValue
 from search.store.run_store import RunStore
 
-Ranks = Mapping[str, Mapping[str, NDArray[np.float64]]]
-"""Probabilities [S, N, K] by rank and head."""
+ByConfig = Mapping[str, Mapping[str, NDArray[np.float64]]]
+"""Probabilities [S, N, K] by config_id and head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,16 +27,16 @@ class Refit:
     Attributes:
         seeds: numbers of the seeds that all configs have.
         num_folds: of every seed.
-        plain: probabilities float [S, N, K] by space, rank and head.
+        plain: probabilities float [S, N, K] by space, config_id and head.
         mirrored: the same of mirrored photos.
-        configs: complete config by `<space>.<rank>`.
-        normalisation: mean and std of the channels by `<space>.<rank>`.
+        configs: complete config by `<space>.<config_id>`.
+        normalisation: mean and std of the channels by `<space>.<config_id>`.
     """
 
     seeds: tuple[int, ...]
     num_folds: int
-    plain: Mapping[str, Ranks]
-    mirrored: Mapping[str, Ranks]
+    plain: Mapping[str, ByConfig]
+    mirrored: Mapping[str, ByConfig]
     configs: Mapping[str, Mapping[str, FlatValue]]
     normalisation: Mapping[str, tuple[Triple, Triple]]
 
@@ -55,12 +55,14 @@ def read_refit(store: RunStore, spaces: Sequence[str], num_folds: int) -> Refit:
     """
     plain = read_predictions(store.predictions, spaces)
     known = store.read_json(REFIT_FILE).get("configs", {})
-    names = [f"{space}.{rank}" for space, ranks in plain.items() for rank in ranks]
+    names = [
+        f"{space}.{config_id}" for space, config_ids in plain.items() for config_id in config_ids
+    ]
     seeds = _common_seeds(store, names)
     normalisation = {}
     for name in names:
-        space, rank = name.rsplit(".", 1)
-        notes = unit_notes(store, space, rank, num_seeds=max(seeds) + 1, num_folds=num_folds)
+        space, config_id = name.rsplit(".", 1)
+        notes = unit_notes(store, space, config_id, num_seeds=max(seeds) + 1, num_folds=num_folds)
         if name not in known or not notes or "mean" not in notes[0]:
             raise ResultsError(
                 f"an ensemble needs the config and the normalisation of every refitted network, "

@@ -5,8 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from search.analysis.approaches.build import Built
-from search.analysis.ensemble.gain import Rival
+from search.analysis.approaches.build import JointPredictions
+from search.analysis.ensemble.gain import Baseline
 from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit
 from search.analysis.fitting.cross_fit import CrossFit
@@ -57,7 +57,7 @@ def build_ensemble(
         truth.label,
         truth.group,
         CrossFit.of_people(truth.fold, truth.group, truth.held_out),
-        [_rival(part, refit) for part in built],
+        [_baseline(part, refit) for part in built],
         limit=limit,
         seed=int(study["config"]["seed"]),
     )
@@ -72,7 +72,7 @@ def build_ensemble(
 
 def _approaches(
     store: RunStore, approach_of: Mapping[str, str], schema: LabelSchema, truth: Truth
-) -> tuple[Refit, tuple[Built, ...]]:
+) -> tuple[Refit, tuple[JointPredictions, ...]]:
     names = approaches_of(approach_of, schema)
     if not names:
         raise ResultsError(
@@ -84,8 +84,8 @@ def _approaches(
     return refit, build_approaches(refit.plain, names, schema, truth)
 
 
-def _rival(part: Built, refit: Refit) -> Rival:
-    return Rival(
+def _baseline(part: JointPredictions, refit: Refit) -> Baseline:
+    return Baseline(
         name=part.name,
         predicted=part.probs.mean(axis=0).argmax(axis=1),
         members=tuple(f"{part.name}.{CHOSEN}.{seed}" for seed in refit.seeds),

@@ -42,7 +42,7 @@ class Part:
 
     Attributes:
         space: name of the space.
-        rank: of its config among the refitted ones, or "default".
+        config_id: of its config among the refitted ones, or "default".
         seed: number of the refit's seed, from 0.
         heads: outputs of the network: "joint", one attribute, or all attributes in schema order.
         temperatures: of each head; calibrated p = softmax(log p / T).
@@ -56,7 +56,7 @@ class Part:
     """
 
     space: str
-    rank: str
+    config_id: str
     seed: int
     heads: tuple[str, ...]
     temperatures: tuple[float, ...]
@@ -94,14 +94,14 @@ class Part:
 
     @property
     def name(self) -> str:
-        """`<space>.<rank>.<seed>`, as the refit's files are called."""
-        return f"{self.space}.{self.rank}.{self.seed}"
+        """`<space>.<config_id>.<seed>`, as the refit's files are called."""
+        return f"{self.space}.{self.config_id}.{self.seed}"
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for YAML, from which `from_dict` makes an equal part."""
         return {
             "space": self.space,
-            "rank": self.rank,
+            "rank": self.config_id,
             "seed": int(self.seed),
             "heads": list(self.heads),
             "temperatures": plain(self.temperatures),
@@ -116,7 +116,7 @@ class Part:
         """Returns the part that `to_dict` described; KeyError or ResultsError where it is not."""
         return cls(
             space=str(values["space"]),
-            rank=str(values["rank"]),
+            config_id=str(values["rank"]),
             seed=int(values["seed"]),
             heads=tuple(map(str, values["heads"])),
             temperatures=tuple(map(float, values["temperatures"])),

@@ -86,7 +86,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StudyConfig:
+class RunConfig:
     """Everything that decides a run; written to `study.json` and read back by `--resume`."""
 
     name: str
@@ -126,7 +126,7 @@ class StudyConfig:
         """Folder of pretrained weights, or None."""
         return Path(self.weights_dir) if self.weights_dir else None
 
-    def checked(self) -> "StudyConfig":
+    def checked(self) -> "RunConfig":
         """Returns the config itself; raises UsageError where a value is none that it may be."""
         self.budget  # noqa: B018  building it checks it
         if self.refit_seeds is not None and not 1 <= self.refit_seeds <= MAX_REFIT_SEEDS:
@@ -136,7 +136,7 @@ class StudyConfig:
         check_fraction(self.gpus_per_trial)
         return self
 
-    def changed(self, **given: Any) -> "StudyConfig":
+    def changed(self, **given: Any) -> "RunConfig":
         """Returns the config with the values that are not None put in."""
         return replace(self, **{n: v for n, v in given.items() if v is not None}).checked()
 
@@ -145,13 +145,13 @@ class StudyConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "StudyConfig":
+    def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
         """Reads `to_dict` back."""
         lists = {n: tuple(v) for n, v in values.items() if isinstance(v, list)}
         return cls(**{**values, **lists})
 
 
-def command_of(config: StudyConfig) -> str:
+def command_of(config: RunConfig) -> str:
     """Returns the command that makes this config again, but for name, folders and cluster."""
     given = {
         "--data": config.data,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.errors import UsageError
-from search.prepare.config import StudyConfig
+from search.prepare.config import RunConfig
 from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_store import ImageStore, stored_size
@@ -51,7 +51,7 @@ class Dataset:
         return "the built-in demo" if self.is_demo else str(self.root)
 
 
-def open_dataset(config: StudyConfig, cache_dir: Path, progress: ProgressBar) -> Dataset:
+def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> Dataset:
     """Reads the data, drawing the demo people first where no data is given.
 
     Args:

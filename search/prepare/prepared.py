@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from search.analysis.uncertainty.interval import Interval
-from search.prepare.config import StudyConfig
+from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
@@ -17,7 +17,7 @@ from trainables.data.schema import LabelSchema
 class Prepared:
     """Everything the stages need, once data, spaces and devices are known."""
 
-    config: StudyConfig
+    config: RunConfig
     dataset: Dataset
     spaces: tuple[Space, ...]
     scale: Scale

@@ -10,8 +10,14 @@ from search.console import StepBar
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
 from search.pseudo.labels import PseudoLabels
-from search.pseudo.verdict import PSEUDO_RANK, adopt, judge_spaces, labels_folder, print_pseudo
-from search.refit.files import DEFAULT_RANK, REFIT_FILE, merge_predictions, read_truth, unit_notes
+from search.pseudo.verdict import PSEUDO_CONFIG, adopt, judge_spaces, labels_folder, print_pseudo
+from search.refit.files import (
+    DEFAULT_CONFIG,
+    REFIT_FILE,
+    merge_predictions,
+    read_truth,
+    unit_notes,
+)
 from search.refit.pool import run_units
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
@@ -94,16 +100,16 @@ def run_pseudo(run: Prepared, store: RunStore, console: Console, seconds: float 
     folds = Folds(of_sample=truth.fold, num_folds=int(truth.fold.max()) + 1)
     units = list(_units(run, store, folds, thresholds))
     _train(run, store, console, units, folds, seconds)
-    ranks = {unit.space: _rank(store, unit.space) for unit in units}
-    verdicts = judge_spaces(store, ranks, schema, truth, run.config.seed)
-    adopt(store, ranks, verdicts)
+    config_ids = {unit.space: _config_id(store, unit.space) for unit in units}
+    verdicts = judge_spaces(store, config_ids, schema, truth, run.config.seed)
+    adopt(store, config_ids, verdicts)
     print_pseudo(console, verdicts)
 
 
-def _rank(store: RunStore, space: str) -> str:
-    """Returns the rank of a space's best config; the default where it is the only one."""
+def _config_id(store: RunStore, space: str) -> str:
+    """Returns the config_id of a space's best config; the default where it is the only one."""
     configs = store.read_json(REFIT_FILE)["configs"]
-    return "1" if f"{space}.1" in configs else DEFAULT_RANK
+    return "1" if f"{space}.1" in configs else DEFAULT_CONFIG
 
 
 def _units(
@@ -117,7 +123,7 @@ def _units(
                 change = _change(run, store, space.name, fold, unlabelled, thresholds)
                 yield Unit(
                     space=space.name,
-                    rank=PSEUDO_RANK,
+                    config_id=PSEUDO_CONFIG,
                     seed=seed,
                     fold=fold,
                     config=dict(change.config),
@@ -133,10 +139,10 @@ def _change(
     unlabelled: UnlabelledTable,
     thresholds: Mapping[str, float],
 ) -> PseudoLabels:
-    refit, rank = store.read_json(REFIT_FILE), _rank(store, space)
-    note = unit_notes(store, space, rank, num_seeds=1, num_folds=1)[0]
+    refit, config_id = store.read_json(REFIT_FILE), _config_id(store, space)
+    note = unit_notes(store, space, config_id, num_seeds=1, num_folds=1)[0]
     models = [
-        (store.root / "models" / f"{space}.{rank}.{seed}.{fold}.safetensors").resolve()
+        (store.root / "models" / f"{space}.{config_id}.{seed}.{fold}.safetensors").resolve()
         for seed in range(refit["shape"]["seeds"])
     ]
     labels = labels_folder(store).resolve() / f"{space}.{fold}.npz"
@@ -151,7 +157,7 @@ def _change(
         stored_size=run.setting.stored_size,
         cache_dir=run.setting.cache_dir,
         thresholds=tuple(thresholds.items()),
-        config=tuple(sorted(refit["configs"][f"{space}.{rank}"].items())),
+        config=tuple(sorted(refit["configs"][f"{space}.{config_id}"].items())),
         models=tuple(models),
         mean=tuple(note["mean"]),
         std=tuple(note["std"]),
@@ -168,7 +174,7 @@ def _train(
     seconds: float | None,
 ) -> None:
     began = time.monotonic()
-    folder = store.predictions / PSEUDO_RANK
+    folder = store.predictions / PSEUDO_CONFIG
     folder.mkdir(parents=True, exist_ok=True)
     bar = StepBar(console, f"training {len(units)} models with pseudo-labels")
     ends = run_units(

@@ -21,7 +21,7 @@ from search.store.files import write_text
 from search.store.run_store import RunStore
 from trainables.data.schema import JOINT, LabelSchema
 
-PSEUDO_RANK = "pseudo"
+PSEUDO_CONFIG = "pseudo"
 PSEUDO_FILE = "predictions/pseudo/verdict.json"
 _PLAIN = "plain"
 
@@ -51,7 +51,7 @@ class PseudoVerdict:
         return {
             **self.pair.to_dict(),
             "space": self.space,
-            "macro_f1": dict(zip((PSEUDO_RANK, _PLAIN), self.scores, strict=True)),
+            "macro_f1": dict(zip((PSEUDO_CONFIG, _PLAIN), self.scores, strict=True)),
             "p_holm": self.p_holm,
             "wins": self.wins,
             "photos": self.photos,
@@ -60,17 +60,17 @@ class PseudoVerdict:
 
 def labels_folder(store: RunStore) -> Path:
     """Returns where the pseudo-labels of every space and fold are kept."""
-    return store.predictions / PSEUDO_RANK / "labels"
+    return store.predictions / PSEUDO_CONFIG / "labels"
 
 
 def judge_spaces(
-    store: RunStore, ranks: Mapping[str, str], schema: LabelSchema, truth: Truth, seed: int
+    store: RunStore, config_ids: Mapping[str, str], schema: LabelSchema, truth: Truth, seed: int
 ) -> tuple[PseudoVerdict, ...]:
     """Judges every space on the people out of fold, by its own metric.
 
     Args:
         store: with plain predictions, and those with pseudo-labels in their own folder.
-        ranks: space -> rank of the config that was trained both ways.
+        config_ids: space -> config_id of the config that was trained both ways.
         schema: of the labels.
         truth: labels and people.
         seed: of the resamples.
@@ -78,15 +78,15 @@ def judge_spaces(
     Raises:
         ResultsError: predictions are missing.
     """
-    plain = read_predictions(store.predictions, list(ranks))
-    pseudo = read_predictions(store.predictions / PSEUDO_RANK, list(ranks))
+    plain = read_predictions(store.predictions, list(config_ids))
+    pseudo = read_predictions(store.predictions / PSEUDO_CONFIG, list(config_ids))
     found = []
-    for space, rank in ranks.items():
-        with_labels, without = pseudo[space][PSEUDO_RANK], plain[space][rank]
+    for space, config_id in config_ids.items():
+        with_labels, without = pseudo[space][PSEUDO_CONFIG], plain[space][config_id]
         seeds = min(len(next(iter(heads.values()))) for heads in (with_labels, without))
         verdict = judge(
             [
-                Approach.from_probs(PSEUDO_RANK, _probs(with_labels, schema)[:seeds]),
+                Approach.from_probs(PSEUDO_CONFIG, _probs(with_labels, schema)[:seeds]),
                 Approach.from_probs(_PLAIN, _probs(without, schema)[:seeds]),
             ],
             _labels(with_labels, schema, truth),
@@ -102,7 +102,7 @@ def judge_spaces(
             pair=(pair := verdict.pairs[0]),
             scores=(verdict.scores[0].interval.value, verdict.scores[1].interval.value),
             p_holm=p,
-            wins=pair.winner == PSEUDO_RANK
+            wins=pair.winner == PSEUDO_CONFIG
             and outcome_of(pair.headline.estimate.interval, p, verdict.margin)
             is pair.headline.outcome,
             photos=_num_photos(store, space),
@@ -111,17 +111,19 @@ def judge_spaces(
     )
 
 
-def adopt(store: RunStore, ranks: Mapping[str, str], verdicts: tuple[PseudoVerdict, ...]) -> None:
+def adopt(
+    store: RunStore, config_ids: Mapping[str, str], verdicts: tuple[PseudoVerdict, ...]
+) -> None:
     """Makes the winners candidates of verdict and ensemble, and deletes the models of the rest.
 
     Args:
         store: of the run.
-        ranks: space -> rank of the config that was trained both ways.
+        config_ids: space -> config_id of the config that was trained both ways.
         verdicts: of all spaces.
     """
     note = store.read_json(REFIT_FILE)
     for verdict in verdicts:
-        name = f"{verdict.space}.{PSEUDO_RANK}"
+        name = f"{verdict.space}.{PSEUDO_CONFIG}"
         note["configs"].pop(name, None)
         for path in store.predictions.glob(f"{name}.*.npz"):
             path.unlink()
@@ -131,10 +133,10 @@ def adopt(store: RunStore, ranks: Mapping[str, str], verdicts: tuple[PseudoVerdi
         note["notes"] = [text for text in note["notes"] if not text.startswith(said)]
         if verdict.wins:
             note["notes"].append(f"{said}, so its score errs high")
-            note["configs"][name] = note["configs"][f"{verdict.space}.{ranks[verdict.space]}"]
-            for path in (store.predictions / PSEUDO_RANK).glob(f"{name}.*.npz"):
+            note["configs"][name] = note["configs"][f"{verdict.space}.{config_ids[verdict.space]}"]
+            for path in (store.predictions / PSEUDO_CONFIG).glob(f"{name}.*.npz"):
                 shutil.copyfile(path, store.predictions / path.name)
-            for path in (store.predictions / PSEUDO_RANK / "parts").glob(f"{name}.*.npz"):
+            for path in (store.predictions / PSEUDO_CONFIG / "parts").glob(f"{name}.*.npz"):
                 shutil.copyfile(path, store.predictions / "parts" / path.name)
         else:
             for path in (store.root / "models").glob(f"{name}.*.safetensors"):

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from search.analysis.approaches.build import (
-    Built,
     Choice,
+    JointPredictions,
     build_joint,
     build_multihead,
     build_separate,
@@ -15,14 +15,14 @@ from search.refit.files import Predictions, Truth
 from trainables.data.schema import JOINT, LabelSchema
 
 
-def chosen_rank(choice: Choice) -> str:
-    """Returns the rank that most rounds of the cross-fitted choice took, the first of equals."""
+def chosen_config(choice: Choice) -> str:
+    """Returns the config that most rounds of the cross-fitted choice took, the first of equals."""
     return Counter(choice.by_round).most_common(1)[0][0]
 
 
-def chosen_ranks(built: Built) -> dict[str, str]:
-    """Returns the rank of every model of an approach, by its space: what would be served."""
-    return {space: chosen_rank(choice) for space, choice in built.choices.items()}
+def chosen_configs(built: JointPredictions) -> dict[str, str]:
+    """Returns the config_id of every model of an approach, by its space: what would be served."""
+    return {space: chosen_config(choice) for space, choice in built.choices.items()}
 
 
 def approaches_of(spaces: Mapping[str, str], schema: LabelSchema) -> tuple[str, ...]:
@@ -40,26 +40,28 @@ def approaches_of(spaces: Mapping[str, str], schema: LabelSchema) -> tuple[str, 
 
 def build_approaches(
     predictions: Predictions, names: Sequence[str], schema: LabelSchema, truth: Truth
-) -> tuple[Built, ...]:
+) -> tuple[JointPredictions, ...]:
     """Returns the joint probabilities of every approach, with cross-fitted choices."""
-    plan = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
+    cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
     sizes = [len(attribute.classes) for attribute in schema.attributes]
     built = []
     if "separate" in names:
         candidates = {
-            name: {rank: heads[name] for rank, heads in predictions[name].items()}
+            name: {config_id: heads[name] for config_id, heads in predictions[name].items()}
             for name in schema.names
         }
-        built.append(build_separate(candidates, truth.label, sizes, plan))
+        built.append(build_separate(candidates, truth.label, sizes, cross_fit))
     if "joint" in names:
-        candidates_joint = {rank: heads["joint"] for rank, heads in predictions["joint"].items()}
-        built.append(build_joint(candidates_joint, truth.label, plan))
+        candidates_joint = {
+            config_id: heads["joint"] for config_id, heads in predictions["joint"].items()
+        }
+        built.append(build_joint(candidates_joint, truth.label, cross_fit))
     if "multihead" in names:
         heads_of = {
-            rank: [heads[name] for name in schema.names]
-            for rank, heads in predictions["multihead"].items()
+            config_id: [heads[name] for name in schema.names]
+            for config_id, heads in predictions["multihead"].items()
         }
-        built.append(build_multihead(heads_of, truth.label, sizes, plan))
+        built.append(build_multihead(heads_of, truth.label, sizes, cross_fit))
     return tuple(built)
 
 

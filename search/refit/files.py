@@ -18,7 +18,7 @@ from search.store.files import write_arrays, write_text
 from search.store.run_store import RunStore
 from trainables.data.sample_table import SampleTable
 
-DEFAULT_RANK = "default"
+DEFAULT_CONFIG = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,25 +94,25 @@ def _truth_of(path: Path) -> Truth:
 
 
 def merge_predictions(predictions: Path, parts: Path, units: Iterable[Unit], folds: Folds) -> None:
-    """Writes `<space>.<rank>.<seed>.npz` for every config and seed whose folds are all there."""
+    """Writes `<space>.<config_id>.<seed>.npz` of every config and seed with all its folds."""
     for path in predictions.glob("*.*.*.npz"):
         if not path.name.startswith(("validation.", ".")):
             path.unlink()  # of an earlier refit, with other folds or configs
     done: dict[tuple[str, str, int], int] = {}
     for unit in units:
-        key = (unit.space, unit.rank, unit.seed)
+        key = (unit.space, unit.config_id, unit.seed)
         done[key] = done.get(key, 0) + folds.is_done(unit, parts)
-    for (space, rank, seed), num_done in sorted(done.items()):
+    for (space, config_id, seed), num_done in sorted(done.items()):
         if num_done < folds.num_folds:
             continue
-        merged = merge_parts(parts, space, rank, seed, folds)
-        write_arrays(predictions / f"{space}.{rank}.{seed}.npz", merged)
+        merged = merge_parts(parts, space, config_id, seed, folds)
+        write_arrays(predictions / f"{space}.{config_id}.{seed}.npz", merged)
 
 
 def read_predictions(
     predictions: Path, spaces: Iterable[str], *, mirrored: bool = False
 ) -> dict[str, dict[str, dict[str, NDArray[np.float64]]]]:
-    """Returns probabilities [S, N, K] by space, rank and head; only seeds that all configs have.
+    """Returns probabilities [S, N, K] by space, config and head; only seeds that all configs have.
 
     Args:
         predictions: folder of the run.
@@ -124,9 +124,9 @@ def read_predictions(
     """
     seeds: dict[tuple[str, str], set[int]] = {}
     for path in predictions.glob("*.*.*.npz"):
-        space, rank, seed = path.name.removesuffix(".npz").rsplit(".", 2)
+        space, config_id, seed = path.name.removesuffix(".npz").rsplit(".", 2)
         if space in spaces and seed.isdigit():
-            seeds.setdefault((space, rank), set()).add(int(seed))
+            seeds.setdefault((space, config_id), set()).add(int(seed))
     missing = [space for space in spaces if all(space != known for known, _ in seeds)]
     if missing:
         raise ResultsError(f"there are no refitted predictions of {', '.join(missing)}")
@@ -134,11 +134,13 @@ def read_predictions(
     if not common:
         raise ResultsError("the refitted configs have no seed in common; resume the run")
     found: dict[str, dict[str, dict[str, NDArray[np.float64]]]] = {}
-    for space, rank in sorted(seeds, key=lambda key: (key[0], key[1] == DEFAULT_RANK, key[1])):
-        loaded = [_arrays(predictions / f"{space}.{rank}.{seed}.npz") for seed in common]
+    for space, config_id in sorted(
+        seeds, key=lambda key: (key[0], key[1] == DEFAULT_CONFIG, key[1])
+    ):
+        loaded = [_arrays(predictions / f"{space}.{config_id}.{seed}.npz") for seed in common]
         heads = [head for head in loaded[0] if not head.startswith(MIRRORED)]
         key = MIRRORED if mirrored else ""
-        found.setdefault(space, {})[rank] = {
+        found.setdefault(space, {})[config_id] = {
             head: np.stack([part[key + head] for part in loaded]).astype(np.float64)
             for head in heads
         }
@@ -154,21 +156,21 @@ def _arrays(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def unit_notes(
-    store: RunStore, space: str, rank: str, *, num_seeds: int, num_folds: int
+    store: RunStore, space: str, config_id: str, *, num_seeds: int, num_folds: int
 ) -> list[Mapping[str, Any]]:
     """Returns the notes of all trainings of a config; none of a run that noted nothing yet.
 
     Args:
         store: of the run.
         space: name of the space.
-        rank: of the config.
+        config_id: of the config.
         num_seeds: of the refit.
         num_folds: of the refit.
     """
     found = []
     for seed in range(num_seeds):
         for fold in range(num_folds):
-            path = store.predictions / "parts" / f"{space}.{rank}.{seed}.{fold}.npz"
+            path = store.predictions / "parts" / f"{space}.{config_id}.{seed}.{fold}.npz"
             if not path.is_file():
                 continue
             with np.load(path) as part:
@@ -194,7 +196,7 @@ _NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
 
 
 def merge_parts(
-    parts: Path, space: str, rank: str, seed: int, folds: Folds
+    parts: Path, space: str, config_id: str, seed: int, folds: Folds
 ) -> dict[str, NDArray[np.float32]]:
     """Returns out-of-fold probabilities [N, K] of every head, from the units of all folds.
 
@@ -205,7 +207,7 @@ def merge_parts(
     """
     merged: dict[str, NDArray[np.float32]] = {}
     for fold in range(folds.num_folds):
-        with np.load(parts / f"{space}.{rank}.{seed}.{fold}.npz") as part:
+        with np.load(parts / f"{space}.{config_id}.{seed}.{fold}.npz") as part:
             for head in part.files:
                 if head in _NOT_HEADS:
                     continue
@@ -221,14 +223,14 @@ REFIT_FILE = "predictions/refit.json"
 def refit_note(shape: Shape, units: Iterable[Unit], notes: Sequence[str]) -> dict[str, Any]:
     """Returns the content of `refit.json`.
 
-    `configs` are the complete configs by `<space>.<rank>`, as they were trained: with them, later
-    stages need neither the search nor the spaces.
+    `configs` are the complete configs by `<space>.<config_id>`, as they were trained: with them,
+    later stages need neither the search nor the spaces.
     """
     return {
         "schema": 1,
         "shape": asdict(shape),
         "notes": list(notes),
-        "configs": {f"{unit.space}.{unit.rank}": dict(unit.config) for unit in units},
+        "configs": {f"{unit.space}.{unit.config_id}": dict(unit.config) for unit in units},
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from search.prepare.prepared import Prepared, SpaceResult
-from search.refit.files import DEFAULT_RANK, REFIT_FILE
+from search.refit.files import DEFAULT_CONFIG, REFIT_FILE
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
 from search.store.records import Cause, FlatValue, State, TrialRecord
@@ -14,13 +14,13 @@ from search.store.run_store import RunStore
 def finalists(
     result: SpaceResult, default: Mapping[str, FlatValue], num_configs: int
 ) -> dict[str, Mapping[str, FlatValue]]:
-    """Returns the configs to refit by rank: the default, then the best of the search.
+    """Returns the configs to refit by config_id: the default, then the best of the search.
 
     The default config is refitted once, as "default", also where it is among the best.
     """
     complete = [r for r in result.records if r.state is State.COMPLETE and r.cause is Cause.NONE]
     ranked = sorted(complete, key=lambda r: (-(r.objective or 0.0), r.number))
-    found = {DEFAULT_RANK: default}
+    found = {DEFAULT_CONFIG: default}
     for record in ranked:
         if len(found) > num_configs:
             break

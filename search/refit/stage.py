@@ -154,11 +154,17 @@ def _units(
         for result in results
     }
     return [
-        Unit(space=space, rank=rank, seed=seed, fold=fold, config=_shortened(config, shape))
+        Unit(
+            space=space,
+            config_id=config_id,
+            seed=seed,
+            fold=fold,
+            config=_shortened(config, shape),
+        )
         for seed in seeds
         for fold in range(shape.folds)
         for space, configs in chosen.items()
-        for rank, config in configs.items()
+        for config_id, config in configs.items()
     ]
 
 

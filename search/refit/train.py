@@ -43,7 +43,7 @@ def train_unit(
     classifier = ImageClassifier(
         TrialConfig.from_flat(unit.config),
         data if unit.change is None else unit.change.apply(data, table),
-        seed=derive_seed(seed, "refit", unit.space, unit.rank, unit.seed, unit.fold),
+        seed=derive_seed(seed, "refit", unit.space, unit.config_id, unit.seed, unit.fold),
         device=images.device,
         weights_dir=setting.weights_dir,
     )

@@ -31,7 +31,7 @@ class Unit:
 
     Attributes:
         space: name of the space.
-        rank: "1" is the best config of the search, "default" the default config.
+        config_id: "1" is the best config of the search, "default" the default config.
         seed: number of the seed, from 0.
         fold: that is predicted and not trained on.
         config: complete config by dotted names.
@@ -39,7 +39,7 @@ class Unit:
     """
 
     space: str
-    rank: str
+    config_id: str
     seed: int
     fold: int
     config: Mapping[str, FlatValue]
@@ -48,7 +48,7 @@ class Unit:
     @property
     def name(self) -> str:
         """File name without ending."""
-        return f"{self.space}.{self.rank}.{self.seed}.{self.fold}"
+        return f"{self.space}.{self.config_id}.{self.seed}.{self.fold}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import torch
 import yaml
 
 from search.errors import ResultsError, UsageError
-from search.prepare.config import StudyConfig
+from search.prepare.config import RunConfig
 from search.prepare.dataset import ProgressBar, decode_images, open_dataset
 from search.prepare.setting import SharedImages, TrialSetting
 from search.store.best_file import digest
@@ -135,8 +135,8 @@ def _has(tree: Any, path: Sequence[str]) -> bool:
     return True
 
 
-def _study_config(best: dict[str, Any], data: str, weights_dir: str) -> StudyConfig:
-    return StudyConfig(
+def _study_config(best: dict[str, Any], data: str, weights_dir: str) -> RunConfig:
+    return RunConfig(
         name="replay",
         spaces=(best["space"],),
         data=str(Path(data).resolve()) if data else "",

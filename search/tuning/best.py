@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
-from search.prepare.config import StudyConfig
+from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset
 from search.prepare.setting import TrialSetting
 from search.store.best_file import digest
@@ -45,7 +45,7 @@ def write_best(
     store: RunStore,
     journal: StudyJournal,
     record: TrialRecord,
-    config: StudyConfig,
+    config: RunConfig,
     dataset: Dataset,
     setting: TrialSetting,
 ) -> Interval:
@@ -87,7 +87,7 @@ def default_value(records: tuple[TrialRecord, ...]) -> float | None:
     return first.values[first.epochs] if first is not None and first.values else None
 
 
-def _data(config: StudyConfig, dataset: Dataset, setting: TrialSetting) -> Mapping[str, Any]:
+def _data(config: RunConfig, dataset: Dataset, setting: TrialSetting) -> Mapping[str, Any]:
     return {
         "path": config.data,
         "layout": config.layout,
@@ -98,7 +98,7 @@ def _data(config: StudyConfig, dataset: Dataset, setting: TrialSetting) -> Mappi
     }
 
 
-def _training(config: StudyConfig, setting: TrialSetting) -> Mapping[str, Any]:
+def _training(config: RunConfig, setting: TrialSetting) -> Mapping[str, Any]:
     return {
         "device": setting.device,
         "num_threads": setting.num_threads,

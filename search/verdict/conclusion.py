@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from search.analysis.approaches.build import Built
+from search.analysis.approaches.build import JointPredictions
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import (
@@ -40,7 +40,7 @@ class Conclusion:
     """
 
     verdict: Verdict
-    built: tuple[Built, ...]
+    built: tuple[JointPredictions, ...]
     parts: Mapping[str, Mapping[str, Interval]]
     reasons: Mapping[tuple[str, str], tuple[Reason, ...]]
     descriptions: Mapping[str, tuple[Reason, ...]]
@@ -63,8 +63,8 @@ def conclude(
             f"a verdict needs two approaches, got {', '.join(names) or 'none'}; run --space all"
         )
     built = build_approaches(predictions, names, schema, truth)
-    plan = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
-    approaches = [part.approach(truth.group, plan, seed=rules.seed) for part in built]
+    cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
+    approaches = [part.approach(truth.group, cross_fit, seed=rules.seed) for part in built]
     verdict = judge(
         approaches,
         truth.label,
@@ -93,7 +93,7 @@ def conclude(
         descriptions={
             part.name: (
                 *reasons_of_approach(evidence, part.name, truth.raw, edges),
-                calibration_quality(part.name, part.probs, truth.label, plan),
+                calibration_quality(part.name, part.probs, truth.label, cross_fit),
             )
             for part in built
         },

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
-from search.analysis.approaches.build import Built
+from search.analysis.approaches.build import JointPredictions
 from search.predict.serving_cost import serving_costs
-from search.refit.approaches import chosen_ranks
+from search.refit.approaches import chosen_configs
 from search.refit.files import refit_seconds
 from search.report.contents import Cost
 from search.verdict.logged_reasons import Logged
@@ -13,7 +13,9 @@ from search.verdict.logged_reasons import Logged
 Number = TypeVar("Number", int, float)
 
 
-def approach_costs(logged: Logged, built: Sequence[Built]) -> dict[str, dict[str, float | None]]:
+def approach_costs(
+    logged: Logged, built: Sequence[JointPredictions]
+) -> dict[str, dict[str, float | None]]:
     """Returns `costs` of `verdict.json`: an entry an approach.
 
     The cost to serve is that of one network for every model that the approach is made of, each
@@ -24,19 +26,23 @@ def approach_costs(logged: Logged, built: Sequence[Built]) -> dict[str, dict[str
         built: the approaches, with their choices.
     """
     run, store = logged.run, logged.store
-    names = {f"{space}.{rank}" for part in built for space, rank in chosen_ranks(part).items()}
+    names = {
+        f"{space}.{config_id}"
+        for part in built
+        for space, config_id in chosen_configs(part).items()
+    }
     known = {name: logged.configs[name] for name in sorted(names) if name in logged.configs}
     serving = serving_costs(store, run.schema, known)
     found = {}
     for part in built:
-        ranks = chosen_ranks(part)
-        served = [serving.get(f"{space}.{rank}") for space, rank in ranks.items()]
+        config_ids = chosen_configs(part)
+        served = [serving.get(f"{space}.{config_id}") for space, config_id in config_ids.items()]
         noted = [notes[0] if notes else None for notes in logged.notes(part).values()]
         spent = [r.device_seconds for r in run.records if run.approach_of[r.space] == part.name]
         cost = Cost(
             approach=part.name,
             search_device_seconds=sum(spent),
-            refit_device_seconds=sum(refit_seconds(store, space) for space in ranks),
+            refit_device_seconds=sum(refit_seconds(store, space) for space in config_ids),
             parameters=_total([None if note is None else note["parameters"] for note in noted]),
             flops=_total([None if one is None else one.flops for one in served]),
             serve_ms=_total([None if one is None else one.milliseconds for one in served]),

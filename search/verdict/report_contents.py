@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.importance import parameter_importance
 from search.predict.label_shift_files import read_shifts
-from search.prepare.config import StudyConfig, command_of
+from search.prepare.config import RunConfig, command_of
 from search.prepare.prepared import SpaceResult
 from search.refit.files import Truth
 from search.report.contents import (
@@ -194,7 +194,7 @@ def _search_summary(result: SpaceResult) -> SearchSummary:
 
 
 def _reproduce(study: Mapping[str, Any]) -> Reproduce:
-    config, data = StudyConfig.from_dict(study["config"]), study["data"]
+    config, data = RunConfig.from_dict(study["config"]), study["data"]
     return Reproduce(
         commands=(command_of(config),),
         versions={name: str(version) for name, version in study["versions"].items()},

@@ -44,7 +44,7 @@ NAMES = {
 class Training:
     """What is trained of a space: its name among the files, its config, a change of the data."""
 
-    rank: str
+    config_id: str
     config: Config
     change: Change | None = None
 
@@ -64,7 +64,7 @@ class Refitted:
     Attributes:
         attributes: in schema order.
         approaches: those whose spaces are all there.
-        winners: rank and config of the best of every space of these approaches.
+        winners: config_id and config of the best of every space of these approaches.
         defaults: default config of every space.
         seeds: that all winners have.
         num_folds: of the refit.
@@ -96,7 +96,7 @@ class Refitted:
         """Returns the settings of a control, the plain one first."""
         if control is Control.SHARED:
             shared = {
-                name: Training(rank="shared", config=self._shared(name))
+                name: Training(config_id="shared", config=self._shared(name))
                 for name in self.attributes
             }
             own = {name: self.winners[name] for name in (*self.attributes, "joint")}
@@ -139,7 +139,7 @@ class Refitted:
         return [
             Unit(
                 space=space,
-                rank=training.rank,
+                config_id=training.config_id,
                 seed=seed,
                 fold=fold,
                 config=training.config,
@@ -160,11 +160,11 @@ class Refitted:
         change = WrongLabels(attribute=self.noisy, share=percent / 100, seed=seed)
         return self._changed(percent, f"noise-{percent}", change if percent else None)
 
-    def _changed(self, percent: int, rank: str, change: Change | None) -> Level:
+    def _changed(self, percent: int, config_id: str, change: Change | None) -> Level:
         if change is None:
             return Level(x=percent, trainings=self.winners)
         trainings = {
-            space: Training(rank=rank, config=winner.config, change=change)
+            space: Training(config_id=config_id, config=winner.config, change=change)
             for space, winner in self.winners.items()
         }
         return Level(x=percent, trainings=trainings)
@@ -175,7 +175,7 @@ class Refitted:
         for space, winner in self.winners.items():
             config = {**winner.config, "sampler.power": power}
             same = winner.config["sampler.power"] == power
-            changed = Training(rank=f"sampler-{percent}", config=config)
+            changed = Training(config_id=f"sampler-{percent}", config=config)
             trainings[space] = winner if same else changed
         return Level(x=power, trainings=trainings)
 

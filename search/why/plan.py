@@ -41,7 +41,7 @@ class WhyCosts:
         if unit.name in self.finished:
             return 0.0
         share = unit.change.share if isinstance(unit.change, FewerPeople) else 1.0
-        return share * self.seconds["joint" if unit.rank == "shared" else unit.space]
+        return share * self.seconds["joint" if unit.config_id == "shared" else unit.space]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_controls import (
-    Dose,
     Level,
+    Treatment,
     equal_parameters,
     joint_predictions,
     responses,
@@ -52,17 +52,17 @@ def controlled_reasons(
 def _reasons(files: "_Files") -> tuple[Reason, ...]:
     control, levels = files.control, files.control.levels
     if control.control is Control.SHARED:
-        own, shared = (files.predicted("separate", level.ranks) for level in levels)
+        own, shared = (files.predicted("separate", level.config_ids) for level in levels)
         joint = files.predicted("joint", files.record.winners)
         return (shared_config(files.evidence, own, shared, joint),)
     if control.control is Control.AVERAGED:
         return (_averaged(files),)
-    steps = [Level(x=level.x, predicted=files.all_predicted(level.ranks)) for level in levels]
-    dose = _dose(control, files.record.noisy)
+    steps = [Level(x=level.x, predicted=files.all_predicted(level.config_ids)) for level in levels]
+    treatment = _treatment(control, files.record.noisy)
     own_sampler = None
     if control.control is Control.SAMPLER:
         own_sampler = files.all_predicted(files.record.winners)
-    return responses(files.evidence, steps, dose, own_sampler)
+    return responses(files.evidence, steps, treatment, own_sampler)
 
 
 def _averaged(files: "_Files") -> Reason:
@@ -72,10 +72,10 @@ def _averaged(files: "_Files") -> Reason:
     return equal_parameters(files.evidence, separate, joint, len(files.schema.names))
 
 
-def _dose(control: RecordedControl, noisy: str) -> Dose:
+def _treatment(control: RecordedControl, noisy: str) -> Treatment:
     strongest = control.levels[-1].x
     if control.control is Control.PEOPLE:
-        return Dose(
+        return Treatment(
             key="learning_curve",
             mechanism="M2",
             x_name="people who train (%)",
@@ -84,7 +84,7 @@ def _dose(control: RecordedControl, noisy: str) -> Dose:
             doing="fewer people favour",
         )
     if control.control is Control.NOISE:
-        return Dose(
+        return Treatment(
             key="label_noise",
             mechanism="M6",
             x_name=f"people with a wrong {noisy} in training (%)",
@@ -92,7 +92,7 @@ def _dose(control: RecordedControl, noisy: str) -> Dose:
             plain="with the labels as they are",
             doing="wrong labels favour",
         )
-    return Dose(
+    return Treatment(
         key="sampler",
         mechanism="M4",
         x_name="strength of class balancing (0 none, 1 full)",
@@ -126,40 +126,40 @@ class _Files:
         person = np.unique(group, return_inverse=True)[1].astype(np.int64)
         return Evidence.of([], self.truth.label[self.rows], person, classes, seed=self.seed)
 
-    def all_predicted(self, ranks: Mapping[str, str]) -> dict[str, Ints]:
-        """Returns int [S, n] of every approach whose spaces have a rank."""
-        names = [name for name in ("joint", "multihead") if name in ranks]
-        if all(name in ranks for name in self.schema.names):
+    def all_predicted(self, config_ids: Mapping[str, str]) -> dict[str, Ints]:
+        """Returns int [S, n] of every approach whose spaces all have a config."""
+        names = [name for name in ("joint", "multihead") if name in config_ids]
+        if all(name in config_ids for name in self.schema.names):
             names.insert(0, "separate")
-        return {name: self.predicted(name, ranks) for name in names}
+        return {name: self.predicted(name, config_ids) for name in names}
 
     def predicted(
-        self, approach: str, ranks: Mapping[str, str], seeds: tuple[int, ...] = ()
+        self, approach: str, config_ids: Mapping[str, str], seeds: tuple[int, ...] = ()
     ) -> Ints:
-        """Returns the joint classes int [S, n] of an approach at these ranks of its spaces."""
+        """Returns the joint classes int [S, n] of an approach with these configs of its spaces."""
         seeds, names, rows = seeds or self.control.seeds, self.schema.names, self.rows
         if approach == "joint":
-            heads = [self.load("joint", ranks["joint"], seeds)["joint"]]
+            heads = [self.load("joint", config_ids["joint"], seeds)["joint"]]
         elif approach == "multihead":
-            loaded = self.load("multihead", ranks["multihead"], seeds)
+            loaded = self.load("multihead", config_ids["multihead"], seeds)
             heads = [loaded[name] for name in names]
         else:
-            heads = [self.load(name, ranks[name], seeds)[name] for name in names]
+            heads = [self.load(name, config_ids[name], seeds)[name] for name in names]
         labels = self.schema.attribute_codes(self.truth.label[rows])
-        plan = CrossFit.of_people(
+        cross_fit = CrossFit.of_people(
             self.truth.fold[rows], self.truth.group[rows], self.truth.held_out[rows]
         )
-        return joint_predictions(heads, list(labels.T), plan)
+        return joint_predictions(heads, list(labels.T), cross_fit)
 
     def load(
-        self, space: str, rank: str, seeds: tuple[int, ...]
+        self, space: str, config_id: str, seeds: tuple[int, ...]
     ) -> dict[str, NDArray[np.float64]]:
         """Returns probabilities [S, n, K] of every head: the refit's own, or controlled ones."""
         rows, found = self.rows, []
         for seed in seeds:
-            own = rank == self.record.winners[space] and seed in self.record.seeds
+            own = config_id == self.record.winners[space] and seed in self.record.seeds
             folder = self.store.predictions if own else self.store.predictions / "why"
-            with np.load(folder / f"{space}.{rank}.{seed}.npz") as part:
+            with np.load(folder / f"{space}.{config_id}.{seed}.npz") as part:
                 heads = [head for head in part.files if not head.startswith(MIRRORED)]
                 found.append({head: part[head][rows] for head in heads})
         return {head: np.stack([part[head] for part in found]).astype(float) for head in found[0]}

@@ -23,15 +23,16 @@ from search.why.controls import Control, Refitted
 from search.why.plan import LEAST_FOLDS, Planned
 
 WHY_FILE = "predictions/why/why.json"
+_CONFIGS, _CONFIGS_ONCE = "config_ids", "ranks"  # older runs say "ranks"
 _NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedLevel:
-    """One setting of a control: `x` on its axis, the rank of every space's files."""
+    """One setting of a control: `x` on its axis, the config_id of every space's files."""
 
     x: float
-    ranks: Mapping[str, str]
+    config_ids: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +58,7 @@ class WhyRecord:
 
     Attributes:
         key: of the refit that the controls belong to.
-        winners: rank of every space's best config.
+        winners: config_id of every space's best config.
         seeds: of the refit.
         noisy: attribute whose labels were made wrong.
         controls: what there is.
@@ -142,19 +143,21 @@ def complete_part(
         seeds=(*refitted.seeds, *trained) if averaged else trained,
         folds=kept,
         levels=tuple(
-            RecordedLevel(x=level.x, ranks={s: t.rank for s, t in level.trainings.items()})
+            RecordedLevel(
+                x=level.x, config_ids={s: t.config_id for s, t in level.trainings.items()}
+            )
             for level in refitted.levels(control)
         ),
     )
 
 
 def merge_units(why: Path, units: Sequence[Unit], folds: Folds) -> None:
-    """Writes `<space>.<rank>.<seed>.npz` of trained units; of samples in no unit it holds NaN."""
+    """Writes `<space>.<config_id>.<seed>.npz` of trained units; NaN for samples of no unit."""
     for path in why.glob("*.npz"):
         path.unlink()  # of an earlier plan or refit
     parts: dict[str, list[Unit]] = {}
     for unit in units:
-        parts.setdefault(f"{unit.space}.{unit.rank}.{unit.seed}", []).append(unit)
+        parts.setdefault(f"{unit.space}.{unit.config_id}.{unit.seed}", []).append(unit)
     for name, found in parts.items():
         merged: dict[str, NDArray[np.float32]] = {}
         for unit in found:
@@ -172,5 +175,8 @@ def _control(values: Mapping[str, Any]) -> RecordedControl:
         control=Control(values["control"]),
         seeds=tuple(values["seeds"]),
         folds=tuple(values["folds"]),
-        levels=tuple(RecordedLevel(x=v["x"], ranks=v["ranks"]) for v in values["levels"]),
+        levels=tuple(
+            RecordedLevel(x=v["x"], config_ids=v[_CONFIGS if _CONFIGS in v else _CONFIGS_ONCE])
+            for v in values["levels"]
+        ),
     )

@@ -13,7 +13,7 @@ from search.errors import ResultsError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared, SpaceResult
 from search.refit.approaches import approaches_of
-from search.refit.files import DEFAULT_RANK, REFIT_FILE, Truth, read_truth
+from search.refit.files import DEFAULT_CONFIG, REFIT_FILE, Truth, read_truth
 from search.refit.pool import run_units
 from search.refit.units import Folds, Unit
 from search.store.records import FlatValue
@@ -103,7 +103,7 @@ def record_why(
     found = [complete_part(refitted, part, lambda unit: unit.name in names) for part in plan.parts]
     record = WhyRecord(
         key=refit_key(store, truth),
-        winners={space: winner.rank for space, winner in refitted.winners.items()},
+        winners={space: winner.config_id for space, winner in refitted.winners.items()},
         seeds=refitted.seeds,
         noisy=refitted.noisy,
         controls=tuple(control for control in found if control is not None),
@@ -121,20 +121,20 @@ def read_refitted(
     approach_of = {result.name: result.approach for result in results}
     approaches = approaches_of(approach_of, schema)
     used = [result for result in results if result.approach in approaches]
-    if len(approaches) < 2 or any(f"{r.name}.{DEFAULT_RANK}" not in configs for r in used):
+    if len(approaches) < 2 or any(f"{r.name}.{DEFAULT_CONFIG}" not in configs for r in used):
         raise ResultsError(
             f"--why full needs a refit of two approaches with its configs, got "
             f"{', '.join(configs) or 'none'} in {store.root / REFIT_FILE}; start a new run with "
             "--space all"
         )
     winners = {result.name: _winner(result, configs) for result in used}
-    ranks = {space: winner.rank for space, winner in winners.items()}
+    config_ids = {space: winner.config_id for space, winner in winners.items()}
     return Refitted(
         attributes=schema.names,
         approaches=approaches,
         winners=winners,
-        defaults={result.name: configs[f"{result.name}.{DEFAULT_RANK}"] for result in used},
-        seeds=_seeds(store.predictions, ranks),
+        defaults={result.name: configs[f"{result.name}.{DEFAULT_CONFIG}"] for result in used},
+        seeds=_seeds(store.predictions, config_ids),
         num_folds=folds.num_folds,
         noisy=attribute_to_flip(run.dataset.table),
         seed=run.config.seed,
@@ -148,12 +148,12 @@ def why_costs(
     seconds = {}
     for space, winner in refitted.winners.items():
         taken = []
-        for path in (store.predictions / "parts").glob(f"{space}.{winner.rank}.*.*.npz"):
+        for path in (store.predictions / "parts").glob(f"{space}.{winner.config_id}.*.*.npz"):
             with np.load(path) as part:
                 taken.append(float(part["seconds"]))
         if not taken:
             raise ResultsError(
-                f"--why full plans with what {space}.{winner.rank} took in the refit, and "
+                f"--why full plans with what {space}.{winner.config_id} took in the refit, and "
                 f"{store.predictions / 'parts'} has none of it; put it back"
             )
         seconds[space] = float(np.mean(taken))
@@ -174,26 +174,26 @@ def planned_units(refitted: Refitted, plan: WhyPlan) -> list[Unit]:
 
 
 def _winner(result: SpaceResult, configs: Configs) -> Training:
-    default = configs[f"{result.name}.{DEFAULT_RANK}"]
+    default = configs[f"{result.name}.{DEFAULT_CONFIG}"]
     best = None if result.best is None else dict(result.best.config)
     # The refit may have shortened all schedules.
     is_default = best is None or {**best, "schedule.epochs": default["schedule.epochs"]} == default
-    rank = DEFAULT_RANK if is_default or f"{result.name}.1" not in configs else "1"
-    return Training(rank=rank, config=configs[f"{result.name}.{rank}"])
+    config_id = DEFAULT_CONFIG if is_default or f"{result.name}.1" not in configs else "1"
+    return Training(config_id=config_id, config=configs[f"{result.name}.{config_id}"])
 
 
-def _seeds(predictions: Path, ranks: Mapping[str, str]) -> tuple[int, ...]:
+def _seeds(predictions: Path, config_ids: Mapping[str, str]) -> tuple[int, ...]:
     """Returns the seeds that the files of all winners have."""
     found = []
-    for space, rank in ranks.items():
-        names = (path.name for path in predictions.glob(f"{space}.{rank}.*.npz"))
+    for space, config_id in config_ids.items():
+        names = (path.name for path in predictions.glob(f"{space}.{config_id}.*.npz"))
         seeds = (name.rsplit(".", 2)[1] for name in names)
         found.append({int(seed) for seed in seeds if seed.isdigit()})
     common = set.intersection(*found)
     if not common:
         raise ResultsError(
-            f"--why full needs a seed of {', '.join(ranks)} that the refit finished; resume the "
-            "run"
+            f"--why full needs a seed of {', '.join(config_ids)} that the refit finished; resume "
+            "the run"
         )
     return tuple(sorted(common))
 

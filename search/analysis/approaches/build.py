@@ -1,7 +1,8 @@
 """From the models of a refit to the joint probabilities of the three approaches.
 
 Notation:
-    N samples, S seeds, R rounds of the plan, A attributes with sizes K_1..K_A, C joint classes.
+    N samples, S seeds, R rounds of the cross-fit, A attributes with sizes K_1..K_A, C joint
+    classes.
     candidates: name of a config -> float [S, N, K], its out-of-fold probabilities.
     y: int [N] joint class, mixed radix of the attribute classes (`search.analysis.recombine`).
 
@@ -31,7 +32,7 @@ Candidates = Mapping[str, Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The config chosen in each round of the plan: fold by fold, then for held-out people.
+    """The config chosen in each round of the cross_fit: fold by fold, then for held-out people.
 
     `names` are those there were to choose from, in the order given (ties go to the first).
     """
@@ -40,13 +41,13 @@ class Choice:
     by_round: tuple[str, ...]
 
 
-def choose(candidates: Candidates, y: ArrayLike, plan: CrossFit) -> Choice:
+def choose(candidates: Candidates, y: ArrayLike, cross_fit: CrossFit) -> Choice:
     """Returns for the people of each fold the config with the best macro-F1 on the others.
 
     Args:
         candidates: probabilities of one target; the score of a config is the mean over seeds.
         y: int [N] classes of that target.
-        plan: who decides about whom.
+        cross_fit: who decides about whom.
 
     Raises:
         AnalysisError: no config, or shapes that differ between configs.
@@ -61,7 +62,7 @@ def choose(candidates: Candidates, y: ArrayLike, plan: CrossFit) -> Choice:
     true = as_classes(y, num_classes, "true classes")
     predicted = {name: np.argmax(candidates[name], axis=-1) for name in names}
     by_round = []
-    for fit, _ in plan.rounds():
+    for fit, _ in cross_fit.rounds():
         scores = [
             np.mean([macro_f1(true[fit], row[fit], num_classes) for row in predicted[name]])
             for name in names
@@ -71,7 +72,7 @@ def choose(candidates: Candidates, y: ArrayLike, plan: CrossFit) -> Choice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Built:
+class JointPredictions:
     """Joint probabilities of an approach and what they were chosen from.
 
     `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases; `choices` by
@@ -85,19 +86,19 @@ class Built:
     targets: tuple[Target, ...]
 
     def approach(
-        self, g: ArrayLike, plan: CrossFit, *, num_resamples: int = 400, seed: int = 0
+        self, g: ArrayLike, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
     ) -> Approach:
         """Returns the approach for the verdict, with the luck of its choices.
 
         Args:
             g: [N] person of every sample.
-            plan: the one it was built with.
+            cross_fit: the one it was built with.
             num_resamples: of the people, for the luck of choices.
             seed: of these resamples.
         """
         rng = np.random.default_rng(seed)
         luck = choice_variance(
-            self.targets, person_index(g)[0], plan, num_resamples=num_resamples, rng=rng
+            self.targets, person_index(g)[0], cross_fit, num_resamples=num_resamples, rng=rng
         )
         return Approach.from_probs(
             self.name, self.probs, with_rule=self.with_rule, choice_variance=luck
@@ -108,17 +109,17 @@ def build_separate(
     candidates: Mapping[str, Candidates],
     y: ArrayLike,
     sizes: Sequence[int],
-    plan: CrossFit,
+    cross_fit: CrossFit,
     method: Method = Method.TEMPERATURE,
     name: str = "separate",
-) -> Built:
+) -> JointPredictions:
     """Returns the product of models of single attributes, each chosen by its own metric.
 
     Args:
         candidates: attribute, in schema order -> its configs' probabilities [S, N, K_a].
         y: int [N] joint classes.
         sizes: K_1..K_A in the same order.
-        plan: who decides about whom.
+        cross_fit: who decides about whom.
         method: calibration of every attribute before the product.
         name: of the approach.
 
@@ -140,39 +141,39 @@ def build_separate(
         )
         for axis, (attribute, configs) in enumerate(candidates.items())
     ]
-    return _build(name, models, y, plan, method)
+    return _build(name, models, y, cross_fit, method)
 
 
 def build_multihead(
     candidates: Mapping[str, Sequence[Floats]],
     y: ArrayLike,
     sizes: Sequence[int],
-    plan: CrossFit,
+    cross_fit: CrossFit,
     method: Method = Method.TEMPERATURE,
     name: str = "multihead",
-) -> Built:
+) -> JointPredictions:
     """Returns the product of the heads of one model, chosen by the joint metric.
 
     Args:
         candidates: config -> its heads' probabilities, one [S, N, K_a] an attribute.
         y: int [N] joint classes.
         sizes: K_1..K_A.
-        plan: who decides about whom.
+        cross_fit: who decides about whom.
         method: calibration of every head before the product.
         name: of the approach.
     """
     labels = list(attribute_classes(y, sizes).T)
     model = _Model(key=name, heads=candidates, labels=labels, y=np.asarray(y))
-    return _build(name, [model], y, plan, method)
+    return _build(name, [model], y, cross_fit, method)
 
 
 def build_joint(
-    candidates: Candidates, y: ArrayLike, plan: CrossFit, name: str = "joint"
-) -> Built:
+    candidates: Candidates, y: ArrayLike, cross_fit: CrossFit, name: str = "joint"
+) -> JointPredictions:
     """Returns the probabilities of one model over the joint classes, chosen by its metric."""
     heads = {config: [probs] for config, probs in candidates.items()}
     model = _Model(key=name, heads=heads, labels=[np.asarray(y)], y=np.asarray(y))
-    return _build(name, [model], y, plan, Method.NONE)
+    return _build(name, [model], y, cross_fit, Method.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -194,12 +195,12 @@ class _Model:
 
 
 def _build(
-    name: str, models: Sequence[_Model], y: ArrayLike, plan: CrossFit, method: Method
-) -> Built:
+    name: str, models: Sequence[_Model], y: ArrayLike, cross_fit: CrossFit, method: Method
+) -> JointPredictions:
     true = np.asarray(y, dtype=np.int64)
     products = [model.products for model in models]
     choices = {
-        model.key: choose(configs, model.y, plan)
+        model.key: choose(configs, model.y, cross_fit)
         for model, configs in zip(models, products, strict=True)
     }
     targets = tuple(_target(configs, m.y) for m, configs in zip(models, products, strict=True))
@@ -212,14 +213,16 @@ def _build(
     num_classes = int(np.prod([target.num_classes for target in targets]))
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
     with_rule = np.empty(probs.shape[:2], dtype=np.int64)
-    for number, (fit, apply) in enumerate(plan.rounds()):
+    for number, (fit, apply) in enumerate(cross_fit.rounds()):
         chosen = [choices[model.key].by_round[number] for model in models]
         for seed in range(len(probs)):
             fitted, applied = _calibrated(models, chosen, seed, fit, apply, method)
             biases = fit_class_biases(fitted, true[fit])
             probs[seed, apply] = applied
             with_rule[seed, apply] = predict_with_biases(applied, biases)
-    return Built(name=name, probs=probs, with_rule=with_rule, choices=choices, targets=targets)
+    return JointPredictions(
+        name=name, probs=probs, with_rule=with_rule, choices=choices, targets=targets
+    )
 
 
 def _calibrated(

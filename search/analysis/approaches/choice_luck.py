@@ -2,7 +2,7 @@
 
 Notation:
     N samples, P people, S seeds, T targets (attributes, or the joint class) with K classes each, M
-    configs of a target, R rounds of the plan, B resamples.
+    configs of a target, R rounds of the cross_fit, B resamples.
 
 Cross-fitting takes the winner's curse out of a score, not the luck: people who favour a config in
 one fold favour it as the choice for the other folds too, so the score of chosen configs varies
@@ -42,7 +42,7 @@ class Target:
 def choice_variance(
     targets: Sequence[Target],
     person: Ints,
-    plan: CrossFit,
+    cross_fit: CrossFit,
     *,
     num_resamples: int,
     rng: np.random.Generator,
@@ -52,7 +52,7 @@ def choice_variance(
     Args:
         targets: those whose classes make up the joint class, first one most significant.
         person: int [N] in [0, P).
-        plan: who decides about whom.
+        cross_fit: who decides about whom.
         num_resamples: B.
         rng: source of the resamples.
 
@@ -62,7 +62,7 @@ def choice_variance(
     num_people = int(person.max()) + 1
     if max(target.num_configs for target in targets) == 1 or num_people < 2:
         return 0.0
-    contest = _Contest(targets=tuple(targets), person=person, rounds=tuple(plan.rounds()))
+    contest = _Contest(targets=tuple(targets), person=person, rounds=tuple(cross_fit.rounds()))
     strata = person_strata(contest.joint([target.y for target in targets]), person, num_people)
     weights = np.concatenate(list(resample_weights(strata, num_resamples, rng)))
     now = contest.choices(np.ones((1, num_people)))

@@ -1,7 +1,7 @@
 """The members an ensemble may take: networks of a refit and their out-of-fold probabilities.
 
 Notation:
-    N samples, C joint classes, R rounds of the plan (`CrossFit`), K classes of a head.
+    N samples, C joint classes, R rounds of the cross-fit (`CrossFit`), K classes of a head.
     probs: float32 [N, K], rows sum to 1; y: int [N] joint class.
 
 A member makes joint probabilities: the product over its networks and their heads, in schema order,
@@ -27,16 +27,16 @@ Temperatures = tuple[tuple[float, ...], ...]  # of every network's heads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Network:
+class StoredNetwork:
     """A place in a member for one network, and the configs that may fill it.
 
     Attributes:
         configs: names, such as `("age.1",)`, or several where the best of them takes the place.
         heads: of every config, the out-of-fold probabilities of its heads, float32 [N, K].
         mirrored: the same of the mirrored photos; empty where there are none.
-        picks: position in `configs` for every round of the plan (chosen on the people of other
-            folds, as `search.analysis.approaches.build.choose` does), then the one chosen on all
-            people: R + 1 of them, or none where there is one config.
+        picks: position in `configs` for every round of the cross-fit (chosen on the people of
+            other folds, as `search.analysis.approaches.build.choose` does), then the one chosen on
+            all people: R + 1 of them, or none where there is one config.
     """
 
     configs: tuple[str, ...]
@@ -60,7 +60,7 @@ class Network:
             )
 
     def config(self, when: int) -> str:
-        """Returns the config of round `when` of the plan; that for all people at -1."""
+        """Returns the config of round `when` of the cross-fit; that for all people at -1."""
         return self.configs[self.picks[when] if self.picks else 0]
 
     def output(self, config: str, which: int, samples: Ints, mirrored: bool) -> Probs:
@@ -92,7 +92,7 @@ class Candidate:
 
     name: str
     approach: str
-    networks: tuple[Network, ...]
+    networks: tuple[StoredNetwork, ...]
     cost_ms: float = 1.0
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from search.analysis.ensemble.candidates import Candidate, Probs, Temperatures, check_candidates
-from search.analysis.ensemble.recipe import Makers, Selection, choose_recipe
+from search.analysis.ensemble.recipe import CalibratedMembers, Selection, choose_recipe
 from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Method, fit_calibration
@@ -119,7 +119,7 @@ def fit_ensemble(
     mirrored = _mirrored_pays(pool, true, rows, when, limit)
     temperatures = _temperatures(pool, true, rows, when, mirrored)
     rng = np.random.default_rng([seed, when + 1])
-    makers = Makers(
+    networks = CalibratedMembers(
         probs=np.stack(
             [
                 candidate.probs(candidate.configs(when), own, rows, mirrored)
@@ -131,8 +131,8 @@ def fit_ensemble(
         seed=int(rng.integers(2**31)),
     )
     selections = (Selection.SINGLE,) if only else (Selection.GREEDY, Selection.CMA_ES)
-    recipe = choose_recipe(makers, true[rows], person[rows], selections, rng)
-    weights, biases = makers.fit(true[rows], recipe)
+    recipe = choose_recipe(networks, true[rows], person[rows], selections, rng)
+    weights, biases = networks.fit(true[rows], recipe)
     return FittedEnsemble(
         members=_members(pool, when, temperatures, weights),
         mirrored=mirrored,

@@ -23,7 +23,7 @@ from search.analysis.uncertainty.score_sheet import score_sheet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Rival:
+class Baseline:
     """A single approach that the ensemble must beat.
 
     Attributes:
@@ -51,7 +51,7 @@ class Gain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Yardstick:
+class PairedScores:
     """The people on whom predictions are judged.
 
     Attributes:
@@ -72,24 +72,24 @@ class Yardstick:
         """Returns the macro-F1 of every predicted int [N], with its interval over people."""
         return self._judge(predicted)[0]
 
-    def gains(self, predicted: Ints, rivals: Sequence[Rival]) -> tuple[Gain, ...]:
-        """Returns the gains of the ensemble's `predicted`, int [N], over the rivals in order.
+    def gains(self, predicted: Ints, baselines: Sequence[Baseline]) -> tuple[Gain, ...]:
+        """Returns the gains of the ensemble's `predicted`, int [N], over the baselines in order.
 
         Raises:
-            AnalysisError: no rival, lengths or classes that do not fit, or a single person.
+            AnalysisError: no baseline, lengths or classes that do not fit, or a single person.
         """
-        if not rivals:
+        if not baselines:
             raise AnalysisError("a gain needs one approach or more to compare with, got none")
-        sets = [predicted, *(rival.predicted for rival in rivals)]
+        sets = [predicted, *(baseline.predicted for baseline in baselines)]
         scores, differences = self._judge(sets)
         return tuple(
             Gain(
-                approach=rival.name,
+                approach=baseline.name,
                 score=score,
                 difference=estimate.interval,
                 p_greater=estimate.p_a_greater,
             )
-            for rival, score, estimate in zip(rivals, scores[1:], differences, strict=True)
+            for baseline, score, estimate in zip(baselines, scores[1:], differences, strict=True)
         )
 
     def _judge(
@@ -113,27 +113,30 @@ class Yardstick:
 
 
 def members_to_fall_back_to(
-    candidates: Sequence[Candidate], gains: Sequence[Gain], rivals: Sequence[Rival], limit: Limit
+    candidates: Sequence[Candidate],
+    gains: Sequence[Gain],
+    baselines: Sequence[Baseline],
+    limit: Limit,
 ) -> tuple[str, ...]:
     """Returns the names of the members of the best approach; none where the ensemble gains on it.
 
     Args:
         candidates: that there are.
-        gains: over every rival, in their order.
-        rivals: approaches; one whose members break the limit is left out.
+        gains: over every baseline, in their order.
+        baselines: approaches; one whose members break the limit is left out.
         limit: on members or milliseconds.
 
     Raises:
-        AnalysisError: a rival's member is no candidate.
+        AnalysisError: a baseline's member is no candidate.
     """
     costs = {candidate.name: candidate.cost_ms for candidate in candidates}
-    unknown = sorted({name for rival in rivals for name in rival.members} - set(costs))
+    unknown = sorted({name for baseline in baselines for name in baseline.members} - set(costs))
     if unknown:
         raise AnalysisError(f"unknown members {unknown} of an approach; candidates: {list(costs)}")
     within = [
-        (gain, rival.members)
-        for gain, rival in zip(gains, rivals, strict=True)
-        if limit.admits([costs[name] for name in rival.members])
+        (gain, baseline.members)
+        for gain, baseline in zip(gains, baselines, strict=True)
+        if limit.admits([costs[name] for name in baseline.members])
     ]
     if not within:
         return ()

@@ -1,7 +1,7 @@
 """The ensemble's honest score, its gain over every approach, and what is deployed in the end.
 
 Notation:
-    N samples, C joint classes, R rounds of the plan. y: int [N] joint class; g: [N] person.
+    N samples, C joint classes, R rounds of the cross_fit. y: int [N] joint class; g: [N] person.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from search.analysis.ensemble.candidates import Candidate, Probs, check_candidates
 from search.analysis.ensemble.fit import FittedEnsemble, fit_ensemble
-from search.analysis.ensemble.gain import Gain, Rival, Yardstick, members_to_fall_back_to
+from search.analysis.ensemble.gain import Baseline, Gain, PairedScores, members_to_fall_back_to
 from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.cross_fit import CrossFit
@@ -28,7 +28,7 @@ class NestedEnsemble:
         probs: float32 [N, C], rows sum to 1.
         predicted: int [N], with class biases: what is deployed.
         without_biases: int [N], argmax of `probs`.
-        rounds: what each round of the plan chose.
+        rounds: what each round of the cross-fit chose.
     """
 
     probs: Probs
@@ -65,7 +65,7 @@ def nested_ensemble(
     candidates: Sequence[Candidate],
     y: ArrayLike,
     g: ArrayLike,
-    plan: CrossFit,
+    cross_fit: CrossFit,
     *,
     limit: Limit,
     seed: int,
@@ -77,17 +77,17 @@ def nested_ensemble(
         candidates: different names, the same samples.
         y: int [N] joint classes.
         g: int or str [N] person of every sample.
-        plan: who decides about whom.
+        cross_fit: who decides about whom.
         limit: on members or milliseconds.
         seed: of inner splits and CMA-ES.
         only: names of members that take equal weights instead of a selection.
 
     Raises:
-        AnalysisError: as `fit_ensemble`, or a plan or configs a round that do not fit.
+        AnalysisError: as `fit_ensemble`, or a cross-fit or configs per round that do not fit.
     """
     true, num_classes = check_candidates(candidates, y)
-    rounds = list(plan.rounds())
-    _check_rounds(candidates, plan, len(true), len(rounds))
+    rounds = list(cross_fit.rounds())
+    _check_rounds(candidates, cross_fit, len(true), len(rounds))
     probs = np.empty((len(true), num_classes), dtype=np.float32)
     predicted = np.empty(len(true), dtype=np.int64)
     ensembles = []
@@ -117,8 +117,8 @@ def find_ensemble(
     candidates: Sequence[Candidate],
     y: ArrayLike,
     g: ArrayLike,
-    plan: CrossFit,
-    rivals: Sequence[Rival],
+    cross_fit: CrossFit,
+    baselines: Sequence[Baseline],
     *,
     limit: Limit,
     seed: int,
@@ -135,8 +135,8 @@ def find_ensemble(
         candidates: different names, the same samples.
         y: int [N] joint classes.
         g: int or str [N] person of every sample; two people or more.
-        plan: who decides about whom.
-        rivals: every approach, one or more.
+        cross_fit: who decides about whom.
+        baselines: every approach, one or more.
         limit: on members or milliseconds.
         seed: of inner splits, CMA-ES and resamples.
         num_resamples: of the people, for the intervals.
@@ -144,15 +144,15 @@ def find_ensemble(
     Raises:
         AnalysisError: arrays or names that do not fit, or no candidate within the limit.
     """
-    nested = nested_ensemble(candidates, y, g, plan, limit=limit, seed=seed)
-    yardstick = Yardstick(
+    nested = nested_ensemble(candidates, y, g, cross_fit, limit=limit, seed=seed)
+    paired_scores = PairedScores(
         y=y, g=g, num_classes=nested.probs.shape[1], num_resamples=num_resamples, seed=seed
     )
-    gains = yardstick.gains(nested.without_biases, rivals)
-    only = members_to_fall_back_to(candidates, gains, rivals, limit)
+    gains = paired_scores.gains(nested.without_biases, baselines)
+    only = members_to_fall_back_to(candidates, gains, baselines, limit)
     if only:
-        nested = nested_ensemble(candidates, y, g, plan, limit=limit, seed=seed, only=only)
-    score, plain = yardstick.scores([nested.predicted, nested.without_biases])
+        nested = nested_ensemble(candidates, y, g, cross_fit, limit=limit, seed=seed, only=only)
+    score, plain = paired_scores.scores([nested.predicted, nested.without_biases])
     return Finding(
         fitted=fit_ensemble(candidates, y, g, limit=limit, seed=seed, only=only),
         nested=nested,
@@ -165,11 +165,12 @@ def find_ensemble(
 
 
 def _check_rounds(
-    candidates: Sequence[Candidate], plan: CrossFit, num_samples: int, num_rounds: int
+    candidates: Sequence[Candidate], cross_fit: CrossFit, num_samples: int, num_rounds: int
 ) -> None:
-    if len(plan.folds) != num_samples:
+    if len(cross_fit.folds) != num_samples:
         raise AnalysisError(
-            f"the plan must cover the {num_samples} labelled samples, got {len(plan.folds)}"
+            f"the cross-fit must cover the {num_samples} labelled samples, got "
+            f"{len(cross_fit.folds)}"
         )
     for candidate in candidates:
         for network in candidate.networks:

@@ -42,7 +42,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Makers:
+class CalibratedMembers:
     """Members to make an ensemble from.
 
     Attributes:
@@ -57,7 +57,7 @@ class Makers:
     limit: Limit
     seed: int
 
-    def of(self, samples: Mask) -> "Makers":
+    def of(self, samples: Mask) -> "CalibratedMembers":
         """Returns the members on some samples, bool [N]."""
         return replace(self, probs=self.probs[:, samples])
 
@@ -85,7 +85,7 @@ class Makers:
 
 
 def choose_recipe(
-    makers: Makers,
+    networks: CalibratedMembers,
     y: Ints,
     person: Ints,
     selections: Sequence[Selection],
@@ -94,7 +94,7 @@ def choose_recipe(
     """Returns the recipe with the best macro-F1 on people it was not fitted to.
 
     Args:
-        makers: the members.
+        networks: the members.
         y: int [N].
         person: int [N].
         selections: to choose from, the simplest first; ties go to it, and to no biases.
@@ -106,14 +106,14 @@ def choose_recipe(
         return recipes[0]
     predicted = {recipe: np.zeros_like(y) for recipe in recipes}
     for part in np.unique(parts):
-        fit, apply = makers.of(parts != part), makers.of(parts == part)
+        fit, apply = networks.of(parts != part), networks.of(parts == part)
         true = y[parts != part]
         for selection, weights in fit.weights(true, selections).items():
             biases = fit_class_biases(fit.mix(weights), true)
             for biased in (False, True):
                 classes = predict_with_biases(apply.mix(weights), biases * biased)
                 predicted[Recipe(selection=selection, biased=biased)][parts == part] = classes
-    num_classes = makers.probs.shape[2]
+    num_classes = networks.probs.shape[2]
     return max(recipes, key=lambda recipe: macro_f1(y, predicted[recipe], num_classes))
 
 

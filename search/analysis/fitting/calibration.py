@@ -102,22 +102,22 @@ def fit_calibration(probs: ArrayLike, y: ArrayLike, method: Method) -> Calibrati
 
 
 def cross_fit_calibration(
-    probs: ArrayLike, y: ArrayLike, plan: CrossFit, method: Method = Method.TEMPERATURE
+    probs: ArrayLike, y: ArrayLike, cross_fit: CrossFit, method: Method = Method.TEMPERATURE
 ) -> Floats:
     """Returns probabilities calibrated by people of other folds only.
 
     Args:
         probs: float [N, K] or [S, N, K]; every seed is calibrated by itself.
         y: int [N].
-        plan: who decides about whom.
+        cross_fit: who decides about whom.
         method: what to fit.
     """
     array = np.asarray(probs, dtype=float)
     if array.ndim == 3:
-        return np.stack([cross_fit_calibration(part, y, plan, method) for part in array])
+        return np.stack([cross_fit_calibration(part, y, cross_fit, method) for part in array])
     true = np.asarray(y)
     calibrated = np.empty_like(array)
-    for fit, apply in plan.rounds():
+    for fit, apply in cross_fit.rounds():
         calibrated[apply] = fit_calibration(array[fit], true[fit], method).apply(array[apply])
     return calibrated
 

@@ -53,23 +53,23 @@ def fit_class_biases(probs: ArrayLike, y: ArrayLike) -> Floats:
     return biases
 
 
-def nested_biased_predictions(probs: ArrayLike, y: ArrayLike, plan: CrossFit) -> Ints:
+def nested_biased_predictions(probs: ArrayLike, y: ArrayLike, cross_fit: CrossFit) -> Ints:
     """Returns the classes under biases that people of other folds chose.
 
     Args:
         probs: float [N, C] or [S, N, C]; every seed has its own biases.
         y: int [N].
-        plan: who decides about whom.
+        cross_fit: who decides about whom.
 
     Returns:
         int [N] or [S, N].
     """
     array = np.asarray(probs, dtype=float)
     if array.ndim == 3:
-        return np.stack([nested_biased_predictions(part, y, plan) for part in array])
+        return np.stack([nested_biased_predictions(part, y, cross_fit) for part in array])
     true = np.asarray(y)
     predicted = np.empty(len(true), dtype=np.int64)
-    for fit, apply in plan.rounds():
+    for fit, apply in cross_fit.rounds():
         biases = fit_class_biases(array[fit], true[fit])
         predicted[apply] = predict_with_biases(array[apply], biases)
     return predicted
@@ -88,8 +88,8 @@ def _best_on_grid(scores: Floats, own: Floats, which: int, y: Ints, now: float) 
     num_classes = scores.shape[1]
     others = scores.copy()
     others[:, which] = -np.inf
-    rival = others.argmax(axis=1)
-    threshold = others[np.arange(len(y)), rival] - own
+    baseline = others.argmax(axis=1)
+    threshold = others[np.arange(len(y)), baseline] - own
     first = np.searchsorted(GRID, threshold, side="right")  # the first value at which it wins
     shape = (len(GRID) + 1, num_classes)
 
@@ -98,11 +98,11 @@ def _best_on_grid(scores: Floats, own: Floats, which: int, y: Ints, now: float) 
         table = np.bincount(cells, minlength=shape[0] * num_classes).reshape(shape)
         return np.cumsum(table, axis=0)[:-1].astype(float)
 
-    left = moved(slice(None), rival)
-    hits_left = moved(np.flatnonzero(y == rival), rival[y == rival])
+    left = moved(slice(None), baseline)
+    hits_left = moved(np.flatnonzero(y == baseline), baseline[y == baseline])
     counts = np.empty((len(GRID), 3, num_classes))
-    counts[:, 0] = np.bincount(y[y == rival], minlength=num_classes) - hits_left
-    counts[:, 1] = np.bincount(rival, minlength=num_classes) - left
+    counts[:, 0] = np.bincount(y[y == baseline], minlength=num_classes) - hits_left
+    counts[:, 1] = np.bincount(baseline, minlength=num_classes) - left
     counts[:, 2] = np.bincount(y, minlength=num_classes)
     counts[:, 1, which] = left.sum(axis=1)
     hits = moved(np.flatnonzero(y == which), np.full(int((y == which).sum()), which))

@@ -47,7 +47,7 @@ class CrossFit:
     def of_people(
         cls, folds: ArrayLike, g: ArrayLike, held_out: ArrayLike | None = None
     ) -> "CrossFit":
-        """Returns the plan, having checked that no person crosses a fold or the held-out border.
+        """Returns the rounds; no person crosses a fold or the held-out border.
 
         Args:
             folds: int [N].
@@ -59,7 +59,7 @@ class CrossFit:
         """
         fold = np.asarray(folds, dtype=np.int64)
         held = np.zeros(fold.shape, dtype=bool) if held_out is None else np.asarray(held_out, bool)
-        plan = cls(folds=fold, held_out=held)
+        cross_fit = cls(folds=fold, held_out=held)
         people = np.asarray(g)
         if people.shape != fold.shape:
             raise AnalysisError(
@@ -75,7 +75,7 @@ class CrossFit:
                 f"a person must be in one fold and one part, got {crossing.size} people in "
                 f"several, the first is {names[crossing[0]]!s}; split by person"
             )
-        return plan
+        return cross_fit
 
     def rounds(self) -> Iterator[tuple[Mask, Mask]]:
         """Yields masks (fit, apply); the apply masks are disjoint and cover all samples."""

@@ -66,14 +66,14 @@ def reasons_of_approach(
     return (error_budget(evidence, name), *views, *states)
 
 
-def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, plan: CrossFit) -> Reason:
+def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, cross_fit: CrossFit) -> Reason:
     """Returns how far probabilities can be trusted, before and after cross-fitted temperature.
 
     Args:
         name: of the approach.
         probs: float [S, N, C].
         y: int [N].
-        plan: who calibrates whom.
+        cross_fit: who calibrates whom.
     """
     raw = np.asarray(probs, dtype=float)
     figures = {
@@ -81,7 +81,10 @@ def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, plan: CrossFi
             "ece": float(np.mean([expected_calibration_error(part, y) for part in array])),
             "nll": float(np.mean([negative_log_likelihood(part, y) for part in array])),
         }
-        for state, array in (("raw", raw), ("calibrated", cross_fit_calibration(raw, y, plan)))
+        for state, array in (
+            ("raw", raw),
+            ("calibrated", cross_fit_calibration(raw, y, cross_fit)),
+        )
     }
     before, after = figures["raw"], figures["calibrated"]
     bins = reliability_bins(raw, y)

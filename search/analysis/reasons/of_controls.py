@@ -89,18 +89,21 @@ def contrast(
     ).interval
 
 
-def joint_predictions(heads: Sequence[Floats], labels: Sequence[Ints], plan: CrossFit) -> Ints:
+def joint_predictions(
+    heads: Sequence[Floats], labels: Sequence[Ints], cross_fit: CrossFit
+) -> Ints:
     """Returns the joint classes, int [S, N], of one model or of one model an attribute.
 
     Args:
         heads: probabilities [S, N, K], one an attribute, or the joint ones alone.
         labels: true classes [N] of each.
-        plan: who calibrates whom, where there are several heads.
+        cross_fit: who calibrates whom, where there are several heads.
     """
     if len(heads) == 1:
         return np.asarray(np.argmax(heads[0], axis=-1), dtype=np.int64)
     calibrated = [
-        cross_fit_calibration(head, true, plan) for head, true in zip(heads, labels, strict=True)
+        cross_fit_calibration(head, true, cross_fit)
+        for head, true in zip(heads, labels, strict=True)
     ]
     return np.asarray(np.argmax(recombine(calibrated), axis=-1), dtype=np.int64)
 
@@ -249,7 +252,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dose:
+class Treatment:
     """What was changed in steps, and how to speak of it.
 
     Attributes:
@@ -270,7 +273,7 @@ class Dose:
 
 
 def responses(
-    evidence: Evidence, levels: Sequence[Level], dose: Dose, own: Predicted | None = None
+    evidence: Evidence, levels: Sequence[Level], treatment: Treatment, own: Predicted | None = None
 ) -> tuple[Reason, ...]:
     """Returns for every pair of approaches whether a change favours one of them.
 
@@ -279,7 +282,7 @@ def responses(
     Args:
         evidence: labels and people.
         levels: from the plain setting to the strongest, the same approaches and seeds in each.
-        dose: what was changed.
+        treatment: what was changed.
         own: predictions with the setting that each approach had chosen for itself, if that is
             none of the levels.
 
@@ -305,7 +308,7 @@ def responses(
     }
     beside = {name: _score(evidence, rows, luck[name]) for name, rows in (own or {}).items()}
     return tuple(
-        _response(evidence, pair, levels, dose, luck, lines, beside)
+        _response(evidence, pair, levels, treatment, luck, lines, beside)
         for pair in combinations(lines, 2)
     )
 
@@ -314,7 +317,7 @@ def _response(
     evidence: Evidence,
     about: tuple[str, str],
     levels: Sequence[Level],
-    dose: Dose,
+    treatment: Treatment,
     luck: Mapping[str, Luck],
     lines: Mapping[str, object],
     own: Mapping[str, Interval],
@@ -326,7 +329,10 @@ def _response(
     found = contrast(evidence, terms, [luck[name].times(2 / num_seeds) for name in about])
     ahead, size = (a, found) if found.value > 0 else (b, _turned(found))
     effect, said = told(
-        found, num_seeds, f"{dose.doing} {ahead} by {figure(size)}", f"{dose.doing} either"
+        found,
+        num_seeds,
+        f"{treatment.doing} {ahead} by {figure(size)}",
+        f"{treatment.doing} either",
     )
     scores = {
         when: " and ".join(f"{evidence.score(level[name]):.3f}" for name in about)
@@ -334,15 +340,15 @@ def _response(
     }
     chosen = " and ".join(f"{own[name].value:.3f}" for name in about if name in own)
     return Reason(
-        key=dose.key,
-        mechanism=dose.mechanism,
+        key=treatment.key,
+        mechanism=treatment.mechanism,
         about=about,
         sentence=(
-            f"{dose.strong}, {a} and {b} score {scores['strong']}; {dose.plain}, "
+            f"{treatment.strong}, {a} and {b} score {scores['strong']}; {treatment.plain}, "
             f"{scores['plain']}{f' (as each has chosen, {chosen})' if chosen else ''}: {said}."
         ),
         figures={
-            "x_name": dose.x_name,
+            "x_name": treatment.x_name,
             "y_name": SCORE,
             "lines": {name: lines[name] for name in about},
             "own": {name: own[name].to_dict() for name in about if name in own},

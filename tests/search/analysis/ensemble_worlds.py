@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from search.analysis.ensemble.candidates import Candidate, Network
+from search.analysis.ensemble.candidates import Candidate, StoredNetwork
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.recombine import attribute_classes
 
@@ -36,14 +36,14 @@ def joint(rng, y, signal, name, *, mirror_signal=None, cost_ms=1.0):
     mirrored = ()
     if mirror_signal is not None:
         mirrored = ((output(rng, y, NUM_CLASSES, mirror_signal),),)
-    network = Network(configs=(name,), heads=heads, mirrored=mirrored)
+    network = StoredNetwork(configs=(name,), heads=heads, mirrored=mirrored)
     return Candidate(name=f"{name}.0", approach="joint", networks=(network,), cost_ms=cost_ms)
 
 
 def separate(rng, y, signal, name, cost_ms=1.0):
     axes = attribute_classes(y, SIZES).T
     networks = tuple(
-        Network(configs=(f"{place}.{name}",), heads=((output(rng, axis, size, signal),),))
+        StoredNetwork(configs=(f"{place}.{name}",), heads=((output(rng, axis, size, signal),),))
         for place, (axis, size) in enumerate(zip(axes, SIZES, strict=True))
     )
     return Candidate(name=name, approach="separate", networks=networks, cost_ms=cost_ms)
@@ -52,7 +52,7 @@ def separate(rng, y, signal, name, cost_ms=1.0):
 def multihead(rng, y, signal, name, cost_ms=1.0):
     axes = attribute_classes(y, SIZES).T
     heads = tuple(output(rng, axis, size, signal) for axis, size in zip(axes, SIZES, strict=True))
-    network = Network(configs=(name,), heads=(heads,))
+    network = StoredNetwork(configs=(name,), heads=(heads,))
     return Candidate(name=name, approach="multihead", networks=(network,), cost_ms=cost_ms)
 
 

@@ -44,7 +44,7 @@ def made_part(space: str, **changes: Any) -> Part:
     heads = HEADS.get(space, (space,))
     options: dict[str, Any] = {
         "space": space,
-        "rank": "1",
+        "config_id": "1",
         "seed": 0,
         "heads": heads,
         "temperatures": tuple(TEMPERATURES[head] for head in heads),

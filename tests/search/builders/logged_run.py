@@ -55,7 +55,7 @@ def made_run(root: Path, *, best=BEST, configs=True, searched=1.0, fresh=0.6) ->
         best: config of trial 1, the best; trial 0 is the default config.
         configs: whether the refit wrote its configs.
         searched: share of photos right, a space, in the search.
-        fresh: the same in the refit, of the rank "1"; the default is always right.
+        fresh: the same in the refit, of the config_id "1"; the default is always right.
     """
     store, truth = RunStore(root), made_truth()
     (store.predictions / "parts").mkdir(parents=True)
@@ -64,13 +64,13 @@ def made_run(root: Path, *, best=BEST, configs=True, searched=1.0, fresh=0.6) ->
     heads = {**{name: (name,) for name in SPACES}, "multihead": SCHEMA.names}
     predictions = {
         space: {
-            rank: {
+            config_id: {
                 head: made_probabilities(
                     classes[head], SCHEMA.num_classes(head), accuracy, seed=number
                 )
                 for number, head in enumerate(heads[space])
             }
-            for rank, accuracy in (("1", fresh), ("default", 1.0))
+            for config_id, accuracy in (("1", fresh), ("default", 1.0))
         }
         for space in SPACES
     }
@@ -81,13 +81,15 @@ def made_run(root: Path, *, best=BEST, configs=True, searched=1.0, fresh=0.6) ->
         probs = made_probabilities(classes[target], SCHEMA.num_classes(target), searched, seed=9)
         path = store.validation_path(result.name, result.best.number)
         np.savez(path, indices=validation, probabilities=probs[0][validation])
-    ranks = {"1": best, "default": DEFAULT}
+    config_ids = {"1": best, "default": DEFAULT}
     return Logged(
         store=store,
         run=SavedRun(study={}, schema=SCHEMA, approach_of=SPACES, results=results),
         truth=truth,
         predictions=predictions,
-        configs={f"{space}.{rank}": c for space in SPACES for rank, c in ranks.items()}
+        configs={
+            f"{space}.{config_id}": c for space in SPACES for config_id, c in config_ids.items()
+        }
         if configs
         else {},
         epochs_share=1.0,
@@ -101,10 +103,10 @@ def built_of(logged: Logged):
     return {part.name: part for part in parts}
 
 
-def write_part(logged: Logged, space: str, rank: str, seed: int, fold: int, **note: object):
+def write_part(logged: Logged, space: str, config_id: str, seed: int, fold: int, **note: object):
     """Writes what one training of the refit left: its seconds and, where given, its note."""
     extra = {"note": json.dumps(note)} if note else {}
-    path = logged.store.predictions / "parts" / f"{space}.{rank}.{seed}.{fold}.npz"
+    path = logged.store.predictions / "parts" / f"{space}.{config_id}.{seed}.{fold}.npz"
     np.savez(path, seconds=2.5, **extra)
 
 

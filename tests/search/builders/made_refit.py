@@ -62,7 +62,7 @@ def write_refit(
     accuracy: Mapping[str, float],
     *,
     approaches: Mapping[str, str] = APPROACHES,
-    ranks: Sequence[str] = RANKS,
+    config_ids: Sequence[str] = RANKS,
     label: NDArray[np.int64] | None = None,
 ) -> RunStore:
     """Writes study.json and the predictions, notes and (made-up) models of a refit.
@@ -71,7 +71,7 @@ def write_refit(
         root: folder of the run.
         accuracy: of the heads of every space.
         approaches: of every space.
-        ranks: of the configs.
+        config_ids: of the configs.
         label: joint class of every photo where it differs from `made_labels`; the predictions
             are those of the original labels.
     """
@@ -93,14 +93,16 @@ def write_refit(
             "versions": {"headrace": "0.1.0"},
         }
     )
-    configs = {f"{s}.{rank}": flat_config(s) for s in approaches for rank in ranks}
+    configs = {f"{s}.{config_id}": flat_config(s) for s in approaches for config_id in config_ids}
     refit = {"schema": 1, "shape": {}, "notes": [], "configs": configs}
     (store.predictions / "refit.json").write_text(json.dumps(refit), encoding="utf-8")
     _write_truth(store, made_labels()[0] if label is None else label)
     for number, space in enumerate(approaches):
-        for position, rank in enumerate(ranks):
+        for position, config_id in enumerate(config_ids):
             for seed in range(SEEDS):
-                _write_config(store, f"{space}.{rank}.{seed}", accuracy[space], number, position)
+                _write_config(
+                    store, f"{space}.{config_id}.{seed}", accuracy[space], number, position
+                )
     return store
 
 

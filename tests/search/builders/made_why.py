@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from search.refit.files import DEFAULT_RANK, read_truth
+from search.refit.files import DEFAULT_CONFIG, read_truth
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from search.why.controls import Refitted, Training
@@ -23,7 +23,7 @@ SPACES = ("gender", "mask", "joint", "multihead")
 PHOTOS, PEOPLE, FOLDS = 3, 240, 4
 
 Accuracy = Callable[[str, str], float]
-"""How often a model of (space, rank) is right."""
+"""How often a model of (space, config_id) is right."""
 
 
 def config_of(space: str, **changes: object) -> dict[str, object]:
@@ -39,7 +39,7 @@ def made_refitted(num_seeds: int = 2, num_folds: int = FOLDS) -> Refitted:
     return Refitted(
         attributes=SCHEMA.names,
         approaches=("separate", "joint", "multihead"),
-        winners={name: Training(rank="1", config=config_of(name)) for name in SPACES},
+        winners={name: Training(config_id="1", config=config_of(name)) for name in SPACES},
         defaults={name: config_of(name, **{"optim.lr": 0.1}) for name in SPACES},
         seeds=tuple(range(num_seeds)),
         num_folds=num_folds,
@@ -59,13 +59,13 @@ def made_store(root: Path, refitted: Refitted, accuracy: Accuracy) -> RunStore:
     text = "\n".join(["sample,group,label,fold,held_out", *lines])
     (store.predictions / "truth.csv").write_text(text + "\n", encoding="utf-8")
     configs = {f"{name}.1": dict(refitted.winners[name].config) for name in SPACES}
-    configs |= {f"{name}.{DEFAULT_RANK}": dict(refitted.defaults[name]) for name in SPACES}
+    configs |= {f"{name}.{DEFAULT_CONFIG}": dict(refitted.defaults[name]) for name in SPACES}
     note = {"schema": 1, "configs": configs, "notes": []}
     (store.predictions / "refit.json").write_text(json.dumps(note), encoding="utf-8")
     for space, winner in refitted.winners.items():
         for seed in refitted.seeds:
-            heads = made_heads(labels, space, winner.rank, seed, accuracy)
-            path = store.predictions / f"{space}.{winner.rank}.{seed}.npz"
+            heads = made_heads(labels, space, winner.config_id, seed, accuracy)
+            path = store.predictions / f"{space}.{winner.config_id}.{seed}.npz"
             np.savez(path, **heads, **mirrored(heads))
     return store
 
@@ -82,7 +82,7 @@ def write_units(store: RunStore, units: Iterable[Unit], accuracy: Accuracy) -> N
     parts = store.predictions / "why" / "parts"
     parts.mkdir(parents=True, exist_ok=True)
     for unit in units:
-        heads = made_heads(labels, unit.space, unit.rank, unit.seed, accuracy)
+        heads = made_heads(labels, unit.space, unit.config_id, unit.seed, accuracy)
         out = folds.out(unit.fold)
         extra = {"indices": out, "seconds": 1.0, "key": folds.key(unit), "note": "{}"}
         found = {head: probs[out] for head, probs in heads.items()}
@@ -95,10 +95,10 @@ def mirrored(heads: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def made_heads(
-    labels: np.ndarray, space: str, rank: str, seed: int, accuracy: Accuracy
+    labels: np.ndarray, space: str, config_id: str, seed: int, accuracy: Accuracy
 ) -> dict[str, np.ndarray]:
     """Probabilities of every head of a model that is right as often as told."""
-    key = sum(ord(letter) * place for place, letter in enumerate(f"{space}.{rank}.{seed}", 1))
+    key = sum(ord(letter) * place for place, letter in enumerate(f"{space}.{config_id}.{seed}", 1))
     rng = np.random.default_rng(key)
     codes = SCHEMA.attribute_codes(labels)
     truths = {"joint": (labels, 4)} if space == "joint" else {}
@@ -107,7 +107,7 @@ def made_heads(
             truths[name] = (codes[:, column], 2)
     found = {}
     for head, (true, size) in truths.items():
-        right = rng.random(len(true)) < accuracy(space, rank)
+        right = rng.random(len(true)) < accuracy(space, config_id)
         other = (true + rng.integers(1, size, len(true))) % size
         sure = np.where(right, true, other)
         found[head] = (0.1 / size + 0.9 * np.eye(size)[sure]).astype(np.float32)

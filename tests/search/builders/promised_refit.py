@@ -8,7 +8,13 @@ from types import MappingProxyType
 
 from search.prepare.dataset import stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
-from search.refit.files import DEFAULT_RANK, REFIT_FILE, merge_predictions, refit_note, write_truth
+from search.refit.files import (
+    DEFAULT_CONFIG,
+    REFIT_FILE,
+    merge_predictions,
+    refit_note,
+    write_truth,
+)
 from search.refit.plan import Shape
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
@@ -133,7 +139,7 @@ def _units(effort: Effort, schema: LabelSchema) -> list[Unit]:
     return [
         Unit(
             space=space,
-            rank=DEFAULT_RANK,
+            config_id=DEFAULT_CONFIG,
             seed=refit_seed,
             fold=fold,
             config={**load(space, schema).default_config(schema, scale), **CHANGES},

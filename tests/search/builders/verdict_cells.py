@@ -124,8 +124,8 @@ def searches_cell(world: World, num_first: int, effort: Effort) -> list[tuple[bo
     rules, found = Rules(num_resamples=effort.resamples), []
     groups = (range(num_first), range(num_first, len(world.error_factors)))
     for sample in samples(world, effort):
-        plan = CrossFit.of_people(sample.g % 5, sample.g)
-        ours = [_chosen(sample, group, plan, effort) for group in groups]
+        cross_fit = CrossFit.of_people(sample.g % 5, sample.g)
+        ours = [_chosen(sample, group, cross_fit, effort) for group in groups]
         plain = [replace(approach, choice_variance=0.0) for approach in ours]
         seen = [Approach(name=str(i), predicted=_best_seen(sample, i)) for i in groups]
         verdicts = (
@@ -164,12 +164,14 @@ def power_cell(people: int, gain: float, effort: Effort, *, num_seeds: int) -> P
     )
 
 
-def _chosen(sample: Sample, group: range, plan: CrossFit, effort: Effort) -> Approach:
+def _chosen(sample: Sample, group: range, cross_fit: CrossFit, effort: Effort) -> Approach:
     """Returns the approach of configs chosen for the people of a fold by the others."""
     configs = {str(i): np.eye(NUM_CLASSES)[sample.predicted[i]] for i in group}
-    built = build_joint(configs, sample.y, plan, name=str(group))
+    built = build_joint(configs, sample.y, cross_fit, name=str(group))
     rng = np.random.default_rng(0)
-    luck = choice_variance(built.targets, sample.g, plan, num_resamples=effort.resamples, rng=rng)
+    luck = choice_variance(
+        built.targets, sample.g, cross_fit, num_resamples=effort.resamples, rng=rng
+    )
     return Approach.from_probs(built.name, built.probs, choice_variance=luck)
 
 

@@ -10,7 +10,7 @@ import pytest
 from search.cli import commands as cli
 from search.cli.commands import build_parser, default_cache, main
 from search.cli.run import RunEnd
-from search.prepare.config import StudyConfig
+from search.prepare.config import RunConfig
 from search.store.run_store import RunStore, check_name
 from tests.search.builders.runs import ROOT
 
@@ -106,11 +106,11 @@ def ran(monkeypatch, tmp_path):
     end = {"interrupted": False, "num_failed": 0}
     given = {}
 
-    def run_study(config, results, cache, console, **options):
+    def execute(config, results, cache, console, **options):
         given.update(config=config, results=results, cache=cache, **options)
         return RunEnd(store=RunStore(tmp_path), **end)
 
-    monkeypatch.setattr("search.cli.run.run_study", run_study)
+    monkeypatch.setattr("search.cli.run.execute", execute)
     given["end"] = end
     return given
 
@@ -133,7 +133,7 @@ def test_ctrl_c_outside_the_search_is_an_interruption(monkeypatch, capsys):
     def interrupted(*given, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("search.cli.run.run_study", interrupted)
+    monkeypatch.setattr("search.cli.run.execute", interrupted)
     assert main(["run", "--space", "age"]) == 130
     assert capsys.readouterr().err == "headrace: interrupted\n"
 
@@ -142,7 +142,7 @@ def test_an_error_that_is_not_the_users_is_not_hidden(monkeypatch):
     def broken(*given, **options):
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setattr("search.cli.run.run_study", broken)
+    monkeypatch.setattr("search.cli.run.execute", broken)
     with pytest.raises(ZeroDivisionError, match="a defect"):
         main(["run", "--space", "age"])
 
@@ -178,7 +178,7 @@ def test_a_run_that_cannot_be_written_is_told_at_once(command, monkeypatch, tmp_
 
 def test_the_defaults_of_a_run(ran):
     main(["run", "--space", "age", "--name", "mine"])
-    assert ran["config"] == StudyConfig(
+    assert ran["config"] == RunConfig(
         name="mine",
         spaces=("age",),
         data="",

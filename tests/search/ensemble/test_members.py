@@ -56,9 +56,9 @@ def candidates_of(store):
 def test_every_approach_rank_and_seed_is_a_candidate_and_so_are_the_chosen_configs(tmp_path):
     found = candidates_of(write_refit(tmp_path / "run", EVEN))
     expected = {
-        f"{approach}.{rank}.{seed}"
+        f"{approach}.{config_id}.{seed}"
         for approach in ("separate", "joint", "multihead")
-        for rank in ("default", "1", CHOSEN)
+        for config_id in ("default", "1", CHOSEN)
         for seed in range(SEEDS)
     }
     assert set(found) == expected
@@ -97,12 +97,15 @@ def test_each_round_picks_what_its_own_fit_people_chose_and_the_last_what_all_ch
     truth = read_truth(store.predictions / "truth.csv")
     age = SCHEMA.attribute_codes(truth.label)[:, 1]
     luck = np.random.default_rng(0).random(len(age))
-    # The default lives on fold 0 alone: without it, rank 1 is better.
-    for rank, right in (("default", luck < np.where(truth.fold == 0, 1, 0.5)), ("1", luck < 0.6)):
+    # The default lives on fold 0 alone: without it, config_id 1 is better.
+    for config_id, right in (
+        ("default", luck < np.where(truth.fold == 0, 1, 0.5)),
+        ("1", luck < 0.6),
+    ):
         probs = 0.1 + 0.7 * np.eye(3, dtype=np.float32)[np.where(right, age, (age + 1) % 3)]
         for seed in range(SEEDS):
             files = {"age": probs, "mirrored.age": probs}
-            np.savez(store.predictions / f"age.{rank}.{seed}.npz", **files)
+            np.savez(store.predictions / f"age.{config_id}.{seed}.npz", **files)
     _, built, _ = sources(store)
     network = candidates_of(store)["separate.chosen.0"].networks[1]
     by_round = built[0].choices["age"].by_round
@@ -115,17 +118,19 @@ def test_each_round_picks_what_its_own_fit_people_chose_and_the_last_what_all_ch
 def test_labels_of_the_people_of_a_round_do_not_move_its_pick(tmp_path):
     honest = write_refit(tmp_path / "a", EVEN)
     truth = read_truth(honest.predictions / "truth.csv")
-    plan = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
+    cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
     right = candidates_of(honest)
     moved = 0
-    for number, (_, apply) in enumerate(plan.rounds()):
-        # Their true labels become what rank 1 says, so that whoever looks at them picks rank 1,
+    for number, (_, apply) in enumerate(cross_fit.rounds()):
+        # Their true labels become what config 1 says, so that whoever looks at them picks it,
         # and what the default says, so that he picks the default.
-        for rank in ("default", "1"):
+        for config_id in ("default", "1"):
             label = made_labels()[0]
-            with np.load(honest.predictions / f"joint.{rank}.0.npz") as file:
+            with np.load(honest.predictions / f"joint.{config_id}.0.npz") as file:
                 label[apply] = file["joint"].argmax(axis=1)[apply]
-            poisoned = candidates_of(write_refit(tmp_path / f"{number}{rank}", EVEN, label=label))
+            poisoned = candidates_of(
+                write_refit(tmp_path / f"{number}{config_id}", EVEN, label=label)
+            )
             pick = right["joint.chosen.0"].networks[0].config(number)
             other = poisoned["joint.chosen.0"].networks[0]
             assert other.config(number) == pick

@@ -26,7 +26,7 @@ EVEN = dict.fromkeys(APPROACHES, 0.7)
 
 def test_configs_and_normalisation_of_every_refitted_network_are_there(tmp_path):
     refit = read_refit(write_refit(tmp_path / "run", EVEN), tuple(APPROACHES), FOLDS)
-    names = {f"{space}.{rank}" for space in APPROACHES for rank in ("default", "1")}
+    names = {f"{space}.{config_id}" for space in APPROACHES for config_id in ("default", "1")}
     assert set(refit.configs) == set(refit.normalisation) == names
     assert dict(refit.configs["age.1"]) == flat_config("age")
     assert refit.normalisation["joint.1"] == (MEAN, STD)
@@ -66,8 +66,8 @@ def test_a_refit_without_normalisation_says_so(tmp_path):
 
 def test_the_note_of_a_refit_has_every_config_as_it_was_trained():
     units = [
-        Unit(space="age", rank=rank, seed=seed, fold=0, config={"optim.lr": lr})
-        for rank, lr in (("default", 0.1), ("1", 0.2))
+        Unit(space="age", config_id=config_id, seed=seed, fold=0, config={"optim.lr": lr})
+        for config_id, lr in (("default", 0.1), ("1", 0.2))
         for seed in range(2)
     ]
     note = refit_note(Shape(folds=3, seeds=2, configs=1), units, ["a cut"])

@@ -32,7 +32,8 @@ def test_a_real_refits_weights_predict_each_fold_as_they_did_out_of_fold(
     default = load("joint", table.schema).default_config(table.schema, scale)
     config = {**default, "input.size": 32, "backbone.name": "test_efficientnet"}
     units = [
-        Unit(space="joint", rank="default", seed=0, fold=fold, config=config) for fold in range(3)
+        Unit(space="joint", config_id="default", seed=0, fold=fold, config=config)
+        for fold in range(3)
     ]
     images, parts = SharedImages(setting), store.predictions / "parts"
     for unit in units:

@@ -41,12 +41,12 @@ def test_numbers_of_numpy_are_written_as_plain_ones(tmp_path):
     shares=st.lists(st.floats(1e-6, 1.0), min_size=3, max_size=3),
     temperature=st.floats(0.05, 20.0),
     bias=st.floats(-30, 30),
-    rank=st.sampled_from(["1", "2", "default", "07"]),
+    config_id=st.sampled_from(["1", "2", "default", "07"]),
 )
-def test_every_number_survives_the_file(tmp_path_factory, shares, temperature, bias, rank):
+def test_every_number_survives_the_file(tmp_path_factory, shares, temperature, bias, config_id):
     folder = tmp_path_factory.mktemp("spec")
     members = with_weights(made_members(), *(share / sum(shares) for share in shares))
-    part = made_part("joint", temperatures=(temperature,), rank=rank)
+    part = made_part("joint", temperatures=(temperature,), config_id=config_id)
     spec = made_spec(
         members=(members[0], replace(members[1], parts=(part,)), members[2]),
         biases=(bias,) * 18,
@@ -64,7 +64,7 @@ def test_files_are_listed_once_though_members_share_them():
 
 
 def test_a_part_is_called_as_the_files_of_the_refit():
-    assert made_part("age", rank="default", seed=2).name == "age.default.2"
+    assert made_part("age", config_id="default", seed=2).name == "age.default.2"
 
 
 @pytest.mark.parametrize(

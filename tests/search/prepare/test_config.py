@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.errors import UsageError
-from search.prepare.config import Budget, StudyConfig, format_duration, parse_duration
+from search.prepare.config import Budget, RunConfig, format_duration, parse_duration
 
-CONFIG = StudyConfig(
+CONFIG = RunConfig(
     name="mine",
     spaces=("age", "joint"),
     data="",
@@ -99,7 +99,7 @@ def test_a_budget_in_words(budget, text):
 
 
 def test_a_config_round_trips_through_plain_values():
-    assert StudyConfig.from_dict(CONFIG.to_dict()) == CONFIG
+    assert RunConfig.from_dict(CONFIG.to_dict()) == CONFIG
 
 
 def test_a_changed_config_keeps_what_is_not_given():

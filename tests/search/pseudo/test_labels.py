@@ -40,7 +40,7 @@ def test_photos_that_have_labels_are_no_unlabelled_ones(people, unlabelled, tmp_
 
 
 def trained(setting, folds, tmp_path, space="joint"):
-    unit = Unit(space=space, rank="1", seed=0, fold=0, config=config_of(space, setting.table))
+    unit = Unit(space=space, config_id="1", seed=0, fold=0, config=config_of(space, setting.table))
     train_unit(unit, folds, SharedImages(setting), 0, tmp_path / "parts", tmp_path / "models")
     return unit
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from search.errors import UsageError
 from search.pseudo.stage import DEFAULT_THRESHOLD, read_thresholds
-from search.pseudo.verdict import PSEUDO_RANK, adopt, judge_spaces, labels_folder, print_pseudo
+from search.pseudo.verdict import PSEUDO_CONFIG, adopt, judge_spaces, labels_folder, print_pseudo
 from search.refit.files import read_predictions, read_truth
 from tests.search.builders.made_refit import (
     APPROACHES,
@@ -29,7 +29,7 @@ RANKS = dict.fromkeys(APPROACHES, "1")
 def with_pseudo(tmp_path, accuracy):
     """Returns a refitted run, plain accuracy 0.5, and trainings with pseudo-labels beside it."""
     store = write_refit(tmp_path / "run", dict.fromkeys(APPROACHES, 0.5))
-    folder = store.predictions / PSEUDO_RANK
+    folder = store.predictions / PSEUDO_CONFIG
     for part in ("parts", "labels"):
         (folder / part).mkdir(parents=True)
     label = made_labels()[0]
@@ -78,7 +78,7 @@ def test_a_loss_is_no_win(tmp_path):
 def test_what_wins_joins_the_refitted_configs_and_the_rest_is_deleted(one_wins):
     adopt(one_wins, RANKS, judged(one_wins))
     found = read_predictions(one_wins.predictions, list(APPROACHES))
-    assert {space for space, ranks in found.items() if PSEUDO_RANK in ranks} == {"age"}
+    assert {space for space, config_ids in found.items() if PSEUDO_CONFIG in config_ids} == {"age"}
     configs = json.loads((one_wins.predictions / "refit.json").read_text())["configs"]
     assert configs["age.pseudo"] == configs["age.1"]
     assert "joint.pseudo" not in configs
@@ -93,7 +93,7 @@ def test_a_verdict_that_turns_takes_the_config_out_again(one_wins):
     adopt(one_wins, RANKS, verdicts)
     adopt(one_wins, RANKS, tuple(replace(verdict, wins=False) for verdict in verdicts))
     found = read_predictions(one_wins.predictions, list(APPROACHES))
-    assert not any(PSEUDO_RANK in ranks for ranks in found.values())
+    assert not any(PSEUDO_CONFIG in config_ids for config_ids in found.values())
 
 
 def test_the_table_says_where_they_are_used(one_wins):

@@ -1,17 +1,17 @@
 import pytest
 
 from search.analysis.approaches.build import Choice
-from search.refit.approaches import chosen_rank
+from search.refit.approaches import chosen_config
 from search.refit.files import refit_seconds, unit_notes
 from tests.search.builders.logged_run import made_run, write_part
 
 
 @pytest.mark.parametrize(
-    ("by_round", "rank"),
+    ("by_round", "config_id"),
     [(("1", "2", "2"), "2"), (("default", "1"), "default"), (("3",), "3")],
 )
-def test_the_rank_of_most_rounds_is_served_and_the_first_of_equals(by_round, rank):
-    assert chosen_rank(Choice(names=("default", "1", "2", "3"), by_round=by_round)) == rank
+def test_the_rank_of_most_rounds_is_served_and_the_first_of_equals(by_round, config_id):
+    assert chosen_config(Choice(names=("default", "1", "2", "3"), by_round=by_round)) == config_id
 
 
 def test_notes_are_those_of_the_refit_there_is(tmp_path):
@@ -26,7 +26,7 @@ def test_notes_are_those_of_the_refit_there_is(tmp_path):
 
 def test_seconds_are_those_of_all_ranks_of_the_space(tmp_path):
     logged = made_run(tmp_path)
-    for space, rank in (("joint", "1"), ("joint", "default"), ("multihead", "1")):
-        write_part(logged, space, rank, 0, 0)
+    for space, config_id in (("joint", "1"), ("joint", "default"), ("multihead", "1")):
+        write_part(logged, space, config_id, 0, 0)
     assert refit_seconds(logged.store, "joint") == 5.0
     assert refit_seconds(logged.store, "gender") == 0.0

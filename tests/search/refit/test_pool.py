@@ -38,7 +38,7 @@ def config_of(space, table):
 
 def unit_of(setting, space="joint", fold=0, **changes):
     config = {**config_of(space, setting.table), **changes}
-    return Unit(space=space, rank="default", seed=0, fold=fold, config=config)
+    return Unit(space=space, config_id="default", seed=0, fold=fold, config=config)
 
 
 def three_folds(setting):
@@ -134,7 +134,9 @@ def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
 ):
     folds = three_folds(people)
     units = [unit_of(people, "joint", fold) for fold in range(3)]
-    broken = replace(units[0], rank="1", config={**units[0].config, "backbone.name": "no_such"})
+    broken = replace(
+        units[0], config_id="1", config={**units[0].config, "backbone.name": "no_such"}
+    )
     resources = Resources(slots=2, cpus_per_trial=1, gpus_per_trial=0.0, num_cpus=2, num_gpus=0)
     places = {"parts": tmp_path / "parts", "models": tmp_path / "models"}
     ends = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from search.prepare.config import StudyConfig
+from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset
 from search.store.best_file import digest
 from search.store.provenance import package_versions
@@ -19,8 +19,8 @@ from tests.trainables import tiny
 from trainables.config import TrialConfig
 
 
-def study_config(data: str) -> StudyConfig:
-    return StudyConfig(
+def study_config(data: str) -> RunConfig:
+    return RunConfig(
         name="mine",
         spaces=("gender",),
         data=data,

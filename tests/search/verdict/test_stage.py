@@ -47,15 +47,15 @@ def store(tmp_path, monkeypatch):
     """A run with all the files that the stage reads; its journal is not read."""
     logged = made_run(tmp_path / "mine")
     folder, truth = logged.store.predictions, logged.truth
-    for space, ranks in logged.predictions.items():
-        for rank, heads in ranks.items():
+    for space, config_ids in logged.predictions.items():
+        for config_id, heads in config_ids.items():
             for seed in range(NUM_SEEDS):
                 parts = {head: probs[seed] for head, probs in heads.items()}
-                np.savez(folder / f"{space}.{rank}.{seed}.npz", **parts)
+                np.savez(folder / f"{space}.{config_id}.{seed}.npz", **parts)
                 for fold in range(NUM_FOLDS):
                     cosines = [{"gender|mask": -0.2}] if space == "multihead" else []
                     note = {"parameters": 1000, "gradient_cosine": cosines}
-                    write_part(logged, space, rank, seed, fold, **note)
+                    write_part(logged, space, config_id, seed, fold, **note)
     columns = {"group": truth.group, "label": truth.label, "fold": truth.fold}
     frame = pd.DataFrame({"sample": truth.group, **columns, "held_out": 1 * truth.held_out})
     frame.to_csv(folder / "truth.csv", index=False)

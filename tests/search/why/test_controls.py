@@ -72,8 +72,8 @@ def test_people_and_noise_change_the_data_of_every_winner_and_nothing_else():
     refitted = made_refitted()
     people = refitted.units(Control.PEOPLE, 0, 1)
     noise = refitted.units(Control.NOISE, 0, 1)
-    ranks = {f"{space}.people-{percent}.0.1" for space in SPACES for percent in (25, 50)}
-    assert {unit.name for unit in people} == ranks
+    config_ids = {f"{space}.people-{percent}.0.1" for space in SPACES for percent in (25, 50)}
+    assert {unit.name for unit in people} == config_ids
     changes = [unit.change for unit in people]
     assert {change.share for change in changes if isinstance(change, FewerPeople)} == {0.25, 0.5}
     assert len({change.seed for change in changes}) == 1  # nested
@@ -88,14 +88,14 @@ def test_people_and_noise_change_the_data_of_every_winner_and_nothing_else():
 def test_the_plain_setting_is_the_refit_itself():
     refitted = made_refitted()
     for control in Control:
-        assert refitted.levels(control)[0].trainings["joint"].rank != "shared"
+        assert refitted.levels(control)[0].trainings["joint"].config_id != "shared"
     for control in (Control.PEOPLE, Control.NOISE):
         assert refitted.levels(control)[0].trainings == refitted.winners
 
 
 def test_a_winner_with_a_strength_of_the_sampler_control_is_not_trained_again_at_it():
     refitted = made_refitted()
-    balanced = Training(rank="1", config=config_of("joint", **{"sampler.power": 1.0}))
+    balanced = Training(config_id="1", config=config_of("joint", **{"sampler.power": 1.0}))
     refitted = replace(refitted, winners={**refitted.winners, "joint": balanced})
     units = refitted.units(Control.SAMPLER, 0, 0)
     assert len(units) == 3 * len(SPACES) - 1

@@ -32,16 +32,16 @@ def reasons(root, accuracy, num_seeds=2, seconds=None):
     return {(reason.key, reason.about): reason for reason in found}
 
 
-def even(space, rank):
+def even(space, config_id):
     """Nothing that is changed matters."""
     return 0.8 if space == "joint" else 0.9
 
 
-def planted(space, rank):
+def planted(space, config_id):
     """Shared configs hurt; joint suffers from fewer people, wrong labels and balancing."""
     loss = {"shared": 0.2, "people-25": 0.3, "noise-5": 0.25, "sampler-100": 0.35}
-    suffers = space == "joint" or rank == "shared"
-    return even(space, rank) - (loss.get(rank, 0.0) if suffers else 0.0)
+    suffers = space == "joint" or config_id == "shared"
+    return even(space, config_id) - (loss.get(config_id, 0.0) if suffers else 0.0)
 
 
 @pytest.fixture(scope="module")

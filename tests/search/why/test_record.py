@@ -21,7 +21,7 @@ from tests.search.builders.made_why import (
 COSTS = WhyCosts(seconds=dict.fromkeys(SPACES, 1.0), slots=1)
 
 
-def right(space, rank):
+def right(space, config_id):
     return 0.9
 
 
@@ -49,7 +49,7 @@ def test_a_record_survives_the_disk_and_holds_every_control(tmp_path):
     people = next(found for found in record.controls if found.control is Control.PEOPLE)
     assert (people.seeds, people.folds) == ((0, 1), (0, 1, 2, 3))
     assert [level.x for level in people.levels] == [100, 50, 25]
-    assert people.levels[2].ranks == dict.fromkeys(SPACES, "people-25")
+    assert people.levels[2].config_ids == dict.fromkeys(SPACES, "people-25")
     averaged = next(found for found in record.controls if found.control is Control.AVERAGED)
     assert averaged.seeds == (0, 1, 2, 3)
 
@@ -71,7 +71,7 @@ def test_the_predictions_of_the_refit_stay_as_they_were(tmp_path):
     before = read_predictions(store.predictions, SPACES)
     recorded(store, refitted)
     after = read_predictions(store.predictions, SPACES)
-    assert {space: list(ranks) for space, ranks in after.items()} == {
+    assert {space: list(config_ids) for space, config_ids in after.items()} == {
         space: ["1"] for space in SPACES
     }
     np.testing.assert_array_equal(before["joint"]["1"]["joint"], after["joint"]["1"]["joint"])
@@ -139,7 +139,7 @@ def test_one_missing_level_leaves_its_fold_out():
     found = complete_part(
         refitted,
         part(Control.PEOPLE, repeats=2),
-        lambda unit: (f"{unit.space}.{unit.rank}", unit.fold) != lost,
+        lambda unit: (f"{unit.space}.{unit.config_id}", unit.fold) != lost,
     )
     assert found.folds == tuple(fold for fold in range(FOLDS) if fold != 1)
 

@@ -102,7 +102,7 @@ def folds_of(store):
 
 def test_the_winner_is_the_best_config_of_the_search_as_the_refit_trained_it(run, store, results):
     found = read_refitted(run, store, results, folds_of(store))
-    assert {space: winner.rank for space, winner in found.winners.items()} == dict.fromkeys(
+    assert {space: winner.config_id for space, winner in found.winners.items()} == dict.fromkeys(
         SPACES, "1"
     )
     assert found.approaches == ("separate", "joint", "multihead")
@@ -124,7 +124,7 @@ def test_the_winner_is_the_best_config_of_the_search_as_the_refit_trained_it(run
     ]
     np.savez(store.predictions / "joint.default.0.npz", joint=np.zeros((48, 4)))
     found = read_refitted(run, store, changed, folds_of(store))
-    assert found.winners["joint"].rank == "default"
+    assert found.winners["joint"].config_id == "default"
     assert found.seeds == (0,)  # the only one that all winners have
 
 

@@ -33,14 +33,16 @@ def test_the_config_of_a_fold_is_the_best_on_the_other_folds():
     perfect, wrong = np.eye(2)[y], np.eye(2)[1 - y]
     useless = np.where((fold == 0)[:, None], perfect, wrong)
     decent = np.where((np.arange(40) < 30)[:, None], perfect, wrong)
-    plan = _plan(40)
-    chosen = choose({"late": useless[None], "decent": decent[None]}, y, plan)
+    cross_fit = _plan(40)
+    chosen = choose({"late": useless[None], "decent": decent[None]}, y, cross_fit)
     assert chosen.by_round == ("decent",) * 4
     flipped = {
         "late": np.where((fold == 0)[:, None], wrong, perfect)[None],
         "decent": decent[None],
     }
-    assert choose(flipped, y, plan).by_round[0] == "late"  # best on the others, useless on its own
+    assert (
+        choose(flipped, y, cross_fit).by_round[0] == "late"
+    )  # best on the others, useless on its own
 
 
 def test_the_mean_over_seeds_decides_and_ties_go_to_the_first():
@@ -56,9 +58,11 @@ def test_held_out_people_get_the_config_search_people_chose():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 200)
     configs = {"good": _config(rng, y, 3, 0.8), "bad": _config(rng, y, 3, 0.2)}
-    plan = _plan(200, held=60)
-    configs["bad"][:, plan.held_out] = np.eye(3)[y[plan.held_out]]  # perfect where nobody may look
-    built = build_joint(configs, y, plan)
+    cross_fit = _plan(200, held=60)
+    configs["bad"][:, cross_fit.held_out] = np.eye(3)[
+        y[cross_fit.held_out]
+    ]  # perfect where nobody may look
+    built = build_joint(configs, y, cross_fit)
     assert built.choices["joint"].by_round == ("good",) * 5
     assert built.probs == pytest.approx(configs["good"])
 
@@ -67,17 +71,17 @@ def test_no_label_of_a_fold_decides_about_that_fold():
     rng = np.random.default_rng(1)
     y = rng.integers(0, 18, 240)
     labels = attribute_classes(y, SIZES)
-    plan = _plan(240, held=40)
+    cross_fit = _plan(240, held=40)
     configs = {
         name: {str(i): _config(rng, labels[:, axis], size, 0.6) for i in range(3)}
         for axis, (name, size) in enumerate(zip(("mask", "gender", "age"), SIZES, strict=True))
     }
 
     def build(truth):
-        return build_separate(configs, truth, SIZES, plan, Method.BIAS_CORRECTED)
+        return build_separate(configs, truth, SIZES, cross_fit, Method.BIAS_CORRECTED)
 
     built = build(y)
-    for _, apply in plan.rounds():
+    for _, apply in cross_fit.rounds():
         poisoned = build(np.where(apply, (y + 1) % 18, y))
         assert np.array_equal(poisoned.probs[:, apply], built.probs[:, apply])
         assert np.array_equal(poisoned.with_rule[:, apply], built.with_rule[:, apply])
@@ -127,11 +131,13 @@ def test_an_approach_for_the_verdict_has_its_rule_and_the_luck_of_its_choice():
     rng = np.random.default_rng(5)
     y = rng.integers(0, 4, 200)
     configs = {str(i): _config(rng, y, 4, 0.6) for i in range(3)}
-    plan = _plan(200)
-    approach = build_joint(configs, y, plan).approach(np.arange(200), plan, num_resamples=50)
+    cross_fit = _plan(200)
+    approach = build_joint(configs, y, cross_fit).approach(
+        np.arange(200), cross_fit, num_resamples=50
+    )
     assert approach.with_rule.shape == approach.predicted.shape == (2, 200)
     assert approach.choice_variance > 0
-    alone = build_joint({"0": configs["0"]}, y, plan).approach(np.arange(200), plan)
+    alone = build_joint({"0": configs["0"]}, y, cross_fit).approach(np.arange(200), cross_fit)
     assert alone.choice_variance == 0
 
 

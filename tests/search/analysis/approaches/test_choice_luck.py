@@ -94,11 +94,11 @@ def test_the_score_of_chosen_configs_varies_as_much_as_the_luck_says():
     for seed in range(300):
         rng = np.random.default_rng(seed)
         targets = _targets(rng, 100, (0.75,) * 4)
-        plan = _plan(100)
+        cross_fit = _plan(100)
         labels = np.stack([target.y for target in targets], axis=1)
         joint = joint_classes(labels, SIZES)
         classes = np.zeros_like(labels)
-        for fit, apply in plan.rounds():
+        for fit, apply in cross_fit.rounds():
             for k, t in enumerate(targets):
                 best = max(
                     range(4),

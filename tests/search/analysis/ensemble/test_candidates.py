@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from search.analysis.ensemble.candidates import Candidate, Network, check_candidates
+from search.analysis.ensemble.candidates import Candidate, StoredNetwork, check_candidates
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration
 from search.analysis.recombine import recombine
@@ -64,7 +64,7 @@ def test_temperatures_do_not_move_the_predicted_class(world, temperatures):
 def test_each_round_has_its_config_and_all_people_theirs(world):
     rng, y, _ = world
     heads = tuple((output(rng, y, NUM_CLASSES, 1.0),) for _ in range(3))
-    network = Network(configs=("a", "b", "c"), heads=heads, picks=(1, 2, 0))
+    network = StoredNetwork(configs=("a", "b", "c"), heads=heads, picks=(1, 2, 0))
     assert [network.config(when) for when in (0, 1, -1)] == ["b", "c", "a"]
     one = Candidate(name="chosen", approach="joint", networks=(network,))
     assert one.configs(1) == ("c",)
@@ -83,15 +83,17 @@ def test_configs_of_other_shapes_and_picks_beyond_them_are_errors(world):
         {"configs": ("a", "b"), "heads": ((head,),) * 2, "mirrored": ((head,),), "picks": (0,)},
     ):
         with pytest.raises(AnalysisError, match="the same heads of each of its configs"):
-            Network(**wrong)
+            StoredNetwork(**wrong)
     for picks in ((), (0, 2), (0, -1)):
         with pytest.raises(AnalysisError, match="`picks` must be positions in the 2 configs"):
-            Network(configs=("a", "b"), heads=((head,),) * 2, picks=picks)
+            StoredNetwork(configs=("a", "b"), heads=((head,),) * 2, picks=picks)
 
 
 def test_networks_of_different_samples_and_free_members_are_errors(world):
     rng, y, _ = world
-    long, short = (Network(configs=("a",), heads=((output(rng, y[:n], 6, 1),),)) for n in (24, 9))
+    long, short = (
+        StoredNetwork(configs=("a",), heads=((output(rng, y[:n], 6, 1),),)) for n in (24, 9)
+    )
     with pytest.raises(AnalysisError, match=r"got \[9, 24\] samples"):
         Candidate(name="c", approach="separate", networks=(long, short))
     with pytest.raises(AnalysisError, match=r"a cost > 0 ms, got \[24\] samples and 0 ms"):

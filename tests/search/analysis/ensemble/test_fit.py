@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.analysis.ensemble import fit as ensemble
-from search.analysis.ensemble.candidates import Candidate, Network
+from search.analysis.ensemble.candidates import Candidate, StoredNetwork
 from search.analysis.ensemble.fit import fit_ensemble
 from search.analysis.ensemble.recipe import Selection, choose_recipe
 from search.analysis.ensemble.weights import Limit
@@ -81,8 +81,8 @@ def test_heads_that_members_share_have_one_temperature_but_their_own_config(seed
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 60)
     first, second = ((output(rng, y, NUM_CLASSES, signal),) for signal in (2.0, 1.0))
-    alone = Network(configs=("b",), heads=(second,))
-    choice = Network(configs=("a", "b"), heads=(first, second), picks=(0, 1))
+    alone = StoredNetwork(configs=("b",), heads=(second,))
+    choice = StoredNetwork(configs=("a", "b"), heads=(first, second), picks=(0, 1))
     candidates = [
         Candidate(name=name, approach="joint", networks=(network,))
         for name, network in (("alone", alone), ("chosen", choice))
@@ -143,9 +143,9 @@ def test_the_recipe_is_chosen_on_whole_people_named_as_they_like(seed, monkeypat
     y, g = labels_of(rng, 30)
     seen = []
 
-    def spy(makers, labels, person, selections, rng):
+    def spy(networks, labels, person, selections, rng):
         seen.append((labels, person))
-        return choose_recipe(makers, labels, person, selections, rng)
+        return choose_recipe(networks, labels, person, selections, rng)
 
     monkeypatch.setattr(ensemble, "choose_recipe", spy)
     rows = np.flatnonzero(g >= 10)

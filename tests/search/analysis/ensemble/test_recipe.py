@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 
 from search.analysis.ensemble import recipe as ensemble_recipe
-from search.analysis.ensemble.recipe import Makers, Recipe, Selection, choose_recipe, inner_parts
+from search.analysis.ensemble.recipe import (
+    CalibratedMembers,
+    Recipe,
+    Selection,
+    choose_recipe,
+    inner_parts,
+)
 from search.analysis.ensemble.weights import Limit, greedy_selection
 from search.analysis.metrics import macro_f1
 from tests.search.analysis.ensemble_worlds import labels_of, output, softmax
@@ -11,7 +17,7 @@ BOTH = (Selection.GREEDY, Selection.CMA_ES)
 
 
 def _makers(probs, limit=None):
-    return Makers(
+    return CalibratedMembers(
         probs=np.stack(probs), costs_ms=np.ones(len(probs)), limit=limit or Limit(), seed=0
     )
 
@@ -55,37 +61,37 @@ def test_the_selection_that_is_better_on_other_people_is_taken(seed, best, monke
     counts, weights = np.array([knows[0], 1 - knows[0]]), np.array([knows[1], 1 - knows[1]])
     monkeypatch.setattr(ensemble_recipe, "greedy_selection", lambda *_, **__: counts)
     monkeypatch.setattr(ensemble_recipe, "cma_weights", lambda *_, **__: weights)
-    makers = _makers([output(rng, y, 6, 3.0), output(rng, y, 6, 0.0)])
-    assert choose_recipe(makers, y, g, BOTH, rng).selection is best
+    networks = _makers([output(rng, y, 6, 3.0), output(rng, y, 6, 0.0)])
+    assert choose_recipe(networks, y, g, BOTH, rng).selection is best
 
 
 def test_a_single_person_cannot_be_split_and_gets_the_first_recipe():
     y = np.array([0, 1, 2])
-    makers = _makers([softmax(np.eye(6)[y])])
-    recipe = choose_recipe(makers, y, np.zeros(3, int), BOTH, np.random.default_rng(0))
+    networks = _makers([softmax(np.eye(6)[y])])
+    recipe = choose_recipe(networks, y, np.zeros(3, int), BOTH, np.random.default_rng(0))
     assert recipe == Recipe(selection=Selection.GREEDY, biased=False)
 
 
 def test_a_single_approach_has_equal_weights_whatever_its_members_are_worth(seed):
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 60)
-    makers = _makers([output(rng, y, 6, 3.0), output(rng, y, 6, 0.0)])
-    recipe = choose_recipe(makers, y, g, (Selection.SINGLE,), rng)
+    networks = _makers([output(rng, y, 6, 3.0), output(rng, y, 6, 0.0)])
+    recipe = choose_recipe(networks, y, g, (Selection.SINGLE,), rng)
     assert recipe.selection is Selection.SINGLE
-    np.testing.assert_array_equal(makers.fit(y, recipe)[0], [0.5, 0.5])
+    np.testing.assert_array_equal(networks.fit(y, recipe)[0], [0.5, 0.5])
 
 
 def test_the_fit_of_a_recipe_is_its_weights_and_biases_on_the_mixture(seed):
     rng = np.random.default_rng(seed)
     y, _ = labels_of(rng, 90)
-    makers = _makers([output(rng, y, 6, 1.0) for _ in range(4)])
-    weights, biases = makers.fit(y, Recipe(selection=Selection.GREEDY, biased=False))
-    counts = greedy_selection(makers.probs, y, limit=Limit())
+    networks = _makers([output(rng, y, 6, 1.0) for _ in range(4)])
+    weights, biases = networks.fit(y, Recipe(selection=Selection.GREEDY, biased=False))
+    counts = greedy_selection(networks.probs, y, limit=Limit())
     np.testing.assert_allclose(weights, counts / counts.sum())
     assert not biases.any()
-    mixed = makers.mix(weights)
+    mixed = networks.mix(weights)
     np.testing.assert_allclose(mixed.sum(axis=1), 1.0, atol=1e-5)
-    again, fitted = makers.fit(y, Recipe(selection=Selection.GREEDY, biased=True))
+    again, fitted = networks.fit(y, Recipe(selection=Selection.GREEDY, biased=True))
     np.testing.assert_array_equal(again, weights)
     plain = macro_f1(y, mixed.argmax(axis=1), 6)
     assert macro_f1(y, (np.log(mixed) + fitted).argmax(axis=1), 6) >= plain
@@ -94,8 +100,8 @@ def test_the_fit_of_a_recipe_is_its_weights_and_biases_on_the_mixture(seed):
 def test_cma_es_never_takes_more_members_than_greedy_within_the_limit(seed):
     rng = np.random.default_rng(seed)
     y, _ = labels_of(rng, 90)
-    makers = _makers([output(rng, y, 6, 1.0) for _ in range(6)], Limit(max_members=2))
-    weights = makers.weights(y, BOTH)
+    networks = _makers([output(rng, y, 6, 1.0) for _ in range(6)], Limit(max_members=2))
+    weights = networks.weights(y, BOTH)
     assert set(weights) == set(BOTH)
     assert all(0 < np.count_nonzero(found) <= 2 for found in weights.values())
     assert weights[Selection.CMA_ES].sum() == pytest.approx(1.0)

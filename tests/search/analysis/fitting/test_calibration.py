@@ -112,22 +112,22 @@ def test_temperature_lowers_the_calibration_error_of_overconfident_models():
 
 def test_cross_fitted_calibration_never_sees_the_labels_it_is_applied_to():
     probs, y = _overconfident(num=200)
-    plan = CrossFit.of_people(np.arange(200) % 4, np.arange(200), np.arange(200) >= 180)
-    calibrated = cross_fit_calibration(probs, y, plan, Method.BIAS_CORRECTED)
-    for _, apply in plan.rounds():
+    cross_fit = CrossFit.of_people(np.arange(200) % 4, np.arange(200), np.arange(200) >= 180)
+    calibrated = cross_fit_calibration(probs, y, cross_fit, Method.BIAS_CORRECTED)
+    for _, apply in cross_fit.rounds():
         poisoned = np.where(apply, (y + 1) % 4, y)
-        again = cross_fit_calibration(probs, poisoned, plan, Method.BIAS_CORRECTED)
+        again = cross_fit_calibration(probs, poisoned, cross_fit, Method.BIAS_CORRECTED)
         assert np.array_equal(again[apply], calibrated[apply])
-    held = plan.held_out
-    other = cross_fit_calibration(probs, np.where(held, 0, y), plan, Method.BIAS_CORRECTED)
+    held = cross_fit.held_out
+    other = cross_fit_calibration(probs, np.where(held, 0, y), cross_fit, Method.BIAS_CORRECTED)
     assert np.array_equal(other, calibrated)  # held-out labels decide nothing at all
 
 
 def test_every_seed_is_calibrated_by_itself():
     probs, y = _overconfident(num=200)
-    plan = CrossFit.of_people(np.arange(200) % 4, np.arange(200))
-    both = cross_fit_calibration(np.stack([probs, probs**0.5]), y, plan)
-    assert np.array_equal(both[0], cross_fit_calibration(probs, y, plan))
+    cross_fit = CrossFit.of_people(np.arange(200) % 4, np.arange(200))
+    both = cross_fit_calibration(np.stack([probs, probs**0.5]), y, cross_fit)
+    assert np.array_equal(both[0], cross_fit_calibration(probs, y, cross_fit))
 
 
 @pytest.mark.parametrize(

@@ -59,11 +59,11 @@ def test_perfect_predictions_keep_biases_of_zero():
 
 def test_no_label_of_a_fold_decides_about_that_fold():
     probs, y = _probs(2)
-    plan = CrossFit.of_people(np.arange(200) % 4, np.arange(200), np.arange(200) >= 160)
-    predicted = nested_biased_predictions(probs, y, plan)
-    for _, apply in plan.rounds():
+    cross_fit = CrossFit.of_people(np.arange(200) % 4, np.arange(200), np.arange(200) >= 160)
+    predicted = nested_biased_predictions(probs, y, cross_fit)
+    for _, apply in cross_fit.rounds():
         poisoned = np.where(apply, (y + 1) % 4, y)
-        again = nested_biased_predictions(probs, poisoned, plan)
+        again = nested_biased_predictions(probs, poisoned, cross_fit)
         assert np.array_equal(again[apply], predicted[apply])
 
 
@@ -73,9 +73,9 @@ def test_nested_biases_find_nothing_where_there_is_nothing_while_leaking_ones_do
     for seed in range(30):
         rng = np.random.default_rng(seed)
         probs, y = rng.dirichlet(np.ones(6), 120), rng.integers(0, 6, 120)
-        plan = CrossFit.of_people(np.arange(120) % 5, np.arange(120))
+        cross_fit = CrossFit.of_people(np.arange(120) % 5, np.arange(120))
         leaked.append(macro_f1(y, predict_with_biases(probs, fit_class_biases(probs, y)), 6))
-        nested.append(macro_f1(y, nested_biased_predictions(probs, y, plan), 6))
+        nested.append(macro_f1(y, nested_biased_predictions(probs, y, cross_fit), 6))
         plain.append(macro_f1(y, probs.argmax(axis=1), 6))
     assert np.mean(leaked) > np.mean(plain) + 0.04
     assert np.mean(nested) == pytest.approx(np.mean(plain), abs=0.015)
@@ -84,7 +84,7 @@ def test_nested_biases_find_nothing_where_there_is_nothing_while_leaking_ones_do
 def test_every_seed_has_its_own_biases():
     first, y = _probs(3)
     second = _probs(4)[0]
-    plan = CrossFit.of_people(np.arange(200) % 4, np.arange(200))
-    both = nested_biased_predictions(np.stack([first, second]), y, plan)
+    cross_fit = CrossFit.of_people(np.arange(200) % 4, np.arange(200))
+    both = nested_biased_predictions(np.stack([first, second]), y, cross_fit)
     assert both.shape == (2, 200)
-    assert np.array_equal(both[1], nested_biased_predictions(second, y, plan))
+    assert np.array_equal(both[1], nested_biased_predictions(second, y, cross_fit))

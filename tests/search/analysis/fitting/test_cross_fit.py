@@ -13,9 +13,9 @@ def test_rounds_cover_everybody_once_and_nobody_decides_about_himself(seed, num_
     rng = np.random.default_rng(seed)
     g = np.repeat(np.arange(4 * num_folds), 3)
     held = np.isin(g, rng.choice(g, 2)) & has_part & (g >= 2 * num_folds)
-    plan = CrossFit.of_people(g % num_folds, g, held)
+    cross_fit = CrossFit.of_people(g % num_folds, g, held)
     applied = np.zeros(len(g), dtype=int)
-    for fit, apply in plan.rounds():
+    for fit, apply in cross_fit.rounds():
         applied += apply
         assert not set(g[fit]) & set(g[apply])
         assert not (fit & held).any()

@@ -61,8 +61,8 @@ def test_calibration_is_told_before_and_after():
     y = rng.integers(0, 3, 300)
     right = rng.random((2, 300)) < 0.7
     sure = np.eye(3)[np.where(right, y, (y + 1) % 3)] * 0.97 + 0.01
-    plan = CrossFit.of_people(np.arange(300) % 4, np.arange(300))
-    reason = calibration_quality("joint", sure, y, plan)
+    cross_fit = CrossFit.of_people(np.arange(300) % 4, np.arange(300))
+    reason = calibration_quality("joint", sure, y, cross_fit)
     assert reason.figures["raw"]["ece"] == pytest.approx(0.98 - right.mean(), abs=0.03)
     assert reason.figures["calibrated"]["ece"] < 0.6 * reason.figures["raw"]["ece"]
     assert reason.figures["calibrated"]["nll"] < reason.figures["raw"]["nll"]

@@ -86,16 +86,16 @@ def test_training_luck_is_pooled_over_trainings_but_not_over_their_means():
 def test_predictions_of_separate_and_joint_models_are_those_of_the_verdict():
     rng = np.random.default_rng(4)
     evidence = evidence_of(rng)
-    plan = CrossFit.of_people(PERSON % 4, PERSON, PERSON % 5 == 0)
+    cross_fit = CrossFit.of_people(PERSON % 4, PERSON, PERSON % 5 == 0)
     heads = [rng.dirichlet([1, 1], (2, len(evidence.y))) for _ in ATTRIBUTES]
     candidates = {name: {"1": head} for name, head in zip(ATTRIBUTES, heads, strict=True)}
-    built = build_separate(candidates, evidence.y, (2, 2), plan, Method.TEMPERATURE)
-    found = joint_predictions(heads, list(evidence.labels.T), plan)
+    built = build_separate(candidates, evidence.y, (2, 2), cross_fit, Method.TEMPERATURE)
+    found = joint_predictions(heads, list(evidence.labels.T), cross_fit)
     np.testing.assert_array_equal(found, built.probs.argmax(axis=-1))
     joint = rng.dirichlet([1] * 4, (2, len(evidence.y)))
-    alone = build_joint({"1": joint}, evidence.y, plan)
+    alone = build_joint({"1": joint}, evidence.y, cross_fit)
     np.testing.assert_array_equal(
-        joint_predictions([joint], [evidence.y], plan), alone.probs.argmax(axis=-1)
+        joint_predictions([joint], [evidence.y], cross_fit), alone.probs.argmax(axis=-1)
     )
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from search.analysis.errors import AnalysisError
-from search.analysis.reasons.of_controls import Dose, Level, responses
+from search.analysis.reasons.of_controls import Level, Treatment, responses
 from tests.search.analysis.reasons.test_of_controls import evidence_of, trained
 
-DOSE = Dose(
+DOSE = Treatment(
     key="label_noise",
     mechanism="M6",
     x_name="wrong (%)",

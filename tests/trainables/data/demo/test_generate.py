@@ -47,7 +47,7 @@ def _never(done, total):
     pytest.fail("nothing may be drawn")
 
 
-def _rival(finished, root):
+def _baseline(finished, root):
     """Progress that puts a finished folder in place when our last photo is drawn."""
     return lambda done, total: done == total and shutil.copytree(finished, root)
 
@@ -296,7 +296,7 @@ def test_unreadable_mark_is_refused(demo_copy, content, message):
 
 def test_rival_that_finishes_the_same_folder_first_is_accepted(demo, tmp_path):
     root = tmp_path / "people"
-    result = _generate(root, progress=_rival(demo, root))
+    result = _generate(root, progress=_baseline(demo, root))
     assert result == root
     assert _files(root) == _files(demo)
     assert list(tmp_path.iterdir()) == [root]
@@ -305,7 +305,7 @@ def test_rival_that_finishes_the_same_folder_first_is_accepted(demo, tmp_path):
 def test_rival_that_finishes_another_request_first_is_an_error(demo, tmp_path):
     root = tmp_path / "people"
     with pytest.raises(DataError, match=r"seed 3 instead of 5"):
-        _generate(root, seed=5, progress=_rival(demo, root))
+        _generate(root, seed=5, progress=_baseline(demo, root))
     assert list(tmp_path.iterdir()) == [root]
 
 
