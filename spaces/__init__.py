@@ -1,8 +1,10 @@
 """Search spaces as plain Optuna functions, found by file name or by path.
 
 A space file has `suggest(trial, schema, scale)`, which suggests parameters named by config paths
-and may return constants; optional are `default(schema, scale)`, `APPROACH` ("separate", "joint",
-"multihead"), `ATTRIBUTE` and `WARM_START`.
+and may return constants; optional are `default(schema, scale)` and `WARM_START`. What it predicts
+it says by `ATTRIBUTE = "gender"`, or by `ATTRIBUTES = ("mask", "gender")` with `FORM = "softmax"`
+(one softmax over their joint label) or "heads"; `APPROACH = "joint"` and `"multihead"` are all
+attributes in the one form and the other.
 """
 
 import hashlib
@@ -15,11 +17,14 @@ from types import ModuleType
 from typing import Any
 
 from spaces.errors import SpaceError
-from spaces.parts import default_config
+from spaces.groups import Flat
+from spaces.parts import AGE, default_config
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 
-_NOT_SPACES = frozenset({"errors", "groups", "parts", "scale", "space", "attribute"})
+_NOT_SPACES = frozenset({"errors", "groups", "parts", "scale", "space", "attribute", "block"})
+WHOLE = {"joint": "softmax", "multihead": "heads"}
+"""Spaces of all attributes together, and the form of their prediction."""
 
 
 def names() -> tuple[str, ...]:
@@ -42,28 +47,49 @@ def load(spec: str, schema: Schema) -> Space:
     if given or spec.endswith(".py"):
         return _from_file(name if given else "", Path(file if given else spec), schema)
     if name in names():
-        return _from_module(name, importlib.import_module(f"spaces.{name}")).check(schema)
+        return _from_module(name, importlib.import_module(f"spaces.{name}"), schema)
     if name in schema:
-        return _generic(name)
+        return _generic((name,), "softmax")
     available = dict.fromkeys([*names(), *schema.names])
     raise SpaceError(
         f"unknown space {name!r}; available: {', '.join(available)}, or a file path/to/space.py"
     )
 
 
-def load_all(schema: Schema) -> tuple[Space, ...]:
-    """Returns the spaces of every approach: each attribute of the data, joint and multihead."""
-    return tuple(load(name, schema) for name in (*schema.names, "joint", "multihead"))
+def load_block(attributes: tuple[str, ...], form: str, schema: Schema) -> Space:
+    """Loads the built-in space of a block: its own file, or a generic one.
+
+    Args:
+        attributes: of the block, in schema order.
+        form: "softmax" or "heads".
+        schema: of the data.
+
+    Raises:
+        SpaceError: attributes and form do not fit, or the data lacks an attribute.
+    """
+    if attributes == schema.names:
+        names = [name for name, whole in WHOLE.items() if whole == form]
+        if len(attributes) > 1 or form == "heads":
+            return load(names[0], schema)
+    if len(attributes) == 1 and form == "softmax":
+        return load(attributes[0], schema)
+    return _generic(attributes, form).check(schema)
 
 
-def _generic(attribute: str) -> Space:
-    module = importlib.import_module("spaces.attribute")
+def _generic(attributes: tuple[str, ...], form: str) -> Space:
+    if len(attributes) == 1:
+        module = importlib.import_module("spaces.attribute")
+        suggest, default = partial(module.suggest_for, attributes[0]), module.default
+    else:
+        module = importlib.import_module("spaces.block")
+        suggest = partial(module.suggest_for, attributes, form)
+        default = partial(_default, attributes, form)
     return Space(
-        name=attribute,
-        approach="separate",
-        attribute=attribute,
-        suggest=partial(module.suggest_for, attribute),
-        default=module.default,
+        name="+".join(attributes) + ("-heads" if form == "heads" else ""),
+        attributes=attributes,
+        form=form,
+        suggest=suggest,
+        default=default,
         source=_source(module),
     )
 
@@ -79,19 +105,28 @@ def _from_file(name: str, path: Path, schema: Schema) -> Space:
         )
     if not name:
         name = getattr(module, "ATTRIBUTE", "") or getattr(module, "APPROACH", "")
+    if not name and isinstance(several := getattr(module, "ATTRIBUTES", None), tuple | list):
+        name = "+".join(map(str, several))
     if not (isinstance(name, str) and name):
         raise SpaceError(
             f"{path} must say what it predicts: define ATTRIBUTE = 'gender' (or APPROACH = "
             f"'joint' or 'multihead') in it, or call it --space gender={path}"
         )
-    space = _from_module(name, module).check(schema)
-    taken = (*schema.names, "joint", "multihead")
-    if name in taken and name != (space.attribute or space.approach):
+    space = _from_module(name, module, schema)
+    taken, own = (*schema.names, *WHOLE), _own_name(space, schema)
+    if name in taken and name != own:
         raise SpaceError(
-            f"{path} predicts {space.attribute or space.approach!r}, so it cannot be the space "
-            f"{name!r}; call it --space {space.attribute or space.approach}={path}"
+            f"{path} predicts {own!r}, so it cannot be the space {name!r}; call it --space "
+            f"{own}={path}"
         )
     return space
+
+
+def _own_name(space: Space, schema: Schema) -> str:
+    """Returns what the space of a block is called where nobody gives it another name."""
+    if len(space.attributes) > 1 and space.attributes == schema.names:
+        return next(name for name, form in WHOLE.items() if form == space.form)
+    return _generic(space.attributes, space.form).name
 
 
 def _execute(path: Path) -> ModuleType:
@@ -109,20 +144,46 @@ def _execute(path: Path) -> ModuleType:
     return module
 
 
-def _from_module(name: str, module: ModuleType) -> Space:
-    joins = name in ("joint", "multihead") and not hasattr(module, "ATTRIBUTE")
+def _from_module(name: str, module: ModuleType, schema: Schema) -> Space:
+    attributes, form = _block(name, module, schema)
+    space = Space(
+        name=name,
+        attributes=attributes,
+        form=form,
+        suggest=module.suggest,
+        default=getattr(module, "default", partial(_default, attributes, form)),
+        warm_start=_warm_start(name, module),
+        source=_source(module),
+    )
+    return space.check(schema)
+
+
+def _block(name: str, module: ModuleType, schema: Schema) -> tuple[tuple[str, ...], str]:
+    """Returns attributes and form that a space file names, by one of its three ways."""
+    several = getattr(module, "ATTRIBUTES", None)
+    joins = name in WHOLE and not hasattr(module, "ATTRIBUTE") and several is None
     approach = getattr(module, "APPROACH", name if joins else "separate")
-    attribute = getattr(module, "ATTRIBUTE", name if approach == "separate" else "")
-    options: dict[str, Any] = {
-        "name": name,
-        "approach": approach,
-        "attribute": attribute,
-        "suggest": module.suggest,
-        "default": getattr(module, "default", partial(_default, approach, attribute)),
-        "warm_start": _warm_start(name, module),
-        "source": _source(module),
-    }
-    return Space(**options)
+    attribute = getattr(module, "ATTRIBUTE", None)
+    known = approach in (*WHOLE, "separate")
+    if not known or (approach in WHOLE and (attribute or several)) or (attribute and several):
+        raise SpaceError(
+            f"space {name!r} must say what it predicts by one of ATTRIBUTE, ATTRIBUTES and "
+            f"APPROACH ({', '.join(WHOLE)}), got APPROACH={approach!r} ATTRIBUTE={attribute!r} "
+            f"ATTRIBUTES={several!r}"
+        )
+    if approach in WHOLE:
+        if len(schema.names) < 2:
+            raise SpaceError(
+                f"space {name!r} needs two attributes or more; this data has: "
+                f"{', '.join(schema.names)}"
+            )
+        return schema.names, WHOLE[approach]
+    if several is None:
+        return (attribute or name,), "softmax"
+    if not isinstance(several, tuple | list):
+        raise SpaceError(f"ATTRIBUTES of space {name!r} must be a list of names, got {several!r}")
+    ordered = sorted(several, key=lambda one: schema.names.index(one) if one in schema else -1)
+    return tuple(ordered), getattr(module, "FORM", "softmax")
 
 
 def _warm_start(name: str, module: ModuleType) -> tuple[Any, ...]:
@@ -135,12 +196,10 @@ def _warm_start(name: str, module: ModuleType) -> tuple[Any, ...]:
     return tuple(given)
 
 
-def _default(
-    approach: str, attribute: str, schema: Schema, scale: Scale
-) -> dict[str, str | int | float | bool]:
-    config = default_config(schema, scale, with_age=approach != "separate" or attribute == "age")
-    if approach == "multihead":
-        config |= {f"task_weight.{name}": 1.0 for name in schema.names}
+def _default(attributes: tuple[str, ...], form: str, schema: Schema, scale: Scale) -> Flat:
+    config = default_config(schema, scale, with_age=AGE in attributes)
+    if form == "heads":
+        config |= {f"task_weight.{name}": 1.0 for name in attributes}
     return config
 
 

@@ -11,7 +11,10 @@ from spaces.errors import SpaceError
 from spaces.groups import Flat
 from spaces.scale import Scale
 
-APPROACHES = ("separate", "joint", "multihead")
+FORMS = ("softmax", "heads")
+Config = dict[str, str | int | float | bool | tuple[str, ...]]
+"""A complete config by dotted names."""
+_BLOCK = ("target.attributes", "target.form")
 # Sections with branches: another choice than the default's drops what belonged to the default's.
 BRANCHES = ("optim.name", "loss.name", "head.kind")
 
@@ -67,8 +70,8 @@ class Space:
 
     Attributes:
         name: of the study and of `--space`.
-        approach: "separate", "joint" or "multihead".
-        attribute: what a space of the approach "separate" predicts; empty for the others.
+        attributes: that its models predict together, a block.
+        form: of the prediction: "softmax" over the joint label of the block, or "heads".
         suggest: suggests parameters on an Optuna trial and returns the constants beside them.
             Parameter names are config paths. What it leaves out comes from the default config.
         default: the complete default config; trial 0 of every study.
@@ -76,13 +79,13 @@ class Space:
         source: text of the file that defines the space; part of the fingerprint.
 
     Raises:
-        SpaceError: the name is no file name, warm starts are not mappings, or approach and
-            attribute do not fit.
+        SpaceError: the name cannot be a file name, warm starts are not mappings, or attributes
+            and form do not fit.
     """
 
     name: str
-    approach: str
-    attribute: str = ""
+    attributes: tuple[str, ...]
+    form: str = "softmax"
     suggest: Suggest
     default: Default
     warm_start: tuple[Mapping[str, str | int | float | bool], ...] = ()
@@ -99,52 +102,45 @@ class Space:
                 f"warm starts of space {self.name!r} must be mappings of config names to values, "
                 f"got {self.warm_start!r}"
             )
-        if self.approach not in APPROACHES:
+        if self.form not in FORMS:
             raise SpaceError(
-                f"the approach of space {self.name!r} must be one of {', '.join(APPROACHES)}, got "
-                f"{self.approach!r}"
+                f"the form of space {self.name!r} must be one of {', '.join(FORMS)}, got "
+                f"{self.form!r}"
             )
-        if (self.approach == "separate") != bool(self.attribute):
+        names = self.attributes
+        if not names or len(set(names)) < len(names) or (self.form == "heads" and len(names) < 2):
             raise SpaceError(
-                f"space {self.name!r} must name an attribute exactly when its approach is "
-                f"'separate', got approach={self.approach!r} attribute={self.attribute!r}"
+                f"space {self.name!r} must predict different attributes, two or more by heads, "
+                f"got form={self.form!r} attributes={list(names)}"
             )
-
-    @property
-    def target(self) -> str:
-        """What the objective scores: the attribute, or "joint"."""
-        return self.attribute or "joint"
 
     def check(self, schema: Schema) -> Self:
         """Returns the space itself where the data has what it predicts.
 
         Raises:
-            SpaceError: the data lacks the attribute, or has only one.
+            SpaceError: the data lacks an attribute.
         """
-        there = ", ".join(schema.names)
-        if self.attribute and self.attribute not in schema:
-            raise SpaceError(
-                f"space {self.name!r} needs the attribute {self.attribute!r}; this data has: "
-                f"{there}"
-            )
-        if self.approach != "separate" and len(schema.names) < 2:
-            raise SpaceError(
-                f"space {self.name!r} needs two attributes or more; this data has: {there}"
-            )
+        for name in self.attributes:
+            if name not in schema:
+                raise SpaceError(
+                    f"space {self.name!r} needs the attribute {name!r}; this data has: "
+                    f"{', '.join(schema.names)}"
+                )
         return self
 
-    def default_config(self, schema: Schema, scale: Scale) -> Flat:
+    def default_config(self, schema: Schema, scale: Scale) -> Config:
         """Returns the complete default config.
 
         Raises:
             SpaceError: the space's own code fails.
         """
         try:
-            return {**self._target(), **self.default(schema, scale)}
+            target: Config = {"target.attributes": self.attributes, "target.form": self.form}
+            return {**target, **self.default(schema, scale)}
         except Exception as error:  # the function is the user's own code
             raise self._failed("default", error) from error
 
-    def config(self, trial: optuna.Trial, schema: Schema, scale: Scale) -> Flat:
+    def config(self, trial: optuna.Trial, schema: Schema, scale: Scale) -> Config:
         """Suggests on the trial and returns the complete config, by dotted names.
 
         Raises:
@@ -159,7 +155,7 @@ class Space:
                 f"suggest() of space {self.name!r} must return a mapping of config names to "
                 f"values, or nothing, got {constants!r}"
             )
-        chosen: Flat = {**trial.params, **constants}
+        chosen: Config = {**trial.params, **constants}
         base = self.default_config(schema, scale)
         for branch in BRANCHES:
             if branch in chosen and chosen[branch] != base[branch]:
@@ -170,18 +166,31 @@ class Space:
 
     def fingerprint(self, schema: Schema, scale: Scale) -> str:
         """Returns 8 hex digits that change with the space, its default and the scale."""
-        default = sorted(self.default_config(schema, scale).items())
-        text = repr((self.name, self.approach, self.attribute, self.source, default, scale))
+        block, target = self._identity(schema)
+        config = self.default_config(schema, scale)
+        if target:
+            config = {**{n: v for n, v in config.items() if n not in _BLOCK}, **target}
+        default = sorted(config.items())
+        text = repr((self.name, *block, self.source, default, scale))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def _failed(self, function: str, error: Exception) -> SpaceError:
         what = f"{type(error).__name__}: {error}"
         return SpaceError(f"{function}() of space {self.name!r} fails: {what}")
 
-    def _target(self) -> Flat:
-        if self.approach == "separate":
-            return {"target.kind": "attribute", "target.attribute": self.attribute}
-        return {"target.kind": self.approach}
+    def _identity(self, schema: Schema) -> tuple[tuple[object, ...], Config]:
+        """Returns what stands for the block in a fingerprint.
+
+        A block that older runs knew keeps the words they had for it, so that they can be resumed.
+        """
+        if len(self.attributes) == 1:
+            name = self.attributes[0]
+            old: Config = {"target.kind": "attribute", "target.attribute": name}
+            return ("separate", name), old
+        if set(self.attributes) == set(schema.names):
+            kind = {"softmax": "joint", "heads": "multihead"}[self.form]
+            return (kind, ""), {"target.kind": kind}
+        return (self.attributes, self.form), {}
 
 
 def _branch_names(section: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainables.backbone import build_backbone
+from trainables.blocks import Form
 from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
 from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError
@@ -233,7 +234,7 @@ class ImageClassifier:
         return self._stepping.step(x.to(self._device), targets, step)
 
     def _gradient_cosine(self) -> dict[str, float]:
-        if self.config.target.kind != "multihead":
+        if self.config.target.form is not Form.HEADS:
             return {}
         # The same first samples every epoch, unaugmented, in evaluation mode: the curve shows the
         # weights' change.

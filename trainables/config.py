@@ -5,13 +5,12 @@ mapping is all that spaces and trainables have in common.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from trainables.blocks import Block, FlatValue, Form
 from trainables.errors import ConfigError
-
-FlatValue: TypeAlias = str | int | float | bool
 
 SOFTMAX_LOSSES = ("ce", "focal", "f1", "ce_f1")
 AGE_DROPS: Mapping[str, tuple[tuple[int, int], ...]] = {
@@ -29,19 +28,23 @@ class Section(BaseModel):
 
 
 class Target(Section):
-    """What the model predicts."""
+    """What the model predicts: a block of attributes."""
 
-    kind: Literal["attribute", "joint", "multihead"]
-    attribute: str = ""
+    attributes: tuple[str, ...]
+    form: Form
 
     @model_validator(mode="after")
-    def _attribute_goes_with_its_kind(self) -> Self:
-        if (self.kind == "attribute") != bool(self.attribute):
-            raise ValueError(
-                "target.attribute is given exactly when target.kind is 'attribute', got "
-                f"kind={self.kind!r} attribute={self.attribute!r}"
-            )
+    def _is_a_block(self) -> Self:
+        try:
+            self.block  # noqa: B018  building it checks it
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
         return self
+
+    @property
+    def block(self) -> Block:
+        """The block itself."""
+        return Block(self.attributes, self.form)
 
 
 class Backbone(Section):
@@ -210,7 +213,7 @@ class TrialConfig(Section):
     schedule: Schedule
     age: Age | None = None
     task_weight: Mapping[str, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
-    """Loss weight of each attribute; target.kind 'multihead' only."""
+    """Loss weight of each attribute; target.form 'heads' only."""
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
@@ -220,15 +223,15 @@ class TrialConfig(Section):
                 f"and any other head with 'own', got head.kind="
                 f"{self.head.kind!r} loss.name={self.loss.name!r}"
             )
-        if self.head.kind != "softmax" and self.target.kind != "attribute":
+        if self.head.kind != "softmax" and len(self.target.attributes) > 1:
             raise ValueError(
-                f"head.kind={self.head.kind!r} needs target.kind 'attribute', got "
-                f"{self.target.kind!r}; use head.kind 'softmax'"
+                f"head.kind={self.head.kind!r} needs a single attribute, got target.attributes="
+                f"{list(self.target.attributes)}; use head.kind 'softmax'"
             )
-        if (self.target.kind == "multihead") != bool(self.task_weight):
+        if (self.target.form is Form.HEADS) != bool(self.task_weight):
             raise ValueError(
-                "task_weight.<attribute> is given exactly when target.kind is 'multihead', got "
-                f"kind={self.target.kind!r} task_weight={dict(self.task_weight)}"
+                "task_weight.<attribute> is given exactly when target.form is 'heads', got "
+                f"form={self.target.form.value!r} task_weight={dict(self.task_weight)}"
             )
         return self
 
@@ -266,7 +269,7 @@ class TrialConfig(Section):
     def to_flat(self) -> dict[str, FlatValue]:
         """Returns dotted names that `from_flat` reads back to an equal config."""
         return {
-            f"{section}.{field}": value
+            f"{section}.{field}": tuple(value) if isinstance(value, list) else value
             for section, fields in self.to_tree().items()
             for field, value in fields.items()
         }

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.blocks import Form
 from trainables.config import AGE_DROPS, TrialConfig
-from trainables.data.schema import JOINT, Attribute, LabelSchema
+from trainables.data.schema import Attribute, LabelSchema
 from trainables.errors import ConfigError
 
 AGE = "age"
@@ -55,19 +56,17 @@ def head_shapes(config: TrialConfig, schema: LabelSchema) -> dict[str, HeadShape
     _check(config, schema)
     kind = config.head.kind
     found: dict[str, HeadShape] = {}
-    if config.target.kind == "joint":
-        found[JOINT] = HeadShape(kind=kind, num_classes=schema.num_joint)
-    else:
-        for name in _attributes(config, schema):
+    for name, attributes in config.target.block.heads(schema).items():
+        edges: tuple[float, ...] = ()
+        if kind == "regression":
             cut = schema[name]
-            if kind == "regression" and config.age is not None:
-                cut = _edged(cut, config.age.old_from)
-            found[name] = HeadShape(
-                kind=kind,
-                num_classes=len(cut.classes),
-                edges=cut.edges if kind == "regression" else (),
-                weight=config.task_weight.get(name, 1.0),
-            )
+            edges = cut.edges if config.age is None else _edged(cut, config.age.old_from).edges
+        found[name] = HeadShape(
+            kind=kind,
+            num_classes=schema.only(attributes).num_joint,
+            edges=edges,
+            weight=config.task_weight.get(name, 1.0),
+        )
     if config.age is not None and config.age.aux_weight:
         age = schema[AGE]
         found[AUXILIARY] = HeadShape(
@@ -103,15 +102,12 @@ def training_targets(
     if config.age is not None:
         column = schema.names.index(AGE)
         trained[:, column] = _edged(schema[AGE], config.age.old_from).encode_raw(raw[AGE])
+    decides = {**config.target.block.heads(schema), AUXILIARY: (AGE,)}
     found: dict[str, HeadTargets] = {}
     for name, shape in shapes.items():
-        attribute = AGE if name == AUXILIARY else name
-        if name == JOINT:
-            classes = schema.joint_code(trained)
-        else:
-            classes = trained[:, schema.names.index(attribute)]
+        classes = schema.codes(trained, decides[name])
         found[name] = (
-            _numeric(shape, classes, raw[attribute], train)
+            _numeric(shape, classes, raw[decides[name][0]], train)
             if shape.edges
             else HeadTargets(**asdict(shape), classes=classes)
         )
@@ -144,19 +140,14 @@ def sampling_classes(targets: Mapping[str, HeadTargets]) -> NDArray[np.int64]:
     return code
 
 
-def _attributes(config: TrialConfig, schema: LabelSchema) -> tuple[str, ...]:
-    return (config.target.attribute,) if config.target.kind == "attribute" else schema.names
-
-
 def _check(config: TrialConfig, schema: LabelSchema) -> None:
-    for name in _attributes(config, schema):
-        schema[name]  # raises where the data has no such attribute
+    names = schema.only(config.target.attributes).names
     if config.age is not None and not (AGE in schema and schema[AGE].has_raw):
         raise ConfigError(_NO_RAW_AGE)
-    unknown = set(config.task_weight) ^ set(schema.names)
-    if config.target.kind == "multihead" and unknown:
+    unknown = set(config.task_weight) ^ set(names)
+    if config.target.form is Form.HEADS and unknown:
         raise ConfigError(
-            f"task_weight must name every attribute ({', '.join(schema.names)}) and no other, got "
+            f"task_weight must name every attribute ({', '.join(names)}) and no other, got "
             f"{', '.join(config.task_weight)}"
         )
 

@@ -6,7 +6,9 @@ Notation:
     6 * mask + 3 * gender + age).
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -67,3 +69,91 @@ def marginals(probs: ArrayLike, sizes: Sequence[int]) -> tuple[Floats, ...]:
     cube, lead = joint.reshape(*joint.shape[:-1], *sizes), joint.ndim - 1
     axes = range(lead, lead + len(sizes))
     return tuple(cube.sum(axis=tuple(other for other in axes if other != axis)) for axis in axes)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadLayout:
+    """Which attributes the heads of one or several models decide, each of them once.
+
+    Attributes:
+        sizes: K_1..K_A of all attributes of the data, in schema order.
+        covers: of every head, the positions of its attributes, ascending; its classes are their
+            mixed radix code.
+
+    Raises:
+        AnalysisError: no head, one without attributes, a position twice or outside [0, A).
+    """
+
+    sizes: tuple[int, ...]
+    covers: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        every = [axis for axes in self.covers for axis in axes]
+        ascending = all(list(axes) == sorted(axes) and axes for axes in self.covers)
+        if not every or not ascending or len(set(every)) < len(every):
+            raise AnalysisError(f"heads need different attributes, got positions {self.covers}")
+        if not set(every) <= set(range(len(self.sizes))):
+            raise AnalysisError(
+                f"heads must decide attributes in [0, {len(self.sizes)}), got {self.covers}"
+            )
+
+    @property
+    def attributes(self) -> tuple[int, ...]:
+        """Positions of all attributes that the heads decide, ascending."""
+        return tuple(sorted(axis for axes in self.covers for axis in axes))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the heads decide every attribute of the data."""
+        return len(self.attributes) == len(self.sizes)
+
+    @property
+    def head_sizes(self) -> tuple[int, ...]:
+        """Number of classes of every head."""
+        return tuple(math.prod(self.sizes[axis] for axis in axes) for axes in self.covers)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the label that the heads' attributes make."""
+        return math.prod(self.head_sizes)
+
+    def joint(self, parts: Sequence[ArrayLike]) -> Floats:
+        """Returns probabilities of the label that the heads' attributes make, float [..., K].
+
+        Args:
+            parts: float [..., K_h] of every head, equal leading shapes.
+
+        Raises:
+            AnalysisError: leading shapes that differ.
+        """
+        joint = recombine(parts)
+        order = [axis for axes in self.covers for axis in axes]
+        if order == sorted(order):
+            return joint
+        lead = joint.shape[:-1]
+        cube = joint.reshape(*lead, *(self.sizes[axis] for axis in order))
+        axes = (*range(len(lead)), *(len(lead) + np.argsort(order)))
+        return cube.transpose(axes).reshape(*lead, -1)
+
+    def label(self, y: ArrayLike) -> Ints:
+        """Returns the class of that label, int [...], of joint classes of the data [...]."""
+        return self._code(y, self.attributes)
+
+    def head_labels(self, y: ArrayLike) -> list[Ints]:
+        """Returns the class of every head, int [...], of joint classes of the data [...]."""
+        return [self._code(y, axes) for axes in self.covers]
+
+    def classes(self, heads: Sequence[ArrayLike]) -> Ints:
+        """Returns the class of the label, int [...], of the class [...] of every head."""
+        found: dict[int, Ints] = {}
+        for axes, codes in zip(self.covers, heads, strict=True):
+            columns = attribute_classes(codes, [self.sizes[axis] for axis in axes])
+            found |= {axis: columns[..., i] for i, axis in enumerate(axes)}
+        order = self.attributes
+        return joint_classes(
+            np.stack([found[axis] for axis in order], axis=-1), [self.sizes[a] for a in order]
+        )
+
+    def _code(self, y: ArrayLike, axes: Sequence[int]) -> Ints:
+        columns = attribute_classes(y, self.sizes)[..., list(axes)]
+        return joint_classes(columns, [self.sizes[axis] for axis in axes])

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from search.cli.summary import print_summary
-from search.ensemble.folder import MissingModelsError, forget_units
+from search.ensemble.folder import MissingModelsError
 from search.ensemble.stage import build_ensemble
-from search.prepare.prepared import Prepared, SpaceResult
+from search.prepare.prepared import Prepared
+from search.prepare.space_result import SpaceResult
 from search.pseudo.stage import run_pseudo
-from search.refit.finalists import finished_plan, plan, probed_costs, wished_shape
+from search.refit.files import RefitFiles, RefitNote
+from search.refit.finalists import probed_costs, wished_shape
 from search.refit.plan import search_share
 from search.refit.stage import VERDICT_SECONDS, run_refit
-from search.store.run_store import RunStore
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
 from search.why.stage import run_why
@@ -50,7 +51,7 @@ class Clock:
         return self.budget_s - max(before_s, time.monotonic() - self.began)
 
 
-def run_every_stage(run: Prepared, store: RunStore, console: Console) -> SearchEnd:
+def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     """Searches, refits, judges, builds the ensemble and reports; returns how the search ended.
 
     Raises:
@@ -67,54 +68,45 @@ def run_every_stage(run: Prepared, store: RunStore, console: Console) -> SearchE
         share = search_share(probed_costs(run), clock.budget_s, wished_shape(run))
         # The probe took time, too.
         share -= (time.monotonic() - clock.began) / budget.seconds
-    end = run_search(run, store, console, budget.part(share))
-    print_summary(console, end.results, store, interrupted=end.interrupted)
+    end = run_search(run, console, budget.part(share))
+    print_summary(console, run, end.results, interrupted=end.interrupted)
     if not end.interrupted:
-        _after_search(run, store, console, end.results, clock)
+        _after_search(run, console, end.results, clock)
     return end
 
 
 def _after_search(
-    run: Prepared,
-    store: RunStore,
-    console: Console,
-    results: Sequence[SpaceResult],
-    clock: Clock,
+    run: Prepared, console: Console, results: Sequence[SpaceResult], clock: Clock
 ) -> None:
     config = run.config
     # A resumed run has used time before; idle time of earlier starts is not known.
     devices = run.resources.num_devices
     before = sum(r.device_seconds for result in results for r in result.records) / devices
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
-    done, left = finished_plan(store), clock.left(before)
-    if done is None:
-        refit_s = None if left is None else left / (1 + _PSEUDO_PART * pseudo + _WHY_PART * why)
-        run_refit(run, store, results, plan(run, results, refit_s), console, refit_s)
-    else:
+    was_done, left = RefitNote.exists(run.store), clock.left(before)
+    parts = 1 + _PSEUDO_PART * pseudo + _WHY_PART * why
+    run_refit(run, console, None if left is None else left / parts)
+    if was_done:
         # What a resumed run asks for on top begins anew, with what it would have had at first.
-        run_refit(run, store, results, done, console, None)
         clock, before = clock.restarted(_SHARE_ON_TOP), 0.0
     if pseudo:
         rest = clock.left(before)
         share = _PSEUDO_PART / (_PSEUDO_PART + _WHY_PART * why)
-        run_pseudo(run, store, console, None if rest is None else rest * share)
+        run_pseudo(run, console, None if rest is None else rest * share)
     if why:
-        run_why(run, store, results, console, clock.left(before))
-    _conclude(run, store, results, console)
+        run_why(run, console, clock.left(before))
+    _conclude(run, console)
 
 
-def _conclude(
-    run: Prepared, store: RunStore, results: Sequence[SpaceResult], console: Console
-) -> None:
+def _conclude(run: Prepared, console: Console) -> None:
     keep = run.config.keep_models
     try:
-        build_ensemble(store, console, keep_models=keep)
+        build_ensemble(run.store, console, keep_models=keep)
     except MissingModelsError as missing:
         # Models that an earlier ensemble did not use are deleted; this one needs some of them.
-        forget_units(store, missing.units)
-        done = finished_plan(store) or plan(run, results, None)
-        run_refit(run, store, results, done, console, None)
+        RefitFiles(run.store.predictions).forget(missing.units)
+        run_refit(run, console, None)
         if run.config.pseudo_labels:
-            run_pseudo(run, store, console, None)
-        build_ensemble(store, console, keep_models=keep)
-    conclude_run(store, console)
+            run_pseudo(run, console, None)
+        build_ensemble(run.store, console, keep_models=keep)
+    conclude_run(run.store, console)

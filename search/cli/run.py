@@ -19,8 +19,8 @@ from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Resources, plan_resources
-from search.prepare.setting import TrialSetting
 from search.pseudo.stage import check_pseudo
+from search.refit.approaches import Lineup, blocks_of_all
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
@@ -77,18 +77,18 @@ def execute(
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         check_pseudo(run)
         if forecast_only:
-            print_plan(console, run, store)
+            print_plan(console, run)
             print_forecast(console, run)
             return RunEnd(store=store, interrupted=False, num_failed=0)
         with store.lock(new=not resume):
-            print_plan(console, run, store)
+            print_plan(console, run)
             if resume:
-                _check_unchanged(run, store)
+                _check_unchanged(run)
                 # What was asked for on top stays asked for when the run is resumed again.
                 store.write_study({**store.read_study(), "config": config.to_dict()})
             else:
                 store.write_study(_description(run))
-            return _run_stages(run, store, console)
+            return _run_stages(run, console)
 
 
 def _load_spaces(config: RunConfig, dataset: Dataset) -> tuple[Space, ...]:
@@ -101,8 +101,14 @@ def _load_spaces(config: RunConfig, dataset: Dataset) -> tuple[Space, ...]:
         return tuple(named)
     # `--space all gender=mine.py` replaces one of them.
     replaced = {space.name: space for space in named}
-    every = [replaced.pop(space.name, space) for space in spaces.load_all(schema)]
-    return (*every, *replaced.values())
+    if len(schema.names) < 2:
+        raise UsageError(
+            f"--space all compares approaches to two attributes or more; this data has: "
+            f"{', '.join(schema.names)}; run --space {schema.names[0]}"
+        )
+    blocks = [(block.attributes, block.form.value) for block in blocks_of_all(schema)]
+    every = [spaces.load_block(attributes, form, schema) for attributes, form in blocks]
+    return (*(replaced.pop(space.name, space) for space in every), *replaced.values())
 
 
 def _prepare(
@@ -118,17 +124,6 @@ def _prepare(
     offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
     size = stored_size_for(dataset.table, offer.largest_input)
     decode_images(dataset.table, size, cache, resources.num_cpus, partial(StepBar, console))
-    setting = TrialSetting(
-        table=dataset.table,
-        split=dataset.split,
-        stored_size=size,
-        cache_dir=cache.resolve(),
-        results_dir=store.root.resolve(),
-        weights_dir=config.weights_path,
-        device=resources.device,
-        num_threads=resources.cpus_per_trial,
-        device_share=resources.device_share,
-    )
     return Prepared(
         config=config,
         dataset=dataset,
@@ -136,7 +131,9 @@ def _prepare(
         scale=scale,
         backbones=offer.backbones,
         resources=resources,
-        setting=setting,
+        store=store,
+        stored_size=size,
+        cache_dir=cache,
     )
 
 
@@ -150,17 +147,17 @@ def _scale(config: RunConfig, resources: Resources) -> Scale:
     )
 
 
-def _run_stages(run: Prepared, store: RunStore, console: Console) -> RunEnd:
+def _run_stages(run: Prepared, console: Console) -> RunEnd:
     if ALL in run.config.spaces:
-        end = run_every_stage(run, store, console)
+        end = run_every_stage(run, console)
     else:
-        end = run_search(run, store, console, run.config.budget.minus(_WRAP_UP_SECONDS))
-        print_summary(console, end.results, store, interrupted=end.interrupted)
-    return RunEnd(store=store, interrupted=end.interrupted, num_failed=end.num_failed)
+        end = run_search(run, console, run.config.budget.minus(_WRAP_UP_SECONDS))
+        print_summary(console, run, end.results, interrupted=end.interrupted)
+    return RunEnd(store=run.store, interrupted=end.interrupted, num_failed=end.num_failed)
 
 
-def _check_unchanged(run: Prepared, store: RunStore) -> None:
-    stored, now = store.read_study(), _description(run)
+def _check_unchanged(run: Prepared) -> None:
+    stored, now = run.store.read_study(), _description(run)
     for what, where in (("data", run.dataset.name), ("spaces", ", ".join(now["spaces"]))):
         then = stored[what]["fingerprint"] if what == "data" else stored[what]
         here = now[what]["fingerprint"] if what == "data" else now[what]
@@ -183,10 +180,10 @@ def _description(run: Prepared) -> dict[str, Any]:
             "people": table.num_groups,
             "fingerprint": table.fingerprint,
             "split": run.dataset.split.fingerprint,
-            "stored_size": list(run.setting.stored_size),
+            "stored_size": list(run.stored_size),
         },
         "spaces": {s.name: s.fingerprint(table.schema, run.scale) for s in run.spaces},
-        "approaches": {s.name: s.approach for s in run.spaces},
+        "blocks": Lineup.of(table.schema, run.spaces).to_dict(),
         "studies": {
             s.name: study_name(s, table.schema, run.scale, run.dataset.fingerprint)
             for s in run.spaces

@@ -3,7 +3,7 @@
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.prepare.config import format_duration
-from search.prepare.prepared import Prepared, SpaceResult
-from search.store.records import Cause, State
+from search.prepare.prepared import Prepared
+from search.prepare.space_result import SpaceResult
+from search.refit.approaches import Lineup
+from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
-from search.tuning.best import default_value
 
 
-def print_plan(console: Console, run: Prepared, store: RunStore) -> None:
+def print_plan(console: Console, run: Prepared) -> None:
     """Says what will run, on what, for how long."""
     config, dataset, scale = run.config, run.dataset, run.scale
     table, split = dataset.table, dataset.split
@@ -27,7 +28,7 @@ def print_plan(console: Console, run: Prepared, store: RunStore) -> None:
     parts = (split.search_train, split.search_val, split.held_out)
     people = [len(np.unique(table.group_index[part])) for part in parts]
     lines = [
-        ("run", str(store.root)),
+        ("run", str(run.store.root)),
         ("data", f"{dataset.name}: {table.num_samples} photos of {table.num_groups} people"),
         ("labels", f"{sizes} = {schema.num_joint} joint classes"),
         ("people", "{} train, {} validate, {} held out of the search".format(*people)),
@@ -43,13 +44,10 @@ def print_plan(console: Console, run: Prepared, store: RunStore) -> None:
 
 
 def print_summary(
-    console: Console,
-    results: Sequence[SpaceResult],
-    store: RunStore,
-    *,
-    interrupted: bool,
+    console: Console, run: Prepared, results: Sequence[SpaceResult], *, interrupted: bool
 ) -> None:
     """Says what was found and how to look closer."""
+    store = run.store
     console.print()
     if interrupted:
         console.print(
@@ -67,8 +65,9 @@ def print_summary(
             highlight=False,
             soft_wrap=True,
         )
-    if len({result.approach for result in results}) > 1:
-        _print_shares(console, results)
+    shares = Lineup.of(run.schema, run.spaces).shares
+    if len(shares) > 1:
+        _print_shares(console, results, shares)
     gaps = [r.gap for result in results for r in result.records if r.gap is not None]
     if gaps:
         console.print(
@@ -112,11 +111,11 @@ def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:
             console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
-def _print_shares(console: Console, results: Sequence[SpaceResult]) -> None:
-    seconds: dict[str, float] = {}
-    for result in results:
-        spent = sum(record.device_seconds for record in result.records)
-        seconds[result.approach] = seconds.get(result.approach, 0.0) + spent
+def _print_shares(
+    console: Console, results: Sequence[SpaceResult], shares: Mapping[str, Sequence[str]]
+) -> None:
+    spent = {result.name: sum(r.device_seconds for r in result.records) for result in results}
+    seconds = {name: sum(spent[space] for space in spaces) for name, spaces in shares.items()}
     parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
     console.print(f"Device seconds an approach: {parts}.", highlight=False)
 

@@ -1,7 +1,7 @@
 """The folder of an ensemble, swapped whole, and the models it takes from a refit."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -36,32 +36,32 @@ def prune_models(store: RunStore, spec: EnsembleSpec) -> int:
         spec: of its ensemble.
     """
     used = {PurePosixPath(file).name for file in spec.files}
-    unused = [path for path in _models(store).glob("*.safetensors") if path.name not in used]
+    unused = [path for path in store.models.glob("*.safetensors") if path.name not in used]
     for path in unused:
         path.unlink()
     return len(unused)
 
 
-def forget_units(store: RunStore, units: Iterable[str]) -> None:
-    """Deletes what finished trainings left, so that a refit trains them again.
+def write_folder(
+    store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: dict[str, Any]
+) -> None:
+    """Writes the whole folder in place of an older one, or leaves that as it is.
 
     Args:
         store: of the run.
-        units: names of the trainings, as `MissingModelsError` has them.
+        spec: of the ensemble.
+        finding: its nested predictions.
+        truth: labels and people.
+        summary: content of `summary.json`.
+
+    Raises:
+        MissingModelsError: models that the ensemble needs were deleted.
     """
-    for unit in units:
-        for path in store.predictions.rglob(f"parts/{unit}.npz"):
-            path.unlink()
-
-
-def _write(
-    store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: dict[str, Any]
-) -> None:
     _check_models(store, spec)
     with _replaced(store.root / ENSEMBLE_FOLDER) as folder:
         (folder / MEMBERS_FOLDER).mkdir()
         for file in spec.files:
-            _link(_models(store) / PurePosixPath(file).name, folder / file)
+            _link(store.models / PurePosixPath(file).name, folder / file)
         OutOfFold(
             label=truth.label,
             person=person_index(truth.group)[0],
@@ -73,18 +73,14 @@ def _write(
         write_model_card(folder)
 
 
-def _models(store: RunStore) -> Path:
-    return store.root / "models"
-
-
 def _check_models(store: RunStore, spec: EnsembleSpec) -> None:
     names = [PurePosixPath(file).stem for file in spec.files]
-    missing = [name for name in names if not (_models(store) / f"{name}.safetensors").is_file()]
+    missing = [name for name in names if not (store.models / f"{name}.safetensors").is_file()]
     if missing:
         parts = sorted({name.rsplit(".", 1)[0] + ".*.npz" for name in missing})
         raise MissingModelsError(
             f"the ensemble needs {len(names)} models of the refit, and {len(missing)} of them are "
-            f"not in {_models(store)}: without --keep-models a run deletes those that its "
+            f"not in {store.models}: without --keep-models a run deletes those that its "
             f"ensemble does not use; delete {', '.join(parts)} in {store.predictions / 'parts'} "
             "and resume the run with --keep-models, which trains them again",
             units=tuple(missing),

@@ -9,17 +9,15 @@ from search.analysis.approaches.build import JointPredictions
 from search.analysis.ensemble.gain import Baseline
 from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit
-from search.analysis.fitting.cross_fit import CrossFit
-from search.ensemble.folder import ENSEMBLE_FOLDER, _write, prune_models
+from search.ensemble.folder import ENSEMBLE_FOLDER, prune_models, write_folder
 from search.ensemble.members import CHOSEN, make_candidates, member_of
-from search.ensemble.sources import Refit, read_refit
 from search.ensemble.summary import print_ensemble, summary_of
 from search.errors import ResultsError
 from search.predict.spec import EnsembleSpec
-from search.refit.approaches import approaches_of, build_approaches, spaces_of
-from search.refit.files import Truth, read_truth
+from search.refit.approaches import Lineup
+from search.refit.files import Truth
+from search.refit.refitted import Refitted
 from search.store.run_store import RunStore
-from trainables.data.schema import LabelSchema
 
 
 def build_ensemble(
@@ -48,61 +46,51 @@ def build_ensemble(
     """
     limit = Limit(max_members=max_members, max_ms=max_ms)
     study = store.read_study()
-    schema = LabelSchema.from_dict(study["data"]["schema"])
-    truth = read_truth(store.predictions / "truth.csv")
-    refit, built = _approaches(store, study["approaches"], schema, truth)
-    candidates = make_candidates(refit, built, truth, schema, store)
+    lineup = Lineup.of_study(study)
+    Truth.read(store.predictions)  # before anything else, so that a run without refit is told so
+    if not lineup.approaches:
+        raise ResultsError(
+            f"an ensemble needs all spaces of an approach, got {', '.join(lineup.blocks)}; run "
+            "--space all"
+        )
+    refitted = Refitted.read(store, lineup)
+    built = refitted.build()
+    candidates = make_candidates(refitted, built)
     finding = find_ensemble(
         candidates,
-        truth.label,
-        truth.group,
-        CrossFit.of_people(truth.fold, truth.group, truth.held_out),
-        [_baseline(part, refit) for part in built],
+        refitted.truth.label,
+        refitted.truth.group,
+        refitted.truth.cross_fit,
+        [_baseline(part, refitted) for part in built],
         limit=limit,
         seed=int(study["config"]["seed"]),
     )
-    spec = _spec(store, study, schema, refit, finding)
-    summary = summary_of(spec, finding, candidates, refit, truth)
-    _write(store, spec, finding, truth, summary)
+    spec = _spec(refitted, study, finding)
+    summary = summary_of(spec, finding, candidates, refitted)
+    write_folder(store, spec, finding, refitted.truth, summary)
     if not keep_models:
         prune_models(store, spec)
     print_ensemble(console, summary, store.root / ENSEMBLE_FOLDER)
     return spec
 
 
-def _approaches(
-    store: RunStore, approach_of: Mapping[str, str], schema: LabelSchema, truth: Truth
-) -> tuple[Refit, tuple[JointPredictions, ...]]:
-    names = approaches_of(approach_of, schema)
-    if not names:
-        raise ResultsError(
-            f"an ensemble needs all spaces of an approach, got {', '.join(approach_of)}; run "
-            "--space all"
-        )
-    spaces = [space for name in names for space in spaces_of(name, schema)]
-    refit = read_refit(store, spaces, num_folds=int(truth.fold.max()) + 1)
-    return refit, build_approaches(refit.plain, names, schema, truth)
-
-
-def _baseline(part: JointPredictions, refit: Refit) -> Baseline:
+def _baseline(part: JointPredictions, refitted: Refitted) -> Baseline:
     return Baseline(
         name=part.name,
         predicted=part.probs.mean(axis=0).argmax(axis=1),
-        members=tuple(f"{part.name}.{CHOSEN}.{seed}" for seed in refit.seeds),
+        members=tuple(f"{part.name}.{CHOSEN}.{seed}" for seed in refitted.seeds),
     )
 
 
-def _spec(
-    store: RunStore, study: dict[str, Any], schema: LabelSchema, refit: Refit, finding: Finding
-) -> EnsembleSpec:
+def _spec(refitted: Refitted, study: Mapping[str, Any], finding: Finding) -> EnsembleSpec:
     best = next(gain for gain in finding.gains if gain.approach == finding.best)
     data, fitted = study["data"], finding.fitted
     height, width = data["stored_size"]
     return EnsembleSpec(
-        run=store.root.resolve().name,
-        labels=schema,
+        run=refitted.store.root.resolve().name,
+        labels=refitted.lineup.schema,
         stored_size=(height, width),
-        members=tuple(member_of(member, refit, schema) for member in fitted.members),
+        members=tuple(member_of(member, refitted) for member in fitted.members),
         mirrored=fitted.mirrored,
         biases=fitted.biases,
         score={

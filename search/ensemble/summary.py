@@ -12,9 +12,8 @@ from rich.table import Table
 from search.analysis.ensemble.candidates import Candidate
 from search.analysis.ensemble.gain import Gain
 from search.analysis.ensemble.nested import Finding
-from search.ensemble.sources import Refit
 from search.predict.spec import EnsembleSpec
-from search.refit.files import Truth
+from search.refit.refitted import Refitted
 from search.store.files import SCHEMA
 
 SUMMARY_FILE = "summary.json"
@@ -24,8 +23,7 @@ def summary_of(
     spec: EnsembleSpec,
     finding: Finding,
     candidates: Sequence[Candidate],
-    refit: Refit,
-    truth: Truth,
+    refitted: Refitted,
 ) -> dict[str, Any]:
     """Returns the content of `summary.json`.
 
@@ -33,8 +31,7 @@ def summary_of(
         spec: of the ensemble.
         finding: its scores.
         candidates: it was selected from.
-        refit: where they come from.
-        truth: labels and people.
+        refitted: where they come from.
     """
     ms = {candidate.name: candidate.cost_ms for candidate in candidates}
     # A mirrored photo passes through every network once more.
@@ -62,10 +59,10 @@ def summary_of(
         "members": members,
         "serving_ms": passes * sum(ms[member.name] for member in spec.members),
         "candidates": len(candidates),
-        "seeds": len(refit.seeds),
-        "folds": refit.num_folds,
-        "people": len(set(truth.group.tolist())),
-        "photos": len(truth.label),
+        "seeds": len(refitted.seeds),
+        "folds": refitted.num_folds,
+        "people": len(set(refitted.truth.group.tolist())),
+        "photos": len(refitted.truth.label),
     }
 
 

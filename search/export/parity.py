@@ -124,5 +124,7 @@ def joint_probabilities(spec: EnsembleSpec, heads: Mapping[str, Heads]) -> Float
         spec: of the ensemble.
         heads: probabilities [n, K] by weights file and head, before calibration.
     """
-    parts = [member.weight * member_probs(member, heads) for member in spec.members]
+    parts = [
+        member.weight * member_probs(member, spec.layout(member), heads) for member in spec.members
+    ]
     return np.asarray(np.sum(parts, axis=0), dtype=np.float64)

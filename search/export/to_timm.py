@@ -14,8 +14,9 @@ import yaml
 from search.errors import ResultsError
 from search.store.files import write_text
 from trainables.backbone import build_backbone
+from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
-from trainables.data.schema import JOINT, LabelSchema
+from trainables.data.schema import LabelSchema
 from trainables.errors import ConfigError
 from trainables.preprocess import CROPS
 
@@ -120,7 +121,7 @@ def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     config = best.config
     return TimmArguments(
         options={
-            **_model(best, schema.num_classes(_target(config))),
+            **_model(best, _labels(config, schema).num_joint),
             **_optimizer(config),
             **_schedule(config),
             **_photos(best),
@@ -131,13 +132,13 @@ def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     )
 
 
-def _target(config: TrialConfig) -> str:
-    return config.target.attribute or JOINT
+def _labels(config: TrialConfig, schema: LabelSchema) -> LabelSchema:
+    return config.target.block.schema(schema)
 
 
 def _heading(best: Best, schema: LabelSchema) -> list[str]:
     value, low, high = best.score
-    names = schema.class_names(_target(best.config))
+    names = _labels(best.config, schema).joint_names
     digits = len(str(len(names) - 1))
     return [
         f"Options for train.py of timm {TIMM_VERSION}:",
@@ -254,8 +255,8 @@ _Loss: TypeAlias = tuple[Callable[[TrialConfig], object], str]
 # When it applies, and what is said then; c is the config.
 _OF_THE_MODEL: tuple[_Loss, ...] = (
     (
-        lambda c: c.target.kind == "multihead",
-        "target.kind=multihead: a head an attribute becomes one softmax over the joint label; "
+        lambda c: c.target.form is Form.HEADS,
+        "target.form=heads: a head an attribute becomes one softmax over the joint label; "
         "task_weight.* has no meaning then",
     ),
     (

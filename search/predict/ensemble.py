@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from search.analysis.fitting.calibration import Calibration, log_probs
-from search.analysis.recombine import recombine
-from search.errors import ResultsError, UsageError
+from search.analysis.recombine import HeadLayout
+from search.errors import UsageError
 from search.predict.photos import Images, check_images, decode, unreadable
 from search.predict.spec import EnsembleSpec, Member, Part
 from trainables.config import TrialConfig
@@ -111,10 +111,11 @@ class Ensemble:
         heads: dict[str, dict[str, Floats]] = {}
         for part in self._parts.values():
             heads |= self._heads_by_file(part, images, steps)
-        return sum(
-            (member.weight * member_probs(member, heads) for member in self.spec.members),
-            start=np.zeros((len(images), self.spec.labels.num_joint)),
+        votes = (
+            member.weight * member_probs(member, self.spec.layout(member), heads)
+            for member in self.spec.members
         )
+        return sum(votes, start=np.zeros((len(images), self.spec.labels.num_joint)))
 
     def _heads_by_file(
         self, part: Part, images: torch.Tensor, steps: "_Steps"
@@ -128,11 +129,6 @@ class Ensemble:
             std=part.std,
             device=self.device,
         )
-        if predictor.heads != part.heads:
-            raise ResultsError(
-                f"the heads of part {part.name} must be those of its config, "
-                f"{', '.join(predictor.heads)}, got {', '.join(part.heads)}"
-            )
         found = {}
         for fold, file in enumerate(part.files):
             if fold:
@@ -174,12 +170,15 @@ class _Steps:
 
 
 def member_probs(
-    member: Member, heads: Mapping[str, Mapping[str, NDArray[np.floating]]]
+    member: Member,
+    layout: HeadLayout,
+    heads: Mapping[str, Mapping[str, NDArray[np.floating]]],
 ) -> Floats:
     """Returns the mean over folds of a member's joint probabilities, float64 [n, C].
 
     Args:
         member: of an ensemble.
+        layout: of its heads.
         heads: probabilities [n, K] by weights file and head, before calibration.
     """
     folds = []
@@ -191,7 +190,7 @@ def member_probs(
             for part in member.parts
             for head, temperature in zip(part.heads, part.temperatures, strict=True)
         ]
-        folds.append(recombine(calibrated))
+        folds.append(layout.joint(calibrated))
     return np.asarray(np.mean(folds, axis=0), dtype=np.float64)
 
 

@@ -13,9 +13,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from search.store.files import SCHEMA, write_text
-from search.store.records import FlatValue
 from search.store.run_store import RunStore
 from trainables.backbone import build_backbone
+from trainables.blocks import FlatValue, as_before_blocks
 from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
 from trainables.errors import TrainablesError
@@ -145,4 +145,6 @@ def _device_name(device: torch.device) -> str:
 
 
 def _key(config: Mapping[str, FlatValue]) -> str:
-    return hashlib.sha256(repr(sorted(config.items())).encode()).hexdigest()[:16]
+    # In the words of runs before blocks, so that what they measured stays known.
+    known = as_before_blocks(config)
+    return hashlib.sha256(repr(sorted(known.items())).encode()).hexdigest()[:16]

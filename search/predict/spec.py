@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import yaml
 
+from search.analysis.errors import AnalysisError
+from search.analysis.recombine import HeadLayout
 from search.errors import ResultsError
 from search.store.files import write_text
-from search.store.records import FlatValue
-from trainables.data.schema import JOINT, LabelSchema
+from trainables.blocks import FlatValue, block_of, read_flat
+from trainables.data.schema import LabelSchema
 
 __all__ = ["EnsembleSpec", "Member", "Part"]
 
@@ -44,7 +46,7 @@ class Part:
         space: name of the space.
         config_id: of its config among the refitted ones, or "default".
         seed: number of the refit's seed, from 0.
-        heads: outputs of the network: "joint", one attribute, or all attributes in schema order.
+        heads: outputs of the network, as `Block.heads` names them.
         temperatures: of each head; calibrated p = softmax(log p / T).
         config: complete config by dotted names.
         mean: of each channel that the network was trained with.
@@ -92,6 +94,20 @@ class Part:
                     f"the ensemble, got {file!r}"
                 )
 
+    def decides(self, labels: LabelSchema) -> dict[str, tuple[str, ...]]:
+        """Returns the attributes that every head decides, as the config says.
+
+        Raises:
+            ResultsError: the heads are others than those of the config.
+        """
+        heads = block_of(self.config).heads(labels)
+        if tuple(heads) != self.heads:
+            raise ResultsError(
+                f"the heads of part {self.name} must be those of its config, "
+                f"{', '.join(heads)}, got {', '.join(self.heads)}"
+            )
+        return heads
+
     @property
     def name(self) -> str:
         """`<space>.<config_id>.<seed>`, as the refit's files are called."""
@@ -112,15 +128,20 @@ class Part:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Part":
-        """Returns the part that `to_dict` described; KeyError or ResultsError where it is not."""
+    def from_dict(cls, values: Mapping[str, Any], names: Sequence[str]) -> "Part":
+        """Returns the part that `to_dict` described; KeyError or ResultsError where it is not.
+
+        Args:
+            values: from YAML.
+            names: of all attributes.
+        """
         return cls(
             space=str(values["space"]),
             config_id=str(values["rank"]),
             seed=int(values["seed"]),
             heads=tuple(map(str, values["heads"])),
             temperatures=tuple(map(float, values["temperatures"])),
-            config=dict(values["config"]),
+            config=read_flat(values["config"], names),
             mean=_triple(values["mean"]),
             std=_triple(values["std"]),
             files=tuple(map(str, values["files"])),
@@ -129,13 +150,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One model of the joint label: a network, or one network an attribute.
+    """One model of the joint label: a network, or several that share the attributes.
 
     Attributes:
         name: of the candidate, such as "separate.1.0".
-        approach: "separate", "joint" or "multihead".
+        approach: that it is a member of.
         weight: of its vote, above 0.
-        parts: its networks; their heads together are "joint" or all attributes in schema order.
+        parts: its networks; their heads between them decide every attribute once.
 
     Raises:
         ResultsError: the weight is not positive, or the parts have different numbers of folds.
@@ -177,13 +198,13 @@ class Member:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Member":
+    def from_dict(cls, values: Mapping[str, Any], names: Sequence[str]) -> "Member":
         """Returns the member that `to_dict` described; errors as of `Part.from_dict`."""
         return cls(
             name=str(values["name"]),
             approach=str(values["approach"]),
             weight=float(values["weight"]),
-            parts=tuple(map(Part.from_dict, values["parts"])),
+            parts=tuple(Part.from_dict(part, names) for part in values["parts"]),
         )
 
 
@@ -229,10 +250,14 @@ class EnsembleSpec:
         if abs(total - 1) > _WEIGHT_TOLERANCE:
             raise ResultsError(f"weights of an ensemble's members must sum to 1, got {total:.6g}")
         for member in self.members:
-            if member.heads not in ((JOINT,), self.labels.names):
+            try:
+                whole = self.layout(member).is_whole
+            except AnalysisError:
+                whole = False
+            if not whole:
                 raise ResultsError(
-                    f"the heads of member {member.name} must be {JOINT!r} or "
-                    f"{', '.join(self.labels.names)} in that order, got {', '.join(member.heads)}"
+                    f"the heads of member {member.name} must decide every attribute of "
+                    f"{', '.join(self.labels.names)} once, got {', '.join(member.heads)}"
                 )
         self._check_numbers()
 
@@ -255,6 +280,13 @@ class EnsembleSpec:
             raise ResultsError(
                 f"selection must be one of {', '.join(SELECTIONS)}, got {self.selection!r}"
             )
+
+    def layout(self, member: Member) -> HeadLayout:
+        """Returns which attributes the heads of a member decide."""
+        names = self.labels.names
+        sizes = tuple(len(attribute.classes) for attribute in self.labels.attributes)
+        heads = [heads for part in member.parts for heads in part.decides(self.labels).values()]
+        return HeadLayout(sizes, tuple(tuple(map(names.index, head)) for head in heads))
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -340,11 +372,12 @@ def _to_dict(spec: EnsembleSpec) -> dict[str, Any]:
 
 def _from_dict(values: Mapping[str, Any]) -> EnsembleSpec:
     height, width = values["stored_size"]
+    labels = LabelSchema.from_dict(values["labels"])
     return EnsembleSpec(
         run=str(values["run"]),
-        labels=LabelSchema.from_dict(values["labels"]),
+        labels=labels,
         stored_size=(int(height), int(width)),
-        members=tuple(map(Member.from_dict, values["members"])),
+        members=tuple(Member.from_dict(member, labels.names) for member in values["members"]),
         mirrored=bool(values["mirrored"]),
         biases=tuple(map(float, values["biases"])),
         score=dict(values["score"]),

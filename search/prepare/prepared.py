@@ -1,15 +1,17 @@
 """What one stage of a run hands to the next."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from search.analysis.uncertainty.interval import Interval
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
-from search.store.records import Cause, State, TrialRecord
+from search.store.run_store import RunStore
 from spaces.scale import Scale
 from spaces.space import Space
+from trainables.blocks import FlatValue
 from trainables.data.schema import LabelSchema
 
 
@@ -24,39 +26,45 @@ class Prepared:
     backbones: tuple[str, ...]
     """timm names that the spaces offer."""
     resources: Resources
-    setting: TrialSetting
+    store: RunStore
+    stored_size: tuple[int, int]
+    """(height, width) of the decoded images in pixels."""
+    cache_dir: Path
+
+    @property
+    def setting(self) -> TrialSetting:
+        """What all trainings share; sent to every worker once."""
+        return TrialSetting(
+            table=self.dataset.table,
+            split=self.dataset.split,
+            stored_size=self.stored_size,
+            cache_dir=self.cache_dir.resolve(),
+            results_dir=self.store.root.resolve(),
+            weights_dir=self.config.weights_path,
+            device=self.resources.device,
+            num_threads=self.resources.cpus_per_trial,
+            device_share=self.resources.device_share,
+        )
+
+    @property
+    def schema(self) -> LabelSchema:
+        """Of the data."""
+        return self.dataset.table.schema
+
+    def space(self, name: str) -> Space:
+        """Returns a space by its name."""
+        return next(space for space in self.spaces if space.name == name)
+
+    def default_config(self, name: str) -> Mapping[str, FlatValue]:
+        """Returns the complete default config of a space."""
+        return self.space(name).default_config(self.schema, self.scale)
 
     @property
     def epochs(self) -> dict[str, int]:
         """Length of the schedule of every space's trials."""
-        schema = self.dataset.table.schema
-        return {space.name: max_epochs(space, schema, self.scale) for space in self.spaces}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpaceResult:
-    """The end of one space's search: its trials, the best of them and its score."""
-
-    name: str
-    approach: str
-    target: str
-    records: tuple[TrialRecord, ...]
-    best: TrialRecord | None
-    interval: Interval | None
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of trials by how they ended."""
-        states = [(record.state, record.cause) for record in self.records]
-        return {
-            "complete": states.count((State.COMPLETE, Cause.NONE)),
-            "stopped early": sum(state is State.PRUNED for state, _ in states),
-            "cut off by the budget": sum(cause is Cause.BUDGET for _, cause in states),
-            "out of memory": sum(cause is Cause.OUT_OF_MEMORY for _, cause in states),
-            "failed": sum(s is State.FAIL and c is not Cause.BUDGET for s, c in states),
-        }
+        return {space.name: max_epochs(space, self.schema, self.scale) for space in self.spaces}
 
 
 def max_epochs(space: Space, schema: LabelSchema, scale: Scale) -> int:
     """Returns the length of the schedule of every trial of a space."""
-    return int(space.default_config(schema, scale)["schedule.epochs"])
+    return int(str(space.default_config(schema, scale)["schedule.epochs"]))

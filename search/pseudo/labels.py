@@ -19,12 +19,12 @@ from torch import Tensor
 
 from search.analysis.recombine import marginals
 from search.store.files import write_arrays
-from search.store.records import FlatValue
+from trainables.blocks import FlatValue, as_before_blocks
 from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore, Size
 from trainables.data.sample_table import SampleTable, UnlabelledTable
-from trainables.data.schema import JOINT, LabelSchema
+from trainables.data.schema import LabelSchema
 from trainables.predictor import Predictor
 
 
@@ -92,7 +92,9 @@ class PseudoLabels:
 
     def __repr__(self) -> str:
         # The key of finished labels and trainings: what decides them, not where files lie.
-        return f"PseudoLabels({self.unlabelled.fingerprint}, {self.thresholds}, {self.config})"
+        # The config is in the words of runs before blocks, so that theirs stay finished.
+        config = tuple(sorted(as_before_blocks(dict(self.config)).items()))
+        return f"PseudoLabels({self.unlabelled.fingerprint}, {self.thresholds}, {config})"
 
     def apply(self, data: TrainingData, table: SampleTable) -> TrainingData:
         """Returns the data with the photos added of which the fold's models are sure."""
@@ -122,7 +124,9 @@ class PseudoLabels:
             with np.load(self.labels) as kept:
                 if str(kept["key"]) == repr(self):
                     return kept["rows"], kept["labels"]
-        rows, labels = sure(self._predicted(images, schema), schema, dict(self.thresholds))
+        heads = TrialConfig.from_flat(dict(self.config)).target.block.heads(schema)
+        predicted = self._predicted(images, schema)
+        rows, labels = sure(predicted, heads, schema, dict(self.thresholds))
         write_arrays(self.labels, {"rows": rows, "labels": labels, "key": repr(self)})
         return rows, labels
 
@@ -142,14 +146,16 @@ class PseudoLabels:
 
 
 def sure(
-    heads: Mapping[str, NDArray[np.float64]],
+    predicted: Mapping[str, NDArray[np.float64]],
+    heads: Mapping[str, tuple[str, ...]],
     schema: LabelSchema,
     thresholds: Mapping[str, float],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the photos on which a model is sure, and their labels.
 
     Args:
-        heads: probabilities [M, K] by attribute, or of the joint label alone.
+        predicted: probabilities [M, K] by head.
+        heads: the attributes that each of them decides.
         schema: of the labels.
         thresholds: attribute -> least probability of its likeliest class.
 
@@ -157,10 +163,10 @@ def sure(
         rows int [m] and labels int [m, A]; attributes that the model does not predict have class
         0, which a model of another attribute never reads.
     """
-    parts = dict(heads)
-    if JOINT in parts:
-        sizes = [schema.num_classes(name) for name in schema.names]
-        parts = dict(zip(schema.names, marginals(parts[JOINT], sizes), strict=True))
+    parts: dict[str, NDArray[np.float64]] = {}
+    for head, names in heads.items():
+        sizes = [schema.num_classes(name) for name in names]
+        parts |= dict(zip(names, marginals(predicted[head], sizes), strict=True))
     reached = [probs.max(axis=1) >= thresholds[name] for name, probs in parts.items()]
     rows = np.flatnonzero(np.logical_and.reduce(reached))
     labels = np.zeros((len(rows), len(schema.names)), dtype=np.int64)

@@ -6,21 +6,22 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.console import StepBar
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
 from search.pseudo.labels import PseudoLabels
-from search.pseudo.verdict import PSEUDO_CONFIG, adopt, judge_spaces, labels_folder, print_pseudo
-from search.refit.files import (
-    DEFAULT_CONFIG,
-    REFIT_FILE,
-    merge_predictions,
-    read_truth,
-    unit_notes,
+from search.pseudo.verdict import (
+    PSEUDO_CONFIG,
+    adopt,
+    judge_spaces,
+    labels_folder,
+    print_pseudo,
+    pseudo_files,
 )
-from search.refit.pool import run_units
-from search.refit.units import Folds, Unit
-from search.store.run_store import RunStore
+from search.refit.approaches import Lineup
+from search.refit.files import RefitNote
+from search.refit.refitted import Refitted
+from search.refit.stage import train_units
+from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_name
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema
@@ -51,7 +52,7 @@ def read_thresholds(given: Sequence[str], schema: LabelSchema) -> dict[str, floa
 
 
 def check_pseudo(run: Prepared) -> None:
-    """Raises where a run asks for pseudo-labels and folder or thresholds are none.
+    """Raises where a run asks for pseudo-labels and folder or thresholds are not valid.
 
     Raises:
         DataError: the folder holds no photos.
@@ -81,12 +82,11 @@ def check_unlabelled(unlabelled: UnlabelledTable, labelled: SampleTable) -> None
         )
 
 
-def run_pseudo(run: Prepared, store: RunStore, console: Console, seconds: float | None) -> None:
+def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
     """Trains with pseudo-labels, judges every space and keeps what wins for the later stages.
 
     Args:
-        run: data, spaces and devices; its config names the unlabelled folder.
-        store: of a run whose refit is done.
+        run: data, spaces and devices, its refit is done; its config names the unlabelled folder.
         console: where to show progress and verdicts.
         seconds: wall-clock time after which no unit of a further seed starts; None is no limit.
 
@@ -94,33 +94,44 @@ def run_pseudo(run: Prepared, store: RunStore, console: Console, seconds: float 
         DataError: the folder holds no photos, or one cannot be read.
         ResultsError: models of the refit that give the labels are deleted.
     """
-    schema = run.dataset.table.schema
-    thresholds = read_thresholds(run.config.pseudo_thresholds, schema)
-    truth = read_truth(store.predictions / "truth.csv")
-    folds = Folds(of_sample=truth.fold, num_folds=int(truth.fold.max()) + 1)
-    units = list(_units(run, store, folds, thresholds))
-    _train(run, store, console, units, folds, seconds)
-    config_ids = {unit.space: _config_id(store, unit.space) for unit in units}
-    verdicts = judge_spaces(store, config_ids, schema, truth, run.config.seed)
-    adopt(store, config_ids, verdicts)
+    began = time.monotonic()
+    refitted = Refitted.read(run.store, Lineup.of(run.schema, run.spaces))
+    thresholds = read_thresholds(run.config.pseudo_thresholds, run.schema)
+    units = list(_units(run, refitted, thresholds))
+    folds, files = refitted.truth.folds, pseudo_files(run.store)
+    files.folder.mkdir(parents=True, exist_ok=True)
+    notes = train_units(
+        run,
+        console,
+        units,
+        folds,
+        files=files,
+        models=run.store.models,
+        noun="training with pseudo-labels",
+        is_over=lambda unit: (
+            unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
+        ),
+    )
+    for note in notes:
+        console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
+    files.merge(units, folds)
+    config_ids = {unit.space: _config_id(refitted.note, unit.space) for unit in units}
+    verdicts = judge_spaces(refitted, config_ids, run.config.seed)
+    adopt(refitted, config_ids, verdicts)
     print_pseudo(console, verdicts)
 
 
-def _config_id(store: RunStore, space: str) -> str:
-    """Returns the config_id of a space's best config; the default where it is the only one."""
-    configs = store.read_json(REFIT_FILE)["configs"]
-    return "1" if f"{space}.1" in configs else DEFAULT_CONFIG
+def _config_id(note: RefitNote, space: str) -> str:
+    """Returns the best config of a space; the default where it is the only one."""
+    return BEST_CONFIG if BEST_CONFIG in note.config_ids(space) else DEFAULT_CONFIG
 
 
-def _units(
-    run: Prepared, store: RunStore, folds: Folds, thresholds: Mapping[str, float]
-) -> Iterator[Unit]:
-    refit = store.read_json(REFIT_FILE)
+def _units(run: Prepared, refitted: Refitted, thresholds: Mapping[str, float]) -> Iterator[Unit]:
     unlabelled = flat.read(Path(run.config.pseudo_labels))
-    for seed in range(refit["shape"]["seeds"]):
-        for fold in range(folds.num_folds):
+    for seed in range(refitted.note.shape.seeds):
+        for fold in range(refitted.num_folds):
             for space in run.spaces:
-                change = _change(run, store, space.name, fold, unlabelled, thresholds)
+                change = _change(run, refitted, space.name, fold, unlabelled, thresholds)
                 yield Unit(
                     space=space.name,
                     config_id=PSEUDO_CONFIG,
@@ -133,19 +144,20 @@ def _units(
 
 def _change(
     run: Prepared,
-    store: RunStore,
+    refitted: Refitted,
     space: str,
     fold: int,
     unlabelled: UnlabelledTable,
     thresholds: Mapping[str, float],
 ) -> PseudoLabels:
-    refit, config_id = store.read_json(REFIT_FILE), _config_id(store, space)
-    note = unit_notes(store, space, config_id, num_seeds=1, num_folds=1)[0]
+    config_id = _config_id(refitted.note, space)
+    mean, std = refitted.normalisation(space, config_id)
+    name = config_name(space, config_id)
     models = [
-        (store.root / "models" / f"{space}.{config_id}.{seed}.{fold}.safetensors").resolve()
-        for seed in range(refit["shape"]["seeds"])
+        (run.store.models / f"{name}.{seed}.{fold}.safetensors").resolve()
+        for seed in range(refitted.note.shape.seeds)
     ]
-    labels = labels_folder(store).resolve() / f"{space}.{fold}.npz"
+    labels = labels_folder(run.store).resolve() / f"{space}.{fold}.npz"
     missing = [path for path in models if not path.is_file()]
     if missing and not labels.is_file():
         raise ResultsError(
@@ -157,41 +169,9 @@ def _change(
         stored_size=run.setting.stored_size,
         cache_dir=run.setting.cache_dir,
         thresholds=tuple(thresholds.items()),
-        config=tuple(sorted(refit["configs"][f"{space}.{config_id}"].items())),
+        config=tuple(sorted(refitted.config(space, config_id).items())),
         models=tuple(models),
-        mean=tuple(note["mean"]),
-        std=tuple(note["std"]),
+        mean=mean,
+        std=std,
         labels=labels,
     )
-
-
-def _train(
-    run: Prepared,
-    store: RunStore,
-    console: Console,
-    units: Sequence[Unit],
-    folds: Folds,
-    seconds: float | None,
-) -> None:
-    began = time.monotonic()
-    folder = store.predictions / PSEUDO_CONFIG
-    folder.mkdir(parents=True, exist_ok=True)
-    bar = StepBar(console, f"training {len(units)} models with pseudo-labels")
-    ends = run_units(
-        units,
-        folds,
-        run.setting,
-        run.resources,
-        seed=run.config.seed,
-        parts=(folder / "parts").resolve(),
-        models=(store.root / "models").resolve(),
-        is_over=lambda unit: (
-            unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
-        ),
-    )
-    for done, end in enumerate(ends, start=1):
-        bar(done, len(units))
-        if end.error:
-            line = f"  {end.unit.name} failed: {end.error.splitlines()[0]}"
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
-    merge_predictions(folder, folder / "parts", units, folds)

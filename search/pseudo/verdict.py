@@ -1,25 +1,24 @@
 """Whether training with pseudo-labels wins, a space; what wins joins the refitted configs."""
 
+import glob
 import json
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from search.analysis.approaches.approach import Approach
-from search.analysis.recombine import recombine
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict, Rules, holm, outcome_of
-from search.refit.files import REFIT_FILE, Truth, read_predictions
+from search.refit.files import RefitFiles
+from search.refit.refitted import Refitted, common_seeds
+from search.refit.units import config_name
 from search.store.files import write_text
 from search.store.run_store import RunStore
-from trainables.data.schema import JOINT, LabelSchema
 
 PSEUDO_CONFIG = "pseudo"
 PSEUDO_FILE = "predictions/pseudo/verdict.json"
@@ -58,40 +57,47 @@ class PseudoVerdict:
         }
 
 
+def pseudo_files(store: RunStore) -> RefitFiles:
+    """Returns the files of the trainings with pseudo-labels of a run."""
+    return RefitFiles(store.predictions / PSEUDO_CONFIG)
+
+
 def labels_folder(store: RunStore) -> Path:
     """Returns where the pseudo-labels of every space and fold are kept."""
     return store.predictions / PSEUDO_CONFIG / "labels"
 
 
 def judge_spaces(
-    store: RunStore, config_ids: Mapping[str, str], schema: LabelSchema, truth: Truth, seed: int
+    refitted: Refitted, config_ids: Mapping[str, str], seed: int
 ) -> tuple[PseudoVerdict, ...]:
     """Judges every space on the people out of fold, by its own metric.
 
     Args:
-        store: with plain predictions, and those with pseudo-labels in their own folder.
-        config_ids: space -> config_id of the config that was trained both ways.
-        schema: of the labels.
-        truth: labels and people.
+        refitted: the plain trainings; those with pseudo-labels lie in their own folder.
+        config_ids: space -> config that was trained both ways.
         seed: of the resamples.
 
     Raises:
         ResultsError: predictions are missing.
     """
-    plain = read_predictions(store.predictions, list(config_ids))
-    pseudo = read_predictions(store.predictions / PSEUDO_CONFIG, list(config_ids))
+    files, lineup, truth = pseudo_files(refitted.store), refitted.lineup, refitted.truth
+    seeds = common_seeds(files, tuple(config_ids))
     found = []
     for space, config_id in config_ids.items():
-        with_labels, without = pseudo[space][PSEUDO_CONFIG], plain[space][config_id]
-        seeds = min(len(next(iter(heads.values()))) for heads in (with_labels, without))
+        layout, heads = lineup.layout(space), lineup.heads(space)
+        pseudo = files.heads(space, PSEUDO_CONFIG, seeds)
+        plain = refitted.predictions[space][config_id]
+        with_labels = layout.joint([pseudo[head] for head in heads])
+        without = layout.joint([plain[head] for head in heads])
+        num = min(len(with_labels), len(without))
         verdict = judge(
             [
-                Approach.from_probs(PSEUDO_CONFIG, _probs(with_labels, schema)[:seeds]),
-                Approach.from_probs(_PLAIN, _probs(without, schema)[:seeds]),
+                Approach.from_probs(PSEUDO_CONFIG, with_labels[:num]),
+                Approach.from_probs(_PLAIN, without[:num]),
             ],
-            _labels(with_labels, schema, truth),
+            layout.label(truth.label),
             truth.group,
-            _probs(without, schema).shape[-1],
+            layout.num_classes,
             rules=Rules(seed=seed),
         )
         found.append((space, verdict))
@@ -105,43 +111,38 @@ def judge_spaces(
             wins=pair.winner == PSEUDO_CONFIG
             and outcome_of(pair.headline.estimate.interval, p, verdict.margin)
             is pair.headline.outcome,
-            photos=_num_photos(store, space),
+            photos=_num_photos(refitted.store, space),
         )
         for (space, verdict), p in zip(found, adjusted, strict=True)
     )
 
 
 def adopt(
-    store: RunStore, config_ids: Mapping[str, str], verdicts: tuple[PseudoVerdict, ...]
+    refitted: Refitted, config_ids: Mapping[str, str], verdicts: tuple[PseudoVerdict, ...]
 ) -> None:
     """Makes the winners candidates of verdict and ensemble, and deletes the models of the rest.
 
     Args:
-        store: of the run.
-        config_ids: space -> config_id of the config that was trained both ways.
+        refitted: the refit of the run.
+        config_ids: space -> config that was trained both ways.
         verdicts: of all spaces.
     """
-    note = store.read_json(REFIT_FILE)
+    store, configs, notes = refitted.store, dict(refitted.note.configs), list(refitted.note.notes)
+    files = pseudo_files(store)
     for verdict in verdicts:
-        name = f"{verdict.space}.{PSEUDO_CONFIG}"
-        note["configs"].pop(name, None)
-        for path in store.predictions.glob(f"{name}.*.npz"):
-            path.unlink()
-        said = (
-            f"{verdict.space}: trained with pseudo-labels, which won on the people it is judged on"
-        )
-        note["notes"] = [text for text in note["notes"] if not text.startswith(said)]
+        space, name = verdict.space, config_name(verdict.space, PSEUDO_CONFIG)
+        configs.pop(name, None)
+        refitted.files.drop(space, PSEUDO_CONFIG)
+        said = f"{space}: trained with pseudo-labels, which won on the people it is judged on"
+        notes = [text for text in notes if not text.startswith(said)]
         if verdict.wins:
-            note["notes"].append(f"{said}, so its score errs high")
-            note["configs"][name] = note["configs"][f"{verdict.space}.{config_ids[verdict.space]}"]
-            for path in (store.predictions / PSEUDO_CONFIG).glob(f"{name}.*.npz"):
-                shutil.copyfile(path, store.predictions / path.name)
-            for path in (store.predictions / PSEUDO_CONFIG / "parts").glob(f"{name}.*.npz"):
-                shutil.copyfile(path, store.predictions / "parts" / path.name)
+            notes.append(f"{said}, so its score errs high")
+            configs[name] = configs[config_name(space, config_ids[space])]
+            files.copy(space, PSEUDO_CONFIG, refitted.files)
         else:
-            for path in (store.root / "models").glob(f"{name}.*.safetensors"):
+            for path in store.models.glob(f"{glob.escape(name)}.*.safetensors"):
                 path.unlink()
-    write_text(store.root / REFIT_FILE, json.dumps(note, indent=2) + "\n")
+    replace(refitted.note, notes=tuple(notes), configs=configs).write(store)
     values = {"schema": 1, "spaces": [verdict.to_dict() for verdict in verdicts]}
     write_text(store.root / PSEUDO_FILE, json.dumps(values, indent=2) + "\n")
 
@@ -163,22 +164,6 @@ def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
             "yes" if verdict.wins else "no",
         )
     console.print(table)
-
-
-def _probs(heads: Mapping[str, NDArray[np.float64]], schema: LabelSchema) -> NDArray[np.float64]:
-    """Returns [S, N, K] of the space's own label: an attribute, or the joint one."""
-    if len(heads) == 1:
-        return next(iter(heads.values()))
-    return recombine([heads[name] for name in schema.names])
-
-
-def _labels(
-    heads: Mapping[str, NDArray[np.float64]], schema: LabelSchema, truth: Truth
-) -> NDArray[np.int64]:
-    name = next(iter(heads))
-    if len(heads) > 1 or name == JOINT:
-        return truth.label
-    return schema.attribute_codes(truth.label)[:, schema.names.index(name)]
 
 
 def _num_photos(store: RunStore, space: str) -> float:

@@ -1,18 +1,173 @@
-"""The approaches: the spaces they are made of and their joint probabilities."""
+"""The approaches: one table of what headrace compares, asked by everybody.
+
+An approach groups the attributes of the data into blocks, each predicted by one model. A new
+approach is one entry in `APPROACHES`, and nothing else: its spaces are searched, refitted, judged,
+offered to the ensemble and reported like those of the others.
+"""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from search.analysis.approaches.build import (
-    Choice,
-    JointPredictions,
-    build_joint,
-    build_multihead,
-    build_separate,
-)
+from search.analysis.approaches.build import Choice, JointPredictions, Model, build
 from search.analysis.fitting.cross_fit import CrossFit
-from search.refit.files import Predictions, Truth
-from trainables.data.schema import JOINT, LabelSchema
+from search.analysis.metrics import Floats, Ints
+from search.analysis.recombine import HeadLayout
+from trainables.blocks import Block, Form, block_of_kind
+from trainables.data.schema import LabelSchema
+
+if TYPE_CHECKING:
+    from spaces.space import Space  # loads Optuna
+
+Names = tuple[str, ...]
+Predictions = Mapping[str, Mapping[str, Mapping[str, Floats]]]
+"""Probabilities [S, N, K] by space, config and head."""
+
+SEPARATE, JOINT, MULTIHEAD = "separate", "joint", "multihead"
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """A way to predict several attributes.
+
+    Attributes:
+        name: in verdict, report and files.
+        blocks: from the attributes of the data to the blocks that its models predict, every
+            attribute in one; nothing where the data does not fit it.
+    """
+
+    name: str
+    blocks: Callable[[Names], Sequence[Block]]
+
+
+APPROACHES: tuple[Approach, ...] = (
+    Approach(SEPARATE, lambda names: [Block((name,), Form.SOFTMAX) for name in names]),
+    Approach(JOINT, lambda names: [Block(names, Form.SOFTMAX)]),
+    Approach(MULTIHEAD, lambda names: [Block(names, Form.HEADS)]),
+)
+
+
+def blocks_of_all(schema: LabelSchema) -> tuple[Block, ...]:
+    """Returns the different blocks of all approaches that fit the data, in their order."""
+    return tuple(dict.fromkeys(b for each in APPROACHES for b in each.blocks(schema.names)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineup:
+    """The spaces of a run, and the approaches that they make up.
+
+    Attributes:
+        schema: of the data.
+        blocks: what every space predicts, by its name, in the order of the run.
+    """
+
+    schema: LabelSchema
+    blocks: Mapping[str, Block]
+
+    @classmethod
+    def of(cls, schema: LabelSchema, spaces: "Iterable[Space]") -> "Lineup":
+        """Returns the lineup of some spaces."""
+        blocks = {space.name: Block(space.attributes, Form(space.form)) for space in spaces}
+        return cls(schema=schema, blocks=blocks)
+
+    @classmethod
+    def of_study(cls, study: Mapping[str, Any]) -> "Lineup":
+        """Returns the lineup of a run from its `study.json`; raises KeyError where it has none.
+
+        Runs before blocks wrote the approach of every space.
+        """
+        schema = LabelSchema.from_dict(study["data"]["schema"])
+        if "blocks" in study:
+            stored = study["blocks"].items()
+            blocks = {s: Block(tuple(b["attributes"]), Form(b["form"])) for s, b in stored}
+        else:
+            stored = study["approaches"].items()
+            blocks = {s: block_of_kind(a, s, schema.names) for s, a in stored}
+        return cls(schema=schema, blocks=blocks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the blocks of `study.json`."""
+        return {
+            space: {"attributes": list(block.attributes), "form": block.form.value}
+            for space, block in self.blocks.items()
+        }
+
+    @property
+    def approaches(self) -> dict[str, Names]:
+        """The spaces of every approach whose blocks are all there, by its name."""
+        found = {each.name: self._spaces(each) for each in APPROACHES}
+        return {
+            name: tuple(space for space in spaces if space is not None)
+            for name, spaces in found.items()
+            if spaces and None not in spaces
+        }
+
+    @property
+    def shares(self) -> dict[str, Names]:
+        """Groups of spaces that get equal device time, by approach.
+
+        A space that no whole approach needs shares with others of the first approach that it
+        would belong to, and else is a group of its own.
+        """
+        groups: dict[str, Names] = dict(self.approaches)
+        grouped = {space for spaces in groups.values() for space in spaces}
+        for space, block in self.blocks.items():
+            if space not in grouped:
+                known = [e.name for e in APPROACHES if block in e.blocks(self.schema.names)]
+                name = next((name for name in known if name not in self.approaches), space)
+                groups[name] = (*groups.get(name, ()), space)
+        return groups
+
+    def of_space(self, space: str) -> Names:
+        """Returns the groups of `shares` that a space is in."""
+        return tuple(name for name, spaces in self.shares.items() if space in spaces)
+
+    def heads(self, space: str) -> dict[str, Names]:
+        """Returns the attributes that every output of a space's model decides, by its name."""
+        return self.blocks[space].heads(self.schema)
+
+    def layout(self, *spaces: str) -> HeadLayout:
+        """Returns which attributes the heads of some spaces' models decide, in their order."""
+        names = self.schema.names
+        sizes = tuple(len(attribute.classes) for attribute in self.schema.attributes)
+        heads = [axes for space in spaces for axes in self.heads(space).values()]
+        return HeadLayout(sizes, tuple(tuple(map(names.index, axes)) for axes in heads))
+
+    def label(self, space: str, joint: Ints) -> Ints:
+        """Returns the class of what a space's models are scored by, int [N], of joint classes."""
+        return self.layout(space).label(joint)
+
+    def build(
+        self, predictions: Predictions, joint: Ints, cross_fit: CrossFit
+    ) -> tuple[JointPredictions, ...]:
+        """Returns the joint probabilities of every approach, with cross-fitted choices.
+
+        Args:
+            predictions: of the spaces of all approaches.
+            joint: joint classes int [N].
+            cross_fit: who decides about whom.
+        """
+        return tuple(
+            build(name, [self._model(space, predictions) for space in spaces], joint, cross_fit)
+            for name, spaces in self.approaches.items()
+        )
+
+    def _model(self, space: str, predictions: Predictions) -> Model:
+        heads = {
+            config_id: [probs[head] for head in self.heads(space)]
+            for config_id, probs in predictions[space].items()
+        }
+        return Model(key=space, heads=heads, layout=self.layout(space))
+
+    def _spaces(self, approach: Approach) -> list[str | None]:
+        return [self._space_of(block) for block in approach.blocks(self.schema.names)]
+
+    def _space_of(self, block: Block) -> str | None:
+        """Returns the space of a block, the one with the block's own name where there are more."""
+        found = [space for space, its in self.blocks.items() if its == block]
+        own = MULTIHEAD if block.form is Form.HEADS else block.label(self.schema)
+        return own if own in found else next(iter(found), None)
 
 
 def chosen_config(choice: Choice) -> str:
@@ -21,55 +176,10 @@ def chosen_config(choice: Choice) -> str:
 
 
 def chosen_configs(built: JointPredictions) -> dict[str, str]:
-    """Returns the config_id of every model of an approach, by its space: what would be served."""
+    """Returns the config of every model of an approach, by its space: what would be served."""
     return {space: chosen_config(choice) for space, choice in built.choices.items()}
 
 
-def approaches_of(spaces: Mapping[str, str], schema: LabelSchema) -> tuple[str, ...]:
-    """Returns the approaches whose spaces are all there.
-
-    Args:
-        spaces: approach of every space.
-        schema: of the data.
-    """
-    found = [name for name in ("joint", "multihead") if name in spaces.values()]
-    if all(spaces.get(name) == "separate" for name in schema.names):
-        found.insert(0, "separate")
-    return tuple(found)
-
-
-def build_approaches(
-    predictions: Predictions, names: Sequence[str], schema: LabelSchema, truth: Truth
-) -> tuple[JointPredictions, ...]:
-    """Returns the joint probabilities of every approach, with cross-fitted choices."""
-    cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
-    sizes = [len(attribute.classes) for attribute in schema.attributes]
-    built = []
-    if "separate" in names:
-        candidates = {
-            name: {config_id: heads[name] for config_id, heads in predictions[name].items()}
-            for name in schema.names
-        }
-        built.append(build_separate(candidates, truth.label, sizes, cross_fit))
-    if "joint" in names:
-        candidates_joint = {
-            config_id: heads["joint"] for config_id, heads in predictions["joint"].items()
-        }
-        built.append(build_joint(candidates_joint, truth.label, cross_fit))
-    if "multihead" in names:
-        heads_of = {
-            config_id: [heads[name] for name in schema.names]
-            for config_id, heads in predictions["multihead"].items()
-        }
-        built.append(build_multihead(heads_of, truth.label, sizes, cross_fit))
-    return tuple(built)
-
-
-def spaces_of(approach: str, schema: LabelSchema) -> tuple[str, ...]:
-    """Returns the spaces whose networks make one member of an approach, in schema order."""
-    return schema.names if approach == "separate" else (approach,)
-
-
-def heads_of(approach: str, space: str, schema: LabelSchema) -> tuple[str, ...]:
-    """Returns the outputs of a space's network, in schema order."""
-    return {"separate": (space,), "joint": (JOINT,), "multihead": schema.names}[approach]
+def spaces_of(approaches: Mapping[str, Names]) -> Names:
+    """Returns the spaces of some approaches, each once."""
+    return tuple(dict.fromkeys(space for spaces in approaches.values() for space in spaces))

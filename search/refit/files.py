@@ -1,24 +1,41 @@
-"""predictions/: the truth and the out-of-fold probabilities of every refitted config."""
+"""predictions/: what a refit leaves on disk, and the only place that knows its names.
 
+    truth.csv                                   labels, people and folds of every photo
+    refit.json                                  shape, notes and configs
+    parts/<space>.<config>.<seed>.<fold>.npz    one training: probabilities of its fold
+    <space>.<config>.<seed>.npz                 those of all folds together
+
+Controlled trainings and pseudo-labels have the same files in a folder of their own.
+"""
+
+import glob
 import json
+import shutil
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from search.analysis.fitting.cross_fit import CrossFit
 from search.errors import ResultsError
 from search.refit.plan import Shape
-from search.refit.units import Folds, Unit
+from search.refit.units import DEFAULT_CONFIG, Folds, Unit, config_name
 from search.store.files import write_arrays, write_text
 from search.store.run_store import RunStore
+from trainables.blocks import FlatValue, read_flat
 from trainables.data.sample_table import SampleTable
 
-DEFAULT_CONFIG = "default"
+Heads = Mapping[str, NDArray[np.float32]]
+
+MIRRORED = "mirrored."
+"""Before the name of a head: its probabilities of the mirrored image."""
+_NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
+_SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +56,62 @@ class Truth:
     held_out: NDArray[np.bool_]
     raw: Mapping[str, NDArray[np.float64]]
 
+    @property
+    def num_folds(self) -> int:
+        """Of the refit."""
+        return int(self.fold.max()) + 1
 
-def write_truth(path: Path, table: SampleTable, folds: Folds, held_out: NDArray[np.int64]) -> None:
+    @property
+    def folds(self) -> Folds:
+        """Who is out of fold when."""
+        return Folds(of_sample=self.fold, num_folds=self.num_folds)
+
+    @property
+    def cross_fit(self) -> CrossFit:
+        """Who decides about whom."""
+        return CrossFit.of_people(self.fold, self.group, self.held_out)
+
+    @classmethod
+    def read(cls, predictions: Path) -> "Truth":
+        """Reads `truth.csv`.
+
+        Raises:
+            ResultsError: the run has no refit yet, or the file is not whole.
+        """
+        path = predictions / "truth.csv"
+        if not path.is_file():
+            raise ResultsError(
+                f"a verdict needs the predictions of a refit, and there is no {path}; "
+                "run --space all, which refits"
+            )
+        try:
+            return cls._of_frame(
+                pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise ResultsError(
+                f"{path} is not a whole truth.csv: {error}; copy the run again, or start a new one"
+            ) from error
+
+    @classmethod
+    def _of_frame(cls, frame: pd.DataFrame) -> "Truth":
+        raw = {
+            name.removesuffix("_raw"): frame[name].to_numpy(dtype=np.float64)
+            for name in frame.columns
+            if name.endswith("_raw")
+        }
+        return cls(
+            label=frame["label"].to_numpy(dtype=np.int64),
+            group=frame["group"].to_numpy(dtype=str),
+            fold=frame["fold"].to_numpy(dtype=np.int64),
+            held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
+            raw=raw,
+        )
+
+
+def write_truth(
+    predictions: Path, table: SampleTable, folds: Folds, held_out: NDArray[np.int64]
+) -> None:
     """Writes `truth.csv`: sample, group, label, fold, held_out, attributes and raw numbers."""
     marks = np.zeros(table.num_samples, dtype=np.int64)
     marks[held_out] = 1
@@ -55,183 +126,246 @@ def write_truth(path: Path, table: SampleTable, folds: Folds, held_out: NDArray[
         columns[attribute.name] = [attribute.classes[k] for k in table.labels[:, axis]]
         if attribute.has_raw:
             columns[f"{attribute.name}_raw"] = table.raw[attribute.name]
-    write_text(path, pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+    text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")
+    write_text(predictions / "truth.csv", text)
 
 
-def read_truth(path: Path) -> Truth:
-    """Reads `truth.csv`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefitNote:
+    """Content of `refit.json`.
 
-    Raises:
-        ResultsError: the run has no refit yet, or the file is not whole.
+    Attributes:
+        shape: what was refitted.
+        notes: a sentence for everything that was cut or broke.
+        configs: the complete configs by `<space>.<config_id>`, as they were trained: with them,
+            later stages need neither the search nor the spaces. Empty for a run that did not
+            write them.
     """
-    if not path.is_file():
-        raise ResultsError(
-            f"a verdict needs the predictions of a refit, and there is no {path}; "
-            "run --space all, which refits"
+
+    shape: Shape
+    notes: tuple[str, ...]
+    configs: Mapping[str, Mapping[str, FlatValue]]
+
+    FILE: ClassVar[str] = "predictions/refit.json"
+
+    @classmethod
+    def exists(cls, store: RunStore) -> bool:
+        """Returns whether the run has finished a refit."""
+        return (store.root / cls.FILE).is_file()
+
+    @classmethod
+    def read(cls, store: RunStore, names: Sequence[str]) -> "RefitNote":
+        """Reads the file.
+
+        Args:
+            store: of the run.
+            names: of all attributes of its data.
+
+        Raises:
+            ResultsError: it is missing, torn, or of another schema.
+        """
+        values = store.read_json(cls.FILE)
+        configs = values.get("configs", {})
+        return cls(
+            shape=Shape(**values["shape"]),
+            notes=tuple(values["notes"]),
+            configs={name: read_flat(config, names) for name, config in configs.items()},
         )
-    try:
-        return _truth_of(path)
-    except (OSError, ValueError, KeyError) as error:
-        raise ResultsError(
-            f"{path} is not a whole truth.csv: {error}; copy the run again, or start a new one"
-        ) from error
+
+    def write(self, store: RunStore) -> None:
+        """Writes the file."""
+        values = {
+            "schema": _SCHEMA,
+            "shape": asdict(self.shape),
+            "notes": list(self.notes),
+            "configs": {name: dict(config) for name, config in self.configs.items()},
+        }
+        write_text(store.root / self.FILE, json.dumps(values, indent=2) + "\n")
+
+    def config_ids(self, space: str) -> tuple[str, ...]:
+        """Returns the refitted configs of a space."""
+        names = (name.rpartition(".") for name in self.configs)
+        return tuple(config_id for own, _, config_id in names if own == space)
 
 
-def _truth_of(path: Path) -> Truth:
-    frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
-    raw = {
-        name.removesuffix("_raw"): frame[name].to_numpy(dtype=np.float64)
-        for name in frame.columns
-        if name.endswith("_raw")
-    }
-    return Truth(
-        label=frame["label"].to_numpy(dtype=np.int64),
-        group=frame["group"].to_numpy(dtype=str),
-        fold=frame["fold"].to_numpy(dtype=np.int64),
-        held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
-        raw=raw,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TrainedUnit:
+    """What one training left.
+
+    Attributes:
+        indices: samples that it predicted, int [n].
+        seconds: that it took on its device.
+        key: of its config, change and folds (`Folds.key`).
+        note: what it noted about itself: parameters, normalisation, gradients.
+        heads: probabilities [n, K] by head, those of mirrored images under `MIRRORED` and the
+            head's name.
+    """
+
+    indices: NDArray[np.int64]
+    seconds: float
+    key: str
+    note: Mapping[str, Any]
+    heads: Heads
 
 
-def merge_predictions(predictions: Path, parts: Path, units: Iterable[Unit], folds: Folds) -> None:
-    """Writes `<space>.<config_id>.<seed>.npz` of every config and seed with all its folds."""
-    for path in predictions.glob("*.*.*.npz"):
-        if not path.name.startswith(("validation.", ".")):
-            path.unlink()  # of an earlier refit, with other folds or configs
-    done: dict[tuple[str, str, int], int] = {}
-    for unit in units:
-        key = (unit.space, unit.config_id, unit.seed)
-        done[key] = done.get(key, 0) + folds.is_done(unit, parts)
-    for (space, config_id, seed), num_done in sorted(done.items()):
-        if num_done < folds.num_folds:
-            continue
-        merged = merge_parts(parts, space, config_id, seed, folds)
-        write_arrays(predictions / f"{space}.{config_id}.{seed}.npz", merged)
-
-
-def read_predictions(
-    predictions: Path, spaces: Iterable[str], *, mirrored: bool = False
-) -> dict[str, dict[str, dict[str, NDArray[np.float64]]]]:
-    """Returns probabilities [S, N, K] by space, config and head; only seeds that all configs have.
+class RefitFiles:
+    """The files of a set of trainings.
 
     Args:
-        predictions: folder of the run.
-        spaces: to read.
-        mirrored: those of the mirrored images.
-
-    Raises:
-        ResultsError: a space has no refitted config, or a file is torn.
+        folder: `predictions/` of a run, or the folder of other trainings in it.
     """
-    seeds: dict[tuple[str, str], set[int]] = {}
-    for path in predictions.glob("*.*.*.npz"):
-        space, config_id, seed = path.name.removesuffix(".npz").rsplit(".", 2)
-        if space in spaces and seed.isdigit():
-            seeds.setdefault((space, config_id), set()).add(int(seed))
-    missing = [space for space in spaces if all(space != known for known, _ in seeds)]
-    if missing:
-        raise ResultsError(f"there are no refitted predictions of {', '.join(missing)}")
-    common = sorted(set.intersection(*seeds.values()))
-    if not common:
-        raise ResultsError("the refitted configs have no seed in common; resume the run")
-    found: dict[str, dict[str, dict[str, NDArray[np.float64]]]] = {}
-    for space, config_id in sorted(
-        seeds, key=lambda key: (key[0], key[1] == DEFAULT_CONFIG, key[1])
-    ):
-        loaded = [_arrays(predictions / f"{space}.{config_id}.{seed}.npz") for seed in common]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._parts = folder / "parts"
+
+    def write_unit(self, unit: Unit, trained: TrainedUnit) -> None:
+        """Writes what a training left, whole or not at all."""
+        values = {
+            "indices": trained.indices,
+            "seconds": trained.seconds,
+            "key": trained.key,
+            "note": json.dumps(dict(trained.note)),
+            **trained.heads,
+        }
+        write_arrays(self._parts / f"{unit.name}.npz", values)
+
+    def read_unit(self, name: str) -> TrainedUnit:
+        """Reads what a training left; ResultsError where it cannot be read."""
+        arrays = _arrays(self._parts / f"{name}.npz")
+        return TrainedUnit(
+            indices=arrays["indices"],
+            seconds=float(arrays["seconds"]),
+            key=str(arrays.get("key", "")),
+            note=json.loads(str(arrays["note"])) if "note" in arrays else {},
+            heads={name: each for name, each in arrays.items() if name not in _NOT_HEADS},
+        )
+
+    def has(self, unit: Unit) -> bool:
+        """Returns whether a unit's file is there, of whatever config."""
+        return (self._parts / f"{unit.name}.npz").is_file()
+
+    def is_done(self, unit: Unit, folds: Folds) -> bool:
+        """Returns whether a unit's file is there, and of this config and these folds."""
+        path = self._parts / f"{unit.name}.npz"
+        if not path.exists():
+            return False
+        with np.load(path) as part:
+            return "key" in part.files and folds.is_key(str(part["key"]), unit)
+
+    def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
+        """Returns the device seconds of every training of a space, or of one of its configs."""
+        name = space if config_id is None else config_name(space, config_id)
+        found = []
+        for path in self._parts.glob(f"{glob.escape(name)}.*.npz"):
+            with np.load(path) as part:
+                found.append(float(part["seconds"]))
+        return tuple(found)
+
+    def notes(
+        self, space: str, config_id: str, seeds: Iterable[int], num_folds: int
+    ) -> list[Mapping[str, Any]]:
+        """Returns the notes of the trainings of a config; none of a run that noted nothing yet."""
+        found = []
+        for seed in seeds:
+            for fold in range(num_folds):
+                name = f"{config_name(space, config_id)}.{seed}.{fold}"
+                if (self._parts / f"{name}.npz").is_file() and (note := self.read_unit(name).note):
+                    found.append(note)
+        return found
+
+    def merge(self, units: Iterable[Unit], folds: Folds, *, whole: bool = True) -> None:
+        """Writes the predictions of all folds together, of every config and seed, anew.
+
+        Args:
+            units: that were to be trained.
+            folds: of all samples.
+            whole: leave out a config and seed without all its folds; else samples of folds that
+                were not trained are NaN.
+        """
+        for path in self.folder.glob("*.*.*.npz"):
+            if not path.name.startswith(("validation.", ".")):
+                path.unlink()  # of an earlier refit, with other folds or configs
+        done: dict[str, list[Unit]] = {}
+        for unit in units:
+            if self.is_done(unit, folds):
+                done.setdefault(unit.merged_name, []).append(unit)
+        for name, trained in sorted(done.items()):
+            if not whole or len(trained) == folds.num_folds:
+                write_arrays(self.folder / f"{name}.npz", self.merged(trained, folds))
+
+    def merged(self, units: Iterable[Unit], folds: Folds) -> dict[str, NDArray[np.float32]]:
+        """Returns out-of-fold probabilities [N, K] of every head, NaN where no unit predicts."""
+        found: dict[str, NDArray[np.float32]] = {}
+        for unit in units:
+            trained = self.read_unit(unit.name)
+            for head, probs in trained.heads.items():
+                shape = (len(folds.of_sample), probs.shape[1])
+                rows = found.setdefault(head, np.full(shape, np.nan, dtype=np.float32))
+                rows[trained.indices] = probs
+        return found
+
+    def seeds(self, space: str, config_id: str) -> frozenset[int]:
+        """Returns the seeds of a config that have all their folds."""
+        name = glob.escape(config_name(space, config_id))
+        names = (path.name.rsplit(".", 2)[1] for path in self.folder.glob(f"{name}.*.npz"))
+        return frozenset(int(seed) for seed in names if seed.isdigit())
+
+    def config_ids(self, space: str) -> tuple[str, ...]:
+        """Returns the configs of a space that have predictions, the default last."""
+        found = set()
+        for path in self.folder.glob(f"{glob.escape(space)}.*.*.npz"):
+            own, config_id, seed = path.name.removesuffix(".npz").rsplit(".", 2)
+            if own == space and seed.isdigit():
+                found.add(config_id)
+        return tuple(sorted(found, key=lambda each: (each == DEFAULT_CONFIG, each)))
+
+    def heads(
+        self, space: str, config_id: str, seeds: Iterable[int], *, mirrored: bool = False
+    ) -> dict[str, NDArray[np.float64]]:
+        """Returns probabilities [S, N, K] by head.
+
+        Args:
+            space: name of the space.
+            config_id: of the config.
+            seeds: S of them.
+            mirrored: those of the mirrored images.
+
+        Raises:
+            ResultsError: a file is missing or torn.
+        """
+        name = config_name(space, config_id)
+        loaded = [_arrays(self.folder / f"{name}.{seed}.npz") for seed in seeds]
         heads = [head for head in loaded[0] if not head.startswith(MIRRORED)]
-        key = MIRRORED if mirrored else ""
-        found.setdefault(space, {})[config_id] = {
-            head: np.stack([part[key + head] for part in loaded]).astype(np.float64)
+        prefix = MIRRORED if mirrored else ""
+        return {
+            head: np.stack([part[prefix + head] for part in loaded]).astype(np.float64)
             for head in heads
         }
-    return found
+
+    def drop(self, space: str, config_id: str) -> None:
+        """Deletes the predictions of a config, not its trainings."""
+        for path in self.folder.glob(f"{glob.escape(config_name(space, config_id))}.*.npz"):
+            path.unlink()
+
+    def copy(self, space: str, config_id: str, to: "RefitFiles") -> None:
+        """Copies predictions and trainings of a config to other files."""
+        pattern = f"{glob.escape(config_name(space, config_id))}.*.npz"
+        for source, target in ((self.folder, to.folder), (self._parts, to._parts)):
+            for path in source.glob(pattern):
+                shutil.copyfile(path, target / path.name)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Deletes what finished trainings left, so that a refit trains them again."""
+        for name in names:
+            for path in self.folder.rglob(f"parts/{glob.escape(name)}.npz"):
+                path.unlink()
 
 
-def _arrays(path: Path) -> dict[str, NDArray[np.float64]]:
+def _arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
+        # NumPy would take a file that is no zip for a pickle, and advise to trust it.
         with zipfile.ZipFile(path), np.load(path) as file:
             return {name: file[name] for name in file.files}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ResultsError(f"{path} cannot be read: {error}; resume the run") from error
-
-
-def unit_notes(
-    store: RunStore, space: str, config_id: str, *, num_seeds: int, num_folds: int
-) -> list[Mapping[str, Any]]:
-    """Returns the notes of all trainings of a config; none of a run that noted nothing yet.
-
-    Args:
-        store: of the run.
-        space: name of the space.
-        config_id: of the config.
-        num_seeds: of the refit.
-        num_folds: of the refit.
-    """
-    found = []
-    for seed in range(num_seeds):
-        for fold in range(num_folds):
-            path = store.predictions / "parts" / f"{space}.{config_id}.{seed}.{fold}.npz"
-            if not path.is_file():
-                continue
-            with np.load(path) as part:
-                if "note" in part.files:
-                    found.append(json.loads(str(part["note"])))
-    return found
-
-
-def refit_seconds(store: RunStore, space: str) -> float:
-    """Returns the device seconds that the refit of a space took."""
-    total = 0.0
-    for path in (store.predictions / "parts").glob(f"{space}.*.npz"):
-        with np.load(path) as part:
-            total += float(part["seconds"])
-    return total
-
-
-MIRRORED = "mirrored."
-"""Before the name of a head: its probabilities of the mirrored image."""
-
-
-_NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
-
-
-def merge_parts(
-    parts: Path, space: str, config_id: str, seed: int, folds: Folds
-) -> dict[str, NDArray[np.float32]]:
-    """Returns out-of-fold probabilities [N, K] of every head, from the units of all folds.
-
-    Those of mirrored images are there too, under `MIRRORED` and the head's name.
-
-    Raises:
-        FileNotFoundError: a fold is missing.
-    """
-    merged: dict[str, NDArray[np.float32]] = {}
-    for fold in range(folds.num_folds):
-        with np.load(parts / f"{space}.{config_id}.{seed}.{fold}.npz") as part:
-            for head in part.files:
-                if head in _NOT_HEADS:
-                    continue
-                shape = (len(folds.of_sample), part[head].shape[1])
-                merged.setdefault(head, np.zeros(shape, dtype=np.float32))
-                merged[head][part["indices"]] = part[head]
-    return merged
-
-
-REFIT_FILE = "predictions/refit.json"
-
-
-def refit_note(shape: Shape, units: Iterable[Unit], notes: Sequence[str]) -> dict[str, Any]:
-    """Returns the content of `refit.json`.
-
-    `configs` are the complete configs by `<space>.<config_id>`, as they were trained: with them,
-    later stages need neither the search nor the spaces.
-    """
-    return {
-        "schema": 1,
-        "shape": asdict(shape),
-        "notes": list(notes),
-        "configs": {f"{unit.space}.{unit.config_id}": dict(unit.config) for unit in units},
-    }
-
-
-Predictions = Mapping[str, Mapping[str, Mapping[str, NDArray[np.float64]]]]

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from search.prepare.prepared import Prepared, SpaceResult
-from search.refit.files import DEFAULT_CONFIG, REFIT_FILE
+from search.prepare.prepared import Prepared
+from search.prepare.space_result import SpaceResult
+from search.refit.files import RefitNote
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
-from search.store.records import Cause, FlatValue, State, TrialRecord
-from search.store.run_store import RunStore
+from search.refit.units import DEFAULT_CONFIG
+from search.store.records import Cause, State, TrialRecord
+from trainables.blocks import FlatValue
 
 
 def finalists(
@@ -36,7 +38,7 @@ def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: in
     for result in results:
         by_config = {_key(r.config): _photo_seconds(r, photos) for r in result.records if r.epochs}
         typical = max(by_config.values(), default=0.0)
-        chosen = finalists(result, _default(run, result.name), FULL.configs)
+        chosen = finalists(result, run.default_config(result.name), FULL.configs)
         costs[result.name] = tuple(
             by_config.get(_key(config), typical) for config in chosen.values()
         )
@@ -68,23 +70,17 @@ def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -
     return plan_refit(costs, seconds, wish)
 
 
-def finished_plan(store: RunStore) -> RefitPlan | None:
+def finished_plan(run: Prepared) -> RefitPlan | None:
     """Returns the plan of a refit that is done, as a resumed run finds it; None where none is."""
-    if not (store.root / REFIT_FILE).is_file():
+    if not RefitNote.exists(run.store):
         return None
-    shape = Shape(**store.read_json(REFIT_FILE)["shape"])
-    return RefitPlan(shape=shape, seconds=0.0, cuts=())
+    return RefitPlan(shape=RefitNote.read(run.store, run.schema.names).shape, seconds=0.0, cuts=())
 
 
 def wished_shape(run: Prepared) -> Shape:
     """Returns what is refitted where time allows: five folds, three seeds or as many as asked."""
     seeds = run.config.refit_seeds
     return FULL if seeds is None else replace(FULL, seeds=seeds, keep_seeds=True)
-
-
-def _default(run: Prepared, name: str) -> Mapping[str, FlatValue]:
-    space = next(space for space in run.spaces if space.name == name)
-    return space.default_config(run.dataset.table.schema, run.scale)
 
 
 def _photo_seconds(record: TrialRecord, photos: int) -> float:

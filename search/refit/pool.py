@@ -15,6 +15,7 @@ import ray
 
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages, TrialSetting
+from search.refit.files import RefitFiles
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 
@@ -31,9 +32,9 @@ class RefitWorker:
         self._folds = folds
         self._seed = seed
 
-    def run(self, unit: Unit, parts: Path, models: Path) -> float:
+    def run(self, unit: Unit, files: RefitFiles, models: Path) -> float:
         """Trains one unit; returns its seconds."""
-        return train_unit(unit, self._folds, self._images, self._seed, parts, models)
+        return train_unit(unit, self._folds, self._images, self._seed, files, models)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ def run_units(
     resources: Resources,
     *,
     seed: int,
-    parts: Path,
+    files: RefitFiles,
     models: Path,
     is_over: Callable[[Unit], bool],
 ) -> Iterator[UnitEnd]:
@@ -64,13 +65,13 @@ def run_units(
         setting: of every worker.
         resources: of one training.
         seed: of the run.
-        parts: folder of the probabilities.
+        files: that the probabilities go to.
         models: folder of the weights.
         is_over: asked before a unit starts; True leaves it and all that follow.
     """
     waiting = []
     for unit in units:
-        if folds.is_done(unit, parts):
+        if files.is_done(unit, folds):
             yield UnitEnd(unit=unit, seconds=0.0)
         else:
             waiting.append((unit, 0))
@@ -79,7 +80,7 @@ def run_units(
         while waiting or pool.busy:
             while waiting and pool.has_room and not is_over(waiting[0][0]):
                 unit, failures = waiting.pop(0)
-                pool.start(unit, failures, parts, models)
+                pool.start(unit, failures, files, models)
             if not pool.busy:
                 return
             ended, failures = pool.wait()
@@ -115,9 +116,9 @@ class _Pool:
     def has_room(self) -> bool:
         return len(self._running) < self._slots
 
-    def start(self, unit: Unit, failures: int, parts: Path, models: Path) -> None:
+    def start(self, unit: Unit, failures: int, files: RefitFiles, models: Path) -> None:
         actor = self._idle.pop() if self._idle else self._make(*self._arguments)
-        reference = actor.run.remote(unit, parts, models)
+        reference = actor.run.remote(unit, files, models)
         self._running[reference] = (actor, unit, failures)
 
     def wait(self) -> tuple[UnitEnd | None, int]:

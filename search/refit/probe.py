@@ -7,7 +7,7 @@ import numpy as np
 
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages
-from trainables.classifier import ImageClassifier, TrainingData
+from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 
 _NUM_BATCHES = 6
@@ -23,17 +23,10 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
     for space in run.spaces:
         config = TrialConfig.from_flat(space.default_config(table.schema, run.scale))
         photos = min(_NUM_BATCHES * config.optim.batch_size, len(run.dataset.split.search_train))
-        data = TrainingData(
-            schema=table.schema,
-            images=images.tensor,
-            labels=table.labels,
-            raw=table.raw,
-            train=np.sort(
-                np.random.default_rng(0).choice(
-                    run.dataset.split.search_train, size=photos, replace=False
-                )
-            ),
+        train = np.random.default_rng(0).choice(
+            run.dataset.split.search_train, size=photos, replace=False
         )
+        data = images.training_data(np.sort(train))
         classifier = ImageClassifier(
             config,
             data,

@@ -1,22 +1,20 @@
 """One unit of a refit trained and written."""
 
-import json
 import time
 from pathlib import Path
 
 from safetensors.torch import save_file
 
 from search.prepare.setting import SharedImages
-from search.refit.files import MIRRORED
+from search.refit.files import MIRRORED, RefitFiles, TrainedUnit
 from search.refit.units import Folds, Unit
-from search.store.files import write_arrays
-from trainables.classifier import ImageClassifier, TrainingData
+from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 from trainables.seeding import derive_seed
 
 
 def train_unit(
-    unit: Unit, folds: Folds, images: SharedImages, seed: int, parts: Path, models: Path
+    unit: Unit, folds: Folds, images: SharedImages, seed: int, files: RefitFiles, models: Path
 ) -> float:
     """Trains one unit, writes its probabilities and weights, and returns its seconds.
 
@@ -27,22 +25,15 @@ def train_unit(
         folds: of all samples.
         images: of this process.
         seed: of the run.
-        parts: folder of the probabilities, one npz a unit.
+        files: that the probabilities go to.
         models: folder of the weights.
     """
     started = time.perf_counter()
     setting = images.setting
-    table = setting.table
-    data = TrainingData(
-        schema=table.schema,
-        images=images.tensor,
-        labels=table.labels,
-        raw=table.raw,
-        train=folds.train(unit.fold),
-    )
+    data = images.training_data(folds.train(unit.fold))
     classifier = ImageClassifier(
         TrialConfig.from_flat(unit.config),
-        data if unit.change is None else unit.change.apply(data, table),
+        data if unit.change is None else unit.change.apply(data, setting.table),
         seed=derive_seed(seed, "refit", unit.space, unit.config_id, unit.seed, unit.fold),
         device=images.device,
         weights_dir=setting.weights_dir,
@@ -52,17 +43,21 @@ def train_unit(
     probabilities = classifier.predict(out)
     mirrored = classifier.predict(out, mirrored=True)
     seconds = time.perf_counter() - started
-    note = {
-        "parameters": classifier.num_parameters,
-        "gradient_cosine": [dict(report.gradient_cosine) for report in reports],
-        "mean": classifier.preprocess.mean,
-        "std": classifier.preprocess.std,
-    }
     models.mkdir(parents=True, exist_ok=True)
     weights = models / f".{unit.name}.safetensors"
     save_file(classifier.weights(), weights)
     weights.replace(models / f"{unit.name}.safetensors")
-    extra = {"indices": out, "seconds": seconds, "key": folds.key(unit), "note": json.dumps(note)}
-    heads = {**probabilities, **{MIRRORED + head: p for head, p in mirrored.items()}}
-    write_arrays(parts / f"{unit.name}.npz", {**extra, **heads})
+    trained = TrainedUnit(
+        indices=out,
+        seconds=seconds,
+        key=folds.key(unit),
+        note={
+            "parameters": classifier.num_parameters,
+            "gradient_cosine": [dict(report.gradient_cosine) for report in reports],
+            "mean": classifier.preprocess.mean,
+            "std": classifier.preprocess.std,
+        },
+        heads={**probabilities, **{MIRRORED + head: p for head, p in mirrored.items()}},
+    )
+    files.write_unit(unit, trained)
     return seconds

@@ -3,15 +3,19 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.store.records import FlatValue
-from trainables.classifier import TrainingData
+from trainables.blocks import FlatValue, as_before_blocks
 from trainables.data.sample_table import SampleTable
+
+if TYPE_CHECKING:
+    from trainables.classifier import TrainingData
+
+DEFAULT_CONFIG = "default"
+BEST_CONFIG = "1"
 
 
 class Change(Protocol):
@@ -20,7 +24,7 @@ class Change(Protocol):
     A frozen dataclass that can be pickled; its repr is part of the key of a finished unit.
     """
 
-    def apply(self, data: TrainingData, table: SampleTable) -> TrainingData:
+    def apply(self, data: "TrainingData", table: SampleTable) -> "TrainingData":
         """Returns the changed data; `data.train` never holds a sample of the out-fold."""
         ...
 
@@ -48,7 +52,22 @@ class Unit:
     @property
     def name(self) -> str:
         """File name without ending."""
-        return f"{self.space}.{self.config_id}.{self.seed}.{self.fold}"
+        return f"{self.merged_name}.{self.fold}"
+
+    @property
+    def merged_name(self) -> str:
+        """File name without ending of the predictions of all folds together."""
+        return f"{self.config_name}.{self.seed}"
+
+    @property
+    def config_name(self) -> str:
+        """What the config is called among those of all spaces."""
+        return config_name(self.space, self.config_id)
+
+
+def config_name(space: str, config_id: str) -> str:
+    """Returns what a config is called among those of all spaces: `<space>.<config_id>`."""
+    return f"{space}.{config_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,22 +81,24 @@ class Folds:
         """Returns the indices that a model of `fold` trains on."""
         return np.flatnonzero(self.of_sample != fold)
 
+    def out(self, fold: int) -> NDArray[np.int64]:
+        """Returns the indices that a model of `fold` predicts."""
+        return np.flatnonzero(self.of_sample == fold)
+
     def key(self, unit: Unit) -> str:
         """Returns 16 hex digits of a unit's config and change and of these folds."""
-        digest = hashlib.sha256(repr(sorted(unit.config.items())).encode())
+        return self._key(unit, unit.config)
+
+    def is_key(self, key: str, unit: Unit) -> bool:
+        """Returns whether a finished training is this unit, on these folds.
+
+        Runs before blocks spelled the target another way; what they finished stays finished.
+        """
+        return key in (self.key(unit), self._key(unit, as_before_blocks(unit.config)))
+
+    def _key(self, unit: Unit, config: Mapping[str, FlatValue]) -> str:
+        digest = hashlib.sha256(repr(sorted(config.items())).encode())
         if unit.change is not None:
             digest.update(repr(unit.change).encode())
         digest.update(np.ascontiguousarray(self.of_sample, dtype="<i8").tobytes())
         return digest.hexdigest()[:16]
-
-    def is_done(self, unit: Unit, parts: Path) -> bool:
-        """Returns whether a unit's file is there, and of this config and these folds."""
-        path = parts / f"{unit.name}.npz"
-        if not path.exists():
-            return False
-        with np.load(path) as part:
-            return "key" in part.files and str(part["key"]) == self.key(unit)
-
-    def out(self, fold: int) -> NDArray[np.int64]:
-        """Returns the indices that a model of `fold` predicts."""
-        return np.flatnonzero(self.of_sample == fold)

@@ -1,10 +1,12 @@
 """TrialRecord: a finished or running trial as plain frozen data, cut off from Optuna."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-FlatValue = str | int | float | bool
+from trainables.blocks import FlatValue, read_flat
 
 DEFAULT_NUMBER = 0
 """Number of the trial of every study that has the default config."""
@@ -84,6 +86,61 @@ class TrialRecord:
     def counts(self) -> bool:
         """Whether the trial uses up one of the user's trials: cut off by the budget does not."""
         return self.is_finished and self.cause is not Cause.BUDGET
+
+
+def record_of(
+    space: str,
+    number: int,
+    state: State,
+    *,
+    value: float | None,
+    values: Mapping[int, float],
+    params: Mapping[str, FlatValue],
+    attributes: Mapping[str, Any],
+    started: float,
+    names: Sequence[str],
+) -> TrialRecord:
+    """Returns a trial of a study as a record.
+
+    Args:
+        space: name of the space.
+        number: of the trial in its study.
+        state: of the trial.
+        value: of the objective that it was told to end with, if it was.
+        values: of every reported epoch.
+        params: what the sampler chose.
+        attributes: what headrace noted of it (Optuna's user attributes).
+        started: seconds since the epoch; 0 where unknown.
+        names: of all attributes of the data.
+    """
+    ordered = dict(sorted(values.items()))
+    objective = value if state is State.COMPLETE else None
+    if state is State.PRUNED and ordered:
+        objective = ordered[max(ordered)]
+    gap = attributes.get("gap")
+    return TrialRecord(
+        space=space,
+        number=number,
+        state=state,
+        cause=Cause(attributes.get("cause", "")),
+        objective=objective,
+        values=ordered,
+        params=dict(params),
+        config=read_flat(json.loads(attributes.get("config", "{}")), names),
+        seed=int(attributes.get("seed", 0)),
+        seconds=float(attributes.get("seconds", 0.0)),
+        device_seconds=float(attributes.get("device_seconds", 0.0)),
+        started=started,
+        gap=None if gap is None else float(gap),
+        error=str(attributes.get("error", "")),
+        ended=float(attributes.get("ended", 0.0)),
+    )
+
+
+def default_value(records: tuple[TrialRecord, ...]) -> float | None:
+    """Returns the last validation value of trial 0, the default config; None where it has none."""
+    first = next((record for record in records if record.number == DEFAULT_NUMBER), None)
+    return first.values[first.epochs] if first is not None and first.values else None
 
 
 def best_record(records: tuple[TrialRecord, ...]) -> TrialRecord | None:

@@ -16,6 +16,8 @@ from search.errors import ResultsError
 from search.store.files import SCHEMA, write_text
 from search.store.records import State, TrialRecord
 
+IMPORTANCE_FILE = "importance.json"
+"""Which parameters the score of every space depended on."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COLUMNS = (
     "space",
@@ -44,6 +46,7 @@ class RunStore:
         self.tensorboard = root / "tensorboard"
         self.checkpoints = root / "checkpoints"
         self.predictions = root / "predictions"
+        self.models = root / "models"
 
     @classmethod
     def check_new(cls, results: Path, name: str) -> "RunStore":
@@ -161,6 +164,14 @@ class RunStore:
         path = self.root / "best" / f"{space}.yaml"
         write_text(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
         return path
+
+    def write_importance(self, spaces: Mapping[str, Mapping[str, float]]) -> None:
+        """Writes `importance.json`: which parameters the score of every space depended on."""
+        values = {
+            "schema": SCHEMA,
+            "spaces": {name: dict(found) for name, found in spaces.items()},
+        }
+        write_text(self.root / IMPORTANCE_FILE, json.dumps(values, indent=2) + "\n")
 
     def validation_path(self, space: str, number: int) -> Path:
         """Returns where the validation predictions of a complete trial are kept."""

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from torch.utils.tensorboard import SummaryWriter
 
-from search.store.records import FlatValue
+from trainables.blocks import FlatValue
 
 _CELL = 44
 _FULL_SHADE = (16, 78, 139)
@@ -31,7 +31,8 @@ class TrialBoard:
         self._writer = SummaryWriter(str(folder))
         # No experiment summary: TensorBoard then builds the tab from all sessions, so that
         # parameters which only some trials have appear too.
-        start = hparams_pb(dict(params), trial_id=f"{folder.parent.name}-{folder.name}")
+        shown = {n: " + ".join(v) if isinstance(v, tuple) else v for n, v in params.items()}
+        start = hparams_pb(shown, trial_id=f"{folder.parent.name}-{folder.name}")
         self._writer._get_file_writer().add_summary(start)  # type: ignore[no-untyped-call]
 
     def scalars(self, epoch: int, values: Mapping[str, float]) -> None:

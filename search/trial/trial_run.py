@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.prepare.setting import SharedImages
-from search.store.records import Cause, FlatValue
+from search.store.records import Cause
 from search.trial.board import TrialBoard
 from trainables import metrics
+from trainables.blocks import Block, FlatValue
 from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.classifier import EpochReport, ImageClassifier
 from trainables.config import TrialConfig
@@ -37,6 +38,8 @@ class Evaluation:
     """The objective: macro-F1 of the target."""
     scalars: Mapping[str, float]
     confusions: Mapping[str, NDArray[np.int64]]
+    classes: Mapping[str, tuple[str, ...]]
+    """Names of the classes of every confusion matrix."""
     probabilities: NDArray[np.float32]
     """Of the target, float32 [n, K]."""
 
@@ -45,7 +48,7 @@ def evaluate(
     predictions: Mapping[str, NDArray[np.float32]],
     table: SampleTable,
     indices: NDArray[np.int64],
-    target: str,
+    block: Block,
 ) -> Evaluation:
     """Scores predictions on the true labels.
 
@@ -53,29 +56,34 @@ def evaluate(
         predictions: probabilities [n, K] of every head of the model.
         table: holds the true labels.
         indices: the n samples that were predicted.
-        target: attribute name, or "joint".
+        block: what the model predicts; the objective is the macro-F1 of the label that its
+            attributes make together.
     """
-    schema = table.schema
+    schema, label = table.schema, block.label(table.schema)
+    own = schema.only(block.attributes)
     parts: dict[str, NDArray[np.floating]] = dict(predictions)
-    if target == "joint" and "joint" not in parts:
-        parts["joint"] = metrics.joint_from_attributes([parts[name] for name in schema.names])
-    if target == "joint" and schema.names[0] not in parts:
-        sizes = {name: schema.num_classes(name) for name in schema.names}
-        parts |= metrics.attributes_from_joint(parts["joint"], sizes)
-    scalars, confusions = {}, {}
+    if label not in parts:
+        parts[label] = metrics.joint_from_attributes([parts[name] for name in own.names])
+    if own.names[0] not in parts:
+        sizes = {name: schema.num_classes(name) for name in own.names}
+        parts |= metrics.attributes_from_joint(parts[label], sizes)
+    scalars, confusions, classes = {}, {}, {}
     for name, probabilities in parts.items():
-        truth = table.joint if name == "joint" else table.labels[:, schema.names.index(name)]
+        names = own.names if name == label else (name,)
         counts = metrics.confusion(
-            truth[indices], probabilities.argmax(axis=1), schema.num_classes(name)
+            schema.codes(table.labels, names)[indices],
+            probabilities.argmax(axis=1),
+            schema.only(names).num_joint,
         )
-        confusions[name] = counts
+        confusions[name], classes[name] = counts, schema.only(names).joint_names
         scalars[f"val/{name}/macro_f1"] = metrics.macro_f1(counts)
         scalars[f"val/{name}/accuracy"] = metrics.accuracy(counts)
     return Evaluation(
-        value=scalars[f"val/{target}/macro_f1"],
+        value=scalars[f"val/{label}/macro_f1"],
         scalars=scalars,
         confusions=confusions,
-        probabilities=parts[target].astype(np.float32),
+        classes=classes,
+        probabilities=parts[label].astype(np.float32),
     )
 
 
@@ -104,7 +112,6 @@ class TrialRun:
         self._images = images
         self._config = config
         self._seed = seed
-        self._target = str(config.get("target.attribute") or "joint")
         results = images.setting.results_dir
         self._checkpoint = results / "checkpoints" / f"{space}-{number}.pt"
         self.predictions_path = results / "checkpoints" / f"{space}-{number}.npz"
@@ -158,7 +165,8 @@ class TrialRun:
         setting = self._images.setting
         indices = setting.split.search_val
         predictions = self._classifier.predict(indices)
-        self.last = evaluate(predictions, setting.table, indices, self._target)
+        block = self._classifier.config.target.block
+        self.last = evaluate(predictions, setting.table, indices, block)
         is_last = report.epoch >= self._classifier.config.schedule.epochs
         now = {
             "epoch": report.epoch,
@@ -175,7 +183,7 @@ class TrialRun:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
         classifier = ImageClassifier(
             TrialConfig.from_flat(self._config),
-            self._images.training_data(),
+            self._images.training_data(self._images.setting.split.search_train),
             seed=self._seed,
             device=self._images.device,
             weights_dir=self._images.setting.weights_dir,
@@ -211,9 +219,8 @@ class TrialRun:
         self._board.scalars(report.epoch, scalars)
         if evaluation.value > self._best:
             self._best = evaluation.value
-            schema = self._images.setting.table.schema
             for name, counts in evaluation.confusions.items():
-                self._board.confusion(report.epoch, name, counts, schema.class_names(name))
+                self._board.confusion(report.epoch, name, counts, evaluation.classes[name])
         self._board.flush()
 
     def _save(

@@ -36,34 +36,39 @@ class Usage:
 
 
 def next_space(
-    usage: Mapping[str, Usage], approach_of: Mapping[str, str], eligible: Collection[str]
+    usage: Mapping[str, Usage], shares: Mapping[str, Collection[str]], eligible: Collection[str]
 ) -> str | None:
     """Returns the space that the next free slot should serve, or None where none is eligible.
 
     Every approach has an equal share; within an approach its spaces share equally. Ties go to the
-    first
-    in the order of `usage`.
+    first in the order of `usage`.
 
     Args:
         usage: of every space.
-        approach_of: approach of every space.
+        shares: spaces of every approach; what one of them uses counts for all approaches it is in.
         eligible: spaces that may start a trial.
     """
     if not eligible:
         return None
-    by_approach: dict[str, float] = {}
-    for space, used in usage.items():
-        approach = approach_of[space]
-        by_approach[approach] = by_approach.get(approach, 0.0) + used.committed
+    committed = {
+        approach: sum(usage[space].committed for space in spaces)
+        for approach, spaces in shares.items()
+    }
     candidates = [space for space in usage if space in eligible]
-    return min(candidates, key=lambda s: (by_approach[approach_of[s]], usage[s].committed))
+    return min(
+        candidates,
+        key=lambda s: (
+            min(committed[approach] for approach, spaces in shares.items() if s in spaces),
+            usage[s].committed,
+        ),
+    )
 
 
 def spent_by_approach(
-    usage: Mapping[str, Usage], approach_of: Mapping[str, str]
+    usage: Mapping[str, Usage], shares: Mapping[str, Collection[str]]
 ) -> dict[str, float]:
     """Returns device seconds used up to now by approach."""
-    spent: dict[str, float] = {}
-    for space, used in usage.items():
-        spent[approach_of[space]] = spent.get(approach_of[space], 0.0) + used.spent
-    return spent
+    return {
+        approach: sum(usage[space].spent for space in spaces)
+        for approach, spaces in shares.items()
+    }

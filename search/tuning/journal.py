@@ -11,7 +11,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
-from search.store.records import Cause, FlatValue, State, TrialRecord
+from search.store.records import Cause, State, TrialRecord, record_of
 from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
+from trainables.blocks import FlatValue
 from trainables.seeding import derive_seed
 
 WORST_VALUE = 0.0
@@ -121,7 +122,7 @@ class StudyJournal:
                 continue
             self._open[frozen.number] = trial
             self._reported[frozen.number] = set(frozen.intermediate_values)
-            record = to_record(self.space.name, frozen)
+            record = self._record(frozen)
             found.append(
                 Asked(
                     space=self.space.name,
@@ -180,13 +181,14 @@ class StudyJournal:
     def records(self) -> tuple[TrialRecord, ...]:
         """Returns every trial of the study that was started."""
         trials = self._study.get_trials(deepcopy=False)
-        return tuple(
-            to_record(self.space.name, t) for t in trials if t.state != TrialState.WAITING
-        )
+        return tuple(self._record(t) for t in trials if t.state != TrialState.WAITING)
 
     def record(self, number: int) -> TrialRecord:
         """Returns one trial of the study."""
-        return to_record(self.space.name, self._study.get_trials(deepcopy=False)[number])
+        return self._record(self._study.get_trials(deepcopy=False)[number])
+
+    def _record(self, trial: FrozenTrial) -> TrialRecord:
+        return to_record(self.space.name, trial, self._schema.names)
 
     def _tell(self, number: int, state: TrialState, value: float | None = None) -> None:
         trial = self._open.pop(number, None)
@@ -214,12 +216,6 @@ class StudyJournal:
             # A restart finds them by their number: identical parameters would be enqueued again.
             if number >= len(self._study.get_trials(deepcopy=False)):
                 self._study.enqueue_trial(dict(config))
-
-
-def read_records(path: Path, space: str, study_name: str) -> tuple[TrialRecord, ...]:
-    """Returns the started trials of a study in a journal, without its space."""
-    trials = read_trials(path, study_name)
-    return tuple(to_record(space, t) for t in trials if t.state != TrialState.WAITING)
 
 
 def read_trials(path: Path, study_name: str) -> tuple[FrozenTrial, ...]:
@@ -252,30 +248,16 @@ def sample_configs(
     return (space.default_config(schema, scale), *drawn)
 
 
-def to_record(space: str, trial: FrozenTrial) -> TrialRecord:
+def to_record(space: str, trial: FrozenTrial, names: Sequence[str]) -> TrialRecord:
     """Returns the trial of a study as a record."""
-    attrs = trial.user_attrs
-    cause = Cause(attrs.get("cause", ""))
-    state = State(trial.state.name)
-    values = dict(sorted(trial.intermediate_values.items()))
-    objective = trial.value if state is State.COMPLETE else None
-    if state is State.PRUNED and values:
-        objective = values[max(values)]
-    gap = attrs.get("gap")
-    return TrialRecord(
-        space=space,
-        number=trial.number,
-        state=state,
-        cause=cause,
-        objective=objective,
-        values=values,
-        params=dict(trial.params),
-        config=json.loads(attrs.get("config", "{}")),
-        seed=int(attrs.get("seed", 0)),
-        seconds=float(attrs.get("seconds", 0.0)),
-        device_seconds=float(attrs.get("device_seconds", 0.0)),
+    return record_of(
+        space,
+        trial.number,
+        State(trial.state.name),
+        value=trial.value,
+        values=trial.intermediate_values,
+        params=trial.params,
+        attributes=trial.user_attrs,
         started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
-        gap=None if gap is None else float(gap),
-        error=str(attrs.get("error", "")),
-        ended=float(attrs.get("ended", 0.0)),
+        names=names,
     )

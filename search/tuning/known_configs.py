@@ -11,10 +11,10 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from search.store.records import FlatValue
 from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Schema, Space
+from trainables.blocks import FlatValue
 
 _NUM_PROBES = 64
 

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,6 +71,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         journals: study of every space, by name; the order breaks ties.
         scheduler: of the same spaces; knows which trials it stopped.
         budget: ends the search.
+        shares: spaces of every approach, each of which gets the same device time.
         slots: trials at once.
         device_share: share of a device that a trial holds.
         listeners: hear of every event.
@@ -83,6 +84,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         journals: Mapping[str, StudyJournal],
         scheduler: MultiSpaceScheduler,
         budget: Budget,
+        shares: Mapping[str, Collection[str]],
         *,
         slots: int,
         device_share: float,
@@ -102,7 +104,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._live: dict[str, _Live] = {}
         self._waiting = deque(a for journal in journals.values() for a in journal.reattach())
         past = {name: journal.records() for name, journal in journals.items()}
-        self._approach_of = {name: j.space.approach for name, j in self._journals.items()}
+        self._shares = shares
         self._finished = {
             name: [r.device_seconds for r in records if r.is_finished]
             for name, records in past.items()
@@ -123,7 +125,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return None
         if self._waiting:
             return self._start(trial_id, self._waiting.popleft())
-        space = next_space(self.usage(), self._approach_of, self._eligible())
+        space = next_space(self.usage(), self._shares, self._eligible())
         if space is None:
             return None if self._live else str(Searcher.FINISHED)
         return self._start(trial_id, self._journals[space].ask())
@@ -134,9 +136,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if live is None:
             return
         self._store(live, result)
-        spent = spent_by_approach(self.usage(), self._approach_of)
         share = self._share()
-        if share is not None and spent[self._approach_of[live.asked.space]] >= share:
+        if share is not None and self._least_spent(live.asked.space) >= share:
             self._scheduler.cut.add(trial_id)
 
     def on_trial_complete(
@@ -216,13 +217,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def _eligible(self) -> set[str]:
         share = self._share()
-        spent = spent_by_approach(self.usage(), self._approach_of)
         found = set()
         for name in self._journals:
             live = sum(entry.asked.space == name for entry in self._live.values())
             trials = self._counted[name] + live
             enough_trials = self._budget.trials is not None and trials >= self._budget.trials
-            enough_time = share is not None and spent[self._approach_of[name]] >= share
+            enough_time = share is not None and self._least_spent(name) >= share
             if not (enough_trials or enough_time):
                 found.add(name)
         return found
@@ -232,7 +232,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if self._budget.seconds is None:
             return None
         devices = self._slots * self._device_share
-        return self._budget.seconds * devices / len(set(self._approach_of.values()))
+        return self._budget.seconds * devices / len(self._shares)
+
+    def _least_spent(self, space: str) -> float:
+        """Returns what the approach of a space that has used least has used."""
+        spent = spent_by_approach(self.usage(), self._shares)
+        return min(spent[name] for name, spaces in self._shares.items() if space in spaces)
 
     def _store(self, live: _Live, result: Mapping[str, Any]) -> None:
         asked = live.asked

@@ -7,10 +7,13 @@ from rich.console import Console
 
 from search.errors import UsageError
 from search.prepare.config import Budget
-from search.prepare.prepared import Prepared, SpaceResult
+from search.prepare.prepared import Prepared
+from search.prepare.space_result import SpaceResult
+from search.refit.approaches import Lineup
 from search.store.records import Cause, State, TrialRecord, best_record
-from search.store.run_store import RunStore, running
+from search.store.run_store import running
 from search.tuning.best import write_best
+from search.tuning.importance import importances_of
 from search.tuning.journal import StudyJournal, clear_leftovers, open_storage
 from search.tuning.progress import SearchProgress
 from search.tuning.scheduler import MultiSpaceScheduler
@@ -36,14 +39,14 @@ class SearchEnd:
         return broken + sum(result.best is None for result in self.results)
 
 
-def run_search(run: Prepared, store: RunStore, console: Console, budget: Budget) -> SearchEnd:
+def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
     """Searches until the budget ends and writes trials.csv and the best configs.
 
     Raises:
         UsageError: every trial fails in the same way.
     """
     began = time.monotonic()
-    journals = open_journals(run, store)
+    journals = open_journals(run)
     past = _records(journals)
     scheduler = MultiSpaceScheduler(run.epochs)
     scheduler.refill(past)
@@ -53,6 +56,7 @@ def run_search(run: Prepared, store: RunStore, console: Console, budget: Budget)
         journals,
         scheduler,
         budget,
+        Lineup.of(run.schema, run.spaces).shares,
         slots=resources.slots,
         device_share=resources.device_share,
         listeners=(progress,),
@@ -60,10 +64,10 @@ def run_search(run: Prepared, store: RunStore, console: Console, budget: Budget)
     )
     progress.seconds_left = searcher.seconds_left
     with progress:
-        shared = store.root if run.config.address else None
+        shared = run.store.root if run.config.address else None
         run_trials(searcher, scheduler, run.setting, resources, shared)
         searcher.close()
-    end = SearchEnd(results=_write(run, store, journals), interrupted=searcher.interrupted)
+    end = SearchEnd(results=_write(run, journals), interrupted=searcher.interrupted)
     if searcher.broken:
         raise UsageError(
             f"every trial fails in the same way, so the search was stopped: {searcher.broken}"
@@ -71,18 +75,13 @@ def run_search(run: Prepared, store: RunStore, console: Console, budget: Budget)
     return end
 
 
-def open_journals(run: Prepared, store: RunStore) -> dict[str, StudyJournal]:
+def open_journals(run: Prepared) -> dict[str, StudyJournal]:
     """Opens the study of every space in the run's journal; the caller holds the run."""
-    clear_leftovers(store.journal)
-    storage = open_storage(store.journal)
+    clear_leftovers(run.store.journal)
+    storage = open_storage(run.store.journal)
     return {
         space.name: StudyJournal(
-            storage,
-            space,
-            run.dataset.table.schema,
-            run.scale,
-            run.dataset.fingerprint,
-            run.config.seed,
+            storage, space, run.schema, run.scale, run.dataset.fingerprint, run.config.seed
         )
         for space in run.spaces
     }
@@ -92,27 +91,19 @@ def _records(journals: dict[str, StudyJournal]) -> tuple[TrialRecord, ...]:
     return tuple(record for journal in journals.values() for record in journal.records())
 
 
-def _write(
-    run: Prepared, store: RunStore, journals: dict[str, StudyJournal]
-) -> tuple[SpaceResult, ...]:
-    records = _records(journals)
+def _write(run: Prepared, journals: dict[str, StudyJournal]) -> tuple[SpaceResult, ...]:
+    store, records = run.store, _records(journals)
     store.write_trials(records)
-    best = {name: best_record(journal.records()) for name, journal in journals.items()}
     store.keep_predictions(record for record in records if record.state is State.COMPLETE)
     found = []
     for name, journal in journals.items():
-        record, interval = best[name], None
-        if record is not None:
-            interval = write_best(store, journal, record, run.config, run.dataset, run.setting)
+        best, interval = best_record(journal.records()), None
+        if best is not None:
+            interval = write_best(run, journal, best)
         found.append(
-            SpaceResult(
-                name=name,
-                approach=journal.space.approach,
-                target=journal.space.target,
-                records=journal.records(),
-                best=record,
-                interval=interval,
-            )
+            SpaceResult(name=name, records=journal.records(), best=best, interval=interval)
         )
+    studies = {name: journal.name for name, journal in journals.items()}
+    store.write_importance(importances_of(store.journal, studies, run.config.seed))
     store.drop_checkpoints(running(records))
     return tuple(found)

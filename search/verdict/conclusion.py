@@ -1,13 +1,12 @@
 """From refitted predictions on disk to the verdict and its reasons; trains nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from search.analysis.approaches.build import JointPredictions
-from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import (
     calibration_quality,
@@ -20,9 +19,7 @@ from search.analysis.verdict.judging import judge, part_scores
 from search.analysis.verdict.outcomes import Rules, Verdict
 from search.analysis.verdict.sentence import answer
 from search.errors import ResultsError
-from search.refit.approaches import build_approaches
-from search.refit.files import Predictions, Truth
-from trainables.data.schema import LabelSchema
+from search.refit.refitted import Refitted
 
 VERDICT_SCHEMA = 1
 
@@ -46,24 +43,18 @@ class Conclusion:
     descriptions: Mapping[str, tuple[Reason, ...]]
 
 
-def conclude(
-    predictions: Predictions,
-    names: Sequence[str],
-    schema: LabelSchema,
-    truth: Truth,
-    rules: Rules,
-) -> Conclusion:
+def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
     """Judges the approaches and gathers the reasons that predictions alone can give.
 
     Raises:
         ResultsError: fewer than two approaches.
     """
+    names, truth, schema = refitted.lineup.approaches, refitted.truth, refitted.lineup.schema
     if len(names) < 2:
         raise ResultsError(
             f"a verdict needs two approaches, got {', '.join(names) or 'none'}; run --space all"
         )
-    built = build_approaches(predictions, names, schema, truth)
-    cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
+    built, cross_fit = refitted.build(), truth.cross_fit
     approaches = [part.approach(truth.group, cross_fit, seed=rules.seed) for part in built]
     verdict = judge(
         approaches,

@@ -6,7 +6,7 @@ from typing import TypeVar
 from search.analysis.approaches.build import JointPredictions
 from search.predict.serving_cost import serving_costs
 from search.refit.approaches import chosen_configs
-from search.refit.files import refit_seconds
+from search.refit.units import config_name
 from search.report.contents import Cost
 from search.verdict.logged_reasons import Logged
 
@@ -25,24 +25,24 @@ def approach_costs(
         logged: the run.
         built: the approaches, with their choices.
     """
-    run, store = logged.run, logged.store
+    refitted, configs = logged.refitted, logged.refitted.note.configs
     names = {
-        f"{space}.{config_id}"
+        config_name(space, config_id)
         for part in built
         for space, config_id in chosen_configs(part).items()
     }
-    known = {name: logged.configs[name] for name in sorted(names) if name in logged.configs}
-    serving = serving_costs(store, run.schema, known)
+    known = {name: configs[name] for name in sorted(names) if name in configs}
+    serving = serving_costs(refitted.store, refitted.lineup.schema, known)
     found = {}
     for part in built:
         config_ids = chosen_configs(part)
-        served = [serving.get(f"{space}.{config_id}") for space, config_id in config_ids.items()]
+        served = [serving.get(config_name(*chosen)) for chosen in config_ids.items()]
         noted = [notes[0] if notes else None for notes in logged.notes(part).values()]
-        spent = [r.device_seconds for r in run.records if run.approach_of[r.space] == part.name]
+        spent = [r.device_seconds for r in logged.run.records if r.space in config_ids]
         cost = Cost(
             approach=part.name,
             search_device_seconds=sum(spent),
-            refit_device_seconds=sum(refit_seconds(store, space) for space in config_ids),
+            refit_device_seconds=sum(sum(refitted.files.seconds(space)) for space in config_ids),
             parameters=_total([None if note is None else note["parameters"] for note in noted]),
             flops=_total([None if one is None else one.flops for one in served]),
             serve_ms=_total([None if one is None else one.milliseconds for one in served]),

@@ -13,13 +13,13 @@ import numpy as np
 from search.analysis.approaches.build import JointPredictions
 from search.analysis.reasons.of_search import gradient_conflict, overtuning
 from search.analysis.reasons.reason import Reason
-from search.analysis.recombine import recombine
-from search.prepare.prepared import SpaceResult
+from search.analysis.recombine import HeadLayout
+from search.prepare.saved_run import SavedRun
+from search.prepare.space_result import SpaceResult
 from search.refit.approaches import chosen_configs
-from search.refit.files import DEFAULT_CONFIG, Predictions, Truth, unit_notes
-from search.store.records import DEFAULT_NUMBER, FlatValue
-from search.store.run_store import RunStore
-from search.tuning.saved_run import SavedRun
+from search.refit.refitted import Refitted
+from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, config_name
+from search.store.records import DEFAULT_NUMBER
 
 _EPOCHS = "schedule.epochs"  # a refit that lacks the time shortens the schedule of a config
 
@@ -29,32 +29,17 @@ class Logged:
     """A finished run with what it logged.
 
     Attributes:
-        store: of the run.
         run: its search.
-        truth: labels, people and folds.
-        predictions: out-of-fold probabilities by space, config_id and head.
-        configs: of the refit by "<space>.<config_id>"; empty for a run that did not write them.
-        epochs_share: how much of its schedules the refit could afford.
+        refitted: its refit.
     """
 
-    store: RunStore
     run: SavedRun
-    truth: Truth
-    predictions: Predictions
-    configs: Mapping[str, Mapping[str, FlatValue]]
-    epochs_share: float
-
-    @property
-    def num_folds(self) -> int:
-        """Of the refit."""
-        return int(self.truth.fold.max()) + 1
+    refitted: Refitted
 
     def notes(self, built: JointPredictions) -> dict[str, list[Mapping[str, Any]]]:
         """Returns the notes of all trainings of the configs an approach chose, by space."""
         return {
-            space: unit_notes(
-                self.store, space, config_id, num_seeds=len(built.probs), num_folds=self.num_folds
-            )
+            space: self.refitted.notes(space, config_id)
             for space, config_id in chosen_configs(built).items()
         }
 
@@ -64,31 +49,31 @@ class Logged:
         None where a best config was not refitted or its validation predictions are gone.
         """
         searched, fresh = [], []
+        refitted, lineup, store = self.refitted, self.refitted.lineup, self.refitted.store
         indices = np.empty(0, dtype=np.int64)
         results = {result.name: result for result in self.run.results}
         for space in built.choices:
             result = results[space]
             config_id = self._config_of_best(result)
-            if (
-                config_id is None
-                or result.best is None
-                or not self.store.has_predictions(result.best)
-            ):
+            if config_id is None or result.best is None or not store.has_predictions(result.best):
                 return None
-            with np.load(self.store.validation_path(space, result.best.number)) as saved:
+            with np.load(store.validation_path(space, result.best.number)) as saved:
                 indices = saved["indices"]
                 searched.append(saved["probabilities"])
-            heads = self.predictions[space][config_id]
-            names = [head for head in (*self.run.schema.names, "joint") if head in heads]
-            fresh += [heads[head][:, indices] for head in names]
+            heads = refitted.predictions[space][config_id]
+            fresh += [heads[head][:, indices] for head in lineup.heads(space)]
+        layout = lineup.layout(*built.choices)
+        by_space = HeadLayout(
+            layout.sizes, tuple(lineup.layout(space).attributes for space in built.choices)
+        )
         return overtuning(
             built.name,
-            recombine(searched).argmax(axis=-1),
-            recombine(fresh).argmax(axis=-1),
-            self.truth.label[indices],
-            self.truth.group[indices],
+            by_space.joint(searched).argmax(axis=-1),
+            layout.joint(fresh).argmax(axis=-1),
+            refitted.truth.label[indices],
+            refitted.truth.group[indices],
             {attribute.name: attribute.classes for attribute in self.run.schema.attributes},
-            epochs_share=self.epochs_share,
+            epochs_share=refitted.note.shape.epochs_share,
         )
 
     def gradient_conflict(self, built: JointPredictions) -> Reason | None:
@@ -105,20 +90,18 @@ class Logged:
         return tuple(reason for reason in found if reason is not None)
 
     def _config_of_best(self, result: SpaceResult) -> str | None:
-        """Returns the config_id under which the refit has the best config of a space's search."""
+        """Returns the config under which the refit has the best one of a space's search."""
         if result.best is None:
             return None
-        config_ids = self.predictions[result.name]
+        config_ids = self.refitted.predictions[result.name]
         wanted = {**result.best.config, _EPOCHS: None}
+        configs = self.refitted.note.configs
+        names = {config_id: config_name(result.name, config_id) for config_id in config_ids}
         known = {
-            config_id: {**self.configs[f"{result.name}.{config_id}"], _EPOCHS: None}
-            for config_id in config_ids
-            if f"{result.name}.{config_id}" in self.configs
+            i: {**configs[name], _EPOCHS: None} for i, name in names.items() if name in configs
         }
         if known:
-            return next(
-                (config_id for config_id, config in known.items() if config == wanted), None
-            )
+            return next((each for each, config in known.items() if config == wanted), None)
         defaults = [r.config for r in result.records if r.number == DEFAULT_NUMBER]
-        config_id = DEFAULT_CONFIG if result.best.config in defaults else "1"
+        config_id = DEFAULT_CONFIG if result.best.config in defaults else BEST_CONFIG
         return config_id if config_id in config_ids else None

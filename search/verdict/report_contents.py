@@ -8,11 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
-from search.analysis.importance import parameter_importance
+from search.analysis.recombine import HeadLayout
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import RunConfig, command_of
-from search.prepare.prepared import SpaceResult
+from search.prepare.saved_run import SavedRun
+from search.prepare.space_result import SpaceResult
+from search.refit.approaches import Lineup
 from search.refit.files import Truth
+from search.refit.refitted import Refitted
 from search.report.contents import (
     Confusion,
     Cost,
@@ -24,10 +27,8 @@ from search.report.contents import (
 )
 from search.report.render import render_html, render_markdown
 from search.store.files import write_text
-from search.store.run_store import RunStore
-from search.tuning.best import default_value
-from search.tuning.journal import read_trials
-from search.tuning.saved_run import SavedRun
+from search.store.records import default_value
+from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
 from trainables import metrics
 from trainables.data.schema import LabelSchema
@@ -40,34 +41,37 @@ def write_report(store: RunStore, contents: ReportContents) -> None:
 
 
 def gather(
-    store: RunStore,
-    run: SavedRun,
-    truth: Truth,
-    conclusion: Conclusion,
-    verdict: Mapping[str, Any],
+    run: SavedRun, refitted: Refitted, conclusion: Conclusion, verdict: Mapping[str, Any]
 ) -> ReportContents:
     """Returns everything the page of a run shows."""
+    truth, lineup = refitted.truth, refitted.lineup
     facts = data_facts(run.schema, truth, run.study["data"]["name"])
     return ReportContents(
         title=f"headrace: {run.study['config']['name']}",
         verdict=dict(verdict),
-        curves=tuple(curves(store, run.schema, truth, run.results)),
+        curves=tuple(curves(refitted, run.results)),
         confusions=tuple(confusions(run.schema, truth.label, conclusion)),
-        importances=importances(store, run),
+        importances=importances(refitted.store, run),
         costs=tuple(Cost.of(name, cost) for name, cost in verdict["costs"].items()),
-        data=replace(facts, shifts=read_shifts(store.root)),
-        searches=tuple(_search_summary(result) for result in run.results),
+        data=replace(facts, shifts=read_shifts(refitted.store.root)),
+        searches=tuple(_search_summary(result, lineup) for result in run.results),
         reproduce=_reproduce(run.study),
     )
 
 
 def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
-    """Returns which parameters the score of a space depended on, where it has trials enough."""
-    found = {}
-    for space, name in run.study["studies"].items():
-        trials = read_trials(store.journal, name)
-        found[space] = parameter_importance(trials, run.study["config"]["seed"]) or {}
-    return {space: shares for space, shares in found.items() if shares}
+    """Returns which parameters the score of a space depended on, where it has trials enough.
+
+    The search stores them; of a run that did not, they are computed where Optuna is installed.
+    """
+    if (store.root / IMPORTANCE_FILE).is_file():
+        stored: dict[str, dict[str, float]] = store.read_json(IMPORTANCE_FILE)["spaces"]
+        return stored
+    try:
+        from search.tuning.importance import importances_of
+    except ImportError:
+        return {}
+    return importances_of(store.journal, run.study["studies"], run.study["config"]["seed"])
 
 
 def confusions(
@@ -105,47 +109,54 @@ def confusions(
     return found
 
 
-def curves(
-    store: RunStore, schema: LabelSchema, truth: Truth, results: Sequence[SpaceResult]
-) -> list[Curve]:
+def curves(refitted: Refitted, results: Sequence[SpaceResult]) -> list[Curve]:
     """Returns the anytime curve of every approach: validation joint macro-F1 in hand."""
-    by_approach: dict[str, dict[str, list[TrialEnd]]] = {}
-    for result in results:
-        ends = [
-            TrialEnd(r.ended, r.device_seconds, r.values[r.epochs] if r.epochs else None, r.number)
-            if store.has_predictions(r)
-            else TrialEnd(r.ended, r.device_seconds, None, r.number)
-            for r in result.records
-            if r.is_finished
-        ]
-        by_approach.setdefault(result.approach, {})[result.name] = ends
+    ends = {result.name: _ends(refitted.store, result) for result in results}
     found = []
-    for approach, parts in by_approach.items():
-        if approach == "separate":
-            if set(parts) == set(schema.names):
-                combine = _JointScore(store, schema, truth)
-                found.append(best_of_parts(approach, parts, combine))
+    for approach, spaces in refitted.lineup.approaches.items():
+        if len(spaces) == 1:
+            found.append(best_so_far(approach, ends[spaces[0]]))
         else:
-            found.append(best_so_far(approach, next(iter(parts.values()))))
+            parts = {space: ends[space] for space in spaces}
+            found.append(best_of_parts(approach, parts, _JointScore(refitted, spaces)))
     return [curve for curve in found if curve.values]
 
 
-class _JointScore:
-    """Scores the product of the best attribute models' validation probabilities."""
+def _ends(store: RunStore, result: SpaceResult) -> list[TrialEnd]:
+    return [
+        TrialEnd(
+            record.ended,
+            record.device_seconds,
+            record.values[record.epochs]
+            if record.epochs and store.has_predictions(record)
+            else None,
+            record.number,
+        )
+        for record in result.records
+        if record.is_finished
+    ]
 
-    def __init__(self, store: RunStore, schema: LabelSchema, truth: Truth) -> None:
-        self._store = store
-        self._schema = schema
-        self._truth = truth
+
+class _JointScore:
+    """Scores the product of the validation probabilities of the best trial of every space."""
+
+    def __init__(self, refitted: Refitted, spaces: Sequence[str]) -> None:
+        lineup = refitted.lineup
+        self._store = refitted.store
+        self._spaces = tuple(spaces)
+        self._label = refitted.truth.label
+        whole = lineup.layout(*spaces)
+        own = tuple(lineup.layout(space).attributes for space in spaces)
+        self._layout = HeadLayout(whole.sizes, own)
 
     def __call__(self, best: Mapping[str, TrialEnd]) -> float:
         parts = []
-        for name in self._schema.names:
-            with np.load(self._store.validation_path(name, best[name].trial)) as saved:
+        for space in self._spaces:
+            with np.load(self._store.validation_path(space, best[space].trial)) as saved:
                 parts.append(saved["probabilities"])
                 indices = saved["indices"]
-        joint = metrics.joint_from_attributes(parts).argmax(axis=1)
-        counts = metrics.confusion(self._truth.label[indices], joint, self._schema.num_joint)
+        joint = self._layout.joint(parts).argmax(axis=1)
+        counts = metrics.confusion(self._label[indices], joint, self._layout.num_classes)
         return metrics.macro_f1(counts)
 
 
@@ -176,11 +187,11 @@ def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:
     )
 
 
-def _search_summary(result: SpaceResult) -> SearchSummary:
+def _search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
     counts = result.counts
     return SearchSummary(
         space=result.name,
-        approach=result.approach,
+        approach=", ".join(lineup.of_space(result.name)),
         trials=len(result.records),
         complete=counts["complete"],
         stopped=counts["stopped early"],

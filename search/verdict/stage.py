@@ -6,11 +6,11 @@ from typing import Any
 from rich.console import Console
 
 from search.analysis.verdict.outcomes import Rules
-from search.refit.approaches import approaches_of
-from search.refit.files import REFIT_FILE, read_predictions, read_truth
+from search.prepare.saved_run import SavedRun, load_run
+from search.refit.approaches import Lineup
+from search.refit.refitted import Refitted
 from search.store.files import write_text
 from search.store.run_store import RunStore
-from search.tuning.saved_run import SavedRun, load_run
 from search.verdict.board import write_refit_board
 from search.verdict.conclusion import Conclusion, conclude, verdict_json, with_reasons
 from search.verdict.console import print_verdict
@@ -37,44 +37,34 @@ def conclude_run(store: RunStore, console: Console, margin: float | None = None)
         ResultsError: there are no refitted predictions, or fewer than two approaches.
     """
     run = load_run(store)
-    conclusion = write_verdict(store, run, margin)
+    refitted = Refitted.read(store, Lineup.of_study(run.study))
+    conclusion = write_verdict(run, refitted, margin)
     verdict = store.read_json("verdict.json")
-    truth = read_truth(store.predictions / "truth.csv")
-    contents = gather(store, run, truth, conclusion, verdict)
+    contents = gather(run, refitted, conclusion, verdict)
     write_refit_board(store, contents.confusions, contents.curves)
     write_report(store, contents)
     print_verdict(console, verdict, store.root)
 
 
-def write_verdict(store: RunStore, run: SavedRun, margin: float | None = None) -> Conclusion:
+def write_verdict(run: SavedRun, refitted: Refitted, margin: float | None = None) -> Conclusion:
     """Judges the refitted predictions and writes `verdict.json`; raises as `conclude_run`."""
-    truth = read_truth(store.predictions / "truth.csv")
-    predictions = read_predictions(store.predictions, list(run.approach_of))
-    config, refit = run.study["config"], store.read_json(REFIT_FILE)
+    store, config = refitted.store, run.study["config"]
     rules = Rules(
         margin=config["margin"] if margin is None else margin,
         seed=config["seed"],
     )
-    names = approaches_of(run.approach_of, run.schema)
-    conclusion = conclude(predictions, names, run.schema, truth, rules)
-    logged = Logged(
-        store=store,
-        run=run,
-        truth=truth,
-        predictions=predictions,
-        configs=refit.get("configs", {}),
-        epochs_share=refit["shape"]["epochs_share"],
-    )
-    trained = read_record(store, truth)
-    controlled = controlled_reasons(store, trained, run.schema, truth, rules.seed)
+    conclusion = conclude(refitted, rules)
+    logged = Logged(run=run, refitted=refitted)
+    trained = read_record(refitted)
+    controlled = controlled_reasons(refitted, trained, rules.seed)
     said = [reason for part in conclusion.built for reason in logged.reasons(part)]
     conclusion = with_reasons(conclusion, [*controlled, *said])
     costs = approach_costs(logged, conclusion.built)
     extra: dict[str, Any] = {
         "seeds": len(conclusion.built[0].probs),
-        "folds": logged.num_folds,
-        "photos": len(truth.label),
-        "notes": [*refit["notes"], *(() if trained is None else trained.notes)],
+        "folds": refitted.num_folds,
+        "photos": len(refitted.truth.label),
+        "notes": [*refitted.note.notes, *(() if trained is None else trained.notes)],
     }
     if (store.root / _ENSEMBLE).is_file():
         extra["ensemble"] = store.read_json(_ENSEMBLE)

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from search.refit.approaches import JOINT, SEPARATE, Lineup
 from search.refit.units import Change, Unit
-from search.store.records import FlatValue
 from search.why.changes import FewerPeople, WrongLabels
+from trainables.blocks import FlatValue
 from trainables.seeding import derive_seed
 
 Config = Mapping[str, FlatValue]
+SHARED_CONFIG = "shared"
+"""Config of separate models that take joint's best one."""
 
 _SHARES_OF_PEOPLE = (100, 50, 25)
 _SHARES_OF_WRONG = (0, 2, 5)
@@ -58,12 +61,11 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refitted:
-    """What the refit left to build on.
+class ControlDesign:
+    """What every controlled training trains: the winners of the refit, changed in one thing.
 
     Attributes:
-        attributes: in schema order.
-        approaches: those whose spaces are all there.
+        lineup: spaces and approaches.
         winners: config_id and config of the best of every space of these approaches.
         defaults: default config of every space.
         seeds: that all winners have.
@@ -72,8 +74,7 @@ class Refitted:
         seed: of the run.
     """
 
-    attributes: tuple[str, ...]
-    approaches: tuple[str, ...]
+    lineup: Lineup
     winners: Mapping[str, Training]
     defaults: Mapping[str, Config]
     seeds: tuple[int, ...]
@@ -84,7 +85,7 @@ class Refitted:
     @property
     def controls(self) -> tuple[Control, ...]:
         """The controls that these approaches and this data allow."""
-        both = {"separate", "joint"} <= set(self.approaches)
+        both = {SEPARATE, JOINT} <= set(self.lineup.approaches)
         allowed = {
             Control.SHARED: both,
             Control.AVERAGED: both,
@@ -92,17 +93,31 @@ class Refitted:
         }
         return tuple(control for control in Control if allowed.get(control, True))
 
+    @property
+    def joint(self) -> str:
+        """The space of the joint model."""
+        return self.lineup.approaches[JOINT][0]
+
+    @property
+    def num_averaged(self) -> int:
+        """Joint models that have the parameters of the separate ones."""
+        return len(self.lineup.schema.names)
+
     def levels(self, control: Control) -> tuple[Level, ...]:
         """Returns the settings of a control, the plain one first."""
         if control is Control.SHARED:
+            joint, separate = self.joint, self.lineup.approaches[SEPARATE]
             shared = {
-                name: Training(config_id="shared", config=self._shared(name))
-                for name in self.attributes
+                space: Training(
+                    config_id=SHARED_CONFIG,
+                    config=retargeted(self.winners[joint].config, self.defaults[space]),
+                )
+                for space in separate
             }
-            own = {name: self.winners[name] for name in (*self.attributes, "joint")}
+            own = {space: self.winners[space] for space in (*separate, joint)}
             return Level(x=0, trainings=own), Level(x=1, trainings=shared)
         if control is Control.AVERAGED:
-            return (Level(x=0, trainings={"joint": self.winners["joint"]}),)
+            return (Level(x=0, trainings={self.joint: self.winners[self.joint]}),)
         if control is Control.PEOPLE:
             return tuple(self._of_people(percent) for percent in _SHARES_OF_PEOPLE)
         if control is Control.NOISE:
@@ -117,7 +132,7 @@ class Refitted:
         """
         if control is not Control.AVERAGED:
             return self.seeds[:repeats]
-        num_extra = max(0, repeats * len(self.attributes) - len(self.seeds))
+        num_extra = max(0, repeats * self.num_averaged - len(self.seeds))
         first = max(self.seeds) + 1
         return tuple(range(first, first + num_extra))
 
@@ -125,7 +140,7 @@ class Refitted:
         """Returns the repeats that so many trained seeds make; undoes `seeds_of`."""
         if control is not Control.AVERAGED:
             return num_trained
-        total = (len(self.seeds) + num_trained) // len(self.attributes)
+        total = (len(self.seeds) + num_trained) // self.num_averaged
         return min(len(self.seeds), total)
 
     def units(self, control: Control, seed: int, fold: int) -> list[Unit]:
@@ -147,9 +162,6 @@ class Refitted:
             )
             for space, training in new
         ]
-
-    def _shared(self, attribute: str) -> Config:
-        return retargeted(self.winners["joint"].config, self.defaults[attribute])
 
     def _of_people(self, percent: int) -> Level:
         change = FewerPeople(share=percent / 100, seed=derive_seed(self.seed, "why", "people"))
@@ -193,7 +205,7 @@ def retargeted(config: Config, default: Config) -> Config:
         for name, value in config.items()
         if name.partition(".")[0] in sections and not name.startswith("target.")
     }
-    # Values of a section belong together: a loss with another loss's parameters is none.
+    # Values of a section belong together: a loss with another loss's parameters is not valid.
     taken = {name.partition(".")[0] for name in carried}
     own = {name: value for name, value in default.items() if name.partition(".")[0] not in taken}
     return {**own, **carried}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from search.prepare.config import format_duration
 from search.refit.units import Unit
 from search.why.changes import FewerPeople
-from search.why.controls import NAMES, Control, Refitted
+from search.why.controls import NAMES, SHARED_CONFIG, Control, ControlDesign
 
 # Calibration of a fold's people by others needs two folds.
 LEAST_FOLDS = 2
@@ -16,36 +16,38 @@ _OVERHEAD = 1.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhyCosts:
+class ControlCosts:
     """What controlled trainings cost.
 
     Attributes:
         seconds: of one winner's training on one slot, by space, measured in the refit.
         slots: trainings at a time.
+        shared: space whose config the shared one is.
         finished: names of units that are trained already.
     """
 
     seconds: Mapping[str, float]
     slots: int
+    shared: str = ""
     finished: frozenset[str] = frozenset()
 
-    def of(self, refitted: Refitted, control: Control, repeats: int, num_folds: int) -> float:
+    def of(self, design: ControlDesign, control: Control, repeats: int, num_folds: int) -> float:
         """Returns the expected wall-clock seconds of what of a control is not finished."""
         total = 0.0
-        for seed in refitted.seeds_of(control, repeats):
+        for seed in design.seeds_of(control, repeats):
             for fold in range(num_folds):
-                total += sum(map(self._of_unit, refitted.units(control, seed, fold)))
+                total += sum(map(self._of_unit, design.units(control, seed, fold)))
         return _OVERHEAD * total / self.slots
 
     def _of_unit(self, unit: Unit) -> float:
         if unit.name in self.finished:
             return 0.0
         share = unit.change.share if isinstance(unit.change, FewerPeople) else 1.0
-        return share * self.seconds["joint" if unit.config_id == "shared" else unit.space]
+        return share * self.seconds[self.shared if unit.config_id == SHARED_CONFIG else unit.space]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedControl:
     """How much of a control is trained: repeats (seeds, or averages) on the first folds."""
 
     control: Control
@@ -55,10 +57,10 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhyPlan:
+class ControlPlan:
     """The controls that fit, their time, and a sentence for everything that was cut."""
 
-    parts: tuple[Planned, ...]
+    parts: tuple[PlannedControl, ...]
     cuts: tuple[str, ...]
 
     @property
@@ -67,31 +69,33 @@ class WhyPlan:
         return sum(part.seconds for part in self.parts)
 
 
-def plan_why(refitted: Refitted, costs: WhyCosts, seconds: float | None) -> WhyPlan:
+def plan_controls(
+    design: ControlDesign, costs: ControlCosts, seconds: float | None
+) -> ControlPlan:
     """Returns the controls that fit the time, in the order of their value.
 
     As many as possible are done at all, each as small as it can be; time that is left makes them
     larger, the most valuable first. A control shrinks by its seeds, then by its folds.
 
     Args:
-        refitted: what the refit left.
+        design: what the controls change.
         costs: measured in the refit.
         seconds: wall-clock time there is; None is no limit.
     """
     left = float("inf") if seconds is None else max(0.0, seconds)
     shapes = {
         control: [
-            Planned(
+            PlannedControl(
                 control=control,
                 repeats=repeats,
                 num_folds=folds,
-                seconds=costs.of(refitted, control, repeats, folds),
+                seconds=costs.of(design, control, repeats, folds),
             )
-            for repeats, folds in _shapes(len(refitted.seeds), refitted.num_folds)
+            for repeats, folds in _shapes(len(design.seeds), design.num_folds)
         ]
-        for control in refitted.controls
+        for control in design.controls
     }
-    kept: dict[Control, Planned] = {}
+    kept: dict[Control, PlannedControl] = {}
     for control, sizes in shapes.items():
         if sizes[-1].seconds <= left:
             kept[control] = sizes[-1]
@@ -102,7 +106,7 @@ def plan_why(refitted: Refitted, costs: WhyCosts, seconds: float | None) -> WhyP
         kept[control] = next(fitting, least)
         left -= kept[control].seconds
     cuts = [text for control, sizes in shapes.items() for text in _cut(sizes, kept.get(control))]
-    return WhyPlan(parts=tuple(kept.values()), cuts=tuple(cuts))
+    return ControlPlan(parts=tuple(kept.values()), cuts=tuple(cuts))
 
 
 def _shapes(num_seeds: int, num_folds: int) -> Iterator[tuple[int, int]]:
@@ -112,7 +116,7 @@ def _shapes(num_seeds: int, num_folds: int) -> Iterator[tuple[int, int]]:
     yield from ((least, folds) for folds in range(num_folds, LEAST_FOLDS - 1, -1))
 
 
-def _cut(sizes: list[Planned], kept: Planned | None) -> Iterator[str]:
+def _cut(sizes: list[PlannedControl], kept: PlannedControl | None) -> Iterator[str]:
     wish, least = sizes[0], sizes[-1]
     name = NAMES[wish.control]
     if kept is None:

@@ -17,43 +17,37 @@ from search.analysis.reasons.of_controls import (
     shared_config,
 )
 from search.analysis.reasons.reason import Reason
-from search.refit.files import MIRRORED, Truth
-from search.store.run_store import RunStore
+from search.refit.approaches import JOINT, SEPARATE
+from search.refit.refitted import Refitted
 from search.why.controls import Control
-from search.why.record import RecordedControl, WhyRecord
-from trainables.data.schema import LabelSchema
+from search.why.record import RecordedControl, WhyRecord, why_files
 
 Ints = NDArray[np.int64]
 
 
 def controlled_reasons(
-    store: RunStore, record: WhyRecord | None, schema: LabelSchema, truth: Truth, seed: int
+    refitted: Refitted, record: WhyRecord | None, seed: int
 ) -> tuple[Reason, ...]:
     """Returns what controlled trainings say about every pair; nothing where there are none.
 
     Args:
-        store: of the run.
+        refitted: the refit of the run.
         record: from `read_record`.
-        schema: of the data.
-        truth: of the refit.
         seed: of the resamples.
     """
     if record is None:
         return ()
     found: list[Reason] = []
     for control in record.controls:
-        files = _Files(
-            store=store, record=record, schema=schema, truth=truth, control=control, seed=seed
-        )
-        found += _reasons(files)
+        found += _reasons(_Files(refitted=refitted, record=record, control=control, seed=seed))
     return tuple(found)
 
 
 def _reasons(files: "_Files") -> tuple[Reason, ...]:
     control, levels = files.control, files.control.levels
     if control.control is Control.SHARED:
-        own, shared = (files.predicted("separate", level.config_ids) for level in levels)
-        joint = files.predicted("joint", files.record.winners)
+        own, shared = (files.predicted(SEPARATE, level.config_ids) for level in levels)
+        joint = files.predicted(JOINT, files.record.winners)
         return (shared_config(files.evidence, own, shared, joint),)
     if control.control is Control.AVERAGED:
         return (_averaged(files),)
@@ -66,10 +60,12 @@ def _reasons(files: "_Files") -> tuple[Reason, ...]:
 
 
 def _averaged(files: "_Files") -> Reason:
-    record = files.record
-    joint = files.load("joint", record.winners["joint"], files.control.seeds)["joint"]
-    separate = files.predicted("separate", record.winners, record.seeds)
-    return equal_parameters(files.evidence, separate, joint, len(files.schema.names))
+    record, lineup = files.record, files.refitted.lineup
+    (space,) = lineup.approaches[JOINT]
+    (head,) = lineup.heads(space)
+    joint = files.load(space, record.winners[space], files.control.seeds)[head]
+    separate = files.predicted(SEPARATE, record.winners, record.seeds)
+    return equal_parameters(files.evidence, separate, joint, len(lineup.schema.names))
 
 
 def _treatment(control: RecordedControl, noisy: str) -> Treatment:
@@ -106,60 +102,55 @@ def _treatment(control: RecordedControl, noisy: str) -> Treatment:
 class _Files:
     """The predictions of a control on the people of its folds."""
 
-    store: RunStore
+    refitted: Refitted
     record: WhyRecord
-    schema: LabelSchema
-    truth: Truth
     control: RecordedControl
     seed: int
 
     @property
     def rows(self) -> NDArray[np.bool_]:
         """Samples of the control's folds, bool [N]."""
-        return np.isin(self.truth.fold, self.control.folds)
+        return np.isin(self.refitted.truth.fold, self.control.folds)
 
     @property
     def evidence(self) -> Evidence:
         """Labels and people of these samples."""
-        classes = {attribute.name: attribute.classes for attribute in self.schema.attributes}
-        group = self.truth.group[self.rows]
+        schema, truth = self.refitted.lineup.schema, self.refitted.truth
+        classes = {attribute.name: attribute.classes for attribute in schema.attributes}
+        group = truth.group[self.rows]
         person = np.unique(group, return_inverse=True)[1].astype(np.int64)
-        return Evidence.of([], self.truth.label[self.rows], person, classes, seed=self.seed)
+        return Evidence.of([], truth.label[self.rows], person, classes, seed=self.seed)
 
     def all_predicted(self, config_ids: Mapping[str, str]) -> dict[str, Ints]:
         """Returns int [S, n] of every approach whose spaces all have a config."""
-        names = [name for name in ("joint", "multihead") if name in config_ids]
-        if all(name in config_ids for name in self.schema.names):
-            names.insert(0, "separate")
-        return {name: self.predicted(name, config_ids) for name in names}
+        return {
+            name: self.predicted(name, config_ids)
+            for name, spaces in self.refitted.lineup.approaches.items()
+            if set(spaces) <= set(config_ids)
+        }
 
     def predicted(
         self, approach: str, config_ids: Mapping[str, str], seeds: tuple[int, ...] = ()
     ) -> Ints:
         """Returns the joint classes int [S, n] of an approach with these configs of its spaces."""
-        seeds, names, rows = seeds or self.control.seeds, self.schema.names, self.rows
-        if approach == "joint":
-            heads = [self.load("joint", config_ids["joint"], seeds)["joint"]]
-        elif approach == "multihead":
-            loaded = self.load("multihead", config_ids["multihead"], seeds)
-            heads = [loaded[name] for name in names]
-        else:
-            heads = [self.load(name, config_ids[name], seeds)[name] for name in names]
-        labels = self.schema.attribute_codes(self.truth.label[rows])
-        cross_fit = CrossFit.of_people(
-            self.truth.fold[rows], self.truth.group[rows], self.truth.held_out[rows]
-        )
-        return joint_predictions(heads, list(labels.T), cross_fit)
+        seeds, rows, truth = seeds or self.control.seeds, self.rows, self.refitted.truth
+        lineup = self.refitted.lineup
+        spaces = lineup.approaches[approach]
+        heads = []
+        for space in spaces:
+            loaded = self.load(space, config_ids[space], seeds)
+            heads += [loaded[head] for head in lineup.heads(space)]
+        cross_fit = CrossFit.of_people(truth.fold[rows], truth.group[rows], truth.held_out[rows])
+        return joint_predictions(heads, lineup.layout(*spaces), truth.label[rows], cross_fit)
 
     def load(
         self, space: str, config_id: str, seeds: tuple[int, ...]
     ) -> dict[str, NDArray[np.float64]]:
         """Returns probabilities [S, n, K] of every head: the refit's own, or controlled ones."""
-        rows, found = self.rows, []
+        record, found = self.record, []
         for seed in seeds:
-            own = config_id == self.record.winners[space] and seed in self.record.seeds
-            folder = self.store.predictions if own else self.store.predictions / "why"
-            with np.load(folder / f"{space}.{config_id}.{seed}.npz") as part:
-                heads = [head for head in part.files if not head.startswith(MIRRORED)]
-                found.append({head: part[head][rows] for head in heads})
-        return {head: np.stack([part[head] for part in found]).astype(float) for head in found[0]}
+            own = config_id == record.winners[space] and seed in record.seeds
+            files = self.refitted.files if own else why_files(self.refitted.store)
+            heads = files.heads(space, config_id, [seed])
+            found.append({head: probs[0][self.rows] for head, probs in heads.items()})
+        return {head: np.stack([part[head] for part in found]) for head in found[0]}

@@ -7,24 +7,28 @@ nothing, which `key` tells.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search.refit.files import MIRRORED, REFIT_FILE, Truth
-from search.refit.units import Folds, Unit
-from search.store.files import write_arrays, write_text
+from search.refit.files import RefitFiles, Truth
+from search.refit.refitted import Refitted
+from search.refit.units import Unit
+from search.store.files import write_text
 from search.store.run_store import RunStore
-from search.why.controls import Control, Refitted
-from search.why.plan import LEAST_FOLDS, Planned
+from search.why.controls import Control, ControlDesign
+from search.why.plan import LEAST_FOLDS, PlannedControl
+from trainables.blocks import FlatValue, as_before_blocks
 
 WHY_FILE = "predictions/why/why.json"
 _CONFIGS, _CONFIGS_ONCE = "config_ids", "ranks"  # older runs say "ranks"
-_NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
+
+
+def why_files(store: RunStore) -> RefitFiles:
+    """Returns the files of the controlled trainings of a run."""
+    return RefitFiles(store.predictions / "why")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +77,17 @@ class WhyRecord:
     notes: tuple[str, ...]
 
 
-def refit_key(store: RunStore, truth: Truth) -> str:
-    """Returns 16 hex digits of the folds and configs of a refit."""
-    configs = store.read_json(REFIT_FILE).get("configs", {})
+def refit_keys(refitted: Refitted) -> tuple[str, str]:
+    """Returns 16 hex digits of the folds and configs of a refit, and those of older runs.
+
+    Runs before blocks spelled the target of a config another way.
+    """
+    configs = refitted.note.configs
+    before = {name: as_before_blocks(config) for name, config in configs.items()}
+    return _digest(configs, refitted.truth), _digest(before, refitted.truth)
+
+
+def _digest(configs: Mapping[str, Mapping[str, FlatValue]], truth: Truth) -> str:
     digest = hashlib.sha256(json.dumps(configs, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(truth.fold, dtype="<i8").tobytes())
     return digest.hexdigest()[:16]
@@ -87,20 +99,20 @@ def write_record(store: RunStore, record: WhyRecord) -> None:
     write_text(store.root / WHY_FILE, text + "\n")
 
 
-def read_record(store: RunStore, truth: Truth) -> WhyRecord | None:
+def read_record(refitted: Refitted) -> WhyRecord | None:
     """Returns what `why.json` holds; None where there is none, or one of another refit.
 
     Args:
-        store: of the run.
-        truth: of its refit.
+        refitted: the refit of the run.
 
     Raises:
         ResultsError: the file is torn or of another schema.
     """
+    store = refitted.store
     if not (store.root / WHY_FILE).is_file():
         return None
     values = store.read_json(WHY_FILE)
-    if values["key"] != refit_key(store, truth):
+    if values["key"] not in refit_keys(refitted):
         return None
     return WhyRecord(
         key=values["key"],
@@ -113,25 +125,25 @@ def read_record(store: RunStore, truth: Truth) -> WhyRecord | None:
 
 
 def complete_part(
-    refitted: Refitted, planned: Planned, is_done: Callable[[Unit], bool]
+    design: ControlDesign, planned: PlannedControl, is_done: Callable[[Unit], bool]
 ) -> RecordedControl | None:
     """Returns the most of a control that is trained: whole seeds on whole folds, or None.
 
     Two repeats on fewer folds are better than one on more: one tells nothing of training luck.
 
     Args:
-        refitted: what the refit left.
+        design: what the controls change.
         planned: the part that was to be trained.
         is_done: whether a unit is trained.
     """
     control, found = planned.control, []
-    seeds = refitted.seeds_of(control, planned.repeats)
+    seeds = design.seeds_of(control, planned.repeats)
     folds = list(range(planned.num_folds))
     for num in range(len(seeds) + 1):
         if num:
             seed = seeds[num - 1]
-            folds = [f for f in folds if all(map(is_done, refitted.units(control, seed, f)))]
-        repeats = refitted.repeats(control, num)
+            folds = [f for f in folds if all(map(is_done, design.units(control, seed, f)))]
+        repeats = design.repeats(control, num)
         if repeats and len(folds) >= LEAST_FOLDS:
             found.append((min(repeats, 2), repeats * len(folds), seeds[:num], tuple(folds)))
     if not found:
@@ -140,34 +152,15 @@ def complete_part(
     averaged = control is Control.AVERAGED
     return RecordedControl(
         control=control,
-        seeds=(*refitted.seeds, *trained) if averaged else trained,
+        seeds=(*design.seeds, *trained) if averaged else trained,
         folds=kept,
         levels=tuple(
             RecordedLevel(
                 x=level.x, config_ids={s: t.config_id for s, t in level.trainings.items()}
             )
-            for level in refitted.levels(control)
+            for level in design.levels(control)
         ),
     )
-
-
-def merge_units(why: Path, units: Sequence[Unit], folds: Folds) -> None:
-    """Writes `<space>.<config_id>.<seed>.npz` of trained units; NaN for samples of no unit."""
-    for path in why.glob("*.npz"):
-        path.unlink()  # of an earlier plan or refit
-    parts: dict[str, list[Unit]] = {}
-    for unit in units:
-        parts.setdefault(f"{unit.space}.{unit.config_id}.{unit.seed}", []).append(unit)
-    for name, found in parts.items():
-        merged: dict[str, NDArray[np.float32]] = {}
-        for unit in found:
-            with np.load(why / "parts" / f"{unit.name}.npz") as part:
-                for head in part.files:
-                    if head not in _NOT_HEADS and not head.startswith(MIRRORED):
-                        shape = (len(folds.of_sample), part[head].shape[1])
-                        rows = merged.setdefault(head, np.full(shape, np.nan, np.float32))
-                        rows[part["indices"]] = part[head]
-        write_arrays(why / f"{name}.npz", merged)
 
 
 def _control(values: Mapping[str, Any]) -> RecordedControl:

@@ -9,7 +9,7 @@ import pytest
 import spaces
 from spaces.errors import SpaceError
 from spaces.scale import IMAGENET_BACKBONES, SMALL_BACKBONES, choose_scale
-from spaces.space import APPROACHES
+from spaces.space import FORMS
 from tests.spaces.schemas import SCHEMAS
 from trainables.backbone import check_name
 from trainables.config import TrialConfig
@@ -118,12 +118,11 @@ def test_parameters_are_names_of_the_config_and_every_branch_has_its_own(name, d
 @cases
 def test_the_target_is_what_the_space_says(name, data, scale, seed):
     space = spaces.load(name, SCHEMAS[data])
-    assert space.approach in APPROACHES
+    assert space.form in FORMS
+    assert set(space.attributes) <= set(SCHEMAS[data].names)
     for config in sample(name, data, scale, seed)[1]:
         target = TrialConfig.from_flat(config).target
-        assert target.attribute == space.attribute
-        assert target.kind == {"separate": "attribute"}.get(space.approach, space.approach)
-        assert space.target in (*SCHEMAS[data].names, "joint")
+        assert (target.attributes, target.form) == (space.attributes, space.form)
 
 
 @cases

@@ -10,6 +10,7 @@ from spaces.errors import SpaceError
 from spaces.scale import choose_scale
 from tests.spaces.schemas import CENSUS, FACES, FRUIT, ONE_ATTRIBUTE
 from tests.trainables.data.folders import MASK_SCHEMA
+from trainables.config import TrialConfig
 
 SCALE = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=None)
 SUGGEST = "def suggest(trial, schema, scale):\n    trial.suggest_float('optim.lr', 0.01, 0.1)\n"
@@ -35,31 +36,49 @@ def test_the_built_in_spaces_are_the_files_of_the_package():
 @pytest.mark.parametrize("name", ["age", "gender", "mask"])
 def test_a_name_is_the_space_of_that_attribute(name):
     space = spaces.load(name, MASK_SCHEMA)
-    assert (space.name, space.approach, space.attribute) == (name, "separate", name)
+    assert (space.name, space.attributes, space.form) == (name, (name,), "softmax")
 
 
-@pytest.mark.parametrize("name", ["joint", "multihead"])
-def test_a_name_is_the_space_of_that_approach(name):
+@pytest.mark.parametrize(("name", "form"), [("joint", "softmax"), ("multihead", "heads")])
+def test_a_name_is_the_space_of_all_attributes_in_a_form(name, form):
     space = spaces.load(name, MASK_SCHEMA)
-    assert (space.name, space.approach, space.attribute) == (name, name, "")
+    assert (space.name, space.attributes, space.form) == (name, MASK_SCHEMA.names, form)
 
 
 def test_an_attribute_without_a_file_has_the_generic_space():
     space = spaces.load("ripeness", FRUIT)
-    assert (space.name, space.approach, space.attribute) == ("ripeness", "separate", "ripeness")
-    assert space.default_config(FRUIT, SCALE)["target.attribute"] == "ripeness"
+    assert (space.name, space.attributes, space.form) == ("ripeness", ("ripeness",), "softmax")
+    assert space.default_config(FRUIT, SCALE)["target.attributes"] == ("ripeness",)
 
 
 @pytest.mark.parametrize(
-    ("schema", "names"),
+    ("schema", "attributes", "form", "name"),
     [
-        (MASK_SCHEMA, ["mask", "gender", "age", "joint", "multihead"]),
-        (FRUIT, ["kind", "ripeness", "joint", "multihead"]),
-        (CENSUS, ["region", "age", "joint", "multihead"]),
+        (MASK_SCHEMA, ("age",), "softmax", "age"),
+        (MASK_SCHEMA, ("mask", "gender", "age"), "softmax", "joint"),
+        (MASK_SCHEMA, ("mask", "gender", "age"), "heads", "multihead"),
+        (MASK_SCHEMA, ("mask", "gender"), "softmax", "mask+gender"),
+        (MASK_SCHEMA, ("mask", "age"), "heads", "mask+age-heads"),
+        (FRUIT, ("ripeness",), "softmax", "ripeness"),
+        (ONE_ATTRIBUTE, ONE_ATTRIBUTE.names, "softmax", "colour"),
     ],
 )
-def test_all_spaces_are_those_of_every_attribute_and_both_others(schema, names):
-    assert [space.name for space in spaces.load_all(schema)] == names
+def test_every_block_has_a_built_in_space(schema, attributes, form, name):
+    space = spaces.load_block(attributes, form, schema)
+    assert (space.name, space.attributes, space.form) == (name, attributes, form)
+    default = space.default_config(schema, SCALE)
+    assert (default["target.attributes"], default["target.form"]) == (attributes, form)
+    assert {n for n in default if n.startswith("task_weight.")} == {
+        f"task_weight.{attribute}" for attribute in attributes if form == "heads"
+    }
+    has_raw_age = "age" in attributes and schema["age"].has_raw
+    assert ("age.old_from" in default) == has_raw_age
+
+
+@pytest.mark.parametrize("form", ["softmax", "heads"])
+def test_a_block_of_an_attribute_that_the_data_lacks_is_refused(form):
+    with pytest.raises(SpaceError, match=r"needs the attribute 'mask'; .* gender, age"):
+        spaces.load_block(("mask", "age"), form, FACES)
 
 
 @pytest.mark.parametrize("name", ["agee", "", "attribute", "groups", "errors", "Age", "__init__"])
@@ -81,31 +100,56 @@ def test_a_space_whose_attribute_the_data_lacks_is_refused():
 def test_one_attribute_has_nothing_to_join(name):
     with pytest.raises(SpaceError, match=rf"'{name}' needs two attributes or more"):
         spaces.load(name, ONE_ATTRIBUTE)
-    with pytest.raises(SpaceError, match="needs two attributes or more"):
-        spaces.load_all(ONE_ATTRIBUTE)
 
 
 def test_a_file_is_named_by_its_attribute(write):
     space = spaces.load(str(write(MINE)), FACES)
-    assert (space.name, space.approach, space.attribute) == ("gender", "separate", "gender")
+    assert (space.name, space.attributes, space.form) == ("gender", ("gender",), "softmax")
+
+
+@pytest.mark.parametrize(("form", "written"), [("softmax", ""), ("heads", "FORM = 'heads'\n")])
+def test_a_file_may_name_several_attributes_in_any_order(write, form, written):
+    path = write(SUGGEST + "ATTRIBUTES = ['age', 'mask']\n" + written)
+    space = spaces.load(f"both={path}", MASK_SCHEMA)
+    assert (space.name, space.attributes, space.form) == ("both", ("mask", "age"), form)
+    assert TrialConfig.from_flat(space.default_config(MASK_SCHEMA, SCALE)).target.block
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ATTRIBUTES = 'age'\n", r"must be a list of names, got 'age'"),
+        ("ATTRIBUTES = []\n", r"must predict different attributes"),
+        ("ATTRIBUTES = ['age', 'age']\n", r"must predict different attributes"),
+        ("ATTRIBUTES = ['age']\nFORM = 'heads'\n", r"two or more by heads"),
+        ("ATTRIBUTES = ['age', 'gender']\nFORM = 'tree'\n", r"one of softmax, heads, got 'tree'"),
+        ("ATTRIBUTES = ['age', 'height']\n", r"needs the attribute 'height'"),
+        ("ATTRIBUTES = ['age', 'mask']\nATTRIBUTE = 'age'\n", r"by one of ATTRIBUTE, ATTRIBUTES"),
+    ],
+)
+def test_a_block_that_cannot_be_is_refused(write, text, message):
+    with pytest.raises(SpaceError, match=message):
+        spaces.load(f"mine={write(SUGGEST + text)}", MASK_SCHEMA)
 
 
 def test_a_file_may_say_an_approach_instead(write):
     text = SUGGEST + "APPROACH = 'multihead'\n"
     space = spaces.load(str(write(text)), FACES)
-    assert (space.name, space.approach, space.attribute) == ("multihead", "multihead", "")
+    assert (space.name, space.attributes, space.form) == ("multihead", FACES.names, "heads")
     assert space.default_config(FACES, SCALE)["task_weight.age"] == 1.0
 
 
-@pytest.mark.parametrize(("name", "approach"), [("gender", "separate"), ("joint", "joint")])
-def test_a_name_before_the_file_says_what_it_predicts(write, name, approach):
+@pytest.mark.parametrize(
+    ("name", "attributes"), [("gender", ("gender",)), ("joint", ("gender", "age"))]
+)
+def test_a_name_before_the_file_says_what_it_predicts(write, name, attributes):
     space = spaces.load(f"{name}={write(SUGGEST)}", FACES)
-    assert (space.name, space.approach, space.target) == (name, approach, name)
+    assert (space.name, space.attributes, space.form) == (name, attributes, "softmax")
 
 
 def test_a_second_space_of_an_attribute_has_a_name_of_its_own(write):
     space = spaces.load(f"gender-wide={write(MINE)}", FACES)
-    assert (space.name, space.attribute) == ("gender-wide", "gender")
+    assert (space.name, space.attributes) == ("gender-wide", ("gender",))
 
 
 @pytest.mark.parametrize("name", ["age", "joint", "multihead"])
@@ -121,7 +165,7 @@ def test_a_name_that_contradicts_the_file_is_refused(write, name):
 
 def test_a_file_of_both_an_approach_and_an_attribute_is_refused(write):
     path = write(MINE + "APPROACH = 'joint'\n")
-    with pytest.raises(SpaceError, match=r"approach='joint' attribute='gender'"):
+    with pytest.raises(SpaceError, match=r"APPROACH='joint' ATTRIBUTE='gender'"):
         spaces.load(str(path), FACES)
 
 

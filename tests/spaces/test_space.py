@@ -29,7 +29,7 @@ def default(schema, scale):
 
 
 def space(suggest=suggest_lr, **changes):
-    options = {"name": "gender", "approach": "separate", "attribute": "gender"}
+    options = {"name": "gender", "attributes": ("gender",)}
     return Space(**{**options, "suggest": suggest, "default": default, "source": "x", **changes})
 
 
@@ -46,38 +46,23 @@ def _quiet():
     optuna.logging.set_verbosity(level)
 
 
-def test_an_unknown_approach_is_refused():
-    with pytest.raises(SpaceError, match=r"must be one of separate, joint, multihead, got 'both'"):
-        space(approach="both")
+def test_an_unknown_form_is_refused():
+    with pytest.raises(SpaceError, match=r"must be one of softmax, heads, got 'both'"):
+        space(form="both")
 
 
 @pytest.mark.parametrize(
-    ("approach", "attribute"), [("separate", ""), ("joint", "age"), ("multihead", "age")]
+    ("attributes", "form"),
+    [((), "softmax"), (("age", "age"), "softmax"), (("age",), "heads"), ((), "heads")],
 )
-def test_an_attribute_goes_with_the_separate_approach_alone(approach, attribute):
-    with pytest.raises(
-        SpaceError, match=rf"exactly when its approach is 'separate', got .*{approach}"
-    ):
-        space(approach=approach, attribute=attribute)
-
-
-@pytest.mark.parametrize(
-    ("approach", "attribute", "target"),
-    [("separate", "gender", "gender"), ("joint", "", "joint"), ("multihead", "", "joint")],
-)
-def test_the_objective_is_of_the_attribute_or_of_the_joint_label(approach, attribute, target):
-    assert space(approach=approach, attribute=attribute).target == target
+def test_a_space_predicts_different_attributes_and_two_or_more_by_heads(attributes, form):
+    with pytest.raises(SpaceError, match=r"different attributes, two or more by heads, got form="):
+        space(attributes=attributes, form=form)
 
 
 def test_data_without_the_attribute_is_refused_and_names_what_there_is():
     with pytest.raises(SpaceError, match=r"needs the attribute 'gender'; .* has: kind, ripeness"):
         space().check(FRUIT)
-
-
-@pytest.mark.parametrize("approach", ["joint", "multihead"])
-def test_one_attribute_is_too_few_for_several(approach):
-    with pytest.raises(SpaceError, match=r"needs two attributes or more; this data has: colour"):
-        space(approach=approach, attribute="").check(ONE_ATTRIBUTE)
 
 
 def test_data_that_fits_gives_the_space_itself():
@@ -87,12 +72,12 @@ def test_data_that_fits_gives_the_space_itself():
 
 def test_the_default_config_says_its_target():
     assert space().default_config(FACES, SCALE) == {
-        "target.kind": "attribute",
-        "target.attribute": "gender",
+        "target.attributes": ("gender",),
+        "target.form": "softmax",
         **DEFAULT,
     }
-    joint = space(approach="joint", attribute="").default_config(FACES, SCALE)
-    assert joint == {"target.kind": "joint", **DEFAULT}
+    heads = space(attributes=("mask", "age"), form="heads").default_config(FACES, SCALE)
+    assert heads == {"target.attributes": ("mask", "age"), "target.form": "heads", **DEFAULT}
 
 
 def test_what_is_not_suggested_comes_from_the_default():
@@ -129,7 +114,9 @@ def test_the_default_s_own_branch_keeps_its_values():
     "changes",
     [
         {"name": "gender2"},
-        {"attribute": "age"},
+        {"attributes": ("age",)},
+        {"attributes": ("gender", "age")},
+        {"attributes": ("gender", "age"), "form": "heads"},
         {"source": "y"},
         {"default": lambda schema, scale: {**DEFAULT, "optim.lr": 0.2}},
     ],

@@ -173,7 +173,7 @@ def test_attributes_of_any_name_are_trained(name):
         ),
     )
     weights = {f"task_weight.{name}": 1.0, "task_weight.colour": 1.0}
-    target = {"target.kind": "multihead", "target.attribute": None}
+    target = {"target.attributes": (name, "colour"), "target.form": "heads"}
     model = classifier(target, weights, data=training_data(schema=schema))
     model.train_epoch()
     assert set(model.predict(ALL)) == {name, "colour"}

@@ -146,10 +146,10 @@ def without_raw(data):
 
 def test_data_without_raw_ages_trains_its_classes(data):
     plain = without_raw(data)
-    for changes in ({"target.attribute": "age"}, tiny.JOINT, tiny.MULTIHEAD):
+    for changes in ({"target.attributes": ("age",)}, tiny.JOINT, tiny.MULTIHEAD):
         assert classifier(changes, data=plain).train_epoch().num_samples == 24
 
 
 def test_regression_on_data_without_raw_numbers_is_refused(data):
     with pytest.raises(ConfigError, match=r"'regression' needs an attribute with raw numbers"):
-        classifier({"target.attribute": "age"}, tiny.REGRESSION, data=without_raw(data))
+        classifier({"target.attributes": ("age",)}, tiny.REGRESSION, data=without_raw(data))

@@ -84,13 +84,16 @@ def test_every_mistake_is_listed_at_once():
         ({"loss.name": "focal", "loss.smoothing": None}, r"missing name 'loss\.gamma'"),
         ({"optim.momentum": 0.9}, r"unknown name 'optim\.momentum'"),
         ({"optim.name": "sgd"}, r"missing name 'optim\.momentum'"),
-        ({"target.attribute": None}, r"given exactly when target\.kind is 'attribute'"),
-        ({"target.kind": "joint"}, r"given exactly when target\.kind is 'attribute'"),
+        ({"target.attributes": ()}, r"needs different attributes, got \[\]"),
+        ({"target.attributes": ("age", "age")}, r"different attributes, got \['age', 'age'\]"),
+        ({"target.form": "heads"}, r"needs two attributes or more, got \['gender'\]"),
+        ({"target.form": "tree"}, r"target\.form: .*'softmax' or 'heads'"),
+        ({"target.kind": "joint"}, r"unknown name 'target\.kind'"),
         ({"backbone.frozen_stages": 1}, r"frozen_stages=1 freezes random weights; use 0"),
         ({"head.kind": "ordinal"}, r"got head\.kind='ordinal' loss\.name='ce'"),
         ({"loss.name": "own", "loss.smoothing": None}, r"head\.kind='softmax' loss\.name='own'"),
-        ({**tiny.JOINT, **tiny.ORDINAL}, r"'ordinal' needs target\.kind 'attribute', got 'joint'"),
-        ({"task_weight.gender": 1.0}, r"given exactly when target\.kind is 'multihead'"),
+        ({**tiny.JOINT, **tiny.ORDINAL}, r"'ordinal' needs a single attribute, got"),
+        ({"task_weight.gender": 1.0}, r"given exactly when target\.form is 'heads'"),
         ({**tiny.MULTIHEAD, "task_weight.age": 0.0}, r"task_weight\.age: .*greater than 0"),
         ({**tiny.AGE, "age.drop": "20-30"}, r"unknown age\.drop '20-30'; available: none, 57-59"),
         ({"age.old_from": 59}, r"missing name 'age\.drop'; missing name 'age\.aux_weight'"),
@@ -102,7 +105,7 @@ def test_a_value_that_breaks_a_rule_is_named_with_the_rule(changes, message):
 
 
 def test_a_multihead_config_needs_task_weights():
-    without = {"target.kind": "multihead", "target.attribute": None}
+    without = {"target.attributes": tiny.ALL, "target.form": "heads"}
     with pytest.raises(ConfigError, match=r"task_weight\.<attribute> is given exactly"):
         TrialConfig.from_flat(flat(without))
 

@@ -14,8 +14,8 @@ from trainables.data.schema import LabelSchema
 CPU = torch.device("cpu")
 
 FLAT: Mapping[str, FlatValue] = {
-    "target.kind": "attribute",
-    "target.attribute": "gender",
+    "target.attributes": ("gender",),
+    "target.form": "softmax",
     "backbone.name": "test_resnet",
     "backbone.pretrained": False,
     "backbone.frozen_stages": 0,
@@ -53,13 +53,15 @@ FLAT: Mapping[str, FlatValue] = {
 
 AGE: Mapping[str, FlatValue] = {"age.old_from": 60, "age.drop": "none", "age.aux_weight": 0.0}
 
-AGE_TARGET: Mapping[str, FlatValue] = {"target.attribute": "age", **AGE}
+AGE_TARGET: Mapping[str, FlatValue] = {"target.attributes": ("age",), **AGE}
 
-JOINT: Mapping[str, FlatValue | None] = {"target.kind": "joint", "target.attribute": None}
+ALL = ("mask", "gender", "age")
+
+JOINT: Mapping[str, FlatValue | None] = {"target.attributes": ALL}
 
 MULTIHEAD: Mapping[str, FlatValue | None] = {
-    "target.kind": "multihead",
-    "target.attribute": None,
+    "target.attributes": ALL,
+    "target.form": "heads",
     "task_weight.mask": 1.0,
     "task_weight.gender": 0.5,
     "task_weight.age": 2.0,

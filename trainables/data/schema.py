@@ -8,7 +8,7 @@ so mask x gender x age gives 6 * mask + 3 * gender + age.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import Any
@@ -201,6 +201,27 @@ class LabelSchema:
         except ValueError as error:
             raise DataError(f"joint labels must be in [0, {self.num_joint}): {error}") from error
         return np.stack(columns, axis=-1).astype(np.int64)
+
+    def only(self, names: Sequence[str]) -> LabelSchema:
+        """Returns the schema of some attributes alone, in this schema's order.
+
+        Raises:
+            UnknownTargetError: one of them is not in the schema.
+        """
+        for name in names:
+            self[name]
+        kept = tuple(attribute for attribute in self.attributes if attribute.name in names)
+        return self if kept == self.attributes else LabelSchema(name=self.name, attributes=kept)
+
+    def codes(self, labels: IntArray, names: Sequence[str]) -> IntArray:
+        """Returns the joint label of some attributes alone, int64 [N].
+
+        Args:
+            labels: of all attributes, int array [N, A], as for `joint_code`.
+            names: of the attributes; the label counts in this schema's order.
+        """
+        part = self.only(names)
+        return part.joint_code(labels[:, [self.names.index(name) for name in part.names]])
 
     def class_names(self, target: str) -> tuple[str, ...]:
         """Returns the class names of an attribute or of "joint", in code order.

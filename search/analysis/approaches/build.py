@@ -1,4 +1,4 @@
-"""From the models of a refit to the joint probabilities of the three approaches.
+"""From the models of a refit to the joint probabilities of an approach.
 
 Notation:
     N samples, S seeds, R rounds of the cross-fit, A attributes with sizes K_1..K_A, C joint
@@ -25,7 +25,7 @@ from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
 from search.analysis.fitting.cross_fit import CrossFit, Mask
 from search.analysis.metrics import Floats, Ints, as_classes, macro_f1, person_index
-from search.analysis.recombine import attribute_classes, recombine
+from search.analysis.recombine import HeadLayout
 
 Candidates = Mapping[str, Floats]
 
@@ -105,105 +105,61 @@ class JointPredictions:
         )
 
 
-def build_separate(
-    candidates: Mapping[str, Candidates],
-    y: ArrayLike,
-    sizes: Sequence[int],
-    cross_fit: CrossFit,
-    method: Method = Method.TEMPERATURE,
-    name: str = "separate",
-) -> JointPredictions:
-    """Returns the product of models of single attributes, each chosen by its own metric.
-
-    Args:
-        candidates: attribute, in schema order -> its configs' probabilities [S, N, K_a].
-        y: int [N] joint classes.
-        sizes: K_1..K_A in the same order.
-        cross_fit: who decides about whom.
-        method: calibration of every attribute before the product.
-        name: of the approach.
-
-    Raises:
-        AnalysisError: not one set of candidates an attribute, or different seeds or samples.
-    """
-    if len(candidates) != len(sizes):
-        raise AnalysisError(
-            f"separate models need candidates of all {len(sizes)} attributes, got "
-            f"{list(candidates)}"
-        )
-    labels = attribute_classes(y, sizes)
-    models = [
-        _Model(
-            key=attribute,
-            heads={config: [probs] for config, probs in configs.items()},
-            labels=[labels[:, axis]],
-            y=labels[:, axis],
-        )
-        for axis, (attribute, configs) in enumerate(candidates.items())
-    ]
-    return _build(name, models, y, cross_fit, method)
-
-
-def build_multihead(
-    candidates: Mapping[str, Sequence[Floats]],
-    y: ArrayLike,
-    sizes: Sequence[int],
-    cross_fit: CrossFit,
-    method: Method = Method.TEMPERATURE,
-    name: str = "multihead",
-) -> JointPredictions:
-    """Returns the product of the heads of one model, chosen by the joint metric.
-
-    Args:
-        candidates: config -> its heads' probabilities, one [S, N, K_a] an attribute.
-        y: int [N] joint classes.
-        sizes: K_1..K_A.
-        cross_fit: who decides about whom.
-        method: calibration of every head before the product.
-        name: of the approach.
-    """
-    labels = list(attribute_classes(y, sizes).T)
-    model = _Model(key=name, heads=candidates, labels=labels, y=np.asarray(y))
-    return _build(name, [model], y, cross_fit, method)
-
-
-def build_joint(
-    candidates: Candidates, y: ArrayLike, cross_fit: CrossFit, name: str = "joint"
-) -> JointPredictions:
-    """Returns the probabilities of one model over the joint classes, chosen by its metric."""
-    heads = {config: [probs] for config, probs in candidates.items()}
-    model = _Model(key=name, heads=heads, labels=[np.asarray(y)], y=np.asarray(y))
-    return _build(name, [model], y, cross_fit, Method.NONE)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Model:
-    """Configs of one network: `heads` are each config's probabilities, `labels` each head's truth.
+class Model:
+    """One network of an approach, with the configs that compete for its place.
 
-    `y` int [N] is the class that the heads make together, by which configs are chosen.
+    Attributes:
+        key: what its choice is called, the name of its space.
+        heads: of every config, the out-of-fold probabilities of its heads, each [S, N, K].
+        layout: which attributes these heads decide; configs are chosen by the label that they
+            make together.
     """
 
     key: str
     heads: Mapping[str, Sequence[Floats]]
-    labels: Sequence[Ints]
-    y: Ints
+    layout: HeadLayout
 
     @property
     def products(self) -> Candidates:
-        """The joint probabilities of every config's heads."""
-        return {config: recombine(heads) for config, heads in self.heads.items()}
+        """The probabilities of every config, of the label that its heads make."""
+        return {config: self.layout.joint(heads) for config, heads in self.heads.items()}
 
 
-def _build(
-    name: str, models: Sequence[_Model], y: ArrayLike, cross_fit: CrossFit, method: Method
+def build(
+    name: str, models: Sequence[Model], y: ArrayLike, cross_fit: CrossFit
 ) -> JointPredictions:
+    """Returns the joint probabilities of an approach: the product of all heads of its models.
+
+    Where there are several heads, each is calibrated before the product; a single softmax over
+    the joint label is left as it is.
+
+    Args:
+        name: of the approach.
+        models: that between them decide every attribute once.
+        y: int [N] joint classes.
+        cross_fit: who decides about whom.
+
+    Raises:
+        AnalysisError: an attribute that no model decides or two do, or different seeds or samples.
+    """
+    layout = HeadLayout(
+        models[0].layout.sizes, tuple(axes for model in models for axes in model.layout.covers)
+    )
+    if not layout.is_whole:
+        raise AnalysisError(
+            f"the models of {name!r} must decide all {len(layout.sizes)} attributes, got those at "
+            f"{layout.attributes}"
+        )
+    method = Method.NONE if len(layout.covers) == 1 else Method.TEMPERATURE
     true = np.asarray(y, dtype=np.int64)
     products = [model.products for model in models]
+    labels = [model.layout.label(true) for model in models]
     choices = {
-        model.key: choose(configs, model.y, cross_fit)
-        for model, configs in zip(models, products, strict=True)
+        model.key: choose(configs, own, cross_fit)
+        for model, configs, own in zip(models, products, labels, strict=True)
     }
-    targets = tuple(_target(configs, m.y) for m, configs in zip(models, products, strict=True))
+    targets = tuple(_target(configs, own) for configs, own in zip(products, labels, strict=True))
     shapes = {key: t.predicted.shape[1:] for key, t in zip(choices, targets, strict=True)}
     if set(shapes.values()) != {(len(targets[0].predicted[0]), len(true))}:
         raise AnalysisError(
@@ -214,9 +170,14 @@ def _build(
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
     with_rule = np.empty(probs.shape[:2], dtype=np.int64)
     for number, (fit, apply) in enumerate(cross_fit.rounds()):
-        chosen = [choices[model.key].by_round[number] for model in models]
+        chosen = [
+            model.heads[choices[model.key].by_round[number]][which]
+            for model in models
+            for which in range(len(model.layout.covers))
+        ]
         for seed in range(len(probs)):
-            fitted, applied = _calibrated(models, chosen, seed, fit, apply, method)
+            heads = [head[seed] for head in chosen]
+            fitted, applied = _calibrated(heads, layout, true, fit, apply, method)
             biases = fit_class_biases(fitted, true[fit])
             probs[seed, apply] = applied
             with_rule[seed, apply] = predict_with_biases(applied, biases)
@@ -226,21 +187,20 @@ def _build(
 
 
 def _calibrated(
-    models: Sequence[_Model],
-    chosen: Sequence[str],
-    seed: int,
+    heads: Sequence[Floats],
+    layout: HeadLayout,
+    y: Ints,
     fit: Mask,
     apply: Mask,
     method: Method,
 ) -> tuple[Floats, Floats]:
     """Returns the joint probabilities of one round's configs on its fit and its apply people."""
     fitted, applied = [], []
-    for model, config in zip(models, chosen, strict=True):
-        for head, labels in zip(model.heads[config], model.labels, strict=True):
-            calibration = fit_calibration(head[seed][fit], labels[fit], method)
-            fitted.append(calibration.apply(head[seed][fit]))
-            applied.append(calibration.apply(head[seed][apply]))
-    return recombine(fitted), recombine(applied)
+    for head, labels in zip(heads, layout.head_labels(y), strict=True):
+        calibration = fit_calibration(head[fit], labels[fit], method)
+        fitted.append(calibration.apply(head[fit]))
+        applied.append(calibration.apply(head[apply]))
+    return layout.joint(fitted), layout.joint(applied)
 
 
 def _target(candidates: Candidates, y: Ints) -> Target:

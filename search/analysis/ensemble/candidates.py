@@ -4,12 +4,10 @@ Notation:
     N samples, C joint classes, R rounds of the cross-fit (`CrossFit`), K classes of a head.
     probs: float32 [N, K], rows sum to 1; y: int [N] joint class.
 
-A member makes joint probabilities: the product over its networks and their heads, in schema order,
-of calibrated probabilities. So the sizes of its heads multiply to C, and the joint class is their
-mixed radix code (`search.analysis.recombine`). A joint network has one head of C classes.
+A member makes joint probabilities: the product over its networks and their heads of calibrated
+probabilities, in the order of the attributes (`search.analysis.recombine`).
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration
 from search.analysis.metrics import Floats, Ints, as_classes
-from search.analysis.recombine import joint_classes, recombine
+from search.analysis.recombine import HeadLayout
 
 Probs = NDArray[np.float32]
 Heads = tuple[Probs, ...]
@@ -85,28 +83,32 @@ class Candidate:
 
     Attributes:
         name: unique, such as `joint.1.0` or `separate.chosen.0`.
-        approach: `separate`, `joint` or `multihead`.
-        networks: in schema order of their heads.
+        approach: that it is a member of.
+        networks: whose heads between them decide every attribute once.
+        layout: of all their heads, in order.
         cost_ms: to serve one photo by all its networks and folds, > 0, the photo alone.
     """
 
     name: str
     approach: str
     networks: tuple[StoredNetwork, ...]
+    layout: HeadLayout
     cost_ms: float = 1.0
 
     def __post_init__(self) -> None:
-        lengths = {head.shape[0] for network in self.networks for head in network.heads[0]}
+        shapes = [head.shape for network in self.networks for head in network.heads[0]]
+        lengths = {shape[0] for shape in shapes}
+        sizes = tuple(shape[1] for shape in shapes)
+        if sizes != self.layout.head_sizes or not self.layout.is_whole:
+            raise AnalysisError(
+                f"candidate {self.name!r} needs heads of {self.layout.head_sizes} classes that "
+                f"decide every attribute, got {sizes}"
+            )
         if len(lengths) != 1 or not self.cost_ms > 0:
             raise AnalysisError(
                 f"candidate {self.name!r} needs networks of the same samples and a cost > 0 ms, "
                 f"got {sorted(lengths)} samples and {self.cost_ms} ms"
             )
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Classes of every head, in order."""
-        return tuple(head.shape[1] for network in self.networks for head in network.heads[0])
 
     @property
     def num_samples(self) -> int:
@@ -138,7 +140,7 @@ class Candidate:
             for network, config, own in zip(self.networks, configs, temperatures, strict=True)
             for which, temperature in enumerate(own)
         ]
-        return recombine(parts).astype(np.float32)
+        return self.layout.joint(parts).astype(np.float32)
 
     def predicted(self, when: int, samples: Ints, mirrored: bool) -> Ints:
         """Returns the joint classes, int [n], of round `when`.
@@ -150,7 +152,7 @@ class Candidate:
             for network in self.networks
             for which in range(len(network.heads[0]))
         ]
-        return joint_classes(np.stack(chosen, axis=1), self.sizes)
+        return self.layout.classes(chosen)
 
 
 def check_candidates(candidates: Sequence[Candidate], y: ArrayLike) -> tuple[Ints, int]:
@@ -162,14 +164,14 @@ def check_candidates(candidates: Sequence[Candidate], y: ArrayLike) -> tuple[Int
     names = [candidate.name for candidate in candidates]
     if not names or len(set(names)) < len(names):
         raise AnalysisError(f"an ensemble needs candidates of different names, got {names}")
-    num_classes = math.prod(candidates[0].sizes)
+    num_classes = candidates[0].layout.num_classes
     true = as_classes(y, num_classes, "true classes")
     for candidate in candidates:
-        if (candidate.num_samples, math.prod(candidate.sizes)) != (len(true), num_classes):
+        if (candidate.num_samples, candidate.layout.num_classes) != (len(true), num_classes):
             raise AnalysisError(
                 f"every candidate must predict the {len(true)} labelled samples in {num_classes} "
                 f"joint classes, {candidate.name!r} has {candidate.num_samples} samples and "
-                f"{math.prod(candidate.sizes)} classes; refit all spaces on the same data"
+                f"{candidate.layout.num_classes} classes; refit all spaces on the same data"
             )
     return true, num_classes
 

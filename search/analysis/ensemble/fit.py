@@ -22,7 +22,6 @@ from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.fitting.class_biases import predict_with_biases
 from search.analysis.metrics import Floats, Ints, macro_f1, person_index
-from search.analysis.recombine import attribute_classes
 
 ALL_PEOPLE = -1  # in place of a round of the plan
 
@@ -200,7 +199,7 @@ def _mirrored_pays(
 
 def _score(candidate: Candidate, y: Ints, rows: Ints, when: int, *, mirrored: bool) -> float:
     predicted = candidate.predicted(when, rows, mirrored)
-    return macro_f1(y[rows], predicted, int(np.prod(candidate.sizes)))
+    return macro_f1(y[rows], predicted, candidate.layout.num_classes)
 
 
 def _temperatures(
@@ -210,18 +209,17 @@ def _temperatures(
     known: dict[int, float] = {}  # by identity of the head's array
     found = []
     for candidate in pool:
-        labels = attribute_classes(y[rows], candidate.sizes)
-        axis = 0
+        labels = iter(candidate.layout.head_labels(y[rows]))
         own = []
         for network in candidate.networks:
             config = network.config(when)
             heads = network.heads[network.configs.index(config)]
             for which, head in enumerate(heads):
+                true = next(labels)
                 if id(head) not in known:
                     output = network.output(config, which, rows, mirrored)
-                    fitted = fit_calibration(output, labels[:, axis], Method.TEMPERATURE)
+                    fitted = fit_calibration(output, true, Method.TEMPERATURE)
                     known[id(head)] = fitted.temperature
-                axis += 1
             own.append(tuple(known[id(head)] for head in heads))
         found.append(tuple(own))
     return found

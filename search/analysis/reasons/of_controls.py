@@ -22,7 +22,7 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason
-from search.analysis.recombine import recombine
+from search.analysis.recombine import HeadLayout
 from search.analysis.uncertainty.bootstrap import influence, people_degrees
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
@@ -90,22 +90,23 @@ def contrast(
 
 
 def joint_predictions(
-    heads: Sequence[Floats], labels: Sequence[Ints], cross_fit: CrossFit
+    heads: Sequence[Floats], layout: HeadLayout, y: Ints, cross_fit: CrossFit
 ) -> Ints:
-    """Returns the joint classes, int [S, N], of one model or of one model an attribute.
+    """Returns the joint classes, int [S, N], of the models of an approach.
 
     Args:
-        heads: probabilities [S, N, K], one an attribute, or the joint ones alone.
-        labels: true classes [N] of each.
+        heads: probabilities [S, N, K] of all its models.
+        layout: which attributes the heads decide.
+        y: joint classes int [N].
         cross_fit: who calibrates whom, where there are several heads.
     """
     if len(heads) == 1:
         return np.asarray(np.argmax(heads[0], axis=-1), dtype=np.int64)
     calibrated = [
         cross_fit_calibration(head, true, cross_fit)
-        for head, true in zip(heads, labels, strict=True)
+        for head, true in zip(heads, layout.head_labels(y), strict=True)
     ]
-    return np.asarray(np.argmax(recombine(calibrated), axis=-1), dtype=np.int64)
+    return np.asarray(np.argmax(layout.joint(calibrated), axis=-1), dtype=np.int64)
 
 
 def told(found: Interval, num_seeds: int, yes: str, no: str) -> tuple[Interval | None, str]:

@@ -19,10 +19,10 @@ from search.refit.plan import Shape
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.files import write_text
-from search.store.records import FlatValue
 from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
+from trainables.blocks import FlatValue
 from trainables.data import layouts
 from trainables.data.schema import LabelSchema
 from trainables.data.splits import make_folds, make_split

@@ -5,10 +5,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.why.controls import Control
-from search.why.plan import WhyCosts, plan_why
+from search.why.plan import ControlCosts, plan_controls
 from tests.search.builders.made_why import made_refitted
 
-COSTS = WhyCosts(seconds={"gender": 10.0, "mask": 10.0, "joint": 20.0, "multihead": 40.0}, slots=2)
+COSTS = ControlCosts(
+    seconds={"gender": 10.0, "mask": 10.0, "joint": 20.0, "multihead": 40.0}, slots=2
+)
 
 
 def shapes(plan):
@@ -16,7 +18,7 @@ def shapes(plan):
 
 
 def test_without_a_limit_everything_is_planned_and_nothing_cut():
-    plan = plan_why(made_refitted(num_seeds=3), COSTS, None)
+    plan = plan_controls(made_refitted(num_seeds=3), COSTS, None)
     assert shapes(plan) == dict.fromkeys(Control, (3, 4))
     assert plan.cuts == ()
 
@@ -41,7 +43,7 @@ def test_finished_units_cost_nothing():
 @settings(max_examples=60, deadline=None)
 @given(seconds=st.floats(0, 30_000), num_seeds=st.integers(1, 3))
 def test_a_plan_fits_its_time_and_keeps_two_seeds_and_two_folds(seconds, num_seeds):
-    plan = plan_why(made_refitted(num_seeds=num_seeds), COSTS, seconds)
+    plan = plan_controls(made_refitted(num_seeds=num_seeds), COSTS, seconds)
     assert plan.seconds <= seconds + 1e-6
     for repeats, folds in shapes(plan).values():
         assert repeats >= min(2, num_seeds)
@@ -52,14 +54,14 @@ def test_a_plan_fits_its_time_and_keeps_two_seeds_and_two_folds(seconds, num_see
 @settings(max_examples=40, deadline=None)
 @given(seconds=st.tuples(st.floats(0, 20_000), st.floats(0, 20_000)))
 def test_more_time_never_makes_fewer_controls(seconds):
-    less, more = (plan_why(made_refitted(num_seeds=3), COSTS, s) for s in sorted(seconds))
+    less, more = (plan_controls(made_refitted(num_seeds=3), COSTS, s) for s in sorted(seconds))
     assert len(less.parts) <= len(more.parts)
 
 
 def test_what_is_cut_is_said():
     refitted = made_refitted(num_seeds=3)
     least = COSTS.of(refitted, Control.SHARED, 2, 2) + COSTS.of(refitted, Control.AVERAGED, 2, 2)
-    plan = plan_why(refitted, COSTS, least + 1)
+    plan = plan_controls(refitted, COSTS, least + 1)
     assert shapes(plan) == {Control.SHARED: (2, 2), Control.AVERAGED: (2, 2)}
     assert plan.cuts[0] == "separate models with one shared config: 2 instead of 3 seeds"
     assert "2 of 4 folds, so it is compared on the people of these" in plan.cuts[1]
@@ -71,7 +73,7 @@ def test_time_that_is_left_enlarges_the_most_valuable_control():
     refitted = made_refitted(num_seeds=3)
     least = sum(COSTS.of(refitted, control, 2, 2) for control in Control)
     extra = COSTS.of(refitted, Control.SHARED, 3, 4) - COSTS.of(refitted, Control.SHARED, 2, 2)
-    found = shapes(plan_why(refitted, COSTS, least + extra + 1))
+    found = shapes(plan_controls(refitted, COSTS, least + extra + 1))
     assert found.pop(Control.SHARED) == (3, 4)
     assert set(found.values()) == {(2, 2)}
 
@@ -85,5 +87,5 @@ def test_a_finished_control_is_kept_where_there_is_no_time_at_all(seconds):
         for fold in range(4)
         for unit in refitted.units(Control.NOISE, seed, fold)
     }
-    plan = plan_why(refitted, replace(COSTS, finished=frozenset(done)), seconds)
+    plan = plan_controls(refitted, replace(COSTS, finished=frozenset(done)), seconds)
     assert shapes(plan) == {Control.NOISE: (2, 4)}

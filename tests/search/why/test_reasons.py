@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from search.refit.files import read_truth
-from search.why.plan import WhyCosts, plan_why
+from search.why.plan import ControlCosts, plan_controls
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 from search.why.stage import planned_units, record_why
@@ -17,14 +17,14 @@ from tests.search.builders.made_why import (
     write_units,
 )
 
-COSTS = WhyCosts(seconds=dict.fromkeys(SPACES, 1.0), slots=1)
+COSTS = ControlCosts(seconds=dict.fromkeys(SPACES, 1.0), slots=1)
 NOT = "not supported by this data"
 
 
 def reasons(root, accuracy, num_seeds=2, seconds=None):
     refitted = made_refitted(num_seeds=num_seeds)
     store = made_store(root, refitted, accuracy)
-    plan = plan_why(refitted, COSTS, seconds)
+    plan = plan_controls(refitted, COSTS, seconds)
     write_units(store, planned_units(refitted, plan), accuracy)
     truth = read_truth(store.predictions / "truth.csv")
     record_why(store, truth, refitted, plan, folds_of(store))

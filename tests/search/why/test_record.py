@@ -6,7 +6,7 @@ import pytest
 from search.errors import ResultsError
 from search.refit.files import read_predictions, read_truth
 from search.why.controls import Control
-from search.why.plan import Planned, WhyCosts, plan_why
+from search.why.plan import ControlCosts, PlannedControl, plan_controls
 from search.why.record import complete_part, read_record
 from search.why.stage import planned_units, record_why
 from tests.search.builders.made_why import (
@@ -18,7 +18,7 @@ from tests.search.builders.made_why import (
     write_units,
 )
 
-COSTS = WhyCosts(seconds=dict.fromkeys(SPACES, 1.0), slots=1)
+COSTS = ControlCosts(seconds=dict.fromkeys(SPACES, 1.0), slots=1)
 
 
 def right(space, config_id):
@@ -30,14 +30,14 @@ def truth_of(store):
 
 
 def recorded(store, refitted, units=None):
-    plan = plan_why(refitted, COSTS, None)
+    plan = plan_controls(refitted, COSTS, None)
     write_units(store, planned_units(refitted, plan) if units is None else units, right)
     record_why(store, truth_of(store), refitted, plan, folds_of(store), ["a note"])
     return read_record(store, truth_of(store))
 
 
 def part(control, repeats=3, num_folds=4):
-    return Planned(control=control, repeats=repeats, num_folds=num_folds, seconds=0.0)
+    return PlannedControl(control=control, repeats=repeats, num_folds=num_folds, seconds=0.0)
 
 
 def test_a_record_survives_the_disk_and_holds_every_control(tmp_path):
@@ -81,7 +81,7 @@ def test_a_plan_that_shrank_leaves_no_file_of_the_larger_one(tmp_path):
     refitted = made_refitted()
     store = made_store(tmp_path, refitted, right)
     recorded(store, refitted)
-    small = plan_why(refitted, COSTS, COSTS.of(refitted, Control.SHARED, 2, 4))
+    small = plan_controls(refitted, COSTS, COSTS.of(refitted, Control.SHARED, 2, 4))
     record_why(store, truth_of(store), refitted, small, folds_of(store))
     names = {path.name.split(".")[1] for path in (store.predictions / "why").glob("*.npz")}
     assert names == {"shared", "1"}  # the rest has no time

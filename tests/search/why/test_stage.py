@@ -19,7 +19,7 @@ from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from search.why import stage as why_stage
 from search.why.controls import Control
-from search.why.plan import plan_why
+from search.why.plan import plan_controls
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 from search.why.stage import read_refitted, run_why
@@ -206,7 +206,7 @@ def test_no_training_starts_when_the_time_is_over(run, store, results, monkeypat
 
     monkeypatch.setattr(why_stage, "run_units", none_end)
     monkeypatch.setattr(
-        why_stage, "plan_why", lambda refitted, costs, _: plan_why(refitted, costs, None)
+        why_stage, "plan_controls", lambda refitted, costs, _: plan_controls(refitted, costs, None)
     )
     run_why(run, store, results, Console(file=io.StringIO()), 0.001)
     assert asked == [True]

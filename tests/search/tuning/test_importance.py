@@ -6,7 +6,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from search.analysis.importance import LEAST_TRIALS, parameter_importance
+from search.tuning.importance import LEAST_TRIALS, parameter_importance
 
 LR = FloatDistribution(1e-5, 1e-1, log=True)
 LOSS = CategoricalDistribution(("ce", "focal"))

@@ -1,4 +1,4 @@
-"""A finished search read back from results/NAME, without its data, spaces or Ray."""
+"""A finished search read back from results/NAME, without its data, spaces, Ray or Optuna."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ import yaml
 
 from search.analysis.uncertainty.interval import Interval
 from search.errors import ResultsError
-from search.prepare.prepared import SpaceResult
+from search.prepare.space_result import SpaceResult
+from search.store.journal_file import read_records
 from search.store.records import TrialRecord, best_record
 from search.store.run_store import RunStore
-from search.tuning.journal import read_records
 from trainables.data.schema import LabelSchema
 
 
@@ -22,13 +22,11 @@ class SavedRun:
     Attributes:
         study: content of `study.json`.
         schema: of the data.
-        approach_of: approach of every space.
         results: of every space.
     """
 
     study: Mapping[str, Any]
     schema: LabelSchema
-    approach_of: Mapping[str, str]
     results: tuple[SpaceResult, ...]
 
     @property
@@ -44,27 +42,22 @@ def load_run(store: RunStore) -> SavedRun:
         ResultsError: a file is missing or torn.
     """
     study = store.read_study()
-    missing = [key for key in ("config", "data", "approaches", "studies") if key not in study]
+    missing = [key for key in ("config", "data", "studies") if key not in study]
+    if not {"blocks", "approaches"} & set(study):
+        missing.append("blocks")
     if missing:
         raise ResultsError(
             f"{store.root / 'study.json'} lacks {', '.join(missing)}; copy the run again, or "
             "start a new one"
         )
-    approach_of = study["approaches"]
-    return SavedRun(
-        study=study,
-        schema=LabelSchema.from_dict(study["data"]["schema"]),
-        approach_of=approach_of,
-        results=tuple(
-            _result(store, name, approach, study["studies"][name])
-            for name, approach in approach_of.items()
-        ),
-    )
+    schema = LabelSchema.from_dict(study["data"]["schema"])
+    records = read_records(store.journal, study["studies"], schema.names)
+    results = tuple(_result(store, space, records[space]) for space in study["studies"])
+    return SavedRun(study=study, schema=schema, results=results)
 
 
-def _result(store: RunStore, name: str, approach: str, study_name: str) -> SpaceResult:
-    records = read_records(store.journal, name, study_name)
-    path = store.root / "best" / f"{name}.yaml"
+def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> SpaceResult:
+    path = store.root / "best" / f"{space}.yaml"
     interval = None
     if path.is_file():
         try:
@@ -73,11 +66,5 @@ def _result(store: RunStore, name: str, approach: str, study_name: str) -> Space
             interval = Interval(value=score["value"], low=low, high=high)
         except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
             raise ResultsError(f"{path} is not a best config: {error}; resume the run") from error
-    return SpaceResult(
-        name=name,
-        approach=approach,
-        target=name if approach == "separate" else "joint",
-        records=records,
-        best=best_record(records),
-        interval=interval,
-    )
+    best = best_record(records)
+    return SpaceResult(name=space, records=records, best=best, interval=interval)

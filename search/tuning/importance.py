@@ -16,6 +16,7 @@ Three things make it fit define-by-run spaces:
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import optuna
 from optuna.distributions import (
@@ -26,6 +27,8 @@ from optuna.distributions import (
 )
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
+
+from search.tuning.journal import read_trials
 
 LEAST_TRIALS = 12
 """Trials with a value below which a forest says more about itself than about the space."""
@@ -127,3 +130,20 @@ def _study_of(trials: Sequence[FrozenTrial]) -> optuna.Study:
         optuna.logging.set_verbosity(level)
     study.add_trials(trials)
     return study
+
+
+def importances_of(
+    journal: Path, studies: Mapping[str, str], seed: int
+) -> dict[str, dict[str, float]]:
+    """Returns the importance of the parameters of every space that has trials enough.
+
+    Args:
+        journal: of the run.
+        studies: name of the study of every space.
+        seed: of the random forests.
+    """
+    found = {
+        space: parameter_importance(read_trials(journal, study), seed)
+        for space, study in studies.items()
+    }
+    return {space: shares for space, shares in found.items() if shares}

@@ -1,0 +1,28 @@
+"""How the search of a space ended."""
+
+from dataclasses import dataclass
+
+from search.analysis.uncertainty.interval import Interval
+from search.store.records import Cause, State, TrialRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceResult:
+    """The end of one space's search: its trials, the best of them and its score."""
+
+    name: str
+    records: tuple[TrialRecord, ...]
+    best: TrialRecord | None
+    interval: Interval | None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of trials by how they ended."""
+        states = [(record.state, record.cause) for record in self.records]
+        return {
+            "complete": states.count((State.COMPLETE, Cause.NONE)),
+            "stopped early": sum(state is State.PRUNED for state, _ in states),
+            "cut off by the budget": sum(cause is Cause.BUDGET for _, cause in states),
+            "out of memory": sum(cause is Cause.OUT_OF_MEMORY for _, cause in states),
+            "failed": sum(s is State.FAIL and c is not Cause.BUDGET for s, c in states),
+        }

@@ -1,0 +1,144 @@
+"""A finished refit, read once: everything that later stages build on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from search.analysis.approaches.build import JointPredictions
+from search.errors import ResultsError
+from search.refit.approaches import Lineup, Predictions
+from search.refit.files import RefitFiles, RefitNote, Truth
+from search.refit.units import config_name
+from search.store.run_store import RunStore
+from trainables.blocks import FlatValue
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Refitted:
+    """A finished refit.
+
+    Attributes:
+        store: of the run.
+        lineup: spaces and approaches.
+        truth: labels, people and folds.
+        note: shape, notes and configs.
+        seeds: that all configs have.
+        predictions: out-of-fold probabilities float [S, N, K] by space, config and head.
+    """
+
+    store: RunStore
+    lineup: Lineup
+    truth: Truth
+    note: RefitNote
+    seeds: tuple[int, ...]
+    predictions: Predictions
+
+    @classmethod
+    def read(cls, store: RunStore, lineup: Lineup) -> "Refitted":
+        """Reads the refit of all spaces of a run.
+
+        Raises:
+            ResultsError: there is none, a space has no refitted config, or a file is torn.
+        """
+        truth = Truth.read(store.predictions)
+        note = RefitNote.read(store, lineup.schema.names)
+        files, spaces = RefitFiles(store.predictions), tuple(lineup.blocks)
+        seeds = common_seeds(files, spaces)
+        predictions = {
+            space: {
+                config_id: files.heads(space, config_id, seeds)
+                for config_id in files.config_ids(space)
+            }
+            for space in sorted(spaces)
+        }
+        return cls(
+            store=store,
+            lineup=lineup,
+            truth=truth,
+            note=note,
+            seeds=seeds,
+            predictions=predictions,
+        )
+
+    @property
+    def files(self) -> RefitFiles:
+        """The files it was read from."""
+        return RefitFiles(self.store.predictions)
+
+    @property
+    def num_folds(self) -> int:
+        """Of every seed."""
+        return self.truth.num_folds
+
+    @property
+    def mirrored(self) -> Predictions:
+        """The predictions of mirrored photos, read anew at every call."""
+        return {
+            space: {
+                config_id: self.files.heads(space, config_id, self.seeds, mirrored=True)
+                for config_id in configs
+            }
+            for space, configs in self.predictions.items()
+        }
+
+    def build(self) -> tuple[JointPredictions, ...]:
+        """Returns the joint probabilities of every approach, with cross-fitted choices."""
+        return self.lineup.build(self.predictions, self.truth.label, self.truth.cross_fit)
+
+    def notes(self, space: str, config_id: str) -> list[Mapping[str, Any]]:
+        """Returns what the trainings of a config noted; nothing in a run that noted nothing."""
+        return self.files.notes(space, config_id, self.seeds, self.num_folds)
+
+    def config(self, space: str, config_id: str) -> Mapping[str, FlatValue]:
+        """Returns the complete config of a refitted network.
+
+        Raises:
+            ResultsError: the refit was made by a headrace that did not keep it.
+        """
+        name = config_name(space, config_id)
+        if name not in self.note.configs:
+            raise self._too_old(name)
+        return self.note.configs[name]
+
+    def normalisation(self, space: str, config_id: str) -> tuple[Triple, Triple]:
+        """Returns mean and std of the channels that a network was trained with.
+
+        Raises:
+            ResultsError: the refit was made by a headrace that did not keep them.
+        """
+        notes = self.notes(space, config_id)
+        if not notes or "mean" not in notes[0]:
+            raise self._too_old(config_name(space, config_id))
+        return _triple(notes[0]["mean"]), _triple(notes[0]["std"])
+
+    def _too_old(self, name: str) -> ResultsError:
+        return ResultsError(
+            f"an ensemble needs the config and the normalisation of every refitted network, and "
+            f"{self.store.root} has not those of {name}: an older headrace refitted it; start a "
+            "new run"
+        )
+
+
+def common_seeds(files: RefitFiles, spaces: Sequence[str]) -> tuple[int, ...]:
+    """Returns the seeds that all configs of some spaces have.
+
+    Raises:
+        ResultsError: a space has no refitted config, or there is no such seed.
+    """
+    missing = [space for space in spaces if not files.config_ids(space)]
+    if missing:
+        raise ResultsError(f"there are no refitted predictions of {', '.join(missing)}")
+    seeds = [
+        files.seeds(space, config_id) for space in spaces for config_id in files.config_ids(space)
+    ]
+    common = sorted(frozenset.intersection(*seeds))
+    if not common:
+        raise ResultsError("the refitted configs have no seed in common; resume the run")
+    return tuple(common)
+
+
+def _triple(values: Sequence[Any]) -> Triple:
+    red, green, blue = map(float, values)
+    return red, green, blue
