@@ -1,13 +1,19 @@
-"""What every test gets: no leaks, one seed, and torch on one thread where it asks for it."""
+"""What every test gets: no leaks, one seed, no deadline, and one torch thread on demand."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.leaks import leak_guard
 
 SEED_VARIABLE = "HEADRACE_TEST_SEED"
+
+# No test may depend on how fast or how busy the machine is. Loaded before any test module is
+# imported, so that it is also the base of their own @settings.
+settings.register_profile("headrace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("headrace")
 
 
 def pytest_report_header() -> str:

@@ -99,7 +99,7 @@ def test_script_that_cannot_start_processes_still_gets_the_same_data(demo, tmp_p
     assert list(tmp_path.iterdir()) == [root]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     num_people=st.integers(18, 600),
     seed=st.integers(0, 2**32),
