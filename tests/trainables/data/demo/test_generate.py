@@ -92,7 +92,6 @@ def test_script_that_cannot_start_processes_still_gets_the_same_data(demo, tmp_p
         check=True,
         encoding="utf-8",
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        timeout=120,
     )
     assert "drawing processes broke down; going on in this process" in result.stderr
     assert _files(root) == _files(demo)
