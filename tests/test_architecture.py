@@ -87,6 +87,16 @@ def test_no_import_is_relative():
     assert relative == {}
 
 
+def test_no_test_imports_a_benchmark():
+    found = {
+        path.name
+        for path in (ROOT / "tests").rglob("*.py")
+        for name in _imported(ast.parse(path.read_text(encoding="utf-8")))
+        if name.partition(".")[0] == "benchmarks"
+    }
+    assert found == set()
+
+
 @pytest.mark.parametrize(
     ("dependency", "allowed"),
     [("ray", RAY_FILES), ("optuna", OPTUNA_FILES), ("timm", TIMM_FILES)],
