@@ -134,7 +134,7 @@ def test_no_module_of_search_hides_another_when_run_as_a_script():
     taken = set(sys.stdlib_module_names) | installed
     own = {path.stem for path in (ROOT / "search").iterdir() if not path.name.startswith("_")}
     assert own & taken == set()
-    assert {"study", "worker", "analysis"} <= own
+    assert {"run", "console", "analysis"} <= own
 
 
 BLOCKED = """
