@@ -93,12 +93,19 @@ def kill_driver(process: "subprocess.Popen[str]") -> None:
     Ray's workers end by themselves; two of its agents would notice only after a minute.
     """
     started = descendants(process.pid)
-    agents = {p for p in started if b"Agent" in Path(f"/proc/{p}/cmdline").read_bytes()}
+    agents = set(filter(_is_agent, started))
     process.kill()
     wait_for(lambda: not any(map(is_alive, started - agents)))
     for agent in agents:
         with suppress(ProcessLookupError):
             os.kill(agent, signal.SIGKILL)
+
+
+def _is_agent(process: int) -> bool:
+    try:
+        return b"Agent" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return False
 
 
 @contextmanager
