@@ -13,67 +13,12 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from tests.search.builders.planted_pictures import best_scores
-from tests.search.builders.planted_runs import JOINT, MULTIHEAD, SEPARATE, Plant, plants, run_plant
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairFound:
-    """What a run said about one pair, beside what was planted.
-
-    `gap` and `difference` are macro-F1 of `a` minus `b`, `half_width` that of its 95 % interval;
-    `as_planted` is None for a pair about which nothing was planted.
-    """
-
-    a: str
-    b: str
-    gap: float
-    difference: float
-    half_width: float
-    winner: str
-    reason: str
-    sentence: str
-    as_planted: bool | None
-
-
-def read_pairs(plant: Plant, verdict: Mapping[str, Any]) -> list[PairFound]:
-    """Returns every pair of a `verdict.json` beside what was planted."""
-    best = best_scores(plant.world)
-    planted = {JOINT: best.joint, SEPARATE: best.product, MULTIHEAD: best.product}
-    found = []
-    for pair in verdict["pairs"]:
-        a, b = pair["a"], pair["b"]
-        winner = {"a_wins": a, "b_wins": b}.get(pair["verdict"], "")
-        top = next(r for r in verdict["reasons"] if r["pair"] == [a, b])
-        reason = top["key"] if top["supported"] else ""
-        low, high = pair["interval"]
-        found.append(
-            PairFound(
-                a=a,
-                b=b,
-                gap=planted[a] - planted[b],
-                difference=pair["difference"],
-                half_width=(high - low) / 2,
-                winner=winner,
-                reason=reason,
-                sentence=top["sentence"],
-                as_planted=_as_planted(plant, (a, b), winner, reason),
-            )
-        )
-    return found
-
-
-def _as_planted(plant: Plant, pair: tuple[str, str], winner: str, reason: str) -> bool | None:
-    if not plant.winners:
-        return not winner
-    must = {frozenset(names): name for names, name in plant.winners.items()}.get(frozenset(pair))
-    return None if must is None else (winner, reason) == (must, plant.reason)
+from tests.search.builders.planted_runs import PairFound, Plant, plants, read_pairs, run_plant
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -142,7 +87,7 @@ def _head(trials: int) -> str:
         f"{platform.python_version()}. Command: `{arguments}`.\n\n"
         f"Pictures of 32 x 32 pixels, test_resnet from scratch, {trials} trials a space, refit of "
         "5 folds x 3 seeds. Every seed is of the pictures, too. The planted gap is that between "
-        "the best scores that can be reached at all (`benchmarks/planted_pictures.py`)."
+        "the best scores that can be reached at all (`tests/search/builders/planted_pictures.py`)."
     )
 
 

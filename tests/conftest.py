@@ -1,18 +1,36 @@
-"""What every test gets: no leaks, one seed, and torch on one thread where it asks for it."""
+"""What every test gets: no leaks, one seed, no deadline, and one torch thread on demand."""
 
+import gc
 import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.leaks import leak_guard
 
 SEED_VARIABLE = "HEADRACE_TEST_SEED"
 
+# No test may depend on how fast or how busy the machine is. Loaded before any test module is
+# imported, so that it is also the base of their own @settings.
+settings.register_profile("headrace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("headrace")
+
 
 def pytest_report_header() -> str:
     """Says how to repeat the tests with the same seed."""
     return f"{SEED_VARIABLE}={os.environ.get(SEED_VARIABLE, '42')}"
+
+
+def pytest_collection_finish() -> None:
+    """Keeps all that was imported out of every later garbage collection, which then is quick."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Lets the end of the process collect everything."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

@@ -92,7 +92,7 @@ def test_there_are_no_losses_for_a_head_that_does_not_exist():
 
 @kinds
 @sizes
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31), scale=st.sampled_from([0.1, 1.0, 10.0, 1000.0]))
 def test_any_outputs_are_probabilities(kind, num_classes, seed, scale):
     head = build(kind, num_classes=num_classes)

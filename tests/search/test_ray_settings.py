@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -56,12 +57,21 @@ def test_the_command_line_imports_neither_ray_nor_torch():
     assert done.stdout.strip() in ("['optuna']", "[]")
 
 
+def open_files(process: int) -> set[str]:
+    """Returns what the files are that a process has open; none of one that has ended."""
+    targets = set()
+    with suppress(OSError):
+        for link in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):  # it was closed meanwhile
+                targets.add(str(link.readlink()))
+    return targets
+
+
 def listening(process_ids: set[int]) -> set[str]:
     """Returns the addresses, as the kernel writes them, on which processes listen."""
     inodes = set()
     for process in process_ids:
-        for link in Path(f"/proc/{process}/fd").iterdir():
-            target = str(link.readlink()) if link.is_symlink() else ""
+        for target in open_files(process):
             inodes.add(target.removeprefix("socket:[").removesuffix("]"))
     rows = []
     for table in ("tcp", "tcp6"):

@@ -49,7 +49,7 @@ def test_no_epoch_is_refused_whatever_the_device(device, pretrained):
         choose(device, pretrained, max_epochs=0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(low=st.floats(1e-6, 1e-2), factor=st.floats(1.5, 1000))
 def test_the_default_rate_is_the_geometric_mean_to_two_digits(low, factor):
     scale = Scale(**{**OPTIONS, "lr": (low, low * factor)})

@@ -32,14 +32,14 @@ def test_flat_names_and_tree_read_back_to_an_equal_config(changes):
     assert TrialConfig.from_tree(config.to_tree()) == config
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(name=st.sampled_from(sorted(tiny.FLAT)))
 def test_every_name_is_needed(name):
     with pytest.raises(ConfigError, match=r"missing name|target\.attribute is given exactly|tag"):
         TrialConfig.from_flat(flat({name: None}))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(section=st.sampled_from(sorted({name.partition(".")[0] for name in tiny.FLAT})))
 def test_an_unknown_name_is_refused_in_every_section(section):
     with pytest.raises(ConfigError, match=rf"unknown name '{section}\.speed' \(value 3\)"):

@@ -39,7 +39,7 @@ def test_one_loss_has_no_pair():
     assert gradient_cosines({"a": shared[0].sum()}, shared) == {}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 2**31))
 def test_the_cosine_is_that_of_the_gradients_laid_end_to_end(seed):
     generator = torch.Generator().manual_seed(seed)

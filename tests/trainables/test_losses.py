@@ -39,7 +39,7 @@ def probability(logits, row, column):
 seeds = st.integers(0, 2**31)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, gamma=st.floats(0.0, 5.0))
 def test_focal_loss_is_its_definition(seed, gamma):
     logits, target = batch(seed)
@@ -53,14 +53,14 @@ def test_focal_loss_is_its_definition(seed, gamma):
     assert focal(logits, target, gamma).item() == pytest.approx(sum(terms) / 6, rel=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds)
 def test_focal_loss_without_focus_is_cross_entropy(seed):
     logits, target = batch(seed)
     torch.testing.assert_close(focal(logits, target, 0.0), cross_entropy(logits, target, 0.0))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, smoothing=st.floats(0.0, 0.9))
 def test_smoothing_mixes_the_target_with_the_uniform_distribution(seed, smoothing):
     logits, target = batch(seed)
@@ -69,7 +69,7 @@ def test_smoothing_mixes_the_target_with_the_uniform_distribution(seed, smoothin
     torch.testing.assert_close(cross_entropy(logits, target, smoothing), expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, smoothing=st.floats(0.0, 0.9))
 def test_cross_entropy_of_hard_labels_is_that_of_torch(seed, smoothing):
     logits, target = batch(seed)
@@ -79,7 +79,7 @@ def test_cross_entropy_of_hard_labels_is_that_of_torch(seed, smoothing):
     torch.testing.assert_close(cross_entropy(logits, hard, smoothing), expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds)
 def test_soft_f1_is_its_definition_over_the_classes_present(seed):
     logits, target = batch(seed)
@@ -93,7 +93,7 @@ def test_soft_f1_is_its_definition_over_the_classes_present(seed):
     assert soft_f1(logits, target).item() == pytest.approx(1 - sum(scores) / 3, rel=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(truth=st.lists(st.integers(0, 3), min_size=1, max_size=20), seed=seeds)
 def test_soft_f1_of_sure_predictions_is_one_minus_macro_f1(truth, seed):
     predicted = np.random.default_rng(seed).integers(0, 4, len(truth))
@@ -109,7 +109,7 @@ def test_soft_f1_of_perfect_predictions_is_zero():
     assert soft_f1(100 * target, target).item() == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=seeds, weight=st.floats(0.1, 0.9))
 def test_the_combined_loss_is_the_weighted_sum(seed, weight):
     logits, target = (values.to(torch.float32) for values in batch(seed))

@@ -17,7 +17,7 @@ labels = st.lists(
 ).map(lambda pairs: tuple(np.array(pairs, dtype=np.int64).T))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(pair=labels)
 def test_confusion_and_scores_are_those_of_scikit_learn(pair):
     truth, predicted = pair
@@ -31,7 +31,7 @@ def test_confusion_and_scores_are_those_of_scikit_learn(pair):
     assert metrics.accuracy(counts) == pytest.approx(accuracy_score(truth, predicted))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(pair=labels, parts=st.integers(2, 4))
 def test_counts_of_parts_add_up_to_those_of_the_whole(pair, parts):
     whole = metrics.confusion(*pair, NUM_CLASSES)
@@ -53,7 +53,7 @@ def probabilities(rng, count, num_classes):
     return values / values.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     sizes=st.lists(st.integers(2, 4), min_size=1, max_size=3),
     count=st.integers(0, 5),

@@ -87,7 +87,7 @@ def test_the_config_names_the_optimizer(backbone):
     assert {(g["momentum"], g["nesterov"]) for g in sgd.param_groups} == {(0.8, True)}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(warmup=st.floats(0, 0.9), num_steps=st.integers(1, 300))
 def test_the_rate_rises_then_falls_and_is_never_zero(warmup, num_steps):
     config = optim(warmup=warmup)

@@ -95,7 +95,7 @@ def test_a_crop_shows_its_own_window_and_nothing_else(crop):
     assert pixels(preprocess(crop=crop).evaluate(images)).min() > 0.999
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(crop=st.sampled_from(sorted(CROPS)), height=st.integers(1, 50), width=st.integers(1, 50))
 def test_every_crop_lies_inside_every_photo(crop, height, width):
     assert preprocess(16, crop).evaluate(photos(1, height, width)).shape == (1, 3, 16, 16)
@@ -234,7 +234,7 @@ def test_half_cutmix_uses_either_side_and_stays_near_the_middle():
     assert left_is_own == {True, False}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(share=st.floats(0, 1), seed=st.integers(0, 2**31))
 def test_mixed_soft_labels_still_sum_to_one(share, seed):
     generator = torch.Generator().manual_seed(seed)

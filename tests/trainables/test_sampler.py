@@ -10,7 +10,7 @@ from trainables.sampler import batches, epoch_order, num_batches
 CLASSES = np.repeat(np.arange(3), [700, 250, 50])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(count=st.integers(1, 200), seed=st.integers(0, 2**31))
 def test_power_zero_visits_every_sample_once(count, seed):
     classes = np.random.default_rng(seed).integers(0, 3, count)
@@ -49,7 +49,7 @@ def test_the_same_generator_gives_the_same_order(seed):
     np.testing.assert_array_equal(*orders)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(count=st.integers(2, 300), batch_size=st.integers(2, 70))
 def test_batches_hold_everything_in_order_and_none_has_one_sample(count, batch_size):
     parts = batches(np.arange(count), batch_size)
@@ -60,7 +60,7 @@ def test_batches_hold_everything_in_order_and_none_has_one_sample(count, batch_s
     assert max(sizes) - min(sizes) <= 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(count=st.integers(2, 300), batch_size=st.integers(3, 70))
 def test_no_batch_is_larger_than_asked(count, batch_size):
     assert max(len(part) for part in batches(np.arange(count), batch_size)) <= batch_size
@@ -73,7 +73,7 @@ def test_an_odd_number_in_pairs_makes_one_batch_of_three(count):
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(count=st.integers(2, 300), batch_size=st.integers(2, 70))
 def test_there_are_no_more_batches_than_needed(count, batch_size):
     assert num_batches(count, batch_size) <= -(-count // batch_size)

@@ -17,7 +17,7 @@ def test_seeds_are_the_same_for_ever():
     assert derive_seed(42, "epoch", 3) == 7590602349745570009
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(base=st.integers(0, 2**63 - 1), path=keys)
 def test_a_seed_is_a_number_that_every_generator_takes(base, path):
     seed = derive_seed(base, *path)

@@ -161,7 +161,7 @@ def test_task_weights_name_every_attribute_and_no_other(changes):
         targets(tiny.MULTIHEAD, changes)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     ages=st.lists(st.integers(18, 60), min_size=13, max_size=13),
     old_from=st.integers(31, 60),

@@ -81,7 +81,7 @@ TRIALS = st.lists(
 
 
 @given(ends=TRIALS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_curve_of_one_space_only_rises_and_ends_at_its_best(ends):
     curve = best_so_far("joint", ends)
     assert list(curve.values) == sorted(curve.values)

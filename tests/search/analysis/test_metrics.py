@@ -23,7 +23,7 @@ def _classes(draw_seed, num_samples, num_classes):
     return rng.integers(0, num_classes, (2, num_samples))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 9))
 def test_macro_f1_and_confusions_equal_scikit_learn(seed, num_samples, num_classes):
     y, predicted = _classes(seed, num_samples, num_classes)
@@ -45,7 +45,7 @@ def test_a_hand_computed_case():
     assert macro_f1([0, 0, 1, 1], [0, 0, 0, 1], 2) == pytest.approx((4 / 5 + 2 / 3) / 2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 6))
 def test_counts_of_people_sum_to_the_counts_of_all(seed, num_samples, num_people):
     y, predicted = _classes(seed, num_samples, 4)

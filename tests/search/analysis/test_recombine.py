@@ -20,7 +20,7 @@ def test_the_joint_code_is_that_of_the_founding_case():
         assert joint_classes([mask, gender, age], SIZES) == 6 * mask + 3 * gender + age
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(2, 4), min_size=1, max_size=4), st.integers(0, 10**6))
 def test_joint_and_attribute_classes_are_inverse(sizes, seed):
     joint = np.random.default_rng(seed).integers(0, np.prod(sizes), (2, 7))
@@ -29,7 +29,7 @@ def test_joint_and_attribute_classes_are_inverse(sizes, seed):
     assert np.array_equal(joint_classes(labels, sizes), joint)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.integers(2, 4), min_size=1, max_size=3), st.integers(0, 10**6))
 def test_a_product_sums_to_one_has_its_parts_as_marginals_and_their_classes(sizes, seed):
     rng = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from safetensors.torch import save_file
 
 from search.predict.oof import OutOfFold
@@ -117,3 +118,18 @@ def write_ensemble(folder: Path, **changes: Any) -> EnsembleSpec:
 def with_weights(members: tuple[Member, ...], *weights: float) -> tuple[Member, ...]:
     """Returns the members with other weights."""
     return tuple(replace(m, weight=w) for m, w in zip(members, weights, strict=True))
+
+
+def made_photos(count: int = 7, size: tuple[int, int] = SIZE, seed: int = 5) -> np.ndarray:
+    """Returns photos of noise, uint8 [count, H, W, 3]."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, *size, 3), dtype=np.uint8)
+
+
+def made_files(folder: Path, images: np.ndarray) -> list[Path]:
+    """Writes photos to a folder, without loss, and returns their paths in order."""
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{number}.png" for number in range(len(images))]
+    for path, pixels in zip(paths, images, strict=True):
+        Image.fromarray(pixels).save(path)
+    return paths

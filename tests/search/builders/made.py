@@ -1,8 +1,9 @@
-"""Records as a study would hold them, for tests that need no study."""
+"""Records as a study would hold them and the config of a run, for tests that need neither."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from search.prepare.config import RunConfig
 from search.store.records import Cause, State, TrialRecord
 
 
@@ -30,3 +31,22 @@ def made_record(
         "error": "",
     }
     return TrialRecord(**{**options, **changes})
+
+
+def study_config(data: str) -> RunConfig:
+    """Returns the config of a run of three trials of the space gender."""
+    return RunConfig(
+        name="mine",
+        spaces=("gender",),
+        data=data,
+        layout=None,
+        people=300,
+        budget_seconds=None,
+        trials=3,
+        max_epochs=None,
+        seed=0,
+        gpus_per_trial="auto",
+        pretrained=None,
+        weights_dir="",
+        address="",
+    )

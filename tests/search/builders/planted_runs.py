@@ -1,4 +1,4 @@
-"""What each planted world must end in, and how its run is started."""
+"""What each planted world must end in, how its run is started, and what it ended in."""
 
 import json
 import subprocess
@@ -13,13 +13,14 @@ import numpy as np
 
 from tests.search.builders.planted_pictures import (
     World,
+    best_scores,
     conditional_world,
     even_world,
     starved_world,
     write_world,
 )
+from tests.search.builders.runs import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 JOINT, SEPARATE, MULTIHEAD = "joint", "separate", "multihead"
 
 SPACE = """
@@ -161,3 +162,56 @@ def run_plant(plant: Plant, folder: Path, seed: int, trials: int) -> tuple[dict[
             raise RuntimeError(f"run {name} ended with {ended.returncode}: {ended.stderr[-500:]}")
         clock.write_text(f"{time.monotonic() - started:.0f}", encoding="utf-8")
     return json.loads(verdict.read_text(encoding="utf-8")), float(clock.read_text())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairFound:
+    """What a run said about one pair, beside what was planted.
+
+    `gap` and `difference` are macro-F1 of `a` minus `b`, `half_width` that of its 95 % interval;
+    `as_planted` is None for a pair about which nothing was planted.
+    """
+
+    a: str
+    b: str
+    gap: float
+    difference: float
+    half_width: float
+    winner: str
+    reason: str
+    sentence: str
+    as_planted: bool | None
+
+
+def read_pairs(plant: Plant, verdict: Mapping[str, Any]) -> list[PairFound]:
+    """Returns every pair of a `verdict.json` beside what was planted."""
+    best = best_scores(plant.world)
+    planted = {JOINT: best.joint, SEPARATE: best.product, MULTIHEAD: best.product}
+    found = []
+    for pair in verdict["pairs"]:
+        a, b = pair["a"], pair["b"]
+        winner = {"a_wins": a, "b_wins": b}.get(pair["verdict"], "")
+        top = next(r for r in verdict["reasons"] if r["pair"] == [a, b])
+        reason = top["key"] if top["supported"] else ""
+        low, high = pair["interval"]
+        found.append(
+            PairFound(
+                a=a,
+                b=b,
+                gap=planted[a] - planted[b],
+                difference=pair["difference"],
+                half_width=(high - low) / 2,
+                winner=winner,
+                reason=reason,
+                sentence=top["sentence"],
+                as_planted=_as_planted(plant, (a, b), winner, reason),
+            )
+        )
+    return found
+
+
+def _as_planted(plant: Plant, pair: tuple[str, str], winner: str, reason: str) -> bool | None:
+    if not plant.winners:
+        return not winner
+    must = {frozenset(names): name for names, name in plant.winners.items()}.get(frozenset(pair))
+    return None if must is None else (winner, reason) == (must, plant.reason)

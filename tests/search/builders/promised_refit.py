@@ -81,6 +81,17 @@ class Effort:
             )
 
 
+FULL = Effort(people=60, folder_people=30, small_people=10, epochs=3)
+QUICK = Effort(
+    people=24,
+    folder_people=18,
+    small_people=9,
+    epochs=4,
+    refit_seeds=1,
+    spaces=("multihead",),
+)
+
+
 def refit(effort: Effort, data: Path, folder: Path, seed: int) -> RunStore:
     """Trains every unit in this process and leaves the files that a refit leaves.
 

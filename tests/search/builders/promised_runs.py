@@ -4,10 +4,13 @@ Everything is the real thing except the search (promised_refit.py).
 """
 
 import csv
+import json
+import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +24,7 @@ from search.predict.command import forecast_folder, predict_folder, read_folder
 from search.predict.ensemble import Ensemble
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
+from search.store.files import write_text
 from tests.search.builders.promised_refit import Effort, refit
 from trainables.data.demo import generate as synthetic
 from trainables.data.sample_table import UnlabelledTable
@@ -97,6 +101,34 @@ def run(effort: Effort, folder: Path, seed: int) -> Outcome:
         one_fold=_one_fold(spec, home, table, label),
         seconds=time.monotonic() - started,
     )
+
+
+def outcome_of(effort: Effort, out: Path, seed: int) -> Outcome:
+    """Returns what a run came to, from its file where it was made before.
+
+    Args:
+        effort: how large the run is.
+        out: keeps a file a run; the run itself is deleted.
+        seed: of the run.
+    """
+    described = json.loads(json.dumps(asdict(effort)))
+    path = out / f"{seed}.json"
+    if path.is_file():
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["effort"] == described:
+            return _outcome(found["outcome"])
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        outcome = run(effort, Path(scratch), seed)
+    write_text(path, json.dumps({"effort": described, "outcome": asdict(outcome)}, indent=1))
+    return outcome
+
+
+def _outcome(values: dict[str, Any]) -> Outcome:
+    promises = {
+        name: Promise(**{**values[name], "truths": tuple(values[name]["truths"])})
+        for name in ("whole", "small")
+    }
+    return Outcome(**{**values, **promises, "out_of_fold": tuple(values["out_of_fold"])})
 
 
 def promise(home: Path, label: Ints, classes: Ints, folders: Sequence[Mask]) -> Promise:

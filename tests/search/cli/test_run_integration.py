@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import threading
 
 import numpy as np
 import pytest
@@ -17,11 +16,13 @@ from search.prepare.setting import SharedImages
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.trial.trial_run import TrialRun
+from search.tuning import stage
+from search.tuning.searcher import StudySearcher
 from tests.search.builders.people import trial_setting
 from tests.search.builders.runs import (
     arguments,
     descendants,
-    driver,
+    held_driver,
     is_alive,
     kill_driver,
     stored,
@@ -100,26 +101,27 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
 
 @pytest.mark.usefixtures("ray_runtime", "one_torch_thread")
 def test_a_trial_whose_worker_is_killed_goes_on_from_its_checkpoint(
-    people, cache, tmp_path, results
+    people, cache, tmp_path, results, monkeypatch
 ):
     space = write_space(tmp_path, "gender", batch=2)
     run, killed = results / "long", []
 
-    def kill_the_worker_of_trial_0() -> None:
-        wait_for(lambda: stored(run) and stored(run)[0].epochs >= 4)
-        (events,) = (run / "tensorboard" / "gender" / "0000").iterdir()
-        # TensorBoard's name of the file ends with the writer's process id and a count.
-        worker = int(events.name.split(".")[-2])
-        assert worker in descendants(os.getpid())
-        os.kill(worker, signal.SIGKILL)
-        killed.append(stored(run)[0].epochs)
+    class KillingSearcher(StudySearcher):
+        def on_trial_result(self, trial_id, result):
+            super().on_trial_result(trial_id, result)
+            if killed or stored(run)[0].epochs < 4:
+                return
+            (events,) = (run / "tensorboard" / "gender" / "0000").iterdir()
+            # TensorBoard's name of the file ends with the writer's process id and a count.
+            worker = int(events.name.split(".")[-2])
+            assert worker in descendants(os.getpid())
+            os.kill(worker, signal.SIGKILL)
+            killed.append(stored(run)[0].epochs)
 
-    killer = threading.Thread(target=kill_the_worker_of_trial_0)
-    killer.start()
+    monkeypatch.setattr(stage, "StudySearcher", KillingSearcher)
     code = main(arguments(people, cache, results, space, **{**LONG, "trials": 2}))
-    killer.join()
     assert code == 0
-    assert killed[0] < LONG["max_epochs"]
+    assert killed == [4]
     records = stored(run)
     assert {number: record.state in FINISHED for number, record in records.items()} == {
         0: True,
@@ -144,14 +146,13 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
 ):
     run = results / "long"
     command = arguments(people, cache, results, write_space(tmp_path, "gender", batch=2), **LONG)
-    with driver(command) as process:
-        wait_for(lambda: process.poll() is not None or one_ended_and_one_in_the_middle(run))
+    with held_driver(command, tmp_path / "held") as process:
         kill_driver(process)
     before = stored(run)
     finished = {number: r for number, r in before.items() if r.is_finished}
     running = {number: r for number, r in before.items() if r.state is State.RUNNING}
     assert finished
-    assert running
+    assert any(record.epochs for record in running.values())
     assert resumed(results, cache, "--refit-seeds", "2") == 0
     assert RunStore(run).read_study()["config"]["refit_seeds"] == 2
     after = stored(run)
@@ -159,8 +160,7 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
     assert {record.state for record in after.values()} <= FINISHED
     assert {number: after[number] for number in finished} == finished
     for number, record in running.items():
-        if record.config:  # a kill may come between asking for a trial and noting its config
-            assert (after[number].config, after[number].seed) == (record.config, record.seed)
+        assert (after[number].config, after[number].seed) == (record.config, record.seed)
         assert record.values.items() <= after[number].values.items()
         assert after[number].device_seconds > record.device_seconds
         assert set(after[number].values) == set(range(1, after[number].epochs + 1))
@@ -169,21 +169,13 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
     assert not (run / "checkpoints").exists()
 
 
-def one_ended_and_one_in_the_middle(run):
-    records = stored(run).values()
-    return any(r.is_finished for r in records) and any(
-        r.state is State.RUNNING and 2 <= r.epochs <= LONG["max_epochs"] // 2 for r in records
-    )
-
-
 @pytest.mark.usefixtures("ray_runtime")
 def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
     people, cache, tmp_path, results
 ):
     run = results / "long"
     command = arguments(people, cache, results, write_space(tmp_path, "gender", batch=2), **LONG)
-    with driver(command) as process:
-        wait_for(lambda: process.poll() is not None or any(r.epochs for r in stored(run).values()))
+    with held_driver(command, tmp_path / "held") as process:
         started = descendants(process.pid)
         process.terminate()
         text, _ = process.communicate()
@@ -193,7 +185,7 @@ def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
     wait_for(lambda: not any(map(is_alive, started)))
     before = stored(run)
     running = [record for record in before.values() if record.state is State.RUNNING]
-    assert running
+    assert any(record.epochs for record in running)
     assert {record.state for record in before.values()} <= {*FINISHED, State.RUNNING}
     assert (run / "trials.csv").is_file()
     kept = {path.name for path in (run / "checkpoints").iterdir()}

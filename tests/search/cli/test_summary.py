@@ -16,10 +16,9 @@ from search.prepare.resources import plan_resources
 from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.tuning.best import default_value
-from tests.search.builders.made import made_record
+from tests.search.builders.made import made_record, study_config
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import SCALE, tiny_space
-from tests.search.tuning.test_best import study_config
 
 
 @pytest.fixture

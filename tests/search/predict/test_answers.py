@@ -33,7 +33,7 @@ def test_probabilities_are_a_column_a_class_to_six_digits(tmp_path):
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     names=st.lists(
         st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1),

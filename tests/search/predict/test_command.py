@@ -16,8 +16,14 @@ from search.errors import ResultsError, SearchError, UsageError
 from search.predict.command import describe, forecast_folder, predict_command
 from search.predict.ensemble import Ensemble
 from search.predict.spec import ENSEMBLE_FILE, OOF_FILE
-from tests.search.builders.ensembles import made_oof, made_part, made_spec, write_ensemble
-from tests.search.predict.test_ensemble import files, photos
+from tests.search.builders.ensembles import (
+    made_files,
+    made_oof,
+    made_part,
+    made_photos,
+    made_spec,
+    write_ensemble,
+)
 from tests.trainables.data.folders import write_flat, write_image
 from trainables.data.demo.generate import generate
 from trainables.errors import DataError
@@ -107,7 +113,7 @@ def test_without_info_csv_answers_are_sorted_and_hidden_files_left_out(folder, t
 
 
 def test_answers_and_probabilities_are_those_of_the_ensemble(folder, tmp_path):
-    paths = files(tmp_path / "data", photos(5, size=(64, 50)))
+    paths = made_files(tmp_path / "data", made_photos(5, size=(64, 50)))
     command(folder, tmp_path / "data", tmp_path / "ans.csv", probabilities=True)
     rows = read(tmp_path / "ans.csv")
     ensemble = Ensemble.load(folder, "cpu")

@@ -4,12 +4,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import promised_score
-from benchmarks.promised_score import QUICK, outcome_of, report
 from search.ensemble.folder import ENSEMBLE_FOLDER
 from search.predict.oof import OutOfFold
-from tests.search.builders.promised_refit import Effort
-from tests.search.builders.promised_runs import Outcome, Promise, promise, run
+from tests.search.builders import promised_runs
+from tests.search.builders.promised_refit import QUICK, Effort
+from tests.search.builders.promised_report import report
+from tests.search.builders.promised_runs import Outcome, Promise, outcome_of, promise, run
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_a_run_that_is_there_is_read_and_one_of_another_effort_is_made_again(
 ):
     made = []
     monkeypatch.setattr(
-        promised_score, "run", lambda effort, folder, seed: made.append(effort) or _made(seed)
+        promised_runs, "run", lambda effort, folder, seed: made.append(effort) or _made(seed)
     )
     first = outcome_of(QUICK, tmp_path, 4)
     assert first == outcome_of(QUICK, tmp_path, 4) == _made(4)

@@ -36,7 +36,7 @@ def test_numbers_of_numpy_are_written_as_plain_ones(tmp_path):
     assert (found.biases, found.people) == ((0.0,) * 18, 24)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     shares=st.lists(st.floats(1e-6, 1.0), min_size=3, max_size=3),
     temperature=st.floats(0.05, 20.0),

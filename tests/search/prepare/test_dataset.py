@@ -7,7 +7,7 @@ import pytest
 
 from search.errors import UsageError
 from search.prepare.dataset import decode_images, open_dataset, stored_size_for
-from tests.search.tuning.test_best import study_config
+from tests.search.builders.made import study_config
 from trainables.errors import DataError
 
 

@@ -52,7 +52,7 @@ def test_every_shape_costs_less_than_the_one_before():
     assert len(set(seconds)) == len(seconds)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(share=st.floats(0.02, 2.0))
 def test_the_plan_is_the_largest_shape_that_fits(share):
     wished = costs().seconds(FULL)

@@ -16,10 +16,9 @@ from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
 from search.store.files import write_arrays
 from search.store.run_store import RunStore
-from tests.search.builders.made import made_record
+from tests.search.builders.made import made_record, study_config
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.builders.scripted import SCALE, Clock, tiny_space
-from tests.search.tuning.test_best import study_config
 
 FOLDS, UNIT_SECONDS = 3, 10.0
 # One space, the default config and the best one, two slots.

@@ -13,10 +13,9 @@ from search.trial.replay import replay
 from search.trial.trial_run import TrialRun
 from search.tuning.best import write_best
 from search.tuning.journal import open_storage
-from tests.search.builders.made import made_record
+from tests.search.builders.made import made_record, study_config
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.builders.scripted import open_journal
-from tests.search.tuning.test_best import study_config
 from tests.trainables import tiny
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")

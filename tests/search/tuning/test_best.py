@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import yaml
 
-from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset
 from search.store.best_file import digest
 from search.store.provenance import package_versions
@@ -12,29 +11,11 @@ from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.tuning.best import default_value, score_interval, write_best
 from search.tuning.journal import open_storage
-from tests.search.builders.made import made_record
+from tests.search.builders.made import made_record, study_config
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import open_journal, tiny_space
 from tests.trainables import tiny
 from trainables.config import TrialConfig
-
-
-def study_config(data: str) -> RunConfig:
-    return RunConfig(
-        name="mine",
-        spaces=("gender",),
-        data=data,
-        layout=None,
-        people=300,
-        budget_seconds=None,
-        trials=3,
-        max_epochs=None,
-        seed=0,
-        gpus_per_trial="auto",
-        pretrained=None,
-        weights_dir="",
-        address="",
-    )
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ courses = st.integers(2, 7).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(courses)
 def test_a_refilled_scheduler_decides_as_the_uninterrupted_one(course):
     values, order, restarts = course

@@ -193,7 +193,7 @@ def costs(draw: st.DrawFn) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(costs(), st.integers(1, 4), st.floats(0.0, 1.0))
 def test_approaches_with_unequal_trials_use_equal_device_seconds(pattern, slots, gap):
     script = in_memory(2400 / slots, slots)

@@ -211,7 +211,7 @@ ENDS: dict[str, Callable[[Script, str], None]] = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.lists(st.sampled_from(sorted(ENDS)), max_size=2), max_size=8))
 def test_any_number_of_deaths_of_the_driver_loses_and_repeats_no_trial(starts):
     storage, budget = InMemoryStorage(), Budget(trials=6)

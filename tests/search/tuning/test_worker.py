@@ -1,10 +1,13 @@
 """The warm worker, without Ray: one trial after another in one process."""
 
+import time
+
 import pytest
 
 from search.trial.trial_run import TrialRun
 from search.tuning.worker import Worker
 from tests.search.builders.people import shared_images
+from tests.search.builders.scripted import Clock
 from tests.trainables import tiny
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -30,13 +33,16 @@ def worker(images, monkeypatch):
     worker.cleanup()
 
 
-def test_a_warm_worker_takes_the_next_trial(worker, tmp_path):
+def test_a_warm_worker_takes_the_next_trial_and_tells_the_gap(worker, monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(time, "time", clock)
     worker.step()
+    clock.now += 7.0
     images = worker._images.tensor
     assert worker.reset_config(asked(1))
     result = worker.step()
     assert result["epoch"] == 1
-    assert 0 <= result["gap"] < 60
+    assert result["gap"] == 7.0
     assert "gap" not in worker.step()
     assert worker._images.tensor is images
 

@@ -6,8 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.aa_end_to_end import Size, one_repeat
-from benchmarks.planted_truth import read_pairs
 from search.analysis.approaches.approach import Approach
 from search.analysis.metrics import macro_f1
 from search.analysis.reasons.evidence import Evidence
@@ -15,6 +13,7 @@ from search.analysis.reasons.gather import reasons_of_pair
 from search.analysis.recombine import attribute_classes, joint_classes
 from search.analysis.verdict.judging import judge
 from search.cli.commands import main
+from tests.search.builders.equal_searches import Size, one_repeat
 from tests.search.builders.planted_pictures import (
     World,
     best_answers,
@@ -25,7 +24,7 @@ from tests.search.builders.planted_pictures import (
     starved_world,
     write_world,
 )
-from tests.search.builders.planted_runs import Plant, command, plants
+from tests.search.builders.planted_runs import Plant, command, plants, read_pairs
 from trainables.data import layouts
 
 CONDITIONAL = conditional_world(people_a_class=20, photos=6)
@@ -117,7 +116,6 @@ def test_a_winner_where_none_was_planted_is_told():
         assert read_pairs(plant, found)[0].as_planted is expected
 
 
-@pytest.mark.timeout(900)  # forty trainings; half a minute where nothing else uses the cores
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_runtime")
 def test_a_whole_run_on_starved_classes_says_that_separate_beats_joint_and_why(tmp_path, capsys):

@@ -60,7 +60,7 @@ def people_of(data):
     return set(PERSON[data.train].tolist())
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), share=st.floats(0.05, 1))
 def test_whole_people_stay_in_the_share_that_was_asked(seed, share):
     table = table_of()
@@ -72,7 +72,7 @@ def test_whole_people_stay_in_the_share_that_was_asked(seed, share):
     assert stay <= people_of(data)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), shares=st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)))
 def test_smaller_subsets_lie_in_larger_ones(seed, shares):
     table = table_of()
@@ -118,7 +118,7 @@ def test_wrong_labels_are_on_the_right_share_of_people_with_all_their_photos(att
         assert len(set(found.labels[person == PERSON, column])) == 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), share=st.floats(0, 1), out=st.integers(2, 9))
 def test_wrong_labels_never_reach_the_out_fold_nor_the_given_labels(seed, share, out):
     table = table_of()

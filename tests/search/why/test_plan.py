@@ -40,7 +40,7 @@ def test_finished_units_cost_nothing():
     assert saved == pytest.approx(1.1 * 2 * 20 / 2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seconds=st.floats(0, 30_000), num_seeds=st.integers(1, 3))
 def test_a_plan_fits_its_time_and_keeps_two_seeds_and_two_folds(seconds, num_seeds):
     plan = plan_controls(made_refitted(num_seeds=num_seeds), COSTS, seconds)
@@ -51,7 +51,7 @@ def test_a_plan_fits_its_time_and_keeps_two_seeds_and_two_folds(seconds, num_see
         assert folds == 4 or repeats == min(2, num_seeds)  # seeds go before folds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seconds=st.tuples(st.floats(0, 20_000), st.floats(0, 20_000)))
 def test_more_time_never_makes_fewer_controls(seconds):
     less, more = (plan_controls(made_refitted(num_seeds=3), COSTS, s) for s in sorted(seconds))

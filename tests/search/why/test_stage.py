@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +26,7 @@ from spaces import load
 from spaces.scale import choose_scale
 from tests.search.builders.made import made_record
 from tests.search.builders.people import trial_setting
+from tests.search.builders.scripted import Clock
 from trainables.data.splits import make_folds
 
 SPACES = {"gender": "separate", "mask": "separate", "joint": "joint", "multihead": "multihead"}
@@ -197,13 +197,14 @@ def test_what_breaks_or_finds_no_time_is_noted(run, store, results, monkeypatch)
 
 
 def test_no_training_starts_when_the_time_is_over(run, store, results, monkeypatch):
-    asked = []
+    asked, clock = [], Clock()
 
     def none_end(units, folds, setting, resources, **options):
-        time.sleep(0.002)
+        clock.now += 0.002
         asked.append(options["is_over"](units[0]))
         return iter(())
 
+    monkeypatch.setattr(why_stage.time, "monotonic", clock)
     monkeypatch.setattr(why_stage, "run_units", none_end)
     monkeypatch.setattr(
         why_stage, "plan_controls", lambda refitted, costs, _: plan_controls(refitted, costs, None)

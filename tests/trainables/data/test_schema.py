@@ -23,7 +23,7 @@ def schemas(draw: st.DrawFn) -> LabelSchema:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(schema=schemas())
 def test_joint_codes_and_attribute_codes_undo_each_other(schema):
     joint = np.arange(schema.num_joint)
@@ -33,7 +33,7 @@ def test_joint_codes_and_attribute_codes_undo_each_other(schema):
     np.testing.assert_array_equal(schema.joint_code(labels), joint)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(schema=schemas())
 def test_joint_names_agree_with_the_attribute_codes(schema):
     labels = schema.attribute_codes(np.arange(schema.num_joint))

@@ -37,7 +37,7 @@ def _counts(folds: list[int], num_folds: int) -> np.ndarray:
     return np.bincount(folds, minlength=num_folds)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(drawn=people(), num_folds=st.integers(2, NUM_FOLDS), seed=st.integers(0, 99))
 def test_folds_are_disjoint_by_person_and_equal_in_people(drawn, num_folds, seed):
     groups, strata = drawn
@@ -50,7 +50,7 @@ def test_folds_are_disjoint_by_person_and_equal_in_people(drawn, num_folds, seed
     assert sizes.min() >= 1
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(drawn=people(), num_folds=st.integers(2, NUM_FOLDS), seed=st.integers(0, 99))
 def test_people_with_the_same_labels_are_spread_evenly(drawn, num_folds, seed):
     groups, strata = drawn
@@ -62,7 +62,7 @@ def test_people_with_the_same_labels_are_spread_evenly(drawn, num_folds, seed):
     assert all(np.ptp(_counts(folds, num_folds)) <= 1 for folds in by_labels.values())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(drawn=people(), seed=st.integers(0, 99), data=st.data())
 def test_the_order_of_the_rows_does_not_change_the_folds(drawn, seed, data):
     groups, strata = drawn

@@ -5,7 +5,7 @@ from search.analysis.ensemble.candidates import Candidate, StoredNetwork, check_
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration
 from search.analysis.recombine import recombine
-from tests.search.analysis.ensemble_worlds import (
+from tests.search.builders.ensemble_worlds import (
     NUM_CLASSES,
     joint,
     labels_of,

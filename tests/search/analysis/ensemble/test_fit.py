@@ -11,7 +11,7 @@ from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.metrics import macro_f1
-from tests.search.analysis.ensemble_worlds import (
+from tests.search.builders.ensemble_worlds import (
     NUM_CLASSES,
     joint,
     labels_of,
@@ -28,7 +28,7 @@ def _fit(candidates, y, g, **options):
 
 
 @given(seed=st.integers(0, 10_000), signal=st.floats(0.0, 2.0))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_the_ensemble_is_no_worse_than_the_best_member_on_the_data_it_was_fitted_to(seed, signal):
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 48)

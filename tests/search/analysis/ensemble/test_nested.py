@@ -11,7 +11,7 @@ from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
-from tests.search.analysis.ensemble_worlds import (
+from tests.search.builders.ensemble_worlds import (
     NUM_CLASSES,
     joint,
     labels_of,

@@ -11,7 +11,7 @@ from search.analysis.ensemble.recipe import (
 )
 from search.analysis.ensemble.weights import Limit, greedy_selection
 from search.analysis.metrics import macro_f1
-from tests.search.analysis.ensemble_worlds import labels_of, output, softmax
+from tests.search.builders.ensemble_worlds import labels_of, output, softmax
 
 BOTH = (Selection.GREEDY, Selection.CMA_ES)
 

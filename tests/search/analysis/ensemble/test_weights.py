@@ -39,7 +39,7 @@ def _slow_greedy(probs, y, num_steps):
 
 
 @given(seed=st.integers(0, 10_000), steps=st.sampled_from([1, 2, 8, 64]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_greedy_selection_takes_what_its_slow_twin_takes_even_among_ties(seed, steps):
     probs, y = _members(seed, steps=steps)
     fast = greedy_selection(probs, y, num_steps=8, limit=NO_LIMIT)
@@ -47,7 +47,7 @@ def test_greedy_selection_takes_what_its_slow_twin_takes_even_among_ties(seed, s
 
 
 @given(seed=st.integers(0, 10_000), num_steps=st.integers(1, 12))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_ensemble_is_no_worse_than_its_best_member_on_the_data_it_selected_on(seed, num_steps):
     probs, y = _members(seed)
     counts = greedy_selection(probs, y, num_steps=num_steps, limit=NO_LIMIT)
@@ -94,7 +94,7 @@ def test_no_more_different_members_than_the_limit_are_taken(max_members):
 
 
 @given(seed=st.integers(0, 1_000), max_ms=st.floats(1.0, 30.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_different_members_keep_within_the_milliseconds_and_count_once(seed, max_ms):
     probs, y = _members(seed, num=6)
     costs = np.random.default_rng(seed).uniform(0.5, 10.0, 6)
@@ -152,7 +152,7 @@ def test_arrays_that_do_not_fit_are_errors():
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_cma_es_is_never_worse_than_its_start_on_the_data_it_fits(seed):
     probs, y = _members(seed)
     start = greedy_selection(probs, y, num_steps=6, limit=NO_LIMIT)

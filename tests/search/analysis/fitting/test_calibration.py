@@ -58,7 +58,7 @@ def test_bias_correction_is_the_one_a_search_without_gradient_finds():
     assert found.temperature == pytest.approx(1 / best.x[0], rel=1e-2)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.floats(0.3, 4))
 def test_calibration_never_worsens_the_labels_it_was_fitted_on(seed, sharpness):
     probs, y = _overconfident(seed, num=150, sharpness=sharpness, tilt=0.3)

@@ -29,7 +29,7 @@ def test_one_class_of_two_gets_the_best_threshold_of_the_grid():
     assert found >= exhaustive - 1e-12
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6))
 def test_biases_never_lower_the_score_they_are_chosen_on_and_are_a_coordinate_optimum(seed):
     probs, y = _probs(seed)

@@ -7,7 +7,7 @@ from search.analysis.errors import AnalysisError
 from search.analysis.fitting.cross_fit import CrossFit
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(2, 6), st.booleans())
 def test_rounds_cover_everybody_once_and_nobody_decides_about_himself(seed, num_folds, has_part):
     rng = np.random.default_rng(seed)

@@ -38,7 +38,7 @@ def _spoiled(rng, labels, axis, rate):
     return classes
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6))
 def test_the_parts_sum_exactly_to_the_difference(seed):
     rng = np.random.default_rng(seed)

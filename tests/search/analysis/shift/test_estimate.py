@@ -59,7 +59,7 @@ def test_em_of_many_weights_is_em_of_the_photos_repeated():
     assert both[1] == pytest.approx(em_shares(probs, prior, np.ones((1, 12)))[0], abs=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6), st.integers(2, 6), st.floats(0, 50))
 def test_em_never_lowers_the_likelihood_and_returns_shares(seed, num_classes, pull):
     rng = np.random.default_rng(seed)

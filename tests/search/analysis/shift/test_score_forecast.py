@@ -69,7 +69,7 @@ def test_a_single_known_person_promises_nothing():
     assert (found.low, found.high) == (0.0, 1.0)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6), st.integers(1, 60))
 def test_a_promise_is_an_interval_of_scores_and_is_the_same_again(seed, num_people):
     label, predicted, person = _people(seed)

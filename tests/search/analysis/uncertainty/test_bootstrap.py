@@ -45,7 +45,7 @@ def test_a_single_person_nobody_resembles_joins_the_smallest_stratum():
     assert strata[5] == strata[4] == strata[3] != strata[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(2, 25))
 def test_every_stratum_has_two_people_and_keeps_its_size_in_every_resample(seed, num_people):
     rng = np.random.default_rng(seed)
@@ -123,7 +123,7 @@ def test_the_interval_equals_one_from_people_drawn_one_by_one():
     assert fast.std() == pytest.approx(np.std(scores), rel=0.07)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(2, 30))
 def test_an_interval_holds_its_point_estimate_and_stays_in_range(seed, num_people):
     y, predicted, g = _data(seed, num_people=num_people)

@@ -19,7 +19,7 @@ def _estimate(difference=0.01, people=1e-4, degrees=50.0, seeds=(0.0, 0.0), num=
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.floats(-0.1, 0.1),
     st.floats(1e-6, 1e-3),

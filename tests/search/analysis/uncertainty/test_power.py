@@ -94,7 +94,7 @@ def test_a_difference_at_the_margin_is_out_of_reach():
     assert plan.to_dict() == {"people": None, "seeds": None, "together": False}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.floats(0.001, 0.05), st.floats(1e-6, 1e-3), st.floats(0, 1e-4))
 def test_one_percent_fewer_people_or_one_seed_less_would_not_do(difference, people, seeds):
     plan = _plan(_estimate(difference, people, (seeds, seeds)))

@@ -7,12 +7,15 @@ import pytest
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.analysis.verdict.judging import judge
+from search.analysis.verdict.judging import judge, part_scores
 from search.analysis.verdict.outcomes import FIXED_MODELS, ONE_SEED, Outcome, Rules
 from tests.search.builders.simulated_people import NUM_CLASSES, Sample, World, simulate
 
 QUICK = Rules(num_resamples=400)
 FIXED = Rules(num_resamples=400, fixed_models=True)
+PART_RULES = Rules(num_resamples=200)
+PART_Y = np.arange(160) % 4
+PART_G = np.arange(160) // 2
 
 
 def _sample(num_people=300, num_seeds=3, factors=(1.0, 1.0), seed=0, **world) -> Sample:
@@ -225,3 +228,42 @@ def test_the_luck_of_choosing_configs_counts_except_on_people_without_a_part_in_
         for parts in (plain, lucky)
     ]
     assert widths[1] > 1.1 * widths[0]
+
+
+def guesses(accuracy, num_seeds, seed):
+    rng = np.random.default_rng(seed)
+    right = rng.random((num_seeds, len(PART_Y))) < accuracy
+    return np.where(right, PART_Y, (PART_Y + 1) % 4)
+
+
+def test_every_part_has_the_mean_score_over_seeds_of_its_own_people():
+    held_out = PART_G % 4 == 0
+    first, second = guesses(0.8, 2, 0), guesses(0.5, 1, 1)
+    parts = [Approach(name="a", predicted=first), Approach(name="b", predicted=second)]
+    found = part_scores(parts, PART_Y, PART_G, 4, held_out, PART_RULES)
+    for name, rows in (("a", first), ("b", second)):
+        for part, mask in (("search", ~held_out), ("held_out", held_out)):
+            expected = np.mean([macro_f1(PART_Y[mask], row[mask], 4) for row in rows])
+            interval = found[name][part]
+            assert interval.value == pytest.approx(expected)
+            assert interval.low < expected < interval.high
+
+
+def test_luck_of_choice_widens_the_search_part_alone():
+    held_out = PART_G % 2 == 0
+    rows = guesses(0.7, 2, 2)
+
+    def widths(luck):
+        part = Approach(name="a", predicted=rows, choice_variance=luck)
+        found = part_scores([part], PART_Y, PART_G, 4, held_out, PART_RULES)["a"]
+        return found["search"].half_width, found["held_out"].half_width
+
+    plain, lucky = widths(0.0), widths(0.01)
+    assert lucky[0] > 1.3 * plain[0]
+    assert lucky[1] == pytest.approx(plain[1], rel=0.1)
+
+
+@pytest.mark.parametrize("held_out", [np.zeros(160, bool), PART_G == 0])
+def test_without_two_people_in_a_part_there_are_no_parts(held_out):
+    part = Approach(name="a", predicted=guesses(0.7, 1, 3))
+    assert part_scores([part], PART_Y, PART_G, 4, held_out, PART_RULES) == {"a": {}}

@@ -56,7 +56,7 @@ def test_many_classes_are_numbered_and_their_blocks_are_divided():
 
 
 @given(name=st.text(LETTERS, min_size=1, max_size=8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_class_name_is_shown_as_it_is(name):
     titles = [title.text for title in drawn(confusion(classes=(name, "x"))).iter("title")]
     assert f"{name} right: 8 of 10 (80.0%)" in titles

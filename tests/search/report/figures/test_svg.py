@@ -31,7 +31,7 @@ def test_ticks_are_round_numbers_inside():
     span=st.floats(1e-4, 1e4),
     most=st.integers(3, 8),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_ticks_are_few_increasing_and_within_the_range(low, span, most):
     found = svg.ticks(low, low + span, most)
     slack = 1e-9 * (abs(low) + span)
@@ -68,7 +68,7 @@ def test_a_text_that_does_not_fit_ends_in_an_ellipsis():
 
 
 @given(text=st.text(LETTERS, min_size=1, max_size=20))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_every_text_survives_as_text_and_as_attribute(text):
     drawn = svg.element("g", svg.label(0, 0, text), data_name=text)
     parsed = ElementTree.fromstring(drawn)
@@ -106,7 +106,7 @@ def test_labels_keep_their_distance_and_their_order():
 
 
 @given(positions=st.lists(st.floats(0, 100), min_size=1, max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_spread_labels_never_touch(positions):
     placed = svg.spread(positions, 15, 0, 100)
     assert all(b - a >= 15 - 1e-9 for a, b in pairwise(sorted(placed)))

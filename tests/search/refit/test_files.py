@@ -1,17 +1,5 @@
-import pytest
-
-from search.analysis.approaches.build import Choice
-from search.refit.approaches import chosen_config
 from search.refit.files import refit_seconds, unit_notes
 from tests.search.builders.logged_run import made_run, write_part
-
-
-@pytest.mark.parametrize(
-    ("by_round", "config_id"),
-    [(("1", "2", "2"), "2"), (("default", "1"), "default"), (("3",), "3")],
-)
-def test_the_rank_of_most_rounds_is_served_and_the_first_of_equals(by_round, config_id):
-    assert chosen_config(Choice(names=("default", "1", "2", "3"), by_round=by_round)) == config_id
 
 
 def test_notes_are_those_of_the_refit_there_is(tmp_path):
