@@ -1,6 +1,5 @@
 """What an ensemble is and what it is worth: as facts for the report, and on the console."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -67,11 +66,6 @@ def summary_of(
         "people": len(set(truth.group.tolist())),
         "photos": len(truth.label),
     }
-
-
-def summary_text(summary: Mapping[str, Any]) -> str:
-    """Returns the text of `summary.json`."""
-    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def sentence(finding: Finding) -> str:

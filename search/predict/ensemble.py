@@ -102,6 +102,28 @@ class Ensemble:
         scores = log_probs(probs) + np.array(self.spec.biases)
         return np.asarray(scores.argmax(axis=1), dtype=np.int64)
 
+    def predictor(self, part: Part) -> Predictor:
+        """Returns the network of a part, with the weights of its first fold.
+
+        Raises:
+            ResultsError: the part has other heads than its config.
+            WeightsError: the weights are torn or of another network.
+        """
+        predictor = Predictor(
+            TrialConfig.from_flat(part.config),
+            self.spec.labels,
+            self._folder / part.files[0],
+            mean=part.mean,
+            std=part.std,
+            device=self.device,
+        )
+        if predictor.heads != part.heads:
+            raise ResultsError(
+                f"the heads of part {part.name} must be those of its config, "
+                f"{', '.join(predictor.heads)}, got {', '.join(part.heads)}"
+            )
+        return predictor
+
     @property
     def _num_passes(self) -> int:
         views = 2 if self.spec.mirrored else 1
@@ -120,19 +142,7 @@ class Ensemble:
         self, part: Part, images: torch.Tensor, steps: "_Steps"
     ) -> dict[str, dict[str, Floats]]:
         """Returns probabilities [n, K] of every head of a part's networks, before calibration."""
-        predictor = Predictor(
-            TrialConfig.from_flat(part.config),
-            self.spec.labels,
-            self._folder / part.files[0],
-            mean=part.mean,
-            std=part.std,
-            device=self.device,
-        )
-        if predictor.heads != part.heads:
-            raise ResultsError(
-                f"the heads of part {part.name} must be those of its config, "
-                f"{', '.join(predictor.heads)}, got {', '.join(part.heads)}"
-            )
+        predictor = self.predictor(part)
         found = {}
         for fold, file in enumerate(part.files):
             if fold:

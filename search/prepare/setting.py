@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from trainables.classifier import TrainingData
 from trainables.data.image_store import ImageStore
@@ -47,13 +49,13 @@ class SharedImages:
         )
         return store.tensor(self.device, share=0.5 * setting.device_share)
 
-    def training_data(self) -> TrainingData:
-        """Returns what a training reads."""
+    def training_data(self, train: NDArray[np.int64]) -> TrainingData:
+        """Returns what a training on the samples `train`, int [n], reads."""
         table = self.setting.table
         return TrainingData(
             schema=table.schema,
             images=self.tensor,
             labels=table.labels,
             raw=table.raw,
-            train=self.setting.split.search_train,
+            train=train,
         )

@@ -13,7 +13,7 @@ import filelock
 import yaml
 
 from search.errors import ResultsError
-from search.store.files import SCHEMA, write_text
+from search.store.files import SCHEMA, write_json, write_text
 from search.store.records import State, TrialRecord
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -107,8 +107,7 @@ class RunStore:
 
     def write_study(self, values: Mapping[str, Any]) -> None:
         """Writes `study.json`."""
-        text = json.dumps({"schema": SCHEMA, **values}, indent=2, ensure_ascii=False)
-        write_text(self.root / "study.json", text + "\n")
+        write_json(self.root / "study.json", {"schema": SCHEMA, **values})
 
     def read_study(self) -> dict[str, Any]:
         """Reads `study.json`; raises ResultsError where it is torn or of another schema."""

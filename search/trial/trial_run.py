@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.prepare.setting import SharedImages
+from search.store.files import write_arrays
 from search.store.records import Cause, FlatValue
 from search.trial.board import TrialBoard
 from trainables import metrics
@@ -175,7 +176,7 @@ class TrialRun:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
         classifier = ImageClassifier(
             TrialConfig.from_flat(self._config),
-            self._images.training_data(),
+            self._images.training_data(self._images.setting.split.search_train),
             seed=self._seed,
             device=self._images.device,
             weights_dir=self._images.setting.weights_dir,
@@ -233,11 +234,9 @@ class TrialRun:
         self._save_cost = self._saved - started
 
     def _save_predictions(self, evaluation: Evaluation) -> None:
-        temporary = self.predictions_path.with_suffix(".tmp.npz")
         indices = self._images.setting.split.search_val
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, indices=indices, probabilities=evaluation.probabilities)
-        temporary.replace(self.predictions_path)
+        arrays = {"indices": indices, "probabilities": evaluation.probabilities}
+        write_arrays(self.predictions_path, arrays)
 
     def _broken(self, cause: Cause, error: str) -> dict[str, object]:
         self._classifier = None
