@@ -107,12 +107,7 @@ def _study_config(best: BestFile, data: str, weights_dir: str) -> RunConfig:
         data=str(Path(data).resolve()) if data else "",
         layout=best.layout,
         people=best.demo_people,
-        budget_seconds=None,
         trials=1,
-        max_epochs=None,
         seed=0,
-        gpus_per_trial="auto",
-        pretrained=None,
         weights_dir=weights_dir or best.weights_dir,
-        address="",
     )

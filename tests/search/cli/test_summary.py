@@ -79,7 +79,7 @@ def test_the_plan_says_what_runs_on_what(console, store, people, cache, tmp_path
         "people  14 train, 5 validate, 5 held out of the search",
         "spaces  gender, joint",
         "models  a test; test_resnet; 3 epochs",
-        "budget  3 trials a space",
+        "budget  3 trials per space",
         "devices  2 trials at once, 1 CPU each",
         "",
     ]
