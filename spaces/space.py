@@ -76,7 +76,7 @@ class Space:
         source: text of the file that defines the space; part of the fingerprint.
 
     Raises:
-        SpaceError: the name is no file name, warm starts are not mappings, or approach and
+        SpaceError: the name cannot be a file name, warm starts are not mappings, or approach and
             attribute do not fit.
     """
 

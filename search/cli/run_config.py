@@ -30,7 +30,7 @@ def check_not_empty(options: argparse.Namespace) -> None:
 
 
 def new_config(options: argparse.Namespace) -> RunConfig:
-    """Returns the config of a new run; raises UsageError where options make none."""
+    """Returns the config of a new run; raises UsageError where the options do not make one."""
     if not options.space:
         raise UsageError("run needs --space (or --resume NAME), such as --space age")
     if len(set(options.space)) < len(options.space):

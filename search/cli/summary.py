@@ -118,7 +118,7 @@ def _print_shares(console: Console, results: Sequence[SpaceResult]) -> None:
         spent = sum(record.device_seconds for record in result.records)
         seconds[result.approach] = seconds.get(result.approach, 0.0) + spent
     parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-    console.print(f"Device seconds an approach: {parts}.", highlight=False)
+    console.print(f"Device seconds per approach: {parts}.", highlight=False)
 
 
 def _print_commands(console: Console, results: Sequence[SpaceResult], store: RunStore) -> None:

@@ -90,7 +90,7 @@ def sentence(finding: Finding) -> str:
 def print_ensemble(console: Console, summary: Mapping[str, Any], folder: Path) -> None:
     """Says who is in the ensemble, what it scores and what it gains over every approach."""
     members = Table(title="Members of the ensemble", title_justify="left")
-    for name in ("member", "weight", "ms a photo", "networks"):
+    for name in ("member", "weight", "ms per photo", "networks"):
         members.add_column(name, no_wrap=name != "networks")
     for member in summary["members"]:
         ms, parts = f"{member['serving_ms']:.2f}", ", ".join(member["parts"])

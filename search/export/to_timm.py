@@ -246,7 +246,7 @@ _Loss: TypeAlias = tuple[Callable[[TrialConfig], object], str]
 _OF_THE_MODEL: tuple[_Loss, ...] = (
     (
         lambda c: c.target.kind == "multihead",
-        "target.kind=multihead: a head an attribute becomes one softmax over the joint label; "
+        "target.kind=multihead: a head per attribute becomes one softmax over the joint label; "
         "task_weight.* has no meaning then",
     ),
     (
@@ -295,7 +295,7 @@ _OF_THE_OPTIMIZER: tuple[_Loss, ...] = (
 _OF_THE_DATA: tuple[_Loss, ...] = (
     (
         lambda c: c.sampler.power,
-        "sampler.power={c.sampler.power:.3g}: photos are drawn once an epoch, whatever the class",
+        "sampler.power={c.sampler.power:.3g}: photos are drawn once per epoch, whatever the class",
     ),
     (
         lambda c: c.age,

@@ -75,7 +75,7 @@ class Ensemble:
             progress: called with (photos done, n) now and then.
 
         Raises:
-            UsageError: they are no photos.
+            UsageError: they are not photos.
             DataError: images cannot be read; all are counted, ten are named.
             WeightsError: a file of weights is torn or of another network.
             OutOfMemoryError: a single photo does not fit on the device.

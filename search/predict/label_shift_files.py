@@ -58,7 +58,7 @@ def write_shift(folder: Path, shift: LabelShift, spec: EnsembleSpec) -> None:
 
 
 def read_shifts(folder: Path) -> tuple[Shift, ...]:
-    """Returns the shares that `write_shift` left in a folder; none where it left none.
+    """Returns the shares that `write_shift` left in a folder; empty where it left none.
 
     Raises:
         ResultsError: the file is torn or not what it should be.

@@ -132,7 +132,7 @@ class RunStore:
         return values
 
     def write_trials(self, records: Iterable[TrialRecord]) -> None:
-        """Writes `trials.csv`: a row a trial, a column a parameter of any space."""
+        """Writes `trials.csv`: a row per trial, a column per parameter of any space."""
         rows = list(records)
         params = sorted({name for record in rows for name in record.params})
         text = io.StringIO()

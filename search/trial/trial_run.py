@@ -124,8 +124,7 @@ class TrialRun:
     def epoch(self) -> dict[str, object]:
         """Trains and evaluates one epoch; returns what the search needs to know.
 
-        Never raises for what a config can cause: the result then has `cause` and `error`, and
-            `done`.
+        Never raises for what a config can cause: the result then has `cause`, `error` and `done`.
         """
         try:
             return self._epoch()

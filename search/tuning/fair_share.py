@@ -41,8 +41,7 @@ def next_space(
     """Returns the space that the next free slot should serve, or None where none is eligible.
 
     Every approach has an equal share; within an approach its spaces share equally. Ties go to the
-    first
-    in the order of `usage`.
+    first in the order of `usage`.
 
     Args:
         usage: of every space.
