@@ -161,7 +161,7 @@ def predict_folder(
 
 
 def forecast_folder(spec: EnsembleSpec, oof: OutOfFold, num_photos: int) -> Forecast:
-    """Returns the score to expect of a new folder with as many photos per person as in training."""
+    """Returns the score to expect of a new folder, with the photos per person of training."""
     photos_per_person = spec.photos / spec.people
     people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
     score = forecast_score(oof.label, oof.predicted, oof.person, spec.labels.num_joint, people)

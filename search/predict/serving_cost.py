@@ -1,4 +1,4 @@
-"""What a config costs to serve: operations and milliseconds of a photo, measured once per config."""
+"""What a config costs to serve: operations and milliseconds per photo, measured once."""
 
 import hashlib
 import logging

@@ -68,8 +68,8 @@ class Part:
     def __post_init__(self) -> None:
         if not self.heads or len(self.temperatures) != len(self.heads):
             raise ResultsError(
-                f"part {self.name} needs one temperature per head, got heads {list(self.heads)} and "
-                f"temperatures {list(self.temperatures)}"
+                f"part {self.name} needs one temperature per head, got heads {list(self.heads)} "
+                f"and temperatures {list(self.temperatures)}"
             )
         if not all(0 < t < math.inf for t in self.temperatures):
             raise ResultsError(

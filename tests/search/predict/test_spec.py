@@ -70,7 +70,10 @@ def test_a_part_is_called_as_the_files_of_the_refit():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"temperatures": (1.0, 2.0)}, r"joint\.1\.0 needs one temperature per head.*\[1.0, 2.0\]"),
+        (
+            {"temperatures": (1.0, 2.0)},
+            r"joint\.1\.0 needs one temperature per head.*\[1.0, 2.0\]",
+        ),
         ({"heads": (), "temperatures": ()}, r"needs one temperature per head, got heads \[\]"),
         ({"temperatures": (0.0,)}, r"must be positive and finite, got \[0.0\]"),
         ({"temperatures": (float("nan"),)}, r"must be positive and finite, got \[nan\]"),
