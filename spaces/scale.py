@@ -1,6 +1,6 @@
 """How large a search may think: models, input sizes and epochs that suit the data and the device.
 
-Chosen once a run from facts that the plan prints (device, number of photos, available weights).
+Chosen once per run from facts that the plan prints (device, number of photos, available weights).
 """
 
 from dataclasses import dataclass

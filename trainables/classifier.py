@@ -1,4 +1,4 @@
-"""ImageClassifier: one config, one training; an epoch a call, resumable bit for bit on the CPU.
+"""ImageClassifier: one config, one training; an epoch per call, resumable bit for bit on the CPU.
 
 Shapes: N samples of the table, B of a batch, K classes of a head. All randomness of epoch e
 derives from (seed, purpose, e), so that a checkpoint needs no generator state.

@@ -15,7 +15,7 @@ from trainables.targets import HeadShape
 
 
 class Network(nn.Module):
-    """One backbone, one head an output name; every head reads the same features."""
+    """One backbone, one head per output name; every head reads the same features."""
 
     def __init__(self, backbone: LoadedBackbone, specs: dict[str, tuple[str, HeadSpec]]) -> None:
         super().__init__()

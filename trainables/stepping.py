@@ -124,7 +124,7 @@ class Stepping:
                         f"a micro-batch of {self.micro_batch} images of "
                         f"{self._config.input.size} px does not fit in memory with "
                         f"{self._config.backbone.name}; offer smaller models or inputs, "
-                        "or fewer trials a device"
+                        "or fewer trials per device"
                     ) from error
             release(self._device)
             self.micro_batch = max(_MIN_MICRO_BATCH, min(self.micro_batch, len(x)) // 2)

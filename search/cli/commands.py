@@ -13,8 +13,9 @@ from pathlib import Path
 
 from search import ray_settings
 from search.cli.options import build_parser
-from search.cli.run_config import absolute, check_not_empty, new_config, resumed_config
+from search.cli.run_config import check_not_empty, new_config, resumed_config
 from search.errors import SearchError, UsageError
+from search.prepare.option import absolute
 from search.store.files import check_writable
 from search.store.run_store import check_name
 from spaces.errors import SpaceError

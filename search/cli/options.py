@@ -1,14 +1,11 @@
-"""The options of every command; nothing but argparse."""
+"""The options of every command; nothing but argparse. Those of a run stand in its config."""
 
 import argparse
 from pathlib import Path
 from typing import Any, NoReturn
 
 from search.errors import UsageError
-from search.prepare.config import DEFAULT_TRIALS
-
-DEFAULT_PEOPLE = 300
-_MARGIN_HELP = "differences of macro-F1 within it are equivalent (default: 0.005)"
+from search.prepare.config import DEFAULT_MARGIN, MARGIN_HELP, OPTIONS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -42,7 +39,7 @@ def _add_concluding(commands: Any) -> None:
         ("report", "write a run's verdict and report again"),
     ):
         command = _of_a_run(commands, name, text)
-        command.add_argument("--margin", type=float, default=None, help=_MARGIN_HELP)
+        command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)
     _add_ensemble(commands)
     compare = commands.add_parser(
         "compare", help="judge anybody's prediction files", allow_abbrev=False
@@ -55,14 +52,14 @@ def _add_concluding(commands: Any) -> None:
         help="CSV sample,p0,...,p{C-1} with optional seed",
     )
     compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
-    compare.add_argument("--margin", type=float, default=0.005, help=_MARGIN_HELP)
+    compare.add_argument("--margin", type=float, default=DEFAULT_MARGIN, help=MARGIN_HELP)
     compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
 
 
 def _add_ensemble(commands: Any) -> None:
     ensemble = _of_a_run(commands, "ensemble", "choose the ensemble of a refitted run again")
     ensemble.add_argument(
-        "--max-members", type=int, default=None, help="different models at most, a model a seed"
+        "--max-members", type=int, default=None, help="different models at most, a model per seed"
     )
     ensemble.add_argument(
         "--max-ms", type=float, default=None, help="milliseconds at most to serve a photo here"
@@ -71,7 +68,7 @@ def _add_ensemble(commands: Any) -> None:
     predict.add_argument("--images", type=Path, required=True, help="folder of photos")
     predict.add_argument("--out", type=Path, required=True, help="CSV ImageID,ans to write")
     predict.add_argument(
-        "--probabilities", action="store_true", help="add a column p0, p1, ... a class"
+        "--probabilities", action="store_true", help="add a column p0, p1, ... per class"
     )
     predict.add_argument(
         "--label-shift",
@@ -100,94 +97,12 @@ def _of_a_run(commands: Any, command: str, text: str) -> argparse.ArgumentParser
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
-    run.add_argument(
-        "--space",
-        nargs="+",
-        default=None,
-        metavar="SPACE",
-        help="age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
-    )
+    for option in OPTIONS.values():
+        run.add_argument(option.flag, help=option.help, **option.arguments)
     run.add_argument(
         "--plan", action="store_true", help="say what would run and how long; run nothing"
     )
     run.add_argument("--resume", default=None, metavar="NAME", help="go on with a run")
-    run.add_argument("--name", default=None, help="name of the run (default: spaces and time)")
-    run.add_argument(
-        "--data", default=None, help="folder of the data (default: the built-in demo)"
-    )
-    run.add_argument(
-        "--layout", default=None, help="profiles or manifest (default: found by itself)"
-    )
-    run.add_argument(
-        "--people",
-        type=int,
-        default=None,
-        help=f"people of the demo (default: {DEFAULT_PEOPLE})",
-    )
-    run.add_argument(
-        "--why",
-        choices=("predictions", "full"),
-        default=None,
-        help="reasons from predictions (default) or from more, controlled trainings too",
-    )
-    run.add_argument(
-        "--keep-models",
-        action="store_true",
-        help="keep the fold models that the ensemble does not use",
-    )
-    run.add_argument(
-        "--pseudo-labels",
-        default=None,
-        metavar="DIR",
-        help="unlabelled photos to train the finalists with, used only where that wins",
-    )
-    run.add_argument(
-        "--pseudo-threshold",
-        nargs="+",
-        default=None,
-        metavar="ATTRIBUTE=SHARE",
-        help="least probability of a pseudo-label (default: 0.9 for every attribute)",
-    )
-    _add_run_limits(run)
-
-
-def _add_run_limits(run: argparse.ArgumentParser) -> None:
-    run.add_argument(
-        "--budget", default=None, metavar="TIME", help="wall-clock time such as 6m or 2h"
-    )
-    run.add_argument(
-        "--trials", type=int, default=None, help=f"trials a space (default: {DEFAULT_TRIALS})"
-    )
-    run.add_argument(
-        "--max-epochs", type=int, default=None, help="length of every trial's schedule"
-    )
-    run.add_argument(
-        "--seed", type=int, default=None, help="of samplers and trainings (default: 0)"
-    )
-    run.add_argument(
-        "--refit-seeds",
-        type=int,
-        default=None,
-        metavar="N",
-        help="trainings of every finalist and fold with --space all (default: 3, or what fits)",
-    )
-    run.add_argument(
-        "--gpus-per-trial", default=None, help="auto, 1, 0.5, 1/3 or 0.25 (default: auto)"
-    )
-    run.add_argument(
-        "--pretrained",
-        action=argparse.BooleanOptionalAction,
-        default=None,
-        help="load ImageNet weights (default: on a GPU, or with --weights-dir)",
-    )
-    run.add_argument(
-        "--weights-dir",
-        default=None,
-        help="folder of <timm name>.safetensors (default: model hub)",
-    )
-    run.add_argument(
-        "--address", default=None, help="address of a Ray cluster (default: this machine)"
-    )
     run.add_argument(
         "--results",
         type=Path,

@@ -7,19 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from search.cli.options import DEFAULT_PEOPLE
 from search.errors import UsageError
 from search.prepare.config import (
     DEFAULT_BUDGET_OF_ALL,
+    DEFAULT_PEOPLE,
     DEFAULT_TRIALS,
+    OPTIONS,
     RunConfig,
     parse_duration,
 )
 
-_MIN_PEOPLE = 40
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
-# What a resumed run has for good: giving it again would change nothing, or the run.
-_FIXED = ("space", "name", "data", "layout", "people", "max_epochs", "seed", "pretrained")
 
 
 def check_not_empty(options: argparse.Namespace) -> None:
@@ -32,112 +30,58 @@ def check_not_empty(options: argparse.Namespace) -> None:
 
 
 def new_config(options: argparse.Namespace) -> RunConfig:
-    """Returns the config of a new run; raises UsageError where options make none."""
+    """Returns the config of a new run; raises UsageError where the options do not make one."""
     if not options.space:
         raise UsageError("run needs --space (or --resume NAME), such as --space age")
     if len(set(options.space)) < len(options.space):
         raise UsageError(f"--space must name every space once, got {' '.join(options.space)}")
-    people = DEFAULT_PEOPLE if options.people is None else options.people
-    if people < _MIN_PEOPLE:
-        raise UsageError(f"--people must be at least {_MIN_PEOPLE}, got {people}")
     if options.data and options.people is not None:
         raise UsageError("--people is for the demo and means nothing with --data; drop one")
-    if options.max_epochs is not None and options.max_epochs < 1:
-        raise UsageError(f"--max-epochs must be at least 1, got {options.max_epochs}")
-    _check_weights_dir(options.weights_dir)
     if options.weights_dir and options.pretrained is False:
         raise UsageError("--weights-dir and --no-pretrained contradict each other; drop one")
-    trials, budget = options.trials, options.budget
-    if trials is None and budget is None:
-        if "all" in options.space:
-            budget = _budget_of_all(options)
-        else:
-            trials = DEFAULT_TRIALS
-    config = RunConfig(
-        name=options.name or _default_name(options.space),
-        spaces=tuple(_absolute_space(space) for space in options.space),
-        data=absolute(options.data),
-        layout=options.layout,
-        people=people,
-        budget_seconds=parse_duration(budget) if budget else None,
-        trials=trials,
-        max_epochs=options.max_epochs,
-        seed=options.seed or 0,
-        gpus_per_trial=options.gpus_per_trial or "auto",
-        pretrained=options.pretrained,
-        weights_dir=absolute(options.weights_dir),
-        address=options.address or "",
-        refit_seeds=options.refit_seeds,
-        why=options.why or "predictions",
-        keep_models=options.keep_models,
-        **_pseudo(options),
-    )
-    return config.checked()
-
-
-def _budget_of_all(options: argparse.Namespace) -> str:
-    if options.data:
-        raise UsageError(
-            "--space all on your own data needs --budget TIME (such as 2h) or --trials N; the "
-            f"default of {DEFAULT_BUDGET_OF_ALL} suits the demo"
-        )
-    return DEFAULT_BUDGET_OF_ALL
+    defaults = {
+        "name": _default_name(options.space),
+        "people": DEFAULT_PEOPLE,
+        "seed": 0,
+        **_default_end(options),
+    }
+    return RunConfig(**{**defaults, **_given(options)}).checked()
 
 
 def resumed_config(options: argparse.Namespace) -> RunConfig:
     """Returns the stored config with what may change put in; raises UsageError, ResultsError."""
     from search.store.run_store import RunStore
 
-    given = [name for name in _FIXED if getattr(options, name) is not None]
-    if given:
-        raise UsageError(
-            f"--resume takes the run as it was; leave out --{given[0].replace('_', '-')}"
-        )
-    _check_weights_dir(options.weights_dir)
+    for option in OPTIONS.values():
+        if not option.on_top and getattr(options, option.dest) is not None:
+            raise UsageError(f"--resume takes the run as it was; leave out {option.flag}")
+    given = _given(options)
     study = RunStore.open(options.results, options.resume).read_study()
-    stored = RunConfig.from_dict(study["config"])
-    return stored.changed(
-        name=options.resume,  # the folder may have been renamed or copied
-        budget_seconds=parse_duration(options.budget) if options.budget else None,
-        trials=options.trials,
-        address=options.address,
-        refit_seeds=options.refit_seeds,
-        why=options.why,
-        keep_models=options.keep_models or None,
-        **{name: value or None for name, value in _pseudo(options).items()},
-        gpus_per_trial=options.gpus_per_trial,
-        weights_dir=absolute(options.weights_dir) or None,
-    )
+    # The folder may have been renamed or copied.
+    return RunConfig.from_dict(study["config"]).changed(**{**given, "name": options.resume})
 
 
-def _pseudo(options: argparse.Namespace) -> dict[str, Any]:
-    folder, thresholds = options.pseudo_labels, options.pseudo_threshold
-    if folder and not Path(folder).is_dir():
-        raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
-    if thresholds and not folder:
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns the values of the config's fields that the command line gives."""
+    if options.pseudo_threshold and not options.pseudo_labels:
         raise UsageError("--pseudo-threshold needs --pseudo-labels DIR")
-    return {"pseudo_labels": absolute(folder), "pseudo_thresholds": tuple(thresholds or ())}
+    raw = {name: getattr(options, option.dest) for name, option in OPTIONS.items()}
+    read = {name: OPTIONS[name].read(value) for name, value in raw.items() if value is not None}
+    return {name: value for name, value in read.items() if value is not None}
 
 
-def _check_weights_dir(folder: str | None) -> None:
-    if folder and not Path(folder).is_dir():
-        raise UsageError(f"--weights-dir must be a folder, got {folder}")
-    if folder and not any(Path(folder).glob("*.safetensors")):
+def _default_end(options: argparse.Namespace) -> dict[str, Any]:
+    """Returns what ends a search that was given neither time nor trials."""
+    if options.trials is not None or options.budget is not None:
+        return {}
+    if "all" not in options.space:
+        return {"trials": DEFAULT_TRIALS}
+    if options.data:
         raise UsageError(
-            f"--weights-dir must hold files <timm name>.safetensors, {folder} has none; leave it "
-            "out to use the model hub, or --no-pretrained to train from scratch"
+            "--space all on your own data needs --budget TIME (such as 2h) or --trials N; the "
+            f"default of {DEFAULT_BUDGET_OF_ALL} suits the demo"
         )
-
-
-def absolute(path: str | None) -> str:
-    """Returns an absolute path, or an empty string for none."""
-    return str(Path(path).resolve()) if path else ""
-
-
-def _absolute_space(space: str) -> str:
-    # A resumed run may be started from another folder.
-    name, given, file = space.rpartition("=")
-    return f"{name}{given}{absolute(file)}" if file.endswith(".py") else space
+    return {"budget_seconds": parse_duration(DEFAULT_BUDGET_OF_ALL)}
 
 
 def _default_name(spaces: Sequence[str]) -> str:

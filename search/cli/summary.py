@@ -117,7 +117,7 @@ def _print_shares(
     spent = {result.name: sum(r.device_seconds for r in result.records) for result in results}
     seconds = {name: sum(spent[space] for space in spaces) for name, spaces in shares.items()}
     parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-    console.print(f"Device seconds an approach: {parts}.", highlight=False)
+    console.print(f"Device seconds per approach: {parts}.", highlight=False)
 
 
 def _print_commands(console: Console, results: Sequence[SpaceResult], store: RunStore) -> None:

@@ -1,20 +1,18 @@
 """The folder of an ensemble, swapped whole, and the models it takes from a refit."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from search.analysis.ensemble.nested import Finding
 from search.analysis.metrics import person_index
 from search.ensemble.model_card import write_model_card
-from search.ensemble.summary import SUMMARY_FILE, summary_text
+from search.ensemble.summary import SUMMARY_FILE
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import MEMBERS_FOLDER, EnsembleSpec
 from search.refit.files import Truth
-from search.store.files import write_text
+from search.store.files import replaced, write_json
 from search.store.run_store import RunStore
 
 ENSEMBLE_FOLDER = "ensemble"
@@ -58,7 +56,7 @@ def write_folder(
         MissingModelsError: models that the ensemble needs were deleted.
     """
     _check_models(store, spec)
-    with _replaced(store.root / ENSEMBLE_FOLDER) as folder:
+    with replaced(store.root / ENSEMBLE_FOLDER) as folder:
         (folder / MEMBERS_FOLDER).mkdir()
         for file in spec.files:
             _link(store.models / PurePosixPath(file).name, folder / file)
@@ -68,7 +66,7 @@ def write_folder(
             probs=finding.nested.probs,
             predicted=finding.nested.predicted,
         ).write(folder)
-        write_text(folder / SUMMARY_FILE, summary_text(summary))
+        write_json(folder / SUMMARY_FILE, summary)
         spec.write(folder)
         write_model_card(folder)
 
@@ -93,27 +91,3 @@ def _link(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:  # another disk, or one without links
         shutil.copyfile(source, target)
-
-
-@contextmanager
-def _replaced(folder: Path) -> Iterator[Path]:
-    """Yields an empty folder that takes the place of `folder` where the block ends well."""
-    temporary, older = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
-    _restore(folder, older)  # of a process that was killed
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir()
-    try:
-        yield temporary
-        if folder.exists():
-            folder.rename(older)
-        temporary.rename(folder)
-    finally:
-        _restore(folder, older)
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _restore(folder: Path, older: Path) -> None:
-    """Puts the older folder back where nothing has taken its place, and deletes it otherwise."""
-    if older.exists() and not folder.exists():
-        older.rename(folder)
-    shutil.rmtree(older, ignore_errors=True)

@@ -176,7 +176,7 @@ def _members(spec: EnsembleSpec) -> str:
         )
         for member in spec.members
     )
-    table = _table(("member", "approach", "weight", "networks, each once a fold", "files"), rows)
+    table = _table(("member", "approach", "weight", "networks, each once per fold", "files"), rows)
     mirrored = "and its mirror image " if spec.mirrored else ""
     return (
         f"{table}\n\nWeights: {spec.selection}. Every network sees the photo {mirrored}and gives "

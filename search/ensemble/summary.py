@@ -1,6 +1,5 @@
 """What an ensemble is and what it is worth: as facts for the report, and on the console."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -66,11 +65,6 @@ def summary_of(
     }
 
 
-def summary_text(summary: Mapping[str, Any]) -> str:
-    """Returns the text of `summary.json`."""
-    return json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-
-
 def sentence(finding: Finding) -> str:
     """Returns in one sentence what the ensemble gains over the best approach."""
     gain = next(gain for gain in finding.gains if gain.approach == finding.best).difference
@@ -93,7 +87,7 @@ def sentence(finding: Finding) -> str:
 def print_ensemble(console: Console, summary: Mapping[str, Any], folder: Path) -> None:
     """Says who is in the ensemble, what it scores and what it gains over every approach."""
     members = Table(title="Members of the ensemble", title_justify="left")
-    for name in ("member", "weight", "ms a photo", "networks"):
+    for name in ("member", "weight", "ms per photo", "networks"):
         members.add_column(name, no_wrap=name != "networks")
     for member in summary["members"]:
         ms, parts = f"{member['serving_ms']:.2f}", ", ".join(member["parts"])

@@ -109,7 +109,7 @@ def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) ->
     if not names:
         raise ResultsError(f"{store.root} has no best config yet; resume the run")
     # All are read before the first is written: a wrong name leaves nothing behind.
-    for found in [read_best(best / f"{name}.yaml") for name in names]:
+    for found in [read_best(best / f"{name}.yaml", schema) for name in names]:
         path, arguments = write_timm(store.root / "timm", found, schema)
         console.print(f"[bold]{path}[/bold]: no counterpart in timm:", highlight=False)
         for text in arguments.missing:

@@ -6,6 +6,7 @@ Notation: n photos, stored H x W, C joint classes, K classes of a head.
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ class NetworkParity:
         return self.max_difference < LIMIT and self.same_classes
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns what `parity.json` says of it."""
+        """Returns what `parity.json` says of it; a difference that is NaN or infinite is null."""
         return {
             "name": self.name,
-            "max_difference": self.max_difference,
+            "max_difference": self.max_difference if isfinite(self.max_difference) else None,
             "same_classes": self.same_classes,
         }
 
@@ -57,7 +58,7 @@ class Parity:
     """The comparison of an exported ensemble with the original.
 
     Attributes:
-        networks: one an ONNX file.
+        networks: one per ONNX file.
         ensemble: all of them put together.
         photos: how many photos were compared.
         source: where the photos are from.

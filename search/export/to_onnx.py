@@ -7,9 +7,6 @@ of its heads before calibration; `ensemble.json` says how they become the ensemb
 
 import importlib.metadata
 import importlib.util
-import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,8 +27,7 @@ from search.export.parity import (
 )
 from search.predict.ensemble import Ensemble
 from search.predict.spec import EnsembleSpec, Part
-from search.store.files import write_text
-from trainables.config import TrialConfig
+from search.store.files import replaced, write_json
 from trainables.predictor import Predictor
 
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
@@ -63,18 +59,11 @@ def export_onnx(
     """
     check_packages()
     ensemble = Ensemble.load(folder, "cpu")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    temporary.mkdir(parents=True)
-    try:
+    with replaced(out) as temporary:
         parity = _export(ensemble, folder, temporary, photos, source, progress)
-        _write_json(temporary / "ensemble.json", description(ensemble.spec))
+        write_json(temporary / "ensemble.json", description(ensemble.spec))
         versions = {name: importlib.metadata.version(name) for name in ("torch", *_PACKAGES)}
-        _write_json(temporary / "parity.json", {**parity.to_dict(), "versions": versions})
-        if out.exists():
-            shutil.rmtree(out)
-        temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_json(temporary / "parity.json", {**parity.to_dict(), "versions": versions})
     return parity
 
 
@@ -105,7 +94,7 @@ def _export(
     found: list[NetworkParity] = []
     heads: dict[str, Heads] = {}
     for part in {part.files: part for part in spec.parts}.values():
-        predictor = _predictor(spec, folder, part)
+        predictor = ensemble.predictor(part)
         network = OnnxNetwork(predictor, spec.stored_size, mirrored=spec.mirrored)
         for file in part.files:
             predictor.load(folder / file)
@@ -125,17 +114,6 @@ def _export(
         ),
         photos=len(photos),
         source=source,
-    )
-
-
-def _predictor(spec: EnsembleSpec, folder: Path, part: Part) -> Predictor:
-    return Predictor(
-        TrialConfig.from_flat(part.config),
-        spec.labels,
-        folder / part.files[0],
-        mean=part.mean,
-        std=part.std,
-        device=torch.device("cpu"),
     )
 
 
@@ -176,7 +154,3 @@ def _network(part: Part, fold: int) -> dict[str, Any]:
         "heads": [output_name(head) for head in part.heads],
         "temperatures": list(part.temperatures),
     }
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")

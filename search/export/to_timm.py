@@ -12,12 +12,12 @@ from typing import Any, TypeAlias
 import yaml
 
 from search.errors import ResultsError
+from search.store.best_file import BestFile
 from search.store.files import write_text
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
 from trainables.data.schema import LabelSchema
-from trainables.errors import ConfigError
 from trainables.preprocess import CROPS
 
 TIMM_VERSION = "1.0.28"
@@ -57,8 +57,8 @@ class TimmArguments:
     missing: tuple[str, ...]
 
 
-def read_best(path: Path) -> Best:
-    """Reads a best config.
+def read_best(path: Path, schema: LabelSchema) -> Best:
+    """Reads a best config of data with these labels.
 
     Raises:
         ResultsError: there is none, or it is torn.
@@ -67,24 +67,15 @@ def read_best(path: Path) -> Best:
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in path.parent.glob("[!.]*.yaml"))) or "none"
         raise ResultsError(f"there is no best config {path}; spaces with one: {there}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        tree, score, training = values["config"], values["score"], values["training"]
-        height, width = values["data"]["stored_size"]
-        low, high = score["interval"]
-        return Best(
-            space=str(values["space"]),
-            config=TrialConfig.from_tree(tree),
-            score=(float(score["value"]), float(low), float(high)),
-            stored_size=(int(height), int(width)),
-            device=str(training["device"]),
-            weights_dir=str(training["weights_dir"]),
-        )
-    except ConfigError:
-        raise
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ResultsError(f"{path} is not a best config of headrace: {reason}") from error
+    found = BestFile.read(path)
+    return Best(
+        space=found.space,
+        config=found.trial_config(schema.names),
+        score=found.score,
+        stored_size=found.stored_size,
+        device=found.device,
+        weights_dir=found.weights_dir,
+    )
 
 
 def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, TimmArguments]:
@@ -256,7 +247,7 @@ _Loss: TypeAlias = tuple[Callable[[TrialConfig], object], str]
 _OF_THE_MODEL: tuple[_Loss, ...] = (
     (
         lambda c: c.target.form is Form.HEADS,
-        "target.form=heads: a head an attribute becomes one softmax over the joint label; "
+        "target.form=heads: a head per attribute becomes one softmax over the joint label; "
         "task_weight.* has no meaning then",
     ),
     (
@@ -305,7 +296,7 @@ _OF_THE_OPTIMIZER: tuple[_Loss, ...] = (
 _OF_THE_DATA: tuple[_Loss, ...] = (
     (
         lambda c: c.sampler.power,
-        "sampler.power={c.sampler.power:.3g}: photos are drawn once an epoch, whatever the class",
+        "sampler.power={c.sampler.power:.3g}: photos are drawn once per epoch, whatever the class",
     ),
     (
         lambda c: c.age,

@@ -82,7 +82,7 @@ def predict_command(
         images: folder of photos, with or without info.csv.
         out: the CSV file; where anything fails, it is not written.
         console: where to show progress and the forecast.
-        probabilities: whether the CSV gets a column a class.
+        probabilities: whether the CSV gets a column per class.
         device: where to predict; None is the GPU where there is one.
         label_shift: "report" compares the folder's classes with those of training, "correct" also
             answers with probabilities corrected for them; None does neither.
@@ -161,7 +161,7 @@ def predict_folder(
 
 
 def forecast_folder(spec: EnsembleSpec, oof: OutOfFold, num_photos: int) -> Forecast:
-    """Returns the score to expect of a new folder with as many photos a person as in training."""
+    """Returns the score to expect of a new folder, with the photos per person of training."""
     photos_per_person = spec.photos / spec.people
     people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
     score = forecast_score(oof.label, oof.predicted, oof.person, spec.labels.num_joint, people)

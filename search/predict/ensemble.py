@@ -75,7 +75,7 @@ class Ensemble:
             progress: called with (photos done, n) now and then.
 
         Raises:
-            UsageError: they are no photos.
+            UsageError: they are not photos.
             DataError: images cannot be read; all are counted, ten are named.
             WeightsError: a file of weights is torn or of another network.
             OutOfMemoryError: a single photo does not fit on the device.
@@ -102,6 +102,21 @@ class Ensemble:
         scores = log_probs(probs) + np.array(self.spec.biases)
         return np.asarray(scores.argmax(axis=1), dtype=np.int64)
 
+    def predictor(self, part: Part) -> Predictor:
+        """Returns the network of a part, with the weights of its first fold.
+
+        Raises:
+            WeightsError: the weights are torn or of another network.
+        """
+        return Predictor(
+            TrialConfig.from_flat(part.config),
+            self.spec.labels,
+            self._folder / part.files[0],
+            mean=part.mean,
+            std=part.std,
+            device=self.device,
+        )
+
     @property
     def _num_passes(self) -> int:
         views = 2 if self.spec.mirrored else 1
@@ -121,14 +136,7 @@ class Ensemble:
         self, part: Part, images: torch.Tensor, steps: "_Steps"
     ) -> dict[str, dict[str, Floats]]:
         """Returns probabilities [n, K] of every head of a part's networks, before calibration."""
-        predictor = Predictor(
-            TrialConfig.from_flat(part.config),
-            self.spec.labels,
-            self._folder / part.files[0],
-            mean=part.mean,
-            std=part.std,
-            device=self.device,
-        )
+        predictor = self.predictor(part)
         found = {}
         for fold, file in enumerate(part.files):
             if fold:

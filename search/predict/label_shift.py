@@ -41,7 +41,7 @@ class LabelShift:
     Attributes:
         run: the run whose ensemble predicted.
         photos: in the folder.
-        people: in the folder: counted where the people are known, else as many photos a person
+        people: in the folder: counted where the people are known, else as many photos per person
             as in training.
         people_known: which of the two.
         shifts: shares of the classes: the attributes first, the joint label last.

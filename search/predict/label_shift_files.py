@@ -1,4 +1,4 @@
-"""`label_shift.json`, its page and its table: what label_shift_stage.py found, for people."""
+"""`label_shift.json`, its page and its table: what label_shift.py found, for people."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from search.predict.spec import EnsembleSpec
 from search.report.contents import DataFacts, ReportContents
 from search.report.render import render_html
 from search.report.shift import Shift
-from search.store.files import write_text
+from search.store.files import write_json, write_text
 from trainables.data.schema import JOINT
 
 SHIFT_FILE = "label_shift.json"
@@ -44,7 +44,6 @@ def print_shift(console: Console, shift: LabelShift) -> None:
 
 def write_shift(folder: Path, shift: LabelShift, spec: EnsembleSpec) -> None:
     """Writes `label_shift.json` and the page `label_shift.html` into a folder."""
-    text = json.dumps(shift.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
     facts = DataFacts(
         name=spec.run, num_people=spec.people, num_photos=spec.photos, shifts=shift.shifts
     )
@@ -54,12 +53,12 @@ def write_shift(folder: Path, shift: LabelShift, spec: EnsembleSpec) -> None:
         verdict={"notes": list(shift.notes)},
         data=facts,
     )
-    write_text(folder / SHIFT_FILE, text + "\n")
+    write_json(folder / SHIFT_FILE, shift.to_dict())
     write_text(folder / SHIFT_PAGE, render_html(contents))
 
 
 def read_shifts(folder: Path) -> tuple[Shift, ...]:
-    """Returns the shares that `write_shift` left in a folder; none where it left none.
+    """Returns the shares that `write_shift` left in a folder; empty where it left none.
 
     Raises:
         ResultsError: the file is torn or not what it should be.

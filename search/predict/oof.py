@@ -77,7 +77,7 @@ class OutOfFold:
         """
         path = folder / OOF_FILE
         try:
-            # NumPy would take a file that is no zip for a pickle, and advise to trust it.
+            # NumPy would take a file that is not a zip for a pickle, and advise to trust it.
             with zipfile.ZipFile(path), np.load(path) as file:
                 return cls(
                     label=file["label"].astype(np.int64),

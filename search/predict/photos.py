@@ -26,7 +26,7 @@ _NAMED = 10
 
 
 def check_images(images: Images) -> None:
-    """Raises UsageError where these are no photos, such as a single one outside a list."""
+    """Raises UsageError where these are not photos, such as a single one outside a list."""
     wanted = "images must be uint8 [N, H, W, 3], or a list of paths or of Pillow images"
     if isinstance(images, np.ndarray | torch.Tensor):
         is_uint8 = images.dtype in (np.uint8, torch.uint8)

@@ -1,7 +1,6 @@
-"""What a config costs to serve: operations and milliseconds of a photo, measured once a config."""
+"""What a config costs to serve: operations and milliseconds per photo, measured once."""
 
 import hashlib
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from search.store.files import SCHEMA, write_text
+from search.store.files import SCHEMA, write_json
 from search.store.run_store import RunStore
 from trainables.backbone import build_backbone
 from trainables.blocks import FlatValue, as_before_blocks
@@ -76,7 +75,7 @@ def serving_costs(
         found[name] = ServingCost(flops=figures["flops"], milliseconds=figures["milliseconds"])
     if measured != known:
         values = {"schema": SCHEMA, "batch": _BATCH, "configs": measured}
-        write_text(store.root / SERVING_FILE, json.dumps(values, indent=2) + "\n")
+        write_json(store.root / SERVING_FILE, values)
     return found
 
 

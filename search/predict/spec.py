@@ -40,7 +40,7 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One network, trained once a fold.
+    """One network, trained once per fold.
 
     Attributes:
         space: name of the space.
@@ -70,8 +70,8 @@ class Part:
     def __post_init__(self) -> None:
         if not self.heads or len(self.temperatures) != len(self.heads):
             raise ResultsError(
-                f"part {self.name} needs one temperature a head, got heads {list(self.heads)} and "
-                f"temperatures {list(self.temperatures)}"
+                f"part {self.name} needs one temperature per head, got heads {list(self.heads)} "
+                f"and temperatures {list(self.temperatures)}"
             )
         if not all(0 < t < math.inf for t in self.temperatures):
             raise ResultsError(
@@ -84,7 +84,7 @@ class Part:
             )
         if not self.files or len(set(self.files)) < len(self.files):
             raise ResultsError(
-                f"part {self.name} needs one weights file a fold, got {list(self.files)}"
+                f"part {self.name} needs one weights file per fold, got {list(self.files)}"
             )
         for file in self.files:
             path = PurePosixPath(file)
@@ -290,7 +290,7 @@ class EnsembleSpec:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Parts of all members; a network that several members share is there once a member."""
+        """Parts of all members; a network that several members share is there once per member."""
         return tuple(part for member in self.members for part in member.parts)
 
     @property

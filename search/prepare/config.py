@@ -2,16 +2,23 @@
 
 import re
 import shlex
-from dataclasses import asdict, dataclass, replace
+from argparse import BooleanOptionalAction
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
+from search.prepare.option import Option, absolute, at_least, between, not_negative, option
 from search.prepare.resources import check_fraction
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 DEFAULT_TRIALS = 24
+DEFAULT_PEOPLE = 300
+MIN_PEOPLE = 40
+DEFAULT_MARGIN = 0.005
+MARGIN_HELP = f"differences of macro-F1 within it are equivalent (default: {DEFAULT_MARGIN})"
 DEFAULT_BUDGET_OF_ALL = "20m"
 MAX_REFIT_SEEDS = 20
 
@@ -47,11 +54,11 @@ def format_duration(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """When the search ends: after a time, a number of trials a space, or whichever is first.
+    """When the search ends: after a time, a number of trials per space, or whichever is first.
 
     Attributes:
         seconds: of wall-clock time after data preparation; None is no limit.
-        trials: a space; None is no limit.
+        trials: per space; None is no limit.
     """
 
     seconds: float | None = None
@@ -60,8 +67,8 @@ class Budget:
     def __post_init__(self) -> None:
         if self.seconds is None and self.trials is None:
             raise UsageError("a budget needs a time, a number of trials, or both")
-        if self.trials is not None and self.trials < 1:
-            raise UsageError(f"--trials must be at least 1, got {self.trials}")
+        if self.trials is not None:
+            at_least(1)("--trials", self.trials)
 
     def minus(self, seconds: float) -> "Budget":
         """Returns the budget with `seconds` set aside, at least a tenth of it left."""
@@ -79,42 +86,202 @@ class Budget:
         """Returns the budget in words."""
         parts = []
         if self.trials is not None:
-            parts.append(f"{self.trials} trials a space")
+            parts.append(f"{self.trials} trials per space")
         if self.seconds is not None:
             parts.append(format_duration(self.seconds))
         return " or ".join(parts) + (", whichever ends first" if len(parts) > 1 else "")
 
 
+def _absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
+    # A resumed run may be started from another folder.
+    split = (space.rpartition("=") for space in given)
+    return tuple(
+        f"{name}{equals}{absolute(file) if file.endswith('.py') else file}"
+        for name, equals, file in split
+    )
+
+
+def _weights_dir(folder: str) -> str:
+    if not Path(folder).is_dir():
+        raise UsageError(f"--weights-dir must be a folder, got {folder}")
+    if not any(Path(folder).glob("*.safetensors")):
+        raise UsageError(
+            f"--weights-dir must hold files <timm name>.safetensors, {folder} has none; leave it "
+            "out to use the model hub, or --no-pretrained to train from scratch"
+        )
+    return absolute(folder)
+
+
+def _photos_dir(folder: str) -> str:
+    if not Path(folder).is_dir():
+        raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
+    return absolute(folder)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """Everything that decides a run; written to `study.json` and read back by `--resume`."""
+    """Everything that decides a run; written to `study.json` and read back by `--resume`.
 
-    name: str
-    spaces: tuple[str, ...]
-    data: str
-    """Folder of the data, absolute; empty for the demo."""
-    layout: str | None
-    people: int
-    """Number of demo people; without meaning for other data."""
-    budget_seconds: float | None
-    trials: int | None
-    max_epochs: int | None
-    seed: int
-    gpus_per_trial: str
-    pretrained: bool | None
-    weights_dir: str
-    address: str
-    margin: float = 0.005
-    refit_seeds: int | None = None
-    """Trainings of every finalist and fold; None is three, or what the budget affords."""
-    pseudo_labels: str = ""
-    """Folder of unlabelled photos to train the finalists with again, absolute; empty for none."""
-    pseudo_thresholds: tuple[str, ...] = ()
-    """ATTRIBUTE=SHARE, the least probability of a pseudo-label."""
-    why: str = "predictions"
-    """What reasons may come from: "predictions" that are there, or "full" with more trainings."""
-    keep_models: bool = False
-    """Whether fold models that the ensemble does not use are kept."""
+    A field is given by the option in its metadata: to add an option is to add a field. Those
+    without a default are said in every command that makes a config again.
+    """
+
+    spaces: tuple[str, ...] = field(
+        metadata=option(
+            "--space",
+            "age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
+            read=_absolute_spaces,
+            nargs="+",
+            metavar="SPACE",
+        )
+    )
+    name: str = field(
+        metadata=option("--name", "name of the run (default: spaces and time)", write=None)
+    )
+    data: str = field(
+        default="",
+        metadata=option(
+            "--data", "folder of the data (default: the built-in demo)", read=absolute
+        ),
+    )
+    """Absolute; empty for the demo."""
+    layout: str | None = field(
+        default=None,
+        metadata=option("--layout", "profiles or manifest (default: found by itself)"),
+    )
+    people: int = field(
+        metadata=option(
+            "--people",
+            f"people of the demo (default: {DEFAULT_PEOPLE})",
+            check=at_least(MIN_PEOPLE),
+            type=int,
+        )
+    )
+    """Without meaning for other data than the demo."""
+    budget_seconds: float | None = field(
+        default=None,
+        metadata=option(
+            "--budget",
+            "wall-clock time such as 6m or 2h",
+            read=parse_duration,
+            on_top=True,
+            write="{:g}s".format,
+            metavar="TIME",
+        ),
+    )
+    trials: int | None = field(
+        default=None,
+        metadata=option(
+            "--trials",
+            f"trials per space (default: {DEFAULT_TRIALS})",
+            check=at_least(1),
+            on_top=True,
+            type=int,
+        ),
+    )
+    max_epochs: int | None = field(
+        default=None,
+        metadata=option(
+            "--max-epochs", "length of every trial's schedule", check=at_least(1), type=int
+        ),
+    )
+    refit_seeds: int | None = field(
+        default=None,
+        metadata=option(
+            "--refit-seeds",
+            "trainings of every finalist and fold with --space all (default: 3, or what fits)",
+            check=between(1, MAX_REFIT_SEEDS),
+            on_top=True,
+            type=int,
+            metavar="N",
+        ),
+    )
+    """None is three, or what the budget affords."""
+    seed: int = field(
+        metadata=option("--seed", "of samplers and trainings (default: 0)", type=int)
+    )
+    pretrained: bool | None = field(
+        default=None,
+        metadata=option(
+            "--pretrained",
+            "load ImageNet weights (default: on a GPU, or with --weights-dir)",
+            action=BooleanOptionalAction,
+        ),
+    )
+    weights_dir: str = field(
+        default="",
+        metadata=option(
+            "--weights-dir",
+            "folder of <timm name>.safetensors (default: model hub)",
+            read=_weights_dir,
+            on_top=True,
+        ),
+    )
+    """Absolute; empty is the model hub."""
+    why: str = field(
+        default="predictions",
+        metadata=option(
+            "--why",
+            "reasons from predictions (default) or from more, controlled trainings too",
+            on_top=True,
+            choices=("predictions", "full"),
+        ),
+    )
+    margin: float = field(
+        default=DEFAULT_MARGIN,
+        metadata=option("--margin", MARGIN_HELP, check=not_negative, on_top=True, type=float),
+    )
+    pseudo_labels: str = field(
+        default="",
+        metadata=option(
+            "--pseudo-labels",
+            "unlabelled photos to train the finalists with, used only where that wins",
+            read=_photos_dir,
+            on_top=True,
+            metavar="DIR",
+        ),
+    )
+    """Absolute; empty for none."""
+    pseudo_thresholds: tuple[str, ...] = field(
+        default=(),
+        metadata=option(
+            "--pseudo-threshold",
+            "least probability of a pseudo-label (default: 0.9 for every attribute)",
+            read=tuple,
+            on_top=True,
+            nargs="+",
+            metavar="ATTRIBUTE=SHARE",
+        ),
+    )
+    keep_models: bool = field(
+        default=False,
+        metadata=option(
+            "--keep-models",
+            "keep the fold models that the ensemble does not use",
+            read=lambda given: given or None,
+            on_top=True,
+            action="store_true",
+        ),
+    )
+    gpus_per_trial: str = field(
+        default="auto",
+        metadata=option(
+            "--gpus-per-trial",
+            "auto, 1, 0.5, 1/3 or 0.25 (default: auto)",
+            check=lambda _, value: check_fraction(value),
+            on_top=True,
+            write=None,
+        ),
+    )
+    address: str = field(
+        default="",
+        metadata=option(
+            "--address",
+            "address of a Ray cluster (default: this machine)",
+            on_top=True,
+            write=None,
+        ),
+    )
 
     @property
     def budget(self) -> Budget:
@@ -127,13 +294,12 @@ class RunConfig:
         return Path(self.weights_dir) if self.weights_dir else None
 
     def checked(self) -> "RunConfig":
-        """Returns the config itself; raises UsageError where a value is none that it may be."""
+        """Returns the config itself; raises UsageError where it cannot be one of its values."""
+        for name, given in OPTIONS.items():
+            value = getattr(self, name)
+            if given.check is not None and value is not None:
+                given.check(given.flag, value)
         self.budget  # noqa: B018  building it checks it
-        if self.refit_seeds is not None and not 1 <= self.refit_seeds <= MAX_REFIT_SEEDS:
-            raise UsageError(
-                f"--refit-seeds must be between 1 and {MAX_REFIT_SEEDS}, got {self.refit_seeds}"
-            )
-        check_fraction(self.gpus_per_trial)
         return self
 
     def changed(self, **given: Any) -> "RunConfig":
@@ -151,27 +317,17 @@ class RunConfig:
         return cls(**{**values, **lists})
 
 
+OPTIONS = {each.name: Option.of(each.metadata) for each in fields(RunConfig)}
+"""The option of every field, by its name."""
+
+
 def command_of(config: RunConfig) -> str:
     """Returns the command that makes this config again, but for name, folders and cluster."""
-    given = {
-        "--data": config.data,
-        "--layout": config.layout,
-        "--people": "" if config.data else config.people,
-        "--weights-dir": config.weights_dir,
-        "--budget": f"{config.budget_seconds:g}s" if config.budget_seconds else "",
-        "--trials": config.trials,
-        "--max-epochs": config.max_epochs,
-        "--refit-seeds": config.refit_seeds,
-        "--why": "full" if config.why == "full" else "",
-        "--pseudo-labels": config.pseudo_labels,
-        "--seed": config.seed,
-    }
-    words = ["headrace", "run", "--space", *config.spaces]
-    for option, value in given.items():
-        if value not in ("", None):
-            words += [option, str(value)]
-    if config.pseudo_thresholds:
-        words += ["--pseudo-threshold", *config.pseudo_thresholds]
-    if config.pretrained is not None and not config.weights_dir:
-        words.append("--pretrained" if config.pretrained else "--no-pretrained")
-    return shlex.join([*words, *(["--keep-models"] if config.keep_models else [])])
+    # Without meaning for data of one's own, and beside a folder of weights.
+    left_out = {"people": config.data, "pretrained": config.weights_dir}
+    words = ["headrace", "run"]
+    for each in fields(config):
+        value = getattr(config, each.name)
+        if value not in (None, "", each.default) and not left_out.get(each.name):
+            words += OPTIONS[each.name].words(value)
+    return shlex.join(words)

@@ -72,8 +72,7 @@ def plan_resources(num_cpus: int, num_gpus: int, gpus_per_trial: str) -> Resourc
         num_cpus: of the cluster.
         num_gpus: of the cluster.
         gpus_per_trial: `auto`, `1`, `0.5`, `1/3` or `0.25`. Other fractions would leave a part of
-            each GPU
-            that no trial can use.
+            each GPU that no trial can use.
 
     Raises:
         UsageError: another fraction, or no CPU at all.

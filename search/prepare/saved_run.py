@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from search.analysis.uncertainty.interval import Interval
 from search.errors import ResultsError
 from search.prepare.space_result import SpaceResult
+from search.store.best_file import BestFile
 from search.store.journal_file import read_records
 from search.store.records import TrialRecord, best_record
 from search.store.run_store import RunStore
@@ -60,11 +59,7 @@ def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> Sp
     path = store.root / "best" / f"{space}.yaml"
     interval = None
     if path.is_file():
-        try:
-            score = yaml.safe_load(path.read_text(encoding="utf-8"))["score"]
-            low, high = score["interval"]
-            interval = Interval(value=score["value"], low=low, high=high)
-        except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-            raise ResultsError(f"{path} is not a best config: {error}; resume the run") from error
+        value, low, high = BestFile.read(path).score
+        interval = Interval(value=value, low=low, high=high)
     best = best_record(records)
     return SpaceResult(name=space, records=records, best=best, interval=interval)

@@ -50,11 +50,7 @@ class SharedImages:
         return store.tensor(self.device, share=0.5 * setting.device_share)
 
     def training_data(self, train: NDArray[np.int64]) -> TrainingData:
-        """Returns what a training on some samples reads.
-
-        Args:
-            train: their indices, int [n].
-        """
+        """Returns what a training on the samples `train`, int [n], reads."""
         table = self.setting.table
         return TrainingData(
             schema=table.schema,

@@ -1,9 +1,141 @@
-"""What `best/<space>.yaml` says of the best trial."""
+"""`best/<space>.yaml`: what is read of it, and the digest that a replay is compared by."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
+
+from search.errors import ResultsError
+from trainables.blocks import read_flat
+from trainables.config import TrialConfig
+
+_NEEDED = (
+    *("space", "trial", "seed", "config", "score.value", "score.interval", "score.probabilities"),
+    *("data.path", "data.layout", "data.demo_people", "data.fingerprint", "data.split"),
+    *("data.stored_size", "training.device", "training.num_threads", "training.weights_dir"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BestFile:
+    """The best trial of a space, as `search.tuning.best` wrote it.
+
+    Attributes:
+        space: name of the space.
+        trial: number in its study.
+        seed: of the training.
+        config: the winning config, by sections.
+        score: validation macro-F1 and the ends of its interval.
+        probabilities: digest of the validation probabilities.
+        data: folder of the data; empty for the demo.
+        layout: of the data; None was found by itself.
+        demo_people: people of the demo; 0 for other data.
+        fingerprint: of the samples.
+        split: fingerprint of the split.
+        stored_size: (height, width) of the photos the network was shown crops of.
+        device: "cpu" or "cuda".
+        num_threads: of the training.
+        weights_dir: folder of pretrained weights; empty is the model hub.
+    """
+
+    space: str
+    trial: int
+    seed: int
+    config: Mapping[str, Any]
+    score: tuple[float, float, float]
+    probabilities: str
+    data: str
+    layout: str | None
+    demo_people: int
+    fingerprint: str
+    split: str
+    stored_size: tuple[int, int]
+    device: str
+    num_threads: int
+    weights_dir: str
+
+    def __post_init__(self) -> None:
+        value, low, high = self.score
+        if not low <= value <= high:
+            raise ValueError(f"`low <= score <= high` must hold, got {low}, {value}, {high}")
+
+    @classmethod
+    def read(cls, path: Path) -> "BestFile":
+        """Reads the file.
+
+        Raises:
+            ResultsError: there is none, it is not YAML, it lacks something, or a value is of
+                another kind.
+        """
+        if not path.is_file():
+            raise ResultsError(
+                f"a best config must exist, got {path}; runs write best/<space>.yaml"
+            )
+        wrong = f"{path} is not a best config of headrace"
+        try:
+            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ResultsError(f"{wrong}: it is not YAML: {error}; resume its run") from error
+        missing = [name for name in _NEEDED if not _has(tree, name)]
+        if missing:
+            raise ResultsError(f"{wrong}: it lacks {', '.join(missing)}; resume its run")
+        try:
+            return cls._of(tree)
+        except (TypeError, ValueError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ResultsError(f"{wrong}: {reason}; resume its run") from error
+
+    def trial_config(self, names: Sequence[str]) -> TrialConfig:
+        """Returns the config, of this run or of an older one.
+
+        Args:
+            names: of all attributes of the data.
+
+        Raises:
+            ConfigError: it is of a headrace with other options.
+        """
+        flat = {
+            f"{section}.{name}": value
+            for section, values in self.config.items()
+            for name, value in (values.items() if isinstance(values, Mapping) else ())
+        }
+        return TrialConfig.from_flat(read_flat(flat, names))
+
+    @classmethod
+    def _of(cls, tree: Mapping[str, Any]) -> "BestFile":
+        score, data, training = tree["score"], tree["data"], tree["training"]
+        low, high = score["interval"]
+        height, width = data["stored_size"]
+        return cls(
+            space=str(tree["space"]),
+            trial=int(tree["trial"]),
+            seed=int(tree["seed"]),
+            config=dict(tree["config"]),
+            score=(float(score["value"]), float(low), float(high)),
+            probabilities=str(score["probabilities"]),
+            data=str(data["path"]),
+            layout=None if data["layout"] is None else str(data["layout"]),
+            demo_people=int(data["demo_people"] or 0),
+            fingerprint=str(data["fingerprint"]),
+            split=str(data["split"]),
+            stored_size=(int(height), int(width)),
+            device=str(training["device"]),
+            num_threads=int(training["num_threads"]),
+            weights_dir=str(training["weights_dir"]),
+        )
+
+
+def _has(tree: Any, dotted: str) -> bool:
+    for name in dotted.split("."):
+        if not isinstance(tree, dict) or name not in tree:
+            return False
+        tree = tree[name]
+    return True
 
 
 def digest(probabilities: NDArray[np.float32]) -> str:

@@ -13,7 +13,7 @@ import filelock
 import yaml
 
 from search.errors import ResultsError
-from search.store.files import SCHEMA, write_text
+from search.store.files import SCHEMA, write_json, write_text
 from search.store.records import State, TrialRecord
 
 IMPORTANCE_FILE = "importance.json"
@@ -110,8 +110,7 @@ class RunStore:
 
     def write_study(self, values: Mapping[str, Any]) -> None:
         """Writes `study.json`."""
-        text = json.dumps({"schema": SCHEMA, **values}, indent=2, ensure_ascii=False)
-        write_text(self.root / "study.json", text + "\n")
+        write_json(self.root / "study.json", {"schema": SCHEMA, **values})
 
     def read_study(self) -> dict[str, Any]:
         """Reads `study.json`; raises ResultsError where it is torn or of another schema."""
@@ -136,7 +135,7 @@ class RunStore:
         return values
 
     def write_trials(self, records: Iterable[TrialRecord]) -> None:
-        """Writes `trials.csv`: a row a trial, a column a parameter of any space."""
+        """Writes `trials.csv`: a row per trial, a column per parameter of any space."""
         rows = list(records)
         params = sorted({name for record in rows for name in record.params})
         text = io.StringIO()

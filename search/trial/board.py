@@ -1,6 +1,6 @@
 """TensorBoard files of a trial: learning curves, hyperparameters, confusion matrices.
 
-Written by the worker, one folder a trial. A resumed trial appends a second event file to its
+Written by the worker, one folder per trial. A resumed trial appends a second event file to its
 folder.
 """
 

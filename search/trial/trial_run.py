@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.prepare.setting import SharedImages
+from search.store.files import write_arrays
 from search.store.records import Cause
 from search.trial.board import TrialBoard
 from trainables import metrics
@@ -130,8 +131,7 @@ class TrialRun:
     def epoch(self) -> dict[str, object]:
         """Trains and evaluates one epoch; returns what the search needs to know.
 
-        Never raises for what a config can cause: the result then has `cause` and `error`, and
-            `done`.
+        Never raises for what a config can cause: the result then has `cause`, `error` and `done`.
         """
         try:
             return self._epoch()
@@ -240,11 +240,9 @@ class TrialRun:
         self._save_cost = self._saved - started
 
     def _save_predictions(self, evaluation: Evaluation) -> None:
-        temporary = self.predictions_path.with_suffix(".tmp.npz")
         indices = self._images.setting.split.search_val
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(temporary, indices=indices, probabilities=evaluation.probabilities)
-        temporary.replace(self.predictions_path)
+        arrays = {"indices": indices, "probabilities": evaluation.probabilities}
+        write_arrays(self.predictions_path, arrays)
 
     def _broken(self, cause: Cause, error: str) -> dict[str, object]:
         self._classifier = None

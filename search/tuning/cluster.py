@@ -20,8 +20,8 @@ def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
 
     Args:
         address: of a running cluster; empty starts a runtime on this machine, bound to the
-            loopback, which ends
-            with the context. A runtime that is initialised already is used and left running.
+            loopback, which ends with the context. A runtime that is initialised already is used
+            and left running.
 
     Raises:
         UsageError: no cluster answers at the address.

@@ -1,10 +1,8 @@
 """The Optuna study as the record of a space: what was asked, every value, and how it ended.
 
 The only module that asks and tells. A stopped trial is told PRUNED with its true last step, a
-broken one FAIL,
-a trial that ran out of memory at the smallest batch COMPLETE with the worst value (a FAIL would
-teach the
-sampler nothing, and the config would come back).
+broken one FAIL, and one that ran out of memory at the smallest batch COMPLETE with the worst
+value: a FAIL would teach the sampler nothing, and the config would come back.
 """
 
 import json

@@ -98,7 +98,7 @@ class SearchProgress:
             self._spaces[record.space].running.pop(record.number, None)
             self._count(record)
         if self._live is None:
-            # The text of an error may have brackets, which are no markup.
+            # The text of an error may have brackets, which are not markup.
             line = self._line(record)
             self._console.print(line, highlight=False, soft_wrap=True, markup=False)
 

@@ -1,9 +1,8 @@
-"""One ASHA a space behind one Ray scheduler, and the memory of which trials it stopped.
+"""One ASHA per space behind one Ray scheduler, and the memory of which trials it stopped.
 
 Asynchronous successive halving (Li et al. 2020). The resource is our own `epoch`, so that a
-resumed trial
-lands on the right rung. The rungs of a resumed study are re-filled through the scheduler's own
-interface.
+resumed trial lands on the right rung. The rungs of a resumed study are filled again through the
+scheduler's own interface.
 """
 
 import math

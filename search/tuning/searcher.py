@@ -1,9 +1,8 @@
 """Optuna behind Ray's Searcher: several studies in one Tune run, told what really happened.
 
 Why a trial ended is taken from who ended it: our scheduler (PRUNED), the worker (last epoch, an
-error, out of
-memory), or the end of the budget (FAIL, cause budget). Nothing is guessed from the number of
-epochs.
+error, out of memory), or the end of the budget (FAIL, cause budget). Nothing is guessed from the
+number of epochs.
 """
 
 import logging
@@ -184,8 +183,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Settles the trials that the end of the run cut off.
 
         After an interruption they stay RUNNING, and `--resume` goes on with them; at the end of
-        the budget they
-        are told FAIL with their values kept.
+        the budget they are told FAIL with their values kept.
         """
         if self.interrupted:
             return
@@ -228,7 +226,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return found
 
     def _share(self) -> float | None:
-        # Equal device seconds an approach hold wherever the budget is a time.
+        # Equal device seconds per approach hold wherever the budget is a time.
         if self._budget.seconds is None:
             return None
         devices = self._slots * self._device_share

@@ -1,4 +1,4 @@
-"""The Tune trainable: a warm process that runs one trial after another, an epoch a step."""
+"""The Tune trainable: a warm process that runs one trial after another, an epoch per step."""
 
 import os
 import time

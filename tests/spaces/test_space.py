@@ -8,7 +8,7 @@ import pytest
 from spaces.errors import SpaceError
 from spaces.scale import choose_scale
 from spaces.space import Space
-from tests.spaces.schemas import FACES, FRUIT, ONE_ATTRIBUTE
+from tests.spaces.schemas import FACES, FRUIT
 
 SCALE = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=None)
 DEFAULT = {

@@ -89,11 +89,11 @@ def fit_image(image: Image.Image, size: Size) -> UINT8:
     """Returns an image upright, scaled to cover `size` (H, W) and cropped around its centre.
 
     Args:
-        image: with 8 bits a channel.
+        image: with 8 bits per channel.
         size: (H, W) in pixels.
 
     Raises:
-        ValueError: more bits a channel.
+        ValueError: more bits per channel.
     """
     upright = _to_rgb(ImageOps.exif_transpose(image))
     fitted = ImageOps.fit(upright, size[::-1], Image.Resampling.BICUBIC)
@@ -106,7 +106,7 @@ def _is_sideways(image: Image.Image) -> bool:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
-        raise ValueError(f"images must have 8 bits a channel, got mode {image.mode!r}")
+        raise ValueError(f"images must have 8 bits per channel, got mode {image.mode!r}")
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")  # Pillow warns about palettes that go straight to RGB
     return image.convert("RGB")

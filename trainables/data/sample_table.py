@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.data.image_files import check_files, check_paths, file_sizes
-from trainables.data.schema import JOINT, FloatArray, IntArray, LabelSchema
+from trainables.data.schema import FloatArray, IntArray, LabelSchema
 from trainables.errors import DataError
 
 
@@ -165,43 +165,6 @@ class SampleTable:
     def check_files(self) -> None:
         """Raises DataError naming the first missing image, its row and how many are missing."""
         check_files(self.root, self.paths, self.source_rows)
-
-    def select(self, indices: npt.ArrayLike) -> SampleTable:
-        """Returns the table of the given rows, in the given order.
-
-        Args:
-            indices: int array [M], M >= 1, no row twice.
-
-        Raises:
-            DataError: the indices are not whole numbers, out of range, repeated or none.
-        """
-        rows = np.asarray(indices)
-        if rows.ndim != 1 or rows.dtype.kind not in "iu":
-            raise DataError(
-                f"rows are selected by a list of whole numbers, got {rows.dtype} {rows.shape}; "
-                "use np.flatnonzero on a mask"
-            )
-        if np.any((rows < 0) | (rows >= self.num_samples)):
-            raise DataError(f"selected rows must be in [0, {self.num_samples}), got {rows}")
-        return SampleTable(
-            schema=self.schema,
-            root=self.root,
-            paths=tuple(self.paths[i] for i in rows),
-            groups=tuple(self.groups[i] for i in rows),
-            labels=self.labels[rows],
-            raw={name: values[rows] for name, values in self.raw.items()},
-            source_rows=tuple(self.source_rows[i] for i in rows),
-        )
-
-    def class_counts(self, target: str) -> IntArray:
-        """Returns the number of samples of each class of an attribute or of "joint", int64 [K].
-
-        Raises:
-            UnknownTargetError: `target` is neither an attribute nor "joint".
-        """
-        num_classes = self.schema.num_classes(target)
-        codes = self.joint if target == JOINT else self.labels[:, self.schema.names.index(target)]
-        return np.bincount(codes, minlength=num_classes).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,4 +1,4 @@
-"""Heads: features become class probabilities. One file a head; the file name is its `head.kind`.
+"""Heads: features become class probabilities. One file per head; the file name is its `head.kind`.
 
 A head module has `build(spec: HeadSpec) -> Head`. Shapes: features [B, F], outputs [B, O], targets
 as in

@@ -1,4 +1,4 @@
-"""One logit a class; the loss is the config's."""
+"""One logit per class; the loss is the config's."""
 
 import torch
 from torch import Tensor, nn

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from search.tuning.saved_run import load_run
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.build import build_joint
@@ -20,7 +21,6 @@ from search.refit.finalists import finalists
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
-from search.tuning.saved_run import load_run
 from tests.search.builders.planted_pictures import conditional_world, write_world
 from tests.search.builders.planted_runs import write_spaces
 from trainables.data import layouts

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from argparse import ArgumentParser, _SubParsersAction
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ FROZEN = {
         "--pseudo-labels": None,
         "--pseudo-threshold": None,
         "--refit-seeds": None,
+        "--margin": None,
         "--gpus-per-trial": None,
         "--pretrained --no-pretrained": None,
         "--weights-dir": None,
@@ -204,6 +206,18 @@ def test_a_budget_of_time_alone_sets_no_number_of_trials(ran):
     assert (ran["config"].budget_seconds, ran["config"].trials) == (360.0, 5)
 
 
+def test_the_margin_of_equivalence_is_a_finite_number_of_at_least_0(ran, capsys):
+    main(["run", "--space", "age"])
+    assert ran["config"].margin == 0.005
+    main(["run", "--space", "age", "--margin", "0.02"])
+    assert ran.pop("config").margin == 0.02
+    for value in ("-0.1", "nan", "inf"):
+        assert main(["run", "--space", "age", f"--margin={value}"]) == 2
+        message = f"headrace: --margin must be a finite number of at least 0, got {value}\n"
+        assert capsys.readouterr().err == message
+    assert "config" not in ran
+
+
 def test_all_spaces_on_the_demo_have_twenty_minutes(ran):
     main(["run", "--space", "all"])
     assert (ran["config"].budget_seconds, ran["config"].trials) == (1200.0, None)
@@ -270,6 +284,12 @@ def test_a_resumed_run_is_what_it_was(stored, ran, tmp_path):
     assert main(["run", "--resume", "mine", "--results", str(tmp_path)]) == 0
     assert ran["config"] == stored
     assert ran["resume"] is True
+
+
+def test_a_resumed_run_may_get_another_margin(stored, ran, tmp_path):
+    command = ["run", "--resume", "mine", "--results", str(tmp_path)]
+    main([*command, "--margin", "0"])
+    assert ran["config"] == replace(stored, margin=0.0)
 
 
 def test_a_resumed_run_may_get_more_trials_or_time(stored, ran, tmp_path):

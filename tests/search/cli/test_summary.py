@@ -78,7 +78,7 @@ def test_the_plan_says_what_runs_on_what(console, store, people, cache, tmp_path
         "people  14 train, 5 validate, 5 held out of the search",
         "spaces  gender, joint",
         "models  a test; test_resnet; 3 epochs",
-        "budget  3 trials a space",
+        "budget  3 trials per space",
         "devices  2 trials at once, 1 CPU each",
         "",
     ]
@@ -154,12 +154,12 @@ def test_a_space_without_trials_says_so(console, store):
 def test_device_seconds_of_approaches_stand_side_by_side(console, store):
     joint = result_of(made_record(0, space="joint"), name="joint", approach="joint")
     print_summary(console, [result_of(*RECORDS), joint], store, interrupted=False)
-    assert "Device seconds an approach: separate 69.0 s, joint 1.0 s." in said(console)
+    assert "Device seconds per approach: separate 69.0 s, joint 1.0 s." in said(console)
 
 
 def test_one_approach_is_not_compared(console, store):
     print_summary(console, [result_of(*RECORDS)], store, interrupted=False)
-    assert "Device seconds an approach" not in said(console)
+    assert "Device seconds per approach" not in said(console)
 
 
 def test_the_gap_between_trials_is_a_median(console, store):

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.ensemble import stage as ensemble_stage
 from search.ensemble.folder import MissingModelsError, forget_units, prune_models
 from search.ensemble.stage import build_ensemble
 from search.errors import ResultsError
@@ -231,16 +230,3 @@ def test_the_same_files_give_the_same_ensemble(store):
     first, _ = built(store)
     second, _ = built(store)
     assert first == second
-
-
-def test_an_ensemble_that_was_being_replaced_is_put_back(tmp_path):
-    folder, older = tmp_path / "ensemble", tmp_path / ".ensemble.old"
-    older.mkdir()
-    (older / "kept").touch()
-    with pytest.raises(KeyboardInterrupt), ensemble_stage._replaced(folder):
-        raise KeyboardInterrupt
-    assert [path.name for path in tmp_path.iterdir()] == ["ensemble"]
-    assert (folder / "kept").exists()
-    with ensemble_stage._replaced(folder) as new:
-        (new / "better").touch()
-    assert [path.name for path in tmp_path.rglob("*")] == ["ensemble", "better"]

@@ -190,6 +190,7 @@ def test_another_class_does_not_hold_however_near():
 def test_a_probability_that_is_no_number_does_not_hold():
     nan = compare_heads("x", made_heads([0.9, 0.1]), made_heads([np.nan, 0.1]))
     assert not nan.holds
+    assert nan.to_dict()["max_difference"] is None
 
 
 def test_a_network_with_other_weights_is_found_out(ensemble, exported, tmp_path, monkeypatch):

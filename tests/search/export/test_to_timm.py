@@ -318,14 +318,22 @@ def test_a_model_that_timm_lacks_is_refused():
         options(made_best(backbone__name="test_resnat"))
 
 
+DATA = {
+    **{"path": "", "layout": None, "demo_people": 24, "fingerprint": "a", "split": "b"},
+    "stored_size": [144, 112],
+}
+
+
 def saved(folder: Path, **changes: object) -> Path:
     """Writes a best config as a run does, with changed or dropped (None) keys."""
     values = {
         "schema": 1,
         "space": "joint",
-        "score": {"value": 0.5, "interval": [0.4, 0.6]},
-        "data": {"stored_size": [144, 112]},
-        "training": {"device": "cpu", "weights_dir": ""},
+        "score": {"value": 0.5, "interval": [0.4, 0.6], "probabilities": "0" * 16},
+        "trial": 3,
+        "seed": 5,
+        "data": DATA,
+        "training": {"device": "cpu", "num_threads": 1, "weights_dir": ""},
         "config": made_best().config.to_tree(),
         **changes,
     }
@@ -341,9 +349,14 @@ def test_a_best_config_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"score": None}, "is not a best config of headrace: KeyError"),
-        ({"training": []}, "is not a best config of headrace: TypeError"),
-        ({"data": {"stored_size": [144]}}, "is not a best config of headrace: ValueError"),
+        ({"score": None}, "is not a best config of headrace: it lacks score.value, score.int"),
+        ({"training": []}, "is not a best config of headrace: it lacks training.device"),
+        (
+            {"score": {"value": 0.9, "interval": [0.4, 0.6], "probabilities": ""}},
+            "is not a best config of headrace: ValueError: `low <= score <= high` must hold",
+        ),
+        ({"seed": [1]}, "is not a best config of headrace: TypeError"),
+        ({"data": {**DATA, "stored_size": [144]}}, "is not a best config of headrace: ValueError"),
     ],
 )
 def test_a_torn_best_config_is_refused(tmp_path, changes, message):

@@ -81,7 +81,7 @@ def test_broken_photos_are_named_and_the_others_keep_their_places(tmp_path):
     np.testing.assert_array_equal(pixels[[1, 3]], np.stack([expected[0]] * 2))
     assert [text.partition(" ")[0] for text in complaints] == [str(broken), str(missing)]
     (complaint,) = decode([sixteen], SIZE, 1)[1]
-    assert "must have 8 bits a channel, got mode 'I;16'" in complaint
+    assert "must have 8 bits per channel, got mode 'I;16'" in complaint
 
 
 def test_at_most_ten_broken_photos_are_named():

@@ -70,13 +70,16 @@ def test_a_part_is_called_as_the_files_of_the_refit():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"temperatures": (1.0, 2.0)}, r"joint\.1\.0 needs one temperature a head.*\[1.0, 2.0\]"),
-        ({"heads": (), "temperatures": ()}, r"needs one temperature a head, got heads \[\]"),
+        (
+            {"temperatures": (1.0, 2.0)},
+            r"joint\.1\.0 needs one temperature per head.*\[1.0, 2.0\]",
+        ),
+        ({"heads": (), "temperatures": ()}, r"needs one temperature per head, got heads \[\]"),
         ({"temperatures": (0.0,)}, r"must be positive and finite, got \[0.0\]"),
         ({"temperatures": (float("nan"),)}, r"must be positive and finite, got \[nan\]"),
         ({"std": (0.0, 1.0, 1.0)}, r"std of part joint.1.0 must be positive"),
-        ({"files": ()}, "needs one weights file a fold"),
-        ({"files": ("members/a.safetensors",) * 2}, "needs one weights file a fold"),
+        ({"files": ()}, "needs one weights file per fold"),
+        ({"files": ("members/a.safetensors",) * 2}, "needs one weights file per fold"),
         ({"files": ("/etc/a.safetensors",)}, r"inside the folder .* got '/etc/a"),
         ({"files": ("members/../../a.safetensors",)}, "inside the folder of the ensemble"),
         ({"files": ("members/a.pkl",)}, "must be .safetensors files"),

@@ -89,9 +89,9 @@ def test_a_part_of_a_budget_is_a_part_of_its_time():
 @pytest.mark.parametrize(
     ("budget", "text"),
     [
-        (Budget(trials=24), "24 trials a space"),
+        (Budget(trials=24), "24 trials per space"),
         (Budget(seconds=360), "6m 00s"),
-        (Budget(trials=3, seconds=60), "3 trials a space or 1m 00s, whichever ends first"),
+        (Budget(trials=3, seconds=60), "3 trials per space or 1m 00s, whichever ends first"),
     ],
 )
 def test_a_budget_in_words(budget, text):

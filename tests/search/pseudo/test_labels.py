@@ -60,7 +60,7 @@ def change_of(setting, unit, unlabelled, tmp_path, thresholds=ANY, name="0"):
 
 
 def data_of(setting, folds, fold=0):
-    data = SharedImages(setting).training_data()
+    data = SharedImages(setting).training_data(setting.split.search_train)
     return replace(data, train=folds.train(fold))
 
 

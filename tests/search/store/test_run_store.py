@@ -11,7 +11,6 @@ import yaml
 
 from search.errors import ResultsError
 from search.store import run_store as store_module
-from search.store.files import check_writable, write_text
 from search.store.provenance import git_commit
 from search.store.records import Cause, State
 from search.store.run_store import RunStore, check_name, run_names
@@ -22,39 +21,6 @@ from tests.search.builders.made import made_record
 def store(tmp_path):
     (tmp_path / "mine").mkdir()
     return RunStore(tmp_path / "mine")
-
-
-def test_a_text_is_written_with_its_folder(tmp_path):
-    write_text(tmp_path / "deep" / "er" / "note.txt", "äöü\n")
-    assert (tmp_path / "deep" / "er" / "note.txt").read_text(encoding="utf-8") == "äöü\n"
-
-
-@pytest.mark.parametrize("step", ["write_text", "replace"])
-def test_a_write_that_fails_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatch, step):
-    path = tmp_path / "study.json"
-    write_text(path, "old")
-    write = Path.write_text
-
-    def fail(self, *given, **options):
-        write(self, "ha", encoding="utf-8")
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(Path, step, fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_text(path, "new and longer")
-    monkeypatch.undo()
-    assert path.read_text(encoding="utf-8") == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_first_write_that_fails_leaves_nothing(tmp_path, monkeypatch):
-    def fail(self, target):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="No space left"):
-        write_text(tmp_path / "study.json", "new")
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_study_json_round_trips_with_its_schema(store):
@@ -160,23 +126,6 @@ def test_a_lock_that_cannot_be_written_is_named(tmp_path):
         RunStore(tmp_path / "mine").lock(),
     ):
         pass
-
-
-def test_a_folder_below_a_file_cannot_be_written(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(ResultsError, match=r"--cache must be a folder .*file is a file; give"):
-        check_writable("--cache", tmp_path / "file" / "deep")
-
-
-def test_a_read_only_folder_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(ResultsError, match=r"--results must be .* is read-only; give another"):
-        check_writable("--results", tmp_path / "new")
-
-
-def test_asking_whether_a_folder_can_be_written_makes_nothing(tmp_path):
-    check_writable("--results", tmp_path / "new" / "deep")
-    assert not list(tmp_path.iterdir())
 
 
 def test_trials_csv_has_a_row_a_trial_and_a_column_a_parameter(store):

@@ -226,7 +226,8 @@ def test_joint_probabilities_are_scored_on_every_attribute_too(images):
 
 
 def test_trials_of_a_process_share_the_images(images):
-    assert images.training_data().images is images.training_data().images
+    train = images.setting.split.search_train
+    assert images.training_data(train).images is images.training_data(train[:8]).images
     assert images.tensor.dtype == torch.uint8
     assert images.setting.num_threads == torch.get_num_threads() == 1
 

@@ -91,7 +91,7 @@ def test_a_palette_with_transparency_becomes_rgb_without_a_warning(tmp_path):
 
 def test_sixteen_bits_are_refused_rather_than_clipped(tmp_path):
     Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="8 bits a channel, got mode 'I;16'"):
+    with pytest.raises(DataError, match="8 bits per channel, got mode 'I;16'"):
         decode_image(tmp_path / "a.png", (8, 8), "row 1")
 
 

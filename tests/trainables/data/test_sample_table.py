@@ -7,7 +7,6 @@ import pytest
 
 from tests.trainables.data.folders import MASK_SCHEMA, write_image
 from trainables.data.sample_table import SampleTable, UnlabelledTable
-from trainables.data.schema import UnknownTargetError
 from trainables.errors import DataError
 
 PEOPLE = ("007", "001", "007", "002")
@@ -38,15 +37,8 @@ def test_groups_are_numbered_in_the_order_they_are_first_seen(table):
     assert table.num_samples == 4
 
 
-def test_joint_labels_and_class_counts_follow_the_schema(table):
+def test_joint_labels_follow_the_schema(table):
     assert table.joint.tolist() == [5, 12, 11, 4]
-    assert table.class_counts("mask").tolist() == [2, 1, 1]
-    assert table.class_counts("gender").tolist() == [1, 3]
-    counts = table.class_counts("joint")
-    assert counts.shape == (18,)
-    assert np.flatnonzero(counts).tolist() == [4, 5, 11, 12]
-    with pytest.raises(UnknownTargetError, match="unknown target 'size'"):
-        table.class_counts("size")
 
 
 @pytest.mark.parametrize("name", ["labels", "joint", "group_index"])
@@ -103,7 +95,7 @@ def test_a_duplicate_path_names_both_rows(table):
 
 def test_a_table_without_samples_cannot_be_made(table):
     with pytest.raises(DataError, match="one or more samples"):
-        table.select(np.array([], dtype=np.int64))
+        replace(table, paths=(), groups=(), labels=LABELS[:0], raw={"age": AGES[:0]})
 
 
 def test_missing_files_are_counted_and_the_first_is_named(table):
@@ -116,31 +108,6 @@ def test_missing_files_are_counted_and_the_first_is_named(table):
         table.check_files()
     with pytest.raises(DataError, match=r"'b/1.jpg' is missing"):
         _ = table.fingerprint
-
-
-def test_select_keeps_the_given_order(table):
-    part = table.select([3, 0])
-    assert part.paths == ("c/1.jpg", "a/1.jpg")
-    assert part.groups == ("002", "007")
-    assert part.raw["age"].tolist() == [45.0, 60.0]
-    assert part.source_rows == ("train.csv row 5", "train.csv row 2")
-    np.testing.assert_array_equal(part.labels, LABELS[[3, 0]])
-
-
-@pytest.mark.parametrize(
-    ("indices", "message"),
-    [
-        ([True, False, True, False], "list of whole numbers, got bool .*np.flatnonzero"),
-        ([0.0, 1.0], "list of whole numbers, got float64"),
-        ([[0, 1]], "list of whole numbers"),
-        ([0, 4], r"must be in \[0, 4\), got \[0 4\]"),
-        ([-1], r"must be in \[0, 4\)"),
-        ([1, 1], "duplicate path 'b/1.jpg'"),
-    ],
-)
-def test_select_refuses_what_is_not_a_list_of_rows(table, indices, message):
-    with pytest.raises(DataError, match=message):
-        table.select(indices)
 
 
 def test_the_fingerprint_is_sixteen_hex_digits_and_stays(table):

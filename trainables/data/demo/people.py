@@ -92,7 +92,7 @@ def check_request(num_people: int, old_share: float) -> None:
     """
     if num_people < MIN_PEOPLE:
         raise DataError(
-            f"demo data needs at least {MIN_PEOPLE} people in each part (three a gender and "
+            f"demo data needs at least {MIN_PEOPLE} people in each part (three per gender and "
             f"age band on average), got {num_people}; ask for {MIN_PEOPLE} or more"
         )
     if not 0.0 < old_share <= 0.5:

@@ -25,7 +25,7 @@ def mask_class(stem: str) -> int:
     """Returns 0 for a worn mask, 1 for an incorrect one, 2 for none.
 
     Raises:
-        ValueError: `stem` is none of the seven.
+        ValueError: `stem` is not one of the seven.
     """
     if stem not in STEMS:
         raise ValueError(f"a photo is one of {STEMS}, got {stem!r}")

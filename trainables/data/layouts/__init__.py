@@ -1,4 +1,4 @@
-"""The folder layouts that data may come in: one module a layout, found by its file name.
+"""The folder layouts that data may come in: one module per layout, found by its file name.
 
 A layout module has
     LOOKS_FOR: str             one line, what the folder must hold

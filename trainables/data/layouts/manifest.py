@@ -1,4 +1,4 @@
-"""A CSV with one row an image: path, group (the person) and attribute columns."""
+"""A CSV with one row per image: path, group (the person) and attribute columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mask-state competition's folders: one folder a person with seven photos, and train.csv."""
+"""The mask-state competition's folders: one folder per person with seven photos, and train.csv."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
 from trainables.errors import DataError
 
-LOOKS_FOR = "train.csv (id,gender,age,path) and images/ with a folder of seven photos a person"
+LOOKS_FOR = "train.csv (id,gender,age,path) and images/ with a folder of seven photos per person"
 LABELLED = True
 
 MASK = Attribute(name="mask", classes=("wear", "incorrect", "normal"))

@@ -1,0 +1,109 @@
+"""An option of `headrace run`, declared once: beside the field of the config that it gives."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.errors import UsageError
+
+_METADATA = "option"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """How the command line gives a field of `RunConfig`.
+
+    Attributes:
+        flag: such as `--trials`.
+        help: what `--help` says of it.
+        arguments: further ones of argparse, such as type, nargs or metavar.
+        read: from what argparse gives to the value of the field; None is not given.
+        check: raises UsageError where the field may not have a value; called with flag and value.
+            None where it may have any.
+        on_top: whether a resumed run may be given another value.
+        write: the value as a word of the command line; None where the command of a run does not
+            say it.
+    """
+
+    flag: str
+    help: str
+    arguments: Mapping[str, Any]
+    read: Callable[[Any], Any]
+    check: Callable[[str, Any], None] | None
+    on_top: bool
+    write: Callable[[Any], str] | None
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> "Option":
+        """Returns the option that `option` put into the metadata of a field."""
+        found: Option = metadata[_METADATA]
+        return found
+
+    @property
+    def dest(self) -> str:
+        """Name of argparse's attribute."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+    def words(self, value: Any) -> list[str]:
+        """Returns the words of the command line that give a value."""
+        if self.write is None:
+            return []
+        if isinstance(value, bool):
+            return [self.flag if value else self.flag.replace("--", "--no-", 1)]
+        return [self.flag, *map(self.write, value if isinstance(value, tuple) else [value])]
+
+
+def option(
+    flag: str,
+    text: str,
+    *,
+    read: Callable[[Any], Any] = lambda given: given,
+    check: Callable[[str, Any], None] | None = None,
+    on_top: bool = False,
+    write: Callable[[Any], str] | None = str,
+    **arguments: Any,
+) -> dict[str, Any]:
+    """Returns the metadata of a field that an option gives; arguments as `Option` has them."""
+    found = Option(
+        flag=flag,
+        help=text,
+        arguments=arguments,
+        read=read,
+        check=check,
+        on_top=on_top,
+        write=write,
+    )
+    return {_METADATA: found}
+
+
+def absolute(path: str) -> str:
+    """Returns an absolute path, or an empty string for none."""
+    return str(Path(path).resolve()) if path else ""
+
+
+def at_least(lowest: int) -> Callable[[str, int], None]:
+    """Returns the check of a number that has a lowest value."""
+
+    def check(flag: str, value: int) -> None:
+        if value < lowest:
+            raise UsageError(f"{flag} must be at least {lowest}, got {value}")
+
+    return check
+
+
+def between(lowest: int, highest: int) -> Callable[[str, int], None]:
+    """Returns the check of a number that has a lowest and a highest value."""
+
+    def check(flag: str, value: int) -> None:
+        if not lowest <= value <= highest:
+            raise UsageError(f"{flag} must be between {lowest} and {highest}, got {value}")
+
+    return check
+
+
+def not_negative(flag: str, value: float) -> None:
+    """Raises UsageError where a number is negative, infinite or NaN."""
+    if not 0 <= value < math.inf:
+        raise UsageError(f"{flag} must be a finite number of at least 0, got {value:g}")
