@@ -269,9 +269,12 @@ class RefitFiles:
         found = []
         for seed in seeds:
             for fold in range(num_folds):
-                name = f"{config_name(space, config_id)}.{seed}.{fold}"
-                if (self._parts / f"{name}.npz").is_file() and (note := self.read_unit(name).note):
-                    found.append(note)
+                path = self._parts / f"{config_name(space, config_id)}.{seed}.{fold}.npz"
+                if not path.is_file():
+                    continue
+                with np.load(path) as part:
+                    if "note" in part.files:
+                        found.append(json.loads(str(part["note"])))
         return found
 
     def merge(self, units: Iterable[Unit], folds: Folds, *, whole: bool = True) -> None:

@@ -4,10 +4,12 @@ import numpy as np
 
 from search.analysis.ensemble.candidates import Candidate, StoredNetwork
 from search.analysis.fitting.cross_fit import CrossFit
-from search.analysis.recombine import attribute_classes
+from search.analysis.recombine import HeadLayout, attribute_classes
 
 SIZES = (2, 3)
 NUM_CLASSES = 6
+WHOLE = HeadLayout(SIZES, ((0, 1),))
+EACH = HeadLayout(SIZES, ((0,), (1,)))
 
 
 def softmax(scores):
@@ -37,7 +39,9 @@ def joint(rng, y, signal, name, *, mirror_signal=None, cost_ms=1.0):
     if mirror_signal is not None:
         mirrored = ((output(rng, y, NUM_CLASSES, mirror_signal),),)
     network = StoredNetwork(configs=(name,), heads=heads, mirrored=mirrored)
-    return Candidate(name=f"{name}.0", approach="joint", networks=(network,), cost_ms=cost_ms)
+    return Candidate(
+        name=f"{name}.0", approach="joint", networks=(network,), layout=WHOLE, cost_ms=cost_ms
+    )
 
 
 def separate(rng, y, signal, name, cost_ms=1.0):
@@ -46,14 +50,18 @@ def separate(rng, y, signal, name, cost_ms=1.0):
         StoredNetwork(configs=(f"{place}.{name}",), heads=((output(rng, axis, size, signal),),))
         for place, (axis, size) in enumerate(zip(axes, SIZES, strict=True))
     )
-    return Candidate(name=name, approach="separate", networks=networks, cost_ms=cost_ms)
+    return Candidate(
+        name=name, approach="separate", networks=networks, layout=EACH, cost_ms=cost_ms
+    )
 
 
 def multihead(rng, y, signal, name, cost_ms=1.0):
     axes = attribute_classes(y, SIZES).T
     heads = tuple(output(rng, axis, size, signal) for axis, size in zip(axes, SIZES, strict=True))
     network = StoredNetwork(configs=(name,), heads=(heads,))
-    return Candidate(name=name, approach="multihead", networks=(network,), cost_ms=cost_ms)
+    return Candidate(
+        name=name, approach="multihead", networks=(network,), layout=EACH, cost_ms=cost_ms
+    )
 
 
 def mixed(rng, y, signal, num=3):

@@ -26,7 +26,7 @@ def attribute_space(name: str) -> tuple[Changes, ...]:
     """Returns the changes of a config that predicts an attribute; age is regressed."""
     if name == "age":
         return (tiny.AGE_TARGET, tiny.REGRESSION)
-    return ({"target.attribute": name},)
+    return ({"target.attributes": (name,)},)
 
 
 SPACES: Mapping[str, tuple[Changes, ...]] = {

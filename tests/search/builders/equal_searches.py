@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from search.tuning.saved_run import load_run
 
 from search.analysis.approaches.approach import Approach
-from search.analysis.approaches.build import build_joint
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict
 from search.cli.commands import main as headrace
 from search.prepare.dataset import SPLIT_SEED, stored_size_for
+from search.prepare.saved_run import load_run
 from search.prepare.setting import SharedImages, TrialSetting
-from search.refit.files import merge_parts
+from search.refit.files import RefitFiles
 from search.refit.finalists import finalists
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
+from tests.search.builders.one_model import build_one
 from tests.search.builders.planted_pictures import conditional_world, write_world
 from tests.search.builders.planted_runs import write_spaces
 from trainables.data import layouts
@@ -116,25 +116,23 @@ def _searched_and_refitted(
     (result,) = load_run(store).results
     default = next(record for record in result.records if record.number == 0).config
     chosen = finalists(result, default, size.configs)
-    parts = store.root / "parts"
+    files = RefitFiles(store.root)
+    units = []
     for config_id, config in chosen.items():
         for fold in range(folds.num_folds):
             for each in range(size.seeds):
                 unit = Unit(
                     space="joint", config_id=config_id, seed=each, fold=fold, config=config
                 )
-                if not folds.is_done(unit, parts):
-                    train_unit(unit, folds, images, seed, parts, store.root / "models")
+                units.append(unit)
+                if not files.is_done(unit, folds):
+                    train_unit(unit, folds, images, seed, files, store.models)
+    files.merge(units, folds)
     candidates = {
-        config_id: np.stack(
-            [merge_parts(parts, "joint", config_id, s, folds)["joint"] for s in range(size.seeds)]
-        ).astype(float)
-        for config_id in (
-            *(config_id for config_id in chosen if config_id != "default"),
-            "default",
-        )
+        config_id: files.heads("joint", config_id, range(size.seeds))["joint"]
+        for config_id in files.config_ids("joint")
     }
-    built = build_joint(candidates, table.joint, cross_fit, name)
+    built = build_one(name, candidates, table.joint, cross_fit)
     return built.approach(table.groups, cross_fit, seed=seed)
 
 

@@ -5,13 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from search.prepare.prepared import SpaceResult
-from search.refit.approaches import build_approaches
-from search.refit.files import Truth
+from search.prepare.saved_run import SavedRun
+from search.prepare.space_result import SpaceResult
+from search.refit.approaches import Lineup
+from search.refit.files import RefitNote, Truth
+from search.refit.plan import Shape
+from search.refit.refitted import Refitted
 from search.store.run_store import RunStore
-from search.tuning.saved_run import SavedRun
 from search.verdict.logged_reasons import Logged
 from tests.search.builders.made import made_record
+from trainables.blocks import Block, Form
 from trainables.data.schema import Attribute, LabelSchema
 
 SCHEMA = LabelSchema(
@@ -21,7 +24,16 @@ SCHEMA = LabelSchema(
         Attribute(name="mask", classes=("normal", "wear")),
     ),
 )
-SPACES = {"gender": "separate", "mask": "separate", "joint": "joint", "multihead": "multihead"}
+LINEUP = Lineup(
+    schema=SCHEMA,
+    blocks={
+        "gender": Block(("gender",), Form.SOFTMAX),
+        "mask": Block(("mask",), Form.SOFTMAX),
+        "joint": Block(SCHEMA.names, Form.SOFTMAX),
+        "multihead": Block(SCHEMA.names, Form.HEADS),
+    },
+)
+SPACES = tuple(LINEUP.blocks)
 NUM_FOLDS, NUM_SEEDS = 2, 3
 DEFAULT = {"optim.lr": 0.1, "schedule.epochs": 3}
 BEST = {"optim.lr": 0.2, "schedule.epochs": 3}
@@ -61,14 +73,13 @@ def made_run(root: Path, *, best=BEST, configs=True, searched=1.0, fresh=0.6) ->
     (store.predictions / "parts").mkdir(parents=True)
     codes = SCHEMA.attribute_codes(truth.label)
     classes = {"gender": codes[:, 0], "mask": codes[:, 1], "joint": truth.label}
-    heads = {**{name: (name,) for name in SPACES}, "multihead": SCHEMA.names}
     predictions = {
         space: {
             config_id: {
                 head: made_probabilities(
                     classes[head], SCHEMA.num_classes(head), accuracy, seed=number
                 )
-                for number, head in enumerate(heads[space])
+                for number, head in enumerate(LINEUP.heads(space))
             }
             for config_id, accuracy in (("1", fresh), ("default", 1.0))
         }
@@ -82,31 +93,32 @@ def made_run(root: Path, *, best=BEST, configs=True, searched=1.0, fresh=0.6) ->
         path = store.validation_path(result.name, result.best.number)
         np.savez(path, indices=validation, probabilities=probs[0][validation])
     config_ids = {"1": best, "default": DEFAULT}
-    return Logged(
-        store=store,
-        run=SavedRun(study={}, schema=SCHEMA, approach_of=SPACES, results=results),
-        truth=truth,
-        predictions=predictions,
-        configs={
-            f"{space}.{config_id}": c for space in SPACES for config_id, c in config_ids.items()
-        }
-        if configs
-        else {},
-        epochs_share=1.0,
+    named = {f"{space}.{i}": c for space in SPACES for i, c in config_ids.items()}
+    note = RefitNote(
+        shape=Shape(folds=NUM_FOLDS, seeds=NUM_SEEDS, configs=1),
+        notes=(),
+        configs=named if configs else {},
     )
+    refitted = Refitted(
+        store=store,
+        lineup=LINEUP,
+        truth=truth,
+        note=note,
+        seeds=tuple(range(NUM_SEEDS)),
+        predictions=predictions,
+    )
+    return Logged(run=SavedRun(study={}, schema=SCHEMA, results=results), refitted=refitted)
 
 
 def built_of(logged: Logged):
     """Returns the approaches of a run by name, as the verdict builds them."""
-    names = ("separate", "joint", "multihead")
-    parts = build_approaches(logged.predictions, names, SCHEMA, logged.truth)
-    return {part.name: part for part in parts}
+    return {part.name: part for part in logged.refitted.build()}
 
 
 def write_part(logged: Logged, space: str, config_id: str, seed: int, fold: int, **note: object):
     """Writes what one training of the refit left: its seconds and, where given, its note."""
     extra = {"note": json.dumps(note)} if note else {}
-    path = logged.store.predictions / "parts" / f"{space}.{config_id}.{seed}.{fold}.npz"
+    path = logged.refitted.store.predictions / "parts" / f"{space}.{config_id}.{seed}.{fold}.npz"
     np.savez(path, seconds=2.5, **extra)
 
 
@@ -115,11 +127,4 @@ def _result(space: str, best) -> SpaceResult:
         made_record(0, {1: 0.2}, space=space, config=DEFAULT, device_seconds=10.0),
         made_record(1, {1: 0.8}, space=space, config=dict(best), device_seconds=5.0),
     )
-    return SpaceResult(
-        name=space,
-        approach=SPACES[space],
-        target=space if SPACES[space] == "separate" else "joint",
-        records=records,
-        best=records[1],
-        interval=None,
-    )
+    return SpaceResult(name=space, records=records, best=records[1], interval=None)

@@ -8,9 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from search.refit.approaches import Lineup
+from search.refit.files import RefitNote
+from search.refit.plan import Shape
 from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
+from trainables.blocks import Block, Form
 from trainables.data.schema import JOINT, Attribute, LabelSchema
 
 SCHEMA = LabelSchema(
@@ -20,8 +24,16 @@ SCHEMA = LabelSchema(
         Attribute(name="age", classes=("<30", "30-59", ">=60"), ordered=True),
     ),
 )
-APPROACHES = {"gender": "separate", "age": "separate", "joint": "joint", "multihead": "multihead"}
-RANKS = ("default", "1")
+LINEUP = Lineup(
+    schema=SCHEMA,
+    blocks={
+        "gender": Block(("gender",), Form.SOFTMAX),
+        "age": Block(("age",), Form.SOFTMAX),
+        "joint": Block(SCHEMA.names, Form.SOFTMAX),
+        "multihead": Block(SCHEMA.names, Form.HEADS),
+    },
+)
+CONFIG_IDS = ("default", "1")
 SEEDS, FOLDS, PEOPLE, PHOTOS = 2, 3, 60, 3
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.25, 0.3)
 
@@ -32,11 +44,6 @@ def made_labels() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Returns the joint class and the person of every photo; photos of a person share a class."""
     label = np.arange(PEOPLE) % SCHEMA.num_joint
     return np.repeat(label, PHOTOS), np.repeat(np.arange(PEOPLE), PHOTOS)
-
-
-def heads_of(space: str) -> tuple[str, ...]:
-    """Returns the heads of a space's network."""
-    return {"joint": (JOINT,), "multihead": SCHEMA.names}.get(space, (space,))
 
 
 def noisy(label: NDArray[np.int64], head: str, accuracy: float, *key: int) -> Probs:
@@ -61,8 +68,8 @@ def write_refit(
     root: Path,
     accuracy: Mapping[str, float],
     *,
-    approaches: Mapping[str, str] = APPROACHES,
-    config_ids: Sequence[str] = RANKS,
+    spaces: Sequence[str] = tuple(LINEUP.blocks),
+    config_ids: Sequence[str] = CONFIG_IDS,
     label: NDArray[np.int64] | None = None,
 ) -> RunStore:
     """Writes study.json and the predictions, notes and (made-up) models of a refit.
@@ -70,7 +77,7 @@ def write_refit(
     Args:
         root: folder of the run.
         accuracy: of the heads of every space.
-        approaches: of every space.
+        spaces: those that were refitted.
         config_ids: of the configs.
         label: joint class of every photo where it differs from `made_labels`; the predictions
             are those of the original labels.
@@ -89,15 +96,17 @@ def write_refit(
                 "fingerprint": "abc",
                 "stored_size": [48, 40],
             },
-            "approaches": dict(approaches),
+            "blocks": {space: LINEUP.to_dict()[space] for space in spaces},
             "versions": {"headrace": "0.1.0"},
         }
     )
-    configs = {f"{s}.{config_id}": flat_config(s) for s in approaches for config_id in config_ids}
-    refit = {"schema": 1, "shape": {}, "notes": [], "configs": configs}
-    (store.predictions / "refit.json").write_text(json.dumps(refit), encoding="utf-8")
+    RefitNote(
+        shape=Shape(folds=FOLDS, seeds=SEEDS, configs=len(config_ids) - 1),
+        notes=(),
+        configs={f"{s}.{config_id}": flat_config(s) for s in spaces for config_id in config_ids},
+    ).write(store)
     _write_truth(store, made_labels()[0] if label is None else label)
-    for number, space in enumerate(approaches):
+    for number, space in enumerate(spaces):
         for position, config_id in enumerate(config_ids):
             for seed in range(SEEDS):
                 _write_config(
@@ -122,7 +131,7 @@ def _write_config(store: RunStore, name: str, accuracy: float, *key: int) -> Non
     label, seed = made_labels()[0], int(name.rsplit(".", 1)[1])
     heads = {
         prefix + head: noisy(label, head, accuracy, *key, seed, mirrored, n)
-        for n, head in enumerate(heads_of(name.rsplit(".", 2)[0]))
+        for n, head in enumerate(LINEUP.heads(name.rsplit(".", 2)[0]))
         for mirrored, prefix in enumerate(("", "mirrored."))
     }
     np.savez(store.predictions / f"{name}.npz", **heads)

@@ -1,6 +1,5 @@
 """A small refit of the demo people without a search, whose place the default configs take."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +7,10 @@ from types import MappingProxyType
 
 from search.prepare.dataset import stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
-from search.refit.files import (
-    DEFAULT_CONFIG,
-    REFIT_FILE,
-    merge_predictions,
-    refit_note,
-    write_truth,
-)
+from search.refit.files import RefitFiles, RefitNote, write_truth
 from search.refit.plan import Shape
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
-from search.store.files import write_text
 from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
@@ -117,11 +109,11 @@ def refit(effort: Effort, data: Path, folder: Path, seed: int) -> RunStore:
     )
     folds = Folds(of_sample=make_folds(table, effort.folds, seed), num_folds=effort.folds)
     units = _units(effort, table.schema)
-    images, parts = SharedImages(setting), store.predictions / "parts"
+    images, files = SharedImages(setting), RefitFiles(store.predictions)
     for unit in units:
-        train_unit(unit, folds, images, seed, parts, store.root / "models")
-    merge_predictions(store.predictions, parts, units, folds)
-    write_truth(store.predictions / "truth.csv", table, folds, setting.split.held_out)
+        train_unit(unit, folds, images, seed, files, store.models)
+    files.merge(units, folds)
+    write_truth(store.predictions, table, folds, setting.split.held_out)
     _describe(store, effort, setting, units, seed)
     return store
 
@@ -131,7 +123,8 @@ def _describe(
 ) -> None:
     """Writes `refit.json` and `study.json`."""
     shape = Shape(folds=effort.folds, seeds=effort.refit_seeds, configs=1)
-    write_text(store.root / REFIT_FILE, json.dumps(refit_note(shape, units, [])))
+    configs = {unit.config_name: unit.config for unit in units}
+    RefitNote(shape=shape, notes=(), configs=configs).write(store)
     table = setting.table
     data = {
         "schema": table.schema.to_dict(),

@@ -11,8 +11,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import search
+from search.store.journal_file import read_records
 from search.store.records import TrialRecord
-from search.tuning.journal import read_records
+from tests.trainables.data.folders import MASK_SCHEMA
 
 ROOT = Path(search.__file__).resolve().parent.parent
 
@@ -52,7 +53,7 @@ def stored(run: Path, space: str = "gender") -> dict[int, TrialRecord]:
     """Returns the trials of a run by number, as its journal has them now; none before it is."""
     try:
         name = json.loads((run / "study.json").read_text(encoding="utf-8"))["studies"][space]
-        records = read_records(run / "optuna.journal", space, name)
+        records = read_records(run / "optuna.journal", {space: name}, MASK_SCHEMA.names)[space]
     except (OSError, KeyError):
         return {}
     return {record.number: record for record in records}

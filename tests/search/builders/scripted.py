@@ -11,6 +11,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
 from search.prepare.config import Budget
+from search.refit.approaches import Lineup
 from search.store.records import TrialRecord
 from search.tuning.journal import StudyJournal, open_storage, to_record
 from search.tuning.searcher import StudySearcher
@@ -50,11 +51,11 @@ def default(schema: LabelSchema, scale: Scale) -> dict[str, Any]:
 
 
 def tiny_space(name: str, **changes: Any) -> Space:
-    """Returns a space of one parameter; mask, gender and age belong to the approach `separate`."""
+    """Returns a space of one parameter; it predicts the attribute of its name, or all by softmax."""
     options: dict[str, Any] = {
         "name": name,
-        "approach": "separate" if name in SEPARATE else name,
-        "attribute": name if name in SEPARATE else "",
+        "attributes": (name,) if name in SEPARATE else MASK_SCHEMA.names,
+        "form": "heads" if name == "multihead" else "softmax",
         "suggest": suggest,
         "default": default,
         "warm_start": PORTFOLIO,
@@ -144,6 +145,7 @@ class Script:
             self.journals,
             self.scheduler,  # type: ignore[arg-type]
             budget or Budget(trials=100),
+            Lineup.of(MASK_SCHEMA, [j.space for j in self.journals.values()]).shares,
             slots=slots,
             device_share=share,
             listeners=(self.heard,),
@@ -204,7 +206,7 @@ class Script:
 
     def record(self, trial: str) -> TrialRecord:
         """Returns a trial's record as the file has it."""
-        return to_record(self.asked[trial]["space"], self.frozen(trial))
+        return to_record(self.asked[trial]["space"], self.frozen(trial), MASK_SCHEMA.names)
 
     def records(self, space: str = "gender") -> tuple[TrialRecord, ...]:
         """Returns the records of a space."""

@@ -8,13 +8,13 @@ import numpy as np
 from scipy import stats
 
 from search.analysis.approaches.approach import Approach
-from search.analysis.approaches.build import build_joint
 from search.analysis.approaches.choice_luck import choice_variance
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Outcome, Rules, Verdict
+from tests.search.builders.one_model import build_one
 from tests.search.builders.simulated_people import (
     NUM_CLASSES,
     Sample,
@@ -167,7 +167,7 @@ def power_cell(people: int, gain: float, effort: Effort, *, num_seeds: int) -> P
 def _chosen(sample: Sample, group: range, cross_fit: CrossFit, effort: Effort) -> Approach:
     """Returns the approach of configs chosen for the people of a fold by the others."""
     configs = {str(i): np.eye(NUM_CLASSES)[sample.predicted[i]] for i in group}
-    built = build_joint(configs, sample.y, cross_fit, name=str(group))
+    built = build_one(str(group), configs, sample.y, cross_fit)
     rng = np.random.default_rng(0)
     luck = choice_variance(
         built.targets, sample.g, cross_fit, num_resamples=effort.resamples, rng=rng
