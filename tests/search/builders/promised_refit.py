@@ -7,10 +7,11 @@ from types import MappingProxyType
 
 from search.prepare.dataset import stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
+from search.refit.approaches import Lineup
 from search.refit.files import RefitFiles, RefitNote, write_truth
 from search.refit.plan import Shape
 from search.refit.train import train_unit
-from search.refit.units import Folds, Unit
+from search.refit.units import DEFAULT_CONFIG, Folds, Unit
 from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
@@ -19,16 +20,7 @@ from trainables.data import layouts
 from trainables.data.schema import LabelSchema
 from trainables.data.splits import make_folds, make_split
 
-SPACES = MappingProxyType(
-    {
-        "mask": "separate",
-        "gender": "separate",
-        "age": "separate",
-        "joint": "joint",
-        "multihead": "multihead",
-    }
-)
-"""Approach of every space."""
+SPACES = ("mask", "gender", "age", "joint", "multihead")
 INPUT_SIZE = 32
 CHANGES: Mapping[str, FlatValue] = MappingProxyType(
     {
@@ -62,7 +54,7 @@ class Effort:
     epochs: int
     folds: int = 3
     refit_seeds: int = 2
-    spaces: tuple[str, ...] = tuple(SPACES)
+    spaces: tuple[str, ...] = SPACES
     photo: tuple[int, int] = (48, 64)
 
     def __post_init__(self) -> None:
@@ -133,8 +125,8 @@ def _describe(
         "fingerprint": table.fingerprint,
         "stored_size": list(setting.stored_size),
     }
-    approaches = {space: SPACES[space] for space in effort.spaces}
-    study = {"config": {"seed": seed}, "approaches": approaches, "versions": {}}
+    lineup = Lineup.of(table.schema, [load(space, table.schema) for space in effort.spaces])
+    study = {"config": {"seed": seed}, "blocks": lineup.to_dict(), "versions": {}}
     store.write_study({**study, "data": data})
 
 

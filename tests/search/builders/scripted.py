@@ -51,7 +51,7 @@ def default(schema: LabelSchema, scale: Scale) -> dict[str, Any]:
 
 
 def tiny_space(name: str, **changes: Any) -> Space:
-    """Returns a space of one parameter; it predicts the attribute of its name, or all by softmax."""
+    """Returns a space of one parameter, of the attribute of its name or of all attributes."""
     options: dict[str, Any] = {
         "name": name,
         "attributes": (name,) if name in SEPARATE else MASK_SCHEMA.names,
