@@ -17,10 +17,8 @@ from types import ModuleType
 from typing import Any
 
 from spaces.errors import SpaceError
-from spaces.groups import Flat
-from spaces.parts import AGE, default_config
 from spaces.scale import Scale
-from spaces.space import Schema, Space
+from spaces.space import Flat, Schema, Space
 
 _NOT_SPACES = frozenset({"errors", "groups", "parts", "scale", "space", "attribute", "block"})
 WHOLE = {"joint": "softmax", "multihead": "heads"}
@@ -197,6 +195,8 @@ def _warm_start(name: str, module: ModuleType) -> tuple[Any, ...]:
 
 
 def _default(attributes: tuple[str, ...], form: str, schema: Schema, scale: Scale) -> Flat:
+    from spaces.parts import AGE, default_config  # loads Optuna
+
     config = default_config(schema, scale, with_age=AGE in attributes)
     if form == "heads":
         config |= {f"task_weight.{name}": 1.0 for name in attributes}

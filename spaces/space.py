@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
-
-import optuna
+from typing import TYPE_CHECKING, Protocol, Self
 
 from spaces.errors import SpaceError
-from spaces.groups import Flat
 from spaces.scale import Scale
+
+if TYPE_CHECKING:
+    import optuna  # who only reads a finished run needs it not
 
 FORMS = ("softmax", "heads")
 Config = dict[str, str | int | float | bool | tuple[str, ...]]
@@ -60,7 +60,8 @@ class Schema(Protocol):
         ...
 
 
-Suggest = Callable[[optuna.Trial, Schema, Scale], Flat | None]
+Flat = dict[str, str | int | float | bool]
+Suggest = Callable[["optuna.Trial", Schema, Scale], Flat | None]
 Default = Callable[[Schema, Scale], Flat]
 
 
@@ -140,7 +141,7 @@ class Space:
         except Exception as error:  # the function is the user's own code
             raise self._failed("default", error) from error
 
-    def config(self, trial: optuna.Trial, schema: Schema, scale: Scale) -> Config:
+    def config(self, trial: "optuna.Trial", schema: Schema, scale: Scale) -> Config:
         """Suggests on the trial and returns the complete config, by dotted names.
 
         Raises:

@@ -12,20 +12,56 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("search", "spaces", "trainables")
 
-RAY_FILES = {
-    "search/tuning/cluster.py",
-    "search/refit/pool.py",
-    "search/tuning/scheduler.py",
-    "search/tuning/searcher.py",
-    "search/tuning/tune_run.py",
-    "search/tuning/worker.py",
+FLOORS = {
+    "search": {
+        "cli": 7,
+        "verdict": 6,
+        "ensemble": 5,
+        "export": 5,
+        "pseudo": 5,
+        "tuning": 5,
+        "why": 5,
+        "predict": 4,
+        "refit": 4,
+        "trial": 4,
+        "prepare": 3,
+        "report": 3,
+        "analysis": 2,
+        "store": 2,
+        "console": 1,
+        "errors": 1,
+        "ray_settings": 1,
+    },
+    "search/analysis": {
+        "reasons": 6,
+        "verdict": 6,
+        "approaches": 5,
+        "ensemble": 5,
+        "shift": 5,
+        "uncertainty": 4,
+        "fitting": 3,
+        "curves": 2,
+        "metrics": 2,
+        "recombine": 3,
+        "errors": 1,
+    },
+    "search/report": {
+        "render": 6,
+        "page": 5,
+        "sections": 4,
+        "figures": 3,
+        "contents": 2,
+        "markdown": 2,
+        "document": 1,
+        "shift": 1,
+        "errors": 0,
+    },
 }
-OPTUNA_FILES = {
-    "search/tuning/journal.py",
-    "search/tuning/known_configs.py",
-    "search/analysis/importance.py",
-}
-"""Beside all of spaces/."""
+"""A room imports from lower floors alone; a new room gets its floor here."""
+DOORS = {"search": {"__init__", "__main__", "run"}}
+"""Loose files over all floors: nothing imports them."""
+RAY_ROOMS = ("search/tuning/", "search/refit/pool.py")
+OPTUNA_ROOMS = ("search/tuning/", "spaces/")
 TIMM_FILES = {"trainables/backbone.py", "trainables/optimizer.py"}
 
 
@@ -97,16 +133,139 @@ def test_no_test_imports_a_benchmark():
     assert found == set()
 
 
-@pytest.mark.parametrize(
-    ("dependency", "allowed"),
-    [("ray", RAY_FILES), ("optuna", OPTUNA_FILES), ("timm", TIMM_FILES)],
-)
-def test_a_heavy_dependency_is_imported_by_its_own_files_and_each_of_them_does(
-    dependency, allowed
-):
-    found = {path for path in importers(dependency) if not path.startswith("spaces/")}
-    assert found == allowed
-    assert all((ROOT / path).is_file() for path in allowed)
+def against_the_floors(root, imported):
+    """Returns a sentence for every import between rooms of a folder that does not point down.
+
+    Args:
+        root: the folder, such as "search/analysis".
+        imported: the dotted names that each file imports, by path.
+    """
+    floors, dotted = FLOORS[root], root.replace("/", ".") + "."
+    found = []
+    for path, names in imported.items():
+        own = room_of(path, root)
+        for name in sorted(names):
+            other = name.removeprefix(dotted).partition(".")[0] if name.startswith(dotted) else ""
+            if own not in floors or other not in floors or other == own:
+                continue
+            if floors[other] >= floors[own]:
+                found.append(
+                    f"{path} is on floor {floors[own]} and imports {name} of floor "
+                    f"{floors[other]}; a room imports from lower floors alone, so the line "
+                    f"belongs in {root}/{other} or above it: {purpose(root, other)}"
+                )
+    return found
+
+
+def room_of(path, root):
+    """Returns the room of a file below a folder; an empty string for a file elsewhere."""
+    if not path.startswith(f"{root}/"):
+        return ""
+    return path.removeprefix(f"{root}/").partition("/")[0].removesuffix(".py")
+
+
+def purpose(root, room):
+    """Returns what a room is for, as its first docstring says."""
+    for path in (f"{root}/{room}/__init__.py", f"{root}/{room}.py"):
+        if path in sources():
+            return ast.get_docstring(sources()[path]).partition("\n")[0]
+    return ""
+
+
+@pytest.mark.parametrize("root", FLOORS)
+def test_every_room_has_its_floor(root):
+    rooms = {room_of(path, root) for path in sources()} - {""}
+    assert rooms - DOORS.get(root, {"__init__"}) == set(FLOORS[root])
+
+
+@pytest.mark.parametrize("root", FLOORS)
+def test_rooms_import_from_lower_floors_alone(root):
+    assert against_the_floors(root, imports()) == []
+
+
+def test_an_import_against_the_floors_is_told_with_the_room_where_it_belongs():
+    upward = {"search/store/files.py": {"search.refit.approaches.Lineup", "search.errors"}}
+    (sentence,) = against_the_floors("search", upward)
+    assert sentence == (
+        "search/store/files.py is on floor 2 and imports search.refit.approaches.Lineup of floor "
+        "4; a room imports from lower floors alone, so the line belongs in search/refit or above "
+        "it: The finalists trained again on person-disjoint folds, and what that leaves on disk."
+    )
+    beside = {"search/why/stage.py": {"search.pseudo.stage"}}
+    assert len(against_the_floors("search", beside)) == 1
+
+
+@pytest.mark.parametrize(("dependency", "rooms"), [("ray", RAY_ROOMS), ("optuna", OPTUNA_ROOMS)])
+def test_an_engine_is_known_to_its_own_rooms(dependency, rooms):
+    found = importers(dependency)
+    assert {path for path in found if not path.startswith(rooms)} == set()
+    assert all(any(path.startswith(room) for path in found) for room in rooms)
+
+
+def test_timm_is_known_to_its_own_files():
+    assert importers("timm") == TIMM_FILES
+
+
+LIGHT = {
+    "search.verdict.compare": {"ray", "optuna", "torch", "torchvision", "timm"},
+    "search.verdict.stage": {"ray", "optuna"},
+    "search.ensemble.stage": {"ray", "optuna"},
+    "search.predict.command": {"ray", "optuna"},
+    "search.export.command": {"ray", "optuna"},
+    "search.cli.commands": {"ray", "optuna", "torch", "torchvision", "timm", "pandas"},
+    "search.tuning.worker": {"optuna"},
+    "trainables.classifier": {"ray", "optuna", "rich", "tensorboard"},
+}
+"""Modules, and what is not loaded with them, by whatever chain of imports."""
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_the_light_ways_load_nothing_heavy_by_any_chain(module):
+    chains = loaded_with(module)
+    heavy = {name: chains[name] for name in chains if name.partition(".")[0] in LIGHT[module]}
+    assert heavy == {}
+
+
+def test_the_chains_of_imports_are_followed():
+    assert loaded_with("search.tuning.stage")["ray.tune"][-1] == "search.tuning.tune_run"
+    assert "torch" in loaded_with("search.predict.command")
+
+
+def loaded_with(module):
+    """Returns what is imported when a module is, each with the chain of modules that does it."""
+    chains, waiting = {module: ()}, [module]
+    while waiting:
+        name = waiting.pop()
+        for parent in [name.rpartition(".")[0], *loaded_by(name)]:
+            if parent and parent not in chains:
+                chains[parent] = (*chains[name], name)
+                waiting.append(parent)
+    return chains
+
+
+@cache
+def loaded_by(module):
+    """Returns what a module of ours imports at once: not in functions, not for types."""
+    base = module.replace(".", "/")
+    path = next((p for p in (f"{base}.py", f"{base}/__init__.py") if p in sources()), None)
+    if path is None:
+        return frozenset()
+    found = set()
+    for name in _imported(ast.Module(body=list(_at_once(sources()[path].body)), type_ignores=[])):
+        ours = name.partition(".")[0] in PACKAGES
+        known = {f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__init__.py"}
+        if not ours or known & set(sources()):
+            found.add(name)
+    return frozenset(found)
+
+
+def _at_once(body):
+    for node in body:
+        for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not for_types and isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.Try | ast.With):
+            yield from _at_once(node.body)
 
 
 @pytest.mark.parametrize("dependency", ["torch", "torchvision", "ray", "timm"])
@@ -120,10 +279,10 @@ def test_trainables_know_nothing_of_the_search(dependency):
 
 
 @pytest.mark.parametrize(
-    "dependency", ["torch", "torchvision", "timm", "ray", "PIL", "trainables", "spaces"]
+    "dependency",
+    ["torch", "torchvision", "timm", "ray", "optuna", "PIL", "trainables", "spaces"],
 )
 def test_the_analysis_works_on_arrays_and_records_alone(dependency):
-    # Optuna's own rule is above: the importance of parameters is its method on its own trials.
     assert importers(dependency, "search/analysis/") == set()
 
 

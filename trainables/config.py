@@ -5,7 +5,7 @@ mapping is all that spaces and trainables have in common.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -273,6 +273,22 @@ class TrialConfig(Section):
             for section, fields in self.to_tree().items()
             for field, value in fields.items()
         }
+
+
+def is_name(name: str) -> bool:
+    """Returns whether some config has a value of this dotted name, whatever its branches."""
+    section, _, field = name.partition(".")
+    kinds = _sections(TrialConfig.model_fields[section]) if section in _SECTIONS else ()
+    return section == "task_weight" or any(field in kind.model_fields for kind in kinds)
+
+
+_SECTIONS = frozenset(TrialConfig.model_fields)
+
+
+def _sections(field: Any) -> tuple[type[Section], ...]:
+    """Returns the kinds of section that a field of the config may hold."""
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section))
 
 
 def _explain(issue: Any) -> str:

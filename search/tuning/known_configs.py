@@ -15,6 +15,7 @@ from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.blocks import FlatValue
+from trainables.config import is_name
 
 _NUM_PROBES = 64
 
@@ -45,7 +46,8 @@ def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:
     default = space.default_config(schema, scale)
     for extra in space.warm_start:
         for name, value in extra.items():
-            if name not in offered and name not in default:
+            # What this data has no use for, such as a cut of raw ages that it lacks, is left out.
+            if name not in offered and name not in default and not is_name(name):
                 raise SpaceError(
                     f"a warm start of space {space.name!r} may set only what the space searches, "
                     f"got {name}={value!r}; searched are {', '.join(sorted(offered)) or 'none'}"
