@@ -1,11 +1,15 @@
 """`--plan`: what would run, how long, and what difference it could detect; runs nothing."""
 
+import math
+
 from rich.console import Console
 
+from search.analysis.uncertainty.power import promised_difference
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
+from search.refit.approaches import Lineup
 from search.refit.finalists import probed_costs, wished_shape
-from search.refit.plan import Costs, detectable_difference, plan_refit, search_share
+from search.refit.plan import Costs, plan_refit, search_share
 from search.refit.stage import VERDICT_SECONDS
 
 # Early stopping ends most trials after their first rung; seen on the demo and on real photos.
@@ -29,22 +33,28 @@ def print_forecast(console: Console, run: Prepared) -> None:
         return
     people = run.dataset.table.num_groups
     budget = run.config.budget.seconds
+    wish = wished_shape(run)
+    seeds = wish.seeds
     if budget is None:
         _say(console, f"search: {_search_time(run, full)}; then a full refit")
     else:
         left = budget - VERDICT_SECONDS
-        wish = wished_shape(run)
         share = search_share(costs, left, wish)
         planned = plan_refit(costs, left * (1 - share), wish)
         _say(console, f"search: {format_duration(budget * share)}")
         _say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
         for cut in planned.cuts:
             _say(console, f"  {cut}")
-    difference = detectable_difference(people)
+        seeds = planned.shape.seeds
+    if seeds < 2:
+        _say(console, "with one seed no difference would be declared")
+        return
+    num_pairs = math.comb(len(Lineup.of(run.schema, run.spaces).approaches), 2)
+    difference = promised_difference(people, seeds, num_pairs)
     _say(
         console,
-        f"with {people} people, true differences of macro-F1 from about {difference:.3f} on would "
-        "be declared",
+        f"with {people} people and {seeds} seeds, true differences of macro-F1 from about "
+        f"{difference:.3f} on would be declared",
     )
 
 

@@ -199,13 +199,3 @@ def search_share(costs: Costs, seconds: float, wish: Shape = FULL) -> float:
             f"refits the {smallest.describe()}; got {format_duration(seconds)}"
         )
     return 1 - _MOST_REFIT_SHARE
-
-
-def detectable_difference(num_people: int) -> float:
-    """Returns about what true difference of macro-F1 a run on so many people could declare.
-
-    Two-sided 5 %, power 80 %: 2.8 standard deviations. The standard deviation of one macro-F1 over
-    2,700 people whose errors repeat in 0.8 of their photos is 0.011 (simulated); with errors of
-    two approaches correlated at one half, that of their difference is the same.
-    """
-    return 2.8 * 0.011 * float((2700 / num_people) ** 0.5)

@@ -12,6 +12,7 @@ from search.prepare.dataset import ProgressBar, decode_images, open_dataset
 from search.prepare.setting import SharedImages, TrialSetting
 from search.store.best_file import BestFile, digest
 from search.trial.trial_run import TrialRun
+from trainables.config import TrialConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

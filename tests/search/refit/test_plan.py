@@ -8,7 +8,6 @@ from search.refit.plan import (
     FULL,
     Costs,
     Shape,
-    detectable_difference,
     plan_refit,
     search_share,
     shrinking,
@@ -109,7 +108,3 @@ def test_a_budget_below_the_least_is_refused_with_the_least():
     assert search_share(costs(), least * 1.01) == pytest.approx(0.3)
     with pytest.raises(UsageError, match=r"needs a budget of at least about .*; got"):
         search_share(costs(), least * 0.9)
-
-
-def test_four_times_the_people_detect_half_the_difference():
-    assert detectable_difference(1200) == pytest.approx(detectable_difference(300) / 2)

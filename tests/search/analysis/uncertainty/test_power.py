@@ -10,6 +10,7 @@ from search.analysis.uncertainty.power import (
     POWER,
     WouldDecide,
     detectable_difference,
+    promised_difference,
     would_decide,
 )
 
@@ -100,3 +101,10 @@ def test_one_percent_fewer_people_or_one_seed_less_would_not_do(difference, peop
     plan = _plan(_estimate(difference, people, (seeds, seeds)))
     assert plan.people is None or plan.people > 300
     assert plan.seeds is None or plan.seeds > 3
+
+
+def test_a_plan_promises_what_the_verdict_would_declare():
+    many = promised_difference(1200, 20, 1)
+    assert many == pytest.approx(promised_difference(300, 20, 1) / 2, rel=0.1)
+    assert promised_difference(300, 3, 3) > promised_difference(300, 3, 1)
+    assert promised_difference(2700, 2, 3) > 1.05 * promised_difference(2700, 3, 3)
