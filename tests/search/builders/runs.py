@@ -24,7 +24,7 @@ ATTRIBUTE = {attribute!r}
 
 
 def default(schema, scale):
-    tiny = {{"backbone.name": "test_resnet", "input.size": 32, "optim.batch_size": {batch}}}
+    tiny = {{"backbone.name": "test_resnet", "input.size": 32, "optim.batch_size": 8}}
     return {{**default_config(schema, scale, with_age=False), **tiny}}
 
 
@@ -33,10 +33,10 @@ def suggest(trial, schema, scale):
 """
 
 
-def write_space(folder: Path, attribute: str, *, batch: int = 8) -> Path:
-    """Writes the file of a space with one parameter; a smaller batch makes longer epochs."""
+def write_space(folder: Path, attribute: str) -> Path:
+    """Writes the file of a space with one parameter."""
     path = folder / f"tiny_{attribute}.py"
-    path.write_text(SPACE.format(attribute=attribute, batch=batch), encoding="utf-8")
+    path.write_text(SPACE.format(attribute=attribute), encoding="utf-8")
     return path
 
 

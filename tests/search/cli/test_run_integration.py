@@ -33,7 +33,7 @@ from tests.search.builders.runs import (
 pytestmark = pytest.mark.ray
 
 FINISHED = {State.COMPLETE, State.PRUNED}
-LONG = {"max_epochs": 16, "trials": 4, "name": "long"}
+LONG = {"max_epochs": 8, "trials": 4, "name": "long"}
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
 def test_a_trial_whose_worker_is_killed_goes_on_from_its_checkpoint(
     people, cache, tmp_path, results, monkeypatch
 ):
-    space = write_space(tmp_path, "gender", batch=2)
+    space = write_space(tmp_path, "gender")
     run, killed = results / "long", []
 
     class KillingSearcher(StudySearcher):
@@ -145,7 +145,7 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
     people, cache, tmp_path, results
 ):
     run = results / "long"
-    command = arguments(people, cache, results, write_space(tmp_path, "gender", batch=2), **LONG)
+    command = arguments(people, cache, results, write_space(tmp_path, "gender"), **LONG)
     with held_driver(command, tmp_path / "held") as process:
         kill_driver(process)
     before = stored(run)
@@ -174,7 +174,7 @@ def test_a_run_that_is_asked_to_end_saves_says_how_to_go_on_and_goes_on(
     people, cache, tmp_path, results
 ):
     run = results / "long"
-    command = arguments(people, cache, results, write_space(tmp_path, "gender", batch=2), **LONG)
+    command = arguments(people, cache, results, write_space(tmp_path, "gender"), **LONG)
     with held_driver(command, tmp_path / "held") as process:
         started = descendants(process.pid)
         process.terminate()
