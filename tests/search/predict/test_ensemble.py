@@ -31,7 +31,7 @@ from trainables.errors import DataError, WeightsError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
-ROOT = Path(predict.__file__).parents[1]
+ROOT = Path(predict.__file__).parents[2]
 NUM = 7
 
 
@@ -253,8 +253,8 @@ BLOCKED = """
 import sys
 for name in ("ray", "optuna"):
     sys.modules[name] = None
-import search.predict
-print(search.predict.ensemble.Ensemble.__name__)
+from search.predict import Ensemble
+print(Ensemble.__name__)
 """
 
 
