@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from search.errors import ResultsError
-from search.store import run_store as store_module
+from search.store import provenance
 from search.store.provenance import git_commit
 from search.store.records import Cause, State
 from search.store.run_store import RunStore, check_name, run_names
@@ -208,13 +208,13 @@ def test_the_commit_is_forty_digits_or_nothing(monkeypatch):
     def missing(*given, **options):
         raise FileNotFoundError("git")
 
-    monkeypatch.setattr(store_module.subprocess, "run", missing)
+    monkeypatch.setattr(provenance.subprocess, "run", missing)
     assert git_commit() == ""
 
     def slow(*given, **options):
         raise subprocess.TimeoutExpired("git", 10)
 
-    monkeypatch.setattr(store_module.subprocess, "run", slow)
+    monkeypatch.setattr(provenance.subprocess, "run", slow)
     assert git_commit() == ""
 
 
