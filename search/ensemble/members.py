@@ -93,7 +93,7 @@ def member_of(fitted: FittedMember, refitted: Refitted) -> Member:
 
 
 def _costs(refitted: Refitted) -> dict[str, float]:
-    """Returns the milliseconds a photo of one network of each config, by its name.
+    """Returns the milliseconds per photo of one network of each config, by its name.
 
     Configs of one backbone and input size differ in their heads alone, which are nothing beside
     the backbone; so one of them is measured.

@@ -74,7 +74,7 @@ class PseudoLabels:
         thresholds: attribute -> least probability of its class; all attributes that the model
             predicts must reach theirs.
         config: of the labelling models.
-        models: their weights, one file a seed, none of which has seen the out-fold.
+        models: their weights, one file per seed, none of which has seen the out-fold.
         mean: of each channel that they were trained with.
         std: of each channel that they were trained with.
         labels: file that keeps the labels of this fold.

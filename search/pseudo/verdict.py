@@ -1,7 +1,6 @@
-"""Whether training with pseudo-labels wins, a space; what wins joins the refitted configs."""
+"""Whether training with pseudo-labels wins in a space; what wins joins the refitted configs."""
 
 import glob
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from search.analysis.verdict.outcomes import PairVerdict, Rules, holm, outcome_o
 from search.refit.files import RefitFiles
 from search.refit.refitted import Refitted, common_seeds
 from search.refit.units import config_name
-from search.store.files import write_text
+from search.store.files import write_json
 from search.store.run_store import RunStore
 
 PSEUDO_CONFIG = "pseudo"
@@ -144,7 +143,7 @@ def adopt(
                 path.unlink()
     replace(refitted.note, notes=tuple(notes), configs=configs).write(store)
     values = {"schema": 1, "spaces": [verdict.to_dict() for verdict in verdicts]}
-    write_text(store.root / PSEUDO_FILE, json.dumps(values, indent=2) + "\n")
+    write_json(store.root / PSEUDO_FILE, values)
 
 
 def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:

@@ -25,7 +25,7 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.errors import ResultsError
 from search.refit.plan import Shape
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit, config_name
-from search.store.files import write_arrays, write_text
+from search.store.files import write_arrays, write_json, write_text
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
 from trainables.data.sample_table import SampleTable
@@ -180,7 +180,7 @@ class RefitNote:
             "notes": list(self.notes),
             "configs": {name: dict(config) for name, config in self.configs.items()},
         }
-        write_text(store.root / self.FILE, json.dumps(values, indent=2) + "\n")
+        write_json(store.root / self.FILE, values)
 
     def config_ids(self, space: str) -> tuple[str, ...]:
         """Returns the refitted configs of a space."""

@@ -16,7 +16,7 @@ _CAUTION = 1.3
 
 
 def probe_costs(run: Prepared) -> Mapping[str, float]:
-    """Returns device seconds a photo and epoch of every space's default config."""
+    """Returns device seconds per photo and epoch of every space's default config."""
     images = SharedImages(run.setting)
     table = run.dataset.table
     found = {}

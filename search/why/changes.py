@@ -29,7 +29,7 @@ class FewerPeople:
         seed: of the order in which people stay.
 
     Raises:
-        UsageError: the share is none.
+        UsageError: the share is not in (0, 1].
     """
 
     share: float
@@ -60,7 +60,7 @@ class WrongLabels:
         seed: of the choice of people and of their wrong classes.
 
     Raises:
-        UsageError: the share is none.
+        UsageError: the share is not in [0, 1].
     """
 
     attribute: str

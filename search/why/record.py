@@ -16,7 +16,7 @@ import numpy as np
 from search.refit.files import RefitFiles, Truth
 from search.refit.refitted import Refitted
 from search.refit.units import Unit
-from search.store.files import write_text
+from search.store.files import write_json
 from search.store.run_store import RunStore
 from search.why.controls import Control, ControlDesign
 from search.why.plan import LEAST_FOLDS, PlannedControl
@@ -95,8 +95,7 @@ def _digest(configs: Mapping[str, Mapping[str, FlatValue]], truth: Truth) -> str
 
 def write_record(store: RunStore, record: WhyRecord) -> None:
     """Writes `why.json`."""
-    text = json.dumps({"schema": 1, **asdict(record)}, indent=2)
-    write_text(store.root / WHY_FILE, text + "\n")
+    write_json(store.root / WHY_FILE, {"schema": 1, **asdict(record)})
 
 
 def read_record(refitted: Refitted) -> WhyRecord | None:

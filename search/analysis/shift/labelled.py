@@ -60,7 +60,7 @@ def as_probs(probs: ArrayLike, what: str) -> Floats:
     """Returns probabilities as float [N, C], rows summing to 1.
 
     Raises:
-        AnalysisError: there are none, or they are no probabilities.
+        AnalysisError: there are none, or they are not probabilities.
     """
     array = np.asarray(probs, dtype=float)
     if array.ndim != 2 or not array.size or not np.isfinite(array).all() or array.min() < 0:
