@@ -28,15 +28,17 @@ from search.export.parity import (
 from search.predict.ensemble import Ensemble
 from search.predict.spec import EnsembleSpec, Part
 from search.store.files import replaced, write_json
+from trainables.data.schema import LabelSchema
 from trainables.predictor import Predictor
 
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _HOW = (
     "Decode photos to RGB, scale them to cover height x width and crop around the centre. Per "
     "member and fold: run every network of the fold, divide the logarithm of each head's "
-    "probabilities by the head's temperature, take the softmax, and multiply over heads in order "
-    "(outer product, the last head counts fastest). Average over folds, add up over members by "
-    "weight: p. The class is the largest log p + bias."
+    "probabilities by the head's temperature and take the softmax. A joint class has the product, "
+    "over the heads, of the probability of the classes of the attributes that the head decides; "
+    "codes of classes count in the order of attributes, the last fastest. Average over folds, add "
+    "up over members by weight: p. The class is the largest log p + bias."
 )
 
 
@@ -132,6 +134,7 @@ def description(spec: EnsembleSpec) -> dict[str, Any]:
         "schema": 1,
         "input": {"name": INPUT, "type": "uint8", "shape": ["n", height, width, 3]},
         "how": _HOW,
+        "attributes": {each.name: len(each.classes) for each in spec.labels.attributes},
         "classes": list(spec.labels.joint_names),
         "biases": list(spec.biases),
         "members": [
@@ -139,7 +142,7 @@ def description(spec: EnsembleSpec) -> dict[str, Any]:
                 "name": member.name,
                 "weight": member.weight,
                 "folds": [
-                    [_network(part, fold) for part in member.parts]
+                    [_network(part, fold, spec.labels) for part in member.parts]
                     for fold in range(member.num_folds)
                 ],
             }
@@ -148,9 +151,10 @@ def description(spec: EnsembleSpec) -> dict[str, Any]:
     }
 
 
-def _network(part: Part, fold: int) -> dict[str, Any]:
+def _network(part: Part, fold: int, labels: LabelSchema) -> dict[str, Any]:
     return {
         "file": onnx_name(part.files[fold]),
         "heads": [output_name(head) for head in part.heads],
+        "decides": [list(names) for names in part.decides(labels).values()],
         "temperatures": list(part.temperatures),
     }

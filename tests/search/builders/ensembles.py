@@ -35,9 +35,10 @@ SPACES: Mapping[str, tuple[Changes, ...]] = {
     "age": attribute_space("age"),
     "joint": (tiny.JOINT,),
     "multihead": (tiny.MULTIHEAD, tiny.AUX),
+    "mask+age": ({"target.attributes": ("mask", "age")},),
 }
 HEADS = {"joint": ("joint",), "multihead": SCHEMA.names}
-TEMPERATURES = {"mask": 0.8, "gender": 1.7, "age": 1.2, "joint": 0.6}
+TEMPERATURES = {"mask": 0.8, "gender": 1.7, "age": 1.2, "joint": 0.6, "mask+age": 0.9}
 
 
 def made_part(space: str, **changes: Any) -> Part:
@@ -59,15 +60,17 @@ def made_part(space: str, **changes: Any) -> Part:
 
 def made_members() -> tuple[Member, ...]:
     """Returns a member of every approach; their weights sum to 1."""
-    parts = {space: made_part(space) for space in SPACES}
-    separate = tuple(parts[name] for name in SCHEMA.names)
     return (
-        Member(name="separate.1.0", approach="separate", weight=0.5, parts=separate),
-        Member(name="joint.1.0", approach="joint", weight=0.2, parts=(parts["joint"],)),
-        Member(
-            name="multihead.1.0", approach="multihead", weight=0.3, parts=(parts["multihead"],)
-        ),
+        made_member("separate", *SCHEMA.names, weight=0.5),
+        made_member("joint", "joint", weight=0.2),
+        made_member("multihead", "multihead", weight=0.3),
     )
+
+
+def made_member(approach: str, *spaces: str, weight: float = 1.0) -> Member:
+    """Returns a member of the networks of some spaces."""
+    parts = tuple(made_part(space) for space in spaces)
+    return Member(name=f"{approach}.1.0", approach=approach, weight=weight, parts=parts)
 
 
 def made_spec(**changes: Any) -> EnsembleSpec:

@@ -14,11 +14,12 @@ from search.errors import ResultsError, UsageError
 from search.export import onnx_network as export_network
 from search.export import to_onnx as export_onnx
 from search.export.command import made_up_photos
-from search.export.onnx_network import OnnxNetwork
-from search.export.parity import LIMIT, compare_heads, served_heads
+from search.export.onnx_network import OnnxNetwork, output_name
+from search.export.parity import LIMIT, compare_heads, joint_probabilities, served_heads
 from search.predict.ensemble import Ensemble
 from tests.search.builders.ensembles import (
     SIZE,
+    made_member,
     made_members,
     made_spec,
     with_weights,
@@ -65,22 +66,29 @@ def softmax(logits):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def followed(folder, photos):
-    """Returns probabilities and classes, by the words of `ensemble.json` and nothing else."""
-    told = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+def followed(told, outputs_of, num_photos):
+    """Returns probabilities and classes, by the words of `ensemble.json` and nothing else.
+
+    Args:
+        told: its content.
+        outputs_of: returns the outputs of a network by name, given its file.
+        num_photos: shown to them.
+    """
     total = 0.0
     for member in told["members"]:
         for networks in member["folds"]:
-            joint = np.ones((len(photos), 1))
+            joint = np.ones((num_photos, *told["attributes"].values()))
             for network in networks:
-                found = outputs(folder / network["file"], photos)
-                for head, temperature in zip(
-                    network["heads"], network["temperatures"], strict=True
+                found = outputs_of(network["file"])
+                for head, temperature, names in zip(
+                    network["heads"], network["temperatures"], network["decides"], strict=True
                 ):
                     p = softmax(np.log(found[head].astype(np.float64)) / temperature)
-                    joint = (joint[:, :, None] * p[:, None, :]).reshape(len(photos), -1)
+                    sizes = [k if a in names else 1 for a, k in told["attributes"].items()]
+                    joint = joint * p.reshape(num_photos, *sizes)
+            joint = joint.reshape(num_photos, -1)
             total = total + member["weight"] / len(member["folds"]) * joint
-    return total, (np.log(total) + told["biases"]).argmax(axis=1), told
+    return total, (np.log(total) + told["biases"]).argmax(axis=1)
 
 
 def test_every_network_and_the_ensemble_predict_the_same(exported):
@@ -94,12 +102,35 @@ def test_every_network_and_the_ensemble_predict_the_same(exported):
 
 
 def test_a_program_with_onnxruntime_alone_follows_the_description(exported, ensemble):
-    probs, classes, told = followed(exported[0], PHOTOS)
+    folder = exported[0]
+    told = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+    probs, classes = followed(told, lambda file: outputs(folder / file, PHOTOS), len(PHOTOS))
     original = Ensemble.load(ensemble, "cpu")
     np.testing.assert_allclose(probs, original(PHOTOS), atol=1e-6)
     np.testing.assert_array_equal(classes, original.classes(original(PHOTOS)))
     assert told["classes"] == list(original.spec.labels.joint_names)
     assert told["input"] == {"name": "images", "type": "uint8", "shape": ["n", *SIZE, 3]}
+
+
+def test_the_description_of_blocks_out_of_order_is_followed_to_the_same_probabilities():
+    grouped = made_member("mask+age | gender", "mask+age", "gender", weight=0.4)
+    shuffled = made_member("separate", "age", "mask", "gender", weight=0.6)
+    spec, rng = made_spec(members=(grouped, shuffled)), np.random.default_rng(0)
+    sizes = {"mask": 3, "gender": 2, "age": 3, "mask+age": 9}
+    heads = {
+        file: {head: rng.dirichlet(np.ones(sizes[head]), 5) for head in part.heads}
+        for part in spec.parts
+        for file in part.files
+    }
+    served = {
+        export_onnx.onnx_name(file): {output_name(head): p for head, p in found.items()}
+        for file, found in heads.items()
+    }
+    told = json.loads(json.dumps(export_onnx.description(spec)))
+    probs, classes = followed(told, served.__getitem__, 5)
+    np.testing.assert_allclose(probs, joint_probabilities(spec, heads))
+    np.testing.assert_allclose(probs.sum(axis=1), 1)
+    assert classes.shape == (5,)
 
 
 def test_the_folds_have_weights_of_their_own(exported):
