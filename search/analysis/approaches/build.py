@@ -75,8 +75,8 @@ def choose(candidates: Candidates, y: ArrayLike, cross_fit: CrossFit) -> Choice:
 class JointPredictions:
     """Joint probabilities of an approach and what they were chosen from.
 
-    `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases; `choices` by
-    attribute or, where one model does all, by approach; `targets` what the configs competed for.
+    `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases; `choices` by the
+    key of the model; `targets` what the configs of every model competed for.
     """
 
     name: str

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from search.analysis.approaches.build import build_joint, build_multihead, build_separate, choose
+from search.analysis.approaches.build import Model, build, choose
 from search.analysis.errors import AnalysisError
-from search.analysis.fitting.calibration import Method
+from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
-from search.analysis.recombine import attribute_classes, recombine
+from search.analysis.recombine import HeadLayout, attribute_classes, recombine
+from tests.search.builders.one_model import build_one
 
 SIZES = (3, 2, 3)
 
@@ -25,6 +26,42 @@ def _config(rng, y, num_classes, accuracy, num_seeds=2):
     right = rng.random((num_seeds, len(y))) < accuracy
     predicted = np.where(right, y, rng.integers(0, num_classes, right.shape))
     return 0.9 * np.eye(num_classes)[predicted] + 0.1 / num_classes
+
+
+def _model(key, configs, *covers, sizes=SIZES):
+    """Configs with the probabilities of each head, whose attributes are at `covers`."""
+    return Model(key=key, heads=configs, layout=HeadLayout(sizes, covers))
+
+
+def _calibrated(head, labels, cross_fit):
+    """Probabilities [S, N, K], each round's calibrated on its own fit people, one by one."""
+    found = np.empty_like(head)
+    for fit, apply in cross_fit.rounds():
+        for seed, probs in enumerate(head):
+            calibration = fit_calibration(probs[fit], labels[fit], Method.TEMPERATURE)
+            found[seed, apply] = calibration.apply(probs[apply])
+    return found
+
+
+def _models(rng, y, approach, accuracy=0.6):
+    """The models of an approach with three random configs each."""
+    blocks = {
+        "separate": {"mask": ((0,),), "gender": ((1,),), "age": ((2,),)},
+        "joint": {"joint": ((0, 1, 2),)},
+        "multihead": {"multihead": ((0,), (1,), (2,))},
+        "mask+age | gender": {"mask+age": ((0, 2),), "gender": ((1,),)},
+        "heads of mask and age | gender": {"both": ((0,), (2,)), "gender": ((1,),)},
+    }
+    found = []
+    for key, covers in blocks[approach].items():
+        layout = HeadLayout(SIZES, covers)
+        heads = list(zip(layout.head_labels(y), layout.head_sizes, strict=True))
+        configs = {
+            str(i): [_config(rng, label, size, accuracy) for label, size in heads]
+            for i in range(3)
+        }
+        found.append(Model(key=key, heads=configs, layout=layout))
+    return found
 
 
 def test_the_config_of_a_fold_is_the_best_on_the_other_folds():
@@ -62,46 +99,46 @@ def test_held_out_people_get_the_config_search_people_chose():
     configs["bad"][:, cross_fit.held_out] = np.eye(3)[
         y[cross_fit.held_out]
     ]  # perfect where nobody may look
-    built = build_joint(configs, y, cross_fit)
+    built = build_one("joint", configs, y, cross_fit)
     assert built.choices["joint"].by_round == ("good",) * 5
     assert built.probs == pytest.approx(configs["good"])
 
 
-def test_no_label_of_a_fold_decides_about_that_fold():
+@pytest.mark.parametrize(
+    "approach",
+    ["separate", "joint", "multihead", "mask+age | gender", "heads of mask and age | gender"],
+)
+def test_no_label_of_a_fold_decides_about_that_fold(approach):
     rng = np.random.default_rng(1)
     y = rng.integers(0, 18, 240)
-    labels = attribute_classes(y, SIZES)
     cross_fit = _plan(240, held=40)
-    configs = {
-        name: {str(i): _config(rng, labels[:, axis], size, 0.6) for i in range(3)}
-        for axis, (name, size) in enumerate(zip(("mask", "gender", "age"), SIZES, strict=True))
-    }
-
-    def build(truth):
-        return build_separate(configs, truth, SIZES, cross_fit, Method.BIAS_CORRECTED)
-
-    built = build(y)
+    models = _models(rng, y, approach)
+    built = build(approach, models, y, cross_fit)
     for _, apply in cross_fit.rounds():
-        poisoned = build(np.where(apply, (y + 1) % 18, y))
+        poisoned = build(approach, models, np.where(apply, (y + 1) % 18, y), cross_fit)
         assert np.array_equal(poisoned.probs[:, apply], built.probs[:, apply])
         assert np.array_equal(poisoned.with_rule[:, apply], built.with_rule[:, apply])
 
 
-def test_separate_is_the_product_of_the_best_config_of_each_attribute():
+def test_separate_is_the_calibrated_product_of_the_best_config_of_each_attribute():
     rng = np.random.default_rng(2)
     y = rng.integers(0, 18, 300)
     labels = attribute_classes(y, SIZES)
     good = [_config(rng, labels[:, axis], size, 0.9) for axis, size in enumerate(SIZES)]
     bad = [_config(rng, labels[:, axis], size, 0.4) for axis, size in enumerate(SIZES)]
-    configs = {
-        "mask": {"m1": good[0], "m2": bad[0]},
-        "gender": {"g1": bad[1], "g2": good[1]},
-        "age": {"a1": bad[2], "a2": good[2]},
-    }
-    built = build_separate(configs, y, SIZES, _plan(300), Method.NONE)
+    models = [
+        _model("mask", {"m1": [good[0]], "m2": [bad[0]]}, (0,)),
+        _model("gender", {"g1": [bad[1]], "g2": [good[1]]}, (1,)),
+        _model("age", {"a1": [bad[2]], "a2": [good[2]]}, (2,)),
+    ]
+    cross_fit = _plan(300)
+    built = build("separate", models, y, cross_fit)
     names = [set(choice.by_round) for choice in built.choices.values()]
     assert names == [{"m1"}, {"g2"}, {"a2"}]
-    assert built.probs == pytest.approx(recombine(good))
+    expected = recombine(
+        [_calibrated(head, labels[:, axis], cross_fit) for axis, head in enumerate(good)]
+    )
+    assert built.probs == pytest.approx(expected)
 
 
 def test_multihead_chooses_one_config_for_all_heads_by_the_joint_score():
@@ -113,17 +150,73 @@ def test_multihead_chooses_one_config_for_all_heads_by_the_joint_score():
         _config(rng, labels[:, axis], size, accuracy)
         for axis, (size, accuracy) in enumerate(zip(SIZES, (0.99, 0.1, 0.8), strict=True))
     ]
-    built = build_multihead({"even": even, "uneven": uneven}, y, SIZES, _plan(300))
+    model = _model("multihead", {"even": even, "uneven": uneven}, (0,), (1,), (2,))
+    built = build("multihead", [model], y, _plan(300))
     assert set(built.choices["multihead"].by_round) == {"even"}
     expected = recombine(even).argmax(axis=-1)
     assert np.array_equal(built.probs.argmax(axis=-1), expected)  # temperature moves no class
+
+
+def test_blocks_out_of_order_are_multiplied_in_the_order_of_the_data():
+    """(mask, age) by one softmax beside gender, which lies between them in the joint class."""
+    rng = np.random.default_rng(6)
+    y = rng.integers(0, 18, 300)
+    mask, gender, age = attribute_classes(y, SIZES).T
+    both, alone = _config(rng, 3 * mask + age, 9, 0.7), _config(rng, gender, 2, 0.8)
+    cross_fit = _plan(300, held=60)
+    models = [
+        _model("mask+age", {"x": [both]}, (0, 2)),
+        _model("gender", {"x": [alone]}, (1,)),
+    ]
+    built = build("mask+age | gender", models, y, cross_fit)
+    cube = _calibrated(both, 3 * mask + age, cross_fit).reshape(2, 300, 3, 3)
+    expected = np.einsum("snma,sng->snmga", cube, _calibrated(alone, gender, cross_fit))
+    assert built.probs == pytest.approx(expected.reshape(2, 300, 18))
+    swapped = build("gender | mask+age", models[::-1], y, cross_fit)
+    assert swapped.probs == pytest.approx(built.probs)
+    assert np.array_equal(swapped.with_rule, built.with_rule)
+
+
+def test_a_block_is_chosen_by_the_label_of_its_own_attributes():
+    """The good config of a block knows nothing of the attribute that another model decides."""
+    rng = np.random.default_rng(7)
+    y = rng.integers(0, 18, 300)
+    mask, gender, age = attribute_classes(y, SIZES).T
+    heads = {
+        "even": [_config(rng, mask, 3, 0.8), _config(rng, age, 3, 0.8)],
+        "uneven": [_config(rng, mask, 3, 0.99), _config(rng, age, 3, 0.1)],
+    }
+    softmax = {
+        "useless": [_config(rng, 3 * mask + age, 9, 0.2)],
+        "good": [_config(rng, 3 * mask + age, 9, 0.9)],
+    }
+    other = _model("gender", {"x": [_config(rng, gender, 2, 0.9)]}, (1,))
+    for name, model in (
+        ("even", _model("both", heads, (0,), (2,))),
+        ("good", _model("both", softmax, (0, 2))),
+    ):
+        built = build("both | gender", [model, other], y, _plan(300))
+        assert set(built.choices["both"].by_round) == {name}
+        assert [target.num_classes for target in built.targets] == [9, 2]
+        assert np.array_equal(built.targets[0].y, 3 * mask + age)
+
+
+def test_perfect_blocks_in_any_order_predict_every_class():
+    y = np.arange(36) % 18
+    mask, gender, age = attribute_classes(y, SIZES).T
+    models = [
+        _model("age", {"x": [np.eye(3)[age][None]]}, (2,)),
+        _model("mask+gender", {"x": [np.eye(6)[2 * mask + gender][None]]}, (0, 1)),
+    ]
+    built = build("age | mask+gender", models, y, _plan(36))
+    assert np.array_equal(built.probs.argmax(axis=-1), y[None])
 
 
 def test_joint_keeps_the_probabilities_of_the_chosen_config():
     rng = np.random.default_rng(4)
     y = rng.integers(0, 4, 100)
     configs = {"x": _config(rng, y, 4, 0.3), "y": _config(rng, y, 4, 0.9)}
-    built = build_joint(configs, y, _plan(100))
+    built = build_one("joint", configs, y, _plan(100))
     assert built.probs == pytest.approx(configs["y"])
 
 
@@ -132,12 +225,12 @@ def test_an_approach_for_the_verdict_has_its_rule_and_the_luck_of_its_choice():
     y = rng.integers(0, 4, 200)
     configs = {str(i): _config(rng, y, 4, 0.6) for i in range(3)}
     cross_fit = _plan(200)
-    approach = build_joint(configs, y, cross_fit).approach(
-        np.arange(200), cross_fit, num_resamples=50
-    )
+    built = build_one("joint", configs, y, cross_fit)
+    approach = built.approach(np.arange(200), cross_fit, num_resamples=50)
     assert approach.with_rule.shape == approach.predicted.shape == (2, 200)
     assert approach.choice_variance > 0
-    alone = build_joint({"0": configs["0"]}, y, cross_fit).approach(np.arange(200), cross_fit)
+    single = build_one("joint", {"0": configs["0"]}, y, cross_fit)
+    alone = single.approach(np.arange(200), cross_fit)
     assert alone.choice_variance == 0
 
 
@@ -149,7 +242,7 @@ def test_the_best_of_many_useless_configs_looks_good_only_where_it_was_chosen():
         y = rng.integers(0, 4, 120)
         configs = {str(i): _probs(rng, 1, 120, 4) for i in range(64)}
         leaked.append(max(macro_f1(y, probs[0].argmax(axis=-1), 4) for probs in configs.values()))
-        built = build_joint(configs, y, _plan(120))
+        built = build_one("joint", configs, y, _plan(120))
         honest.append(macro_f1(y, built.probs[0].argmax(axis=-1), 4))
     assert np.mean(leaked) > 0.33
     assert np.mean(honest) == pytest.approx(0.25, abs=0.025)
@@ -161,8 +254,12 @@ def test_input_that_does_not_fit_is_refused():
         choose({"a": _probs(rng, 1, 8, 2), "b": _probs(rng, 1, 8, 3)}, np.zeros(8, int), _plan(8))
     with pytest.raises(AnalysisError, match=r"of one shape, got \{\}"):
         choose({}, np.zeros(8, int), _plan(8))
-    one, two = {"x": _probs(rng, 1, 8, 2)}, {"x": _probs(rng, 2, 8, 2)}
+    y, sizes = np.zeros(8, int), (2, 2)
+    one, more = {"x": [_probs(rng, 1, 8, 2)]}, {"x": [_probs(rng, 2, 8, 2)]}
+    first = _model("a", one, (0,), sizes=sizes)
     with pytest.raises(AnalysisError, match=r"got \[seeds, samples\] .* 'b': \(2, 8\)"):
-        build_separate({"a": one, "b": two}, np.zeros(8, int), (2, 2), _plan(8))
-    with pytest.raises(AnalysisError, match=r"all 2 attributes, got \['a'\]"):
-        build_separate({"a": one}, np.zeros(8, int), (2, 2), _plan(8))
+        build("two", [first, _model("b", more, (1,), sizes=sizes)], y, _plan(8))
+    with pytest.raises(AnalysisError, match=r"'two' must decide all 2 attributes, got .* \(0,\)"):
+        build("two", [first], y, _plan(8))
+    with pytest.raises(AnalysisError, match="heads need different attributes"):
+        build("two", [first, _model("b", one, (0,), sizes=sizes)], y, _plan(8))

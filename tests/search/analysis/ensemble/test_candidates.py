@@ -4,9 +4,11 @@ import pytest
 from search.analysis.ensemble.candidates import Candidate, StoredNetwork, check_candidates
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration
-from search.analysis.recombine import recombine
+from search.analysis.recombine import HeadLayout, attribute_classes, recombine
 from tests.search.builders.ensemble_worlds import (
+    EACH,
     NUM_CLASSES,
+    WHOLE,
     joint,
     labels_of,
     multihead,
@@ -66,7 +68,7 @@ def test_each_round_has_its_config_and_all_people_theirs(world):
     heads = tuple((output(rng, y, NUM_CLASSES, 1.0),) for _ in range(3))
     network = StoredNetwork(configs=("a", "b", "c"), heads=heads, picks=(1, 2, 0))
     assert [network.config(when) for when in (0, 1, -1)] == ["b", "c", "a"]
-    one = Candidate(name="chosen", approach="joint", networks=(network,))
+    one = Candidate(name="chosen", approach="joint", networks=(network,), layout=WHOLE)
     assert one.configs(1) == ("c",)
     np.testing.assert_array_equal(
         one.predicted(1, ALL, mirrored=False), heads[2][0].argmax(axis=1)
@@ -92,12 +94,45 @@ def test_configs_of_other_shapes_and_picks_beyond_them_are_errors(world):
 def test_networks_of_different_samples_and_free_members_are_errors(world):
     rng, y, _ = world
     long, short = (
-        StoredNetwork(configs=("a",), heads=((output(rng, y[:n], 6, 1),),)) for n in (24, 9)
+        StoredNetwork(configs=("a",), heads=((output(rng, y[:n] % size, size, 1),),))
+        for n, size in ((24, 2), (9, 3))
     )
     with pytest.raises(AnalysisError, match=r"got \[9, 24\] samples"):
-        Candidate(name="c", approach="separate", networks=(long, short))
+        Candidate(name="c", approach="separate", networks=(long, short), layout=EACH)
+    one = joint(rng, y, 1.0, "j").networks
     with pytest.raises(AnalysisError, match=r"a cost > 0 ms, got \[24\] samples and 0 ms"):
-        Candidate(name="c", approach="joint", networks=(long,), cost_ms=0)
+        Candidate(name="c", approach="joint", networks=one, layout=WHOLE, cost_ms=0)
+
+
+def test_networks_whose_heads_are_not_those_of_the_layout_are_errors(world):
+    rng, y, _ = world
+    networks = separate(rng, y, 1.0, "s").networks
+    with pytest.raises(AnalysisError, match=r"heads of \(6,\) classes .*, got \(2, 3\)"):
+        Candidate(name="c", approach="separate", networks=networks, layout=WHOLE)
+    swapped, half = HeadLayout((2, 3), ((1,), (0,))), HeadLayout((2, 3), ((0,),))
+    with pytest.raises(AnalysisError, match=r"heads of \(3, 2\) classes .*, got \(2, 3\)"):
+        Candidate(name="c", approach="separate", networks=networks, layout=swapped)
+    with pytest.raises(AnalysisError, match="decide every attribute"):
+        Candidate(name="c", approach="half", networks=networks[:1], layout=half)
+
+
+def test_networks_of_blocks_out_of_order_make_the_joint_classes_of_the_data(world):
+    rng, _, _ = world
+    sizes = (3, 2, 3)
+    y = rng.integers(0, 18, 24)
+    first, second, third = attribute_classes(y, sizes).T
+    networks = tuple(
+        StoredNetwork(configs=(name,), heads=((output(rng, labels, size, 1.0),),))
+        for name, labels, size in (("outer", 3 * first + third, 9), ("inner", second, 2))
+    )
+    layout = HeadLayout(sizes, ((0, 2), (1,)))
+    one = Candidate(name="c", approach="outer | inner", networks=networks, layout=layout)
+    outer, inner = (network.heads[0][0] for network in networks)
+    expected = np.einsum("nac,nb->nabc", outer.reshape(24, 3, 3), inner).reshape(24, 18)
+    found = one.probs(("outer", "inner"), ((1.0,), (1.0,)), ALL, mirrored=False)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    predicted = one.predicted(-1, ALL, mirrored=False)
+    np.testing.assert_array_equal(predicted, expected.argmax(axis=1))
 
 
 def test_candidates_must_differ_in_name_and_agree_in_samples_and_classes(world):
@@ -110,6 +145,7 @@ def test_candidates_must_differ_in_name_and_agree_in_samples_and_classes(world):
         check_candidates([], y)
     with pytest.raises(AnalysisError, match=r"'a\.0' has 24 samples and 6 classes"):
         check_candidates([one], y[:-1])
-    odd = Candidate(name="odd", approach="joint", networks=(one.networks[0], one.networks[0]))
+    twice, layout = (one.networks[0], one.networks[0]), HeadLayout((6, 6), ((0,), (1,)))
+    odd = Candidate(name="odd", approach="joint", networks=twice, layout=layout)
     with pytest.raises(AnalysisError, match="'odd' has 24 samples and 36 classes"):
         check_candidates([one, odd], y)

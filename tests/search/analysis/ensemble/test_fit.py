@@ -11,8 +11,10 @@ from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.metrics import macro_f1
+from search.analysis.recombine import HeadLayout, attribute_classes
 from tests.search.builders.ensemble_worlds import (
     NUM_CLASSES,
+    WHOLE,
     joint,
     labels_of,
     mixed,
@@ -77,6 +79,23 @@ def test_every_head_has_the_temperature_of_its_own_labels(seed):
         assert fitted.members[0].temperatures[place] == (alone.temperature,)
 
 
+def test_a_head_of_several_attributes_has_the_temperature_of_their_label(seed):
+    rng = np.random.default_rng(seed)
+    y, (_, g) = rng.integers(0, 12, 180), labels_of(rng, 90)
+    first, second, third = attribute_classes(y, (2, 3, 2)).T
+    labels = {"outer": 2 * first + third, "inner": second}
+    networks = tuple(
+        StoredNetwork(configs=(name,), heads=((output(rng, labels[name], size, 1.5),),))
+        for name, size in (("outer", 4), ("inner", 3))
+    )
+    layout = HeadLayout((2, 3, 2), ((0, 2), (1,)))
+    one = Candidate(name="c", approach="outer | inner", networks=networks, layout=layout)
+    fitted = _fit([one], y, g)
+    for place, own in enumerate(labels.values()):
+        alone = fit_calibration(networks[place].heads[0][0], own, Method.TEMPERATURE)
+        assert fitted.members[0].temperatures[place] == (alone.temperature,)
+
+
 def test_heads_that_members_share_have_one_temperature_but_their_own_config(seed):
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 60)
@@ -84,7 +103,7 @@ def test_heads_that_members_share_have_one_temperature_but_their_own_config(seed
     alone = StoredNetwork(configs=("b",), heads=(second,))
     choice = StoredNetwork(configs=("a", "b"), heads=(first, second), picks=(0, 1))
     candidates = [
-        Candidate(name=name, approach="joint", networks=(network,))
+        Candidate(name=name, approach="joint", networks=(network,), layout=WHOLE)
         for name, network in (("alone", alone), ("chosen", choice))
     ]
     last = {m.name: m for m in _fit(candidates, y, g, only=("alone", "chosen")).members}

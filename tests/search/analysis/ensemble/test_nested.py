@@ -13,6 +13,7 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
 from tests.search.builders.ensemble_worlds import (
     NUM_CLASSES,
+    WHOLE,
     joint,
     labels_of,
     mixed,
@@ -106,7 +107,7 @@ def test_each_round_takes_the_config_chosen_for_it(seed):
     y, g = labels_of(rng, 30)
     heads = tuple((output(rng, y, NUM_CLASSES, 1.0),) for _ in range(2))
     network = StoredNetwork(configs=("a", "b"), heads=heads, picks=(0, 1, 1, 0))
-    one = Candidate(name="chosen", approach="joint", networks=(network,))
+    one = Candidate(name="chosen", approach="joint", networks=(network,), layout=WHOLE)
     rounds = _nested([one], y, g, plan_of(g)).rounds
     assert [fitted.members[0].configs for fitted in rounds] == [("a",), ("b",), ("b",)]
     with pytest.raises(AnalysisError, match=r"each of the 4 rounds and one for all people"):

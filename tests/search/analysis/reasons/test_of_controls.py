@@ -3,9 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from search.analysis.approaches.build import build_joint, build_separate
+from search.analysis.approaches.build import Model, build
 from search.analysis.errors import AnalysisError
-from search.analysis.fitting.calibration import Method
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_controls import (
@@ -22,7 +21,9 @@ from search.analysis.reasons.of_controls import (
     told,
     training_luck,
 )
+from search.analysis.recombine import HeadLayout
 from search.analysis.uncertainty.interval import Interval
+from tests.search.builders.one_model import build_one
 
 PEOPLE, PHOTOS = 80, 3
 ATTRIBUTES = {"gender": ("male", "female"), "mask": ("wear", "none")}
@@ -102,15 +103,20 @@ def test_predictions_of_separate_and_joint_models_are_those_of_the_verdict():
     evidence = evidence_of(rng)
     cross_fit = CrossFit.of_people(PERSON % 4, PERSON, PERSON % 5 == 0)
     heads = [rng.dirichlet([1, 1], (2, len(evidence.y))) for _ in ATTRIBUTES]
-    candidates = {name: {"1": head} for name, head in zip(ATTRIBUTES, heads, strict=True)}
-    built = build_separate(candidates, evidence.y, (2, 2), cross_fit, Method.TEMPERATURE)
-    found = joint_predictions(heads, list(evidence.labels.T), cross_fit)
-    np.testing.assert_array_equal(found, built.probs.argmax(axis=-1))
+    models = [
+        Model(key=name, heads={"1": [head]}, layout=HeadLayout((2, 2), ((axis,),)))
+        for axis, (name, head) in enumerate(zip(ATTRIBUTES, heads, strict=True))
+    ]
+    built = build("separate", models, evidence.y, cross_fit)
+    for order in ((0, 1), (1, 0)):
+        layout = HeadLayout((2, 2), tuple((axis,) for axis in order))
+        ordered = [heads[axis] for axis in order]
+        found = joint_predictions(ordered, layout, evidence.y, cross_fit)
+        np.testing.assert_array_equal(found, built.probs.argmax(axis=-1))
     joint = rng.dirichlet([1] * 4, (2, len(evidence.y)))
-    alone = build_joint({"1": joint}, evidence.y, cross_fit)
-    np.testing.assert_array_equal(
-        joint_predictions([joint], [evidence.y], cross_fit), alone.probs.argmax(axis=-1)
-    )
+    alone = build_one("joint", {"1": joint}, evidence.y, cross_fit)
+    found = joint_predictions([joint], HeadLayout((2, 2), ((0, 1),)), evidence.y, cross_fit)
+    np.testing.assert_array_equal(found, alone.probs.argmax(axis=-1))
 
 
 def test_what_one_seed_says_is_never_an_effect():
