@@ -4,17 +4,15 @@ import numpy as np
 import pytest
 
 from search.analysis.ensemble.fit import FittedMember
-from search.analysis.fitting.cross_fit import CrossFit
 from search.ensemble import members as ensemble_members
 from search.ensemble.members import CHOSEN, make_candidates, member_of
-from search.ensemble.sources import read_refit
 from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
-from search.refit.approaches import build_approaches
-from search.refit.files import read_truth
+from search.refit.files import Truth
+from search.refit.refitted import Refitted
 from tests.search.builders.made_refit import (
-    APPROACHES,
     FOLDS,
+    LINEUP,
     MEAN,
     SCHEMA,
     SEEDS,
@@ -24,7 +22,7 @@ from tests.search.builders.made_refit import (
     write_refit,
 )
 
-EVEN = dict.fromkeys(APPROACHES, 0.7)
+EVEN = dict.fromkeys(LINEUP.blocks, 0.7)
 
 
 @pytest.fixture(autouse=True)
@@ -40,16 +38,9 @@ def served(monkeypatch):
     return measured
 
 
-def sources(store):
-    truth = read_truth(store.predictions / "truth.csv")
-    refit = read_refit(store, tuple(APPROACHES), FOLDS)
-    built = build_approaches(refit.plain, ("separate", "joint", "multihead"), SCHEMA, truth)
-    return refit, built, truth
-
-
 def candidates_of(store):
-    refit, built, truth = sources(store)
-    made = make_candidates(refit, built, truth, SCHEMA, store)
+    refitted = Refitted.read(store, LINEUP)
+    made = make_candidates(refitted, refitted.build())
     return {candidate.name: candidate for candidate in made}
 
 
@@ -64,7 +55,8 @@ def test_every_approach_rank_and_seed_is_a_candidate_and_so_are_the_chosen_confi
     assert set(found) == expected
     assert found["separate.1.0"].configs(-1) == ("gender.1", "age.1")
     assert found["joint.default.1"].configs(-1) == ("joint.default",)
-    assert found["multihead.1.1"].sizes == (2, 3)
+    assert found["multihead.1.1"].layout.head_sizes == (2, 3)
+    assert found["joint.1.0"].layout.head_sizes == (6,)
 
 
 def test_a_rank_that_one_attribute_lacks_is_no_separate_member(tmp_path):
@@ -94,7 +86,7 @@ def test_chosen_candidates_share_their_arrays_with_the_plain_ones(tmp_path):
 
 def test_each_round_picks_what_its_own_fit_people_chose_and_the_last_what_all_chose(tmp_path):
     store = write_refit(tmp_path / "run", EVEN)
-    truth = read_truth(store.predictions / "truth.csv")
+    truth = Truth.read(store.predictions)
     age = SCHEMA.attribute_codes(truth.label)[:, 1]
     luck = np.random.default_rng(0).random(len(age))
     # The default lives on fold 0 alone: without it, config_id 1 is better.
@@ -106,9 +98,9 @@ def test_each_round_picks_what_its_own_fit_people_chose_and_the_last_what_all_ch
         for seed in range(SEEDS):
             files = {"age": probs, "mirrored.age": probs}
             np.savez(store.predictions / f"age.{config_id}.{seed}.npz", **files)
-    _, built, _ = sources(store)
+    separate = Refitted.read(store, LINEUP).build()[0]
     network = candidates_of(store)["separate.chosen.0"].networks[1]
-    by_round = built[0].choices["age"].by_round
+    by_round = separate.choices["age"].by_round
     assert by_round[0] == "1"
     assert set(by_round[1:]) == {"default"}
     assert [network.config(n) for n in range(len(by_round))] == [f"age.{r}" for r in by_round]
@@ -117,8 +109,7 @@ def test_each_round_picks_what_its_own_fit_people_chose_and_the_last_what_all_ch
 
 def test_labels_of_the_people_of_a_round_do_not_move_its_pick(tmp_path):
     honest = write_refit(tmp_path / "a", EVEN)
-    truth = read_truth(honest.predictions / "truth.csv")
-    cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
+    cross_fit = Truth.read(honest.predictions).cross_fit
     right = candidates_of(honest)
     moved = 0
     for number, (_, apply) in enumerate(cross_fit.rounds()):
@@ -156,7 +147,7 @@ def test_a_network_that_cannot_be_built_is_named(tmp_path, monkeypatch):
 
 
 def test_a_fitted_member_becomes_parts_with_configs_normalisation_and_files(tmp_path):
-    refit, _, _ = sources(write_refit(tmp_path / "run", EVEN))
+    refitted = Refitted.read(write_refit(tmp_path / "run", EVEN), LINEUP)
     fitted = FittedMember(
         name="separate.chosen.1",
         approach="separate",
@@ -164,7 +155,7 @@ def test_a_fitted_member_becomes_parts_with_configs_normalisation_and_files(tmp_
         configs=("gender.1", "age.default"),
         temperatures=((1.5,), (0.5,)),
     )
-    member = member_of(fitted, refit, SCHEMA)
+    member = member_of(fitted, refitted)
     gender, age = member.parts
     assert (gender.name, age.name) == ("gender.1.1", "age.default.1")
     assert (gender.heads, age.heads) == (("gender",), ("age",))

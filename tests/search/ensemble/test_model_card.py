@@ -9,8 +9,9 @@ from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.ensemble.model_card import model_card, write_model_card
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
-from search.predict.spec import EnsembleSpec
-from tests.search.builders.ensembles import SCHEMA, made_members, made_oof, made_spec, with_weights
+from search.predict.spec import EnsembleSpec, Member
+from tests.search.builders.ensembles import SCHEMA, made_members, made_oof, made_part, made_spec
+from tests.trainables import tiny
 from trainables.data.schema import Attribute, LabelSchema
 
 
@@ -102,8 +103,9 @@ def test_names_that_mean_something_to_markdown_stay_what_they_are():
     oof = made_oof()
     probs = np.full((len(oof.label), 6), 1 / 6, dtype=np.float32)
     odd = replace(oof, label=oof.label % 6, predicted=oof.predicted % 6, probs=probs)
-    joint = made_members()[1]
-    spec = made_spec(labels=labels, biases=(0.0,) * 6, members=with_weights((joint,), 1.0))
+    joint = made_part("joint", config=tiny.flat({"target.attributes": ("mask", "a|b")}))
+    member = Member(name="joint.1.0", approach="joint", weight=1.0, parts=(joint,))
+    spec = made_spec(labels=labels, biases=(0.0,) * 6, members=(member,))
     card = model_card(spec, odd)
     assert "a\\|b (2 classes)" in card
     assert "wear &lt;b>" in card

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.ensemble.folder import MissingModelsError, forget_units, prune_models
+from search.ensemble.folder import MissingModelsError, prune_models
 from search.ensemble.stage import build_ensemble
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
+from search.refit.files import RefitFiles
 from tests.search.builders.made_refit import (
     FOLDS,
     PEOPLE,
@@ -177,7 +178,7 @@ def test_a_deleted_model_is_named_with_the_way_out_and_the_older_ensemble_stays(
         built(store)
     assert caught.value.units == (gone,)
     assert EnsembleSpec.read(store.root / "ensemble") == spec
-    forget_units(store, caught.value.units)
+    RefitFiles(store.predictions).forget(caught.value.units)
     left = {path.stem for path in parts.iterdir()}
     assert gone not in left
     assert len(left) == len(list((store.root / "models").iterdir()))
@@ -210,13 +211,13 @@ def test_a_disk_without_links_gets_copies(store, monkeypatch):
 
 
 def test_a_run_without_a_whole_approach_has_no_ensemble(tmp_path):
-    store = write_refit(tmp_path / "run", GOOD, approaches={"gender": "separate"})
+    store = write_refit(tmp_path / "run", GOOD, spaces=["gender"])
     with pytest.raises(ResultsError, match="needs all spaces of an approach, got gender"):
         built(store)
 
 
 def test_one_approach_is_enough(tmp_path, one_torch_thread):
-    spec, _ = built(write_refit(tmp_path / "run", GOOD, approaches={"joint": "joint"}))
+    spec, _ = built(write_refit(tmp_path / "run", GOOD, spaces=["joint"]))
     assert {member.approach for member in spec.members} == {"joint"}
 
 

@@ -1,18 +1,16 @@
 """The ensemble of a real, tiny refit: its weights say what the refit said."""
 
-import json
-
 import numpy as np
 import torch
 from rich.console import Console
 
 from search.ensemble.stage import build_ensemble
 from search.prepare.setting import SharedImages
-from search.refit.files import REFIT_FILE, merge_predictions, refit_note, write_truth
+from search.refit.approaches import Lineup
+from search.refit.files import RefitFiles, RefitNote, write_truth
 from search.refit.plan import Shape
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
-from search.store.files import write_text
 from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
@@ -29,19 +27,20 @@ def test_a_real_refits_weights_predict_each_fold_as_they_did_out_of_fold(
     store, table = RunStore(tmp_path / "run"), setting.table
     folds = Folds(of_sample=make_folds(table, 3, 1), num_folds=3)
     scale = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=1)
-    default = load("joint", table.schema).default_config(table.schema, scale)
+    space = load("joint", table.schema)
+    default = space.default_config(table.schema, scale)
     config = {**default, "input.size": 32, "backbone.name": "test_efficientnet"}
     units = [
         Unit(space="joint", config_id="default", seed=0, fold=fold, config=config)
         for fold in range(3)
     ]
-    images, parts = SharedImages(setting), store.predictions / "parts"
+    images, files = SharedImages(setting), RefitFiles(store.predictions)
     for unit in units:
-        train_unit(unit, folds, images, 0, parts, store.root / "models")
-    merge_predictions(store.predictions, parts, units, folds)
-    write_truth(store.predictions / "truth.csv", table, folds, setting.split.held_out)
-    note = refit_note(Shape(folds=3, seeds=1, configs=1), units, [])
-    write_text(store.root / REFIT_FILE, json.dumps(note))
+        train_unit(unit, folds, images, 0, files, store.models)
+    files.merge(units, folds)
+    write_truth(store.predictions, table, folds, setting.split.held_out)
+    shape, configs = Shape(folds=3, seeds=1, configs=1), {"joint.default": config}
+    RefitNote(shape=shape, notes=(), configs=configs).write(store)
     data = {
         "schema": table.schema.to_dict(),
         "photos": table.num_samples,
@@ -49,7 +48,8 @@ def test_a_real_refits_weights_predict_each_fold_as_they_did_out_of_fold(
         "fingerprint": table.fingerprint,
         "stored_size": list(setting.stored_size),
     }
-    study = {"config": {"seed": 0}, "approaches": {"joint": "joint"}, "versions": {}}
+    blocks = Lineup.of(table.schema, [space]).to_dict()
+    study = {"config": {"seed": 0}, "blocks": blocks, "versions": {}}
     store.write_study({**study, "data": data})
     part = build_ensemble(store, Console(quiet=True)).members[0].parts[0]
     with np.load(store.predictions / "joint.default.0.npz") as file:
