@@ -1,6 +1,8 @@
 """A finished run of two attributes as its files would have it, without a single training."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from search.refit.refitted import Refitted
 from search.store.run_store import RunStore
 from search.verdict.logged_reasons import Logged
 from tests.search.builders.made import made_record
-from trainables.blocks import Block, Form
+from trainables.blocks import Block, FlatValue, Form
 from trainables.data.schema import Attribute, LabelSchema
 
 SCHEMA = LabelSchema(
@@ -108,6 +110,15 @@ def made_run(root: Path, *, best=BEST, configs=True, searched=1.0, fresh=0.6) ->
         predictions=predictions,
     )
     return Logged(run=SavedRun(study={}, schema=SCHEMA, results=results), refitted=refitted)
+
+
+def with_configs(
+    logged: Logged, configs: Mapping[str, Mapping[str, FlatValue]], **shape: float
+) -> Logged:
+    """Returns a run whose refit noted these configs, and another shape where given."""
+    note = logged.refitted.note
+    changed = replace(note, configs=configs, shape=replace(note.shape, **shape))
+    return replace(logged, refitted=replace(logged.refitted, note=changed))
 
 
 def built_of(logged: Logged):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,9 +9,13 @@ from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.outcomes import Rules
 from search.analysis.verdict.sentence import answer
 from search.errors import ResultsError
-from search.refit.approaches import approaches_of
-from search.refit.files import Truth
+from search.refit.approaches import Lineup
+from search.refit.files import RefitNote, Truth
+from search.refit.plan import Shape
+from search.refit.refitted import Refitted
+from search.store.run_store import RunStore
 from search.verdict.conclusion import conclude, verdict_json, with_reasons
+from trainables.blocks import Block, Form
 from trainables.data.schema import Attribute, LabelSchema
 
 SCHEMA = LabelSchema(
@@ -19,6 +25,12 @@ SCHEMA = LabelSchema(
         Attribute(name="age", classes=("<30", "30-59", ">=60"), edges=(30, 60)),
     ),
 )
+BLOCKS = {
+    "gender": Block(("gender",), Form.SOFTMAX),
+    "age": Block(("age",), Form.SOFTMAX),
+    "joint": Block(SCHEMA.names, Form.SOFTMAX),
+    "multihead": Block(SCHEMA.names, Form.HEADS),
+}
 PHOTOS, PEOPLE, SEEDS = 4, 90, 2
 
 
@@ -61,22 +73,36 @@ def predictions_of(truth, joint_accuracy, attribute_accuracy=0.95):
     }
 
 
-def concluded(truth, joint_accuracy):
+def refitted_of(truth, joint_accuracy, spaces=tuple(BLOCKS)):
     predictions = predictions_of(truth, joint_accuracy)
-    rules = Rules(num_resamples=400)
-    return conclude(predictions, ("separate", "joint", "multihead"), SCHEMA, truth, rules)
+    return Refitted(
+        store=RunStore(Path("no-run")),
+        lineup=Lineup(schema=SCHEMA, blocks={space: BLOCKS[space] for space in spaces}),
+        truth=truth,
+        note=RefitNote(shape=Shape(folds=3, seeds=SEEDS, configs=0), notes=(), configs={}),
+        seeds=tuple(range(SEEDS)),
+        predictions={space: predictions[space] for space in spaces},
+    )
 
 
-def test_approaches_need_all_their_spaces():
-    spaces = {"gender": "separate", "age": "separate", "joint": "joint"}
-    assert approaches_of(spaces, SCHEMA) == ("separate", "joint")
-    del spaces["age"]
-    assert approaches_of(spaces, SCHEMA) == ("joint",)
+def concluded(truth, joint_accuracy):
+    return conclude(refitted_of(truth, joint_accuracy), Rules(num_resamples=400))
 
 
-def test_one_approach_is_no_verdict(truth):
-    with pytest.raises(ResultsError, match="needs two approaches, got joint"):
-        conclude(predictions_of(truth, 0.5), ("joint",), SCHEMA, truth, Rules())
+def test_approaches_need_all_their_spaces(truth):
+    rules = Rules(num_resamples=100)
+    whole = conclude(refitted_of(truth, 0.5, ("gender", "age", "joint")), rules)
+    assert [part.name for part in whole.built] == ["separate", "joint"]
+    torn = conclude(refitted_of(truth, 0.5, ("gender", "joint", "multihead")), rules)
+    assert [part.name for part in torn.built] == ["joint", "multihead"]
+
+
+@pytest.mark.parametrize(
+    ("spaces", "there"), [(("gender", "joint"), "joint"), (("gender",), "none")]
+)
+def test_one_approach_is_no_verdict(truth, spaces, there):
+    with pytest.raises(ResultsError, match=f"needs two approaches, got {there}; run --space all"):
+        conclude(refitted_of(truth, 0.5, spaces), Rules())
 
 
 def test_a_much_worse_joint_model_loses_and_the_sentence_says_so(truth):

@@ -3,7 +3,7 @@ import pytest
 from search.predict.serving_cost import ServingCost
 from search.verdict import costs
 from search.verdict.costs import approach_costs
-from tests.search.builders.logged_run import built_of, made_run, write_part
+from tests.search.builders.logged_run import built_of, made_run, with_configs, write_part
 
 
 @pytest.fixture
@@ -48,12 +48,13 @@ def test_an_older_run_lacks_what_it_did_not_note(tmp_path):
     values = found(logged)["joint"]
     assert values["refit_device_seconds"] == 2.5
     assert (values["parameters"], values["flops"], values["serve_ms"]) == (None, None, None)
-    assert not (logged.store.predictions / "serving.json").exists()
+    assert not (logged.refitted.store.predictions / "serving.json").exists()
 
 
 def test_a_sum_with_an_unknown_part_is_unknown(logged):
     write_part(logged, "gender", "default", 0, 0, parameters=100, gradient_cosine=[])
     assert found(logged)["separate"]["parameters"] is None
-    del logged.configs["mask.default"]
-    assert found(logged)["separate"]["flops"] is None
-    assert found(logged)["joint"]["flops"] == 10.0
+    configs = logged.refitted.note.configs
+    torn = with_configs(logged, {n: c for n, c in configs.items() if n != "mask.default"})
+    assert found(torn)["separate"]["flops"] is None
+    assert found(torn)["joint"]["flops"] == 10.0

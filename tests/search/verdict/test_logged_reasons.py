@@ -1,10 +1,8 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from search.analysis.metrics import macro_f1
-from tests.search.builders.logged_run import DEFAULT, built_of, made_run, write_part
+from tests.search.builders.logged_run import DEFAULT, built_of, made_run, with_configs, write_part
 
 PAIR = "gender|mask"
 
@@ -21,10 +19,10 @@ def test_an_approach_is_flattered_where_its_refit_scores_less_on_the_same_photos
 
 def test_the_refit_is_scored_on_the_photos_of_the_search(tmp_path):
     logged = made_run(tmp_path)
-    with np.load(logged.store.validation_path("joint", 1)) as saved:
+    with np.load(logged.refitted.store.validation_path("joint", 1)) as saved:
         photos = saved["indices"]
-    rows = logged.predictions["joint"]["1"]["joint"][:, photos].argmax(axis=-1)
-    expected = np.mean([macro_f1(logged.truth.label[photos], row, 4) for row in rows])
+    rows = logged.refitted.predictions["joint"]["1"]["joint"][:, photos].argmax(axis=-1)
+    expected = np.mean([macro_f1(logged.refitted.truth.label[photos], row, 4) for row in rows])
     figures = logged.overtuning(built_of(logged)["joint"]).figures
     assert figures["fresh"] == pytest.approx(expected)
 
@@ -33,9 +31,9 @@ def test_a_best_config_that_is_the_default_is_found_under_that_rank(tmp_path):
     # Trial 1 has the default's config too, so the refit has it once, as "default": all right.
     for configs in (True, False):
         logged = made_run(tmp_path / str(configs), best=DEFAULT, configs=configs)
-        logged = replace(
-            logged, configs={k: v for k, v in logged.configs.items() if k.endswith("default")}
-        )
+        noted = logged.refitted.note.configs
+        kept = {name: config for name, config in noted.items() if name.endswith("default")}
+        logged = with_configs(logged, kept)
         figures = logged.overtuning(built_of(logged)["joint"]).figures
         assert figures["fresh"] == 1.0
 
@@ -47,17 +45,19 @@ def test_a_run_that_wrote_no_configs_takes_the_first_rank(tmp_path):
 
 def test_a_shortened_schedule_is_the_same_config_and_is_said(tmp_path):
     logged = made_run(tmp_path)
-    short = {name: {**config, "schedule.epochs": 1} for name, config in logged.configs.items()}
-    logged = replace(logged, configs=short, epochs_share=1 / 3)
+    noted = logged.refitted.note.configs
+    short = {name: {**config, "schedule.epochs": 1} for name, config in noted.items()}
+    logged = with_configs(logged, short, epochs_share=1 / 3)
     reason = logged.overtuning(built_of(logged)["joint"])
     assert "with 33% of the epochs" in reason.sentence
 
 
 def test_a_best_config_that_was_not_refitted_gives_no_reason(tmp_path):
     logged = made_run(tmp_path)
-    other = {name: {**config, "optim.lr": 0.7} for name, config in logged.configs.items()}
-    assert replace(logged, configs=other).overtuning(built_of(logged)["joint"]) is None
-    logged.store.validation_path("gender", 1).unlink()
+    noted = logged.refitted.note.configs
+    other = {name: {**config, "optim.lr": 0.7} for name, config in noted.items()}
+    assert with_configs(logged, other).overtuning(built_of(logged)["joint"]) is None
+    logged.refitted.store.validation_path("gender", 1).unlink()
     assert logged.overtuning(built_of(logged)["separate"]) is None
     assert logged.overtuning(built_of(logged)["joint"]) is not None
 

@@ -14,7 +14,15 @@ from search.predict.serving_cost import ServingCost
 from search.verdict import stage as verdict_stage
 from search.verdict.stage import conclude_run
 from tests.search.builders.example import ensemble
-from tests.search.builders.logged_run import NUM_FOLDS, NUM_SEEDS, SPACES, made_run, write_part
+from tests.search.builders.logged_run import (
+    LINEUP,
+    NUM_FOLDS,
+    NUM_SEEDS,
+    SCHEMA,
+    SPACES,
+    made_run,
+    write_part,
+)
 
 STUDY = {
     "config": {
@@ -33,7 +41,8 @@ STUDY = {
         "seed": 0,
         "margin": 0.005,
     },
-    "data": {"name": "demo", "fingerprint": "a", "split": "b"},
+    "data": {"name": "demo", "fingerprint": "a", "split": "b", "schema": SCHEMA.to_dict()},
+    "blocks": LINEUP.to_dict(),
     "studies": {},
     "spaces": {},
     "versions": {},
@@ -46,8 +55,9 @@ STUDY = {
 def store(tmp_path, monkeypatch):
     """A run with all the files that the stage reads; its journal is not read."""
     logged = made_run(tmp_path / "mine")
-    folder, truth = logged.store.predictions, logged.truth
-    for space, config_ids in logged.predictions.items():
+    refitted = logged.refitted
+    folder, truth = refitted.store.predictions, refitted.truth
+    for space, config_ids in refitted.predictions.items():
         for config_id, heads in config_ids.items():
             for seed in range(NUM_SEEDS):
                 parts = {head: probs[seed] for head, probs in heads.items()}
@@ -59,9 +69,7 @@ def store(tmp_path, monkeypatch):
     columns = {"group": truth.group, "label": truth.label, "fold": truth.fold}
     frame = pd.DataFrame({"sample": truth.group, **columns, "held_out": 1 * truth.held_out})
     frame.to_csv(folder / "truth.csv", index=False)
-    refit = {"schema": 1, "shape": {"epochs_share": 1.0}, "notes": ["cut"]}
-    text = json.dumps({**refit, "configs": dict(logged.configs)})
-    (folder / "refit.json").write_text(text, encoding="utf-8")
+    replace(refitted.note, notes=("cut",)).write(refitted.store)
     run = replace(logged.run, study=STUDY)
     monkeypatch.setattr(verdict_stage, "load_run", lambda store: run)
     monkeypatch.setattr(
@@ -70,7 +78,7 @@ def store(tmp_path, monkeypatch):
             name: ServingCost(flops=1e6, milliseconds=0.5) for name in configs
         },
     )
-    return logged.store
+    return refitted.store
 
 
 def conclude(store):
