@@ -15,7 +15,7 @@ from search.export.parity import NetworkParity, Parity
 from search.store.run_store import RunStore
 from tests.search.builders.ensembles import SCHEMA, made_spec
 from tests.search.builders.people import SIDE, write_people
-from tests.search.export.test_to_timm import saved
+from tests.search.export.test_to_timm import made_best, saved
 from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_decoding import decode_image
@@ -32,8 +32,9 @@ def store(tmp_path):
     made = RunStore(tmp_path / "results" / "made")
     write_study(made)
     (made.root / "best").mkdir()
+    config = made_best(target__attributes=SCHEMA.names).config.to_tree()
     for space in ("multihead", "joint"):
-        path = saved(made.root / "best", space=space)
+        path = saved(made.root / "best", space=space, config=config)
         path.rename(path.with_name(f"{space}.yaml"))
     return made
 

@@ -60,8 +60,8 @@ SCHEMA = LabelSchema(
     ),
 )
 FLAT = {
-    "target.kind": "joint",
-    "target.attribute": "",
+    "target.attributes": ("mask", "age"),
+    "target.form": "softmax",
     "backbone.name": "test_resnet",
     "backbone.pretrained": False,
     "backbone.frozen_stages": 0,
@@ -171,8 +171,8 @@ def test_the_file_names_its_classes_and_what_is_lost(tmp_path):
     ("changes", "drop", "classes"),
     [
         ({}, (), 6),
-        ({"target__kind": "attribute", "target__attribute": "age"}, (), 3),
-        ({"target__kind": "multihead", "task_weight__mask": 1.0, "task_weight__age": 1.0}, (), 6),
+        ({"target__attributes": ("age",)}, (), 3),
+        ({"target__form": "heads", "task_weight__mask": 1.0, "task_weight__age": 1.0}, (), 6),
     ],
 )
 def test_the_classes_are_those_of_the_target(changes, drop, classes):
@@ -303,8 +303,7 @@ def test_smoothing_is_zero_where_the_loss_has_none():
 
 def test_another_head_becomes_a_softmax():
     best = made_best(
-        target__kind="attribute",
-        target__attribute="age",
+        target__attributes=("age",),
         head__kind="ordinal",
         loss__name="own",
         drop=("loss.smoothing",),
@@ -343,7 +342,24 @@ def saved(folder: Path, **changes: object) -> Path:
 
 
 def test_a_best_config_is_read_as_it_was_written(tmp_path):
-    assert read_best(saved(tmp_path)) == made_best()
+    assert read_best(saved(tmp_path), SCHEMA) == made_best()
+
+
+@pytest.mark.parametrize(
+    ("target", "changes"),
+    [
+        ({"kind": "joint", "attribute": ""}, {}),
+        ({"kind": "attribute", "attribute": "age"}, {"target__attributes": ("age",)}),
+        (
+            {"kind": "multihead", "attribute": ""},
+            {"target__form": "heads", "task_weight__mask": 1.0, "task_weight__age": 1.0},
+        ),
+    ],
+)
+def test_a_best_config_of_a_headrace_before_blocks_is_read(tmp_path, target, changes):
+    best = made_best(**changes)
+    path = saved(tmp_path, config={**best.config.to_tree(), "target": target})
+    assert read_best(path, SCHEMA) == best
 
 
 @pytest.mark.parametrize(
@@ -361,7 +377,7 @@ def test_a_best_config_is_read_as_it_was_written(tmp_path):
 )
 def test_a_torn_best_config_is_refused(tmp_path, changes, message):
     with pytest.raises(ResultsError, match=message):
-        read_best(saved(tmp_path, **changes))
+        read_best(saved(tmp_path, **changes), SCHEMA)
 
 
 def test_a_best_config_with_unknown_options_is_refused(tmp_path):
@@ -369,16 +385,16 @@ def test_a_best_config_with_unknown_options_is_refused(tmp_path):
     tree["optim"]["speed"] = 1
     path = saved(tmp_path, config=tree)
     with pytest.raises(ConfigError, match=r"unknown name 'optim\.speed'"):
-        read_best(path)
+        read_best(path, SCHEMA)
 
 
 def test_a_space_without_a_best_config_is_refused_with_those_that_have_one(tmp_path):
     saved(tmp_path)
     with pytest.raises(ResultsError, match=r"no best config .*age\.yaml; .*one: joint$"):
-        read_best(tmp_path / "age.yaml")
+        read_best(tmp_path / "age.yaml", SCHEMA)
 
 
 def test_a_best_config_that_is_not_yaml_is_refused(tmp_path):
     (tmp_path / "age.yaml").write_text("a: [")
     with pytest.raises(ResultsError, match="is not a best config of headrace"):
-        read_best(tmp_path / "age.yaml")
+        read_best(tmp_path / "age.yaml", SCHEMA)

@@ -20,6 +20,7 @@ from tests.search.builders.ensembles import (
     SIZE,
     SPACES,
     made_files,
+    made_member,
     made_members,
     made_part,
     made_photos,
@@ -74,10 +75,12 @@ def slow_twin(spec, folder, images):
                     )
                     calibrated[head] = powers / powers.sum(axis=1, keepdims=True)
             for code in range(18):
-                classes = {"mask": code // 6, "gender": code // 3 % 2, "age": code % 3}
+                mask, gender, age = code // 6, code // 3 % 2, code % 3
+                classes = {"mask": mask, "gender": gender, "age": age}
+                classes |= {"joint": code, "mask+age": 3 * mask + age}
                 joint = np.ones(len(images))
                 for head, values in calibrated.items():
-                    joint *= values[:, code if head == "joint" else classes[head]]
+                    joint *= values[:, classes[head]]
                 probs[:, code] += member.weight * joint / 2
     return probs
 
@@ -88,6 +91,20 @@ def test_probabilities_are_those_of_the_slow_twin(folder, mirrored):
     found = Ensemble(spec, folder, tiny.CPU)(made_photos())
     assert (found.dtype, found.shape) == (np.float64, (NUM, 18))
     np.testing.assert_allclose(found, slow_twin(spec, folder, made_photos()), atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=1), 1)
+
+
+def test_heads_in_any_order_make_the_joint_classes_of_the_schema(folder, tmp_path):
+    ordered, shuffled = (
+        Ensemble(made_spec(members=(made_member("separate", *names),)), folder, tiny.CPU)
+        for names in (SCHEMA.names, ("age", "mask", "gender"))
+    )
+    np.testing.assert_allclose(shuffled(made_photos()), ordered(made_photos()), atol=1e-12)
+    grouped = made_member("mask+age | gender", "mask+age", "gender")
+    spec = write_ensemble(tmp_path / "ensemble", members=(grouped,))
+    found = Ensemble.load(tmp_path / "ensemble", "cpu")(made_photos())
+    expected = slow_twin(spec, tmp_path / "ensemble", made_photos())
+    np.testing.assert_allclose(found, expected, atol=1e-6)
     np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
@@ -117,7 +134,7 @@ def test_a_network_that_two_members_share_is_run_once(folder, monkeypatch):
 
     monkeypatch.setattr(predict, "Predictor", counted)
     found = Ensemble(spec, folder, tiny.CPU)(made_photos())
-    assert len(built) == len(SPACES)
+    assert len(built) == sum(len(member.parts) for member in made_members())
     np.testing.assert_allclose(found, slow_twin(spec, folder, made_photos()), atol=1e-6)
 
 
@@ -197,22 +214,29 @@ def test_a_torn_file_of_weights_is_named(folder, tmp_path):
         Ensemble.load(copy, "cpu")(made_photos())
 
 
-def test_heads_that_the_config_does_not_have_are_refused(folder):
+def test_heads_that_the_config_does_not_have_are_refused():
     wrong = made_part("gender", config=tiny.flat(*SPACES["mask"]))
     parts = (made_part("mask"), wrong, made_part("age"))
     member = Member(name="a", approach="separate", weight=1.0, parts=parts)
-    spec = made_spec(members=(member,))
-    with pytest.raises(WeightsError, match=r"gender.* are of another network .* heads mask"):
-        Ensemble(spec, folder, tiny.CPU)(made_photos())
+    with pytest.raises(ResultsError, match=r"part gender\.1\.0 .* its config, mask, got gender"):
+        made_spec(members=(member,))
 
 
-def test_a_part_that_claims_heads_of_another_target_is_refused(folder):
+def test_weights_of_other_heads_than_the_configs_are_refused(folder):
+    wrong = made_part("mask", files=made_part("joint").files)
+    parts = (wrong, made_part("gender"), made_part("age"))
+    member = Member(name="a", approach="separate", weight=1.0, parts=parts)
+    with pytest.raises(WeightsError, match=r"joint.* are of another network .* heads mask"):
+        Ensemble(made_spec(members=(member,)), folder, tiny.CPU)(made_photos())
+
+
+def test_a_part_that_claims_heads_of_another_target_is_refused():
     joint = made_part("multihead", heads=("joint",), temperatures=(1.0,))
     member = Member(name="a", approach="joint", weight=1.0, parts=(joint,))
     with pytest.raises(
         ResultsError, match=r"part multihead\.1\.0 .* mask, gender, age, got joint"
     ):
-        Ensemble(made_spec(members=(member,)), folder, tiny.CPU)(made_photos())
+        made_spec(members=(member,))
 
 
 def test_no_ensemble_is_refused(tmp_path):

@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -91,6 +92,15 @@ def test_another_config_under_the_same_name_is_measured_anew_and_the_others_stay
     assert serving_costs(store, SCHEMA, changed)["joint.1"].flops == 300.0
     assert serving_costs(store, SCHEMA, {"age.1": config_of("age")})["age.1"].flops == 200.0
     assert len(measured) == 3
+
+
+def test_what_a_headrace_before_blocks_measured_stays_known(store, measured):
+    config = config_of("joint")
+    serving_costs(store, SCHEMA, {"joint.1": config})
+    known = json.loads((store.root / SERVING_FILE).read_text(encoding="utf-8"))["configs"]
+    before = {name: value for name, value in config.items() if not name.startswith("target.")}
+    text = repr(sorted({**before, "target.kind": "joint"}.items()))
+    assert known["joint.1"]["key"] == hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def test_without_configs_nothing_is_measured_or_written(store, measured):

@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 
 from search.errors import ResultsError
 from search.predict.spec import ENSEMBLE_FILE, EnsembleSpec, Member
-from tests.search.builders.ensembles import made_members, made_part, made_spec, with_weights
+from tests.search.builders.ensembles import (
+    SCHEMA,
+    SPACES,
+    made_member,
+    made_members,
+    made_part,
+    made_spec,
+    with_weights,
+)
 from tests.trainables import tiny
+from trainables.blocks import as_before_blocks
 
 
 def test_a_spec_is_read_back_equal(tmp_path):
@@ -22,7 +31,8 @@ def test_a_spec_is_read_back_equal(tmp_path):
 def test_the_file_is_plain_yaml_without_places_of_this_machine(tmp_path):
     made_spec().write(tmp_path)
     text = (tmp_path / ENSEMBLE_FILE).read_text(encoding="utf-8")
-    assert yaml.safe_load(text)["members"][1]["parts"][0]["config"] == tiny.flat(tiny.JOINT)
+    config = {**tiny.flat(tiny.JOINT), "target.attributes": list(tiny.ALL)}
+    assert yaml.safe_load(text)["members"][1]["parts"][0]["config"] == config
     assert "!!" not in text
     assert str(tmp_path) not in text
 
@@ -120,13 +130,42 @@ def test_an_ensemble_that_cannot_be_is_refused(changes, message):
         made_spec(**changes)
 
 
-def test_heads_of_a_member_are_the_joint_label_or_all_attributes_in_order():
-    shuffled = tuple(made_part(name) for name in ("age", "mask", "gender"))
-    member = Member(name="odd", approach="separate", weight=1.0, parts=shuffled)
-    with pytest.raises(
-        ResultsError, match=r"heads of member odd must be .* got age, mask, gender"
-    ):
+@pytest.mark.parametrize(
+    "spaces", [("mask", "gender"), ("joint", "age"), ("mask", "gender", "age", "age")]
+)
+def test_heads_of_a_member_decide_every_attribute_once(spaces):
+    member = made_member("odd", *spaces)
+    message = (
+        r"heads of member odd\.1\.0 must decide every attribute of mask, gender, age once, "
+        rf"got {', '.join(spaces)}$"
+    )
+    with pytest.raises(ResultsError, match=message):
         made_spec(members=(member,))
+
+
+def test_heads_of_a_member_may_decide_blocks_in_any_order(tmp_path):
+    shuffled = made_member("separate", "age", "mask", "gender", weight=0.4)
+    grouped = made_member("mask+age | gender", "mask+age", "gender", weight=0.6)
+    spec = made_spec(members=(shuffled, grouped))
+    assert spec.layout(shuffled).covers == ((2,), (0,), (1,))
+    assert spec.layout(grouped).covers == ((0, 2), (1,))
+    assert grouped.parts[0].decides(SCHEMA) == {"mask+age": ("mask", "age")}
+    spec.write(tmp_path)
+    assert EnsembleSpec.read(tmp_path) == spec
+
+
+def test_an_ensemble_of_a_headrace_before_blocks_is_read(tmp_path):
+    made_spec().write(tmp_path)
+    path = tmp_path / ENSEMBLE_FILE
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for member in values["members"]:
+        for part in member["parts"]:
+            part["config"] = as_before_blocks(tiny.flat(*SPACES[part["space"]]))
+    assert {"target.kind": "multihead"}.items() <= values["members"][2]["parts"][0][
+        "config"
+    ].items()
+    path.write_text(yaml.safe_dump(values), encoding="utf-8")
+    assert EnsembleSpec.read(tmp_path) == made_spec()
 
 
 def test_no_ensemble_is_named_with_the_command_that_makes_one(tmp_path):
