@@ -23,6 +23,7 @@ from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
+from search.analysis.recombine import HeadLayout
 from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
 
 NUM_FOLDS = 5
@@ -122,11 +123,13 @@ def _whole(probs: Floats, y: Ints, g: Ints, seed: int) -> None:
 
 def find(probs: Floats, y: Ints, g: Ints, seed: int) -> Finding:
     """Returns the ensemble of joint models, three of which are the approach to beat."""
+    layout = HeadLayout((NUM_CLASSES,), ((0,),))
     candidates = [
         Candidate(
             name=f"joint.{index}",
             approach="joint",
             networks=(StoredNetwork(configs=(f"joint.{index}",), heads=((one,),)),),
+            layout=layout,
         )
         for index, one in enumerate(probs)
     ]
