@@ -277,7 +277,9 @@ class RefitFiles:
                         found.append(json.loads(str(part["note"])))
         return found
 
-    def merge(self, units: Iterable[Unit], folds: Folds, *, whole: bool = True) -> None:
+    def merge(
+        self, units: Iterable[Unit], folds: Folds, *, whole: bool = True, mirrored: bool = True
+    ) -> None:
         """Writes the predictions of all folds together, of every config and seed, anew.
 
         Args:
@@ -285,6 +287,7 @@ class RefitFiles:
             folds: of all samples.
             whole: leave out a config and seed without all its folds; else samples of folds that
                 were not trained are NaN.
+            mirrored: keep those of the mirrored images.
         """
         for path in self.folder.glob("*.*.*.npz"):
             if not path.name.startswith(("validation.", ".")):
@@ -295,7 +298,9 @@ class RefitFiles:
                 done.setdefault(unit.merged_name, []).append(unit)
         for name, trained in sorted(done.items()):
             if not whole or len(trained) == folds.num_folds:
-                write_arrays(self.folder / f"{name}.npz", self.merged(trained, folds))
+                heads = self.merged(trained, folds)
+                kept = {h: p for h, p in heads.items() if mirrored or not h.startswith(MIRRORED)}
+                write_arrays(self.folder / f"{name}.npz", kept)
 
     def merged(self, units: Iterable[Unit], folds: Folds) -> dict[str, NDArray[np.float32]]:
         """Returns out-of-fold probabilities [N, K] of every head, NaN where no unit predicts."""

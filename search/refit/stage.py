@@ -118,7 +118,8 @@ def train_units(
         run.setting,
         run.resources,
         seed=run.config.seed,
-        files=files,
+        # Workers of a cluster have another working directory.
+        files=RefitFiles(files.folder.resolve()),
         models=models.resolve(),
         is_over=is_over,
     ):

@@ -75,7 +75,7 @@ def record_why(
     files, folds = why_files(refitted.store), refitted.truth.folds
     units = [unit for unit in planned_units(design, plan) if files.is_done(unit, folds)]
     files.folder.mkdir(parents=True, exist_ok=True)
-    files.merge(units, folds, whole=False)
+    files.merge(units, folds, whole=False, mirrored=False)
     names = {unit.name for unit in units}
     found = [complete_part(design, part, lambda unit: unit.name in names) for part in plan.parts]
     record = WhyRecord(

@@ -66,6 +66,7 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
     assert {path.name for path in run.iterdir()} == {
         ".lock",
         "best",
+        "importance.json",
         "optuna.journal",
         "predictions",
         "study.json",
@@ -86,6 +87,8 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
     }
     assert len(list(run.glob("tensorboard/*/*/events.*"))) == 6
     assert json.loads((run / "study.json").read_text(encoding="utf-8"))["schema"] == 1
+    importance = json.loads((run / "importance.json").read_text(encoding="utf-8"))
+    assert importance == {"schema": 1, "spaces": {}}  # three trials say nothing of parameters
     text = capsys.readouterr().out
     assert "Validation macro-F1 of the best configs" in text
     for space in ("gender", "mask"):

@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,11 @@ from rich.console import Console
 from search.analysis.uncertainty.interval import Interval
 from search.cli.summary import headrace, print_plan, print_summary
 from search.prepare.dataset import Dataset
-from search.prepare.prepared import Prepared, SpaceResult
+from search.prepare.prepared import Prepared
 from search.prepare.resources import plan_resources
-from search.store.records import Cause, State
+from search.prepare.space_result import SpaceResult
+from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
-from search.tuning.best import default_value
 from tests.search.builders.made import made_record, study_config
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import SCALE, tiny_space
@@ -31,15 +32,35 @@ def store(tmp_path):
     return RunStore(tmp_path / "my results" / "mine")
 
 
+@pytest.fixture
+def run(store, people, cache, tmp_path):
+    setting = trial_setting(people, cache, tmp_path)
+    data = tmp_path / "[red] data"
+    return Prepared(
+        config=study_config(str(data)),
+        dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
+        spaces=(tiny_space("gender"),),
+        scale=SCALE,
+        backbones=("test_resnet",),
+        resources=plan_resources(2, 0, "auto"),
+        store=store,
+        stored_size=setting.stored_size,
+        cache_dir=cache,
+    )
+
+
+def with_joint(run):
+    joint = tiny_space("joint", attributes=run.schema.names)
+    return replace(run, spaces=(*run.spaces, joint))
+
+
 def said(console: Console) -> str:
     return console.file.getvalue()
 
 
-def result_of(*records, name="gender", approach="separate", **changes):
+def result_of(*records, name="gender", **changes):
     options = {
         "name": name,
-        "approach": approach,
-        "target": name,
         "records": records,
         "best": records[0],
         "interval": Interval(value=0.5, low=0.25, high=0.75),
@@ -57,23 +78,12 @@ RECORDS = (
 )
 
 
-def test_the_plan_says_what_runs_on_what(console, store, people, cache, tmp_path):
-    setting = trial_setting(people, cache, tmp_path)
-    data = tmp_path / "[red] data"
-    run = Prepared(
-        config=study_config(str(data)),
-        dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
-        spaces=(tiny_space("gender"), tiny_space("joint")),
-        scale=SCALE,
-        backbones=("test_resnet",),
-        resources=plan_resources(2, 0, "auto"),
-        setting=setting,
-    )
-    print_plan(console, run, store)
+def test_the_plan_says_what_runs_on_what(console, run):
+    print_plan(console, with_joint(run))
     lines = [line.strip() for line in said(console).splitlines()]
     assert lines == [
-        f"run  {store.root}",
-        f"data  {data}: 48 photos of 24 people",
+        f"run  {run.store.root}",
+        f"data  {run.dataset.root}: 48 photos of 24 people",
         "labels  gender (2) x mask (2) = 4 joint classes",
         "people  14 train, 5 validate, 5 held out of the search",
         "spaces  gender, joint",
@@ -84,8 +94,8 @@ def test_the_plan_says_what_runs_on_what(console, store, people, cache, tmp_path
     ]
 
 
-def test_the_summary_shows_the_best_beside_the_default(console, store):
-    print_summary(console, [result_of(*RECORDS)], store, interrupted=False)
+def test_the_summary_shows_the_best_beside_the_default(console, run):
+    print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
     cells = re.sub("[│┃]", "|", said(console))
     row = next(line for line in cells.splitlines() if line.startswith("| gender"))
     assert [cell.strip() for cell in row.split("|")[1:-1]] == [
@@ -98,8 +108,8 @@ def test_the_summary_shows_the_best_beside_the_default(console, store):
     ]
 
 
-def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(console, store):
-    print_summary(console, [result_of(*RECORDS)], store, interrupted=False)
+def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(console, run):
+    print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
     assert (
         "gender: 6 trials: 1 complete, 1 stopped early, 1 cut off by the budget, "
         "1 out of memory, 2 failed"
@@ -108,17 +118,17 @@ def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(consol
     assert "  trial 4 failed: worker_died\n" in said(console)
 
 
-def test_the_summary_gives_commands_that_can_be_pasted(console, store):
-    print_summary(console, [result_of(*RECORDS)], store, interrupted=False)
-    root = f"'{store.root}'"
+def test_the_summary_gives_commands_that_can_be_pasted(console, run):
+    print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
+    root = f"'{run.store.root}'"
     assert f"headrace replay {root}/best/gender.yaml" in said(console)
     assert f"tensorboard --logdir {root}/tensorboard" in said(console)
-    assert f"Best config: {store.root}/best/gender.yaml\n" in said(console)
+    assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
 
 
-def test_a_search_without_a_complete_trial_has_no_best(console, store):
+def test_a_search_without_a_complete_trial_has_no_best(console, run):
     nothing = result_of(RECORDS[2], best=None, interval=None)
-    print_summary(console, [nothing], store, interrupted=False)
+    print_summary(console, run, [nothing], interrupted=False)
     assert "Best config" not in said(console)
     assert "No trial of gender finished: the budget was too short; go on with: " in said(console)
     assert "--resume mine" in said(console)
@@ -137,44 +147,36 @@ def test_the_command_is_named_by_its_path_where_the_shell_would_not_find_it(tmp_
     assert headrace() == str(tmp_path / "bin" / "headrace").lstrip("/")
 
 
-def test_a_space_without_trials_says_so(console, store):
-    print_summary(
-        console,
-        [
-            SpaceResult(
-                name="age", approach="separate", target="age", records=(), best=None, interval=None
-            )
-        ],
-        store,
-        interrupted=False,
-    )
+def test_a_space_without_trials_says_so(console, run):
+    nothing = SpaceResult(name="age", records=(), best=None, interval=None)
+    print_summary(console, run, [nothing], interrupted=False)
     assert "age: 0 trials: none finished" in said(console)
 
 
-def test_device_seconds_of_approaches_stand_side_by_side(console, store):
-    joint = result_of(made_record(0, space="joint"), name="joint", approach="joint")
-    print_summary(console, [result_of(*RECORDS), joint], store, interrupted=False)
+def test_device_seconds_of_approaches_stand_side_by_side(console, run):
+    joint = result_of(made_record(0, space="joint"), name="joint")
+    print_summary(console, with_joint(run), [result_of(*RECORDS), joint], interrupted=False)
     assert "Device seconds per approach: separate 69.0 s, joint 1.0 s." in said(console)
 
 
-def test_one_approach_is_not_compared(console, store):
-    print_summary(console, [result_of(*RECORDS)], store, interrupted=False)
+def test_one_approach_is_not_compared(console, run):
+    print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
     assert "Device seconds per approach" not in said(console)
 
 
-def test_the_gap_between_trials_is_a_median(console, store):
-    print_summary(console, [result_of(*RECORDS)], store, interrupted=False)
+def test_the_gap_between_trials_is_a_median(console, run):
+    print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
     assert "a warm worker waits 0.50 s (median of 2)" in said(console)
 
 
-def test_an_interruption_says_how_to_go_on(console, store):
-    print_summary(console, [result_of(*RECORDS)], store, interrupted=True)
-    command = f"{headrace()} run --resume mine --results '{store.root.parent}'"
+def test_an_interruption_says_how_to_go_on(console, run):
+    print_summary(console, run, [result_of(*RECORDS)], interrupted=True)
+    command = f"{headrace()} run --resume mine --results '{run.store.root.parent}'"
     assert f"Interrupted. Nothing is lost; go on with: {command}" in said(console)
 
 
-def test_the_usual_results_folder_needs_no_option(console, tmp_path, monkeypatch):
+def test_the_usual_results_folder_needs_no_option(console, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store = RunStore.check_new(Path("results"), "mine")
-    print_summary(console, [result_of(*RECORDS)], store, interrupted=True)
+    run = replace(run, store=RunStore.check_new(Path("results"), "mine"))
+    print_summary(console, run, [result_of(*RECORDS)], interrupted=True)
     assert "--resume mine\n" in said(console)

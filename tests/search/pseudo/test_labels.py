@@ -10,6 +10,7 @@ from search.prepare.setting import SharedImages
 from search.pseudo import labels as pseudo_labels
 from search.pseudo.labels import BothTables, PseudoLabels, sure
 from search.pseudo.stage import check_unlabelled
+from search.refit.files import RefitFiles
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from tests.search.builders.people import trial_setting, write_people
@@ -41,7 +42,8 @@ def test_photos_that_have_labels_are_no_unlabelled_ones(people, unlabelled, tmp_
 
 def trained(setting, folds, tmp_path, space="joint"):
     unit = Unit(space=space, config_id="1", seed=0, fold=0, config=config_of(space, setting.table))
-    train_unit(unit, folds, SharedImages(setting), 0, tmp_path / "parts", tmp_path / "models")
+    files = RefitFiles(tmp_path)
+    train_unit(unit, folds, SharedImages(setting), 0, files, tmp_path / "models")
     return unit
 
 
@@ -73,22 +75,29 @@ def test_a_photo_needs_every_attribute_of_the_model_above_its_threshold(people):
         "gender": np.array([[0.95, 0.05], [0.95, 0.05], [0.3, 0.7]]),
         "mask": np.array([[0.1, 0.9], [0.4, 0.6], [0.1, 0.9]]),
     }
-    rows, labels = sure(heads, schema_of(people), {"gender": 0.8, "mask": 0.7})
+    each = {"gender": ("gender",), "mask": ("mask",)}
+    rows, labels = sure(heads, each, schema_of(people), {"gender": 0.8, "mask": 0.7})
     assert rows.tolist() == [0]
     assert labels.tolist() == [[0, 1]]
 
 
 def test_a_model_of_one_attribute_needs_that_one_alone(people):
     heads = {"mask": np.array([[0.1, 0.9], [0.4, 0.6]])}
-    rows, labels = sure(heads, schema_of(people), {"gender": 1.0, "mask": 0.7})
+    own = {"mask": ("mask",)}
+    rows, labels = sure(heads, own, schema_of(people), {"gender": 1.0, "mask": 0.7})
     assert (rows.tolist(), labels.tolist()) == ([0], [[0, 1]])
 
 
 def test_a_joint_model_is_asked_for_its_marginals(people):
     # gender 0 has 0.5 + 0.4, mask 1 has 0.4 + 0.1: sure of gender, not of mask.
     heads = {JOINT: np.array([[0.5, 0.4, 0.0, 0.1]])}
-    assert sure(heads, schema_of(people), {"gender": 0.9, "mask": 0.5})[0].tolist() == [0]
-    assert sure(heads, schema_of(people), {"gender": 0.9, "mask": 0.6})[0].tolist() == []
+    all_in_one = {JOINT: ("gender", "mask")}
+
+    def rows(**thresholds):
+        return sure(heads, all_in_one, schema_of(people), thresholds)[0].tolist()
+
+    assert rows(gender=0.9, mask=0.5) == [0]
+    assert rows(gender=0.9, mask=0.6) == []
 
 
 def test_sure_photos_join_the_training_and_nothing_else_changes(people, unlabelled, tmp_path):

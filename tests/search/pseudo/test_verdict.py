@@ -11,31 +11,31 @@ from rich.console import Console
 from search.errors import UsageError
 from search.pseudo.stage import DEFAULT_THRESHOLD, read_thresholds
 from search.pseudo.verdict import PSEUDO_CONFIG, adopt, judge_spaces, labels_folder, print_pseudo
-from search.refit.files import read_predictions, read_truth
+from search.refit.refitted import Refitted
 from tests.search.builders.made_refit import (
-    APPROACHES,
     FOLDS,
+    LINEUP,
     SCHEMA,
     SEEDS,
-    heads_of,
     made_labels,
     noisy,
     write_refit,
 )
 
-RANKS = dict.fromkeys(APPROACHES, "1")
+SPACES = tuple(LINEUP.blocks)
+CONFIG_IDS = dict.fromkeys(SPACES, "1")
 
 
 def with_pseudo(tmp_path, accuracy):
     """Returns a refitted run, plain accuracy 0.5, and trainings with pseudo-labels beside it."""
-    store = write_refit(tmp_path / "run", dict.fromkeys(APPROACHES, 0.5))
+    store = write_refit(tmp_path / "run", dict.fromkeys(SPACES, 0.5))
     folder = store.predictions / PSEUDO_CONFIG
     for part in ("parts", "labels"):
         (folder / part).mkdir(parents=True)
     label = made_labels()[0]
-    for space in APPROACHES:
+    for space in SPACES:
         for seed in range(SEEDS):
-            heads = {h: noisy(label, h, accuracy[space], 9, seed) for h in heads_of(space)}
+            heads = {h: noisy(label, h, accuracy[space], 9, seed) for h in LINEUP.heads(space)}
             np.savez(folder / f"{space}.pseudo.{seed}.npz", **heads)
             for fold in range(FOLDS):
                 name = f"{space}.pseudo.{seed}.{fold}"
@@ -46,8 +46,11 @@ def with_pseudo(tmp_path, accuracy):
 
 
 def judged(store):
-    truth = read_truth(store.predictions / "truth.csv")
-    return judge_spaces(store, RANKS, SCHEMA, truth, seed=0)
+    return judge_spaces(read(store), CONFIG_IDS, seed=0)
+
+
+def read(store):
+    return Refitted.read(store, LINEUP)
 
 
 @pytest.fixture
@@ -69,15 +72,15 @@ def test_only_a_clear_win_counts(one_wins):
 
 
 def test_a_loss_is_no_win(tmp_path):
-    store = with_pseudo(tmp_path, dict.fromkeys(APPROACHES, 0.2))
+    store = with_pseudo(tmp_path, dict.fromkeys(SPACES, 0.2))
     verdicts = judged(store)
     assert verdicts[0].pair.winner == "plain"
     assert not any(verdict.wins for verdict in verdicts)
 
 
 def test_what_wins_joins_the_refitted_configs_and_the_rest_is_deleted(one_wins):
-    adopt(one_wins, RANKS, judged(one_wins))
-    found = read_predictions(one_wins.predictions, list(APPROACHES))
+    adopt(read(one_wins), CONFIG_IDS, judged(one_wins))
+    found = read(one_wins).predictions
     assert {space for space, config_ids in found.items() if PSEUDO_CONFIG in config_ids} == {"age"}
     configs = json.loads((one_wins.predictions / "refit.json").read_text())["configs"]
     assert configs["age.pseudo"] == configs["age.1"]
@@ -90,9 +93,10 @@ def test_what_wins_joins_the_refitted_configs_and_the_rest_is_deleted(one_wins):
 
 def test_a_verdict_that_turns_takes_the_config_out_again(one_wins):
     verdicts = judged(one_wins)
-    adopt(one_wins, RANKS, verdicts)
-    adopt(one_wins, RANKS, tuple(replace(verdict, wins=False) for verdict in verdicts))
-    found = read_predictions(one_wins.predictions, list(APPROACHES))
+    adopt(read(one_wins), CONFIG_IDS, verdicts)
+    lost = tuple(replace(verdict, wins=False) for verdict in verdicts)
+    adopt(read(one_wins), CONFIG_IDS, lost)
+    found = read(one_wins).predictions
     assert not any(PSEUDO_CONFIG in config_ids for config_ids in found.values())
 
 

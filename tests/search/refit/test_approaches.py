@@ -1,12 +1,126 @@
+"""Which spaces make up an approach, what their models decide, and who shares device time."""
+
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from search.analysis.approaches.build import Choice
-from search.refit.approaches import chosen_config
+from search.refit import approaches
+from search.refit.approaches import Lineup, blocks_of_all, chosen_config, spaces_of
+from spaces import load
+from tests.search.builders.made_refit import LINEUP, SCHEMA
+from tests.trainables.data.folders import MASK_SCHEMA
+from trainables.blocks import Block, Form
+
+NAMES = MASK_SCHEMA.names
+AGE, JOINT = Block(("age",), Form.SOFTMAX), Block(NAMES, Form.SOFTMAX)
+PAIR = Block(("mask", "gender"), Form.SOFTMAX)
+
+
+def lineup(**blocks):
+    return Lineup(schema=MASK_SCHEMA, blocks=blocks)
+
+
+def alone(*names):
+    return {name: Block((name,), Form.SOFTMAX) for name in names}
+
+
+@pytest.fixture
+def grouped(monkeypatch):
+    """One more approach: mask and gender together, age alone."""
+    entry = approaches.Approach("grouped", lambda names: [PAIR, AGE])
+    monkeypatch.setattr(approaches, "APPROACHES", (*approaches.APPROACHES, entry))
 
 
 @pytest.mark.parametrize(
     ("by_round", "config_id"),
     [(("1", "2", "2"), "2"), (("default", "1"), "default"), (("3",), "3")],
 )
-def test_the_rank_of_most_rounds_is_served_and_the_first_of_equals(by_round, config_id):
+def test_the_config_of_most_rounds_is_served_and_the_first_of_equals(by_round, config_id):
     assert chosen_config(Choice(names=("default", "1", "2", "3"), by_round=by_round)) == config_id
+
+
+def test_an_approach_is_there_where_all_its_blocks_are():
+    assert lineup(**alone("age", "gender", "mask")).approaches == {"separate": NAMES}
+    assert lineup(**alone("age", "gender")).approaches == {}
+    assert lineup(**alone(*NAMES), joint=JOINT, multihead=Block(NAMES, Form.HEADS)).approaches == {
+        "separate": NAMES,
+        "joint": ("joint",),
+        "multihead": ("multihead",),
+    }
+
+
+def test_a_space_of_another_name_stands_for_its_block_and_the_blocks_own_name_comes_first():
+    second = {**alone("mask", "gender"), "old_age": AGE}
+    assert lineup(**second).approaches == {"separate": ("mask", "gender", "old_age")}
+    assert lineup(**second, age=AGE).approaches == {"separate": NAMES}
+
+
+def test_one_more_entry_of_the_table_is_one_more_approach(grouped):
+    found = lineup(**alone(*NAMES), pair=PAIR)
+    assert found.approaches == {"separate": NAMES, "grouped": ("pair", "age")}
+    assert PAIR in blocks_of_all(MASK_SCHEMA)
+    assert found.of_space("age") == ("separate", "grouped")
+    assert spaces_of(found.approaches) == (*NAMES, "pair")
+
+
+def test_spaces_of_a_broken_approach_share_its_time_and_others_have_their_own(grouped):
+    assert lineup(**alone("mask", "gender"), joint=JOINT).shares == {
+        "joint": ("joint",),
+        "separate": ("mask", "gender"),
+    }
+    assert lineup(**alone(*NAMES), second=JOINT, joint=JOINT).shares == {
+        "separate": NAMES,
+        "joint": ("joint",),
+        "second": ("second",),
+    }
+    heads = Block(("mask", "gender"), Form.HEADS)
+    assert lineup(odd=heads).shares == {"odd": ("odd",)}
+
+
+def test_every_output_of_a_model_decides_attributes_in_the_order_of_the_data():
+    assert LINEUP.heads("age") == {"age": ("age",)}
+    assert LINEUP.heads("joint") == {"joint": ("gender", "age")}
+    assert LINEUP.heads("multihead") == {"gender": ("gender",), "age": ("age",)}
+    assert lineup(pair=PAIR).heads("pair") == {"mask+gender": ("mask", "gender")}
+
+
+def test_the_label_of_a_space_is_that_of_its_attributes():
+    joint = np.arange(SCHEMA.num_joint)
+    codes = SCHEMA.attribute_codes(joint)
+    assert LINEUP.label("age", joint).tolist() == codes[:, 1].tolist()
+    assert LINEUP.label("joint", joint).tolist() == joint.tolist()
+    assert LINEUP.label("multihead", joint).tolist() == joint.tolist()
+
+
+def test_a_lineup_is_that_of_its_spaces():
+    spaces = [load(name, MASK_SCHEMA) for name in ("age", "joint", "multihead")]
+    assert Lineup.of(MASK_SCHEMA, spaces).blocks == {
+        "age": AGE,
+        "joint": JOINT,
+        "multihead": Block(NAMES, Form.HEADS),
+    }
+
+
+def test_a_lineup_survives_the_study_file():
+    study = {"data": {"schema": SCHEMA.to_dict()}, "blocks": LINEUP.to_dict()}
+    assert Lineup.of_study(study) == LINEUP
+
+
+def test_a_study_before_blocks_names_the_approach_of_every_space():
+    names = {"gender": "separate", "age": "separate", "joint": "joint", "multihead": "multihead"}
+    study = {"data": {"schema": SCHEMA.to_dict()}, "approaches": names}
+    assert Lineup.of_study(study) == LINEUP
+    with pytest.raises(KeyError, match="approaches"):
+        Lineup.of_study({"data": study["data"]})
+
+
+def test_heads_of_several_spaces_stand_in_the_order_that_is_given():
+    swapped = replace(LINEUP, blocks=dict(reversed(LINEUP.blocks.items())))
+    rng = np.random.default_rng(0)
+    gender, age = rng.dirichlet([1] * 2, (1, 4)), rng.dirichlet([1] * 3, (1, 4))
+    for found in (LINEUP, swapped):
+        joint = found.layout("gender", "age").joint([gender, age])
+        turned = found.layout("age", "gender").joint([age, gender])
+        np.testing.assert_allclose(joint, turned)

@@ -8,13 +8,7 @@ import torch
 
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
-from search.refit.files import (
-    merge_parts,
-    merge_predictions,
-    read_predictions,
-    read_truth,
-    write_truth,
-)
+from search.refit.files import RefitFiles, Truth, write_truth
 from search.refit.pool import run_units
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
@@ -46,18 +40,18 @@ def three_folds(setting):
 
 
 def trained(setting, unit, folds, tmp_path):
-    parts, models = tmp_path / "parts", tmp_path / "models"
-    train_unit(unit, folds, SharedImages(setting), 0, parts, models)
-    with np.load(parts / f"{unit.name}.npz") as part:
-        return {name: part[name] for name in part.files if name not in ("seconds", "key", "note")}
+    files = RefitFiles(tmp_path)
+    train_unit(unit, folds, SharedImages(setting), 0, files, tmp_path / "models")
+    return files.read_unit(unit.name)
 
 
 def test_a_unit_predicts_its_own_fold_alone(people, tmp_path):
     folds = three_folds(people)
     part = trained(people, unit_of(people, fold=1), folds, tmp_path)
-    assert part["indices"].tolist() == np.flatnonzero(folds.of_sample == 1).tolist()
-    assert part["joint"].shape == (len(part["indices"]), people.table.schema.num_joint)
-    np.testing.assert_allclose(part["joint"].sum(axis=1), 1, atol=1e-5)
+    joint = part.heads["joint"]
+    assert part.indices.tolist() == np.flatnonzero(folds.of_sample == 1).tolist()
+    assert joint.shape == (len(part.indices), people.table.schema.num_joint)
+    np.testing.assert_allclose(joint.sum(axis=1), 1, atol=1e-5)
 
 
 def test_poisoned_labels_of_the_out_fold_change_no_probability(people, tmp_path):
@@ -67,7 +61,7 @@ def test_poisoned_labels_of_the_out_fold_change_no_probability(people, tmp_path)
     poisoned = replace(people, table=replace(people.table, labels=labels))
     honest = trained(people, unit_of(people), folds, tmp_path / "a")
     same = trained(poisoned, unit_of(people), folds, tmp_path / "b")
-    assert honest["joint"].tobytes() == same["joint"].tobytes()
+    assert honest.heads["joint"].tobytes() == same.heads["joint"].tobytes()
 
 
 def test_labels_inside_the_training_folds_do_change_it(people, tmp_path):
@@ -77,14 +71,15 @@ def test_labels_inside_the_training_folds_do_change_it(people, tmp_path):
     turned = replace(people, table=replace(people.table, labels=labels))
     honest = trained(people, unit_of(people), folds, tmp_path / "a")
     other = trained(turned, unit_of(people), folds, tmp_path / "b")
-    assert honest["joint"].tobytes() != other["joint"].tobytes()
+    assert honest.heads["joint"].tobytes() != other.heads["joint"].tobytes()
 
 
 def test_merged_folds_cover_every_sample_once(people, tmp_path):
     folds = three_folds(people)
-    for fold in range(3):
-        trained(people, unit_of(people, "multihead", fold), folds, tmp_path)
-    merged = merge_parts(tmp_path / "parts", "multihead", "default", 0, folds)
+    units = [unit_of(people, "multihead", fold) for fold in range(3)]
+    for unit in units:
+        trained(people, unit, folds, tmp_path)
+    merged = RefitFiles(tmp_path).merged(units, folds)
     names = people.table.schema.names
     assert set(merged) == {*names, *(f"mirrored.{name}" for name in names)}
     for probabilities in merged.values():
@@ -96,12 +91,11 @@ def test_predictions_and_truth_survive_the_disk(people, tmp_path):
     units = [unit_of(people, "joint", fold) for fold in range(3)]
     for unit in units:
         trained(people, unit, folds, tmp_path)
-    predictions = tmp_path / "predictions"
-    predictions.mkdir()
-    merge_predictions(predictions, tmp_path / "parts", units, folds)
-    write_truth(predictions / "truth.csv", people.table, folds, people.split.held_out)
-    found = read_predictions(predictions, ["joint"])["joint"]["default"]["joint"]
-    truth = read_truth(predictions / "truth.csv")
+    files = RefitFiles(tmp_path)
+    files.merge(units, folds)
+    write_truth(tmp_path, people.table, folds, people.split.held_out)
+    found = files.heads("joint", "default", [0])["joint"]
+    truth = Truth.read(tmp_path)
     assert found.shape == (1, people.table.num_samples, people.table.schema.num_joint)
     assert truth.label.tolist() == people.table.joint.tolist()
     assert truth.group.tolist() == list(people.table.groups)
@@ -113,7 +107,7 @@ def test_a_seed_with_a_missing_fold_is_not_merged(people, tmp_path):
     folds = three_folds(people)
     units = [unit_of(people, "joint", fold) for fold in range(3)]
     trained(people, units[0], folds, tmp_path)
-    merge_predictions(tmp_path, tmp_path / "parts", units, folds)
+    RefitFiles(tmp_path).merge(units, folds)
     assert not list(tmp_path.glob("joint.*.npz"))
 
 
@@ -123,9 +117,10 @@ def test_a_unit_of_another_config_or_other_folds_is_not_done(people, tmp_path):
     trained(people, unit, folds, tmp_path)
     other = replace(unit, config={**unit.config, "optim.lr": 0.5})
     moved = Folds(of_sample=make_folds(people.table, 3, 2), num_folds=3)
-    assert folds.is_done(unit, tmp_path / "parts")
-    assert not folds.is_done(other, tmp_path / "parts")
-    assert not moved.is_done(unit, tmp_path / "parts")
+    files = RefitFiles(tmp_path)
+    assert files.is_done(unit, folds)
+    assert not files.is_done(other, folds)
+    assert not files.is_done(unit, moved)
 
 
 @pytest.mark.ray
@@ -138,7 +133,7 @@ def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
         units[0], config_id="1", config={**units[0].config, "backbone.name": "no_such"}
     )
     resources = Resources(slots=2, cpus_per_trial=1, gpus_per_trial=0.0, num_cpus=2, num_gpus=0)
-    places = {"parts": tmp_path / "parts", "models": tmp_path / "models"}
+    files = RefitFiles(tmp_path)
     ends = [
         list(
             run_units(
@@ -147,8 +142,9 @@ def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
                 people,
                 resources,
                 seed=0,
+                files=files,
+                models=tmp_path / "models",
                 is_over=lambda unit: False,
-                **places,
             )
         )
         for _ in range(2)
@@ -157,6 +153,6 @@ def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
     assert ["unknown timm model" in end.error for end in ends[0] if end.error] == [True]
     assert sum(end.seconds == 0.0 for end in ends[1]) == 4
     alone = trained(people, units[2], folds, tmp_path / "alone")
-    with np.load(tmp_path / "parts" / f"{units[2].name}.npz") as part:
-        assert part["joint"].tobytes() == alone["joint"].tobytes()
+    part = files.read_unit(units[2].name)
+    assert part.heads["joint"].tobytes() == alone.heads["joint"].tobytes()
     assert torch.get_num_threads() == 1

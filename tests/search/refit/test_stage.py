@@ -1,22 +1,26 @@
 """The refit within its time: nothing trains here, units only take time."""
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from search.prepare.dataset import Dataset
-from search.prepare.prepared import Prepared, SpaceResult
+from search.prepare.prepared import Prepared
 from search.prepare.resources import plan_resources
 from search.refit import stage as refit_stage
+from search.refit.approaches import Lineup
+from search.refit.files import TrainedUnit
 from search.refit.finalists import finished_plan
 from search.refit.plan import RefitPlan, Shape
 from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
-from search.store.files import write_arrays
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_record, study_config
+from tests.search.builders.made_search import write_search
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.builders.scripted import SCALE, Clock, tiny_space
 
@@ -36,7 +40,9 @@ def prepared(tmp_path):
         scale=SCALE,
         backbones=("test_resnet",),
         resources=plan_resources(2, 0, "auto"),
-        setting=setting,
+        store=RunStore(tmp_path / "run"),
+        stored_size=setting.stored_size,
+        cache_dir=setting.cache_dir,
     )
 
 
@@ -46,38 +52,34 @@ def refit(prepared, tmp_path, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(refit_stage.time, "monotonic", clock)
 
-    def units_take_time(units, folds, setting, resources, *, seed, parts, models, is_over):
+    def units_take_time(units, folds, setting, resources, *, seed, files, models, is_over):
         for unit in units:
-            if not folds.is_done(unit, parts):
+            if not files.is_done(unit, folds):
                 if is_over(unit):
                     return
                 clock.now += UNIT_SECONDS / resources.slots
-                part = {
-                    "indices": folds.out(unit.fold),
-                    "gender": np.full((len(folds.out(unit.fold)), 2), 0.5),
-                    "seconds": UNIT_SECONDS,
-                    "key": folds.key(unit),
-                }
-                write_arrays(parts / f"{unit.name}.npz", part)
+                out = folds.out(unit.fold)
+                trained = TrainedUnit(
+                    indices=out,
+                    seconds=UNIT_SECONDS,
+                    key=folds.key(unit),
+                    note={},
+                    heads={"gender": np.full((len(out), 2), 0.5)},
+                )
+                files.write_unit(unit, trained)
             yield UnitEnd(unit=unit, seconds=UNIT_SECONDS)
 
     monkeypatch.setattr(refit_stage, "run_units", units_take_time)
-    result = SpaceResult(
-        name="gender",
-        approach="separate",
-        target="gender",
-        records=(made_record(config={"optim.lr": 0.5, "schedule.epochs": 3}),),
-        best=None,
-        interval=None,
-    )
+    block = {"target.attributes": ("gender",), "target.form": "softmax"}
+    searched = made_record(config={**block, "optim.lr": 0.5, "schedule.epochs": 3})
+    lineup = Lineup.of(prepared.schema, prepared.spaces)
+    write_search(prepared.store, lineup, {"gender": [searched]})
+    shape = Shape(folds=FOLDS, seeds=2, configs=1)
+    planned = RefitPlan(shape=shape, seconds=1.0, cuts=("seeds: fewer",))
+    monkeypatch.setattr(refit_stage, "plan", lambda *given: planned)
 
-    def run(seconds, seeds=2):
-        store = RunStore(tmp_path / "run")
-        store.root.mkdir()
-        shape = Shape(folds=FOLDS, seeds=seeds, configs=1)
-        planned = RefitPlan(shape=shape, seconds=1.0, cuts=("seeds: fewer",))
-        console = Console(file=io.StringIO())
-        run_refit(prepared, store, [result], planned, console, seconds)
+    def run(seconds, store=prepared.store):
+        run_refit(replace(prepared, store=store), Console(file=io.StringIO()), seconds)
         return store
 
     return run
@@ -117,11 +119,41 @@ def test_a_seed_that_was_cut_off_does_not_count(refit):
     assert any("did not fit the time" in text for text in note["notes"])
 
 
-def test_a_finished_refit_is_told_by_its_file(refit):
-    store = refit(2.2 * SEED_SECONDS)
-    done = finished_plan(store)
+def test_a_finished_refit_is_told_by_its_file(refit, prepared):
+    refit(2.2 * SEED_SECONDS)
+    done = finished_plan(prepared)
     assert (done.shape.seeds, done.shape.folds, done.shape.configs) == (2, FOLDS, 1)
 
 
-def test_without_a_refit_nothing_is_finished(tmp_path):
-    assert finished_plan(RunStore(tmp_path)) is None
+def test_without_a_refit_nothing_is_finished(prepared):
+    assert finished_plan(prepared) is None
+
+
+def test_a_refit_that_is_done_is_repeated_as_it_was_whatever_the_time(refit):
+    refit(2.2 * SEED_SECONDS)
+    store = refit(0.0)
+    assert seeds_of(store) == ["0", "1"]
+
+
+def test_what_is_lost_of_a_refit_that_is_done_is_trained_again(refit):
+    store = refit(2.2 * SEED_SECONDS)
+    lost = store.predictions / "parts" / "gender.1.1.0.npz"
+    lost.unlink()
+    refit(0.0)
+    assert lost.is_file()
+    assert seeds_of(store) == ["0", "1"]
+
+
+def test_workers_get_a_whole_path_whatever_the_folder_of_the_run_is(
+    refit, prepared, tmp_path, monkeypatch
+):
+    folders = []
+
+    def none_end(units, folds, setting, resources, *, files, models, **options):
+        folders.extend((files.folder, models))
+        return iter(())
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(refit_stage, "run_units", none_end)
+    refit(None, RunStore(Path("run")))
+    assert folders == [tmp_path / "run" / "predictions", tmp_path / "run" / "models"]

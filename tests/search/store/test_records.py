@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from search.store.records import Cause, State, best_record
+from search.store.records import Cause, State, best_record, default_value
 from tests.search.builders.made import made_record
 
 
@@ -61,3 +61,16 @@ def test_out_of_memory_is_never_the_best():
 def test_a_complete_trial_at_zero_is_better_than_none():
     record = made_record(0, {1: 0.0})
     assert best_record((record,)) is record
+
+
+@pytest.mark.parametrize(
+    ("records", "value"),
+    [
+        ((), None),
+        ((made_record(1, {1: 0.9}),), None),
+        ((made_record(0, {}, state=State.FAIL, cause=Cause.ERROR),), None),
+        ((made_record(0, {1: 0.9, 3: 0.25}), made_record(1, {1: 0.8})), 0.25),
+    ],
+)
+def test_the_default_config_is_trial_0(records, value):
+    assert default_value(records) == value

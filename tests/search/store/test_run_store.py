@@ -223,3 +223,10 @@ def test_study_json_is_readable_by_people(store):
     text = (store.root / "study.json").read_text(encoding="utf-8")
     assert "größe" in text
     assert json.loads(text)["data"] == {"name": "größe"}
+
+
+def test_the_importance_of_parameters_is_kept_by_space(tmp_path):
+    store = RunStore(tmp_path)
+    store.write_importance({"age": {"optim.lr": 0.75}, "joint": {}})
+    found = store.read_json(store_module.IMPORTANCE_FILE)
+    assert found == {"schema": 1, "spaces": {"age": {"optim.lr": 0.75}, "joint": {}}}

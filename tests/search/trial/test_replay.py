@@ -7,6 +7,8 @@ import yaml
 
 from search.errors import ResultsError, UsageError
 from search.prepare.dataset import Dataset
+from search.prepare.prepared import Prepared
+from search.prepare.resources import plan_resources
 from search.prepare.setting import SharedImages
 from search.store.run_store import RunStore
 from search.trial.replay import replay
@@ -15,7 +17,7 @@ from search.tuning.best import write_best
 from search.tuning.journal import open_storage
 from tests.search.builders.made import made_record, study_config
 from tests.search.builders.people import trial_setting, write_people
-from tests.search.builders.scripted import open_journal
+from tests.search.builders.scripted import SCALE, open_journal
 from tests.trainables import tiny
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -36,9 +38,19 @@ def best(people, cache, tmp_path):
     store = RunStore(tmp_path)
     record = made_record(0, values, config=config, seed=5)
     store.keep_predictions([record])
-    dataset = Dataset(root=people, table=setting.table, split=setting.split, is_demo=False)
     journal = open_journal(open_storage(store.journal), "gender")
-    write_best(store, journal, record, study_config(str(people)), dataset, setting)
+    prepared = Prepared(
+        config=study_config(str(people)),
+        dataset=Dataset(root=people, table=setting.table, split=setting.split, is_demo=False),
+        spaces=(journal.space,),
+        scale=SCALE,
+        backbones=("test_resnet",),
+        resources=plan_resources(1, 0, "auto"),
+        store=store,
+        stored_size=setting.stored_size,
+        cache_dir=cache,
+    )
+    write_best(prepared, journal, record)
     return tmp_path / "best" / "gender.yaml"
 
 

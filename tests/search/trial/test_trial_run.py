@@ -11,6 +11,7 @@ from search.trial.trial_run import TrialRun, evaluate
 from tests.search.builders.people import shared_images
 from tests.trainables import tiny
 from trainables import metrics
+from trainables.blocks import Block, Form
 from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.errors import NonFiniteLossError, OutOfMemoryError
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 EPOCHS = int(tiny.FLAT["schedule.epochs"])
 MULTIHEAD = {
-    "target.kind": "multihead",
-    "target.attribute": None,
+    "target.attributes": ("gender", "mask"),
+    "target.form": "heads",
     "task_weight.gender": 1.0,
     "task_weight.mask": 1.0,
 }
@@ -150,13 +151,17 @@ def test_a_torn_checkpoint_starts_the_trial_again(start, tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"backbone.name": "no_such_model"}, {"optim.lr": -1.0}, {"target.attribute": "height"}],
+    ("changes", "said"),
+    [
+        ({"backbone.name": "no_such_model"}, "no_such_model"),
+        ({"optim.lr": -1.0}, "-1.0"),
+        ({"target.attributes": ("height",)}, "height"),
+    ],
 )
-def test_a_broken_config_ends_the_trial_with_its_error(start, changes, tmp_path):
+def test_a_broken_config_ends_the_trial_with_its_error(start, changes, said, tmp_path):
     result = start(changes).epoch()
     assert result["cause"] == Cause.ERROR
-    assert str(next(iter(changes.values()))) in result["error"]
+    assert said in result["error"]
     assert result["done"]
     assert result["seconds"] > 0
     assert "value" not in result
@@ -218,7 +223,7 @@ def test_joint_probabilities_are_scored_on_every_attribute_too(images):
     indices = np.arange(8)
     rng = np.random.default_rng(0)
     joint = rng.dirichlet(np.ones(4), size=8).astype(np.float32)
-    scored = evaluate({"joint": joint}, table, indices, "joint")
+    scored = evaluate({"joint": joint}, table, indices, Block(table.schema.names, Form.SOFTMAX))
     gender = joint.reshape(8, 2, 2).sum(axis=2).argmax(axis=1)
     counts = metrics.confusion(table.labels[indices, 0], gender, 2)
     assert scored.scalars["val/gender/macro_f1"] == pytest.approx(metrics.macro_f1(counts))

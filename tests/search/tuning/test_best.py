@@ -5,27 +5,39 @@ import pytest
 import yaml
 
 from search.prepare.dataset import Dataset
+from search.prepare.prepared import Prepared
+from search.prepare.resources import plan_resources
 from search.store.best_file import digest
 from search.store.provenance import package_versions
-from search.store.records import Cause, State
 from search.store.run_store import RunStore
-from search.tuning.best import default_value, score_interval, write_best
+from search.tuning.best import score_interval, write_best
 from search.tuning.journal import open_storage
 from tests.search.builders.made import made_record, study_config
 from tests.search.builders.people import trial_setting
-from tests.search.builders.scripted import open_journal, tiny_space
+from tests.search.builders.scripted import SCALE, open_journal, tiny_space
 from tests.trainables import tiny
 from trainables.config import TrialConfig
 
 
 @pytest.fixture
-def setting(people, cache, tmp_path):
-    return trial_setting(people, cache, tmp_path)
+def run(people, cache, tmp_path):
+    setting = trial_setting(people, cache, tmp_path)
+    return Prepared(
+        config=study_config(str(people)),
+        dataset=Dataset(root=people, table=setting.table, split=setting.split, is_demo=False),
+        spaces=(tiny_space("gender"),),
+        scale=SCALE,
+        backbones=("test_resnet",),
+        resources=plan_resources(1, 0, "auto"),
+        store=RunStore(tmp_path),
+        stored_size=setting.stored_size,
+        cache_dir=cache,
+    )
 
 
 @pytest.fixture
-def dataset(people, setting):
-    return Dataset(root=people, table=setting.table, split=setting.split, is_demo=False)
+def dataset(run):
+    return run.dataset
 
 
 def truth_as_probabilities(dataset, column=0):
@@ -35,21 +47,21 @@ def truth_as_probabilities(dataset, column=0):
 
 def test_perfect_predictions_score_one(dataset):
     probabilities = truth_as_probabilities(dataset)
-    interval = score_interval(dataset, "gender", dataset.split.search_val, probabilities)
+    interval = score_interval(dataset.table, ["gender"], dataset.split.search_val, probabilities)
     assert (interval.low, interval.value, interval.high) == (1.0, 1.0, 1.0)
 
 
 def test_the_joint_label_has_its_own_truth(dataset):
     indices = dataset.split.search_val
     probabilities = np.eye(4, dtype=np.float32)[dataset.table.joint[indices]]
-    assert score_interval(dataset, "joint", indices, probabilities).value == 1.0
+    assert score_interval(dataset.table, ["gender", "mask"], indices, probabilities).value == 1.0
 
 
 def test_an_interval_holds_its_value(dataset):
     probabilities = truth_as_probabilities(dataset)
     wrong = probabilities.copy()
     wrong[0] = wrong[0, ::-1]
-    interval = score_interval(dataset, "gender", dataset.split.search_val, wrong)
+    interval = score_interval(dataset.table, ["gender"], dataset.split.search_val, wrong)
     assert interval.low < interval.value < 1.0
 
 
@@ -66,33 +78,21 @@ def test_versions_name_what_decides_a_result():
     assert {"python", "torch", "timm", "optuna", "ray", "numpy"} <= set(package_versions())
 
 
-@pytest.mark.parametrize(
-    ("records", "value"),
-    [
-        ((), None),
-        ((made_record(1, {1: 0.9}),), None),
-        ((made_record(0, {}, state=State.FAIL, cause=Cause.ERROR),), None),
-        ((made_record(0, {1: 0.9, 3: 0.25}), made_record(1, {1: 0.8})), 0.25),
-    ],
-)
-def test_the_default_config_is_trial_0(records, value):
-    assert default_value(records) == value
-
-
-def test_the_file_holds_score_data_and_config(dataset, setting, tmp_path, people):
-    store = RunStore(tmp_path)
+def test_the_file_holds_score_data_and_config(run, tmp_path):
+    store, dataset = run.store, run.dataset
     probabilities = truth_as_probabilities(dataset)
     path = store.validation_path("gender", 0)
     path.parent.mkdir()
     np.savez(path, indices=dataset.split.search_val, probabilities=probabilities)
-    journal = open_journal(open_storage(store.journal), tiny_space("gender"))
+    journal = open_journal(open_storage(store.journal), run.space("gender"))
     record = made_record(0, {1: 0.5, 2: 1.0}, config=tiny.flat(), seed=99)
-    interval = write_best(store, journal, record, study_config(str(people)), dataset, setting)
+    interval = write_best(run, journal, record)
     best = yaml.safe_load((tmp_path / "best" / "gender.yaml").read_text(encoding="utf-8"))
     assert interval.value == 1.0
     assert TrialConfig.from_tree(best["config"]) == tiny.config()
     assert best["seed"] == 99
     assert best["study"] == journal.name
+    assert (best["approach"], best["target"]) == ("separate", "gender")
     assert best["score"] == {
         "metric": "macro_f1",
         "value": 1.0,
@@ -102,7 +102,7 @@ def test_the_file_holds_score_data_and_config(dataset, setting, tmp_path, people
         "default_config": None,
         "probabilities": digest(probabilities),
     }
-    assert best["data"]["path"] == str(people)
+    assert best["data"]["path"] == run.config.data
     assert best["data"]["demo_people"] is None
     assert best["data"]["fingerprint"] == dataset.table.fingerprint
     assert best["training"]["num_threads"] == 1

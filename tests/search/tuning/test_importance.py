@@ -6,7 +6,8 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from search.tuning.importance import LEAST_TRIALS, parameter_importance
+from search.tuning.importance import LEAST_TRIALS, importances_of, parameter_importance
+from search.tuning.journal import open_storage
 
 LR = FloatDistribution(1e-5, 1e-1, log=True)
 LOSS = CategoricalDistribution(("ce", "focal"))
@@ -120,3 +121,14 @@ def test_optuna_says_nothing_and_keeps_its_verbosity(capfd):
 @pytest.mark.parametrize("seed", [-1, 2**40])
 def test_any_whole_number_is_a_seed(seed):
     assert parameter_importance(random_trials(20, lambda lr, *_: lr), seed) is not None
+
+
+def test_of_a_run_the_spaces_that_have_trials_enough_are_named(tmp_path):
+    path = tmp_path / "optuna.journal"
+    storage = open_storage(path)
+    trials = random_trials(20, lambda lr, *_: math.log10(lr))
+    for name, num in (("age", 20), ("joint", 3)):
+        study = optuna.create_study(storage=storage, study_name=f"{name}-1", direction="maximize")
+        study.add_trials(trials[:num])
+    found = importances_of(path, {"age": "age-1", "joint": "joint-1"}, seed=3)
+    assert found == {"age": parameter_importance(trials, 3)}

@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.store.records import Cause, State
-from search.tuning.journal import clear_leftovers, open_storage, read_records, sample_configs
+from search.tuning.journal import clear_leftovers, open_storage, sample_configs
 from spaces.errors import SpaceError
 from tests.search.builders.scripted import EPOCHS, SCALE, on_disk, open_journal, tiny_space
 from tests.trainables.data.folders import MASK_SCHEMA
@@ -174,16 +174,6 @@ def test_the_lock_of_a_driver_that_was_killed_is_cleared(path, journal):
 def test_a_journal_that_is_not_there_has_no_leftovers(path):
     clear_leftovers(path)
     assert not path.exists()
-
-
-def test_records_are_read_without_their_space_while_somebody_writes(path, journal):
-    number = journal.ask().number
-    journal.complete(number, 0.5)
-    with path.open("ab") as file:
-        file.write(b'{"op_code":4')
-    before = path.read_bytes()
-    assert read_records(path, "gender", journal.name) == (journal.record(number),)
-    assert path.read_bytes() == before
 
 
 def test_sampled_configs_begin_with_the_default_and_lie_in_the_space():

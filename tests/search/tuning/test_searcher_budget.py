@@ -12,11 +12,14 @@ from optuna.storages import InMemoryStorage
 from ray.tune.search import Searcher
 
 from search.prepare.config import Budget
+from search.refit.approaches import Lineup
 from search.store.records import Cause, State
-from tests.search.builders.scripted import Script, result, suggest_nothing
+from tests.search.builders.scripted import Script, result, suggest_nothing, tiny_space
+from tests.trainables.data.folders import MASK_SCHEMA
 
 FIVE_SPACES = ("mask", "gender", "age", "joint", "multihead")
 
+LINEUP = Lineup.of(MASK_SCHEMA, map(tiny_space, FIVE_SPACES))
 Cost = Callable[[str, int], tuple[int, float]]
 """Epochs and seconds an epoch of a trial, from its space and number."""
 
@@ -176,7 +179,7 @@ def test_a_search_of_one_approach_has_all_the_time(tmp_path):
 def approach_seconds(script: Script, spaces: tuple[str, ...]) -> dict[str, float]:
     spent: dict[str, float] = {}
     for name in spaces:
-        approach = script.journals[name].space.approach
+        (approach,) = LINEUP.of_space(name)
         seconds = sum(record.device_seconds for record in script.records(name))
         spent[approach] = spent.get(approach, 0.0) + seconds
     return spent

@@ -6,7 +6,7 @@ from search.why.changes import FewerPeople, WrongLabels
 from search.why.controls import Control, Training, retargeted
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.builders.made_why import SPACES, config_of, made_refitted
+from tests.search.builders.made_why import LINEUP, SPACES, config_of, made_design
 from trainables.config import TrialConfig
 from trainables.data.schema import Attribute, LabelSchema
 
@@ -36,7 +36,7 @@ def test_a_joint_config_retargeted_to_an_attribute_is_a_valid_config_of_it(attri
     joint["loss.gamma"] = 2.0
     found = retargeted(joint, default_of(attribute))
     config = TrialConfig.from_flat(found)
-    assert (config.target.kind, config.target.attribute) == ("attribute", attribute)
+    assert (config.target.attributes, config.target.form) == ((attribute,), "softmax")
     assert (config.optim.lr, config.loss.name) == (0.5, "focal")
     assert (config.age is not None) == (attribute == "age")
     assert config.age is None or config.age.old_from == 58
@@ -49,29 +49,29 @@ def test_what_a_joint_config_lacks_takes_the_default_of_the_attribute():
 
 
 def test_shared_trains_every_attribute_once_with_the_config_of_joint():
-    units = made_refitted().units(Control.SHARED, 1, 2)
+    units = made_design().units(Control.SHARED, 1, 2)
     assert names(units) == ["gender.shared.1.2", "mask.shared.1.2"]
     assert {unit.config["optim.lr"] for unit in units} == {config_of("joint")["optim.lr"]}
-    assert [unit.config["target.attribute"] for unit in units] == ["gender", "mask"]
+    assert [unit.config["target.attributes"] for unit in units] == [("gender",), ("mask",)]
 
 
 def test_averages_train_the_joint_winner_under_seeds_that_the_refit_has_not():
-    refitted = made_refitted(num_seeds=3)
+    design = made_design(num_seeds=3)
     # Three averages of two need six models; the refit has three.
-    assert refitted.seeds_of(Control.AVERAGED, 3) == (3, 4, 5)
-    assert refitted.seeds_of(Control.AVERAGED, 2) == (3,)
-    assert refitted.seeds_of(Control.AVERAGED, 1) == ()
-    assert [refitted.repeats(Control.AVERAGED, num) for num in range(4)] == [1, 2, 2, 3]
-    (unit,) = refitted.units(Control.AVERAGED, 4, 0)
+    assert design.seeds_of(Control.AVERAGED, 3) == (3, 4, 5)
+    assert design.seeds_of(Control.AVERAGED, 2) == (3,)
+    assert design.seeds_of(Control.AVERAGED, 1) == ()
+    assert [design.repeats(Control.AVERAGED, num) for num in range(4)] == [1, 2, 2, 3]
+    (unit,) = design.units(Control.AVERAGED, 4, 0)
     assert (unit.name, unit.change) == ("joint.1.4.0", None)
-    assert unit.config == refitted.winners["joint"].config
-    assert refitted.units(Control.AVERAGED, 2, 0) == []
+    assert unit.config == design.winners["joint"].config
+    assert design.units(Control.AVERAGED, 2, 0) == []
 
 
 def test_people_and_noise_change_the_data_of_every_winner_and_nothing_else():
-    refitted = made_refitted()
-    people = refitted.units(Control.PEOPLE, 0, 1)
-    noise = refitted.units(Control.NOISE, 0, 1)
+    design = made_design()
+    people = design.units(Control.PEOPLE, 0, 1)
+    noise = design.units(Control.NOISE, 0, 1)
     config_ids = {f"{space}.people-{percent}.0.1" for space in SPACES for percent in (25, 50)}
     assert {unit.name for unit in people} == config_ids
     changes = [unit.change for unit in people]
@@ -82,22 +82,22 @@ def test_people_and_noise_change_the_data_of_every_winner_and_nothing_else():
         ("gender", 0.05),
     }
     assert all(isinstance(unit.change, WrongLabels) for unit in noise)
-    assert all(u.config == refitted.winners[u.space].config for u in (*people, *noise))
+    assert all(u.config == design.winners[u.space].config for u in (*people, *noise))
 
 
 def test_the_plain_setting_is_the_refit_itself():
-    refitted = made_refitted()
+    design = made_design()
     for control in Control:
-        assert refitted.levels(control)[0].trainings["joint"].config_id != "shared"
+        assert design.levels(control)[0].trainings["joint"].config_id != "shared"
     for control in (Control.PEOPLE, Control.NOISE):
-        assert refitted.levels(control)[0].trainings == refitted.winners
+        assert design.levels(control)[0].trainings == design.winners
 
 
 def test_a_winner_with_a_strength_of_the_sampler_control_is_not_trained_again_at_it():
-    refitted = made_refitted()
+    design = made_design()
     balanced = Training(config_id="1", config=config_of("joint", **{"sampler.power": 1.0}))
-    refitted = replace(refitted, winners={**refitted.winners, "joint": balanced})
-    units = refitted.units(Control.SAMPLER, 0, 0)
+    design = replace(design, winners={**design.winners, "joint": balanced})
+    units = design.units(Control.SAMPLER, 0, 0)
     assert len(units) == 3 * len(SPACES) - 1
     assert "joint.sampler-100.0.0" not in names(units)
     assert {unit.config["sampler.power"] for unit in units} == {0.0, 0.5, 1.0}
@@ -105,7 +105,8 @@ def test_a_winner_with_a_strength_of_the_sampler_control_is_not_trained_again_at
 
 
 def test_controls_need_their_approaches_and_an_attribute_to_flip():
-    refitted = made_refitted()
-    assert refitted.controls == tuple(Control)
-    no_joint = replace(refitted, approaches=("separate", "multihead"), noisy="")
+    design = made_design()
+    assert design.controls == tuple(Control)
+    blocks = {name: block for name, block in LINEUP.blocks.items() if name != "joint"}
+    no_joint = replace(design, lineup=replace(LINEUP, blocks=blocks), noisy="")
     assert no_joint.controls == (Control.PEOPLE, Control.SAMPLER)

@@ -3,32 +3,23 @@
 import numpy as np
 import pytest
 
-from search.refit.files import read_truth
 from search.why.plan import ControlCosts, plan_controls
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 from search.why.stage import planned_units, record_why
-from tests.search.builders.made_why import (
-    SCHEMA,
-    SPACES,
-    folds_of,
-    made_refitted,
-    made_store,
-    write_units,
-)
+from tests.search.builders.made_why import SPACES, made_design, made_refitted, write_units
 
 COSTS = ControlCosts(seconds=dict.fromkeys(SPACES, 1.0), slots=1)
 NOT = "not supported by this data"
 
 
 def reasons(root, accuracy, num_seeds=2, seconds=None):
-    refitted = made_refitted(num_seeds=num_seeds)
-    store = made_store(root, refitted, accuracy)
-    plan = plan_controls(refitted, COSTS, seconds)
-    write_units(store, planned_units(refitted, plan), accuracy)
-    truth = read_truth(store.predictions / "truth.csv")
-    record_why(store, truth, refitted, plan, folds_of(store))
-    found = controlled_reasons(store, read_record(store, truth), SCHEMA, truth, seed=0)
+    design = made_design(num_seeds=num_seeds)
+    refitted = made_refitted(root, design, accuracy)
+    plan = plan_controls(design, COSTS, seconds)
+    write_units(refitted, planned_units(design, plan), accuracy)
+    record_why(refitted, design, plan)
+    found = controlled_reasons(refitted, read_record(refitted), seed=0)
     return {(reason.key, reason.about): reason for reason in found}
 
 
@@ -113,8 +104,8 @@ def test_with_one_seed_nothing_is_supported_and_the_reason_is_said(tmp_path):
 
 
 def test_on_fewer_folds_the_people_of_these_are_compared(tmp_path):
-    costs = made_refitted(num_seeds=3)
-    least = COSTS.of(costs, costs.controls[0], 2, 2)
+    design = made_design(num_seeds=3)
+    least = COSTS.of(design, design.controls[0], 2, 2)
     found = reasons(tmp_path, planted, num_seeds=3, seconds=least)
     (reason,) = (r for (key, _), r in found.items() if key == "shared_config")
     assert reason.supported
@@ -123,6 +114,5 @@ def test_on_fewer_folds_the_people_of_these_are_compared(tmp_path):
 
 
 def test_without_controlled_trainings_there_are_no_reasons(tmp_path):
-    store = made_store(tmp_path, made_refitted(), even)
-    truth = read_truth(store.predictions / "truth.csv")
-    assert controlled_reasons(store, read_record(store, truth), SCHEMA, truth, seed=0) == ()
+    refitted = made_refitted(tmp_path, made_design(), even)
+    assert controlled_reasons(refitted, read_record(refitted), seed=0) == ()

@@ -2,7 +2,6 @@
 
 import io
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,10 +9,14 @@ from rich.console import Console
 
 from search.errors import ResultsError
 from search.prepare.dataset import Dataset
-from search.prepare.prepared import SpaceResult
+from search.prepare.prepared import Prepared
 from search.prepare.resources import Resources
-from search.refit.files import read_truth, write_truth
+from search.refit import stage as refit_stage
+from search.refit.approaches import Lineup
+from search.refit.files import RefitNote, write_truth
+from search.refit.plan import Shape
 from search.refit.pool import UnitEnd
+from search.refit.refitted import Refitted
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from search.why import stage as why_stage
@@ -21,164 +24,151 @@ from search.why.controls import Control
 from search.why.plan import plan_controls
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
-from search.why.stage import read_refitted, run_why
+from search.why.stage import read_design, run_why
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.builders.made import made_record
+from tests.search.builders.made import made_record, study_config
+from tests.search.builders.made_search import write_search
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import Clock
 from trainables.data.splits import make_folds
 
-SPACES = {"gender": "separate", "mask": "separate", "joint": "joint", "multihead": "multihead"}
+SPACES = ("gender", "mask", "joint", "multihead")
+SCALE = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=1)
 SECONDS = 100.0  # that a training of the refit is said to have taken
 SEEDS, FOLDS = 2, 2
 
 
 def config_of(space, table, **changes):
-    scale = choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=1)
-    config = load(space, table.schema).default_config(table.schema, scale)
+    config = load(space, table.schema).default_config(table.schema, SCALE)
     return {**config, "input.size": 32, "backbone.name": "test_resnet", **changes}
 
 
 @pytest.fixture
 def run(people, cache, tmp_path, one_torch_thread):
-    """What a run has at hand, with the devices of the session's Ray."""
+    """A run whose refit of the default and the best config of four spaces is made up."""
     setting = trial_setting(people, cache, tmp_path / "results")
     table = setting.table
-    return SimpleNamespace(
-        config=SimpleNamespace(seed=0),
+    run = Prepared(
+        config=study_config(str(people)),
         dataset=Dataset(root=people, table=table, split=setting.split, is_demo=False),
+        spaces=tuple(load(space, table.schema) for space in SPACES),
+        scale=SCALE,
+        backbones=("test_resnet",),
+        # Those of the session's Ray.
         resources=Resources(slots=1, cpus_per_trial=1, gpus_per_trial=0.0, num_cpus=1, num_gpus=0),
-        setting=setting,
+        store=RunStore(tmp_path / "results" / "tiny"),
+        stored_size=setting.stored_size,
+        cache_dir=cache,
     )
+    searched(run)
+    write_refit(run)
+    return run
 
 
-@pytest.fixture
-def store(run, tmp_path):
-    """A refit of the default and the best config of four spaces, its predictions made up."""
-    store = RunStore(tmp_path / "results" / "tiny")
+def searched(run, **best):
+    """Writes a search with one trial a space: a config of its own, or one that is given."""
     table = run.dataset.table
+    found = {s: best.get(s, config_of(s, table, **{"optim.lr": 0.002})) for s in SPACES}
+    run.store.journal.unlink(missing_ok=True)
+    records = {space: [made_record(space=space, config=config)] for space, config in found.items()}
+    write_search(run.store, lineup_of(run), records)
+
+
+def write_refit(run):
+    table, predictions = run.dataset.table, run.store.predictions
     folds = Folds(of_sample=make_folds(table, FOLDS, 1), num_folds=FOLDS)
-    (store.predictions / "parts").mkdir(parents=True)
-    write_truth(store.predictions / "truth.csv", table, folds, run.dataset.split.held_out)
+    (predictions / "parts").mkdir(parents=True)
+    write_truth(predictions, table, folds, run.dataset.split.held_out)
     configs = {}
     rng = np.random.default_rng(0)
     for space in SPACES:
         configs[f"{space}.default"] = config_of(space, table)
         configs[f"{space}.1"] = config_of(space, table, **{"optim.lr": 0.002})
-        names = table.schema.names if space == "multihead" else (space,)
         for seed in range(SEEDS):
-            heads = {n: rng.dirichlet([1] * table.schema.num_classes(n), 48) for n in names}
-            np.savez(store.predictions / f"{space}.1.{seed}.npz", **heads)
-            np.savez(store.predictions / "parts" / f"{space}.1.{seed}.0.npz", seconds=SECONDS)
-    note = {"schema": 1, "configs": configs, "notes": []}
-    (store.predictions / "refit.json").write_text(json.dumps(note), encoding="utf-8")
-    return store
+            heads = {
+                head: rng.dirichlet([1] * table.schema.only(names).num_joint, 48)
+                for head, names in lineup_of(run).heads(space).items()
+            }
+            np.savez(predictions / f"{space}.1.{seed}.npz", **heads)
+            np.savez(predictions / "parts" / f"{space}.1.{seed}.0.npz", seconds=SECONDS)
+    shape = Shape(folds=FOLDS, seeds=SEEDS, configs=1)
+    RefitNote(shape=shape, notes=(), configs=configs).write(run.store)
 
 
-@pytest.fixture
-def results(run):
-    best = {
-        s: made_record(config=config_of(s, run.dataset.table, **{"optim.lr": 0.002}))
-        for s in SPACES
-    }
-    return [
-        SpaceResult(
-            name=space,
-            approach=approach,
-            target=space if approach == "separate" else "joint",
-            records=(best[space],),
-            best=best[space],
-            interval=None,
-        )
-        for space, approach in SPACES.items()
-    ]
+def lineup_of(run):
+    return Lineup.of(run.schema, run.spaces)
 
 
-def folds_of(store):
-    of_sample = read_truth(store.predictions / "truth.csv").fold
-    return Folds(of_sample=of_sample, num_folds=FOLDS)
+def refitted_of(run):
+    return Refitted.read(run.store, lineup_of(run))
 
 
-def test_the_winner_is_the_best_config_of_the_search_as_the_refit_trained_it(run, store, results):
-    found = read_refitted(run, store, results, folds_of(store))
+def test_the_winner_is_the_best_config_of_the_search_as_the_refit_trained_it(run):
+    found = read_design(run, refitted_of(run))
     assert {space: winner.config_id for space, winner in found.winners.items()} == dict.fromkeys(
         SPACES, "1"
     )
-    assert found.approaches == ("separate", "joint", "multihead")
+    assert tuple(found.lineup.approaches) == ("separate", "joint", "multihead")
     assert (found.seeds, found.num_folds, found.noisy) == ((0, 1), FOLDS, "gender")
     default = config_of("joint", run.dataset.table, **{"schedule.epochs": 9})
-    best = made_record(config=default)  # the default before the refit cut its epochs
-    changed = [
-        SpaceResult(
-            name=r.name,
-            approach=r.approach,
-            target=r.target,
-            records=(best,),
-            best=best,
-            interval=None,
-        )
-        if r.name == "joint"
-        else r
-        for r in results
-    ]
-    np.savez(store.predictions / "joint.default.0.npz", joint=np.zeros((48, 4)))
-    found = read_refitted(run, store, changed, folds_of(store))
+    searched(run, joint=default)  # the default before the refit cut its epochs
+    np.savez(run.store.predictions / "joint.default.0.npz", joint=np.zeros((48, 4)))
+    found = read_design(run, refitted_of(run))
     assert found.winners["joint"].config_id == "default"
     assert found.seeds == (0,)  # the only one that all winners have
 
 
-def test_a_refit_that_kept_no_configs_is_refused(run, store, results):
-    note = {"schema": 1, "notes": []}
-    (store.predictions / "refit.json").write_text(json.dumps(note), encoding="utf-8")
+def test_a_refit_that_kept_no_configs_is_refused(run):
+    note = run.store.read_json(RefitNote.FILE)
+    del note["configs"]
+    (run.store.root / RefitNote.FILE).write_text(json.dumps(note), encoding="utf-8")
     with pytest.raises(ResultsError, match="needs a refit of two approaches with its configs"):
-        read_refitted(run, store, results, folds_of(store))
+        read_design(run, refitted_of(run))
 
 
-def test_a_refit_without_a_whole_seed_is_refused(run, store, results):
-    for path in store.predictions.glob("mask.1.*.npz"):
+def test_a_refit_without_a_whole_seed_is_refused(run):
+    refitted = refitted_of(run)
+    for path in run.store.predictions.glob("mask.1.*.npz"):
         path.unlink()
     with pytest.raises(ResultsError, match="needs a seed of gender, mask, joint, multihead"):
-        read_refitted(run, store, results, folds_of(store))
+        read_design(run, refitted)
 
 
-def test_a_refit_whose_parts_are_gone_cannot_be_planned_with(run, store, results):
-    for path in (store.predictions / "parts").glob("joint.*"):
+def test_a_refit_whose_parts_are_gone_cannot_be_planned_with(run):
+    for path in (run.store.predictions / "parts").glob("joint.*"):
         path.unlink()
-    with pytest.raises(ResultsError, match="has none of it; put it back"):
-        run_why(run, store, results, Console(file=io.StringIO()), None)
+    with pytest.raises(ResultsError, match="has none of its trainings; put them back"):
+        run_why(run, Console(file=io.StringIO()), None)
 
 
 @pytest.mark.ray
-def test_what_fits_the_time_is_trained_kept_and_told_and_never_trained_twice(
-    run, store, results, ray_runtime
-):
+def test_what_fits_the_time_is_trained_kept_and_told_and_never_trained_twice(run, ray_runtime):
     told = io.StringIO()
     # Two attributes x two seeds x two folds of the first control on one device; no time for more.
     seconds = 1.1 * 8 * SECONDS + 1
-    run_why(run, store, results, Console(file=told, width=300), seconds)
+    run_why(run, Console(file=told, width=300), seconds)
     text = told.getvalue()
     assert "Controlled trainings: separate models with one shared config; 8 models" in text
     assert "joint models averaged to equal parameters: left out" in text
-    why = store.predictions / "why"
+    why = run.store.predictions / "why"
     trained = {path.stem for path in (why / "parts").glob("*.npz")}
     assert trained == {
         f"{a}.shared.{s}.{f}" for a in ("gender", "mask") for s in "01" for f in "01"
     }
     assert not (why / "models").exists()
     times = {path: path.stat().st_mtime_ns for path in (why / "parts").glob("*.npz")}
-    run_why(run, store, results, Console(file=io.StringIO()), seconds)
+    run_why(run, Console(file=io.StringIO()), seconds)
     assert {path: path.stat().st_mtime_ns for path in times} == times
-    truth = read_truth(store.predictions / "truth.csv")
-    record = read_record(store, truth)
+    refitted = refitted_of(run)
+    record = read_record(refitted)
     assert record.controls[0].control is Control.SHARED
     assert any("left out" in note for note in record.notes)
-    schema = run.dataset.table.schema
-    first = controlled_reasons(store, record, schema, truth, seed=0)[0]
+    first = controlled_reasons(refitted, record, seed=0)[0]
     assert first.sentence.startswith("Separate models that all take joint's best config score 0.")
 
 
-def test_what_breaks_or_finds_no_time_is_noted(run, store, results, monkeypatch):
+def test_what_breaks_or_finds_no_time_is_noted(run, monkeypatch):
     def two_end(units, folds, setting, resources, **options):
         yield UnitEnd(
             unit=units[0], seconds=0.0, error="ConfigError: unknown timm model\nand so on"
@@ -186,9 +176,9 @@ def test_what_breaks_or_finds_no_time_is_noted(run, store, results, monkeypatch)
         yield UnitEnd(unit=units[1], seconds=1.0)
         assert not options["is_over"](units[2])
 
-    monkeypatch.setattr(why_stage, "run_units", two_end)
-    run_why(run, store, results, Console(file=io.StringIO()), 1.1 * 8 * SECONDS + 1)
-    record = read_record(store, read_truth(store.predictions / "truth.csv"))
+    monkeypatch.setattr(refit_stage, "run_units", two_end)
+    run_why(run, Console(file=io.StringIO()), 1.1 * 8 * SECONDS + 1)
+    record = read_record(refitted_of(run))
     assert record.controls == ()
     assert record.notes[-2:] == (
         "control gender.shared.0.0 failed: ConfigError: unknown timm model",
@@ -196,7 +186,7 @@ def test_what_breaks_or_finds_no_time_is_noted(run, store, results, monkeypatch)
     )
 
 
-def test_no_training_starts_when_the_time_is_over(run, store, results, monkeypatch):
+def test_no_training_starts_when_the_time_is_over(run, monkeypatch):
     asked, clock = [], Clock()
 
     def none_end(units, folds, setting, resources, **options):
@@ -205,17 +195,17 @@ def test_no_training_starts_when_the_time_is_over(run, store, results, monkeypat
         return iter(())
 
     monkeypatch.setattr(why_stage.time, "monotonic", clock)
-    monkeypatch.setattr(why_stage, "run_units", none_end)
+    monkeypatch.setattr(refit_stage, "run_units", none_end)
     monkeypatch.setattr(
-        why_stage, "plan_controls", lambda refitted, costs, _: plan_controls(refitted, costs, None)
+        why_stage, "plan_controls", lambda design, costs, _: plan_controls(design, costs, None)
     )
-    run_why(run, store, results, Console(file=io.StringIO()), 0.001)
+    run_why(run, Console(file=io.StringIO()), 0.001)
     assert asked == [True]
 
 
-def test_the_folds_of_a_control_are_those_of_the_refit(run, store, results):
-    refitted = read_refitted(run, store, results, folds_of(store))
-    unit = refitted.units(Control.PEOPLE, 0, 1)[0]
+def test_the_folds_of_a_control_are_those_of_the_refit(run):
+    refitted = refitted_of(run)
+    unit = read_design(run, refitted).units(Control.PEOPLE, 0, 1)[0]
     assert isinstance(unit, Unit)
-    out = folds_of(store).out(unit.fold)
-    assert not set(out) & set(folds_of(store).train(unit.fold))
+    folds = refitted.truth.folds
+    assert not set(folds.out(unit.fold)) & set(folds.train(unit.fold))

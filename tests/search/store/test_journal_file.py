@@ -1,0 +1,124 @@
+"""The journal read without Optuna: what Optuna itself would say of it."""
+
+import json
+
+import pytest
+
+from search.errors import ResultsError
+from search.store.journal_file import read_records
+from search.store.records import Cause
+from search.tuning.journal import open_storage
+from tests.search.builders.scripted import open_journal, tiny_space
+from tests.trainables.data.folders import MASK_SCHEMA
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "optuna.journal"
+
+
+@pytest.fixture
+def journal(path):
+    return open_journal(open_storage(path), "gender")
+
+
+def read(path, *journals):
+    return read_records(path, {j.space.name: j.name for j in journals}, MASK_SCHEMA.names)
+
+
+def suggest_every_kind(trial, schema, scale):
+    trial.suggest_float("optim.lr", *scale.lr, log=True)
+    trial.suggest_int("head.hidden", 0, 64, step=8)
+    trial.suggest_categorical("optim.name", ("adamw", "sgd"))
+    trial.suggest_categorical("input.size", (32, 48))
+    return {"head.dropout": 0.5}
+
+
+def test_every_trial_is_read_as_optuna_reads_it(path):
+    storage = open_storage(path)
+    gender = open_journal(storage, tiny_space("gender", suggest=suggest_every_kind))
+    joint = open_journal(storage, "joint")
+    for journal in (gender, joint):
+        numbers = [journal.ask().number for _ in range(8)]
+        for number in numbers[:-1]:
+            journal.report(number, 1, 0.25)
+            journal.report(number, 2, 0.125 * number)
+            journal.note_cost(number, 3.0, 6.0)
+            journal.note_gap(number, 0.5)
+        journal.complete(numbers[0], 0.5)
+        journal.prune(numbers[1])
+        journal.fail(numbers[2], Cause.ERROR, "ValueError: x")
+        journal.fail(numbers[3], Cause.OUT_OF_MEMORY)
+        journal.fail(numbers[4], Cause.BUDGET)
+        journal.complete(numbers[5], 1.0)
+    found = read(path, gender, joint)
+    assert found == {"gender": gender.records(), "joint": joint.records()}
+    assert {type(value) for r in found["gender"] for value in r.params.values()} == {
+        float,
+        int,
+        str,
+    }
+
+
+def test_a_journal_that_was_gone_on_with_is_read_as_optuna_reads_it(path, journal):
+    journal.complete(journal.ask().number, 0.5)
+    journal.report(journal.ask().number, 1, 0.25)
+    again = open_journal(open_storage(path), "gender")
+    (running,) = again.reattach()
+    again.complete(running.number, 0.75)
+    again.ask()
+    assert read(path, again) == {"gender": again.records()}
+
+
+def test_configs_that_wait_are_no_records(path, journal):
+    assert read(path, journal) == {"gender": ()}
+
+
+def test_records_are_read_without_their_space_while_somebody_writes(path, journal):
+    number = journal.ask().number
+    journal.complete(number, 0.5)
+    with path.open("ab") as file:
+        file.write(b'{"op_code":4')
+    before = path.read_bytes()
+    assert read(path, journal) == {"gender": (journal.record(number),)}
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "attributes", "form"),
+    [
+        ({"target.kind": "attribute", "target.attribute": "age"}, ("age",), "softmax"),
+        ({"target.kind": "joint"}, MASK_SCHEMA.names, "softmax"),
+        ({"target.kind": "multihead"}, MASK_SCHEMA.names, "heads"),
+    ],
+)
+def test_configs_of_runs_before_blocks_are_read_as_written_today(
+    path, journal, words, attributes, form
+):
+    journal.ask()
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        if "config" in line.get("user_attr", {}):
+            line["user_attr"]["config"] = json.dumps({**words, "optim.lr": 0.01})
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    (record,) = read(path, journal)["gender"]
+    block = {"target.attributes": attributes, "target.form": form}
+    assert record.config == {**block, "optim.lr": 0.01}
+
+
+def test_a_journal_that_is_not_there_says_so(path):
+    with pytest.raises(ResultsError, match=r"optuna\.journal cannot be read: .*; copy the run"):
+        read_records(path, {"gender": "gender-1"}, MASK_SCHEMA.names)
+
+
+def test_a_study_that_the_journal_lacks_is_named(path, journal):
+    with pytest.raises(ResultsError, match="holds no study 'age-1'; copy the run whole"):
+        read_records(path, {"gender": journal.name, "age": "age-1"}, MASK_SCHEMA.names)
+
+
+def test_a_line_that_is_torn_in_the_middle_is_named(path, journal):
+    journal.ask()
+    first, second, *rest = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([first, second[:10], b"\n", *rest]))
+    with pytest.raises(ResultsError, match="line 2 is not JSON: "):
+        read(path, journal)
