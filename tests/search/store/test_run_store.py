@@ -13,7 +13,7 @@ from search.errors import ResultsError
 from search.store import provenance
 from search.store.provenance import git_commit
 from search.store.records import Cause, State
-from search.store.run_store import RunStore, check_name, run_names
+from search.store.run_store import IMPORTANCE_FILE, RunStore, check_name, run_names
 from tests.search.builders.made import made_record
 
 
@@ -228,5 +228,5 @@ def test_study_json_is_readable_by_people(store):
 def test_the_importance_of_parameters_is_kept_by_space(tmp_path):
     store = RunStore(tmp_path)
     store.write_importance({"age": {"optim.lr": 0.75}, "joint": {}})
-    found = store.read_json(store_module.IMPORTANCE_FILE)
+    found = store.read_json(IMPORTANCE_FILE)
     assert found == {"schema": 1, "spaces": {"age": {"optim.lr": 0.75}, "joint": {}}}
