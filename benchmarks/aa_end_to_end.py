@@ -24,6 +24,7 @@ from scipy import stats
 from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.build import build_joint
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.people import People
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict
 from search.cli.commands import main as headrace
@@ -90,9 +91,7 @@ def one_repeat(size: Size, folder: Path, number: int) -> PairVerdict:
         _searched_and_refitted(name, 2 * number + i, size, folder, images, folds, cross_fit)
         for i, name in enumerate(("first", "second"))
     ]
-    verdict = judge(
-        approaches, table.joint, table.groups, table.schema.num_joint, held_out=held_out
-    )
+    verdict = judge(approaches, _people(images), held_out=held_out)
     return verdict.pairs[0]
 
 
@@ -149,8 +148,13 @@ def _searched_and_refitted(
             "default",
         )
     }
-    built = build_joint(candidates, table.joint, cross_fit, name)
-    return built.approach(table.groups, cross_fit, seed=seed)
+    built = build_joint(candidates, _people(images), cross_fit, name)
+    return built.approach(cross_fit, seed=seed)
+
+
+def _people(images: SharedImages) -> People:
+    table = images.setting.table
+    return People(label=table.joint, person=table.groups, num_classes=table.schema.num_joint)
 
 
 def _search(run: str, seed: int, size: Size, folder: Path, data: Path) -> None:

@@ -10,6 +10,7 @@ from search.analysis.ensemble.gain import Baseline
 from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.people import People
 from search.ensemble.folder import ENSEMBLE_FOLDER, _write, prune_models
 from search.ensemble.members import CHOSEN, make_candidates, member_of
 from search.ensemble.sources import Refit, read_refit
@@ -54,8 +55,7 @@ def build_ensemble(
     candidates = make_candidates(refit, built, truth, schema, store)
     finding = find_ensemble(
         candidates,
-        truth.label,
-        truth.group,
+        People(label=truth.label, person=truth.group, num_classes=schema.num_joint),
         CrossFit.of_people(truth.fold, truth.group, truth.held_out),
         [_baseline(part, refit) for part in built],
         limit=limit,

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.analysis.approaches.approach import Approach
+from search.analysis.people import People
 from search.analysis.recombine import recombine
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict, Rules, holm, outcome_of
@@ -89,9 +90,11 @@ def judge_spaces(
                 Approach.from_probs(PSEUDO_CONFIG, _probs(with_labels, schema)[:seeds]),
                 Approach.from_probs(_PLAIN, _probs(without, schema)[:seeds]),
             ],
-            _labels(with_labels, schema, truth),
-            truth.group,
-            _probs(without, schema).shape[-1],
+            People(
+                label=_labels(with_labels, schema, truth),
+                person=truth.group,
+                num_classes=_probs(without, schema).shape[-1],
+            ),
             rules=Rules(seed=seed),
         )
         found.append((space, verdict))

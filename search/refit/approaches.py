@@ -11,6 +11,7 @@ from search.analysis.approaches.build import (
     build_separate,
 )
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.people import People
 from search.refit.files import Predictions, Truth
 from trainables.data.schema import JOINT, LabelSchema
 
@@ -43,6 +44,7 @@ def build_approaches(
 ) -> tuple[JointPredictions, ...]:
     """Returns the joint probabilities of every approach, with cross-fitted choices."""
     cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
+    people = People(label=truth.label, person=truth.group, num_classes=schema.num_joint)
     sizes = [len(attribute.classes) for attribute in schema.attributes]
     built = []
     if "separate" in names:
@@ -50,18 +52,18 @@ def build_approaches(
             name: {config_id: heads[name] for config_id, heads in predictions[name].items()}
             for name in schema.names
         }
-        built.append(build_separate(candidates, truth.label, sizes, cross_fit))
+        built.append(build_separate(candidates, people, sizes, cross_fit))
     if "joint" in names:
         candidates_joint = {
             config_id: heads["joint"] for config_id, heads in predictions["joint"].items()
         }
-        built.append(build_joint(candidates_joint, truth.label, cross_fit))
+        built.append(build_joint(candidates_joint, people, cross_fit))
     if "multihead" in names:
         heads_of = {
             config_id: [heads[name] for name in schema.names]
             for config_id, heads in predictions["multihead"].items()
         }
-        built.append(build_multihead(heads_of, truth.label, sizes, cross_fit))
+        built.append(build_multihead(heads_of, people, sizes, cross_fit))
     return tuple(built)
 
 

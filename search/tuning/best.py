@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
 from search.prepare.config import RunConfig
@@ -33,12 +34,12 @@ def score_interval(
     table = dataset.table
     schema = table.schema
     truth = table.joint if target == "joint" else table.labels[:, schema.names.index(target)]
-    return person_bootstrap_interval(
-        truth[indices],
-        probabilities.argmax(axis=1),
-        table.group_index[indices],
-        schema.num_classes(target),
+    people = People(
+        label=truth[indices],
+        person=table.group_index[indices],
+        num_classes=schema.num_classes(target),
     )
+    return person_bootstrap_interval(people, probabilities.argmax(axis=1))
 
 
 def write_best(

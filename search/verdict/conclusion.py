@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from search.analysis.approaches.build import JointPredictions
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.people import People
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import (
     calibration_quality,
@@ -64,19 +63,17 @@ def conclude(
         )
     built = build_approaches(predictions, names, schema, truth)
     cross_fit = CrossFit.of_people(truth.fold, truth.group, truth.held_out)
-    approaches = [part.approach(truth.group, cross_fit, seed=rules.seed) for part in built]
+    people = People(label=truth.label, person=truth.group, num_classes=schema.num_joint)
+    approaches = [part.approach(cross_fit, seed=rules.seed) for part in built]
     verdict = judge(
         approaches,
-        truth.label,
-        truth.group,
-        schema.num_joint,
+        people,
         held_out=truth.held_out if truth.held_out.any() else None,
         rules=rules,
     )
     evidence = Evidence.of(
         approaches,
-        truth.label,
-        np.unique(truth.group, return_inverse=True)[1].astype(np.int64),
+        people,
         {attribute.name: attribute.classes for attribute in schema.attributes},
         seed=rules.seed,
     )
@@ -84,9 +81,7 @@ def conclude(
     return Conclusion(
         verdict=verdict,
         built=built,
-        parts=part_scores(
-            approaches, truth.label, truth.group, schema.num_joint, truth.held_out, rules
-        ),
+        parts=part_scores(approaches, people, truth.held_out, rules),
         reasons={
             (pair.a, pair.b): reasons_of_pair(evidence, pair.a, pair.b) for pair in verdict.pairs
         },

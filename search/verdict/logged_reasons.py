@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from search.analysis.approaches.build import JointPredictions
+from search.analysis.people import People
 from search.analysis.reasons.of_search import gradient_conflict, overtuning
 from search.analysis.reasons.reason import Reason
 from search.analysis.recombine import recombine
@@ -85,8 +86,11 @@ class Logged:
             built.name,
             recombine(searched).argmax(axis=-1),
             recombine(fresh).argmax(axis=-1),
-            self.truth.label[indices],
-            self.truth.group[indices],
+            People(
+                label=self.truth.label[indices],
+                person=self.truth.group[indices],
+                num_classes=self.run.schema.num_joint,
+            ),
             {attribute.name: attribute.classes for attribute in self.run.schema.attributes},
             epochs_share=self.epochs_share,
         )

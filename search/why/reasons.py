@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.people import People
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_controls import (
     Level,
@@ -122,9 +123,12 @@ class _Files:
     def evidence(self) -> Evidence:
         """Labels and people of these samples."""
         classes = {attribute.name: attribute.classes for attribute in self.schema.attributes}
-        group = self.truth.group[self.rows]
-        person = np.unique(group, return_inverse=True)[1].astype(np.int64)
-        return Evidence.of([], self.truth.label[self.rows], person, classes, seed=self.seed)
+        people = People(
+            label=self.truth.label[self.rows],
+            person=self.truth.group[self.rows],
+            num_classes=self.schema.num_joint,
+        )
+        return Evidence.of([], people, classes, seed=self.seed)
 
     def all_predicted(self, config_ids: Mapping[str, str]) -> dict[str, Ints]:
         """Returns int [S, n] of every approach whose spaces all have a config."""

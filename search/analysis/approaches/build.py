@@ -21,10 +21,12 @@ from numpy.typing import ArrayLike
 from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.choice_luck import Target, choice_variance
 from search.analysis.errors import AnalysisError
+from search.analysis.exact import mean_in_any_order
 from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
 from search.analysis.fitting.cross_fit import CrossFit, Mask
-from search.analysis.metrics import Floats, Ints, as_classes, macro_f1, person_index
+from search.analysis.metrics import Floats, Ints, as_classes, macro_f1
+from search.analysis.people import People
 from search.analysis.recombine import attribute_classes, recombine
 
 Candidates = Mapping[str, Floats]
@@ -63,11 +65,13 @@ def choose(candidates: Candidates, y: ArrayLike, cross_fit: CrossFit) -> Choice:
     predicted = {name: np.argmax(candidates[name], axis=-1) for name in names}
     by_round = []
     for fit, _ in cross_fit.rounds():
-        scores = [
-            np.mean([macro_f1(true[fit], row[fit], num_classes) for row in predicted[name]])
-            for name in names
-        ]
-        by_round.append(names[int(np.argmax(scores))])
+        scores = np.array(
+            [
+                [macro_f1(true[fit], row[fit], num_classes) for row in predicted[name]]
+                for name in names
+            ]
+        )
+        by_round.append(names[int(np.argmax(mean_in_any_order(scores)))])
     return Choice(names=names, by_round=tuple(by_round))
 
 
@@ -86,20 +90,17 @@ class JointPredictions:
     targets: tuple[Target, ...]
 
     def approach(
-        self, g: ArrayLike, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
+        self, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
     ) -> Approach:
         """Returns the approach for the verdict, with the luck of its choices.
 
         Args:
-            g: [N] person of every sample.
             cross_fit: the one it was built with.
             num_resamples: of the people, for the luck of choices.
             seed: of these resamples.
         """
         rng = np.random.default_rng(seed)
-        luck = choice_variance(
-            self.targets, person_index(g)[0], cross_fit, num_resamples=num_resamples, rng=rng
-        )
+        luck = choice_variance(self.targets, cross_fit, num_resamples=num_resamples, rng=rng)
         return Approach.from_probs(
             self.name, self.probs, with_rule=self.with_rule, choice_variance=luck
         )
@@ -107,7 +108,7 @@ class JointPredictions:
 
 def build_separate(
     candidates: Mapping[str, Candidates],
-    y: ArrayLike,
+    people: People,
     sizes: Sequence[int],
     cross_fit: CrossFit,
     method: Method = Method.TEMPERATURE,
@@ -117,7 +118,7 @@ def build_separate(
 
     Args:
         candidates: attribute, in schema order -> its configs' probabilities [S, N, K_a].
-        y: int [N] joint classes.
+        people: with their joint classes.
         sizes: K_1..K_A in the same order.
         cross_fit: who decides about whom.
         method: calibration of every attribute before the product.
@@ -131,7 +132,7 @@ def build_separate(
             f"separate models need candidates of all {len(sizes)} attributes, got "
             f"{list(candidates)}"
         )
-    labels = attribute_classes(y, sizes)
+    labels = attribute_classes(people.label, sizes)
     models = [
         _Model(
             key=attribute,
@@ -141,12 +142,12 @@ def build_separate(
         )
         for axis, (attribute, configs) in enumerate(candidates.items())
     ]
-    return _build(name, models, y, cross_fit, method)
+    return _build(name, models, people, cross_fit, method)
 
 
 def build_multihead(
     candidates: Mapping[str, Sequence[Floats]],
-    y: ArrayLike,
+    people: People,
     sizes: Sequence[int],
     cross_fit: CrossFit,
     method: Method = Method.TEMPERATURE,
@@ -156,24 +157,24 @@ def build_multihead(
 
     Args:
         candidates: config -> its heads' probabilities, one [S, N, K_a] an attribute.
-        y: int [N] joint classes.
+        people: with their joint classes.
         sizes: K_1..K_A.
         cross_fit: who decides about whom.
         method: calibration of every head before the product.
         name: of the approach.
     """
-    labels = list(attribute_classes(y, sizes).T)
-    model = _Model(key=name, heads=candidates, labels=labels, y=np.asarray(y))
-    return _build(name, [model], y, cross_fit, method)
+    labels = list(attribute_classes(people.label, sizes).T)
+    model = _Model(key=name, heads=candidates, labels=labels, y=people.label)
+    return _build(name, [model], people, cross_fit, method)
 
 
 def build_joint(
-    candidates: Candidates, y: ArrayLike, cross_fit: CrossFit, name: str = "joint"
+    candidates: Candidates, people: People, cross_fit: CrossFit, name: str = "joint"
 ) -> JointPredictions:
     """Returns the probabilities of one model over the joint classes, chosen by its metric."""
     heads = {config: [probs] for config, probs in candidates.items()}
-    model = _Model(key=name, heads=heads, labels=[np.asarray(y)], y=np.asarray(y))
-    return _build(name, [model], y, cross_fit, Method.NONE)
+    model = _Model(key=name, heads=heads, labels=[people.label], y=people.label)
+    return _build(name, [model], people, cross_fit, Method.NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -195,22 +196,24 @@ class _Model:
 
 
 def _build(
-    name: str, models: Sequence[_Model], y: ArrayLike, cross_fit: CrossFit, method: Method
+    name: str, models: Sequence[_Model], people: People, cross_fit: CrossFit, method: Method
 ) -> JointPredictions:
-    true = np.asarray(y, dtype=np.int64)
+    true = people.label
     products = [model.products for model in models]
     choices = {
         model.key: choose(configs, model.y, cross_fit)
         for model, configs in zip(models, products, strict=True)
     }
-    targets = tuple(_target(configs, m.y) for m, configs in zip(models, products, strict=True))
+    targets = tuple(
+        _target(configs, m.y, people.person) for m, configs in zip(models, products, strict=True)
+    )
     shapes = {key: t.predicted.shape[1:] for key, t in zip(choices, targets, strict=True)}
     if set(shapes.values()) != {(len(targets[0].predicted[0]), len(true))}:
         raise AnalysisError(
             f"all models need the same seeds and the {len(true)} samples of the labels, got "
             f"[seeds, samples] {shapes}"
         )
-    num_classes = int(np.prod([target.num_classes for target in targets]))
+    num_classes = int(np.prod([target.people.num_classes for target in targets]))
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
     with_rule = np.empty(probs.shape[:2], dtype=np.int64)
     for number, (fit, apply) in enumerate(cross_fit.rounds()):
@@ -243,7 +246,8 @@ def _calibrated(
     return recombine(fitted), recombine(applied)
 
 
-def _target(candidates: Candidates, y: Ints) -> Target:
+def _target(candidates: Candidates, y: Ints, person: Ints) -> Target:
     predicted = np.stack([np.argmax(probs, axis=-1) for probs in candidates.values()])
     num_classes = next(iter(candidates.values())).shape[-1]
-    return Target(predicted=predicted, y=y.astype(np.int64), num_classes=num_classes)
+    people = People(label=y, person=person, num_classes=num_classes)
+    return Target(predicted=predicted, people=people)
