@@ -6,7 +6,7 @@ Notation:
 A matrix product may round a column by its place, so that two equal columns come out one ulp
 apart; whether it does depends on the processor. An ulp is nothing until somebody asks whether a
 difference is 0 or which of two equal scores is the larger: then predictions that agree everywhere
-differ by 1e-17, and by a thousand times their spread. So equal columns are computed once, equal
+differ by 1e-17, and by a thousand times their spread. So equal columns take the sum of the first, equal
 terms cancel before they are weighted, and sums over seeds do not depend on their order.
 """
 
@@ -39,12 +39,12 @@ def weighted_sums(weights: Iterable[Floats], columns: Floats) -> Iterator[Floats
         weights: float [b, P] each.
         columns: float [P, M].
     """
-    distinct, which = np.unique(first_equals(columns.T), return_inverse=True)
-    if len(distinct) == len(which):
-        yield from (_product(rows, columns) for rows in weights)
-    else:
-        once = columns.take(distinct, axis=1)
-        yield from (_product(rows, once).take(which, axis=1) for rows in weights)
+    first = first_equals(columns.T)
+    again = np.flatnonzero(first != np.arange(len(first)))
+    for rows in weights:
+        sums = _product(rows, columns)
+        sums[:, again] = sums[:, first[again]]
+        yield sums
 
 
 def _product(weights: Floats, columns: Floats) -> Floats:

@@ -93,14 +93,14 @@ class People:
                 f"true and predicted classes must be vectors of one length, got shapes "
                 f"{self.label.shape} and {chosen.shape}"
             )
-        counts = np.empty((*chosen.shape[:-1], self.num_people, 3, self.num_classes))
+        counts = np.empty((*chosen.shape[:-1], 3, self.num_people, self.num_classes))
         for place in np.ndindex(chosen.shape[:-1]):
             row = chosen[place]
             right = row == self.label
-            counts[place][:, 0] = self._tally(self.person[right], row[right])
-            counts[place][:, 1] = self._tally(self.person, row)
-        counts[..., 2, :] = self._tally(self.person, self.label)
-        return counts
+            counts[place][0] = self._tally(self.person[right], row[right])
+            counts[place][1] = self._tally(self.person, row)
+        counts[..., 2, :, :] = self._tally(self.person, self.label)
+        return np.moveaxis(counts, -3, -2)
 
     def _tally(self, person: Ints, classes: Ints) -> Ints:
         """Returns how often every person has every class, int [P, C]."""

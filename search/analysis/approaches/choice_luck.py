@@ -68,10 +68,10 @@ def choice_variance(
     weights = np.concatenate(list(resample_weights(contest.people.strata, num_resamples, rng)))
     now = contest.choices(np.ones((1, num_people)))
     chosen = contest.choices(weights)
+    if np.all(chosen == now):
+        return 0.0
     fixed = contest.scores(np.repeat(now, num_resamples, axis=0), weights)
-    anew, moved = fixed.copy(), np.any(chosen != now, axis=(1, 2))
-    if moved.any():
-        anew[moved] = contest.scores(chosen[moved], weights[moved])
+    anew = contest.scores(chosen, weights)
     return max(0.0, float(anew.var(ddof=1) - fixed.var(ddof=1))) / 2
 
 

@@ -80,7 +80,7 @@ def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
 
     values = statistic(columns.sum(axis=0)[None])[0]
     draws = evidence.resample(columns, statistic)
-    counts = evidence.people.counts(pairs)
+    counts = np.ascontiguousarray(evidence.people.counts(pairs))
     effects = influence(counts).mean(axis=0)
     names = [*evidence.attributes, COUPLING]
     found = {

@@ -58,7 +58,7 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
         b: the other.
     """
     pairs, num_classes = evidence.seed_pairs(a, b), evidence.people.num_classes
-    counts = evidence.people.counts(pairs)
+    counts = np.ascontiguousarray(evidence.people.counts(pairs))
     totals = counts.sum(axis=2)
     sizes = totals[0, 0, 2].astype(int)
     people = (counts[0, 0, :, 2] > 0).sum(axis=0)
