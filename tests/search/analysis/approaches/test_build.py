@@ -7,6 +7,7 @@ from search.analysis.fitting.calibration import Method
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
 from search.analysis.recombine import attribute_classes, recombine
+from tests.search.builders.labelled_people import people_of
 
 SIZES = (3, 2, 3)
 
@@ -18,6 +19,10 @@ def _probs(rng, *shape):
 def _plan(num, num_folds=4, held=0):
     index = np.arange(num)
     return CrossFit.of_people(index % num_folds, index, index >= num - held)
+
+
+def _people(y, num_classes):
+    return people_of(y, np.arange(len(y)), num_classes)
 
 
 def _config(rng, y, num_classes, accuracy, num_seeds=2):
@@ -62,7 +67,7 @@ def test_held_out_people_get_the_config_search_people_chose():
     configs["bad"][:, cross_fit.held_out] = np.eye(3)[
         y[cross_fit.held_out]
     ]  # perfect where nobody may look
-    built = build_joint(configs, y, cross_fit)
+    built = build_joint(configs, _people(y, 3), cross_fit)
     assert built.choices["joint"].by_round == ("good",) * 5
     assert built.probs == pytest.approx(configs["good"])
 
@@ -78,7 +83,7 @@ def test_no_label_of_a_fold_decides_about_that_fold():
     }
 
     def build(truth):
-        return build_separate(configs, truth, SIZES, cross_fit, Method.BIAS_CORRECTED)
+        return build_separate(configs, _people(truth, 18), SIZES, cross_fit, Method.BIAS_CORRECTED)
 
     built = build(y)
     for _, apply in cross_fit.rounds():
@@ -98,7 +103,7 @@ def test_separate_is_the_product_of_the_best_config_of_each_attribute():
         "gender": {"g1": bad[1], "g2": good[1]},
         "age": {"a1": bad[2], "a2": good[2]},
     }
-    built = build_separate(configs, y, SIZES, _plan(300), Method.NONE)
+    built = build_separate(configs, _people(y, 18), SIZES, _plan(300), Method.NONE)
     names = [set(choice.by_round) for choice in built.choices.values()]
     assert names == [{"m1"}, {"g2"}, {"a2"}]
     assert built.probs == pytest.approx(recombine(good))
@@ -113,7 +118,7 @@ def test_multihead_chooses_one_config_for_all_heads_by_the_joint_score():
         _config(rng, labels[:, axis], size, accuracy)
         for axis, (size, accuracy) in enumerate(zip(SIZES, (0.99, 0.1, 0.8), strict=True))
     ]
-    built = build_multihead({"even": even, "uneven": uneven}, y, SIZES, _plan(300))
+    built = build_multihead({"even": even, "uneven": uneven}, _people(y, 18), SIZES, _plan(300))
     assert set(built.choices["multihead"].by_round) == {"even"}
     expected = recombine(even).argmax(axis=-1)
     assert np.array_equal(built.probs.argmax(axis=-1), expected)  # temperature moves no class
@@ -123,7 +128,7 @@ def test_joint_keeps_the_probabilities_of_the_chosen_config():
     rng = np.random.default_rng(4)
     y = rng.integers(0, 4, 100)
     configs = {"x": _config(rng, y, 4, 0.3), "y": _config(rng, y, 4, 0.9)}
-    built = build_joint(configs, y, _plan(100))
+    built = build_joint(configs, _people(y, 4), _plan(100))
     assert built.probs == pytest.approx(configs["y"])
 
 
@@ -132,12 +137,11 @@ def test_an_approach_for_the_verdict_has_its_rule_and_the_luck_of_its_choice():
     y = rng.integers(0, 4, 200)
     configs = {str(i): _config(rng, y, 4, 0.6) for i in range(3)}
     cross_fit = _plan(200)
-    approach = build_joint(configs, y, cross_fit).approach(
-        np.arange(200), cross_fit, num_resamples=50
-    )
+    people = _people(y, 4)
+    approach = build_joint(configs, people, cross_fit).approach(cross_fit, num_resamples=50)
     assert approach.with_rule.shape == approach.predicted.shape == (2, 200)
     assert approach.choice_variance > 0
-    alone = build_joint({"0": configs["0"]}, y, cross_fit).approach(np.arange(200), cross_fit)
+    alone = build_joint({"0": configs["0"]}, people, cross_fit).approach(cross_fit)
     assert alone.choice_variance == 0
 
 
@@ -149,7 +153,7 @@ def test_the_best_of_many_useless_configs_looks_good_only_where_it_was_chosen():
         y = rng.integers(0, 4, 120)
         configs = {str(i): _probs(rng, 1, 120, 4) for i in range(64)}
         leaked.append(max(macro_f1(y, probs[0].argmax(axis=-1), 4) for probs in configs.values()))
-        built = build_joint(configs, y, _plan(120))
+        built = build_joint(configs, _people(y, 4), _plan(120))
         honest.append(macro_f1(y, built.probs[0].argmax(axis=-1), 4))
     assert np.mean(leaked) > 0.33
     assert np.mean(honest) == pytest.approx(0.25, abs=0.025)
@@ -163,6 +167,6 @@ def test_input_that_does_not_fit_is_refused():
         choose({}, np.zeros(8, int), _plan(8))
     one, two = {"x": _probs(rng, 1, 8, 2)}, {"x": _probs(rng, 2, 8, 2)}
     with pytest.raises(AnalysisError, match=r"got \[seeds, samples\] .* 'b': \(2, 8\)"):
-        build_separate({"a": one, "b": two}, np.zeros(8, int), (2, 2), _plan(8))
+        build_separate({"a": one, "b": two}, _people(np.zeros(8, int), 4), (2, 2), _plan(8))
     with pytest.raises(AnalysisError, match=r"all 2 attributes, got \['a'\]"):
-        build_separate({"a": one}, np.zeros(8, int), (2, 2), _plan(8))
+        build_separate({"a": one}, _people(np.zeros(8, int), 4), (2, 2), _plan(8))

@@ -11,6 +11,7 @@ from tests.search.analysis.ensemble_worlds import (
     labels_of,
     multihead,
     output,
+    people_of,
     separate,
 )
 
@@ -101,15 +102,16 @@ def test_networks_of_different_samples_and_free_members_are_errors(world):
 
 
 def test_candidates_must_differ_in_name_and_agree_in_samples_and_classes(world):
-    rng, y, _ = world
+    rng, y, g = world
+    people = people_of(y, g)
     one = joint(rng, y, 1.0, "a")
-    assert check_candidates([one, separate(rng, y, 1.0, "s")], y)[1] == NUM_CLASSES
+    check_candidates([one, separate(rng, y, 1.0, "s")], people)
     with pytest.raises(AnalysisError, match="candidates of different names"):
-        check_candidates([one, one], y)
+        check_candidates([one, one], people)
     with pytest.raises(AnalysisError, match="candidates of different names"):
-        check_candidates([], y)
+        check_candidates([], people)
     with pytest.raises(AnalysisError, match=r"'a\.0' has 24 samples and 6 classes"):
-        check_candidates([one], y[:-1])
+        check_candidates([one], people_of(y[:-1], g[:-1]))
     odd = Candidate(name="odd", approach="joint", networks=(one.networks[0], one.networks[0]))
     with pytest.raises(AnalysisError, match="'odd' has 24 samples and 36 classes"):
-        check_candidates([one, odd], y)
+        check_candidates([one, odd], people)

@@ -9,6 +9,7 @@ from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import FIXED_MODELS, ONE_SEED, Outcome, Rules
+from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_people import NUM_CLASSES, Sample, World, simulate
 
 QUICK = Rules(num_resamples=400)
@@ -31,7 +32,7 @@ def _approaches(sample, names="abc"):
 
 def _judge(sample, rules=QUICK, approaches=None, **options):
     parts = approaches or _approaches(sample)
-    return judge(parts, sample.y, sample.g, NUM_CLASSES, rules=rules, **options)
+    return judge(parts, sample.people, rules=rules, **options)
 
 
 def test_a_far_better_approach_wins_on_either_side():
@@ -199,14 +200,12 @@ def test_input_that_does_not_fit_is_refused():
     short = Approach(name="b", predicted=parts[1].predicted[:, 1:])
     with pytest.raises(AnalysisError, match="got 420 labels and 419 for predictions of 'b'"):
         _judge(sample, approaches=[parts[0], short])
-    with pytest.raises(AnalysisError, match="got 420 labels and 5 for people"):
-        judge(parts, sample.y, sample.g[:5], NUM_CLASSES, rules=QUICK)
     with pytest.raises(AnalysisError, match="60 people in both parts; split by person"):
         _judge(sample, held_out=np.arange(420) % 7 == 0)
     with pytest.raises(AnalysisError, match=r"`held_out` must be bool \[420\], got int64 \(3,\)"):
         _judge(sample, held_out=np.zeros(3, dtype=np.int64))
     with pytest.raises(AnalysisError, match="at least 2 people, got 1"):
-        judge(parts, sample.y, np.zeros(420, int), NUM_CLASSES, rules=QUICK)
+        judge(parts, people_of(sample.y, np.zeros(420, int), NUM_CLASSES), rules=QUICK)
 
 
 def test_the_luck_of_choosing_configs_counts_except_on_people_without_a_part_in_it():
@@ -221,7 +220,7 @@ def test_the_luck_of_choosing_configs_counts_except_on_people_without_a_part_in_
         before, after = (getattr(pair, name).estimate.people_variance for pair in (one, two))
         assert after - before == pytest.approx(added, abs=1e-12)
     widths = [
-        _judge(sample, FIXED, approaches=parts).scores[0].interval.half_width
+        half_width(_judge(sample, FIXED, approaches=parts).scores[0].interval)
         for parts in (plain, lucky)
     ]
     assert widths[1] > 1.1 * widths[0]
