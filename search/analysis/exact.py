@@ -6,8 +6,9 @@ Notation:
 A matrix product may round a column by its place, so that two equal columns come out one ulp
 apart; whether it does depends on the processor. An ulp is nothing until somebody asks whether a
 difference is 0 or which of two equal scores is the larger: then predictions that agree everywhere
-differ by 1e-17, and by a thousand times their spread. So equal columns take the sum of the first, equal
-terms cancel before they are weighted, and sums over seeds do not depend on their order.
+differ by 1e-17, and the data seem to show it. So equal columns take the sum of the first, equal
+terms cancel before they are weighted, and sums over seeds do not depend on their order. Where
+nobody differs is decided by the counts of people, which are whole numbers.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,15 +69,15 @@ def net_weights(weights: Sequence[Fraction], rows: Iterable[Floats]) -> Floats:
     return np.array([float(weight) for weight in net])
 
 
-def sample_variance(values: Floats, axis: int = -1) -> Floats:
-    """Returns the variance with n - 1; exactly 0 for equal values, whose mean may round."""
-    spread: Floats = values.var(axis=axis, ddof=1)
-    return np.where(np.ptp(values, axis=axis) == 0, 0.0, spread)
+def variance(scores: Floats, axis: int = -1, ddof: int = 1) -> Floats:
+    """Returns the variance of scores, exactly 0 for equal ones, whose mean may round."""
+    spread: Floats = scores.var(axis=axis, ddof=ddof)
+    return np.where(np.ptp(scores, axis=axis) <= ROUNDING, 0.0, spread)
 
 
-def variance_of_mean(values: Floats) -> float:
-    """Returns the variance of the mean of independent values, float [n]; 0 for a single one."""
-    return float(sample_variance(values) / len(values)) if len(values) > 1 else 0.0
+def variance_of_mean(scores: Floats) -> float:
+    """Returns the variance of the mean of independent scores, float [n]; 0 for a single one."""
+    return float(variance(scores) / len(scores)) if len(scores) > 1 else 0.0
 
 
 def mean_in_any_order(values: Floats, axis: int = -1) -> Floats:

@@ -15,7 +15,7 @@ from enum import StrEnum
 import numpy as np
 
 from search.analysis.ensemble.candidates import Probs
-from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
+from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection, mixture
 from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
 from search.analysis.fitting.cross_fit import Mask
 from search.analysis.metrics import Floats, Ints, macro_f1
@@ -62,11 +62,7 @@ class CalibratedMembers:
 
     def mix(self, weights: Floats) -> Probs:
         """Returns the weighted mean of the members, float32 [N, C]."""
-        # Member by member: a product may break a tie of two classes by their place.
-        mixed: Probs = np.zeros(self.probs.shape[1:], dtype=np.float32)
-        for weight, probs in zip(weights.astype(np.float32), self.probs, strict=True):
-            mixed += weight * probs
-        return mixed
+        return mixture(self.probs, weights)
 
     def weights(self, y: Ints, selections: Sequence[Selection]) -> dict[Selection, Floats]:
         """Returns weights, float [M], sum 1, of every selection asked for."""

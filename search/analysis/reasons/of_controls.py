@@ -18,7 +18,7 @@ from itertools import combinations
 import numpy as np
 
 from search.analysis.errors import AnalysisError
-from search.analysis.exact import net_weights, sample_variance
+from search.analysis.exact import net_weights, variance
 from search.analysis.fitting.calibration import cross_fit_calibration
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
@@ -55,8 +55,8 @@ def training_luck(evidence: Evidence, trainings: Sequence[Ints]) -> Luck:
     num_seeds = scores.shape[1]
     if num_seeds < 2:
         return Luck()
-    variance = float(sample_variance(scores, axis=1).mean())
-    return Luck(variance=variance, degrees=len(scores) * (num_seeds - 1))
+    pooled = float(variance(scores, axis=1).mean())
+    return Luck(variance=pooled, degrees=len(scores) * (num_seeds - 1))
 
 
 def contrast_with_luck(
@@ -240,7 +240,7 @@ def _luck_of_averages(
     score = without @ of_mean / without.sum(axis=1)
     gain = score - (of_one.sum() - of_one) / (num - 1)
     return {
-        name: Luck(variance=float((num - 1) * values.var()), degrees=num - 1)
+        name: Luck(variance=float((num - 1) * variance(values, ddof=0)), degrees=num - 1)
         for name, values in (("score", score), ("gain", gain))
     }
 

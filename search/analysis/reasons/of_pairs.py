@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats, Ints, f1_of_counts, macro_f1_gradient
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason
@@ -153,14 +154,16 @@ def _overlap(evidence: Evidence, pairs: list[tuple[Ints, Ints]]) -> dict[str, fl
 
 def cohen_kappa(one: Ints, two: Ints, num_classes: int) -> float:
     """Returns the agreement of two predictions beyond chance; 1 where both are one constant."""
+    if len(np.union1d(one, two)) == 1:
+        return 1.0
     shares = [np.bincount(part, minlength=num_classes) / len(part) for part in (one, two)]
     chance = float(shares[0] @ shares[1])
-    return 1.0 if chance == 1 else (float((one == two).mean()) - chance) / (1 - chance)
+    return (float((one == two).mean()) - chance) / (1 - chance)
 
 
 def _rank_correlation(sizes: Ints, gain: Floats) -> float | None:
     """Returns Spearman's correlation; None where one of the two is constant."""
-    if len(np.unique(sizes)) < 2 or len(np.unique(gain)) < 2:
+    if len(np.unique(sizes)) < 2 or np.ptp(gain) <= ROUNDING:
         return None
     return float(stats.spearmanr(sizes, gain).statistic)
 
