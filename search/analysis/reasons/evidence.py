@@ -13,7 +13,7 @@ import numpy as np
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
-from search.analysis.exact import net_weights, variance_of_mean
+from search.analysis.exact import first_equals, net_weights, variance_of_mean
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.people import People
 from search.analysis.recombine import attribute_classes
@@ -95,8 +95,15 @@ class Evidence:
         return self.approaches[name].predicted
 
     def seed_pairs(self, a: str, b: str) -> list[tuple[Ints, Ints]]:
-        """Returns the predictions [N] of both approaches for each seed that both have."""
-        return list(zip(self.predicted(a), self.predicted(b), strict=False))
+        """Returns the predictions [N] of both approaches for each seed that both have.
+
+        The same seeds in another order are paired with themselves.
+        """
+        first, second = self.predicted(a), self.predicted(b)
+        of_first, of_second = np.split(first_equals([*first, *second]), [len(first)])
+        if np.array_equal(np.sort(of_first), np.sort(of_second)):
+            second = first
+        return list(zip(first, second, strict=False))
 
     def score(self, predicted: Ints) -> float:
         """Returns the macro-F1 of joint predictions, the mean over seeds if [S, N]."""

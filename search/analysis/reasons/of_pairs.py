@@ -105,8 +105,8 @@ def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
         return None
     terms = [
         [(1.0, plain_a), (-1.0, rule_a), (-1.0, plain_b), (1.0, rule_b)]
-        for (plain_a, plain_b), rule_a, rule_b in zip(
-            evidence.seed_pairs(a, b), first, second, strict=False
+        for plain_a, plain_b, rule_a, rule_b in zip(
+            evidence.predicted(a), evidence.predicted(b), first, second, strict=False
         )
     ]
     effect = evidence.contrast_by_seed(terms)

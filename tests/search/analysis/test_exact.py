@@ -239,8 +239,9 @@ def test_seeds_in_another_order_support_no_reason(sample):
 def test_a_rule_that_changes_one_side_alone_is_all_of_the_contrast(sample):
     rows, rule = sample.predicted
     evidence = _evidence(sample, rows, rows)
-    alone = evidence.contrast_by_seed([[(1.0, r), (-1.0, p)] for r, p in zip(rule, rows)])
-    terms = [[(1.0, p), (-1.0, p), (-1.0, p), (1.0, r)] for r, p in zip(rule, rows)]
+    pairs = list(zip(rule, rows, strict=True))
+    alone = evidence.contrast_by_seed([[(1.0, r), (-1.0, p)] for r, p in pairs])
+    terms = [[(1.0, p), (-1.0, p), (-1.0, p), (1.0, r)] for r, p in pairs]
     beside = evidence.contrast_by_seed(terms)
     assert _ends(beside) == pytest.approx(_ends(alone), rel=1e-9)
 
