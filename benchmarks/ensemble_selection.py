@@ -23,6 +23,7 @@ from search.analysis.ensemble.nested import Finding, find_ensemble
 from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
+from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
 
@@ -139,7 +140,8 @@ def find(probs: Floats, y: Ints, g: Ints, seed: int) -> Finding:
         members=tuple(candidate.name for candidate in candidates[:3]),
     )
     cross_fit = CrossFit.of_people(g % NUM_FOLDS, g)
-    return find_ensemble(candidates, y, g, cross_fit, [baseline], limit=Limit(), seed=seed)
+    people = People(label=y, person=g, num_classes=NUM_CLASSES)
+    return find_ensemble(candidates, people, cross_fit, [baseline], limit=Limit(), seed=seed)
 
 
 def _score(probs: Floats, y: Ints) -> float:

@@ -26,7 +26,6 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Outcome, Rules
 from tests.search.builders.simulated_people import (
-    NUM_CLASSES,
     World,
     population_macro_f1,
     simulate,
@@ -68,7 +67,7 @@ def time_and_memory(effort: Effort) -> str:
             for i, rows in enumerate(sample.predicted)
         ]
         started = time.perf_counter()
-        judge(approaches, sample.y, sample.g, NUM_CLASSES, rules=Rules(num_resamples=10_000))
+        judge(approaches, sample.people, rules=Rules(num_resamples=10_000))
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         rows.append([str(num_seeds), f"{seconds:.1f}", f"{peak:.0f}"])

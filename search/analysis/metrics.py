@@ -73,29 +73,6 @@ def class_counts(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Floats
     return np.stack([matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)]).astype(float)
 
 
-def person_counts(
-    y: ArrayLike, predicted: ArrayLike, person: Ints, num_people: int, num_classes: int
-) -> Floats:
-    """Returns the counts of every person; their sum over people is `class_counts`.
-
-    Args:
-        y: int [N] true classes.
-        predicted: int [N] predicted classes.
-        person: int [N] in [0, P).
-        num_people: P.
-        num_classes: C.
-
-    Returns:
-        float [P, 3, C].
-    """
-    true, pred = _aligned(y, predicted, num_classes)
-    size = num_people * num_classes
-    hits = person[true == pred] * num_classes + true[true == pred]
-    parts = (hits, person * num_classes + pred, person * num_classes + true)
-    counts = [np.bincount(part, minlength=size) for part in parts]
-    return np.stack(counts).reshape(3, num_people, num_classes).transpose(1, 0, 2).astype(float)
-
-
 def f1_of_counts(counts: Floats) -> Floats:
     """Returns the F1 of every class, float [..., C], from counts [..., 3, C]."""
     both = counts[..., 1, :] + counts[..., 2, :]

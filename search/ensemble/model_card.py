@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from search.analysis.fitting.calibration import expected_calibration_error, negative_log_likelihood
+from search.analysis.people import People
 from search.analysis.recombine import attribute_classes
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.class_scores import class_scores
@@ -126,7 +127,8 @@ def _scores(spec: EnsembleSpec, oof: OutOfFold) -> str:
     rows = [(f"{JOINT} ({labels.num_joint} classes)", joint, oof.label == oof.predicted)]
     for axis, attribute in enumerate(labels.attributes):
         y, found = true[:, axis], predicted[:, axis]
-        score = person_bootstrap_interval(y, found, oof.person, sizes[axis])
+        people = People(label=y, person=oof.person, num_classes=sizes[axis])
+        score = person_bootstrap_interval(people, found)
         rows.append((f"{attribute.name} ({sizes[axis]} classes)", score, y == found))
     table = _table(
         ("", "macro-F1", "95 % interval", "accuracy"),
@@ -153,7 +155,8 @@ def _gain(spec: EnsembleSpec) -> str:
 
 
 def _classes(spec: EnsembleSpec, oof: OutOfFold) -> str:
-    found = class_scores(oof.label, oof.predicted, oof.person, spec.labels.num_joint)
+    people = People(label=oof.label, person=oof.person, num_classes=spec.labels.num_joint)
+    found = class_scores(people, oof.predicted)
     rows = (
         (_cell(name), *_figures(score.f1), str(score.photos), str(score.people))
         for name, score in zip(spec.labels.joint_names, found, strict=True)

@@ -58,8 +58,7 @@ def build_ensemble(
     candidates = make_candidates(refitted, built)
     finding = find_ensemble(
         candidates,
-        refitted.truth.label,
-        refitted.truth.group,
+        refitted.people,
         refitted.truth.cross_fit,
         [_baseline(part, refitted) for part in built],
         limit=limit,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from search.analysis.metrics import macro_f1
+from search.analysis.people import People
 from search.analysis.shift.correction import corrected
 from search.analysis.shift.score_forecast import forecast_score
 from search.analysis.uncertainty.interval import LEVEL, Interval
@@ -164,7 +165,8 @@ def forecast_folder(spec: EnsembleSpec, oof: OutOfFold, num_photos: int) -> Fore
     """Returns the score to expect of a new folder, with the photos per person of training."""
     photos_per_person = spec.photos / spec.people
     people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
-    score = forecast_score(oof.label, oof.predicted, oof.person, spec.labels.num_joint, people)
+    labelled = People(label=oof.label, person=oof.person, num_classes=spec.labels.num_joint)
+    score = forecast_score(labelled, oof.predicted, people)
     known = macro_f1(oof.label, oof.predicted, spec.labels.num_joint)
     return Forecast(score=score, known=known, people=people, photos_per_person=photos_per_person)
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.fitting.class_biases import predict_with_biases
+from search.analysis.people import People
 from search.analysis.shift.correction import CorrectionGain, corrected, correction_gain
 from search.analysis.shift.estimate import ShiftEstimate, estimate_shift, total_variation
 from search.analysis.shift.labelled import Labelled
@@ -135,13 +136,14 @@ def label_shift(
     Raises:
         AnalysisError: arrays that do not fit together.
     """
-    known = Labelled(label=oof.label, probs=oof.probs.astype(float), person=oof.person)
+    labelled = People(label=oof.label, person=oof.person, num_classes=spec.labels.num_joint)
+    known = Labelled(people=labelled, probs=oof.probs.astype(float))
     estimate = estimate_shift(known, target_probs, target_people=target_people, seed=seed)
     before = predict_with_biases(target_probs, spec.biases)
     after = predict_with_biases(corrected(target_probs, estimate.odds), spec.biases)
     change = correction_gain(estimate, target_probs, before, after)
     people = _num_people(known, len(before), target_people)
-    promised, expected, gain = _scores(spec, oof, estimate, change, people, seed)
+    promised, expected, gain = _scores(spec, oof, labelled, estimate, change, people, seed)
     return LabelShift(
         run=spec.run,
         photos=len(before),
@@ -160,18 +162,15 @@ def label_shift(
 def _scores(
     spec: EnsembleSpec,
     oof: OutOfFold,
+    labelled: People,
     estimate: ShiftEstimate,
     change: CorrectionGain,
     people: int,
     seed: int,
 ) -> tuple[Interval, Interval, Interval]:
     """Returns the score promised, the score expected and the gain of the correction."""
-    calibrated = Labelled(
-        label=oof.label, probs=estimate.fit.calibration.apply(oof.probs), person=oof.person
-    )
-    promised = forecast_score(
-        oof.label, oof.predicted, oof.person, spec.labels.num_joint, people, seed=seed
-    )
+    calibrated = Labelled(people=labelled, probs=estimate.fit.calibration.apply(oof.probs))
+    promised = forecast_score(labelled, oof.predicted, people, seed=seed)
     expected = expected_score_unlabelled(
         calibrated, oof.predicted, change.before_draws, people, seed=seed
     )
@@ -186,7 +185,7 @@ def _scores(
 def _num_people(known: Labelled, num_photos: int, people: NDArray[Any] | None) -> int:
     if people is not None:
         return len(np.unique(people))
-    return max(_MIN_PEOPLE, round(num_photos * known.num_people / len(known.label)))
+    return max(_MIN_PEOPLE, round(num_photos * known.people.num_people / len(known.people)))
 
 
 def _shifts(schema: LabelSchema, estimate: ShiftEstimate, predicted: Ints) -> Iterator[Shift]:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.analysis.approaches.approach import Approach
+from search.analysis.people import People
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict, Rules, holm, outcome_of
 from search.refit.files import RefitFiles
@@ -94,9 +95,11 @@ def judge_spaces(
                 Approach.from_probs(PSEUDO_CONFIG, with_labels[:num]),
                 Approach.from_probs(_PLAIN, without[:num]),
             ],
-            layout.label(truth.label),
-            truth.group,
-            layout.num_classes,
+            People(
+                label=layout.label(truth.label),
+                person=truth.group,
+                num_classes=layout.num_classes,
+            ),
             rules=Rules(seed=seed),
         )
         found.append((space, verdict))

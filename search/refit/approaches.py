@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from search.analysis.approaches.build import Choice, JointPredictions, Model, build
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats, Ints
+from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 from trainables.blocks import Block, Form, block_of_kind
 from trainables.data.schema import LabelSchema
@@ -139,17 +140,17 @@ class Lineup:
         return self.layout(space).label(joint)
 
     def build(
-        self, predictions: Predictions, joint: Ints, cross_fit: CrossFit
+        self, predictions: Predictions, people: People, cross_fit: CrossFit
     ) -> tuple[JointPredictions, ...]:
         """Returns the joint probabilities of every approach, with cross-fitted choices.
 
         Args:
             predictions: of the spaces of all approaches.
-            joint: joint classes int [N].
+            people: with their joint classes.
             cross_fit: who decides about whom.
         """
         return tuple(
-            build(name, [self._model(space, predictions) for space in spaces], joint, cross_fit)
+            build(name, [self._model(space, predictions) for space in spaces], people, cross_fit)
             for name, spaces in self.approaches.items()
         )
 

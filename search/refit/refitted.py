@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.analysis.approaches.build import JointPredictions
+from search.analysis.people import People
 from search.errors import ResultsError
 from search.refit.approaches import Lineup, Predictions
 from search.refit.files import RefitFiles, RefitNote, Truth
@@ -68,6 +69,12 @@ class Refitted:
         return RefitFiles(self.store.predictions)
 
     @property
+    def people(self) -> People:
+        """The labelled people, by their joint classes."""
+        num_classes = self.lineup.schema.num_joint
+        return People(label=self.truth.label, person=self.truth.group, num_classes=num_classes)
+
+    @property
     def num_folds(self) -> int:
         """Of every seed."""
         return self.truth.num_folds
@@ -85,7 +92,7 @@ class Refitted:
 
     def build(self) -> tuple[JointPredictions, ...]:
         """Returns the joint probabilities of every approach, with cross-fitted choices."""
-        return self.lineup.build(self.predictions, self.truth.label, self.truth.cross_fit)
+        return self.lineup.build(self.predictions, self.people, self.truth.cross_fit)
 
     def notes(self, space: str, config_id: str) -> list[Mapping[str, Any]]:
         """Returns what the trainings of a config noted; nothing in a run that noted nothing."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
 from search.prepare.prepared import Prepared
@@ -32,13 +33,12 @@ def score_interval(
         indices: samples that were predicted, int [n].
         probabilities: of that label, float [n, K].
     """
-    truth = table.schema.codes(table.labels, attributes)
-    return person_bootstrap_interval(
-        truth[indices],
-        probabilities.argmax(axis=1),
-        table.group_index[indices],
-        table.schema.only(attributes).num_joint,
+    people = People(
+        label=table.schema.codes(table.labels, attributes)[indices],
+        person=table.group_index[indices],
+        num_classes=table.schema.only(attributes).num_joint,
     )
+    return person_bootstrap_interval(people, probabilities.argmax(axis=1))
 
 
 def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Interval:

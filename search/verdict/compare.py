@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from search.analysis.approaches.approach import Approach
+from search.analysis.people import People
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
 from search.analysis.verdict.sentence import answer
@@ -54,9 +55,9 @@ def compare(
             f"p0 to p{num_classes - 1}), got {int(labels.max())}"
         )
     approaches = [Approach.from_probs(name, probs) for name, probs in found.items()]
-    verdict = judge(
-        approaches, labels, truth["group"].to_numpy(dtype=str), num_classes, rules=rules
-    )
+    group = truth["group"].to_numpy(dtype=str)
+    people = People(label=labels, person=group, num_classes=num_classes)
+    verdict = judge(approaches, people, rules=rules)
     values: dict[str, Any] = {
         "schema": VERDICT_SCHEMA,
         "metric": "macro_f1",

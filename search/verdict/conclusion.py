@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from search.analysis.approaches.build import JointPredictions
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import (
@@ -54,20 +52,17 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
         raise ResultsError(
             f"a verdict needs two approaches, got {', '.join(names) or 'none'}; run --space all"
         )
-    built, cross_fit = refitted.build(), truth.cross_fit
-    approaches = [part.approach(truth.group, cross_fit, seed=rules.seed) for part in built]
+    built, cross_fit, people = refitted.build(), truth.cross_fit, refitted.people
+    approaches = [part.approach(cross_fit, seed=rules.seed) for part in built]
     verdict = judge(
         approaches,
-        truth.label,
-        truth.group,
-        schema.num_joint,
+        people,
         held_out=truth.held_out if truth.held_out.any() else None,
         rules=rules,
     )
     evidence = Evidence.of(
         approaches,
-        truth.label,
-        np.unique(truth.group, return_inverse=True)[1].astype(np.int64),
+        people,
         {attribute.name: attribute.classes for attribute in schema.attributes},
         seed=rules.seed,
     )
@@ -75,9 +70,7 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
     return Conclusion(
         verdict=verdict,
         built=built,
-        parts=part_scores(
-            approaches, truth.label, truth.group, schema.num_joint, truth.held_out, rules
-        ),
+        parts=part_scores(approaches, people, truth.held_out, rules),
         reasons={
             (pair.a, pair.b): reasons_of_pair(evidence, pair.a, pair.b) for pair in verdict.pairs
         },

@@ -70,8 +70,7 @@ class Logged:
             built.name,
             by_space.joint(searched).argmax(axis=-1),
             layout.joint(fresh).argmax(axis=-1),
-            refitted.truth.label[indices],
-            refitted.truth.group[indices],
+            refitted.people.part(indices),
             {attribute.name: attribute.classes for attribute in self.run.schema.attributes},
             epochs_share=refitted.note.shape.epochs_share,
         )

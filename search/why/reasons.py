@@ -115,11 +115,9 @@ class _Files:
     @property
     def evidence(self) -> Evidence:
         """Labels and people of these samples."""
-        schema, truth = self.refitted.lineup.schema, self.refitted.truth
+        schema = self.refitted.lineup.schema
         classes = {attribute.name: attribute.classes for attribute in schema.attributes}
-        group = truth.group[self.rows]
-        person = np.unique(group, return_inverse=True)[1].astype(np.int64)
-        return Evidence.of([], truth.label[self.rows], person, classes, seed=self.seed)
+        return Evidence.of([], self.refitted.people.part(self.rows), classes, seed=self.seed)
 
     def all_predicted(self, config_ids: Mapping[str, str]) -> dict[str, Ints]:
         """Returns int [S, n] of every approach whose spaces all have a config."""

@@ -21,10 +21,12 @@ from numpy.typing import ArrayLike
 from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.choice_luck import Target, choice_variance
 from search.analysis.errors import AnalysisError
+from search.analysis.exact import mean_in_any_order
 from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
 from search.analysis.fitting.cross_fit import CrossFit, Mask
-from search.analysis.metrics import Floats, Ints, as_classes, macro_f1, person_index
+from search.analysis.metrics import Floats, Ints, as_classes, macro_f1
+from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 
 Candidates = Mapping[str, Floats]
@@ -63,11 +65,13 @@ def choose(candidates: Candidates, y: ArrayLike, cross_fit: CrossFit) -> Choice:
     predicted = {name: np.argmax(candidates[name], axis=-1) for name in names}
     by_round = []
     for fit, _ in cross_fit.rounds():
-        scores = [
-            np.mean([macro_f1(true[fit], row[fit], num_classes) for row in predicted[name]])
-            for name in names
-        ]
-        by_round.append(names[int(np.argmax(scores))])
+        scores = np.array(
+            [
+                [macro_f1(true[fit], row[fit], num_classes) for row in predicted[name]]
+                for name in names
+            ]
+        )
+        by_round.append(names[int(np.argmax(mean_in_any_order(scores)))])
     return Choice(names=names, by_round=tuple(by_round))
 
 
@@ -86,20 +90,17 @@ class JointPredictions:
     targets: tuple[Target, ...]
 
     def approach(
-        self, g: ArrayLike, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
+        self, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
     ) -> Approach:
         """Returns the approach for the verdict, with the luck of its choices.
 
         Args:
-            g: [N] person of every sample.
             cross_fit: the one it was built with.
             num_resamples: of the people, for the luck of choices.
             seed: of these resamples.
         """
         rng = np.random.default_rng(seed)
-        luck = choice_variance(
-            self.targets, person_index(g)[0], cross_fit, num_resamples=num_resamples, rng=rng
-        )
+        luck = choice_variance(self.targets, cross_fit, num_resamples=num_resamples, rng=rng)
         return Approach.from_probs(
             self.name, self.probs, with_rule=self.with_rule, choice_variance=luck
         )
@@ -127,7 +128,7 @@ class Model:
 
 
 def build(
-    name: str, models: Sequence[Model], y: ArrayLike, cross_fit: CrossFit
+    name: str, models: Sequence[Model], people: People, cross_fit: CrossFit
 ) -> JointPredictions:
     """Returns the joint probabilities of an approach: the product of all heads of its models.
 
@@ -137,7 +138,7 @@ def build(
     Args:
         name: of the approach.
         models: that between them decide every attribute once.
-        y: int [N] joint classes.
+        people: with their joint classes.
         cross_fit: who decides about whom.
 
     Raises:
@@ -152,21 +153,23 @@ def build(
             f"{layout.attributes}"
         )
     method = Method.NONE if len(layout.covers) == 1 else Method.TEMPERATURE
-    true = np.asarray(y, dtype=np.int64)
+    true = people.label
     products = [model.products for model in models]
     labels = [model.layout.label(true) for model in models]
     choices = {
         model.key: choose(configs, own, cross_fit)
         for model, configs, own in zip(models, products, labels, strict=True)
     }
-    targets = tuple(_target(configs, own) for configs, own in zip(products, labels, strict=True))
+    targets = tuple(
+        _target(configs, own, people.person) for configs, own in zip(products, labels, strict=True)
+    )
     shapes = {key: t.predicted.shape[1:] for key, t in zip(choices, targets, strict=True)}
     if set(shapes.values()) != {(len(targets[0].predicted[0]), len(true))}:
         raise AnalysisError(
             f"all models need the same seeds and the {len(true)} samples of the labels, got "
             f"[seeds, samples] {shapes}"
         )
-    num_classes = int(np.prod([target.num_classes for target in targets]))
+    num_classes = int(np.prod([target.people.num_classes for target in targets]))
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
     with_rule = np.empty(probs.shape[:2], dtype=np.int64)
     for number, (fit, apply) in enumerate(cross_fit.rounds()):
@@ -203,7 +206,8 @@ def _calibrated(
     return layout.joint(fitted), layout.joint(applied)
 
 
-def _target(candidates: Candidates, y: Ints) -> Target:
+def _target(candidates: Candidates, y: Ints, person: Ints) -> Target:
     predicted = np.stack([np.argmax(probs, axis=-1) for probs in candidates.values()])
     num_classes = next(iter(candidates.values())).shape[-1]
-    return Target(predicted=predicted, y=y.astype(np.int64), num_classes=num_classes)
+    people = People(label=y, person=person, num_classes=num_classes)
+    return Target(predicted=predicted, people=people)

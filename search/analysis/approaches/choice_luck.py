@@ -12,7 +12,9 @@ with choices made anew.
 
 The difference of the two variances is halved. Choices waver because configs differ by noise; in a
 resample their differences are the noise of the data plus that of the resample, twice the variance
-that they have in truth. `benchmarks/verdict_simulation.py` holds the result against the truth.
+that they have in truth. Configs that predict alike are exactly tied in every resample, and the
+first of them is chosen as in the data: their choice adds exactly nothing.
+`benchmarks/verdict_simulation.py` holds the result against the truth.
 """
 
 from collections.abc import Sequence
@@ -20,18 +22,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from search.analysis.exact import mean_in_any_order, weighted_sums
 from search.analysis.fitting.cross_fit import CrossFit, Mask
-from search.analysis.metrics import Floats, Ints, macro_f1_of_counts, person_counts
-from search.analysis.uncertainty.bootstrap import person_strata, resample_weights
+from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.people import People, resample_weights
+from search.analysis.uncertainty.bootstrap import side_by_side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Target:
-    """What configs compete for: `predicted` int [M, S, N], the truth `y` int [N], K classes."""
+    """What configs compete for: `predicted` int [M, S, N], and the true classes of the people."""
 
     predicted: Ints
-    y: Ints
-    num_classes: int
+    people: People
 
     @property
     def num_configs(self) -> int:
@@ -41,7 +44,6 @@ class Target:
 
 def choice_variance(
     targets: Sequence[Target],
-    person: Ints,
     cross_fit: CrossFit,
     *,
     num_resamples: int,
@@ -51,23 +53,25 @@ def choice_variance(
 
     Args:
         targets: those whose classes make up the joint class, first one most significant.
-        person: int [N] in [0, P).
         cross_fit: who decides about whom.
         num_resamples: B.
         rng: source of the resamples.
 
     Returns:
-        0 where every target has a single config or nothing to resample.
+        0 where every target has a single config, configs that predict alike, or nothing to
+        resample.
     """
-    num_people = int(person.max()) + 1
+    num_people = targets[0].people.num_people
     if max(target.num_configs for target in targets) == 1 or num_people < 2:
         return 0.0
-    contest = _Contest(targets=tuple(targets), person=person, rounds=tuple(cross_fit.rounds()))
-    strata = person_strata(contest.joint([target.y for target in targets]), person, num_people)
-    weights = np.concatenate(list(resample_weights(strata, num_resamples, rng)))
+    contest = _Contest(targets=tuple(targets), rounds=tuple(cross_fit.rounds()))
+    weights = np.concatenate(list(resample_weights(contest.people.strata, num_resamples, rng)))
     now = contest.choices(np.ones((1, num_people)))
+    chosen = contest.choices(weights)
+    if np.all(chosen == now):
+        return 0.0
     fixed = contest.scores(np.repeat(now, num_resamples, axis=0), weights)
-    anew = contest.scores(contest.choices(weights), weights)
+    anew = contest.scores(chosen, weights)
     return max(0.0, float(anew.var(ddof=1) - fixed.var(ddof=1))) / 2
 
 
@@ -76,12 +80,21 @@ class _Contest:
     """Configs competing for every target in every round; choices are int [B, T, R]."""
 
     targets: tuple[Target, ...]
-    person: Ints
     rounds: tuple[tuple[Mask, Mask], ...]
+
+    @property
+    def people(self) -> People:
+        """The people with their joint classes."""
+        sizes = [target.people.num_classes for target in self.targets]
+        return People(
+            label=self.joint([target.people.label for target in self.targets]),
+            person=self.targets[0].people.person,
+            num_classes=int(np.prod(sizes)),
+        )
 
     def joint(self, classes: Sequence[Ints]) -> Ints:
         """Returns the joint class of the classes of all targets."""
-        sizes = tuple(target.num_classes for target in self.targets)
+        sizes = tuple(target.people.num_classes for target in self.targets)
         return np.asarray(np.ravel_multi_index(tuple(classes), sizes), dtype=np.int64)
 
     def choices(self, weights: Floats) -> Ints:
@@ -89,39 +102,32 @@ class _Contest:
         return np.stack([self._of_target(target, weights) for target in self.targets], axis=1)
 
     def _of_target(self, target: Target, weights: Floats) -> Ints:
-        shape = (len(weights), *target.predicted.shape[:2], 3, target.num_classes)
-        rows = target.predicted.reshape(-1, len(target.y))
-        columns = _columns(target.y, rows, self.person, target.num_classes)
+        people, shape = target.people, target.predicted.shape[:2]
+        columns = side_by_side(people.counts(target.predicted))
         chosen = []
         for fit, _ in self.rounds:
-            people = np.unique(self.person[fit])
-            sums = (weights[:, people] @ columns[people]).reshape(shape)
-            chosen.append(macro_f1_of_counts(sums).mean(axis=2).argmax(axis=1))
+            deciding = np.unique(people.person[fit])
+            (sums,) = weighted_sums([weights[:, deciding]], columns[deciding])
+            scores = macro_f1_of_counts(sums.reshape(-1, *shape, 3, people.num_classes))
+            chosen.append(mean_in_any_order(scores, axis=2).argmax(axis=1))
         return np.stack(chosen, axis=1)
 
     def scores(self, choices: Ints, weights: Floats) -> Floats:
         """Returns the joint macro-F1, the mean over seeds, in every resample, float [B]."""
-        num_classes = int(np.prod([target.num_classes for target in self.targets]))
-        num_seeds = self.targets[0].predicted.shape[1]
-        y = self.joint([target.y for target in self.targets])
+        joint = self.people
+        num_seeds, num_classes = self.targets[0].predicted.shape[1], joint.num_classes
         sums = np.zeros((len(weights), num_seeds * 3 * num_classes))
         for number, (_, apply) in enumerate(self.rounds):
-            people, person = np.unique(self.person[apply], return_inverse=True)
+            judged, part = np.unique(joint.person[apply]), joint.part(apply)
             taken, which = np.unique(choices[:, :, number], axis=0, return_inverse=True)
             for index, choice in enumerate(taken):
                 rows = np.flatnonzero(which.reshape(-1) == index)
                 predicted = self.joint(
                     [t.predicted[c][:, apply] for t, c in zip(self.targets, choice, strict=True)]
                 )
-                columns = _columns(y[apply], predicted, person.reshape(-1), num_classes)
-                sums[rows] += weights[np.ix_(rows, people)] @ columns
+                columns = side_by_side(part.counts(predicted))
+                (found,) = weighted_sums([weights[np.ix_(rows, judged)]], columns)
+                sums[rows] += found
         by_seed = macro_f1_of_counts(sums.reshape(len(weights), num_seeds, 3, num_classes))
         scores: Floats = by_seed.mean(axis=1)
         return scores
-
-
-def _columns(y: Ints, predicted: Ints, person: Ints, num_classes: int) -> Floats:
-    """Returns the counts of every person side by side, float [P, rows * 3 * K]."""
-    num_people = int(person.max()) + 1
-    counts = [person_counts(y, row, person, num_people, num_classes) for row in predicted]
-    return np.stack(counts, axis=1).reshape(num_people, -1)

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration
-from search.analysis.metrics import Floats, Ints, as_classes
+from search.analysis.metrics import Floats, Ints
+from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 
 Probs = NDArray[np.float32]
@@ -155,8 +156,8 @@ class Candidate:
         return self.layout.classes(chosen)
 
 
-def check_candidates(candidates: Sequence[Candidate], y: ArrayLike) -> tuple[Ints, int]:
-    """Returns the labels, int [N], and C, having checked that all candidates fit them.
+def check_candidates(candidates: Sequence[Candidate], people: People) -> None:
+    """Checks that all candidates fit the labelled people.
 
     Raises:
         AnalysisError: no candidate, a name twice, or different samples or joint classes.
@@ -164,16 +165,15 @@ def check_candidates(candidates: Sequence[Candidate], y: ArrayLike) -> tuple[Int
     names = [candidate.name for candidate in candidates]
     if not names or len(set(names)) < len(names):
         raise AnalysisError(f"an ensemble needs candidates of different names, got {names}")
-    num_classes = candidates[0].layout.num_classes
-    true = as_classes(y, num_classes, "true classes")
+    expected = (len(people), people.num_classes)
     for candidate in candidates:
-        if (candidate.num_samples, candidate.layout.num_classes) != (len(true), num_classes):
+        if (candidate.num_samples, candidate.layout.num_classes) != expected:
             raise AnalysisError(
-                f"every candidate must predict the {len(true)} labelled samples in {num_classes} "
-                f"joint classes, {candidate.name!r} has {candidate.num_samples} samples and "
-                f"{candidate.layout.num_classes} classes; refit all spaces on the same data"
+                f"every candidate must predict the {len(people)} labelled samples in "
+                f"{people.num_classes} joint classes, {candidate.name!r} has "
+                f"{candidate.num_samples} samples and {candidate.layout.num_classes} classes; "
+                "refit all spaces on the same data"
             )
-    return true, num_classes
 
 
 def _calibrated(probs: Probs, temperature: float) -> Floats:

@@ -1,8 +1,7 @@
 """An ensemble across approaches: calibrated members, weights, class biases.
 
 Notation:
-    M candidates, N samples, C joint classes, R rounds of a plan. y: int [N] joint class; g: [N]
-    person of a sample.
+    M candidates, N samples, C joint classes, R rounds of a plan.
 
 All that is fitted comes from the given samples alone: first whether mirrored photos help, then the
 temperature of every head, then how weights are found and whether class biases pay
@@ -11,6 +10,7 @@ temperature of every head, then how weights are found and whether class biases p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import fsum
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,8 @@ from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.fitting.class_biases import predict_with_biases
-from search.analysis.metrics import Floats, Ints, macro_f1, person_index
+from search.analysis.metrics import Floats, Ints, macro_f1
+from search.analysis.people import People
 
 ALL_PEOPLE = -1  # in place of a round of the plan
 
@@ -86,8 +87,7 @@ class FittedEnsemble:
 
 def fit_ensemble(
     candidates: Sequence[Candidate],
-    y: ArrayLike,
-    g: ArrayLike,
+    people: People,
     *,
     limit: Limit,
     seed: int,
@@ -99,8 +99,7 @@ def fit_ensemble(
 
     Args:
         candidates: different names, the same samples.
-        y: int [N] joint classes.
-        g: int or str [N] person of every sample.
+        people: with their joint classes.
         limit: on members or milliseconds.
         seed: of inner splits and CMA-ES.
         only: names of members that take equal weights instead of a selection.
@@ -108,15 +107,15 @@ def fit_ensemble(
         when: round of the plan whose configs the candidates take, where they have a choice.
 
     Raises:
-        AnalysisError: candidates, labels and people that do not fit, a name in `only` that is no
+        AnalysisError: candidates that do not fit the people, a name in `only` that is no
             candidate, or no candidate within the limit.
     """
-    true = check_candidates(candidates, y)[0]
-    person = _people(g, true)
+    check_candidates(candidates, people)
     pool = _named(candidates, only) if only else tuple(candidates)
-    rows = _rows(len(true), samples)
-    mirrored = _mirrored_pays(pool, true, rows, when, limit)
-    temperatures = _temperatures(pool, true, rows, when, mirrored)
+    rows = _rows(len(people), samples)
+    deciding = people.part(rows)
+    mirrored = _mirrored_pays(pool, deciding.label, rows, when, limit)
+    temperatures = _temperatures(pool, deciding.label, rows, when, mirrored)
     rng = np.random.default_rng([seed, when + 1])
     networks = CalibratedMembers(
         probs=np.stack(
@@ -130,8 +129,8 @@ def fit_ensemble(
         seed=int(rng.integers(2**31)),
     )
     selections = (Selection.SINGLE,) if only else (Selection.GREEDY, Selection.CMA_ES)
-    recipe = choose_recipe(networks, true[rows], person[rows], selections, rng)
-    weights, biases = networks.fit(true[rows], recipe)
+    recipe = choose_recipe(networks, deciding, selections, rng)
+    weights, biases = networks.fit(deciding.label, recipe)
     return FittedEnsemble(
         members=_members(pool, when, temperatures, weights),
         mirrored=mirrored,
@@ -162,15 +161,6 @@ def _rows(num_samples: int, samples: ArrayLike | None) -> Ints:
     return np.arange(num_samples) if samples is None else np.asarray(samples, dtype=np.int64)
 
 
-def _people(g: ArrayLike, y: Ints) -> Ints:
-    person = person_index(g)[0]
-    if person.shape != y.shape:
-        raise AnalysisError(
-            f"people and labels must have one length, got {person.shape} and {y.shape}"
-        )
-    return person
-
-
 def _named(candidates: Sequence[Candidate], names: Sequence[str]) -> tuple[Candidate, ...]:
     named = {candidate.name: candidate for candidate in candidates}
     unknown = [name for name in names if name not in named]
@@ -184,32 +174,36 @@ def _mirrored_pays(
 ) -> bool:
     """Returns whether the candidates' mean macro-F1 is higher with mirrored photos.
 
+    `y` int [n] are the true classes of `rows`.
+
     The mean over all of them, because that of a selection is noisier than the effect (+0.001 in
     the founding competition, where ensembling gave +0.01 to +0.02).
     """
     if limit.max_ms is not None or not all(candidate.has_mirrored for candidate in pool):
         return False
-    gains = [
-        _score(candidate, y, rows, when, mirrored=True)
-        - _score(candidate, y, rows, when, mirrored=False)
-        for candidate in pool
-    ]
-    return float(np.mean(gains)) > 0
+    plain, mirrored = (
+        fsum(_score(candidate, y, rows, when, mirrored=which) for candidate in pool)
+        for which in (False, True)
+    )
+    return mirrored > plain
 
 
 def _score(candidate: Candidate, y: Ints, rows: Ints, when: int, *, mirrored: bool) -> float:
     predicted = candidate.predicted(when, rows, mirrored)
-    return macro_f1(y[rows], predicted, candidate.layout.num_classes)
+    return macro_f1(y, predicted, candidate.layout.num_classes)
 
 
 def _temperatures(
     pool: Sequence[Candidate], y: Ints, rows: Ints, when: int, mirrored: bool
 ) -> list[Temperatures]:
-    """Returns the temperatures of all candidates; a head that several share is fitted once."""
+    """Returns the temperatures of all candidates; a head that several share is fitted once.
+
+    `y` int [n] are the true classes of `rows`.
+    """
     known: dict[int, float] = {}  # by identity of the head's array
     found = []
     for candidate in pool:
-        labels = iter(candidate.layout.head_labels(y[rows]))
+        labels = iter(candidate.layout.head_labels(y))
         own = []
         for network in candidate.networks:
             config = network.config(when)

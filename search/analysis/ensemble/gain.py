@@ -1,7 +1,7 @@
 """What an ensemble gains over each approach, with its luck over people, and what to fall back to.
 
 Notation:
-    N samples, C joint classes. y: int [N] joint class; g: [N] person; predicted: int [N].
+    N samples, C joint classes. predicted: int [N].
 
 Predictions are judged as those of fixed models: the intervals say what other people would change,
 not what other trainings would.
@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from search.analysis.ensemble.candidates import Candidate
 from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
-from search.analysis.metrics import Ints, as_classes, person_index
+from search.analysis.metrics import Ints
+from search.analysis.people import People
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.score_sheet import score_sheet
@@ -55,16 +55,12 @@ class PairedScores:
     """The people on whom predictions are judged.
 
     Attributes:
-        y: int [N] joint classes.
-        g: int or str [N] person of every sample; two people or more.
-        num_classes: C.
+        people: with their joint classes; two people or more.
         num_resamples: of the people.
         seed: of the resamples.
     """
 
-    y: ArrayLike
-    g: ArrayLike
-    num_classes: int
+    people: People
     num_resamples: int
     seed: int
 
@@ -99,9 +95,7 @@ class PairedScores:
         rng = np.random.default_rng(self.seed)
         sheet = score_sheet(
             [np.asarray(row)[None] for row in predicted],
-            as_classes(self.y, self.num_classes, "true classes"),
-            person_index(self.g)[0],
-            self.num_classes,
+            self.people,
             num_resamples=self.num_resamples,
             rng=rng,
         )

@@ -1,14 +1,13 @@
 """The ensemble's honest score, its gain over every approach, and what is deployed in the end.
 
 Notation:
-    N samples, C joint classes, R rounds of the cross_fit. y: int [N] joint class; g: [N] person.
+    N samples, C joint classes, R rounds of the cross_fit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from search.analysis.ensemble.candidates import Candidate, Probs, check_candidates
 from search.analysis.ensemble.fit import FittedEnsemble, fit_ensemble
@@ -17,6 +16,7 @@ from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Ints
+from search.analysis.people import People
 from search.analysis.uncertainty.interval import Interval
 
 
@@ -63,8 +63,7 @@ class Finding:
 
 def nested_ensemble(
     candidates: Sequence[Candidate],
-    y: ArrayLike,
-    g: ArrayLike,
+    people: People,
     cross_fit: CrossFit,
     *,
     limit: Limit,
@@ -75,8 +74,7 @@ def nested_ensemble(
 
     Args:
         candidates: different names, the same samples.
-        y: int [N] joint classes.
-        g: int or str [N] person of every sample.
+        people: with their joint classes.
         cross_fit: who decides about whom.
         limit: on members or milliseconds.
         seed: of inner splits and CMA-ES.
@@ -85,17 +83,16 @@ def nested_ensemble(
     Raises:
         AnalysisError: as `fit_ensemble`, or a cross-fit or configs per round that do not fit.
     """
-    true, num_classes = check_candidates(candidates, y)
+    check_candidates(candidates, people)
     rounds = list(cross_fit.rounds())
-    _check_rounds(candidates, cross_fit, len(true), len(rounds))
-    probs = np.empty((len(true), num_classes), dtype=np.float32)
-    predicted = np.empty(len(true), dtype=np.int64)
+    _check_rounds(candidates, cross_fit, len(people), len(rounds))
+    probs = np.empty((len(people), people.num_classes), dtype=np.float32)
+    predicted = np.empty(len(people), dtype=np.int64)
     ensembles = []
     for number, (fit, apply) in enumerate(rounds):
         fitted = fit_ensemble(
             candidates,
-            true,
-            g,
+            people,
             limit=limit,
             seed=seed,
             only=only,
@@ -115,8 +112,7 @@ def nested_ensemble(
 
 def find_ensemble(
     candidates: Sequence[Candidate],
-    y: ArrayLike,
-    g: ArrayLike,
+    people: People,
     cross_fit: CrossFit,
     baselines: Sequence[Baseline],
     *,
@@ -133,8 +129,7 @@ def find_ensemble(
 
     Args:
         candidates: different names, the same samples.
-        y: int [N] joint classes.
-        g: int or str [N] person of every sample; two people or more.
+        people: with their joint classes; two people or more.
         cross_fit: who decides about whom.
         baselines: every approach, one or more.
         limit: on members or milliseconds.
@@ -144,17 +139,15 @@ def find_ensemble(
     Raises:
         AnalysisError: arrays or names that do not fit, or no candidate within the limit.
     """
-    nested = nested_ensemble(candidates, y, g, cross_fit, limit=limit, seed=seed)
-    paired_scores = PairedScores(
-        y=y, g=g, num_classes=nested.probs.shape[1], num_resamples=num_resamples, seed=seed
-    )
+    nested = nested_ensemble(candidates, people, cross_fit, limit=limit, seed=seed)
+    paired_scores = PairedScores(people=people, num_resamples=num_resamples, seed=seed)
     gains = paired_scores.gains(nested.without_biases, baselines)
     only = members_to_fall_back_to(candidates, gains, baselines, limit)
     if only:
-        nested = nested_ensemble(candidates, y, g, cross_fit, limit=limit, seed=seed, only=only)
+        nested = nested_ensemble(candidates, people, cross_fit, limit=limit, seed=seed, only=only)
     score, plain = paired_scores.scores([nested.predicted, nested.without_biases])
     return Finding(
-        fitted=fit_ensemble(candidates, y, g, limit=limit, seed=seed, only=only),
+        fitted=fit_ensemble(candidates, people, limit=limit, seed=seed, only=only),
         nested=nested,
         score=score,
         score_without_biases=plain,

@@ -1,8 +1,7 @@
 """Which recipe an ensemble follows, decided by an inner split of the people who may decide.
 
 Notation:
-    M members, N samples, C classes. probs: float32 [M, N, C] calibrated; y: int [N];
-    person: int [N].
+    M members, N samples, C classes. probs: float32 [M, N, C] calibrated; y: int [N].
 
 CMA-ES always fits better than greedy selection on the people it is fitted to, and class biases
 better than none: whether they are better for other people is another question, with few people
@@ -16,11 +15,11 @@ from enum import StrEnum
 import numpy as np
 
 from search.analysis.ensemble.candidates import Probs
-from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection
+from search.analysis.ensemble.weights import Limit, cma_weights, greedy_selection, mixture
 from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
 from search.analysis.fitting.cross_fit import Mask
-from search.analysis.metrics import Floats, Ints, macro_f1, person_index
-from search.analysis.uncertainty.bootstrap import person_strata
+from search.analysis.metrics import Floats, Ints, macro_f1
+from search.analysis.people import People
 
 _NUM_PARTS = 3
 
@@ -63,8 +62,7 @@ class CalibratedMembers:
 
     def mix(self, weights: Floats) -> Probs:
         """Returns the weighted mean of the members, float32 [N, C]."""
-        mixed: Probs = np.tensordot(weights.astype(np.float32), self.probs, axes=1)
-        return mixed
+        return mixture(self.probs, weights)
 
     def weights(self, y: Ints, selections: Sequence[Selection]) -> dict[Selection, Floats]:
         """Returns weights, float [M], sum 1, of every selection asked for."""
@@ -86,8 +84,7 @@ class CalibratedMembers:
 
 def choose_recipe(
     networks: CalibratedMembers,
-    y: Ints,
-    person: Ints,
+    people: People,
     selections: Sequence[Selection],
     rng: np.random.Generator,
 ) -> Recipe:
@@ -95,12 +92,11 @@ def choose_recipe(
 
     Args:
         networks: the members.
-        y: int [N].
-        person: int [N].
+        people: with their joint classes.
         selections: to choose from, the simplest first; ties go to it, and to no biases.
         rng: deals the people to the inner parts.
     """
-    parts = inner_parts(y, person, rng)
+    y, parts = people.label, inner_parts(people, rng)
     recipes = [Recipe(selection=s, biased=biased) for s in selections for biased in (False, True)]
     if parts.min() == parts.max():  # a single person
         return recipes[0]
@@ -113,21 +109,17 @@ def choose_recipe(
             for biased in (False, True):
                 classes = predict_with_biases(apply.mix(weights), biases * biased)
                 predicted[Recipe(selection=selection, biased=biased)][parts == part] = classes
-    num_classes = networks.probs.shape[2]
-    return max(recipes, key=lambda recipe: macro_f1(y, predicted[recipe], num_classes))
+    return max(recipes, key=lambda recipe: macro_f1(y, predicted[recipe], people.num_classes))
 
 
-def inner_parts(y: Ints, person: Ints, rng: np.random.Generator) -> Ints:
+def inner_parts(people: People, rng: np.random.Generator) -> Ints:
     """Returns the inner part of every sample, int [N]: people of equal labels are dealt evenly.
 
     Args:
-        y: int [N].
-        person: int [N], any integers; a person is in one part.
+        people: a person is in one part.
         rng: orders the people within a stratum.
     """
-    index, num_people = person_index(person)
-    strata = person_strata(y, index, num_people)
-    order = np.lexsort((rng.permutation(num_people), strata))
-    part = np.empty(num_people, dtype=np.int64)
-    part[order] = np.arange(num_people) % _NUM_PARTS
-    return part[index]
+    order = np.lexsort((rng.permutation(people.num_people), people.strata))
+    part: Ints = np.empty(people.num_people, dtype=np.int64)
+    part[order] = np.arange(people.num_people) % _NUM_PARTS
+    return part.take(people.person)

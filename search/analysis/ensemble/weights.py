@@ -24,6 +24,8 @@ _SIGMA = 0.3  # of log weights, first generation: a third more or less of a memb
 _LOSS_SHARE = 1e-3  # of the log-loss in CMA-ES' objective: it orders weights of equal macro-F1
 _TINY = 1e-12
 
+Probs = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
@@ -151,7 +153,19 @@ def cma_weights(
             best_value = values[lead]
             best = np.zeros_like(first)
             best[used] = weights[lead]
-    return best
+    # A product may break the ties of classes by their place, so the promise is kept by sums.
+    start_score, score = (
+        scorer.macro_f1(mixture(array, rows[used])) for rows in (first / first.sum(), best)
+    )
+    return best if score >= start_score else first / first.sum()
+
+
+def mixture(members: Probs, weights: Floats) -> Probs:
+    """Returns the weighted sum of members [M, ...], float32; equal probabilities stay equal."""
+    mixed: Probs = np.zeros(members.shape[1:], dtype=np.float32)
+    for weight, probs in zip(weights.astype(np.float32), members, strict=True):
+        mixed += weight * probs
+    return mixed
 
 
 class _Scorer:
@@ -164,7 +178,7 @@ class _Scorer:
         self.actual = np.diff(bounds)
         self.columns = np.arange(len(y))
 
-    def macro_f1(self, sums: NDArray[np.float32]) -> float:
+    def macro_f1(self, sums: Probs) -> float:
         """Returns the macro-F1 of the classes with the largest sums; ties to the first class."""
         chosen = sums == sums.max(axis=0)
         predicted = [np.count_nonzero(row) for row in chosen]
@@ -175,7 +189,7 @@ class _Scorer:
         hits = [np.count_nonzero(row[stretch]) for row, stretch in own]
         return float(macro_f1_of_counts(np.array([hits, predicted, self.actual], dtype=float)))
 
-    def values(self, weights: Floats, flat: NDArray[np.float32]) -> list[tuple[float, float]]:
+    def values(self, weights: Floats, flat: Probs) -> list[tuple[float, float]]:
         """Returns macro-F1 and log-loss (nats) of weightings [B, D] of members [D, C * N]."""
         mixed = (weights.astype(np.float32) @ flat).reshape(len(weights), -1, len(self.y))
         true = np.maximum(mixed[:, self.y, self.columns], _TINY)
@@ -183,7 +197,7 @@ class _Scorer:
         return [(self.macro_f1(sums), float(los)) for sums, los in zip(mixed, losses, strict=True)]
 
 
-def _laid_out(probs: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float32], _Scorer]:
+def _laid_out(probs: ArrayLike, y: ArrayLike) -> tuple[Probs, _Scorer]:
     """Returns the members as float32 [M, C, N], samples sorted by class, and their scorer."""
     array = np.asarray(probs, dtype=np.float32)
     if array.ndim != 3 or 0 in array.shape or not np.isfinite(array).all():

@@ -20,6 +20,7 @@ from math import factorial
 
 import numpy as np
 
+from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason
@@ -32,15 +33,16 @@ COUPLING = "coupling"
 
 def attribute_tables(evidence: Evidence, predicted: Ints) -> Floats:
     """Returns the tables T_1..T_A of every person side by side, float [P, C, K_1 + .. + K_A]."""
-    sizes, num_people = evidence.sizes, evidence.num_people
+    people, sizes = evidence.people, evidence.sizes
+    num_people, num_classes = people.num_people, people.num_classes
     classes = attribute_classes(predicted, sizes)
-    rows = evidence.person * evidence.num_classes + evidence.y
+    rows = people.person * num_classes + people.label
     tables = []
     for axis, size in enumerate(sizes):
         cells = np.bincount(
-            rows * size + classes[:, axis], minlength=num_people * evidence.num_classes * size
+            rows * size + classes[:, axis], minlength=num_people * num_classes * size
         )
-        tables.append(cells.reshape(num_people, evidence.num_classes, size))
+        tables.append(cells.reshape(num_people, num_classes, size))
     return np.concatenate(tables, axis=2).astype(float)
 
 
@@ -78,7 +80,7 @@ def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
 
     values = statistic(columns.sum(axis=0)[None])[0]
     draws = evidence.resample(columns, statistic)
-    counts = np.stack([[evidence.counts(row) for row in pair] for pair in pairs])
+    counts = np.ascontiguousarray(evidence.people.counts(pairs))
     effects = influence(counts).mean(axis=0)
     names = [*evidence.attributes, COUPLING]
     found = {
@@ -90,14 +92,15 @@ def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
 
 def _columns(evidence: Evidence, predicted: Ints) -> Floats:
     """Returns what `_split` needs of one set of predictions, float [P, 3 C + C sum(K)]."""
-    counts = evidence.counts(predicted).reshape(evidence.num_people, -1)
-    tables = attribute_tables(evidence, predicted).reshape(evidence.num_people, -1)
+    num_people = evidence.people.num_people
+    counts = evidence.people.counts(predicted).reshape(num_people, -1)
+    tables = attribute_tables(evidence, predicted).reshape(num_people, -1)
     return np.concatenate([counts, tables], axis=1)
 
 
 def _split(sums: Floats, evidence: Evidence) -> Floats:
     """Returns the parts of the difference, float [b, S, A + 1], from sums [b, S, 2, M]."""
-    num_classes, sizes = evidence.num_classes, evidence.sizes
+    num_classes, sizes = evidence.people.num_classes, evidence.sizes
     counts = sums[..., : 3 * num_classes].reshape(*sums.shape[:-1], 3, num_classes)
     tables = sums[..., 3 * num_classes :].reshape(*sums.shape[:-1], num_classes, -1)
     actual = macro_f1_of_counts(counts)
@@ -119,7 +122,10 @@ def _split(sums: Floats, evidence: Evidence) -> Floats:
         parts.append(share)
     everything = expected[tuple(attributes)] - expected[()]
     parts.append(actual[..., 0] - actual[..., 1] - everything)
-    return np.stack(parts, axis=-1)
+    found = np.stack(parts, axis=-1)
+    # Where errors are independent in truth, only the rounding of E is left of the coupling.
+    found[np.abs(found) < ROUNDING] = 0.0
+    return found
 
 
 def _mixed(tables: Floats, own: tuple[int, ...], sizes: tuple[int, ...]) -> Floats:

@@ -106,10 +106,10 @@ def boundary_view(
         AnalysisError: unknown attribute, or `raw` and `edges` that do not fit its labels.
     """
     axis = _axis(evidence, attribute)
-    if raw.shape != evidence.y.shape or len(edges) != evidence.sizes[axis] - 1:
+    if raw.shape != evidence.people.label.shape or len(edges) != evidence.sizes[axis] - 1:
         raise AnalysisError(
             f"raw numbers must be one a sample and edges one less than classes, got {raw.shape} "
-            f"numbers for {evidence.y.shape} samples and {len(edges)} edges for "
+            f"numbers for {evidence.people.label.shape} samples and {len(edges)} edges for "
             f"{evidence.sizes[axis]} classes"
         )
     predicted = attribute_classes(evidence.predicted(name), evidence.sizes)[..., axis]

@@ -12,18 +12,20 @@ single seed it is unknown, and nothing is supported.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations
 
 import numpy as np
 
 from search.analysis.errors import AnalysisError
+from search.analysis.exact import net_weights, variance
 from search.analysis.fitting.calibration import cross_fit_calibration
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason
 from search.analysis.recombine import HeadLayout
-from search.analysis.uncertainty.bootstrap import influence, people_degrees
+from search.analysis.uncertainty.bootstrap import influence, people_degrees, side_by_side
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 
@@ -53,39 +55,42 @@ def training_luck(evidence: Evidence, trainings: Sequence[Ints]) -> Luck:
     num_seeds = scores.shape[1]
     if num_seeds < 2:
         return Luck()
-    variance = float(scores.var(axis=1, ddof=1).mean())
-    return Luck(variance=variance, degrees=len(scores) * (num_seeds - 1))
+    pooled = float(variance(scores, axis=1).mean())
+    return Luck(variance=pooled, degrees=len(scores) * (num_seeds - 1))
 
 
-def contrast(
+def contrast_with_luck(
     evidence: Evidence, terms: Sequence[tuple[float, Ints]], luck: Sequence[Luck]
 ) -> Interval:
     """Returns a weighted sum of macro-F1 scores with its interval over people and training luck.
+
+    Terms that cancel add nothing of people; `luck` is taken as given.
 
     Args:
         evidence: labels and people.
         terms: weight, and predictions [N] or [S, N] whose mean score it weighs.
         luck: of the sum, in one or two independent parts.
     """
-    rows = [(w / len(part), row) for w, p in terms for part in [np.atleast_2d(p)] for row in part]
-    weights = np.array([weight for weight, _ in rows])
-    counts = np.stack([evidence.counts(row) for _, row in rows])
-    shape = (-1, len(rows), 3, evidence.num_classes)
+    parts = [(Fraction(weight), np.atleast_2d(rows)) for weight, rows in terms]
+    counts = evidence.people.counts(np.concatenate([rows for _, rows in parts]))
+    shares = [weight / len(rows) for weight, rows in parts for _ in rows]
+    weights = net_weights(shares, counts)
+    shape = (-1, *weights.shape, *counts.shape[-2:])
 
     def statistic(sums: Floats) -> Floats:
         found: Floats = macro_f1_of_counts(sums.reshape(shape)) @ weights
         return found
 
-    columns = counts.transpose(1, 0, 2, 3).reshape(evidence.num_people, -1)
+    columns = side_by_side(counts)
     first, second = (*luck, Luck())[:2]
     return PairEstimate(
         difference=float(statistic(columns.sum(axis=0)[None])[0]),
         people_variance=float(evidence.resample(columns, statistic).var(ddof=1)),
-        people_degrees=people_degrees(weights @ influence(counts), evidence.strata),
+        people_degrees=people_degrees(weights @ influence(counts), evidence.people.strata),
         seed_variances=(first.variance, second.variance),
         # As if one training had been repeated that often.
         num_seeds=(first.degrees + 1, second.degrees + 1),
-        num_differing=evidence.num_people,
+        num_differing=evidence.people.num_people,
     ).interval
 
 
@@ -134,8 +139,8 @@ def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> R
     """
     one = training_luck(evidence, [own, shared]).times(1 / len(own))
     other = training_luck(evidence, [joint]).times(1 / len(joint))
-    tuning = contrast(evidence, [(1.0, own), (-1.0, shared)], [one.times(2)])
-    decomposition = contrast(evidence, [(1.0, shared), (-1.0, joint)], [one, other])
+    tuning = contrast_with_luck(evidence, [(1.0, own), (-1.0, shared)], [one.times(2)])
+    decomposition = contrast_with_luck(evidence, [(1.0, shared), (-1.0, joint)], [one, other])
     scores = {name: evidence.score(rows) for name, rows in (("own", own), ("shared", shared))}
     effect, said = told(
         tuning,
@@ -183,8 +188,8 @@ def equal_parameters(
     single, averaged = joint.argmax(axis=-1), _averages(joint, num_members)
     luck = _luck_of_averages(evidence, single, averaged, num_members)
     own = training_luck(evidence, [separate]).times(1 / len(separate))
-    gain = contrast(evidence, [(1.0, averaged), (-1.0, single)], [luck["gain"]])
-    lead = contrast(evidence, [(1.0, separate), (-1.0, averaged)], [own, luck["score"]])
+    gain = contrast_with_luck(evidence, [(1.0, averaged), (-1.0, single)], [luck["gain"]])
+    lead = contrast_with_luck(evidence, [(1.0, separate), (-1.0, averaged)], [own, luck["score"]])
     effect, said = told(
         gain,
         1 if len(joint) == num_members else len(joint),
@@ -236,7 +241,7 @@ def _luck_of_averages(
     score = without @ of_mean / without.sum(axis=1)
     gain = score - (of_one.sum() - of_one) / (num - 1)
     return {
-        name: Luck(variance=float((num - 1) * values.var()), degrees=num - 1)
+        name: Luck(variance=float((num - 1) * variance(values, ddof=0)), degrees=num - 1)
         for name, values in (("score", score), ("gain", gain))
     }
 
@@ -327,7 +332,8 @@ def _response(
     plain, strong = levels[0].predicted, levels[-1].predicted
     num_seeds = len(plain[a])
     terms = [(1.0, strong[a]), (-1.0, strong[b]), (-1.0, plain[a]), (1.0, plain[b])]
-    found = contrast(evidence, terms, [luck[name].times(2 / num_seeds) for name in about])
+    of_both = [luck[name].times(2 / num_seeds) for name in about]
+    found = contrast_with_luck(evidence, terms, of_both)
     ahead, size = (a, found) if found.value > 0 else (b, _turned(found))
     effect, said = told(
         found,
@@ -354,7 +360,7 @@ def _response(
             "lines": {name: lines[name] for name in about},
             "own": {name: own[name].to_dict() for name in about if name in own},
             "change": found.to_dict(),
-            "people": evidence.num_people,
+            "people": evidence.people.num_people,
             "seeds": num_seeds,
         },
         effect=effect,
@@ -362,7 +368,7 @@ def _response(
 
 
 def _score(evidence: Evidence, predicted: Ints, luck: Luck) -> Interval:
-    return contrast(evidence, [(1.0, predicted)], [luck.times(1 / len(predicted))])
+    return contrast_with_luck(evidence, [(1.0, predicted)], [luck.times(1 / len(predicted))])
 
 
 def _turned(interval: Interval) -> Interval:

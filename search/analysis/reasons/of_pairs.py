@@ -9,9 +9,11 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats, Ints, f1_of_counts, macro_f1_gradient
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason
+from search.analysis.uncertainty.bootstrap import side_by_side
 from search.analysis.uncertainty.interval import Interval
 
 
@@ -56,8 +58,8 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
         a: one approach.
         b: the other.
     """
-    pairs, num_classes = evidence.seed_pairs(a, b), evidence.num_classes
-    counts = np.stack([[evidence.counts(row) for row in pair] for pair in pairs])
+    pairs, num_classes = evidence.seed_pairs(a, b), evidence.people.num_classes
+    counts = np.ascontiguousarray(evidence.people.counts(pairs))
     totals = counts.sum(axis=2)
     sizes = totals[0, 0, 2].astype(int)
     people = (counts[0, 0, :, 2] > 0).sum(axis=0)
@@ -103,11 +105,11 @@ def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
         return None
     terms = [
         [(1.0, plain_a), (-1.0, rule_a), (-1.0, plain_b), (1.0, rule_b)]
-        for (plain_a, plain_b), rule_a, rule_b in zip(
-            evidence.seed_pairs(a, b), first, second, strict=False
+        for plain_a, plain_b, rule_a, rule_b in zip(
+            evidence.predicted(a), evidence.predicted(b), first, second, strict=False
         )
     ]
-    effect = evidence.contrast(terms)
+    effect = evidence.contrast_by_seed(terms)
     gains = {
         name: evidence.score(rule) - evidence.score(evidence.predicted(name))
         for name, rule in ((a, first), (b, second))
@@ -133,14 +135,14 @@ def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
 
 def _overlap(evidence: Evidence, pairs: list[tuple[Ints, Ints]]) -> dict[str, float]:
     """Returns figures of two predictions, the mean over the given pairs of them."""
-    y, rows = evidence.y, []
+    y, rows = evidence.people.label, []
     for one, two in pairs:
         right_one, right_two = one == y, two == y
         wrong_either = int((~right_one | ~right_two).sum())
         rows.append(
             {
                 "disagreement": float((one != two).mean()),
-                "kappa": cohen_kappa(one, two, evidence.num_classes),
+                "kappa": cohen_kappa(one, two, evidence.people.num_classes),
                 "shared_errors": int((~right_one & ~right_two).sum()) / max(1, wrong_either),
                 "only_first_right": float((right_one & ~right_two).mean()),
                 "only_second_right": float((right_two & ~right_one).mean()),
@@ -152,14 +154,16 @@ def _overlap(evidence: Evidence, pairs: list[tuple[Ints, Ints]]) -> dict[str, fl
 
 def cohen_kappa(one: Ints, two: Ints, num_classes: int) -> float:
     """Returns the agreement of two predictions beyond chance; 1 where both are one constant."""
+    if len(np.union1d(one, two)) == 1:
+        return 1.0
     shares = [np.bincount(part, minlength=num_classes) / len(part) for part in (one, two)]
     chance = float(shares[0] @ shares[1])
-    return 1.0 if chance == 1 else (float((one == two).mean()) - chance) / (1 - chance)
+    return (float((one == two).mean()) - chance) / (1 - chance)
 
 
 def _rank_correlation(sizes: Ints, gain: Floats) -> float | None:
     """Returns Spearman's correlation; None where one of the two is constant."""
-    if len(np.unique(sizes)) < 2 or len(np.unique(gain)) < 2:
+    if len(np.unique(sizes)) < 2 or np.ptp(gain) <= ROUNDING:
         return None
     return float(stats.spearmanr(sizes, gain).statistic)
 
@@ -180,7 +184,7 @@ def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Inter
         contrast: Floats = (f1[:, :, 0] - f1[:, :, 1]) @ weights
         return contrast
 
-    columns = np.moveaxis(counts, 2, 0).reshape(evidence.num_people, -1)
+    columns = side_by_side(counts)
     slopes = macro_f1_gradient(totals) * num_classes * weights
     influences = np.einsum("sapkc,sakc->ap", counts, slopes) / num_seeds
     return evidence.interval(

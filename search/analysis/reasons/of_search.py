@@ -8,11 +8,11 @@ Notation:
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import Floats, Ints
+from search.analysis.people import People
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason
 
@@ -24,8 +24,7 @@ def overtuning(
     name: str,
     searched: Ints,
     fresh: Ints,
-    y: ArrayLike,
-    g: ArrayLike,
+    people: People,
     classes: Mapping[str, Sequence[str]],
     *,
     epochs_share: float = 1.0,
@@ -41,8 +40,7 @@ def overtuning(
         name: of the approach.
         searched: int [n] classes that the search's best models gave.
         fresh: int [S, n] out-of-fold classes of the refit of the same config.
-        y: int [n] true joint classes.
-        g: [n] person of every sample; at least two people.
+        people: of those samples, with their joint classes; at least two people.
         classes: attribute -> names of its classes, in schema order.
         epochs_share: how much of its schedule the refit could afford.
     """
@@ -50,8 +48,8 @@ def overtuning(
         Approach(name="search", predicted=np.atleast_2d(searched)),
         Approach(name="fresh", predicted=fresh),
     ]
-    evidence = Evidence.of(parts, np.asarray(y), np.asarray(g), classes)
-    gap = evidence.contrast([[(1.0, searched), (-1.0, row)] for row in fresh])
+    evidence = Evidence.of(parts, people, classes)
+    gap = evidence.contrast_by_seed([[(1.0, searched), (-1.0, row)] for row in fresh])
     scores = {part.name: evidence.score(part.predicted) for part in parts}
     less, sign = ("less", 1) if gap.value >= 0 else ("more", -1)
     low, high = sorted((sign * gap.low, sign * gap.high))

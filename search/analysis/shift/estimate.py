@@ -36,8 +36,8 @@ from numpy.typing import ArrayLike
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration, Method, fit_calibration
 from search.analysis.metrics import Floats, Ints, person_index
+from search.analysis.people import People
 from search.analysis.shift.labelled import Labelled, as_probs
-from search.analysis.uncertainty.bootstrap import person_strata
 from search.analysis.uncertainty.interval import LEVEL
 
 _TOLERANCE, _MAX_STEPS = 1e-6, 5_000  # of the EM: the largest change of a share in a step
@@ -118,19 +118,19 @@ def estimate_shift(
         AnalysisError: arrays that do not fit together, or `num_draws < 1`.
     """
     target = as_probs(target_probs, "probabilities of the folder")
-    if target.shape[1] != known.probs.shape[1] or num_draws < 1:
+    if target.shape[1] != known.people.num_classes or num_draws < 1:
         raise AnalysisError(
-            f"a folder needs probabilities of the {known.probs.shape[1]} labelled classes and "
+            f"a folder needs probabilities of the {known.people.num_classes} labelled classes and "
             f"`num_draws >= 1`, got shape {target.shape}, num_draws={num_draws}"
         )
-    per_person = len(known.label) / known.num_people
+    per_person = len(known.people) / known.people.num_people
     draw = _FolderDraw.of(target_people, len(target), per_person)
     rng = np.random.default_rng(seed)
     num_refits = min(_REFITS, num_draws)
-    fit = _fit(known, np.arange(len(known.label)), target, np.ones((1, len(target))))
+    fit = _fit(known, np.arange(len(known.people)), target, np.ones((1, len(target))))
     fits = tuple(
         _fit(known, rows, target, draw.weights(-(-num_draws // num_refits), rng))
-        for rows in _labelled_draws(known, num_refits, rng)
+        for rows in _labelled_draws(known.people, num_refits, rng)
     )
     pi = known.shares
     return ShiftEstimate(
@@ -208,21 +208,22 @@ class _FolderDraw:
 
 def _fit(known: Labelled, rows: Ints, target: Floats, weights: Floats) -> Fit:
     """Calibrates on some labelled samples and estimates the shares of the folder by that."""
-    calibration = fit_calibration(known.probs[rows], known.label[rows], Method.BIAS_CORRECTED)
+    calibration = fit_calibration(
+        known.probs[rows], known.people.label[rows], Method.BIAS_CORRECTED
+    )
     prior = calibration.apply(known.probs[rows]).mean(axis=0)
-    pull = _PRIOR_PEOPLE * len(known.label) / known.num_people
+    pull = _PRIOR_PEOPLE * len(known.people) / known.people.num_people
     shares = em_shares(calibration.apply(target), prior, weights, pull)
     return Fit(calibration=calibration, prior=prior, odds=shares / prior)
 
 
-def _labelled_draws(known: Labelled, num_draws: int, rng: np.random.Generator) -> Iterator[Ints]:
+def _labelled_draws(people: People, num_draws: int, rng: np.random.Generator) -> Iterator[Ints]:
     """Yields the samples of people drawn among those with the same labels, so that pi stays."""
-    strata = person_strata(known.label, known.person, known.num_people)
-    order = np.argsort(strata, kind="stable")
-    sizes = np.bincount(strata)
+    order = np.argsort(people.strata, kind="stable")
+    sizes = np.bincount(people.strata)
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     first, width = np.repeat(starts, sizes), np.repeat(sizes, sizes)
     for _ in range(num_draws):
         drawn = order[first + (rng.random(len(order)) * width).astype(np.int64)]
-        times = np.bincount(drawn, minlength=len(order))[known.person]
-        yield np.repeat(np.arange(len(known.label)), times)
+        times = np.bincount(drawn, minlength=len(order))[people.person]
+        yield np.repeat(np.arange(len(people)), times)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from search.analysis.errors import AnalysisError
-from search.analysis.metrics import Floats, Ints, as_classes, macro_f1_of_counts, person_index
+from search.analysis.metrics import Floats, Ints, as_classes, macro_f1_of_counts
+from search.analysis.people import People
 
 _SUM_TOLERANCE = 1e-3  # of the sum of float16 or float32 probabilities
 
@@ -20,40 +21,31 @@ class Labelled:
     """Out-of-fold probabilities of samples whose labels and people are known.
 
     Attributes:
-        label: int [N] true classes.
+        people: their C classes are those of the probabilities.
         probs: float [N, C], rows sum to 1.
-        person: int or str [N] as given; int [N] in [0, P) afterwards.
 
     Raises:
-        AnalysisError: no samples, arrays that do not fit together, or a class outside [0, C).
+        AnalysisError: no probabilities, or others than a row a sample and a column a class.
     """
 
-    label: Ints
+    people: People
     probs: Floats
-    person: Ints
 
     def __post_init__(self) -> None:
         probs = as_probs(self.probs, "out-of-fold probabilities")
-        label = as_classes(self.label, probs.shape[1], "true classes")
-        person, _ = person_index(self.person)
-        if label.shape != probs.shape[:1] or person.shape != label.shape:
+        if probs.shape != (len(self.people), self.people.num_classes):
             raise AnalysisError(
-                f"labels, probabilities and people must be of the same samples, got shapes "
-                f"{label.shape}, {probs.shape} and {person.shape}"
+                f"labels, probabilities and people must be of the same samples and classes, got "
+                f"{len(self.people)} labels in {self.people.num_classes} classes for "
+                f"probabilities of shape {probs.shape}"
             )
         object.__setattr__(self, "probs", probs)
-        object.__setattr__(self, "label", label)
-        object.__setattr__(self, "person", person)
 
     @property
     def shares(self) -> Floats:
         """Share of every class among the labels: pi, float [C]."""
-        return np.bincount(self.label, minlength=self.probs.shape[1]) / len(self.label)
-
-    @property
-    def num_people(self) -> int:
-        """P."""
-        return int(self.person.max()) + 1
+        people = self.people
+        return np.bincount(people.label, minlength=people.num_classes) / len(people)
 
 
 def as_probs(probs: ArrayLike, what: str) -> Floats:
@@ -93,7 +85,7 @@ def soft_macro_f1(probs: ArrayLike, predicted: ArrayLike) -> float:
 
 
 def soft_counts(probs: Floats, predicted: ArrayLike, person: Ints, num_people: int) -> Floats:
-    """Returns the expected counts of every person, float [P, 3, C] as `person_counts` has them.
+    """Returns the expected counts of every person, float [P, 3, C] as `People.counts` has them.
 
     Args:
         probs: float [N, C] of the true class.

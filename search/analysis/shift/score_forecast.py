@@ -2,7 +2,7 @@
 
 Notation:
     N samples of P people with known labels (out-of-fold), C classes; a new folder of Q people.
-    y, predicted: int [N]; g: person of a sample; probs: float [N, C], rows sum to 1.
+    predicted: int [N]; probs: float [N, C], rows sum to 1.
     B draws; counts: float [..., 3, C] as in metrics.py, where an absent class scores 0.
 
 The score of a new folder differs from the out-of-fold score by two draws of people: that of the
@@ -19,32 +19,28 @@ expect of the predictions made: soft counts. What is left to promise is by how m
 miss, which varies less than the score itself and is drawn from the P people in the same way.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
 from search.analysis.errors import AnalysisError
-from search.analysis.metrics import (
-    Floats,
-    as_classes,
-    macro_f1_of_counts,
-    person_counts,
-    person_index,
-)
+from search.analysis.exact import net_weights, weighted_sums
+from search.analysis.metrics import Floats, macro_f1_of_counts
+from search.analysis.people import People
 from search.analysis.shift.labelled import Labelled, soft_counts
-from search.analysis.uncertainty.bootstrap import influence, people_degrees, person_strata
+from search.analysis.uncertainty.bootstrap import influence, people_degrees
 from search.analysis.uncertainty.interval import LEVEL, Interval
 
 _CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
 
 
 def forecast_score(
-    label: ArrayLike,
+    people: People,
     predicted: ArrayLike,
-    person: ArrayLike,
-    num_classes: int,
     num_people: int,
     *,
     num_draws: int = 4_000,
@@ -58,10 +54,8 @@ def forecast_score(
     their mean is a little better as a rule (measured in benchmarks/promised_score.py).
 
     Args:
-        label: int [N] true classes.
+        people: labels and people of the estimate.
         predicted: int [N] out-of-fold predicted classes.
-        person: int or str [N] person of every sample.
-        num_classes: C.
         num_people: Q >= 1 people in the new folder.
         num_draws: of the bootstrap; 4,000 hold the ends still to about 0.002.
         seed: of the draws.
@@ -70,27 +64,20 @@ def forecast_score(
         The median of the promise and its interval; [0, 1] where a single person is known.
 
     Raises:
-        AnalysisError: arrays that do not fit together, a class outside [0, C), or no people or
-            draws asked for.
+        AnalysisError: not one prediction a sample, a class outside [0, C), or no people or draws
+            asked for.
     """
     _check_request(num_people, num_draws)
-    true = as_classes(label, num_classes, "true classes")
-    people, known = person_index(person)
-    if not true.size or people.shape != true.shape:
-        raise AnalysisError(
-            f"labels and people must be vectors of one length >= 1, got shapes {true.shape} and "
-            f"{people.shape}"
-        )
-    counts = person_counts(true, predicted, people, known, num_classes)
+    counts = people.counts(predicted)
     value = float(macro_f1_of_counts(counts.sum(axis=0)))
-    if known < 2:
+    if people.num_people < 2:
         return Interval(value=value, low=0.0, high=1.0)
     rng = np.random.default_rng(seed)
     folder = macro_f1_of_counts(_drawn(counts, num_people, num_draws, rng))
-    estimate = macro_f1_of_counts(_drawn(counts, known, num_draws, rng))
-    degrees = people_degrees(influence(counts), person_strata(true, people, known))
+    estimate = macro_f1_of_counts(_drawn(counts, people.num_people, num_draws, rng))
+    degrees = people_degrees(influence(counts), people.strata)
     promise = _promise(value + folder - estimate, degrees)
-    seen = np.count_nonzero(counts.sum(axis=0)[2]) / num_classes
+    seen = np.count_nonzero(counts.sum(axis=0)[2]) / people.num_classes
     return replace(promise, high=min(1.0, promise.high / seen))
 
 
@@ -124,7 +111,7 @@ def expected_score_unlabelled(
         AnalysisError: arrays that do not fit together, or no people or draws asked for.
     """
     _check_request(num_people, num_draws)
-    sets, signs = _hard_and_soft(known, predicted), np.array([1.0, -1.0])
+    sets, signs = _hard_and_soft(known, predicted), (1, -1)
     return _expected(known, sets, signs, soft_scores, num_people, (num_draws, seed))
 
 
@@ -157,41 +144,45 @@ def expected_change_unlabelled(
     """
     _check_request(num_people, num_draws)
     sets = np.concatenate([_hard_and_soft(known, after), _hard_and_soft(known, before)], axis=1)
-    signs = np.array([1.0, -1.0, -1.0, 1.0])
+    signs = (1, -1, -1, 1)
     return _expected(known, sets, signs, soft_changes, num_people, (num_draws, seed))
 
 
 def _hard_and_soft(known: Labelled, predicted: ArrayLike) -> Floats:
     """Returns counts by labels and by probabilities, float [P, 2, 3, C]."""
-    people = (known.person, known.num_people)
-    hard = person_counts(known.label, predicted, *people, known.probs.shape[1])
-    return np.stack([hard, soft_counts(known.probs, predicted, *people)], axis=1)
+    people = known.people
+    soft = soft_counts(known.probs, predicted, people.person, people.num_people)
+    return np.stack([people.counts(predicted), soft], axis=1)
 
 
 def _expected(
     known: Labelled,
     sets: Floats,
-    signs: Floats,
+    signs: Sequence[int],
     soft: ArrayLike,
     num_people: int,
     draw: tuple[int, int],
 ) -> Interval:
-    """Returns soft figures plus draws of what they miss: macro-F1 of sets [P, K, 3, C] @ signs."""
+    """Returns soft figures plus draws of what they miss: macro-F1 of sets [P, K, 3, C] @ signs.
+
+    Sets that two rules of opposite sign share cancel: where none differs, nothing is missed.
+    """
     num_draws, seed = draw
     least = 0.0 if len(signs) == 2 else -1.0  # of a score, of a change
     figures = np.atleast_1d(np.asarray(soft, dtype=float))
-    if known.num_people < 2:
+    people = known.people
+    if people.num_people < 2:
         return Interval(value=float(np.median(figures)), low=least, high=1.0)
     rng = np.random.default_rng(seed)
+    net = net_weights([Fraction(sign) for sign in signs], np.moveaxis(sets, 1, 0))
     folder, estimate = (
-        macro_f1_of_counts(_drawn(sets, size, num_draws, rng)) @ signs
-        for size in (num_people, known.num_people)
+        macro_f1_of_counts(_drawn(sets, size, num_draws, rng)) @ net
+        for size in (num_people, people.num_people)
     )
-    miss = float(macro_f1_of_counts(sets.sum(axis=0)) @ signs)
-    effect = signs @ np.stack([influence(sets[:, place]) for place in range(len(signs))])
-    strata = person_strata(known.label, known.person, known.num_people)
+    miss = float(macro_f1_of_counts(sets.sum(axis=0)) @ net)
+    effect = net @ np.stack([influence(sets[:, place]) for place in range(len(signs))])
     draws = rng.choice(figures, num_draws) + miss + folder - estimate
-    return _promise(draws, people_degrees(effect, strata), least)
+    return _promise(draws, people_degrees(effect, people.strata), least)
 
 
 def _check_request(num_people: int, num_draws: int) -> None:
@@ -204,17 +195,22 @@ def _check_request(num_people: int, num_draws: int) -> None:
 
 def _drawn(counts: Floats, num_drawn: int, num_draws: int, rng: np.random.Generator) -> Floats:
     """Returns summed counts [B, ...] of people drawn with replacement from counts [P, ...]."""
-    num_people = len(counts)
-    columns = counts.reshape(num_people, -1)
+    tallies = _tallies(len(counts), num_drawn, num_draws, rng)
+    totals = np.concatenate(list(weighted_sums(tallies, counts.reshape(len(counts), -1))))
+    return totals.reshape(num_draws, *counts.shape[1:])
+
+
+def _tallies(
+    num_people: int, num_drawn: int, num_draws: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """Yields how often each person is drawn, float [b, P], in chunks of B rows together."""
     step = max(1, _CHUNK_CELLS // max(num_people, num_drawn))
-    totals = np.empty((num_draws, columns.shape[1]))
     for done in range(0, num_draws, step):
         rows = min(step, num_draws - done)
         drawn = rng.integers(num_people, size=(rows, num_drawn))
         drawn += np.arange(rows)[:, None] * num_people
         tally = np.bincount(drawn.ravel(), minlength=rows * num_people).astype(float)
-        totals[done : done + rows] = tally.reshape(rows, num_people) @ columns
-    return totals.reshape(num_draws, *counts.shape[1:])
+        yield tally.reshape(rows, num_people)
 
 
 def _promise(draws: Floats, degrees: float, least: float = 0.0) -> Interval:

@@ -1,7 +1,7 @@
 """F1 of every class with its interval over people.
 
 Notation:
-    N samples, C classes, P people, B resamples. counts: float [P, 3, C] as in metrics.py.
+    N samples, C classes, P people, B resamples. counts: float [P, 3, C] as in people.py.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from search.analysis.metrics import (
-    Floats,
-    Ints,
-    f1_of_counts,
-    macro_f1_gradient,
-    person_counts,
-    person_index,
-)
-from search.analysis.uncertainty.bootstrap import people_degrees, person_strata, resample_weights
+from search.analysis.metrics import f1_of_counts, macro_f1_gradient
+from search.analysis.people import People
+from search.analysis.uncertainty.bootstrap import people_degrees, side_by_side
 from search.analysis.uncertainty.interval import Interval, interval_of_draws
 
 
@@ -31,13 +25,7 @@ class ClassScore:
 
 
 def class_scores(
-    y: ArrayLike,
-    predicted: ArrayLike,
-    g: ArrayLike,
-    num_classes: int,
-    *,
-    num_resamples: int = 2_000,
-    seed: int = 0,
+    people: People, predicted: ArrayLike, *, num_resamples: int = 2_000, seed: int = 0
 ) -> tuple[ClassScore, ...]:
     """Returns the F1 of every class with its 95 % interval over people.
 
@@ -45,10 +33,8 @@ def class_scores(
     its interval is a point, and says little where the people are few.
 
     Args:
-        y: int [N] true classes.
+        people: labels and people.
         predicted: int [N] predicted classes.
-        g: int or str [N] person of every sample.
-        num_classes: C.
         num_resamples: B.
         seed: of the draws.
 
@@ -56,37 +42,31 @@ def class_scores(
         One a class, in order; the interval is [0, 1] where there is a single person.
 
     Raises:
-        AnalysisError: unequal lengths or a class outside [0, C).
+        AnalysisError: not one prediction a sample, or a class outside [0, C).
     """
-    person, num_people = person_index(g)
-    counts = person_counts(y, predicted, person, num_people, num_classes)
+    num_classes = people.num_classes
+    counts = people.counts(predicted)
     total = counts.sum(axis=0)
     values = f1_of_counts(total)
-    if num_people < 2:
+    if people.num_people < 2:
         intervals = [Interval(value=float(value), low=0.0, high=1.0) for value in values]
     else:
-        strata = person_strata(y, person, num_people)
-        draws = _draws(counts, strata, num_resamples, np.random.default_rng(seed))
+        draws = people.resample(
+            side_by_side(counts),
+            lambda sums: f1_of_counts(sums.reshape(-1, 3, num_classes)),
+            num_resamples,
+            np.random.default_rng(seed),
+        )
         # macro-F1 is the mean over classes, so C times its gradient holds the classes' own.
         effect = (counts * macro_f1_gradient(total) * num_classes).sum(axis=1)
         intervals = [
-            interval_of_draws(float(value), draws[:, c], people_degrees(effect[:, c], strata))
+            interval_of_draws(
+                float(value), draws[:, c], people_degrees(effect[:, c], people.strata)
+            )
             for c, value in enumerate(values)
         ]
     has_class = counts[:, 2] > 0
     return tuple(
         ClassScore(f1=f1, photos=int(total[2, c]), people=int(has_class[:, c].sum()))
         for c, f1 in enumerate(intervals)
-    )
-
-
-def _draws(counts: Floats, strata: Ints, num_resamples: int, rng: np.random.Generator) -> Floats:
-    """Returns the F1 of every class in every resample, [B, C]."""
-    num_people, _, num_classes = counts.shape
-    columns = counts.reshape(num_people, -1)
-    return np.concatenate(
-        [
-            f1_of_counts((weights @ columns).reshape(-1, 3, num_classes))
-            for weights in resample_weights(strata, num_resamples, rng)
-        ]
     )

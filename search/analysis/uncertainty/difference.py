@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from search.analysis.errors import AnalysisError
+from search.analysis.exact import ROUNDING
 from search.analysis.uncertainty.interval import LEVEL, Interval
 
 
@@ -45,6 +46,11 @@ class PairEstimate:
                 f"a difference must be finite with variances >= 0, got difference="
                 f"{self.difference}, variances={parts}; check the predictions for NaN"
             )
+        # What only rounding left of two equal sums is no difference, nor has it luck.
+        if abs(self.difference) <= ROUNDING:
+            object.__setattr__(self, "difference", 0.0)
+        if self.people_variance <= ROUNDING**2:
+            object.__setattr__(self, "people_variance", 0.0)
 
     @property
     def variance(self) -> float:

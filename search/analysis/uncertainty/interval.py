@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from search.analysis.errors import AnalysisError
+from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats
 
 ALPHA = 0.05
@@ -30,11 +31,6 @@ class Interval:
                 f"`low <= value <= high` must hold, got low={self.low}, value={self.value}, "
                 f"high={self.high}; check the resamples for NaN"
             )
-
-    @property
-    def half_width(self) -> float:
-        """Half the distance from `low` to `high`."""
-        return (self.high - self.low) / 2
 
     @property
     def excludes_zero(self) -> bool:
@@ -61,7 +57,8 @@ def interval_of_draws(value: float, draws: Floats, degrees: float) -> Interval:
     Returns:
         The interval, widened to hold `value` where the draws lie wholly on one side of it.
     """
-    below = (np.mean(draws < value) + np.mean(draws <= value)) / 2
+    # Draws that equal the score but for the rounding of sums count half.
+    below = (np.mean(draws < value - ROUNDING) + np.mean(draws <= value + ROUNDING)) / 2
     shift = stats.norm.ppf(np.clip(below, 0.01, 0.99))
     reach = stats.t.ppf((1 + LEVEL) / 2, degrees)
     low, high = np.quantile(draws, stats.norm.cdf([2 * shift - reach, 2 * shift + reach]))

@@ -15,6 +15,9 @@ their luck by (S - 1) / S and take so few values for a normal distribution:
              over people, which is thereby counted twice: intervals too wide where seeds hardly
              matter, never too narrow.
 
+Where both sides hold the same predictions, seeds in any order, the three are 0 by the counts of
+people, which are whole numbers: only what choices add is left.
+
 The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946).
 `benchmarks/verdict_simulation.py` counts the false winners of this rule and of simpler ones.
 """
@@ -26,19 +29,10 @@ from itertools import pairwise
 import numpy as np
 
 from search.analysis.errors import AnalysisError
-from search.analysis.metrics import (
-    Floats,
-    Ints,
-    macro_f1_of_counts,
-    person_counts,
-    person_index,
-)
-from search.analysis.uncertainty.bootstrap import (
-    influence,
-    people_degrees,
-    person_strata,
-    resample_macro_f1,
-)
+from search.analysis.exact import first_equals, variance_of_mean
+from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.people import People
+from search.analysis.uncertainty.bootstrap import influence, people_degrees, resample_macro_f1
 from search.analysis.uncertainty.difference import PairEstimate, seed_degrees
 from search.analysis.uncertainty.interval import Interval, interval_of_draws
 
@@ -72,8 +66,17 @@ class ScoreSheet:
 
     def seed_variance(self, approach: int) -> float:
         """Variance of the approach's mean score over its seeds; 0 with a single seed."""
-        scores = self.scores[self.slices[approach]]
-        return float(scores.var(ddof=1) / len(scores)) if len(scores) > 1 else 0.0
+        return variance_of_mean(self.scores[self.slices[approach]])
+
+    def same_predictions(self, a: int, b: int) -> bool:
+        """Whether nobody tells `a` from `b`: the same counts of all people in as many seeds."""
+        one, two = self.counts[self.slices[a]], self.counts[self.slices[b]]
+        which = first_equals([*one, *two])
+        of_one, of_two = np.split(which, [len(one)])
+        size = len(which)
+        balance = np.bincount(of_one, minlength=size) * len(two)
+        balance -= np.bincount(of_two, minlength=size) * len(one)
+        return not balance.any()
 
     def seeds_are_paired(self, a: int, b: int) -> bool:
         """Whether seed s of `a` and seed s of `b` are the same models in the main.
@@ -121,16 +124,24 @@ class ScoreSheet:
         """
         one, two = self.slices[a], self.slices[b]
         sizes = (self.num_seeds(a), self.num_seeds(b))
+        luck = self.choice_variances[a] + self.choice_variances[b]
+        if self.same_predictions(a, b):
+            nobody = people_degrees(np.zeros(self.num_people), self.strata)
+            return PairEstimate(
+                difference=0.0,
+                people_variance=luck,
+                people_degrees=nobody,
+                num_seeds=sizes,
+                num_differing=0,
+            )
         if fixed_models:
             seeds = (0.0, 0.0)
         elif self.seeds_are_paired(a, b):
-            gaps = self.scores[one] - self.scores[two]
-            seeds = (float(gaps.var(ddof=1) / len(gaps)), 0.0)
+            seeds = (variance_of_mean(self.scores[one] - self.scores[two]), 0.0)
         else:
             seeds = (self.seed_variance(a), self.seed_variance(b))
         draws = self.draws[:, one].mean(axis=1) - self.draws[:, two].mean(axis=1)
         effect = self.effects[one].mean(axis=0) - self.effects[two].mean(axis=0)
-        luck = self.choice_variances[a] + self.choice_variances[b]
         gap = self.counts[one].mean(axis=0) - self.counts[two].mean(axis=0)
         return PairEstimate(
             difference=float(self.scores[one].mean() - self.scores[two].mean()),
@@ -144,9 +155,7 @@ class ScoreSheet:
 
 def score_sheet(
     predicted: Sequence[Ints],
-    y: Ints,
-    g: Ints,
-    num_classes: int,
+    people: People,
     *,
     num_resamples: int,
     rng: np.random.Generator,
@@ -156,9 +165,7 @@ def score_sheet(
 
     Args:
         predicted: one int [S, N] an approach; S may differ between approaches.
-        y: int [N] true classes.
-        g: [N] person of every sample; at least two people.
-        num_classes: C.
+        people: labels and people; at least two people.
         num_resamples: B >= 2.
         rng: source of the resamples.
         choice_variances: one an approach; 0 if None.
@@ -166,24 +173,18 @@ def score_sheet(
     Raises:
         AnalysisError: fewer than two people, or classes and lengths that do not fit.
     """
-    person, num_people = person_index(g)
-    if num_people < 2:
-        raise AnalysisError(f"a comparison needs at least 2 people, got {num_people}; add data")
+    if people.num_people < 2:
+        raise AnalysisError(
+            f"a comparison needs at least 2 people, got {people.num_people}; add data"
+        )
     stops = np.cumsum([0, *(len(part) for part in predicted)]).tolist()
-    counts = np.stack(
-        [
-            person_counts(y, row, person, num_people, num_classes)
-            for part in predicted
-            for row in part
-        ]
-    )
-    strata = person_strata(y, person, num_people)
+    counts = np.concatenate([people.counts(part) for part in predicted])
     return ScoreSheet(
         slices=tuple(slice(low, high) for low, high in pairwise(stops)),
         scores=macro_f1_of_counts(counts.sum(axis=1)),
-        draws=resample_macro_f1(counts, strata, num_resamples, rng),
+        draws=resample_macro_f1(people, counts, num_resamples, rng),
         effects=influence(counts),
         counts=counts,
-        strata=strata,
+        strata=people.strata,
         choice_variances=tuple(choice_variances or [0.0] * len(predicted)),
     )

@@ -2,7 +2,7 @@
 
 Notation:
     N samples, C joint classes, P people, S seeds of an approach.
-    y: int [N] true class; g: [N] person of a sample; held_out: bool [N], people no search saw.
+    held_out: bool [N], people no search saw.
 
 The rules are those of `search.analysis.verdict.outcomes`, the luck that of
 `search.analysis.uncertainty.score_sheet`.
@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.cross_fit import Mask
-from search.analysis.metrics import Ints, as_classes, person_index
+from search.analysis.metrics import Ints
+from search.analysis.people import People
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
@@ -43,9 +44,7 @@ class Panel:
     """The approaches and the samples they are judged on."""
 
     approaches: Sequence[Approach]
-    y: Ints
-    person: Ints
-    num_classes: int
+    people: People
 
     @property
     def headline(self) -> list[Row]:
@@ -76,14 +75,12 @@ class Panel:
         rows: Sequence[Row],
         rules: Rules,
         rng: np.random.Generator,
-        part: Mask | slice = slice(None),
+        part: Mask | None = None,
     ) -> ScoreSheet:
         """Returns the scores of rows on all samples or a part of them."""
         return score_sheet(
-            [predicted[:, part] for predicted, _ in rows],
-            self.y[part],
-            self.person[part],
-            self.num_classes,
+            [predicted if part is None else predicted[:, part] for predicted, _ in rows],
+            self.people if part is None else self.people.part(part),
             num_resamples=rules.num_resamples,
             rng=rng,
             choice_variances=[variance for _, variance in rows],
@@ -97,7 +94,7 @@ class Panel:
         rng: np.random.Generator,
     ) -> list[PairFigures] | None:
         """Returns the headline figures on one part of the people; None with fewer than two."""
-        if len(np.unique(self.person[part])) < 2:
+        if self.people.num_in(part) < 2:
             return None
         return judge_pairs(self.sheet(rows, rules, rng, part), len(rows), rules)
 
@@ -143,9 +140,7 @@ def judge_pairs(sheet: ScoreSheet, num: int, rules: Rules, first: int = 0) -> li
 
 def judge(
     approaches: Sequence[Approach],
-    y: ArrayLike,
-    g: ArrayLike,
-    num_classes: int,
+    people: People,
     *,
     held_out: ArrayLike | None = None,
     rules: Rules | None = None,
@@ -157,9 +152,7 @@ def judge(
 
     Args:
         approaches: at least two, different names, the same samples.
-        y: int [N] true joint classes.
-        g: int or str [N] person of every sample; at least two people.
-        num_classes: C.
+        people: with their joint classes; at least two people.
         held_out: bool [N], True for people the search never saw; a person is in one part only.
         rules: how to judge; the defaults if None.
 
@@ -167,10 +160,8 @@ def judge(
         AnalysisError: fewer than two approaches, a name twice, arrays that do not fit, a person in
             both parts, or fewer than two people.
     """
-    true = as_classes(y, num_classes, "true classes")
-    person = person_index(g)[0]
-    _check(approaches, true, person)
-    panel = Panel(approaches=approaches, y=true, person=person, num_classes=num_classes)
+    _check(approaches, people)
+    panel = Panel(approaches=approaches, people=people)
     rules = rules or Rules()
     rng = np.random.default_rng(rules.seed)
     num, with_rule = len(approaches), panel.with_rule
@@ -208,7 +199,7 @@ def _in_parts(
     """Returns the figures of all pairs on the people the search saw and on those it never saw."""
     if held_out is None:
         return {}
-    search, untouched = _parts(np.asarray(held_out), panel.person)
+    search, untouched = _parts(np.asarray(held_out), panel.people.person)
     # Held-out people are predicted by one choice that they had no part in: no luck of choice.
     chosen = [(predicted, 0.0) for predicted, _ in panel.headline]
     parts = {
@@ -250,16 +241,16 @@ def _pair_verdict(
     )
 
 
-def _check(approaches: Sequence[Approach], y: Ints, person: Ints) -> None:
+def _check(approaches: Sequence[Approach], people: People) -> None:
     names = [part.name for part in approaches]
     if len(names) < 2 or len(set(names)) < len(names):
         raise AnalysisError(f"a verdict needs two approaches with different names, got {names}")
-    lengths = {f"predictions of {part.name!r}": part.predicted.shape[1] for part in approaches}
-    for what, length in {"people": len(person), **lengths}.items():
-        if length != len(y):
+    for part in approaches:
+        length = part.predicted.shape[1]
+        if length != len(people):
             raise AnalysisError(
-                f"all arrays must cover the same samples, got {len(y)} labels and {length} for "
-                f"{what}"
+                f"all arrays must cover the same samples, got {len(people)} labels and {length} "
+                f"for predictions of {part.name!r}"
             )
 
 
@@ -283,9 +274,7 @@ PartScores = dict[str, dict[str, Interval]]
 
 def part_scores(
     approaches: Sequence[Approach],
-    y: ArrayLike,
-    g: ArrayLike,
-    num_classes: int,
+    people: People,
     held_out: ArrayLike,
     rules: Rules,
 ) -> PartScores:
@@ -295,23 +284,19 @@ def part_scores(
 
     Args:
         approaches: with the same samples.
-        y: int [N] true joint classes.
-        g: [N] person of every sample.
-        num_classes: C.
+        people: with their joint classes.
         held_out: bool [N], True for people the search never saw.
         rules: number of resamples, their seed, and whether the models are taken as fixed.
 
     Returns:
         Parts "search" and "held_out"; none where one of them has fewer than two people.
     """
-    person, _ = person_index(g)
     untouched = np.asarray(held_out, dtype=bool)
     masks = {"search": ~untouched, "held_out": untouched}
     found: PartScores = {part.name: {} for part in approaches}
-    if min(len(np.unique(person[mask])) for mask in masks.values()) < 2:
+    if min(people.num_in(mask) for mask in masks.values()) < 2:
         return found
-    true = as_classes(y, num_classes, "true classes")
-    panel = Panel(approaches=approaches, y=true, person=person, num_classes=num_classes)
+    panel = Panel(approaches=approaches, people=people)
     rng = np.random.default_rng(rules.seed)
     for name, mask in masks.items():
         # Held-out people are predicted by one choice that they had no part in: no luck of choice.

@@ -13,7 +13,6 @@ from search.analysis.metrics import (
     macro_f1,
     macro_f1_gradient,
     macro_f1_of_counts,
-    person_counts,
     person_index,
 )
 
@@ -43,17 +42,6 @@ def test_a_class_that_never_occurs_scores_zero():
 def test_a_hand_computed_case():
     # class 0: TP 2, predicted 3, actual 2 -> 4/5; class 1: TP 1, predicted 1, actual 2 -> 2/3
     assert macro_f1([0, 0, 1, 1], [0, 0, 0, 1], 2) == pytest.approx((4 / 5 + 2 / 3) / 2)
-
-
-@settings(max_examples=25)
-@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 6))
-def test_counts_of_people_sum_to_the_counts_of_all(seed, num_samples, num_people):
-    y, predicted = _classes(seed, num_samples, 4)
-    person = np.random.default_rng(seed).integers(0, num_people, num_samples)
-    counts = person_counts(y, predicted, person, num_people, 4)
-    assert counts.shape == (num_people, 3, 4)
-    assert np.array_equal(counts.sum(axis=0), class_counts(y, predicted, 4))
-    assert np.array_equal(counts[:, 2].sum(axis=1), np.bincount(person, minlength=num_people))
 
 
 def test_the_gradient_is_the_slope_of_macro_f1():

@@ -4,6 +4,7 @@ import numpy as np
 
 from search.analysis.ensemble.candidates import Candidate, StoredNetwork
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.people import People
 from search.analysis.recombine import HeadLayout, attribute_classes
 
 SIZES = (2, 3)
@@ -21,6 +22,14 @@ def labels_of(rng, num_people, photos=2):
     """Returns y and g of people who have one class in all their photos."""
     y = np.repeat(rng.permutation(np.arange(num_people) % NUM_CLASSES), photos)
     return y, np.repeat(np.arange(num_people), photos)
+
+
+def people_of(y, g):
+    return People(label=y, person=g, num_classes=NUM_CLASSES)
+
+
+def people_of(y, g):
+    return People(label=y, person=g, num_classes=NUM_CLASSES)
 
 
 def plan_of(g, num_folds=3, held_out=False):

@@ -9,6 +9,7 @@ import numpy as np
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.people import People
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import PairVerdict
 from search.cli.commands import main as headrace
@@ -24,6 +25,7 @@ from tests.search.builders.one_model import build_one
 from tests.search.builders.planted_pictures import conditional_world, write_world
 from tests.search.builders.planted_runs import write_spaces
 from trainables.data import layouts
+from trainables.data.sample_table import SampleTable
 from trainables.data.splits import make_folds, make_split
 
 _SIDE, _BATCH = 32, 16
@@ -75,10 +77,13 @@ def one_repeat(size: Size, folder: Path, number: int) -> PairVerdict:
         _searched_and_refitted(name, 2 * number + i, size, folder, images, folds, cross_fit)
         for i, name in enumerate(("first", "second"))
     ]
-    verdict = judge(
-        approaches, table.joint, table.groups, table.schema.num_joint, held_out=held_out
-    )
+    verdict = judge(approaches, people_of_table(table), held_out=held_out)
     return verdict.pairs[0]
+
+
+def people_of_table(table: SampleTable) -> People:
+    """Returns the labelled people of a table, by their joint classes."""
+    return People(label=table.joint, person=table.groups, num_classes=table.schema.num_joint)
 
 
 def _images(data: Path, folder: Path) -> SharedImages:
@@ -132,8 +137,8 @@ def _searched_and_refitted(
         config_id: files.heads("joint", config_id, range(size.seeds))["joint"]
         for config_id in files.config_ids("joint")
     }
-    built = build_one(name, candidates, table.joint, cross_fit)
-    return built.approach(table.groups, cross_fit, seed=seed)
+    built = build_one(name, candidates, people_of_table(table), cross_fit)
+    return built.approach(cross_fit, seed=seed)
 
 
 def _search(run: str, seed: int, size: Size, folder: Path, data: Path) -> None:

@@ -5,7 +5,7 @@ Notation:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from search.analysis.fitting.calibration import log_probs
 from search.analysis.metrics import macro_f1
 from search.analysis.shift.correction import correction_gain
 from search.analysis.shift.estimate import em_shares, estimate_shift, total_variation
-from search.analysis.shift.labelled import Labelled
 from search.analysis.shift.score_forecast import (
     expected_change_unlabelled,
     expected_score_unlabelled,
@@ -105,17 +104,13 @@ def folder_outcomes(
 
 
 def _outcome(labelled: Photos, folder: Photos, num_people: int, num_draws: int) -> Outcome:
-    known = Labelled(label=labelled.label, probs=labelled.probs, person=labelled.person)
+    known = labelled.labelled
     estimate = estimate_shift(known, folder.probs, num_draws=num_draws)
     truth = _shares(folder.label)
     before = folder.probs.argmax(axis=1)
     after = (log_probs(folder.probs) + log_probs(estimate.odds)).argmax(axis=1)
     change = correction_gain(estimate, folder.probs, before, after)
-    calibrated = Labelled(
-        label=known.label,
-        probs=estimate.fit.calibration.apply(known.probs),
-        person=known.person,
-    )
+    calibrated = replace(known, probs=estimate.fit.calibration.apply(known.probs))
     chosen = labelled.probs.argmax(axis=1)
     instead = (log_probs(labelled.probs) + log_probs(estimate.odds)).argmax(axis=1)
     expected = expected_score_unlabelled(
@@ -168,7 +163,7 @@ def forecast_hits(
         sample = simulate(world, rng)
         predicted, known = sample.predicted[0, 0], sample.g < num_known
         truth = macro_f1(sample.y[~known], predicted[~known], NUM_CLASSES)
-        given = (sample.y[known], predicted[known], sample.g[known], NUM_CLASSES)
+        given = (sample.people.part(known), predicted[known])
         promise = forecast_score(*given, num_new, num_draws=1_000, seed=repeat)
         score = person_bootstrap_interval(*given, num_resamples=500, seed=repeat)
         hits = [bool(x.low <= truth <= x.high) for x in (promise, score)]

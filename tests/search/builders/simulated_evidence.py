@@ -16,6 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from search.analysis.people import People
+from search.analysis.shift.labelled import Labelled
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -35,6 +38,12 @@ class Photos:
     label: Ints
     probs: Floats
     person: Ints
+
+    @property
+    def labelled(self) -> Labelled:
+        """The photos as out-of-fold predictions of labelled people."""
+        people = People(label=self.label, person=self.person, num_classes=NUM_CLASSES)
+        return Labelled(people=people, probs=self.probs)
 
     def rows(self, chosen: Ints) -> "Photos":
         """Returns some of the photos, in the order and as often as asked."""

@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from search.analysis.people import People
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -60,6 +62,11 @@ class Sample:
     y: Ints
     g: Ints
     predicted: Ints
+
+    @property
+    def people(self) -> People:
+        """The labelled people."""
+        return People(label=self.y, person=self.g, num_classes=NUM_CLASSES)
 
 
 def population_macro_f1(factor: float = 1.0) -> float:

@@ -59,9 +59,11 @@ def judged(
         photos: the mistake: take every photo for a person of its own.
     """
     parts = [Approach(name=str(i), predicted=rows) for i, rows in enumerate(sample.predicted)]
-    people = np.arange(len(sample.y)) if photos else sample.g
+    people = sample.people
+    if photos:
+        people = replace(people, person=np.arange(len(people)))
     rules = Rules(num_resamples=effort.resamples, fixed_models=fixed_models)
-    return judge(parts, sample.y, people, NUM_CLASSES, rules=rules)
+    return judge(parts, people, rules=rules)
 
 
 def any_winner(verdict: Verdict) -> bool:
@@ -128,10 +130,7 @@ def searches_cell(world: World, num_first: int, effort: Effort) -> list[tuple[bo
         ours = [_chosen(sample, group, cross_fit, effort) for group in groups]
         plain = [replace(approach, choice_variance=0.0) for approach in ours]
         seen = [Approach(name=str(i), predicted=_best_seen(sample, i)) for i in groups]
-        verdicts = (
-            judge(pair, sample.y, sample.g, NUM_CLASSES, rules=rules)
-            for pair in (ours, plain, seen)
-        )
+        verdicts = (judge(pair, sample.people, rules=rules) for pair in (ours, plain, seen))
         found.append(tuple(any_winner(verdict) for verdict in verdicts))
     return found
 
@@ -150,10 +149,10 @@ def power_cell(people: int, gain: float, effort: Effort, *, num_seeds: int) -> P
         pair = judged(sample, effort, fixed_models=num_seeds == 1).pairs[0]
         interval = pair.headline.estimate.interval
         outcomes.append(pair.outcome)
-        half_widths.append(interval.half_width)
+        half_widths.append((interval.high - interval.low) / 2)
         covered.append(interval.low <= gain <= interval.high)
         score = person_bootstrap_interval(
-            sample.y, sample.predicted[1, 0], sample.g, NUM_CLASSES, effort.resamples
+            sample.people, sample.predicted[1, 0], num_resamples=effort.resamples
         )
         score_covered.append(score.low <= population_macro_f1() <= score.high)
     return PowerCell(
@@ -167,11 +166,9 @@ def power_cell(people: int, gain: float, effort: Effort, *, num_seeds: int) -> P
 def _chosen(sample: Sample, group: range, cross_fit: CrossFit, effort: Effort) -> Approach:
     """Returns the approach of configs chosen for the people of a fold by the others."""
     configs = {str(i): np.eye(NUM_CLASSES)[sample.predicted[i]] for i in group}
-    built = build_one(str(group), configs, sample.y, cross_fit)
+    built = build_one(str(group), configs, sample.people, cross_fit)
     rng = np.random.default_rng(0)
-    luck = choice_variance(
-        built.targets, sample.g, cross_fit, num_resamples=effort.resamples, rng=rng
-    )
+    luck = choice_variance(built.targets, cross_fit, num_resamples=effort.resamples, rng=rng)
     return Approach.from_probs(built.name, built.probs, choice_variance=luck)
 
 

@@ -11,6 +11,7 @@ from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec, Member
 from tests.search.builders.ensembles import SCHEMA, made_members, made_oof, made_part, made_spec
+from tests.search.builders.labelled_people import people_of
 from tests.trainables import tiny
 from trainables.data.schema import Attribute, LabelSchema
 
@@ -32,7 +33,7 @@ def test_scores_are_of_the_joint_label_and_of_every_attribute(card):
     assert [row[0].split()[0] for row in attributes] == list(SCHEMA.names)
     oof = made_oof()
     age = [codes % 3 for codes in (oof.label, oof.predicted)]
-    expected = person_bootstrap_interval(*age, oof.person, 3)
+    expected = person_bootstrap_interval(people_of(age[0], oof.person, 3), age[1])
     assert attributes[2] == [
         "age (3 classes)",
         f"{expected.value:.3f}",

@@ -24,6 +24,7 @@ from tests.search.builders.ensembles import (
     made_spec,
     write_ensemble,
 )
+from tests.search.builders.labelled_people import half_width
 from tests.trainables.data.folders import write_flat, write_image
 from trainables.data.demo.generate import generate
 from trainables.errors import DataError
@@ -152,7 +153,7 @@ def test_the_forecast_takes_as_many_people_as_the_photos_make(num_photos, people
 
 def test_more_people_make_a_narrower_promise():
     few, many = (forecast_folder(made_spec(), made_oof(), n).score for n in (9, 900))
-    assert many.half_width < few.half_width
+    assert half_width(many) < half_width(few)
 
 
 def test_torch_uses_every_cpu_and_then_as_many_threads_as_before(folder, tmp_path, monkeypatch):

@@ -25,6 +25,7 @@ from search.predict.label_shift_files import (
 from search.predict.oof import OutOfFold
 from tests.search.builders.ensembles import SCHEMA, made_spec
 from tests.search.builders.label_shift_cells import PRIORS
+from tests.search.builders.labelled_people import people_of
 from tests.search.builders.simulated_evidence import NUM_CLASSES, photograph, resampled
 
 
@@ -71,7 +72,7 @@ def test_the_shift_that_was_made_is_found(made):
 
 def test_scores_are_promised_before_and_expected_after_looking(made):
     spec, oof, folder, found = made
-    promise = forecast_score(oof.label, oof.predicted, oof.person, NUM_CLASSES, 150)
+    promise = forecast_score(people_of(oof.label, oof.person, NUM_CLASSES), oof.predicted, 150)
     assert found.promised == promise
     truth = macro_f1(folder.label, predict_with_biases(folder.probs, spec.biases), NUM_CLASSES)
     assert found.expected.low <= truth <= found.expected.high

@@ -8,6 +8,7 @@ import pytest
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.metrics import macro_f1
+from search.analysis.people import People
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import reasons_of_pair
 from search.analysis.recombine import attribute_classes, joint_classes
@@ -170,5 +171,6 @@ def _judged_best(world):
         Approach(name=name, predicted=np.stack([answer[looks.ravel()]] * 3))
         for name, answer in (("separate", product), ("joint", joint))
     ]
-    evidence = Evidence.of(parts, y, g, world.attributes, num_resamples=400)
-    return evidence, judge(parts, y, g, len(world.people)).pairs[0]
+    people = People(label=y, person=g, num_classes=len(world.people))
+    evidence = Evidence.of(parts, people, world.attributes, num_resamples=400)
+    return evidence, judge(parts, people).pairs[0]

@@ -7,6 +7,7 @@ from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
 from search.analysis.recombine import HeadLayout, attribute_classes, recombine
+from tests.search.builders.labelled_people import people_of
 from tests.search.builders.one_model import build_one
 
 SIZES = (3, 2, 3)
@@ -19,6 +20,10 @@ def _probs(rng, *shape):
 def _plan(num, num_folds=4, held=0):
     index = np.arange(num)
     return CrossFit.of_people(index % num_folds, index, index >= num - held)
+
+
+def _people(y, num_classes):
+    return people_of(y, np.arange(len(y)), num_classes)
 
 
 def _config(rng, y, num_classes, accuracy, num_seeds=2):
@@ -99,7 +104,7 @@ def test_held_out_people_get_the_config_search_people_chose():
     configs["bad"][:, cross_fit.held_out] = np.eye(3)[
         y[cross_fit.held_out]
     ]  # perfect where nobody may look
-    built = build_one("joint", configs, y, cross_fit)
+    built = build_one("joint", configs, _people(y, 3), cross_fit)
     assert built.choices["joint"].by_round == ("good",) * 5
     assert built.probs == pytest.approx(configs["good"])
 
@@ -113,9 +118,10 @@ def test_no_label_of_a_fold_decides_about_that_fold(approach):
     y = rng.integers(0, 18, 240)
     cross_fit = _plan(240, held=40)
     models = _models(rng, y, approach)
-    built = build(approach, models, y, cross_fit)
+    built = build(approach, models, _people(y, 18), cross_fit)
     for _, apply in cross_fit.rounds():
-        poisoned = build(approach, models, np.where(apply, (y + 1) % 18, y), cross_fit)
+        wrong = _people(np.where(apply, (y + 1) % 18, y), 18)
+        poisoned = build(approach, models, wrong, cross_fit)
         assert np.array_equal(poisoned.probs[:, apply], built.probs[:, apply])
         assert np.array_equal(poisoned.with_rule[:, apply], built.with_rule[:, apply])
 
@@ -132,7 +138,7 @@ def test_separate_is_the_calibrated_product_of_the_best_config_of_each_attribute
         _model("age", {"a1": [bad[2]], "a2": [good[2]]}, (2,)),
     ]
     cross_fit = _plan(300)
-    built = build("separate", models, y, cross_fit)
+    built = build("separate", models, _people(y, 18), cross_fit)
     names = [set(choice.by_round) for choice in built.choices.values()]
     assert names == [{"m1"}, {"g2"}, {"a2"}]
     expected = recombine(
@@ -151,7 +157,7 @@ def test_multihead_chooses_one_config_for_all_heads_by_the_joint_score():
         for axis, (size, accuracy) in enumerate(zip(SIZES, (0.99, 0.1, 0.8), strict=True))
     ]
     model = _model("multihead", {"even": even, "uneven": uneven}, (0,), (1,), (2,))
-    built = build("multihead", [model], y, _plan(300))
+    built = build("multihead", [model], _people(y, 18), _plan(300))
     assert set(built.choices["multihead"].by_round) == {"even"}
     expected = recombine(even).argmax(axis=-1)
     assert np.array_equal(built.probs.argmax(axis=-1), expected)  # temperature moves no class
@@ -168,11 +174,11 @@ def test_blocks_out_of_order_are_multiplied_in_the_order_of_the_data():
         _model("mask+age", {"x": [both]}, (0, 2)),
         _model("gender", {"x": [alone]}, (1,)),
     ]
-    built = build("mask+age | gender", models, y, cross_fit)
+    built = build("mask+age | gender", models, _people(y, 18), cross_fit)
     cube = _calibrated(both, 3 * mask + age, cross_fit).reshape(2, 300, 3, 3)
     expected = np.einsum("snma,sng->snmga", cube, _calibrated(alone, gender, cross_fit))
     assert built.probs == pytest.approx(expected.reshape(2, 300, 18))
-    swapped = build("gender | mask+age", models[::-1], y, cross_fit)
+    swapped = build("gender | mask+age", models[::-1], _people(y, 18), cross_fit)
     assert swapped.probs == pytest.approx(built.probs)
     assert np.array_equal(swapped.with_rule, built.with_rule)
 
@@ -195,7 +201,7 @@ def test_a_block_is_chosen_by_the_label_of_its_own_attributes():
         ("even", _model("both", heads, (0,), (2,))),
         ("good", _model("both", softmax, (0, 2))),
     ):
-        built = build("both | gender", [model, other], y, _plan(300))
+        built = build("both | gender", [model, other], _people(y, 18), _plan(300))
         assert set(built.choices["both"].by_round) == {name}
         assert [target.num_classes for target in built.targets] == [9, 2]
         assert np.array_equal(built.targets[0].y, 3 * mask + age)
@@ -208,7 +214,7 @@ def test_perfect_blocks_in_any_order_predict_every_class():
         _model("age", {"x": [np.eye(3)[age][None]]}, (2,)),
         _model("mask+gender", {"x": [np.eye(6)[2 * mask + gender][None]]}, (0, 1)),
     ]
-    built = build("age | mask+gender", models, y, _plan(36))
+    built = build("age | mask+gender", models, _people(y, 18), _plan(36))
     assert np.array_equal(built.probs.argmax(axis=-1), y[None])
 
 
@@ -216,7 +222,7 @@ def test_joint_keeps_the_probabilities_of_the_chosen_config():
     rng = np.random.default_rng(4)
     y = rng.integers(0, 4, 100)
     configs = {"x": _config(rng, y, 4, 0.3), "y": _config(rng, y, 4, 0.9)}
-    built = build_one("joint", configs, y, _plan(100))
+    built = build_one("joint", configs, _people(y, 4), _plan(100))
     assert built.probs == pytest.approx(configs["y"])
 
 
@@ -225,12 +231,12 @@ def test_an_approach_for_the_verdict_has_its_rule_and_the_luck_of_its_choice():
     y = rng.integers(0, 4, 200)
     configs = {str(i): _config(rng, y, 4, 0.6) for i in range(3)}
     cross_fit = _plan(200)
-    built = build_one("joint", configs, y, cross_fit)
-    approach = built.approach(np.arange(200), cross_fit, num_resamples=50)
+    built = build_one("joint", configs, _people(y, 4), cross_fit)
+    approach = built.approach(cross_fit, num_resamples=50)
     assert approach.with_rule.shape == approach.predicted.shape == (2, 200)
     assert approach.choice_variance > 0
-    single = build_one("joint", {"0": configs["0"]}, y, cross_fit)
-    alone = single.approach(np.arange(200), cross_fit)
+    single = build_one("joint", {"0": configs["0"]}, _people(y, 4), cross_fit)
+    alone = single.approach(cross_fit)
     assert alone.choice_variance == 0
 
 
@@ -242,7 +248,7 @@ def test_the_best_of_many_useless_configs_looks_good_only_where_it_was_chosen():
         y = rng.integers(0, 4, 120)
         configs = {str(i): _probs(rng, 1, 120, 4) for i in range(64)}
         leaked.append(max(macro_f1(y, probs[0].argmax(axis=-1), 4) for probs in configs.values()))
-        built = build_one("joint", configs, y, _plan(120))
+        built = build_one("joint", configs, _people(y, 4), _plan(120))
         honest.append(macro_f1(y, built.probs[0].argmax(axis=-1), 4))
     assert np.mean(leaked) > 0.33
     assert np.mean(honest) == pytest.approx(0.25, abs=0.025)
@@ -258,8 +264,8 @@ def test_input_that_does_not_fit_is_refused():
     one, more = {"x": [_probs(rng, 1, 8, 2)]}, {"x": [_probs(rng, 2, 8, 2)]}
     first = _model("a", one, (0,), sizes=sizes)
     with pytest.raises(AnalysisError, match=r"got \[seeds, samples\] .* 'b': \(2, 8\)"):
-        build("two", [first, _model("b", more, (1,), sizes=sizes)], y, _plan(8))
+        build("two", [first, _model("b", more, (1,), sizes=sizes)], _people(y, 4), _plan(8))
     with pytest.raises(AnalysisError, match=r"'two' must decide all 2 attributes, got .* \(0,\)"):
-        build("two", [first], y, _plan(8))
+        build("two", [first], _people(y, 4), _plan(8))
     with pytest.raises(AnalysisError, match="heads need different attributes"):
-        build("two", [first, _model("b", one, (0,), sizes=sizes)], y, _plan(8))
+        build("two", [first, _model("b", one, (0,), sizes=sizes)], _people(y, 4), _plan(8))

@@ -6,8 +6,9 @@ import pytest
 from search.analysis.approaches.choice_luck import Target, choice_variance
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
+from search.analysis.people import person_strata, resample_weights
 from search.analysis.recombine import joint_classes
-from search.analysis.uncertainty.bootstrap import person_strata, resample_weights
+from tests.search.builders.labelled_people import people_of
 
 SIZES = (2, 3)
 
@@ -22,7 +23,8 @@ def _targets(rng, num_people, accuracies, num_seeds=1):
             np.where(rng.random((num_seeds, num_people)) < accuracy, y, (y + 1) % size)
             for accuracy in accuracies
         ]
-        targets.append(Target(predicted=np.stack(rows), y=y, num_classes=size))
+        people = people_of(y, np.arange(num_people), size)
+        targets.append(Target(predicted=np.stack(rows), people=people))
     return tuple(targets)
 
 
@@ -31,11 +33,9 @@ def _plan(num_people):
 
 
 def _luck(targets, seed=0, num_resamples=400):
-    num_people = len(targets[0].y)
     rng = np.random.default_rng(seed)
-    return choice_variance(
-        targets, np.arange(num_people), _plan(num_people), num_resamples=num_resamples, rng=rng
-    )
+    cross_fit = _plan(targets[0].people.num_people)
+    return choice_variance(targets, cross_fit, num_resamples=num_resamples, rng=rng)
 
 
 def test_configs_that_clearly_differ_leave_no_luck_to_the_choice():
@@ -64,7 +64,7 @@ def test_the_luck_is_that_of_a_slow_loop_over_the_same_resamples():
     """The slow twin chooses by the metric of each attribute and scores the joint, one by one."""
     targets = _targets(np.random.default_rng(3), 60, (0.7, 0.7, 0.7))
     folds = np.arange(60) % 5
-    joint = joint_classes(np.stack([target.y for target in targets], axis=1), SIZES)
+    joint = joint_classes(np.stack([target.people.label for target in targets], axis=1), SIZES)
 
     def score(weight, choosing_weight):
         classes = np.zeros((60, 2), dtype=int)
@@ -72,7 +72,10 @@ def test_the_luck_is_that_of_a_slow_loop_over_the_same_resamples():
             fit = folds != fold
             scores = [
                 _weighted_macro_f1(
-                    target.y[fit], row[0][fit], choosing_weight[fit], target.num_classes
+                    target.people.label[fit],
+                    row[0][fit],
+                    choosing_weight[fit],
+                    target.people.num_classes,
                 )
                 for row in target.predicted
             ]
@@ -95,7 +98,7 @@ def test_the_score_of_chosen_configs_varies_as_much_as_the_luck_says():
         rng = np.random.default_rng(seed)
         targets = _targets(rng, 100, (0.75,) * 4)
         cross_fit = _plan(100)
-        labels = np.stack([target.y for target in targets], axis=1)
+        labels = np.stack([target.people.label for target in targets], axis=1)
         joint = joint_classes(labels, SIZES)
         classes = np.zeros_like(labels)
         for fit, apply in cross_fit.rounds():
@@ -103,7 +106,7 @@ def test_the_score_of_chosen_configs_varies_as_much_as_the_luck_says():
                 best = max(
                     range(4),
                     key=lambda c, t=t, fit=fit: macro_f1(
-                        t.y[fit], t.predicted[c, 0][fit], t.num_classes
+                        t.people.label[fit], t.predicted[c, 0][fit], t.people.num_classes
                     ),
                 )
                 classes[apply, k] = t.predicted[best, 0][apply]

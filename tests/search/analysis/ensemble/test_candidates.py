@@ -13,6 +13,7 @@ from tests.search.builders.ensemble_worlds import (
     labels_of,
     multihead,
     output,
+    people_of,
     separate,
 )
 
@@ -136,16 +137,17 @@ def test_networks_of_blocks_out_of_order_make_the_joint_classes_of_the_data(worl
 
 
 def test_candidates_must_differ_in_name_and_agree_in_samples_and_classes(world):
-    rng, y, _ = world
+    rng, y, g = world
+    people = people_of(y, g)
     one = joint(rng, y, 1.0, "a")
-    assert check_candidates([one, separate(rng, y, 1.0, "s")], y)[1] == NUM_CLASSES
+    check_candidates([one, separate(rng, y, 1.0, "s")], people)
     with pytest.raises(AnalysisError, match="candidates of different names"):
-        check_candidates([one, one], y)
+        check_candidates([one, one], people)
     with pytest.raises(AnalysisError, match="candidates of different names"):
-        check_candidates([], y)
+        check_candidates([], people)
     with pytest.raises(AnalysisError, match=r"'a\.0' has 24 samples and 6 classes"):
-        check_candidates([one], y[:-1])
+        check_candidates([one], people_of(y[:-1], g[:-1]))
     twice, layout = (one.networks[0], one.networks[0]), HeadLayout((6, 6), ((0,), (1,)))
     odd = Candidate(name="odd", approach="joint", networks=twice, layout=layout)
     with pytest.raises(AnalysisError, match="'odd' has 24 samples and 36 classes"):
-        check_candidates([one, odd], y)
+        check_candidates([one, odd], people)

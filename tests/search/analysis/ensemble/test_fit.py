@@ -19,6 +19,7 @@ from tests.search.builders.ensemble_worlds import (
     labels_of,
     mixed,
     output,
+    people_of,
     separate,
 )
 
@@ -26,7 +27,7 @@ NO_LIMIT = Limit()
 
 
 def _fit(candidates, y, g, **options):
-    return fit_ensemble(candidates, y, g, **{"limit": NO_LIMIT, "seed": 0, **options})
+    return fit_ensemble(candidates, people_of(y, g), **{"limit": NO_LIMIT, "seed": 0, **options})
 
 
 @given(seed=st.integers(0, 10_000), signal=st.floats(0.0, 2.0))
@@ -162,15 +163,15 @@ def test_the_recipe_is_chosen_on_whole_people_named_as_they_like(seed, monkeypat
     y, g = labels_of(rng, 30)
     seen = []
 
-    def spy(networks, labels, person, selections, rng):
-        seen.append((labels, person))
-        return choose_recipe(networks, labels, person, selections, rng)
+    def spy(networks, people, selections, rng):
+        seen.append(people)
+        return choose_recipe(networks, people, selections, rng)
 
     monkeypatch.setattr(ensemble, "choose_recipe", spy)
     rows = np.flatnonzero(g >= 10)
     _fit([joint(rng, y, 1.0, "j")], y, np.char.mod("p%02d", g), samples=rows)
-    np.testing.assert_array_equal(seen[0][0], y[rows])
-    np.testing.assert_array_equal(seen[0][1], g[rows])
+    np.testing.assert_array_equal(seen[0].label, y[rows])
+    np.testing.assert_array_equal(seen[0].person, g[rows] - 10)
 
 
 def test_equal_seeds_give_equal_ensembles(seed):
@@ -183,5 +184,5 @@ def test_equal_seeds_give_equal_ensembles(seed):
 def test_people_and_labels_must_have_one_length(seed):
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 12)
-    with pytest.raises(AnalysisError, match=r"people and labels must have one length"):
+    with pytest.raises(AnalysisError, match=r"labels and people must be vectors of one length"):
         _fit([joint(rng, y, 1.0, "j")], y, g[:-1])

@@ -18,6 +18,7 @@ from tests.search.builders.ensemble_worlds import (
     labels_of,
     mixed,
     output,
+    people_of,
     plan_of,
 )
 
@@ -26,13 +27,19 @@ NO_LIMIT = Limit()
 
 def _nested(candidates, y, g, cross_fit, **options):
     return nested_ensemble(
-        candidates, y, g, cross_fit, **{"limit": NO_LIMIT, "seed": 0, **options}
+        candidates, people_of(y, g), cross_fit, **{"limit": NO_LIMIT, "seed": 0, **options}
     )
 
 
 def _find(candidates, y, g, cross_fit, baselines, limit=NO_LIMIT):
     return find_ensemble(
-        candidates, y, g, cross_fit, baselines, limit=limit, seed=0, num_resamples=200
+        candidates,
+        people_of(y, g),
+        cross_fit,
+        baselines,
+        limit=limit,
+        seed=0,
+        num_resamples=200,
     )
 
 

@@ -11,7 +11,7 @@ from search.analysis.ensemble.recipe import (
 )
 from search.analysis.ensemble.weights import Limit, greedy_selection
 from search.analysis.metrics import macro_f1
-from tests.search.builders.ensemble_worlds import labels_of, output, softmax
+from tests.search.builders.ensemble_worlds import labels_of, output, people_of, softmax
 
 BOTH = (Selection.GREEDY, Selection.CMA_ES)
 
@@ -25,12 +25,12 @@ def _makers(probs, limit=None):
 def test_people_are_whole_in_one_inner_part_and_their_classes_in_every(seed):
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 72, photos=3)
-    parts = inner_parts(y, g, rng)
+    parts = inner_parts(people_of(y, g), rng)
     assert all(len(np.unique(parts[g == person])) == 1 for person in range(72))
     table = np.zeros((3, 6))
     np.add.at(table, (parts, y), 1)
     np.testing.assert_array_equal(table, np.full((3, 6), 12.0))  # 4 people of 3 photos each
-    assert not np.array_equal(parts, inner_parts(y, g, rng))
+    assert not np.array_equal(parts, inner_parts(people_of(y, g), rng))
 
 
 def test_biases_are_taken_where_they_pay_on_other_people(seed):
@@ -39,7 +39,7 @@ def test_biases_are_taken_where_they_pay_on_other_people(seed):
     y, g = labels_of(rng, 240)
     good = output(rng, y, 6, 2.5)
     skewed = softmax(np.log(good) - 3.0 * (np.arange(6) == 0))
-    recipe = choose_recipe(_makers([skewed]), y, g, BOTH, np.random.default_rng(0))
+    recipe = choose_recipe(_makers([skewed]), people_of(y, g), BOTH, np.random.default_rng(0))
     assert recipe.biased
     assert recipe.selection is Selection.GREEDY  # with one member CMA-ES ties, and the first wins
 
@@ -48,7 +48,7 @@ def test_perfect_members_get_the_simplest_recipe(seed):
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 60)
     perfect = softmax(9.0 * np.eye(6)[y])
-    recipe = choose_recipe(_makers([perfect, perfect]), y, g, BOTH, rng)
+    recipe = choose_recipe(_makers([perfect, perfect]), people_of(y, g), BOTH, rng)
     assert recipe == Recipe(selection=Selection.GREEDY, biased=False)
 
 
@@ -62,13 +62,15 @@ def test_the_selection_that_is_better_on_other_people_is_taken(seed, best, monke
     monkeypatch.setattr(ensemble_recipe, "greedy_selection", lambda *_, **__: counts)
     monkeypatch.setattr(ensemble_recipe, "cma_weights", lambda *_, **__: weights)
     networks = _makers([output(rng, y, 6, 3.0), output(rng, y, 6, 0.0)])
-    assert choose_recipe(networks, y, g, BOTH, rng).selection is best
+    assert choose_recipe(networks, people_of(y, g), BOTH, rng).selection is best
 
 
 def test_a_single_person_cannot_be_split_and_gets_the_first_recipe():
     y = np.array([0, 1, 2])
     networks = _makers([softmax(np.eye(6)[y])])
-    recipe = choose_recipe(networks, y, np.zeros(3, int), BOTH, np.random.default_rng(0))
+    recipe = choose_recipe(
+        networks, people_of(y, np.zeros(3, int)), BOTH, np.random.default_rng(0)
+    )
     assert recipe == Recipe(selection=Selection.GREEDY, biased=False)
 
 
@@ -76,7 +78,7 @@ def test_a_single_approach_has_equal_weights_whatever_its_members_are_worth(seed
     rng = np.random.default_rng(seed)
     y, g = labels_of(rng, 60)
     networks = _makers([output(rng, y, 6, 3.0), output(rng, y, 6, 0.0)])
-    recipe = choose_recipe(networks, y, g, (Selection.SINGLE,), rng)
+    recipe = choose_recipe(networks, people_of(y, g), (Selection.SINGLE,), rng)
     assert recipe.selection is Selection.SINGLE
     np.testing.assert_array_equal(networks.fit(y, recipe)[0], [0.5, 0.5])
 

@@ -9,6 +9,7 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.reasons.attribution import attribute_tables, attribution, independent_macro_f1
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.recombine import attribute_classes, joint_classes
+from tests.search.builders.labelled_people import people_of
 
 ATTRIBUTES = {"gender": ("male", "female"), "age": ("young", "middle", "old")}
 SIZES = (2, 3)
@@ -21,9 +22,8 @@ def _evidence(labels, first, second, photos=2, num_resamples=300):
         for name, classes in (("a", first), ("b", second))
     ]
     g = np.arange(len(labels)) // photos
-    return Evidence.of(
-        parts, joint_classes(labels, SIZES), g, ATTRIBUTES, num_resamples=num_resamples
-    )
+    people = people_of(joint_classes(labels, SIZES), g, 6)
+    return Evidence.of(parts, people, ATTRIBUTES, num_resamples=num_resamples)
 
 
 def _labels(rng, num=400):
@@ -119,7 +119,7 @@ def test_equal_approaches_have_no_parts_and_perfect_ones_no_coupling():
         assert part.effect.value == pytest.approx(0, abs=1e-12)
         assert not part.supported
     evidence = _evidence(labels, labels, labels)
-    tables = attribute_tables(evidence, evidence.y).sum(axis=0)
+    tables = attribute_tables(evidence, evidence.people.label).sum(axis=0)
     assert independent_macro_f1(tables, SIZES) == pytest.approx(1.0)
 
 
@@ -134,7 +134,8 @@ def test_with_three_attributes_the_shares_are_averages_over_all_orders_of_swappi
         for name, classes in (("a", first), ("b", second))
     ]
     y = joint_classes(labels, sizes)
-    evidence = Evidence.of(parts, y, np.arange(150) // 2, attributes, num_resamples=20)
+    people = people_of(y, np.arange(150) // 2, 12)
+    evidence = Evidence.of(parts, people, attributes, num_resamples=20)
     tables = [attribute_tables(evidence, part.predicted[0]).sum(axis=0) for part in parts]
     starts = np.cumsum((0, *sizes))
     shares = np.zeros(3)

@@ -11,6 +11,7 @@ from search.analysis.reasons.reason import Reason, rank_reasons
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
+from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_people import ATTRIBUTES, NUM_CLASSES, World, simulate
 
 
@@ -25,7 +26,7 @@ def _evidence(sample, **options):
         Approach(name=name, predicted=rows)
         for name, rows in zip("ab", sample.predicted, strict=True)
     ]
-    return Evidence.of(parts, sample.y, sample.g, ATTRIBUTES, **options)
+    return Evidence.of(parts, sample.people, ATTRIBUTES, **options)
 
 
 def _reason(key, effect=None):
@@ -36,7 +37,11 @@ def _reason(key, effect=None):
 
 def test_evidence_knows_attributes_people_and_scores(sample):
     evidence = _evidence(sample)
-    assert (evidence.sizes, evidence.num_classes, evidence.num_people) == ((3, 2, 3), 18, 120)
+    assert (evidence.sizes, evidence.people.num_classes, evidence.people.num_people) == (
+        (3, 2, 3),
+        18,
+        120,
+    )
     expected = np.mean([macro_f1(sample.y, row, NUM_CLASSES) for row in sample.predicted[0]])
     assert evidence.score(evidence.predicted("a")) == pytest.approx(expected)
     assert evidence.score(sample.y) == pytest.approx(len(np.unique(sample.y)) / 18)
@@ -44,18 +49,19 @@ def test_evidence_knows_attributes_people_and_scores(sample):
 
 def test_a_contrast_of_scores_agrees_with_the_verdict_on_the_pair(sample):
     evidence = _evidence(sample, num_resamples=4_000)
-    found = evidence.contrast(
+    found = evidence.contrast_by_seed(
         [[(1.0, one), (-1.0, two)] for one, two in evidence.seed_pairs("a", "b")]
     )
     parts = list(evidence.approaches.values())
     rules = Rules(num_resamples=4_000, fixed_models=True)
-    pair = judge(parts, sample.y, sample.g, NUM_CLASSES, rules=rules).pairs[0]
+    pair = judge(parts, sample.people, rules=rules).pairs[0]
     assert found.value == pytest.approx(pair.headline.estimate.difference)
     one_seed = [[(1.0, sample.predicted[0].copy()[0]), (-1.0, sample.predicted[1][0])]] * 2
-    fixed = evidence.contrast(one_seed)  # the same seed twice: no luck of training
+    fixed = evidence.contrast_by_seed(one_seed)  # the same seed twice: no luck of training
     first = [Approach(name=p.name, predicted=p.predicted[:1]) for p in parts]
-    alone = judge(first, sample.y, sample.g, NUM_CLASSES, rules=rules).pairs[0]
-    assert fixed.half_width == pytest.approx(alone.headline.estimate.interval.half_width, rel=0.1)
+    alone = judge(first, sample.people, rules=rules).pairs[0]
+    expected = half_width(alone.headline.estimate.interval)
+    assert half_width(fixed) == pytest.approx(expected, rel=0.1)
 
 
 def test_reasons_are_ranked_by_support_direction_and_size():
@@ -83,11 +89,13 @@ def test_a_reason_is_supported_if_its_interval_excludes_zero_and_becomes_json():
 
 def test_input_that_does_not_fit_is_refused(sample):
     parts = [Approach(name="a", predicted=sample.predicted[0])]
-    with pytest.raises(AnalysisError, match=r"got 839 labels and \{'a': 840, 'people': 840\}"):
-        Evidence.of(parts, sample.y[1:], sample.g, ATTRIBUTES)
+    with pytest.raises(AnalysisError, match=r"got 839 labels and \{'a': 840\}"):
+        Evidence.of(parts, sample.people.part(np.arange(1, 840)), ATTRIBUTES)
     with pytest.raises(AnalysisError, match="at least 2 people, got 1"):
-        Evidence.of(parts, sample.y, np.zeros(840, int), ATTRIBUTES)
+        Evidence.of(parts, people_of(sample.y, np.zeros(840, int), NUM_CLASSES), ATTRIBUTES)
     with pytest.raises(AnalysisError, match="unknown approach 'joint'; available: a, b"):
         _evidence(sample).predicted("joint")
-    with pytest.raises(AnalysisError, match=r"true classes must lie in \[0, 6\)"):
-        Evidence.of(parts, sample.y, sample.g, {"mask": ("x", "y", "z"), "gender": ("m", "f")})
+    with pytest.raises(
+        AnalysisError, match=r"to the 18 joint classes of the people, got \(3, 2\)"
+    ):
+        Evidence.of(parts, sample.people, {"mask": ("x", "y", "z"), "gender": ("m", "f")})

@@ -24,7 +24,7 @@ def evidence():
         Approach(name=name, predicted=rows, with_rule=rows)
         for name, rows in zip("ab", sample.predicted, strict=True)
     ]
-    return Evidence.of(parts, sample.y, sample.g, ATTRIBUTES, num_resamples=300)
+    return Evidence.of(parts, sample.people, ATTRIBUTES, num_resamples=300)
 
 
 def test_every_reason_about_a_pair_is_given_and_the_true_one_is_on_top(evidence):

@@ -9,6 +9,7 @@ from search.analysis.metrics import macro_f1
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_attributes import boundary_view, error_budget, scores_by_state
 from search.analysis.recombine import joint_classes
+from tests.search.builders.labelled_people import people_of
 
 ATTRIBUTES = {"mask": ("worn", "none"), "age": ("<30", "30-59", ">=60")}
 SIZES = (2, 3)
@@ -19,8 +20,7 @@ def _evidence(labels, *predicted):
     rows = np.stack([joint_classes(classes, SIZES) for classes in predicted])
     return Evidence.of(
         [Approach(name="a", predicted=rows)],
-        joint_classes(labels, SIZES),
-        np.arange(len(labels)) // 2,
+        people_of(joint_classes(labels, SIZES), np.arange(len(labels)) // 2, 6),
         ATTRIBUTES,
     )
 
@@ -69,8 +69,7 @@ def test_a_class_that_a_state_lacks_does_not_count_there():
 def test_an_only_attribute_has_no_states():
     evidence = Evidence.of(
         [Approach(name="a", predicted=np.array([[0, 1, 0, 1]]))],
-        np.array([0, 1, 1, 0]),
-        np.arange(4),
+        people_of([0, 1, 1, 0], np.arange(4), 2),
         {"age": ("young", "old")},
     )
     assert scores_by_state(evidence, "a", "age").sentence == "a has no other attribute beside age."

@@ -8,6 +8,7 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.metrics import macro_f1
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_pairs import class_size, cohen_kappa, decision_rule, error_overlap
+from tests.search.builders.labelled_people import people_of
 
 ATTRIBUTES = {"gender": ("male", "female"), "age": ("young", "old")}
 
@@ -17,7 +18,8 @@ def _evidence(y, first, second, rules=(None, None), num_resamples=300):
         Approach(name=name, predicted=np.atleast_2d(rows), with_rule=rule)
         for name, rows, rule in zip("ab", (first, second), rules, strict=True)
     ]
-    return Evidence.of(parts, y, np.arange(len(y)), ATTRIBUTES, num_resamples=num_resamples)
+    people = people_of(y, np.arange(len(y)), 4)
+    return Evidence.of(parts, people, ATTRIBUTES, num_resamples=num_resamples)
 
 
 def test_overlap_of_a_hand_computed_case():

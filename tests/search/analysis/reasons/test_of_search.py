@@ -6,6 +6,7 @@ import pytest
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.reasons.of_search import gradient_conflict, overtuning
+from tests.search.builders.labelled_people import people_of
 
 CLASSES = {"gender": ("male", "female"), "age": ("young", "old")}
 
@@ -23,7 +24,7 @@ def rng():
 def test_a_search_that_flattered_its_best_config_is_found_out(rng):
     y = np.arange(400) % 4
     (searched,), fresh = guesses(y, 0.9, rng, 1), guesses(y, 0.6, rng, 2)
-    reason = overtuning("joint", searched, fresh, y, np.arange(400) // 2, CLASSES)
+    reason = overtuning("joint", searched, fresh, people_of(y, np.arange(400) // 2, 4), CLASSES)
     scores = [macro_f1(y, searched, 4), np.mean([macro_f1(y, row, 4) for row in fresh])]
     assert reason.figures["search"] == pytest.approx(scores[0])
     assert reason.figures["fresh"] == pytest.approx(scores[1])
@@ -38,7 +39,7 @@ def test_a_search_that_flattered_its_best_config_is_found_out(rng):
 def test_the_same_predictions_have_no_gap(rng):
     y = np.arange(80) % 4
     (row,) = guesses(y, 0.7, rng, 1)
-    reason = overtuning("joint", row, row[None], y, np.arange(80), CLASSES)
+    reason = overtuning("joint", row, row[None], people_of(y, np.arange(80), 4), CLASSES)
     assert reason.figures["gap"] == 0
     assert reason.sentence.endswith("is not supported by this data.")
 
@@ -46,8 +47,8 @@ def test_the_same_predictions_have_no_gap(rng):
 def test_a_refit_that_scores_more_is_told_as_more_and_a_shorter_one_as_shorter(rng):
     y = np.arange(400) % 4
     (searched,), fresh = guesses(y, 0.6, rng, 1), guesses(y, 0.9, rng, 1)
-    people = np.arange(400)
-    reason = overtuning("age", searched, fresh, y, people, CLASSES, epochs_share=0.5)
+    people = people_of(y, np.arange(400), 4)
+    reason = overtuning("age", searched, fresh, people, CLASSES, epochs_share=0.5)
     low, high = reason.figures["interval"]
     assert high < 0
     assert f"{-reason.figures['gap']:.3f} more [{-high:.3f}, {-low:.3f}]." in reason.sentence

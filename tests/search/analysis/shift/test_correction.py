@@ -7,11 +7,12 @@ from search.analysis.shift.correction import corrected, correction_gain
 from search.analysis.shift.estimate import estimate_shift
 from search.analysis.shift.labelled import Labelled, soft_macro_f1
 from tests.search.analysis.shift.test_estimate import _two_classes
+from tests.search.builders.labelled_people import people_of
 
 
 def _folder(share, num=1_500):
     label, probs = _two_classes()
-    known = Labelled(label=label, probs=probs, person=np.arange(400))
+    known = Labelled(people=people_of(label, np.arange(400), 2), probs=probs)
     truth, target = _two_classes(seed=1, num=num, share=share)
     estimate = estimate_shift(known, target, num_draws=100)
     before = target.argmax(axis=1)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,16 +11,13 @@ from search.analysis.errors import AnalysisError
 from search.analysis.shift.estimate import em_shares, estimate_shift, normalised, total_variation
 from search.analysis.shift.labelled import Labelled
 from tests.search.builders.label_shift_cells import PRIORS, SHARPNESS
+from tests.search.builders.labelled_people import people_of
 from tests.search.builders.simulated_evidence import (
     NUM_CLASSES,
     miscalibrated,
     photograph,
     resampled,
 )
-
-
-def _known(photos):
-    return Labelled(label=photos.label, probs=photos.probs, person=photos.person)
 
 
 def _two_classes(seed=0, num=400, share=0.5):
@@ -77,7 +76,7 @@ def test_em_never_lowers_the_likelihood_and_returns_shares(seed, num_classes, pu
 
 def test_a_folder_like_the_labelled_photos_has_their_shares():
     photos = photograph(60, np.random.default_rng(0))
-    found = estimate_shift(_known(photos), photos.probs, num_draws=20)
+    found = estimate_shift(photos.labelled, photos.probs, num_draws=20)
     assert found.odds == pytest.approx(1.0, abs=0.01)
     assert found.shares == pytest.approx(found.training, abs=1e-3)
 
@@ -94,7 +93,7 @@ def test_resampled_folders_are_found_with_at_most_half_the_uncorrected_error(cal
             photos.probs if calibrated else miscalibrated(photos.probs, SHARPNESS, biases)
             for photos in (known, folder)
         ]
-        labelled = Labelled(label=known.label, probs=probs[0], person=known.person)
+        labelled = replace(known, probs=probs[0]).labelled
         found = estimate_shift(labelled, probs[1], num_draws=1)
         truth = _shares(folder.label)
         errors.append([total_variation(x, truth) for x in (found.shares, found.training)])
@@ -104,7 +103,7 @@ def test_resampled_folders_are_found_with_at_most_half_the_uncorrected_error(cal
 def test_counting_predictions_is_drawn_towards_training_and_the_estimate_is_not():
     label, probs = _two_classes()
     target_label, target = _two_classes(seed=1, num=2_000, share=0.9)
-    known = Labelled(label=label, probs=probs, person=np.arange(400))
+    known = Labelled(people=people_of(label, np.arange(400), 2), probs=probs)
     found = estimate_shift(known, target, num_draws=20)
     counted = np.mean(target.argmax(axis=1) == 1)
     assert target_label.mean() == 0.9
@@ -117,7 +116,7 @@ def test_intervals_hold_the_true_shares_about_as_often_as_they_say():
     held = []
     for seed in range(20):
         label, probs = _two_classes(seed)
-        known = Labelled(label=label, probs=probs, person=np.arange(400))
+        known = Labelled(people=people_of(label, np.arange(400), 2), probs=probs)
         truth = np.random.default_rng(seed).binomial(300, 0.8) / 300
         _, target = _two_classes(seed + 1_000, num=300, share=truth)
         low, high = estimate_shift(known, target, num_draws=100).bounds
@@ -128,9 +127,8 @@ def test_intervals_hold_the_true_shares_about_as_often_as_they_say():
 def test_intervals_are_wider_where_photos_of_a_person_repeat_each_other():
     label, probs = _two_classes(num=200)
     _, target = _two_classes(seed=1, num=60, share=0.7)
-    known = Labelled(
-        label=np.repeat(label, 5), probs=np.repeat(probs, 5, axis=0), person=np.arange(1_000) // 5
-    )
+    people = people_of(np.repeat(label, 5), np.arange(1_000) // 5, 2)
+    known = Labelled(people=people, probs=np.repeat(probs, 5, axis=0))
     photos, people = np.repeat(target, 5, axis=0), np.arange(300) // 5
 
     def width(target_people):
@@ -148,7 +146,7 @@ def test_intervals_are_wider_where_photos_of_a_person_repeat_each_other():
 def test_bounds_hold_the_estimate_and_the_draws_are_the_same_again():
     photos = photograph(40, np.random.default_rng(3))
     one, two = (
-        estimate_shift(_known(photos), photos.probs[:70], num_draws=40, seed=5) for _ in range(2)
+        estimate_shift(photos.labelled, photos.probs[:70], num_draws=40, seed=5) for _ in range(2)
     )
     assert np.array_equal(one.draws, two.draws)
     assert one.draws.shape == (40, NUM_CLASSES)
@@ -160,7 +158,7 @@ def test_bounds_hold_the_estimate_and_the_draws_are_the_same_again():
 def test_a_class_that_training_lacks_is_not_found():
     label, probs = _two_classes()
     wide = np.hstack([probs, np.zeros((400, 1))])
-    known = Labelled(label=label, probs=wide, person=np.arange(400))
+    known = Labelled(people=people_of(label, np.arange(400), 3), probs=wide)
     found = estimate_shift(known, normalised(wide + np.array([0, 0, 0.5])), num_draws=20)
     assert found.shares[2] == 0.0
     assert np.isfinite(found.draws).all()
@@ -184,6 +182,6 @@ def test_total_variation_is_between_none_and_all():
 )
 def test_folders_that_do_not_fit_are_refused(target, more, message):
     label, probs = _two_classes()
-    known = Labelled(label=label, probs=probs, person=np.arange(400))
+    known = Labelled(people=people_of(label, np.arange(400), 2), probs=probs)
     with pytest.raises(AnalysisError, match=message):
         estimate_shift(known, target, **more)

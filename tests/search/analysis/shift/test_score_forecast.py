@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.analysis.errors import AnalysisError
-from search.analysis.metrics import macro_f1, macro_f1_of_counts, person_counts
+from search.analysis.metrics import macro_f1, macro_f1_of_counts
 from search.analysis.shift.labelled import Labelled, soft_counts, soft_macro_f1
 from search.analysis.shift.score_forecast import (
     expected_change_unlabelled,
@@ -12,6 +12,7 @@ from search.analysis.shift.score_forecast import (
     forecast_score,
 )
 from tests.search.builders.label_shift_cells import forecast_hits
+from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_evidence import NUM_CLASSES, PRIOR, photograph
 from trainables import metrics as trained
 
@@ -40,7 +41,7 @@ def test_a_promise_holds_the_score_of_new_folders_and_the_estimates_interval_doe
 def test_a_large_folder_leaves_the_error_of_the_estimate():
     label, predicted, person = _people()
     few, as_many, many = (
-        forecast_score(label, predicted, person, 4, size, num_draws=1_000).half_width
+        half_width(forecast_score(people_of(label, person, 4), predicted, size, num_draws=1_000))
         for size in (10, 40, 800)
     )
     assert few > as_many > many
@@ -49,23 +50,23 @@ def test_a_large_folder_leaves_the_error_of_the_estimate():
 
 def test_perfect_predictions_promise_a_lower_score_only_where_a_folder_may_lack_a_class():
     label, person = np.repeat([0, 1], [57, 3]), np.repeat(np.arange(20), 3)
-    small = forecast_score(label, label, person, 2, 5)
+    small = forecast_score(people_of(label, person, 2), label, 5)
     assert (small.low, small.high) == (0.5, 1.0)  # the one person of class 1 is easily missed
     many = np.tile([0, 0, 0, 1, 1, 1], 20)
-    large = forecast_score(many, many, np.repeat(np.arange(40), 3), 2, 40)
+    large = forecast_score(people_of(many, np.repeat(np.arange(40), 3), 2), many, 40)
     assert (large.low, large.value, large.high) == (1.0, 1.0, 1.0)
 
 
 def test_a_class_nobody_has_may_turn_up_and_raise_the_upper_end():
     label, predicted, person = _people()
-    all_known = forecast_score(label, predicted, person, 4, 20)
-    one_unseen = forecast_score(label, predicted, person, 5, 20)
+    all_known = forecast_score(people_of(label, person, 4), predicted, 20)
+    one_unseen = forecast_score(people_of(label, person, 5), predicted, 20)
     assert one_unseen.low == pytest.approx(all_known.low * 4 / 5)
     assert one_unseen.high == pytest.approx(all_known.high)
 
 
 def test_a_single_known_person_promises_nothing():
-    found = forecast_score([0, 1, 1], [0, 1, 0], ["a"] * 3, 2, 7)
+    found = forecast_score(people_of([0, 1, 1], ["a"] * 3, 2), [0, 1, 0], 7)
     assert (found.low, found.high) == (0.0, 1.0)
 
 
@@ -74,7 +75,9 @@ def test_a_single_known_person_promises_nothing():
 def test_a_promise_is_an_interval_of_scores_and_is_the_same_again(seed, num_people):
     label, predicted, person = _people(seed)
     first, again = (
-        forecast_score(label, predicted, person, 4, num_people, num_draws=200, seed=seed)
+        forecast_score(
+            people_of(label, person, 4), predicted, num_people, num_draws=200, seed=seed
+        )
         for _ in range(2)
     )
     assert first == again
@@ -83,8 +86,9 @@ def test_a_promise_is_an_interval_of_scores_and_is_the_same_again(seed, num_peop
 
 def test_drawn_folders_are_those_of_a_slow_twin():
     label, predicted, person = _people(num_people=12)
-    fast = forecast_score(label, predicted, person, 4, 6, num_draws=4_000)
-    counts = person_counts(label, predicted, person, 12, 4)
+    people = people_of(label, person, 4)
+    fast = forecast_score(people, predicted, 6, num_draws=4_000)
+    counts = people.counts(predicted)
     rng = np.random.default_rng(1)
     slow = [
         macro_f1(label, predicted, 4)
@@ -100,7 +104,7 @@ def test_drawn_folders_are_those_of_a_slow_twin():
 
 def test_soft_counts_of_certain_probabilities_are_the_counts():
     label, predicted, person = _people()
-    expected = person_counts(label, predicted, person, 40, 4)
+    expected = people_of(label, person, 4).counts(predicted)
     assert np.array_equal(soft_counts(np.eye(4)[label], predicted, person, 40), expected)
     assert soft_macro_f1(np.eye(4)[label], predicted) == macro_f1(label, predicted, 4)
 
@@ -118,10 +122,9 @@ def test_a_folder_scored_by_its_probabilities_alone_scores_so():
     for seed in range(8):
         rng = np.random.default_rng(seed)
         known, folder = photograph(200, rng), photograph(60, rng)
-        labelled = Labelled(label=known.label, probs=known.probs, person=known.person)
         chosen = folder.probs.argmax(axis=1)
         expected = expected_score_unlabelled(
-            labelled,
+            known.labelled,
             known.probs.argmax(axis=1),
             soft_macro_f1(folder.probs, chosen),
             60,
@@ -129,7 +132,7 @@ def test_a_folder_scored_by_its_probabilities_alone_scores_so():
         )
         truth = macro_f1(folder.label, chosen, NUM_CLASSES)
         hits.append(expected.low <= truth <= expected.high)
-        assert expected.half_width < 0.2  # of [0, 1]: it says something
+        assert half_width(expected) < 0.2  # of [0, 1]: it says something
     assert sum(hits) >= 6
 
 
@@ -138,7 +141,7 @@ def test_overconfidence_known_out_of_fold_is_taken_off_the_expected_score():
     label = rng.integers(0, 2, 600)
     predicted = np.where(rng.random(600) < 0.7, label, 1 - label)
     probs = np.where(np.eye(2)[predicted] == 1, 0.99, 0.01)  # claims 99 %, holds 70 %
-    known = Labelled(label=label, probs=probs, person=np.repeat(np.arange(200), 3))
+    known = Labelled(people=people_of(label, np.repeat(np.arange(200), 3), 2), probs=probs)
     soft = soft_macro_f1(probs[:90], predicted[:90])
     expected = expected_score_unlabelled(known, predicted, soft, 30)
     assert soft == pytest.approx(0.99, abs=0.01)
@@ -148,17 +151,17 @@ def test_overconfidence_known_out_of_fold_is_taken_off_the_expected_score():
 
 def test_uncertain_soft_scores_widen_the_interval():
     photos = photograph(100, np.random.default_rng(0))
-    known = Labelled(label=photos.label, probs=photos.probs, person=photos.person)
+    known = photos.labelled
     chosen = photos.probs.argmax(axis=1)
     sure, unsure = (
-        expected_score_unlabelled(known, chosen, scores, 50).half_width
+        half_width(expected_score_unlabelled(known, chosen, scores, 50))
         for scores in (0.6, [0.5, 0.7])
     )
     assert unsure > sure + 0.03
 
 
 def test_expectations_from_a_single_known_person_promise_nothing():
-    known = Labelled(label=[0, 1], probs=[[0.9, 0.1], [0.2, 0.8]], person=[0, 0])
+    known = Labelled(people=people_of([0, 1], [0, 0], 2), probs=[[0.9, 0.1], [0.2, 0.8]])
     found = expected_score_unlabelled(known, [0, 1], 0.8, 5)
     assert (found.low, found.value, found.high) == (0.0, 0.8, 1.0)
 
@@ -166,7 +169,7 @@ def test_expectations_from_a_single_known_person_promise_nothing():
 def test_a_change_to_the_same_classes_is_none_and_to_the_labels_is_what_was_missing():
     label, predicted, person = _people()
     probs = np.where(np.eye(4)[predicted] == 1, 0.7, 0.1)
-    known = Labelled(label=label, probs=probs, person=person)
+    known = Labelled(people=people_of(label, person, 4), probs=probs)
     same = expected_change_unlabelled(known, predicted, predicted, 0.0, 40)
     assert (same.low, same.value, same.high) == (0.0, 0.0, 0.0)
     soft = soft_macro_f1(probs, label) - soft_macro_f1(probs, predicted)
@@ -177,7 +180,7 @@ def test_a_change_to_the_same_classes_is_none_and_to_the_labels_is_what_was_miss
 
 
 def test_a_change_known_by_a_single_person_may_be_any():
-    known = Labelled(label=[0, 1], probs=[[0.9, 0.1], [0.2, 0.8]], person=[0, 0])
+    known = Labelled(people=people_of([0, 1], [0, 0], 2), probs=[[0.9, 0.1], [0.2, 0.8]])
     found = expected_change_unlabelled(known, [0, 1], [1, 1], -0.2, 5)
     assert (found.low, found.value, found.high) == (-1.0, -0.2, 1.0)
 
@@ -200,8 +203,12 @@ def test_a_forecast_that_cannot_be_made_is_refused(more, message):
         "num_classes": 2,
         "num_people": 5,
     }
+    arrays = given_arrays | more
     with pytest.raises(AnalysisError, match=message):
-        forecast_score(**(given_arrays | more))
+        forecast_score(
+            people_of(arrays.pop("label"), arrays.pop("person"), arrays.pop("num_classes")),
+            **arrays,
+        )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import pytest
 
 from search.analysis.errors import AnalysisError
 from search.analysis.uncertainty.interval import Interval, interval_of_draws
+from tests.search.builders.labelled_people import half_width
 
 
 def test_an_interval_must_hold_its_value():
@@ -14,7 +15,7 @@ def test_an_interval_must_hold_its_value():
 
 def test_an_interval_tells_its_width_side_and_json():
     interval = Interval(value=0.2, low=0.1, high=0.5)
-    assert interval.half_width == pytest.approx(0.2)
+    assert half_width(interval) == pytest.approx(0.2)
     assert interval.to_dict() == {"value": 0.2, "interval": [0.1, 0.5]}
     assert interval.excludes_zero
     assert Interval(value=-0.2, low=-0.3, high=-0.1).excludes_zero

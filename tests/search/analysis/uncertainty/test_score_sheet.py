@@ -6,15 +6,14 @@ import pytest
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.uncertainty.score_sheet import score_sheet
+from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
 
 
 def _sheet(sample, rows=None, num_resamples=300):
     predicted = list(sample.predicted) if rows is None else rows
     rng = np.random.default_rng(1)
-    return score_sheet(
-        predicted, sample.y, sample.g, NUM_CLASSES, num_resamples=num_resamples, rng=rng
-    )
+    return score_sheet(predicted, sample.people, num_resamples=num_resamples, rng=rng)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def test_training_luck_widens_the_interval_of_a_score():
     world = World(num_people=300, shared=0.0, num_seeds=3, seed_sd=0.04)
     sheet = _sheet(simulate(world, np.random.default_rng(0)), num_resamples=2_000)
     widths = [
-        sheet.score(0, fixed_models=fixed, rng=np.random.default_rng(0)).half_width
+        half_width(sheet.score(0, fixed_models=fixed, rng=np.random.default_rng(0)))
         for fixed in (True, False)
     ]
     assert widths[1] > 1.5 * widths[0]
@@ -51,7 +50,7 @@ def test_a_pair_is_the_difference_with_both_kinds_of_luck(sample):
     assert pair.seed_variances == pytest.approx(tuple(scores.var(axis=1, ddof=1) / 3))
     assert fixed.seed_variances == (0.0, 0.0)
     assert fixed.people_variance == pair.people_variance
-    assert fixed.interval.half_width < pair.interval.half_width
+    assert half_width(fixed.interval) < half_width(pair.interval)
 
 
 def test_a_pair_mirrors_when_its_sides_are_swapped(sample):
@@ -98,9 +97,7 @@ def test_one_person_cannot_be_compared_on():
     with pytest.raises(AnalysisError, match="at least 2 people, got 1"):
         score_sheet(
             [np.zeros((1, 3), int)],
-            np.zeros(3, int),
-            np.zeros(3, int),
-            2,
+            people_of(np.zeros(3, int), np.zeros(3, int), 2),
             num_resamples=10,
             rng=np.random.default_rng(0),
         )
@@ -110,9 +107,7 @@ def test_the_luck_of_choice_adds_to_a_pair_and_to_a_score(sample):
     rng = np.random.default_rng(1)
     sheet = score_sheet(
         list(sample.predicted),
-        sample.y,
-        sample.g,
-        NUM_CLASSES,
+        sample.people,
         num_resamples=2_000,
         rng=rng,
         choice_variances=[4e-3, 1e-3],
@@ -122,7 +117,7 @@ def test_the_luck_of_choice_adds_to_a_pair_and_to_a_score(sample):
     assert pairs[1] - pairs[0] == pytest.approx(5e-3)
     people = plain.draws[:, plain.slices[0]].mean(axis=1).var(ddof=1)
     widths = [
-        part.score(0, fixed_models=True, rng=np.random.default_rng(0)).half_width
+        half_width(part.score(0, fixed_models=True, rng=np.random.default_rng(0)))
         for part in (plain, sheet)
     ]
     assert widths[1] / widths[0] == pytest.approx(((people + 4e-3) / people) ** 0.5, rel=0.1)
@@ -138,5 +133,5 @@ def test_the_luck_of_choice_weighs_against_that_of_seeds_in_the_degrees_of_freed
     draws = sheet.draws[:, sheet.slices[0]].mean(axis=1)
     normal = [1.96 * (draws.var() + luck + sheet.seed_variance(0)) ** 0.5 for luck in (0, 1e-2)]
     # two seeds that are most of the luck make an interval far beyond the normal one
-    assert widths[0].half_width > 1.3 * normal[0]
-    assert widths[1].half_width < 1.3 * normal[1]
+    assert half_width(widths[0]) > 1.3 * normal[0]
+    assert half_width(widths[1]) < 1.3 * normal[1]

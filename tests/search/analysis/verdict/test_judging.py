@@ -9,6 +9,7 @@ from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.verdict.judging import judge, part_scores
 from search.analysis.verdict.outcomes import FIXED_MODELS, ONE_SEED, Outcome, Rules
+from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_people import NUM_CLASSES, Sample, World, simulate
 
 QUICK = Rules(num_resamples=400)
@@ -16,6 +17,7 @@ FIXED = Rules(num_resamples=400, fixed_models=True)
 PART_RULES = Rules(num_resamples=200)
 PART_Y = np.arange(160) % 4
 PART_G = np.arange(160) // 2
+PART_PEOPLE = people_of(PART_Y, PART_G, 4)
 
 
 def _sample(num_people=300, num_seeds=3, factors=(1.0, 1.0), seed=0, **world) -> Sample:
@@ -34,7 +36,7 @@ def _approaches(sample, names="abc"):
 
 def _judge(sample, rules=QUICK, approaches=None, **options):
     parts = approaches or _approaches(sample)
-    return judge(parts, sample.y, sample.g, NUM_CLASSES, rules=rules, **options)
+    return judge(parts, sample.people, rules=rules, **options)
 
 
 def test_a_far_better_approach_wins_on_either_side():
@@ -202,14 +204,12 @@ def test_input_that_does_not_fit_is_refused():
     short = Approach(name="b", predicted=parts[1].predicted[:, 1:])
     with pytest.raises(AnalysisError, match="got 420 labels and 419 for predictions of 'b'"):
         _judge(sample, approaches=[parts[0], short])
-    with pytest.raises(AnalysisError, match="got 420 labels and 5 for people"):
-        judge(parts, sample.y, sample.g[:5], NUM_CLASSES, rules=QUICK)
     with pytest.raises(AnalysisError, match="60 people in both parts; split by person"):
         _judge(sample, held_out=np.arange(420) % 7 == 0)
     with pytest.raises(AnalysisError, match=r"`held_out` must be bool \[420\], got int64 \(3,\)"):
         _judge(sample, held_out=np.zeros(3, dtype=np.int64))
     with pytest.raises(AnalysisError, match="at least 2 people, got 1"):
-        judge(parts, sample.y, np.zeros(420, int), NUM_CLASSES, rules=QUICK)
+        judge(parts, people_of(sample.y, np.zeros(420, int), NUM_CLASSES), rules=QUICK)
 
 
 def test_the_luck_of_choosing_configs_counts_except_on_people_without_a_part_in_it():
@@ -224,7 +224,7 @@ def test_the_luck_of_choosing_configs_counts_except_on_people_without_a_part_in_
         before, after = (getattr(pair, name).estimate.people_variance for pair in (one, two))
         assert after - before == pytest.approx(added, abs=1e-12)
     widths = [
-        _judge(sample, FIXED, approaches=parts).scores[0].interval.half_width
+        half_width(_judge(sample, FIXED, approaches=parts).scores[0].interval)
         for parts in (plain, lucky)
     ]
     assert widths[1] > 1.1 * widths[0]
@@ -240,7 +240,7 @@ def test_every_part_has_the_mean_score_over_seeds_of_its_own_people():
     held_out = PART_G % 4 == 0
     first, second = guesses(0.8, 2, 0), guesses(0.5, 1, 1)
     parts = [Approach(name="a", predicted=first), Approach(name="b", predicted=second)]
-    found = part_scores(parts, PART_Y, PART_G, 4, held_out, PART_RULES)
+    found = part_scores(parts, PART_PEOPLE, held_out, PART_RULES)
     for name, rows in (("a", first), ("b", second)):
         for part, mask in (("search", ~held_out), ("held_out", held_out)):
             expected = np.mean([macro_f1(PART_Y[mask], row[mask], 4) for row in rows])
@@ -255,8 +255,8 @@ def test_luck_of_choice_widens_the_search_part_alone():
 
     def widths(luck):
         part = Approach(name="a", predicted=rows, choice_variance=luck)
-        found = part_scores([part], PART_Y, PART_G, 4, held_out, PART_RULES)["a"]
-        return found["search"].half_width, found["held_out"].half_width
+        found = part_scores([part], PART_PEOPLE, held_out, PART_RULES)["a"]
+        return half_width(found["search"]), half_width(found["held_out"])
 
     plain, lucky = widths(0.0), widths(0.01)
     assert lucky[0] > 1.3 * plain[0]
@@ -266,4 +266,4 @@ def test_luck_of_choice_widens_the_search_part_alone():
 @pytest.mark.parametrize("held_out", [np.zeros(160, bool), PART_G == 0])
 def test_without_two_people_in_a_part_there_are_no_parts(held_out):
     part = Approach(name="a", predicted=guesses(0.7, 1, 3))
-    assert part_scores([part], PART_Y, PART_G, 4, held_out, PART_RULES) == {"a": {}}
+    assert part_scores([part], PART_PEOPLE, held_out, PART_RULES) == {"a": {}}

@@ -1,0 +1,197 @@
+"""Labelled people: true classes, who is on each sample, and how people are resampled.
+
+Notation:
+    N samples, C classes, P people, H strata, B resamples, M additive figures of a person.
+    counts: float [..., P, 3, C]: true positives, predicted and actual samples of every class.
+    weights: float [B, P]: how much of a person is in a resample; a row sums to P.
+
+Resampled are people, never photos: the seven photos of a person share that person's errors. A
+stratum is the set of people with the same label vector (the sorted classes of their samples), so
+every resample has the class counts of the data. Of the n people of a stratum n - 1 are drawn with
+replacement and weigh n / (n - 1): drawing n would understate the variance by (n - 1) / n, a tenth
+in a stratum of ten (Rao and Wu 1988, Resampling inference with complex survey data, section 2).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from search.analysis.errors import AnalysisError
+from search.analysis.exact import weighted_sums
+from search.analysis.metrics import Floats, Ints, as_classes, person_index
+
+_CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class People:
+    """The true class and the person of every sample.
+
+    Attributes:
+        label: int [N] true classes, N >= 1.
+        person: int or str [N] as given; int [N] in [0, P) afterwards, in their sorted order.
+        num_classes: C.
+        strata: int [P] from `person_strata`.
+
+    Raises:
+        AnalysisError: no sample, unequal lengths, or a class outside [0, C).
+    """
+
+    label: Ints
+    person: NDArray[Any]
+    num_classes: int
+    strata: Ints = field(init=False)
+
+    def __post_init__(self) -> None:
+        label = as_classes(self.label, self.num_classes, "true classes")
+        person, num_people = person_index(self.person)
+        if label.ndim != 1 or not label.size or person.shape != label.shape:
+            raise AnalysisError(
+                f"labels and people must be vectors of one length >= 1, got shapes {label.shape} "
+                f"and {person.shape}"
+            )
+        object.__setattr__(self, "label", label)
+        object.__setattr__(self, "person", person)
+        object.__setattr__(self, "strata", person_strata(label, person, num_people))
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.label)
+
+    @property
+    def num_people(self) -> int:
+        """P."""
+        return len(self.strata)
+
+    def num_in(self, samples: ArrayLike) -> int:
+        """Returns how many people some samples, bool [N], are of."""
+        return len(np.unique(self.person[np.asarray(samples)]))
+
+    def part(self, samples: ArrayLike) -> "People":
+        """Returns the people of some samples, bool [N] or int [n]."""
+        rows = np.asarray(samples)
+        return People(
+            label=self.label[rows], person=self.person[rows], num_classes=self.num_classes
+        )
+
+    def counts(self, predicted: ArrayLike) -> Floats:
+        """Returns the counts of every person, float [..., P, 3, C].
+
+        Args:
+            predicted: int [..., N]; the leading axes are sets of predictions.
+
+        Raises:
+            AnalysisError: not one prediction a sample, or a class outside [0, C).
+        """
+        chosen = as_classes(predicted, self.num_classes, "predicted classes")
+        if chosen.shape[-1:] != self.label.shape:
+            raise AnalysisError(
+                f"true and predicted classes must be vectors of one length, got shapes "
+                f"{self.label.shape} and {chosen.shape}"
+            )
+        counts = np.empty((*chosen.shape[:-1], 3, self.num_people, self.num_classes))
+        for place in np.ndindex(chosen.shape[:-1]):
+            row = chosen[place]
+            right = row == self.label
+            counts[place][0] = self._tally(self.person[right], row[right])
+            counts[place][1] = self._tally(self.person, row)
+        counts[..., 2, :, :] = self._tally(self.person, self.label)
+        return np.moveaxis(counts, -3, -2)
+
+    def _tally(self, person: Ints, classes: Ints) -> Ints:
+        """Returns how often every person has every class, int [P, C]."""
+        shape = (self.num_people, self.num_classes)
+        cells = np.bincount(person * self.num_classes + classes, minlength=shape[0] * shape[1])
+        return cells.reshape(shape)
+
+    def resample(
+        self,
+        columns: Floats,
+        statistic: Callable[[Floats], Floats],
+        num_resamples: int,
+        rng: np.random.Generator,
+    ) -> Floats:
+        """Returns a statistic of sums over people in every resample, float [B, ...].
+
+        Equal columns have equal sums, to the last bit.
+
+        Args:
+            columns: float [P, M], additive figures of every person.
+            statistic: float [b, M] sums -> float [b, ...].
+            num_resamples: B >= 1.
+            rng: source of the draws.
+
+        Raises:
+            AnalysisError: a single person, or B < 1.
+        """
+        weights = resample_weights(self.strata, num_resamples, rng)
+        return np.concatenate([statistic(sums) for sums in weighted_sums(weights, columns)])
+
+
+def person_strata(y: ArrayLike, person: Ints, num_people: int) -> Ints:
+    """Returns the stratum of every person: people with equal sorted labels are together.
+
+    People whose label vector nobody shares form one stratum; if that is a single person, it joins
+    the smallest other stratum.
+
+    Args:
+        y: int [N] true classes.
+        person: int [N] in [0, P), each at least once.
+        num_people: P.
+
+    Returns:
+        int [P] in [0, H); every stratum has two people or more unless P is 1.
+    """
+    labels = np.asarray(y, dtype=np.int64)
+    order = np.lexsort((labels, person))
+    bounds = np.searchsorted(person[order], np.arange(num_people + 1))
+    labels = labels[order]
+    vectors = [labels[low:high].tobytes() for low, high in pairwise(bounds.tolist())]
+    index: dict[bytes, int] = {}
+    stratum = np.array([index.setdefault(vector, len(index)) for vector in vectors])
+    sizes = np.bincount(stratum)
+    alone = sizes[stratum] < 2
+    if alone.sum() == 1 and num_people > 1:
+        shared = np.where(sizes < 2, num_people + 1, sizes)
+        stratum[alone] = int(np.argmin(shared))
+    else:
+        stratum[alone] = len(index)
+    return np.unique(stratum, return_inverse=True)[1].astype(np.int64)
+
+
+def resample_weights(
+    strata: Ints, num_resamples: int, rng: np.random.Generator
+) -> Iterator[Floats]:
+    """Yields person weights [b, P] in chunks whose rows add up to `num_resamples`.
+
+    Args:
+        strata: int [P] from `person_strata`; at least two people in each.
+        num_resamples: B >= 1.
+        rng: source of the draws.
+
+    Raises:
+        AnalysisError: a stratum has a single person, or B < 1.
+    """
+    sizes = np.bincount(strata)
+    if num_resamples < 1 or sizes.min() < 2:
+        raise AnalysisError(
+            f"resampling needs `num_resamples >= 1` and two people in every stratum, got "
+            f"num_resamples={num_resamples}, smallest stratum {sizes.min()}; merge strata"
+        )
+    num_people = len(strata)
+    order = np.argsort(strata, kind="stable")  # people stratum by stratum
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    slots = np.repeat(np.arange(len(sizes)), sizes - 1)  # the stratum each draw is made from
+    first, width = starts[slots], sizes[slots]
+    scale = (sizes / (sizes - 1))[strata]
+    step = max(1, _CHUNK_CELLS // num_people)
+    for done in range(0, num_resamples, step):
+        rows = min(step, num_resamples - done)
+        drawn = order[first + (rng.random((rows, len(slots))) * width).astype(np.int64)]
+        drawn += np.arange(rows)[:, None] * num_people
+        tally = np.bincount(drawn.ravel(), minlength=rows * num_people)
+        yield tally.reshape(rows, num_people) * scale
