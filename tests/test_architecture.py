@@ -227,7 +227,8 @@ def test_the_light_ways_load_nothing_heavy_by_any_chain(module):
 
 
 def test_the_chains_of_imports_are_followed():
-    assert loaded_with("search.tuning.stage")["ray.tune"][-1] == "search.tuning.tune_run"
+    assert "search.tuning.tune_run" in loaded_with("search.tuning.stage")
+    assert "ray.tune" in loaded_with("search.tuning.stage")
     assert "torch" in loaded_with("search.predict.command")
 
 

@@ -28,10 +28,6 @@ def people_of(y, g):
     return People(label=y, person=g, num_classes=NUM_CLASSES)
 
 
-def people_of(y, g):
-    return People(label=y, person=g, num_classes=NUM_CLASSES)
-
-
 def plan_of(g, num_folds=3, held_out=False):
     held = (g % 5 == 4) if held_out else None
     return CrossFit.of_people(g % num_folds, g, held)

@@ -203,7 +203,7 @@ def test_a_block_is_chosen_by_the_label_of_its_own_attributes():
     ):
         built = build("both | gender", [model, other], _people(y, 18), _plan(300))
         assert set(built.choices["both"].by_round) == {name}
-        assert [target.num_classes for target in built.targets] == [9, 2]
+        assert [target.people.num_classes for target in built.targets] == [9, 2]
         assert np.array_equal(built.targets[0].y, 3 * mask + age)
 
 

@@ -11,6 +11,7 @@ from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Method, fit_calibration
 from search.analysis.metrics import macro_f1
+from search.analysis.people import People
 from search.analysis.recombine import HeadLayout, attribute_classes
 from tests.search.builders.ensemble_worlds import (
     NUM_CLASSES,
@@ -91,7 +92,8 @@ def test_a_head_of_several_attributes_has_the_temperature_of_their_label(seed):
     )
     layout = HeadLayout((2, 3, 2), ((0, 2), (1,)))
     one = Candidate(name="c", approach="outer | inner", networks=networks, layout=layout)
-    fitted = _fit([one], y, g)
+    people = People(label=y, person=g, num_classes=12)
+    fitted = fit_ensemble([one], people, limit=NO_LIMIT, seed=0)
     for place, own in enumerate(labels.values()):
         alone = fit_calibration(networks[place].heads[0][0], own, Method.TEMPERATURE)
         assert fitted.members[0].temperatures[place] == (alone.temperature,)
