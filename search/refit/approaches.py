@@ -106,17 +106,19 @@ class Lineup:
 
     @property
     def shares(self) -> dict[str, Names]:
-        """Groups of spaces that get equal device time, by approach.
+        """Groups of spaces that get equal device time, by approach, in the order of the run.
 
         A space that no whole approach needs shares with others of the first approach that it
         would belong to, and else is a group of its own.
         """
-        groups: dict[str, Names] = dict(self.approaches)
-        grouped = {space for spaces in groups.values() for space in spaces}
+        whole = self.approaches
+        groups: dict[str, Names] = {}
         for space, block in self.blocks.items():
-            if space not in grouped:
+            names = [name for name, spaces in whole.items() if space in spaces]
+            if not names:
                 known = [e.name for e in APPROACHES if block in e.blocks(self.schema.names)]
-                name = next((name for name in known if name not in self.approaches), space)
+                names = [next((name for name in known if name not in whole), space)]
+            for name in names:
                 groups[name] = (*groups.get(name, ()), space)
         return groups
 

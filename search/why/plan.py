@@ -22,13 +22,11 @@ class ControlCosts:
     Attributes:
         seconds: of one winner's training on one slot, by space, measured in the refit.
         slots: trainings at a time.
-        shared: space whose config the shared one is.
         finished: names of units that are trained already.
     """
 
     seconds: Mapping[str, float]
     slots: int
-    shared: str = ""
     finished: frozenset[str] = frozenset()
 
     def of(self, design: ControlDesign, control: Control, repeats: int, num_folds: int) -> float:
@@ -36,14 +34,16 @@ class ControlCosts:
         total = 0.0
         for seed in design.seeds_of(control, repeats):
             for fold in range(num_folds):
-                total += sum(map(self._of_unit, design.units(control, seed, fold)))
+                units = design.units(control, seed, fold)
+                total += sum(self._of_unit(design, unit) for unit in units)
         return _OVERHEAD * total / self.slots
 
-    def _of_unit(self, unit: Unit) -> float:
+    def _of_unit(self, design: ControlDesign, unit: Unit) -> float:
         if unit.name in self.finished:
             return 0.0
         share = unit.change.share if isinstance(unit.change, FewerPeople) else 1.0
-        return share * self.seconds[self.shared if unit.config_id == SHARED_CONFIG else unit.space]
+        space = design.joint if unit.config_id == SHARED_CONFIG else unit.space
+        return share * self.seconds[space]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
 from search.prepare.space_result import SpaceResult
-from search.refit.approaches import JOINT, Lineup, spaces_of
+from search.refit.approaches import Lineup, spaces_of
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.refitted import Refitted
 from search.refit.stage import train_units
@@ -126,8 +126,7 @@ def control_costs(
                 f"refit, and {refitted.files.folder} has none of its trainings; put them back"
             )
         seconds[space] = float(np.mean(taken))
-    shared = design.joint if JOINT in design.lineup.approaches else ""
-    costs = ControlCosts(seconds=seconds, slots=run.resources.slots, shared=shared)
+    costs = ControlCosts(seconds=seconds, slots=run.resources.slots)
     every = planned_units(design, plan_controls(design, costs, None))
     folds = refitted.truth.folds
     finished = frozenset(unit.name for unit in every if files.is_done(unit, folds))

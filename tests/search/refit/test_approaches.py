@@ -79,6 +79,15 @@ def test_spaces_of_a_broken_approach_share_its_time_and_others_have_their_own(gr
     assert lineup(odd=heads).shares == {"odd": ("odd",)}
 
 
+def test_shares_stand_in_the_order_of_the_run():
+    found = lineup(**alone("age", "mask"), joint=JOINT, **alone("gender"))
+    assert list(found.shares.items()) == [
+        ("separate", ("age", "mask", "gender")),
+        ("joint", ("joint",)),
+    ]
+    assert list(lineup(**alone("age"), joint=JOINT).shares) == ["separate", "joint"]
+
+
 def test_every_output_of_a_model_decides_attributes_in_the_order_of_the_data():
     assert LINEUP.heads("age") == {"age": ("age",)}
     assert LINEUP.heads("joint") == {"joint": ("gender", "age")}

@@ -29,7 +29,7 @@ def read(path, *journals):
 def suggest_every_kind(trial, schema, scale):
     trial.suggest_float("optim.lr", *scale.lr, log=True)
     trial.suggest_int("head.hidden", 0, 64, step=8)
-    trial.suggest_categorical("optim.name", ("adamw", "sgd"))
+    trial.suggest_categorical("backbone.name", ("test_resnet", "other"))
     trial.suggest_categorical("input.size", (32, 48))
     return {"head.dropout": 0.5}
 

@@ -12,6 +12,7 @@ from search.tuning.journal import clear_leftovers, open_storage, sample_configs
 from spaces.errors import SpaceError
 from tests.search.builders.scripted import EPOCHS, SCALE, on_disk, open_journal, tiny_space
 from tests.trainables.data.folders import MASK_SCHEMA
+from trainables.blocks import read_flat
 
 
 @pytest.fixture
@@ -47,7 +48,8 @@ def test_the_file_says_seed_and_config_to_anybody(path, journal):
     asked = journal.ask()
     (frozen,) = (t for t in on_disk(path, journal.name) if t.state is TrialState.RUNNING)
     assert frozen.user_attrs["seed"] == asked.seed
-    assert json.loads(frozen.user_attrs["config"]) == asked.config
+    config = json.loads(frozen.user_attrs["config"])
+    assert read_flat(config, MASK_SCHEMA.names) == asked.config
     assert frozen.params == {"optim.lr": 0.01}
 
 
