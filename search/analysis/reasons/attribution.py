@@ -20,7 +20,6 @@ from math import factorial
 
 import numpy as np
 
-from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason
@@ -122,10 +121,7 @@ def _split(sums: Floats, evidence: Evidence) -> Floats:
         parts.append(share)
     everything = expected[tuple(attributes)] - expected[()]
     parts.append(actual[..., 0] - actual[..., 1] - everything)
-    found = np.stack(parts, axis=-1)
-    # Where errors are independent in truth, only the rounding of E is left of the coupling.
-    found[np.abs(found) < ROUNDING] = 0.0
-    return found
+    return np.stack(parts, axis=-1)
 
 
 def _mixed(tables: Floats, own: tuple[int, ...], sizes: tuple[int, ...]) -> Floats:
