@@ -1,18 +1,18 @@
 """Stages 3 and 5: verdict and report from the files of a run; trains nothing, takes seconds."""
 
-import json
-from typing import Any
+from dataclasses import replace
 
 from rich.console import Console
 
+from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.plain import from_plain
 from search.analysis.verdict.outcomes import Rules
 from search.refit.approaches import approaches_of
 from search.refit.files import REFIT_FILE, read_predictions, read_truth
-from search.store.files import write_text
 from search.store.run_store import RunStore
 from search.tuning.saved_run import SavedRun, load_run
 from search.verdict.board import write_refit_board
-from search.verdict.conclusion import Conclusion, conclude, verdict_json, with_reasons
+from search.verdict.conclusion import Conclusion, conclude
 from search.verdict.console import print_verdict
 from search.verdict.costs import approach_costs
 from search.verdict.logged_reasons import Logged
@@ -38,12 +38,11 @@ def conclude_run(store: RunStore, console: Console, margin: float | None = None)
     """
     run = load_run(store)
     conclusion = write_verdict(store, run, margin)
-    verdict = store.read_json("verdict.json")
     truth = read_truth(store.predictions / "truth.csv")
-    contents = gather(store, run, truth, conclusion, verdict)
+    contents = gather(store, run, truth, conclusion)
     write_refit_board(store, contents.confusions, contents.curves)
     write_report(store, contents)
-    print_verdict(console, verdict, store.root)
+    print_verdict(console, conclusion.findings, store.root)
 
 
 def write_verdict(store: RunStore, run: SavedRun, margin: float | None = None) -> Conclusion:
@@ -68,17 +67,14 @@ def write_verdict(store: RunStore, run: SavedRun, margin: float | None = None) -
     trained = read_record(store, truth)
     controlled = controlled_reasons(store, trained, run.schema, truth, rules.seed)
     said = [reason for part in conclusion.built for reason in logged.reasons(part)]
-    conclusion = with_reasons(conclusion, [*controlled, *said])
-    costs = approach_costs(logged, conclusion.built)
-    extra: dict[str, Any] = {
-        "seeds": len(conclusion.built[0].probs),
-        "folds": logged.num_folds,
-        "photos": len(truth.label),
-        "notes": [*refit["notes"], *(() if trained is None else trained.notes)],
-    }
+    ensemble = None
     if (store.root / _ENSEMBLE).is_file():
-        extra["ensemble"] = store.read_json(_ENSEMBLE)
-    values = verdict_json(conclusion, costs, extra)
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(store.root / "verdict.json", text + "\n")
-    return conclusion
+        ensemble = from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))
+    findings = replace(
+        conclusion.findings.with_reasons([*controlled, *said]),
+        costs=approach_costs(logged, conclusion.built),
+        notes=(*refit["notes"], *(() if trained is None else trained.notes)),
+        ensemble=ensemble,
+    )
+    findings.write(store.root / "verdict.json")
+    return replace(conclusion, findings=findings)

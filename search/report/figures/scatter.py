@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from search.report import wording
+from search.analysis import wording
+from search.analysis.reasons.plots import Bin, Scatter
 from search.report.figures import svg
-from search.report.verdict_rows import Json
 
 _TOP, _BOTTOM, _LEFT = 30.0, 44.0, 48.0
 _NAME_HEIGHT = 14.0
@@ -26,22 +26,24 @@ class GainPlot(NamedTuple):
     points: tuple[Gain, ...]
     x: tuple[float, float]
     y: tuple[float, float]
+    y_name: str
 
 
-def gain_plot(samples: Sequence[int], gain: Sequence[float], names: Sequence[str]) -> GainPlot:
+def gain_plot(plot: Scatter, names: Sequence[str]) -> GainPlot:
     """Returns the gain of every class that has samples; zero is in the range.
 
     Args:
-        samples: C counts.
-        gain: C differences of F1.
+        plot: of one reason.
         names: C names; the class numbers where there are none.
     """
-    known = names if len(names) == len(samples) else [str(i) for i in range(len(samples))]
-    rows = zip(known, samples, gain, strict=True)
-    points = tuple(Gain(name, int(size), float(part)) for name, size, part in rows if size > 0)
+    count = len(plot.photos)
+    known = names if len(names) == count else [str(i) for i in range(count)]
+    rows = zip(known, plot.photos, plot.values, strict=True)
+    points = tuple(Gain(*row) for row in rows if row[1] > 0)
     sizes = [math.log10(point.samples) for point in points]
     parts = [0.0, *(point.gain for point in points)]
-    return GainPlot(points, svg.padded(min(sizes), max(sizes)), svg.padded(min(parts), max(parts)))
+    x, y = svg.padded(min(sizes), max(sizes)), svg.padded(min(parts), max(parts))
+    return GainPlot(points, x, y, plot.y_name)
 
 
 def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
@@ -56,7 +58,7 @@ def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
     bottom = height - _BOTTOM
     x = svg.Scale(*plot.x, _LEFT, width - 8)
     y = svg.Scale(*plot.y, bottom, _TOP)
-    parts = [svg.y_axis(y, _LEFT, x.end, "gain in F1 of the class", 5)]
+    parts = [svg.y_axis(y, _LEFT, x.end, plot.y_name, 5)]
     parts += [_size_tick(size, x, bottom) for size in size_ticks(plot.x)]
     middle = (x.start + x.end) / 2
     parts.append(svg.label(middle, bottom + 32, "photos of the class", "axis", anchor="middle"))
@@ -117,20 +119,16 @@ class Reliability(NamedTuple):
 
 
 def reliability(
-    bins: Mapping[str, Sequence[Json]], slots: Mapping[str, int]
+    curves: Mapping[str, Sequence[Bin]], slots: Mapping[str, int]
 ) -> tuple[Reliability, ...]:
-    """Returns the curves of `{name: [{"confidence", "accuracy", "samples"}]}`; empty bins lack."""
+    """Returns the curves of bins by approach; empty bins lack."""
     return tuple(
         Reliability(
             name,
             slots.get(name, 0),
-            tuple(
-                (float(cell["confidence"]), float(cell["accuracy"]), int(cell["samples"]))
-                for cell in cells
-                if cell["samples"]
-            ),
+            tuple((cell.confidence, cell.accuracy, cell.samples) for cell in bins if cell.samples),
         )
-        for name, cells in bins.items()
+        for name, bins in curves.items()
     )
 
 

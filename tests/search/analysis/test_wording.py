@@ -1,6 +1,6 @@
 import pytest
 
-from search.report import wording
+from search.analysis import wording
 from search.report.verdict_rows import Estimate
 
 
