@@ -88,8 +88,8 @@ def number_plot(plot: Lines, slots: Mapping[str, int]) -> LinePlot:
     lines = []
     for index, (name, found) in enumerate(plot.lines.items()):
         ranked = sorted(found, key=lambda point: point.x)
-        points = tuple(Point(p.x, p.value, *(p.interval or ())) for p in ranked)
-        lines.append(Line(name, slots.get(name, index), points, name))
+        drawn = tuple(Point(p.x, p.value, *(p.interval or ())) for p in ranked)
+        lines.append(Line(name, slots.get(name, index), drawn, name))
     points = [point for line in lines for point in line.points]
     ends = [end for p in points for end in (p.low, p.y, p.high) if end is not None]
     places = tuple(sorted({p.x for p in points}))

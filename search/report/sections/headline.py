@@ -116,11 +116,9 @@ def _score_row(row: Score, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
 def _score_heading(rows: Sequence[Score]) -> str:
     if len(rows) == 1:
         return f"{rows[0].name} scores {wording.score(rows[0].interval.value)}"
-    best, last = rows[0], rows[-1]
-    gap = wording.score(best.interval.value - last.interval.value)
-    return (
-        f"{best.name} scores highest, {wording.score(best.interval.value)}; all lie within {gap}"
-    )
+    best, last = rows[0].interval.value, rows[-1].interval.value
+    gap = wording.score(best - last)
+    return f"{rows[0].name} scores highest, {wording.score(best)}; all lie within {gap}"
 
 
 def _score_note(rows: Sequence[Score], pairs: Sequence[PairVerdict]) -> str:

@@ -63,10 +63,10 @@ def test_calibration_is_told_before_and_after():
     sure = np.eye(3)[np.where(right, y, (y + 1) % 3)] * 0.97 + 0.01
     cross_fit = CrossFit.of_people(np.arange(300) % 4, np.arange(300))
     reason = calibration_quality("joint", sure, y, cross_fit)
-    assert reason.figures["raw"]["ece"] == pytest.approx(0.98 - right.mean(), abs=0.03)
-    assert reason.figures["calibrated"]["ece"] < 0.6 * reason.figures["raw"]["ece"]
-    assert reason.figures["calibrated"]["nll"] < reason.figures["raw"]["nll"]
-    assert sum(cell["samples"] for cell in reason.figures["bins"]) == 600
+    assert reason.figures.raw.ece == pytest.approx(0.98 - right.mean(), abs=0.03)
+    assert reason.figures.calibrated.ece < 0.6 * reason.figures.raw.ece
+    assert reason.figures.calibrated.nll < reason.figures.raw.nll
+    assert sum(cell.samples for cell in reason.figures.bins) == 600
     assert reason.sentence.startswith("The probabilities of joint are off by 2")
 
 
@@ -90,7 +90,7 @@ def test_bins_of_reliability_make_the_calibration_error():
     rng = np.random.default_rng(0)
     probs, y = rng.dirichlet(np.ones(4), 800), rng.integers(0, 4, 800)
     gaps = [
-        cell["samples"] * abs(cell["confidence"] - cell["accuracy"])
+        cell.samples * abs(cell.confidence - cell.accuracy)
         for cell in reliability_bins(probs[None], y)
     ]
     assert sum(gaps) / 800 == pytest.approx(expected_calibration_error(probs, y))
