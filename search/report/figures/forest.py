@@ -1,7 +1,7 @@
 """Forest plot: differences with their intervals around zero, and the band of equivalence."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from search.analysis import wording
 from search.analysis.uncertainty.interval import Interval
@@ -12,17 +12,16 @@ _ABOVE = 18.0  # room for the name above the interval, on a narrow page
 
 
 class ForestRow(NamedTuple):
-    """One difference: `main` rows are drawn large; `said` stands beside the interval."""
+    """One difference: `main` rows are drawn large."""
 
     name: str
     estimate: Interval
-    said: str
     main: bool = True
 
-    @classmethod
-    def of(cls, name: str, found: Interval, *, main: bool = True) -> Self:
-        """Returns the row of a difference, said with its interval."""
-        return cls(name, found, wording.estimate(found), main=main)
+    @property
+    def said(self) -> str:
+        """What stands beside the interval."""
+        return wording.estimate(self.estimate)
 
 
 class Forest(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from search.analysis import wording
-from search.analysis.reasons.plots import Bin, Scatter
+from search.analysis.reasons.plots import Bin, Reliability, Scatter
 from search.report.figures import svg
 
 _TOP, _BOTTOM, _LEFT = 30.0, 44.0, 48.0
@@ -110,38 +110,16 @@ def _size_tick(size: int, x: svg.Scale, bottom: float) -> str:
     return tick + svg.label(at, bottom + 15, f"{size:,}", "tick", anchor="middle")
 
 
-class Reliability(NamedTuple):
-    """Of the samples predicted with a confidence, the share that is right; one curve a state."""
-
-    name: str
-    slot: int
-    points: tuple[tuple[float, float, int], ...]
-
-
-def reliability(
-    curves: Mapping[str, Sequence[Bin]], slots: Mapping[str, int]
-) -> tuple[Reliability, ...]:
-    """Returns the curves of bins by approach; empty bins lack."""
-    return tuple(
-        Reliability(
-            name,
-            slots.get(name, 0),
-            tuple((cell.confidence, cell.accuracy, cell.samples) for cell in bins if cell.samples),
-        )
-        for name, bins in curves.items()
-    )
-
-
 def draw_reliability(
-    curves: Sequence[Reliability], width: float, height: float, title: str
+    plot: Reliability, slots: Mapping[str, int], width: float, height: float
 ) -> str:
     """Returns the reliability diagram: on the diagonal the probabilities mean what they say.
 
     Args:
-        curves: one an approach.
+        plot: the bins of every approach; empty ones are left out.
+        slots: approach -> colour and mark.
         width: of the figure.
         height: of the figure; the diagram is a square of it.
-        title: of the figure, for a screen reader.
     """
     bottom = height - _BOTTOM
     side = min(bottom - _TOP, width - _LEFT - 12)
@@ -151,27 +129,31 @@ def draw_reliability(
         svg.x_axis(x, bottom, bottom + 4, "confidence of the prediction", 6),
         svg.line(x.start, y.start, x.end, y.end, "edge"),
     ]
-    most = max((size for curve in curves for _, _, size in curve.points), default=1)
-    for index, curve in enumerate(curves):
-        parts.append(_reliable(curve, x, y, most))
+    curves = {name: [bin_ for bin_ in bins if bin_.samples] for name, bins in plot.curves.items()}
+    most = max((bin_.samples for bins in curves.values() for bin_ in bins), default=1)
+    for index, (name, bins) in enumerate(curves.items()):
+        slot = slots.get(name, 0)
+        parts.append(_reliable(name, slot, bins, x, y, most))
         at = bottom - side + 8 + 18 * index
-        parts.append(svg.mark(x.end + 18, at, curve.slot, 4))
-        parts.append(svg.label(x.end + 28, at + 4, curve.name, f"said {svg.colour(curve.slot)}"))
+        parts.append(svg.mark(x.end + 18, at, slot, 4))
+        parts.append(svg.label(x.end + 28, at + 4, name, f"said {svg.colour(slot)}"))
     said = "; ".join(
-        f"{curve.name}: "
-        + ", ".join(f"{right:.2f} right at {sure:.2f}" for sure, right, _ in curve.points)
-        for curve in curves
+        f"{name}: "
+        + ", ".join(f"{bin_.accuracy:.2f} right at {bin_.confidence:.2f}" for bin_ in bins)
+        for name, bins in curves.items()
     )
-    return svg.chart(width, height, title, said, *parts)
+    return svg.chart(width, height, plot.title, said, *parts)
 
 
-def _reliable(curve: Reliability, x: svg.Scale, y: svg.Scale, most: int) -> str:
+def _reliable(
+    name: str, slot: int, bins: Sequence[Bin], x: svg.Scale, y: svg.Scale, most: int
+) -> str:
     """Returns one curve; a mark's area grows with the samples behind it, `most` the largest."""
-    places = [(x.at(sure), y.at(right)) for sure, right, _ in curve.points]
+    places = [(x.at(bin_.confidence), y.at(bin_.accuracy)) for bin_ in bins]
     if not places:
         return ""
     path = "M" + "L".join(f"{svg.number(px)} {svg.number(py)}" for px, py in places)
-    parts = [svg.element("path", d=path, class_=f"line {svg.colour(curve.slot)}")]
-    for (px, py), (_, _, size) in zip(places, curve.points, strict=True):
-        parts.append(svg.mark(px, py, curve.slot, 2 + 3 * math.sqrt(size / most)))
-    return svg.group(*parts, title=curve.name)
+    parts = [svg.element("path", d=path, class_=f"line {svg.colour(slot)}")]
+    for (px, py), bin_ in zip(places, bins, strict=True):
+        parts.append(svg.mark(px, py, slot, 2 + 3 * math.sqrt(bin_.samples / most)))
+    return svg.group(*parts, title=name)

@@ -43,7 +43,7 @@ def _heading(found: EnsembleSummary) -> str:
 
 
 def _gain_figure(gains: Sequence[Gain]) -> Figure:
-    rows = [ForestRow.of(f"over {gain.approach}", gain.difference) for gain in gains]
+    rows = [ForestRow(f"over {gain.approach}", gain.difference) for gain in gains]
     plot = forest(rows, axis="macro-F1 gained by the ensemble")
     title = "Gain of the ensemble over every approach with 95 % intervals"
     return Figure(

@@ -165,7 +165,7 @@ def _forest_rows(pair: PairVerdict) -> list[ForestRow]:
         ("held-out people only", pair.held_out),
     )
     return [
-        ForestRow.of(name, figures.difference, main=index == 0)
+        ForestRow(name, figures.difference, main=index == 0)
         for index, (name, figures) in enumerate(parts)
         if figures is not None
     ]

@@ -11,7 +11,7 @@ from search.report.figures import svg
 from search.report.figures.bars import bars, draw_bars, draw_dots
 from search.report.figures.forest import ForestRow, draw_forest, forest
 from search.report.figures.lines import draw_lines, number_plot
-from search.report.figures.scatter import draw_gain, draw_reliability, gain_plot, reliability
+from search.report.figures.scatter import draw_gain, draw_reliability, gain_plot
 
 Slots = Mapping[str, int]
 _HEIGHT = 250.0
@@ -35,7 +35,7 @@ def reason_figure(
 
 def effect_figure(reasons: Sequence[Reason], title: str) -> Figure | None:
     """Returns the effects of any reasons in one forest plot."""
-    found = [ForestRow.of(_name(each), each.effect, main=False) for each in reasons if each.effect]
+    found = [ForestRow(_name(each), each.effect, main=False) for each in reasons if each.effect]
     if not found:
         return None
     plot = forest(found, axis="effect on macro-F1, for the first named")
@@ -55,7 +55,7 @@ def _beside(plot: plots.Plot, other: plots.Plot) -> plots.Plot:
 
 def _effects(reasons: Sequence[Reason]) -> str:
     rows = [
-        ForestRow.of(each.part or each.key.replace("_", " "), each.effect)
+        ForestRow(each.part or each.key.replace("_", " "), each.effect)
         for each in reasons
         if each.effect
     ]
@@ -80,13 +80,12 @@ def _drawn(plot: plots.Plot, slots: Slots, classes: tuple[str, ...]) -> str:
         case plots.Lines():
             return draw_lines(number_plot(plot, slots), svg.NARROW, _HEIGHT, title)
         case plots.Forest():
-            rows = [ForestRow.of(name, found) for name, found in plot.rows.items()]
+            rows = [ForestRow(name, found) for name, found in plot.rows.items()]
             return draw_forest(forest(rows, axis=plot.axis), svg.NARROW, title)
         case plots.Scatter():
             return draw_gain(gain_plot(plot, classes), svg.NARROW, _HEIGHT, title)
         case plots.Reliability():
-            curves = reliability(plot.curves, slots)
-            return draw_reliability(curves, svg.NARROW, _HEIGHT, title)
+            return draw_reliability(plot, slots, svg.NARROW, _HEIGHT)
     return ""
 
 

@@ -13,6 +13,7 @@ from search.analysis.reasons.gather import (
     reasons_of_pair,
     reliability_bins,
 )
+from search.analysis.reasons.plots import Bin
 from tests.search.builders.simulated_people import ATTRIBUTES, World, simulate
 
 
@@ -74,10 +75,10 @@ def test_bins_of_reliability_hold_all_predictions_of_all_seeds_by_confidence():
     sure = np.tile([0.9, 0.1], (60, 1))
     unsure = np.tile([0.4, 0.6], (60, 1))
     y = np.arange(60) % 4 == 0  # a quarter is of class 1
-    assert reliability_bins(np.stack([sure, unsure]), y, num_bins=2) == [
-        {"confidence": pytest.approx(0.6), "accuracy": pytest.approx(0.25), "samples": 60},
-        {"confidence": pytest.approx(0.9), "accuracy": pytest.approx(0.75), "samples": 60},
-    ]
+    assert reliability_bins(np.stack([sure, unsure]), y, num_bins=2) == (
+        Bin(confidence=pytest.approx(0.6), accuracy=pytest.approx(0.25), samples=60),
+        Bin(confidence=pytest.approx(0.9), accuracy=pytest.approx(0.75), samples=60),
+    )
 
 
 @pytest.mark.parametrize(("photos", "num_bins"), [(10, 1), (100, 2), (149, 2), (2_000, 15)])

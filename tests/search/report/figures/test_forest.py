@@ -4,8 +4,8 @@ from search.analysis.uncertainty.interval import Interval
 from search.report.figures.forest import ForestRow, draw_forest, forest
 
 ROWS = (
-    ForestRow("joint − separate", Interval(value=0.02, low=-0.01, high=0.05), "+0.020"),  # noqa: RUF001
-    ForestRow.of("held-out <people>", Interval(value=-0.03, low=-0.04, high=-0.02), main=False),
+    ForestRow("joint − separate", Interval(value=0.02, low=-0.01, high=0.05)),  # noqa: RUF001
+    ForestRow("held-out <people>", Interval(value=-0.03, low=-0.04, high=-0.02), main=False),
 )
 
 
@@ -13,7 +13,7 @@ def test_the_axis_holds_zero_the_margin_and_every_interval():
     plot = forest(ROWS, margin=0.1)
     assert plot.low < -0.1
     assert plot.high > 0.1
-    alone = forest([ForestRow("x", Interval(value=0.5, low=0.4, high=0.6), "0.5")])
+    alone = forest([ForestRow("x", Interval(value=0.5, low=0.4, high=0.6))])
     assert alone.low < 0 < 0.6 < alone.high
     assert alone.margin is None
 

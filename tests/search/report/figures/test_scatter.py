@@ -2,12 +2,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from search.analysis.reasons.plots import Bin, Scatter
+from search.analysis.reasons.plots import Bin, Reliability, Scatter
 from search.report.figures.scatter import (
     draw_gain,
     draw_reliability,
     gain_plot,
-    reliability,
     size_ticks,
 )
 
@@ -67,19 +66,20 @@ def test_names_that_would_overlap_are_left_out():
     assert "b" not in texts
 
 
+def reliable(*bins, slot=0):
+    plot = Reliability(title="Reliability", curves={"joint": bins})
+    return ElementTree.fromstring(draw_reliability(plot, {"joint": slot}, 358, 250))
+
+
 def test_empty_bins_of_confidence_are_left_out():
-    cells = [
-        Bin(confidence=0.5, accuracy=0.4, samples=4),
-        Bin(confidence=0.9, accuracy=0.0, samples=0),
-    ]
-    (curve,) = reliability({"joint": cells}, {"joint": 2})
-    assert curve == ("joint", 2, ((0.5, 0.4, 4),))
+    full = Bin(confidence=0.5, accuracy=0.4, samples=4)
+    image = reliable(full, Bin(confidence=0.9, accuracy=0.0, samples=0), slot=2)
+    assert image.findtext("desc") == "joint: 0.40 right at 0.50"
+    assert next(path.attrib["class"] for path in image.iter("path")) == "line c2"
 
 
 def test_trusted_probabilities_lie_on_the_diagonal():
-    cells = [Bin(confidence=0.25, accuracy=0.25, samples=4)]
-    drawn = draw_reliability(reliability({"joint": cells}, {"joint": 0}), 358, 250, "Reliability")
-    image = ElementTree.fromstring(drawn)
+    image = reliable(Bin(confidence=0.25, accuracy=0.25, samples=4))
     edge = next(line.attrib for line in image.iter("line") if line.attrib["class"] == "edge")
     x1, y1, x2, y2 = (float(edge[key]) for key in ("x1", "y1", "x2", "y2"))
     dot = next(image.iter("circle")).attrib
@@ -88,5 +88,4 @@ def test_trusted_probabilities_lie_on_the_diagonal():
 
 
 def test_an_approach_without_samples_draws_nothing():
-    drawn = draw_reliability(reliability({"joint": []}, {"joint": 0}), 358, 250, "Reliability")
-    assert not list(ElementTree.fromstring(drawn).iter("path"))
+    assert not list(reliable().iter("path"))
