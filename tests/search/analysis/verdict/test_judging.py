@@ -94,7 +94,7 @@ def test_training_luck_counts_unless_the_models_are_fixed():
     free, fixed = _judge(sample).pairs[0], _judge(sample, FIXED).pairs[0]
     assert free.headline.estimate.people_variance == fixed.headline.estimate.people_variance
     assert free.headline.estimate.variance > 1.5 * fixed.headline.estimate.variance
-    assert free.note == ""
+    assert free.caveat is Caveat.NONE
 
 
 def test_three_approaches_give_three_pairs_with_adjusted_p():
