@@ -190,10 +190,10 @@ def _compare(options: argparse.Namespace) -> int:
     _margin(options.margin)
     rules = Rules(fixed_models=True, seed=options.seed, margin=options.margin)
     try:
-        verdict = compare(options.truth, files, options.out, rules)
+        findings = compare(options.truth, files, options.out, rules)
     except AnalysisError as error:
         raise UsageError(str(error)) from error
-    print_verdict(Console(), verdict, options.out)
+    print_verdict(Console(), findings, options.out)
     return OK
 
 

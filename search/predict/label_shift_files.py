@@ -50,7 +50,7 @@ def write_shift(folder: Path, shift: LabelShift, spec: EnsembleSpec) -> None:
     contents = ReportContents(
         title=f"headrace predict: {spec.run}",
         answer=shift.answer,
-        verdict={"notes": list(shift.notes)},
+        notes=tuple(shift.notes),
         data=facts,
     )
     write_json(folder / SHIFT_FILE, shift.to_dict())

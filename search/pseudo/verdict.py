@@ -111,8 +111,7 @@ def judge_spaces(
             scores=(verdict.scores[0].interval.value, verdict.scores[1].interval.value),
             p_holm=p,
             wins=pair.winner == PSEUDO_CONFIG
-            and outcome_of(pair.headline.estimate.interval, p, verdict.margin)
-            is pair.headline.outcome,
+            and outcome_of(pair.headline.difference, p, verdict.margin) is pair.headline.outcome,
             photos=_num_photos(refitted.store, space),
         )
         for (space, verdict), p in zip(found, adjusted, strict=True)
@@ -155,7 +154,7 @@ def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
     for name in ("space", "photos", "with", "without", "difference", "95 % interval", "used"):
         table.add_column(name, no_wrap=True)
     for verdict in verdicts:
-        interval = verdict.pair.headline.estimate.interval
+        interval = verdict.pair.headline.difference
         table.add_row(
             verdict.space,
             f"{verdict.photos:.0f}",

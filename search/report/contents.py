@@ -11,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.curves import Curve
+from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.reasons.reason import Reason
+from search.analysis.uncertainty.interval import Interval
+from search.analysis.verdict.outcomes import PairVerdict, Score, Verdict
+from search.analysis.verdict.sentence import answer
 from search.report.errors import ReportError
 from search.report.shift import Shift
-from search.report.verdict_rows import Json, PairRow, ReasonRow, ScoreRow
 
 Counts = NDArray[np.int64]
 
@@ -84,8 +88,8 @@ class Cost:
 class SearchSummary:
     """How the search of one space went.
 
-    `best` is the validation score of its best config with `interval` (low, high), `default` that
-    of its default config; `device_seconds` of all its trials. None where it is not known.
+    `best` is the validation score of its best config with its `interval`, `default` that of its
+    default config; `device_seconds` of all its trials. None where it is not known.
     """
 
     space: str
@@ -96,7 +100,7 @@ class SearchSummary:
     failed: int
     cut_off: int = 0
     best: float | None = None
-    interval: tuple[float, float] | None = None
+    interval: Interval | None = None
     default: float | None = None
     device_seconds: float | None = None
 
@@ -162,9 +166,10 @@ class ReportContents:
     Attributes:
         title: of the page.
         answer: the answer in one sentence; that of the verdict where it is empty.
-        verdict: the mapping of `verdict.json`. Read where they are there: `answer`, `scores`,
-            `pairs`, `reasons`, `descriptions`, `margin`, `people`, `photos`, `notes`,
-            `ensemble`.
+        verdict: scores and pairs; None where nothing was judged.
+        reasons: of every pair the strongest first, then the descriptions of single approaches.
+        ensemble: of the run, if it made one.
+        notes: what a reader must know.
         curves: best score against device seconds, one an approach.
         confusions: attributes first, the joint label last.
         importances: space -> parameter -> share of the variance of the score.
@@ -172,18 +177,14 @@ class ReportContents:
         data: facts of the data.
         searches: one a space.
         reproduce: how to make it again.
-        scores: rows of the verdict, the best first.
-        pairs: rows of the verdict.
-        reasons: rows of the verdict, the order kept: of every pair the strongest first, then the
-            descriptions of single approaches.
-
-    Raises:
-        ReportError: an entry of the verdict lacks what every such entry has.
     """
 
     title: str
     answer: str = ""
-    verdict: Json = field(default_factory=dict)
+    verdict: Verdict | None = None
+    reasons: tuple[Reason, ...] = ()
+    ensemble: EnsembleSummary | None = None
+    notes: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
@@ -191,24 +192,20 @@ class ReportContents:
     data: DataFacts | None = None
     searches: tuple[SearchSummary, ...] = ()
     reproduce: Reproduce | None = None
-    scores: tuple[ScoreRow, ...] = field(init=False)
-    pairs: tuple[PairRow, ...] = field(init=False)
-    reasons: tuple[ReasonRow, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        rows = [ScoreRow.of(name, row) for name, row in (self.verdict.get("scores") or {}).items()]
-        scores = sorted(rows, key=lambda row: -row.score.value)
-        pairs = [PairRow.of(row) for row in self.verdict.get("pairs") or ()]
-        described = (self.verdict.get("descriptions") or {}).values()
-        every = [
-            *(self.verdict.get("reasons") or ()),
-            *(row for rows in described for row in rows),
-        ]
-        reasons = [ReasonRow.of(row) for row in every]
-        object.__setattr__(self, "scores", tuple(scores))
-        object.__setattr__(self, "pairs", tuple(pairs))
-        object.__setattr__(self, "reasons", tuple(reasons))
-        object.__setattr__(self, "answer", self.answer or str(self.verdict.get("answer") or ""))
+        if self.verdict is not None and not self.answer:
+            object.__setattr__(self, "answer", answer(self.verdict))
+
+    @property
+    def scores(self) -> tuple[Score, ...]:
+        """The scores of the verdict, the best first."""
+        return () if self.verdict is None else self.verdict.ranked
+
+    @property
+    def pairs(self) -> tuple[PairVerdict, ...]:
+        """The pairs of the verdict, the leader of each first."""
+        return () if self.verdict is None else tuple(p.leader_first() for p in self.verdict.pairs)
 
     @property
     def approaches(self) -> tuple[str, ...]:

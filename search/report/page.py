@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from search.report import wording
+from search.analysis import wording
 from search.report.contents import ReportContents
 from search.report.document import Page, Section
 from search.report.sections.ensemble import ensemble_section
@@ -33,15 +33,13 @@ def page_of(contents: ReportContents) -> Page:
         reproduce_section(contents),
     )
     found: tuple[Section, ...] = tuple(section for section in sections if section is not None)
-    margin = contents.verdict.get("margin")
-    more = [str(note) for note in contents.verdict.get("notes") or ()]
-    noted = [pair.note for pair in contents.pairs if pair.note]
+    noted = [pair.caveat.value for pair in contents.pairs if pair.caveat]
     return Page(
         title=contents.title,
         answer=contents.answer or contents.title,
         facts=_facts(contents),
-        claims=claims(contents.pairs, margin),
-        notes=tuple(dict.fromkeys(wording.sentence(note) for note in (*noted, *more))),
+        claims=claims(contents),
+        notes=tuple(dict.fromkeys(wording.sentence(note) for note in (*noted, *contents.notes))),
         sections=found,
     )
 
@@ -53,10 +51,10 @@ def colour_slots(contents: ReportContents) -> Mapping[str, int]:
 
 def _facts(contents: ReportContents) -> tuple[str, ...]:
     """Returns what the verdict rests on, in a few words each."""
-    verdict, data = contents.verdict, contents.data
+    counted = contents.verdict or contents.data
     counts = (
-        (verdict.get("people") or (data.num_people if data else 0), "person", "people"),
-        (verdict.get("photos") or (data.num_photos if data else 0), "photo", "photos"),
+        (counted.num_people if counted else 0, "person", "people"),
+        (counted.num_photos if counted else 0, "photo", "photos"),
         (max((len(row.per_seed) for row in contents.scores), default=0), "training seed", ""),
     )
     return tuple(wording.plural(count, one, many) for count, one, many in counts if count)

@@ -1,9 +1,7 @@
 """`headrace compare`: a verdict on anybody's prediction files; nothing is trained."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,12 +11,11 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.people import People
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
-from search.analysis.verdict.sentence import answer
 from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html
 from search.store.files import write_text
-from search.verdict.conclusion import VERDICT_SCHEMA
+from search.verdict.findings import Findings
 
 _TRUTH_COLUMNS = ("sample", "group", "label")
 _SUM_TOLERANCE = 1e-3
@@ -26,8 +23,8 @@ _SUM_TOLERANCE = 1e-3
 
 def compare(
     truth_path: Path, predictions: Mapping[str, Path], out: Path, rules: Rules
-) -> dict[str, Any]:
-    """Judges prediction files, writes `verdict.json` and `report.html`, and returns the verdict.
+) -> Findings:
+    """Judges prediction files, writes `verdict.json` and `report.html`, and returns the findings.
 
     Args:
         truth_path: CSV `sample,group,label` with other columns ignored.
@@ -58,23 +55,11 @@ def compare(
     group = truth["group"].to_numpy(dtype=str)
     people = People(label=labels, person=group, num_classes=num_classes)
     verdict = judge(approaches, people, rules=rules)
-    values: dict[str, Any] = {
-        "schema": VERDICT_SCHEMA,
-        "metric": "macro_f1",
-        "answer": answer(verdict),
-        "margin": verdict.margin,
-        "people": verdict.num_people,
-        "photos": len(labels),
-        **verdict.to_dict(),
-        "reasons": [],
-        "costs": {},
-        "notes": [],
-    }
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    page = render_html(ReportContents(title="headrace compare", verdict=values))
-    write_text(out / "verdict.json", text + "\n")
+    findings = Findings(verdict=verdict)
+    page = render_html(ReportContents(title="headrace compare", verdict=verdict))
+    findings.write(out / "verdict.json")
     write_text(out / "report.html", page)
-    return values
+    return findings
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -1,48 +1,44 @@
 """The verdict in the terminal."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from search.analysis.verdict.sentence import answer
+from search.verdict.findings import Findings
 
-def print_verdict(console: Console, verdict: Mapping[str, Any], folder: Path) -> None:
+
+def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
     """Says the answer, the scores and the pairs."""
+    verdict = findings.verdict
     scores = Table(title="Out-of-fold macro-F1", title_justify="left")
     for name in ("approach", "macro-F1", "95 % interval", "with class biases"):
         scores.add_column(name, no_wrap=True)
-    for name, score in sorted(verdict["scores"].items(), key=lambda item: -item[1]["value"]):
-        low, high = score["interval"]
-        ruled = score["with_decision_rule"]
+    for score in verdict.ranked:
+        found = score.interval
         scores.add_row(
-            name,
-            f"{score['value']:.4f}",
-            f"{low:.3f} to {high:.3f}",
-            f"{ruled['value']:.4f}" if ruled else "-",
+            score.name,
+            f"{found.value:.4f}",
+            f"{found.low:.3f} to {found.high:.3f}",
+            f"{score.with_rule.value:.4f}" if score.with_rule else "-",
         )
     pairs = Table(title="Pairs", title_justify="left")
     for name in ("pair", "difference", "95 % interval", "Holm's p", "verdict"):
         pairs.add_column(name, no_wrap=True)
-    for pair in verdict["pairs"]:
-        low, high = pair["interval"]
+    for pair in verdict.pairs:
+        found = pair.headline.difference
         pairs.add_row(
-            f"{pair['a']} - {pair['b']}",
-            f"{pair['difference']:+.4f}",
-            f"{low:+.3f} to {high:+.3f}",
-            f"{pair['p_holm']:.3f}",
-            _verdict_text(pair),
+            f"{pair.a} - {pair.b}",
+            f"{found.value:+.4f}",
+            f"{found.low:+.3f} to {found.high:+.3f}",
+            f"{pair.headline.p_holm:.3f}",
+            f"{pair.winner} wins" if pair.winner else pair.outcome.value,
         )
     console.print()
     console.print(scores)
     console.print(pairs)
-    for note in verdict.get("notes", ()):
+    for note in findings.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
-    console.print(f"[bold]{verdict['answer']}[/bold]", highlight=False, soft_wrap=True)
+    console.print(f"[bold]{answer(verdict)}[/bold]", highlight=False, soft_wrap=True)
     console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
-
-
-def _verdict_text(pair: Mapping[str, Any]) -> str:
-    winner = {"a_wins": pair["a"], "b_wins": pair["b"]}.get(pair["verdict"])
-    return f"{winner} wins" if winner else str(pair["verdict"])

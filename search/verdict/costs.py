@@ -13,10 +13,8 @@ from search.verdict.logged_reasons import Logged
 Number = TypeVar("Number", int, float)
 
 
-def approach_costs(
-    logged: Logged, built: Sequence[JointPredictions]
-) -> dict[str, dict[str, float | None]]:
-    """Returns `costs` of `verdict.json`: an entry an approach.
+def approach_costs(logged: Logged, built: Sequence[JointPredictions]) -> tuple[Cost, ...]:
+    """Returns what every approach takes.
 
     The cost to serve is that of one network for every model that the approach is made of, each
     with the config that it chose. A figure that the run lacks is None.
@@ -33,22 +31,27 @@ def approach_costs(
     }
     known = {name: configs[name] for name in sorted(names) if name in configs}
     serving = serving_costs(refitted.store, refitted.lineup.schema, known)
-    found = {}
+    found = []
     for part in built:
         config_ids = chosen_configs(part)
         served = [serving.get(config_name(*chosen)) for chosen in config_ids.items()]
         noted = [notes[0] if notes else None for notes in logged.notes(part).values()]
         spent = [r.device_seconds for r in logged.run.records if r.space in config_ids]
-        cost = Cost(
-            approach=part.name,
-            search_device_seconds=sum(spent),
-            refit_device_seconds=sum(sum(refitted.files.seconds(space)) for space in config_ids),
-            parameters=_total([None if note is None else note["parameters"] for note in noted]),
-            flops=_total([None if one is None else one.flops for one in served]),
-            serve_ms=_total([None if one is None else one.milliseconds for one in served]),
+        found.append(
+            Cost(
+                approach=part.name,
+                search_device_seconds=sum(spent),
+                refit_device_seconds=sum(
+                    sum(refitted.files.seconds(space)) for space in config_ids
+                ),
+                parameters=_total(
+                    [None if note is None else note["parameters"] for note in noted]
+                ),
+                flops=_total([None if one is None else one.flops for one in served]),
+                serve_ms=_total([None if one is None else one.milliseconds for one in served]),
+            )
         )
-        found[part.name] = cost.to_dict()
-    return found
+    return tuple(found)
 
 
 def _total(figures: Sequence[Number | None]) -> Number | None:

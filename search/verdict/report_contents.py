@@ -18,7 +18,6 @@ from search.refit.files import Truth
 from search.refit.refitted import Refitted
 from search.report.contents import (
     Confusion,
-    Cost,
     DataFacts,
     PeopleTable,
     ReportContents,
@@ -40,19 +39,20 @@ def write_report(store: RunStore, contents: ReportContents) -> None:
     write_text(store.root / "report.md", render_markdown(contents))
 
 
-def gather(
-    run: SavedRun, refitted: Refitted, conclusion: Conclusion, verdict: Mapping[str, Any]
-) -> ReportContents:
+def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportContents:
     """Returns everything the page of a run shows."""
-    truth, lineup = refitted.truth, refitted.lineup
+    truth, lineup, findings = refitted.truth, refitted.lineup, conclusion.findings
     facts = data_facts(run.schema, truth, run.study["data"]["name"])
     return ReportContents(
         title=f"headrace: {run.study['config']['name']}",
-        verdict=dict(verdict),
+        verdict=findings.verdict,
+        reasons=findings.every_reason,
+        costs=findings.costs,
+        ensemble=findings.ensemble,
+        notes=findings.notes,
         curves=tuple(curves(refitted, run.results)),
         confusions=tuple(confusions(run.schema, truth.label, conclusion)),
         importances=importances(refitted.store, run),
-        costs=tuple(Cost.of(name, cost) for name, cost in verdict["costs"].items()),
         data=replace(facts, shifts=read_shifts(refitted.store.root)),
         searches=tuple(_search_summary(result, lineup) for result in run.results),
         reproduce=_reproduce(run.study),
@@ -198,7 +198,7 @@ def _search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
         failed=counts["failed"] + counts["out of memory"],
         cut_off=counts["cut off by the budget"],
         best=result.best.objective if result.best else None,
-        interval=(result.interval.low, result.interval.high) if result.interval else None,
+        interval=result.interval,
         default=default_value(result.records),
         device_seconds=sum(record.device_seconds for record in result.records),
     )

@@ -1,18 +1,18 @@
 """Stages 3 and 5: verdict and report from the files of a run; trains nothing, takes seconds."""
 
-import json
-from typing import Any
+from dataclasses import replace
 
 from rich.console import Console
 
+from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.plain import from_plain
 from search.analysis.verdict.outcomes import Rules
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
-from search.store.files import write_text
 from search.store.run_store import RunStore
 from search.verdict.board import write_refit_board
-from search.verdict.conclusion import Conclusion, conclude, verdict_json, with_reasons
+from search.verdict.conclusion import Conclusion, conclude
 from search.verdict.console import print_verdict
 from search.verdict.costs import approach_costs
 from search.verdict.logged_reasons import Logged
@@ -39,11 +39,10 @@ def conclude_run(store: RunStore, console: Console, margin: float | None = None)
     run = load_run(store)
     refitted = Refitted.read(store, Lineup.of_study(run.study))
     conclusion = write_verdict(run, refitted, margin)
-    verdict = store.read_json("verdict.json")
-    contents = gather(run, refitted, conclusion, verdict)
+    contents = gather(run, refitted, conclusion)
     write_refit_board(store, contents.confusions, contents.curves)
     write_report(store, contents)
-    print_verdict(console, verdict, store.root)
+    print_verdict(console, conclusion.findings, store.root)
 
 
 def write_verdict(run: SavedRun, refitted: Refitted, margin: float | None = None) -> Conclusion:
@@ -58,17 +57,14 @@ def write_verdict(run: SavedRun, refitted: Refitted, margin: float | None = None
     trained = read_record(refitted)
     controlled = controlled_reasons(refitted, trained, rules.seed)
     said = [reason for part in conclusion.built for reason in logged.reasons(part)]
-    conclusion = with_reasons(conclusion, [*controlled, *said])
-    costs = approach_costs(logged, conclusion.built)
-    extra: dict[str, Any] = {
-        "seeds": len(conclusion.built[0].probs),
-        "folds": refitted.num_folds,
-        "photos": len(refitted.truth.label),
-        "notes": [*refitted.note.notes, *(() if trained is None else trained.notes)],
-    }
+    ensemble = None
     if (store.root / _ENSEMBLE).is_file():
-        extra["ensemble"] = store.read_json(_ENSEMBLE)
-    values = verdict_json(conclusion, costs, extra)
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(store.root / "verdict.json", text + "\n")
-    return conclusion
+        ensemble = from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))
+    findings = replace(
+        conclusion.findings.with_reasons([*controlled, *said]),
+        costs=approach_costs(logged, conclusion.built),
+        notes=(*refitted.note.notes, *(() if trained is None else trained.notes)),
+        ensemble=ensemble,
+    )
+    findings.write(store.root / "verdict.json")
+    return replace(conclusion, findings=findings)

@@ -7,8 +7,9 @@ Predictions are judged as those of fixed models: the intervals say what other pe
 not what other trainings would.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from search.analysis.ensemble.weights import Limit
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import Ints
 from search.analysis.people import People
+from search.analysis.plain import need
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.score_sheet import score_sheet
@@ -48,6 +50,25 @@ class Gain:
     score: Interval
     difference: Interval
     p_greater: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns one element of `gains` in `summary.json`."""
+        return {
+            "approach": self.approach,
+            "score": self.score.to_dict(),
+            **self.difference.to_dict(),
+            "p_greater": self.p_greater,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Returns the gain written by `to_dict`; raises AnalysisError where something lacks."""
+        return cls(
+            approach=need(data, "approach"),
+            score=Interval.from_dict(need(data, "score")),
+            difference=Interval.from_dict(data),
+            p_greater=need(data, "p_greater"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

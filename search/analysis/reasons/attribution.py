@@ -15,6 +15,8 @@ and the first part is shared among the attributes by swapping the table of one a
 the other, averaged over all orders (the Shapley value).
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from math import factorial
 
@@ -22,12 +24,33 @@ import numpy as np
 
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.reason import Reason
+from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.recombine import attribute_classes
 from search.analysis.uncertainty.bootstrap import influence
 from search.analysis.uncertainty.interval import Interval
 
 COUPLING = "coupling"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution(Figures):
+    """The whole difference, and the part of every attribute and of the coupling."""
+
+    difference: float
+    parts: Mapping[str, float]
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns the largest part that is supported, and whom it favours."""
+        supported = [each for each in reasons if each.supported]
+        if not supported:
+            a, b = reasons[0].about
+            return f"{a} against {b}: no attribute stands out"
+        largest = max(supported, key=lambda each: abs(each.effect.value) if each.effect else 0.0)
+        ahead, behind = largest.winners
+        how = f"through {largest.part}"
+        if largest.part == COUPLING:
+            how = "by getting attributes right together"
+        return f"{ahead} gains on {behind} {how}"
 
 
 def attribute_tables(evidence: Evidence, predicted: Ints) -> Floats:
@@ -132,23 +155,26 @@ def _mixed(tables: Floats, own: tuple[int, ...], sizes: tuple[int, ...]) -> Floa
 
 def _reason(a: str, b: str, name: str, found: dict[str, Interval]) -> Reason:
     effect, total = found[name], sum(part.value for part in found.values())
-    size = f"{effect.value:+.4f} [{effect.low:+.4f}, {effect.high:+.4f}]"
     if name == COUPLING:
-        ahead, behind = a, b
+        ahead, behind, gain = a, b, effect
         if effect.value < 0:  # told from the side of the one that gains
-            ahead, behind = b, a
-            size = f"{-effect.value:+.4f} [{-effect.high:+.4f}, {-effect.low:+.4f}]"
+            ahead, behind, gain = b, a, effect.negated()
         text = (
-            f"Getting attributes right or wrong together is worth {size} macro-F1 to {ahead} "
+            f"Getting attributes right or wrong together is worth {gain:+.4f} macro-F1 to {ahead} "
             f"against {behind}, beyond what its attributes achieve one by one."
         )
     else:
-        text = f"Of the difference of {total:+.4f} between {a} and {b}, {size} comes from {name}."
+        text = (
+            f"Of the difference of {total:+.4f} between {a} and {b}, {effect:+.4f} comes from "
+            f"{name}."
+        )
     return Reason(
         key=f"attribution.{name}",
         mechanism="M9" if name == COUPLING else "M1",
         about=(a, b),
         sentence=text if effect.excludes_zero else f"{text} Not supported by this data.",
-        figures={"difference": total, "parts": {key: part.value for key, part in found.items()}},
+        figures=Attribution(
+            difference=total, parts={key: part.value for key, part in found.items()}
+        ),
         effect=effect,
     )

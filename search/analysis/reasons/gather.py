@@ -4,11 +4,13 @@ Notation:
     N samples, C joint classes, S seeds. probs: float [S, N, C]; y: int [N].
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from search.analysis import wording
 from search.analysis.fitting.calibration import (
     cross_fit_calibration,
     expected_calibration_error,
@@ -20,7 +22,8 @@ from search.analysis.reasons.attribution import attribution
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_attributes import boundary_view, error_budget, scores_by_state
 from search.analysis.reasons.of_pairs import class_size, decision_rule, error_overlap
-from search.analysis.reasons.reason import Reason, rank_reasons
+from search.analysis.reasons.plots import Bars, Bin, Plot, Reliability
+from search.analysis.reasons.reason import Figures, Reason, rank_reasons
 
 _LEAST_IN_BIN = 50  # predictions; the share right then has a standard error of 0.07 or less
 
@@ -66,6 +69,42 @@ def reasons_of_approach(
     return (error_budget(evidence, name), *views, *states)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """How far probabilities are off: expected calibration error and log loss."""
+
+    ece: float
+    nll: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration(Figures):
+    """Before and after temperature scaling; `bins`, of before, are None in some older files."""
+
+    raw: Trust
+    calibrated: Trust
+    bins: tuple[Bin, ...] | None = None
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns the range of the errors."""
+        errors = [found.raw.ece for found in self.of(reasons)]
+        low, high = wording.percent(min(errors)), wording.percent(max(errors))
+        return f"Probabilities are off by {low if low == high else f'{low} to {high}'} on average"
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns the reliability of the probabilities, or their errors."""
+        (name,) = reason.about
+        if self.bins is not None:
+            return Reliability(title="Reliability of the probabilities", curves={name: self.bins})
+        errors = {"raw": self.raw.ece, "calibrated": self.calibrated.ece}
+        return Bars(
+            title="Calibration",
+            rows={f"{name}, {state}": {name: 100 * ece} for state, ece in errors.items()},
+            axis="expected calibration error (%)",
+            form="{:.1f}",
+        )
+
+
 def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, cross_fit: CrossFit) -> Reason:
     """Returns how far probabilities can be trusted, before and after cross-fitted temperature.
 
@@ -76,32 +115,27 @@ def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, cross_fit: Cr
         cross_fit: who calibrates whom.
     """
     raw = np.asarray(probs, dtype=float)
-    figures = {
-        state: {
-            "ece": float(np.mean([expected_calibration_error(part, y) for part in array])),
-            "nll": float(np.mean([negative_log_likelihood(part, y) for part in array])),
-        }
-        for state, array in (
-            ("raw", raw),
-            ("calibrated", cross_fit_calibration(raw, y, cross_fit)),
+    before, after = (
+        Trust(
+            ece=float(np.mean([expected_calibration_error(part, y) for part in array])),
+            nll=float(np.mean([negative_log_likelihood(part, y) for part in array])),
         )
-    }
-    before, after = figures["raw"], figures["calibrated"]
-    bins = reliability_bins(raw, y)
+        for array in (raw, cross_fit_calibration(raw, y, cross_fit))
+    )
     return Reason(
         key="calibration",
         mechanism="",
         about=(name,),
         sentence=(
-            f"The probabilities of {name} are off by {before['ece']:.1%} on average "
-            f"({after['ece']:.1%} after temperature scaling), log loss {before['nll']:.3f} "
-            f"({after['nll']:.3f})."
+            f"The probabilities of {name} are off by {before.ece:.1%} on average "
+            f"({after.ece:.1%} after temperature scaling), log loss {before.nll:.3f} "
+            f"({after.nll:.3f})."
         ),
-        figures={**figures, "bins": bins},
+        figures=Calibration(raw=before, calibrated=after, bins=reliability_bins(raw, y)),
     )
 
 
-def reliability_bins(probs: ArrayLike, y: ArrayLike, num_bins: int = 15) -> list[dict[str, float]]:
+def reliability_bins(probs: ArrayLike, y: ArrayLike, num_bins: int = 15) -> tuple[Bin, ...]:
     """Returns confidence and share right, over bins of equally many predictions.
 
     Args:
@@ -110,17 +144,17 @@ def reliability_bins(probs: ArrayLike, y: ArrayLike, num_bins: int = 15) -> list
         num_bins: at most; fewer where a bin would hold less than 50 predictions.
 
     Returns:
-        `{"confidence", "accuracy", "samples"}` of every bin, the least confidence first.
+        The least confidence first.
     """
     array = np.asarray(probs, dtype=float)
     confidence = array.max(axis=-1).ravel()
     right = (array.argmax(axis=-1) == np.asarray(y)).ravel()
     order = np.argsort(confidence, kind="stable")
-    return [
-        {
-            "confidence": float(confidence[part].mean()),
-            "accuracy": float(right[part].mean()),
-            "samples": len(part),
-        }
+    return tuple(
+        Bin(
+            confidence=float(confidence[part].mean()),
+            accuracy=float(right[part].mean()),
+            samples=len(part),
+        )
         for part in np.array_split(order, max(1, min(num_bins, len(order) // _LEAST_IN_BIN)))
-    ]
+    )

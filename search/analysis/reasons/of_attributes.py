@@ -5,20 +5,48 @@ Notation:
     predicted: int [S, N] joint classes; raw: float [N], the number behind a binned attribute.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis import wording
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import Floats, Ints, class_counts, f1_of_counts
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.reason import Reason
+from search.analysis.reasons.plots import Bars, Dots, Lines, Plot, Point
+from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.recombine import attribute_classes, joint_classes
 
 _NEAR = 3.0  # distance from an edge, in units of the raw number, that counts as near
 _REACH = 10  # bins shown on each side of an edge
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorBudget(Figures):
+    """The score, and by attribute the score were it perfect and what that would gain."""
+
+    score: float
+    perfect: Mapping[str, float]
+    cost: Mapping[str, float]
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns the attribute that costs most."""
+        worst = max(self.cost, key=lambda name: self.cost[name])
+        return (
+            f"{wording.capital(worst)} costs {reasons[0].about[0]} most: perfect it would be "
+            f"worth {wording.score(self.cost[worst], 2)}"
+        )
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns what every attribute costs."""
+        return Bars(
+            title="What a perfect attribute would give",
+            rows={attribute: {reason.about[0]: cost} for attribute, cost in self.cost.items()},
+            axis="macro-F1 gained if this attribute were perfect",
+            form="{:+.3f}",
+        )
 
 
 def error_budget(evidence: Evidence, name: str) -> Reason:
@@ -46,8 +74,50 @@ def error_budget(evidence: Evidence, name: str) -> Reason:
             f"{name} scores {score:.3f}; with one attribute perfect it would score {listed}: "
             f"{ranked[0]} costs most."
         ),
-        figures={"score": score, "perfect": perfect, "cost": cost},
+        figures=ErrorBudget(score=score, perfect=perfect, cost=cost),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateScore:
+    """The macro-F1 of an attribute over the samples of one state."""
+
+    macro_f1: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoresByState(Figures):
+    """Of an attribute: other attribute -> state -> score."""
+
+    attribute: str
+    states: Mapping[str, Mapping[str, StateScore]]
+
+    def heading(self, _reasons: Sequence[Reason]) -> str:
+        """Returns where the attribute is hardest."""
+        scores = self._scores("{} is {}")
+        if not scores:
+            return f"{wording.capital(self.attribute)} stands alone"
+        worst = min(scores, key=lambda name: scores[name])
+        return f"{wording.capital(self.attribute)} is hardest where {worst}"
+
+    def plot(self, reason: Reason) -> Plot | None:
+        """Returns the score in every state."""
+        scores = self._scores("{}: {}")
+        if not scores:
+            return None
+        return Dots(
+            title=f"{self.attribute} by the state of the other attributes",
+            rows={name: {reason.about[0]: score} for name, score in scores.items()},
+            axis=f"macro-F1 of {self.attribute}",
+        )
+
+    def _scores(self, form: str) -> dict[str, float]:
+        return {
+            form.format(other, state): found.macro_f1
+            for other, states in self.states.items()
+            for state, found in states.items()
+        }
 
 
 def scores_by_state(evidence: Evidence, name: str, attribute: str) -> Reason:
@@ -61,7 +131,7 @@ def scores_by_state(evidence: Evidence, name: str, attribute: str) -> Reason:
     axis = _axis(evidence, attribute)
     predicted = attribute_classes(evidence.predicted(name), evidence.sizes)[..., axis]
     truth, size = evidence.labels[:, axis], evidence.sizes[axis]
-    states: dict[str, dict[str, dict[str, float]]] = {}
+    states: dict[str, dict[str, StateScore]] = {}
     flat: dict[str, float] = {}
     for other_axis, (other, classes) in enumerate(evidence.attributes.items()):
         if other == attribute:
@@ -72,7 +142,7 @@ def scores_by_state(evidence: Evidence, name: str, attribute: str) -> Reason:
             if part.any():
                 rows = [_present_f1(truth[part], row[part], size) for row in predicted]
                 score = float(np.mean(rows))
-                states[other][state] = {"macro_f1": score, "samples": int(part.sum())}
+                states[other][state] = StateScore(macro_f1=score, samples=int(part.sum()))
                 flat[f"{other} {state}"] = score
     text = f"{name} has no other attribute beside {attribute}."
     if flat:
@@ -86,8 +156,62 @@ def scores_by_state(evidence: Evidence, name: str, attribute: str) -> Reason:
         mechanism="M9",
         about=(name,),
         sentence=text,
-        figures={"attribute": attribute, "states": states},
+        figures=ScoresByState(attribute=attribute, states=states),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeBin:
+    """Samples within one unit of the raw number: the shares put above the edge, and wrong."""
+
+    raw: float
+    above: float
+    wrong: float
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeView:
+    """Shares of samples on the wrong side of one edge; `bins` by whole units of distance."""
+
+    edge: float
+    near_wrong: float
+    far_wrong: float
+    missed: float
+    bins: tuple[EdgeBin, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boundary(Figures):
+    """The edges between the classes of a binned attribute."""
+
+    attribute: str
+    edges: tuple[EdgeView, ...]
+
+    def heading(self, _reasons: Sequence[Reason]) -> str:
+        """Returns the edge with most errors."""
+        hardest = max(self.edges, key=lambda view: view.near_wrong)
+        return (
+            f"{wording.capital(self.attribute)} errors pile up at {hardest.edge:g}: "
+            f"{wording.percent(hardest.near_wrong)} wrong near it"
+        )
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns the share on the wrong side of an edge by the raw number."""
+        wrong: dict[float, float] = {}
+        for view in self.edges:
+            for cell in view.bins:
+                # Near both edges a photo can be wrong about either; the curve shows the sum.
+                wrong[cell.raw] = wrong.get(cell.raw, 0.0) + cell.wrong
+        points = (Point(x=raw, value=100 * share) for raw, share in sorted(wrong.items()))
+        age = f"true {self.attribute} of the person (years)"
+        return Lines(
+            title=f"Errors against raw {self.attribute}",
+            lines={reason.about[0]: tuple(points)},
+            x_name=age if self.attribute == "age" else self.attribute,
+            y_name="photos put on the wrong side of an edge (%)",
+            edges=tuple(view.edge for view in self.edges),
+        )
 
 
 def boundary_view(
@@ -124,22 +248,11 @@ def boundary_view(
             f"{attribute} {hardest.edge:g} on the wrong side, {hardest.far_wrong:.1%} of "
             f"the others; {hardest.missed:.0%} from {hardest.edge:g} on are put below it."
         ),
-        figures={"attribute": attribute, "edges": [asdict(view) for view in views]},
+        figures=Boundary(attribute=attribute, edges=tuple(views)),
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _EdgeView:
-    """Shares of samples on the wrong side of one edge; `bins` by whole units of distance."""
-
-    edge: float
-    near_wrong: float
-    far_wrong: float
-    missed: float
-    bins: tuple[dict[str, float], ...]
-
-
-def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float) -> _EdgeView:
+def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float) -> EdgeView:
     """Looks at one edge; `above` is bool [S, N], predicted at or above it."""
     wrong = (above != (raw >= edge)).mean(axis=0)
     share_above, distance = above.mean(axis=0), raw - edge
@@ -148,9 +261,15 @@ def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float) -> _EdgeView:
     for step in range(-_REACH, _REACH + 1):
         part = np.floor(distance) == step
         if part.any():
-            figures = {"raw": edge + step, "above": _mean(share_above[part])}
-            bins.append({**figures, "wrong": _mean(wrong[part]), "samples": int(part.sum())})
-    return _EdgeView(
+            bins.append(
+                EdgeBin(
+                    raw=edge + step,
+                    above=_mean(share_above[part]),
+                    wrong=_mean(wrong[part]),
+                    samples=int(part.sum()),
+                )
+            )
+    return EdgeView(
         edge=float(edge),
         near_wrong=_mean(wrong[near]),
         far_wrong=_mean(wrong[~near]),

@@ -17,13 +17,15 @@ from itertools import combinations
 
 import numpy as np
 
+from search.analysis import wording
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import net_weights, variance
 from search.analysis.fitting.calibration import cross_fit_calibration
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.reason import Reason
+from search.analysis.reasons.plots import Bars, Lines, Plot, Point
+from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.recombine import HeadLayout
 from search.analysis.uncertainty.bootstrap import influence, people_degrees, side_by_side
 from search.analysis.uncertainty.difference import PairEstimate
@@ -119,13 +121,35 @@ def told(found: Interval, num_seeds: int, yes: str, no: str) -> tuple[Interval |
     unsupported = f"that {no} is not supported by this data"
     if num_seeds < 2:
         luck = "over people, and one seed cannot tell the luck of training"
-        return None, f"{unsupported} ({figure(found)} {luck})"
-    return found, yes if found.excludes_zero else f"{unsupported} ({figure(found)})"
+        return None, f"{unsupported} ({found:+.3f} {luck})"
+    return found, yes if found.excludes_zero else f"{unsupported} ({found:+.3f})"
 
 
-def figure(interval: Interval) -> str:
-    """Returns an effect in words: `+0.012 [+0.003, +0.021]`."""
-    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreBars(Figures):
+    """Scores as `bars`: what was trained -> approach -> score."""
+
+    axis: str
+    bars: Mapping[str, Mapping[str, float]]
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns the scores."""
+        return Bars(title=reason.sentence, rows=self.bars, axis=self.axis)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedConfig(ScoreBars):
+    """Own configs less the shared one, and separate less joint with that one."""
+
+    tuning: Interval
+    decomposition: Interval
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns what tuning per attribute is worth."""
+        effect = reasons[0].effect
+        if effect is None or not effect.excludes_zero:
+            return "One shared config: tuning per attribute makes no clear difference"
+        return f"Tuning per attribute is worth {wording.signed(effect.value)} to separate models"
 
 
 def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> Reason:
@@ -145,7 +169,7 @@ def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> R
     effect, said = told(
         tuning,
         len(own),
-        f"tuning per attribute is worth {figure(tuning)}",
+        f"tuning per attribute is worth {tuning:+.3f}",
         "tuning per attribute changes the score",
     )
     bars = {
@@ -160,16 +184,26 @@ def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> R
         sentence=(
             f"Separate models that all take joint's best config score {scores['shared']:.3f} "
             f"instead of {scores['own']:.3f}: {said}. With that one config, separate less "
-            f"joint is {figure(decomposition)}."
+            f"joint is {decomposition:+.3f}."
         ),
-        figures={
-            "axis": SCORE,
-            "bars": bars,
-            "tuning": tuning.to_dict(),
-            "decomposition": decomposition.to_dict(),
-        },
+        figures=SharedConfig(axis=SCORE, bars=bars, tuning=tuning, decomposition=decomposition),
         effect=effect,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EqualParameters(ScoreBars):
+    """Averaged joint models less one, and separate models less the averaged ones."""
+
+    gain: Interval
+    lead: Interval
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns what averaging is worth."""
+        effect = reasons[0].effect
+        if effect is None or not effect.excludes_zero:
+            return "Equal parameters: averaging joint models makes no clear difference"
+        return f"Averaging joint models is worth {wording.signed(effect.value)}"
 
 
 def equal_parameters(
@@ -193,7 +227,7 @@ def equal_parameters(
     effect, said = told(
         gain,
         1 if len(joint) == num_members else len(joint),
-        f"averaging gives {figure(gain)}",
+        f"averaging gives {gain:+.3f}",
         "averaging changes the score",
     )
     bars = {
@@ -207,9 +241,9 @@ def equal_parameters(
         about=("separate", "joint"),
         sentence=(
             f"{num_members} joint models averaged have the parameters of the separate ones: "
-            f"{said}. At equal parameters, separate less joint is {figure(lead)}."
+            f"{said}. At equal parameters, separate less joint is {lead:+.3f}."
         ),
-        figures={"axis": SCORE, "bars": bars, "gain": gain.to_dict(), "lead": lead.to_dict()},
+        figures=EqualParameters(axis=SCORE, bars=bars, gain=gain, lead=lead),
         effect=effect,
     )
 
@@ -278,6 +312,46 @@ class Treatment:
     doing: str
 
 
+_CHANGES = {
+    "learning_curve": "fewer people",
+    "label_noise": "wrong labels",
+    "sampler": "balanced classes",
+}
+"""What a change in steps is called: `verdict.json` has but the key of its treatment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps(Figures):
+    """Scores at every level of a treatment.
+
+    `own` are those with the setting that each approach had chosen for itself, `change` the lead of
+    the first at the strongest level less its lead at the plain one.
+    """
+
+    x_name: str
+    y_name: str
+    lines: Mapping[str, tuple[Point, ...]]
+    own: Mapping[str, Interval]
+    change: Interval
+    people: int
+    seeds: int
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns whom the change favours."""
+        reason = reasons[0]
+        what = wording.capital(_CHANGES.get(reason.key, reason.key.replace("_", " ")))
+        if not reason.supported:
+            return f"{what} favour none of the approaches clearly"
+        ahead, behind = reason.winners
+        return f"{what} favour {ahead} over {behind}"
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns the scores against the level."""
+        return Lines(
+            title=reason.sentence, lines=self.lines, x_name=self.x_name, y_name=self.y_name
+        )
+
+
 def responses(
     evidence: Evidence, levels: Sequence[Level], treatment: Treatment, own: Predicted | None = None
 ) -> tuple[Reason, ...]:
@@ -306,10 +380,10 @@ def responses(
         for name in shapes[0]
     }
     lines = {
-        name: [
-            {"x": level.x, **_score(evidence, level.predicted[name], luck[name]).to_dict()}
+        name: tuple(
+            _point(level.x, _score(evidence, level.predicted[name], luck[name]))
             for level in levels
-        ]
+        )
         for name in shapes[0]
     }
     beside = {name: _score(evidence, rows, luck[name]) for name, rows in (own or {}).items()}
@@ -325,7 +399,7 @@ def _response(
     levels: Sequence[Level],
     treatment: Treatment,
     luck: Mapping[str, Luck],
-    lines: Mapping[str, object],
+    lines: Mapping[str, tuple[Point, ...]],
     own: Mapping[str, Interval],
 ) -> Reason:
     a, b = about
@@ -334,11 +408,11 @@ def _response(
     terms = [(1.0, strong[a]), (-1.0, strong[b]), (-1.0, plain[a]), (1.0, plain[b])]
     of_both = [luck[name].times(2 / num_seeds) for name in about]
     found = contrast_with_luck(evidence, terms, of_both)
-    ahead, size = (a, found) if found.value > 0 else (b, _turned(found))
+    ahead, size = (a, found) if found.value > 0 else (b, found.negated())
     effect, said = told(
         found,
         num_seeds,
-        f"{treatment.doing} {ahead} by {figure(size)}",
+        f"{treatment.doing} {ahead} by {size:+.3f}",
         f"{treatment.doing} either",
     )
     scores = {
@@ -354,15 +428,15 @@ def _response(
             f"{treatment.strong}, {a} and {b} score {scores['strong']}; {treatment.plain}, "
             f"{scores['plain']}{f' (as each has chosen, {chosen})' if chosen else ''}: {said}."
         ),
-        figures={
-            "x_name": treatment.x_name,
-            "y_name": SCORE,
-            "lines": {name: lines[name] for name in about},
-            "own": {name: own[name].to_dict() for name in about if name in own},
-            "change": found.to_dict(),
-            "people": evidence.people.num_people,
-            "seeds": num_seeds,
-        },
+        figures=Steps(
+            x_name=treatment.x_name,
+            y_name=SCORE,
+            lines={name: lines[name] for name in about},
+            own={name: own[name] for name in about if name in own},
+            change=found,
+            people=evidence.people.num_people,
+            seeds=num_seeds,
+        ),
         effect=effect,
     )
 
@@ -371,5 +445,5 @@ def _score(evidence: Evidence, predicted: Ints, luck: Luck) -> Interval:
     return contrast_with_luck(evidence, [(1.0, predicted)], [luck.times(1 / len(predicted))])
 
 
-def _turned(interval: Interval) -> Interval:
-    return Interval(value=-interval.value, low=-interval.high, high=-interval.low)
+def _point(x: float, found: Interval) -> Point:
+    return Point(x=x, value=found.value, interval=(found.low, found.high))

@@ -4,17 +4,64 @@ Notation:
     N samples, C joint classes, P people, S seeds. predicted: int [S, N] joint classes.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from scipy import stats
 
+from search.analysis import wording
 from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats, Ints, f1_of_counts, macro_f1_gradient
+from search.analysis.plain import fields_of
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.reason import Reason
+from search.analysis.reasons.plots import Bars, Plot, Scatter
+from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.uncertainty.bootstrap import side_by_side
 from search.analysis.uncertainty.interval import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap(Figures):
+    """Of two predictions: how far they agree and whose errors they share, as shares of samples.
+
+    `kappa` is their agreement beyond chance, `oracle` the macro-F1 of the right one wherever
+    either is right, `shared_errors` of the samples that one of them gets wrong.
+    """
+
+    disagreement: float
+    kappa: float
+    shared_errors: float
+    only_first_right: float
+    only_second_right: float
+    oracle: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorOverlap(Overlap):
+    """Of two approaches; `two_seeds` of one approach, None with one seed."""
+
+    two_seeds: Overlap | None = None
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns the range of the disagreement."""
+        shares = [found.disagreement for found in self.of(reasons)]
+        low, high = wording.percent(min(shares)), wording.percent(max(shares))
+        size = low if low == high else f"{low} to {high}"
+        who = "Two approaches" if len(reasons) > 1 else wording.listing(reasons[0].about)
+        return f"{who} disagree on {size} of the photos"
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns what only one of the two gets right."""
+        first, second = reason.about
+        right = {first: 100 * self.only_first_right, second: 100 * self.only_second_right}
+        return Bars(
+            title="Where two approaches differ",
+            rows={f"{first}, {second}": right},
+            axis="photos that only this one of the two gets right (%)",
+            form="{:.1f}",
+        )
 
 
 def error_overlap(evidence: Evidence, a: str, b: str) -> Reason:
@@ -31,20 +78,54 @@ def error_overlap(evidence: Evidence, a: str, b: str) -> Reason:
     cross = [(one, two) for one in evidence.predicted(a) for two in evidence.predicted(b)]
     within = [pair for name in (a, b) for pair in combinations(list(evidence.predicted(name)), 2)]
     found = _overlap(evidence, cross)
-    figures: dict[str, object] = dict(found)
+    seeds = _overlap(evidence, within) if within else None
     text = (
-        f"{a} and {b} disagree on {found['disagreement']:.1%} of the samples; taking the right "
-        f"one wherever either is right would score {found['oracle']:.3f}"
+        f"{a} and {b} disagree on {found.disagreement:.1%} of the samples; taking the right "
+        f"one wherever either is right would score {found.oracle:.3f}"
     )
-    if within:
-        seeds = _overlap(evidence, within)
-        figures["two_seeds"] = seeds
-        text += (
-            f" (two seeds of one approach: {seeds['disagreement']:.1%} and {seeds['oracle']:.3f})"
-        )
+    if seeds is not None:
+        text += f" (two seeds of one approach: {seeds.disagreement:.1%} and {seeds.oracle:.3f})"
     return Reason(
-        key="error_overlap", mechanism="M7", about=(a, b), sentence=text + ".", figures=figures
+        key="error_overlap",
+        mechanism="M7",
+        about=(a, b),
+        sentence=text + ".",
+        figures=ErrorOverlap(**fields_of(found), two_seeds=seeds),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassSize(Figures):
+    """By joint class, C each: samples, people, and the F1 that `a` gains over `b`.
+
+    `halves` are the mean gains on the rarer and on the commoner half of the classes,
+    `rank_correlation` Spearman's of samples and gain, None where one of them is constant.
+    """
+
+    samples: tuple[int, ...]
+    people: tuple[int, ...]
+    gain: tuple[float, ...]
+    halves: tuple[float, float]
+    rank_correlation: float | None
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns in which half of the classes who gains."""
+        a, b = reasons[0].about
+        if not reasons[0].supported:
+            return f"{a} against {b}: no trend with class size"
+        rare, common = self.halves
+        gain, where = (common, "common") if abs(common) > abs(rare) else (rare, "rare")
+        ahead, behind = (a, b) if gain > 0 else (b, a)
+        return f"{ahead} gains on {behind} in the {where} classes"
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns the gain against the size of a class."""
+        return Scatter(
+            title=f"Gain of {reason.about[0]} over {reason.about[1]} against class size",
+            photos=self.samples,
+            values=self.gain,
+            y_name="gain in F1 of the class",
+        )
 
 
 def class_size(evidence: Evidence, a: str, b: str) -> Reason:
@@ -77,15 +158,38 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
         sentence=_class_size_sentence(
             a, b, halves, (people[rare], people[common]), supported=effect.excludes_zero
         ),
-        figures={
-            "samples": sizes.tolist(),
-            "people": people.tolist(),
-            "gain": gain.tolist(),
-            "halves": list(halves),
-            "rank_correlation": _rank_correlation(sizes[order], gain[order]),
-        },
+        figures=ClassSize(
+            samples=tuple(sizes.tolist()),
+            people=tuple(people.tolist()),
+            gain=tuple(gain.tolist()),
+            halves=halves,
+            rank_correlation=_rank_correlation(sizes[order], gain[order]),
+        ),
         effect=effect,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleGain(Figures):
+    """What class biases give, by approach."""
+
+    gain: Mapping[str, float]
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns whom they help more."""
+        if not reasons[0].supported:
+            return f"Class biases change {wording.listing(reasons[0].about)} alike"
+        more = max(self.gain, key=lambda name: self.gain[name])
+        return f"Class biases help {more} more: part of its gap is where thresholds lie"
+
+    def plot(self, _reason: Reason) -> Plot:
+        """Returns what they give each."""
+        return Bars(
+            title="What class biases change",
+            rows={name: {"": gain} for name, gain in self.gain.items()},
+            axis="macro-F1 gained by class biases",
+            form="{:+.4f}",
+        )
 
 
 def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
@@ -128,12 +232,12 @@ def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
         mechanism="M5",
         about=(a, b),
         sentence=f"{text}: {support}.",
-        figures={"gain": gains},
+        figures=RuleGain(gain=gains),
         effect=effect,
     )
 
 
-def _overlap(evidence: Evidence, pairs: list[tuple[Ints, Ints]]) -> dict[str, float]:
+def _overlap(evidence: Evidence, pairs: list[tuple[Ints, Ints]]) -> Overlap:
     """Returns figures of two predictions, the mean over the given pairs of them."""
     y, rows = evidence.people.label, []
     for one, two in pairs:
@@ -149,7 +253,7 @@ def _overlap(evidence: Evidence, pairs: list[tuple[Ints, Ints]]) -> dict[str, fl
                 "oracle": evidence.score(np.where(right_two, two, one)),
             }
         )
-    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+    return Overlap(**{key: float(np.mean([row[key] for row in rows])) for key in rows[0]})
 
 
 def cohen_kappa(one: Ints, two: Ints, num_classes: int) -> float:

@@ -6,18 +6,61 @@ Notation:
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
+from search.analysis import wording
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import Floats, Ints
 from search.analysis.people import People
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.reason import Reason
+from search.analysis.reasons.plots import Forest, Lines, Plot, Point
+from search.analysis.reasons.reason import Figures, Reason
+from search.analysis.uncertainty.interval import Interval
 
 Cosines = Mapping[str, float]
 """Of one epoch: cosine between two heads' gradients on the shared weights, by "a|b"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overtuning(Figures):
+    """Score in the search and on fresh folds, and their difference with its interval."""
+
+    search: float
+    fresh: float
+    gap: float
+    interval: tuple[float, float]
+
+    @property
+    def flattery(self) -> Interval:
+        """The gap with its interval."""
+        return Interval(value=self.gap, low=self.interval[0], high=self.interval[1])
+
+    def heading(self, reasons: Sequence[Reason]) -> str:
+        """Returns which approach was flattered most."""
+        gaps = {
+            each.about[0]: each.figures.flattery
+            for each in reasons
+            if isinstance(each.figures, Overtuning)
+        }
+        if max(gap.value for gap in gaps.values()) <= 0:
+            return "The search did not flatter its best configs"
+        sure = [name for name, gap in gaps.items() if gap.low > 0]
+        if not sure:
+            return "No sign that the search flattered its best configs"
+        most = max(sure, key=lambda name: gaps[name].value)
+        size = wording.signed(gaps[most].value)
+        return f"The search flattered {most} most: {size} against fresh folds"
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns the gap."""
+        return Forest(
+            title="How much the search flattered",
+            rows={reason.about[0]: self.flattery},
+            axis="score in the search minus on fresh folds",
+        )
 
 
 def overtuning(
@@ -51,13 +94,12 @@ def overtuning(
     evidence = Evidence.of(parts, people, classes)
     gap = evidence.contrast_by_seed([[(1.0, searched), (-1.0, row)] for row in fresh])
     scores = {part.name: evidence.score(part.predicted) for part in parts}
-    less, sign = ("less", 1) if gap.value >= 0 else ("more", -1)
-    low, high = sorted((sign * gap.low, sign * gap.high))
+    less, size = ("less", gap) if gap.value >= 0 else ("more", gap.negated())
     shorter = "" if epochs_share == 1 else f" with {epochs_share:.0%} of the epochs"
     text = (
         f"On the people it chose by, the best config of {name} scored {scores['search']:.3f} in "
         f"the search and {scores['fresh']:.3f} trained again on fresh folds{shorter}: "
-        f"{abs(gap.value):.3f} {less} [{low:.3f}, {high:.3f}]"
+        f"{size.value:.3f} {less} {size.ends('{:.3f}'.format)}"
     )
     if not gap.excludes_zero:
         text += "; that the search flattered it is not supported by this data"
@@ -66,8 +108,47 @@ def overtuning(
         mechanism="M10",
         about=(name,),
         sentence=f"{text}.",
-        figures={**scores, "gap": gap.value, "interval": [gap.low, gap.high]},
+        figures=Overtuning(**scores, gap=gap.value, interval=(gap.low, gap.high)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cosine:
+    """Of two heads' gradients: the mean over trainings and their range."""
+
+    value: float
+    range: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientConflict(Figures):
+    """The cosines of every two heads, as "a|b", and a line over epochs for each."""
+
+    cosine: Mapping[str, Cosine]
+    trainings: int
+    x_name: str
+    y_name: str
+    lines: Mapping[str, tuple[Point, ...]]
+
+    def heading(self, _reasons: Sequence[Reason]) -> str:
+        """Returns how the two heads with the least cosine pull."""
+        worst = min(self.cosine, key=lambda pair: self.cosine[pair].value)
+        low, high = self.cosine[worst].range
+        heads = wording.capital(_names(worst))
+        size = wording.signed(self.cosine[worst].value, 2)
+        if high < 0:
+            return f"{heads} pull the shared weights apart: cosine {size}"
+        if low > 0:
+            return f"No heads pull the shared weights apart: least cosine {size}"
+        if len(self.cosine) == 1:
+            return f"{heads} pull neither together nor apart: cosine {size}"
+        return f"{heads} agree least on the shared weights: cosine {size}"
+
+    def plot(self, reason: Reason) -> Plot:
+        """Returns the cosines over epochs."""
+        return Lines(
+            title=reason.sentence, lines=self.lines, x_name=self.x_name, y_name=self.y_name
+        )
 
 
 def gradient_conflict(name: str, trainings: Sequence[Sequence[Cosines]]) -> Reason:
@@ -101,19 +182,18 @@ def gradient_conflict(name: str, trainings: Sequence[Sequence[Cosines]]) -> Reas
         mechanism="M3",
         about=(name,),
         sentence=(f"In {name}, {'; '.join(said)}: means over epochs, with the range over {many}."),
-        figures={
-            "cosine": {
-                pair: {
-                    "value": float(values.mean()),
-                    "range": [float(values.min()), float(values.max())],
-                }
+        figures=GradientConflict(
+            cosine={
+                pair: Cosine(
+                    value=float(values.mean()), range=(float(values.min()), float(values.max()))
+                )
                 for pair, values in means.items()
             },
-            "trainings": len(trainings),
-            "x_name": "epoch",
-            "y_name": "cosine of two heads' gradients",
-            "lines": {_names(pair): _by_epoch(pair, trainings) for pair in ordered},
-        },
+            trainings=len(trainings),
+            x_name="epoch",
+            y_name="cosine of two heads' gradients",
+            lines={_names(pair): _by_epoch(pair, trainings) for pair in ordered},
+        ),
     )
 
 
@@ -131,16 +211,11 @@ def _names(pair: str) -> str:
     return " and ".join(pair.split("|"))
 
 
-def _by_epoch(pair: str, trainings: Sequence[Sequence[Cosines]]) -> list[dict[str, object]]:
+def _by_epoch(pair: str, trainings: Sequence[Sequence[Cosines]]) -> tuple[Point, ...]:
     num_epochs = min(len(epochs) for epochs in trainings)
-    points: list[dict[str, object]] = []
+    points = []
     for epoch in range(num_epochs):
         values = [float(epochs[epoch][pair]) for epochs in trainings]
-        points.append(
-            {
-                "x": epoch + 1,
-                "value": float(np.mean(values)),
-                "interval": [min(values), max(values)],
-            }
-        )
-    return points
+        ends = (min(values), max(values))
+        points.append(Point(x=epoch + 1, value=float(np.mean(values)), interval=ends))
+    return tuple(points)

@@ -1,10 +1,69 @@
 """A reason: one sentence with its figures, and which reasons come first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-from search.analysis.reasons.evidence import Figures
+from search.analysis import wording
+from search.analysis.plain import fields_of
+from search.analysis.reasons.plots import Plot
 from search.analysis.uncertainty.interval import Interval
+
+MECHANISMS = {
+    "M1": "tuning per attribute",
+    "M2": "shared features",
+    "M3": "gradient conflict",
+    "M4": "class imbalance",
+    "M5": "decision rule",
+    "M6": "label noise",
+    "M7": "ensembling",
+    "M8": "shortcuts",
+    "M9": "attributes depend on each other",
+    "M10": "search effort",
+}
+"""The candidate mechanisms in plain words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """The numbers of one kind of reason; its fields are `figures` of `verdict.json`.
+
+    A kind with numbers is a subclass beside the function that makes the reason. What it says in a
+    few words and what its plot shows follow from the numbers, so a reason read from a file has
+    both. This class itself has no numbers.
+    """
+
+    @classmethod
+    def of(cls, reasons: Sequence["Reason"]) -> list[Self]:
+        """Returns the figures of those reasons that are of this kind."""
+        return [each.figures for each in reasons if isinstance(each.figures, cls)]
+
+    def heading(self, reasons: Sequence["Reason"]) -> str:
+        """Returns the finding in a few words.
+
+        Args:
+            reasons: all on one card, the first with these figures, which the page tells in words.
+        """
+        return wording.capital(reasons[0].key.replace("_", " ").replace(".", ", "))
+
+    def plot(self, _reason: "Reason") -> Plot | None:
+        """Returns the plot of the reason with these figures; None where its effect is the plot."""
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns `figures` of `verdict.json`."""
+        return fields_of(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread(Figures):
+    """Figures of a kind that this version does not know, as they were read."""
+
+    values: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns them as they were."""
+        return dict(self.values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,11 +71,11 @@ class Reason:
     """One mechanism, in figures and in a sentence.
 
     Attributes:
-        key: what it is, one key a function.
+        key: what it is, one key a function; what it is about after a point.
         mechanism: M1..M10 of the list of candidate mechanisms; empty where it is none of them.
         about: the approaches it speaks of.
         sentence: for people, with its figure.
-        figures: numbers, lists and mappings that JSON can hold, for a plot.
+        figures: its numbers.
         effect: macro-F1 by which the mechanism favours `about[0]` over `about[1]`, with its
             interval; None where the reason describes and compares nothing.
     """
@@ -25,13 +84,39 @@ class Reason:
     mechanism: str
     about: tuple[str, ...]
     sentence: str
-    figures: Figures
+    figures: Figures = field(default_factory=Figures)
     effect: Interval | None = None
 
     @property
     def supported(self) -> bool:
         """Whether the data show an effect: its interval excludes zero."""
         return self.effect is not None and self.effect.excludes_zero
+
+    @property
+    def kind(self) -> str:
+        """The key without what it is about."""
+        return self.key.partition(".")[0]
+
+    @property
+    def part(self) -> str:
+        """What it is about: an attribute, or empty."""
+        return self.key.partition(".")[2]
+
+    @property
+    def heading(self) -> str:
+        """The finding in a few words."""
+        return self.figures.heading((self,))
+
+    @property
+    def plot(self) -> Plot | None:
+        """What its plot shows; None where that is its effect, or nothing."""
+        return self.figures.plot(self)
+
+    @property
+    def winners(self) -> tuple[str, str]:
+        """The two it speaks of, the one that the effect favours first."""
+        a, b = self.about
+        return (a, b) if self.effect is None or self.effect.value > 0 else (b, a)
 
     def to_dict(self) -> dict[str, object]:
         """Returns one element of `reasons` in `verdict.json`."""
@@ -42,7 +127,7 @@ class Reason:
             "sentence": self.sentence,
             "supported": self.supported,
             "effect": self.effect and self.effect.to_dict(),
-            "figures": dict(self.figures),
+            "figures": self.figures.to_dict(),
         }
 
 

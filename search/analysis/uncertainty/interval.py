@@ -4,7 +4,9 @@ Notation:
     B resamples; draws: float [B], the score in each resample; value: the score of the data.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from scipy import stats
@@ -12,6 +14,7 @@ from scipy import stats
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats
+from search.analysis.plain import need
 
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
@@ -40,6 +43,28 @@ class Interval:
     def to_dict(self) -> dict[str, object]:
         """Returns `{"value": v, "interval": [low, high]}` as `verdict.json` has it."""
         return {"value": self.value, "interval": [self.low, self.high]}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], key: str = "value") -> Self:
+        """Returns the interval of `{key: v, "interval": [low, high]}`."""
+        value, (low, high) = need(data, key), need(data, "interval")
+        return cls(value=value, low=low, high=high)
+
+    def negated(self) -> "Interval":
+        """Returns the same difference the other way round."""
+        return Interval(value=-self.value, low=-self.high, high=-self.low)
+
+    def ends(self, write: Callable[[float], str]) -> str:
+        """Returns "[low, high]", every number by `write`."""
+        return f"[{write(self.low)}, {write(self.high)}]"
+
+    def written(self, write: Callable[[float], str]) -> str:
+        """Returns "value [low, high]", every number by `write`."""
+        return f"{write(self.value)} {self.ends(write)}"
+
+    def __format__(self, form: str) -> str:
+        """Returns the same, every number by a format such as "+.3f": "+0.012 [+0.003, +0.021]"."""
+        return self.written(lambda number: format(number, form))
 
 
 def interval_of_draws(value: float, draws: Floats, degrees: float) -> Interval:

@@ -39,10 +39,6 @@ class WouldDecide:
         parts += [] if self.seeds is None else [f"{self.seeds} seeds"]
         return (" and " if self.together else " or ").join(parts) or "nothing within reach"
 
-    def to_dict(self) -> dict[str, int | bool | None]:
-        """Returns `{"people": n, "seeds": n, "together": bool}`."""
-        return {"people": self.people, "seeds": self.seeds, "together": self.together}
-
 
 def detectable_difference(estimate: PairEstimate, num_pairs: int = 1) -> float:
     """Returns the true difference that would be declared a win with probability `POWER`.

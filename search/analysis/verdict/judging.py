@@ -24,8 +24,7 @@ from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
 from search.analysis.verdict.outcomes import (
-    FIXED_MODELS,
-    ONE_SEED,
+    Caveat,
     Outcome,
     PairFigures,
     PairVerdict,
@@ -134,7 +133,7 @@ def judge_pairs(sheet: ScoreSheet, num: int, rules: Rules, first: int = 0) -> li
         unknown_luck = not rules.fixed_models and 1 in (sheet.num_seeds(a), sheet.num_seeds(b))
         found = outcome_of(estimate.interval, p_holm, rules.margin)
         outcome = Outcome.UNDECIDED if unknown_luck else found
-        figures.append(PairFigures(estimate=estimate, p_holm=p_holm, outcome=outcome))
+        figures.append(PairFigures.of(estimate, p_holm, outcome))
     return figures
 
 
@@ -189,6 +188,7 @@ def judge(
         scores=tuple(panel.scores(sheet, bool(with_rule), rules, rng)),
         pairs=tuple(pairs),
         num_people=sheet.num_people,
+        num_photos=len(people),
         margin=rules.margin,
     )
 
@@ -221,7 +221,7 @@ def _pair_verdict(
 ) -> PairVerdict:
     num_seeds = None if rules.fixed_models else min(len(a.predicted), len(b.predicted))
     decide = None
-    if headline.outcome is Outcome.UNDECIDED:
+    if headline.outcome is Outcome.UNDECIDED and headline.estimate is not None:
         decide = would_decide(
             headline.estimate,
             num_people=num_people,
@@ -237,7 +237,7 @@ def _pair_verdict(
         search=beside.get("search"),
         held_out=beside.get("held_out"),
         would_decide=decide,
-        note={None: FIXED_MODELS, 1: ONE_SEED}.get(num_seeds, ""),
+        caveat={None: Caveat.FIXED_MODELS, 1: Caveat.ONE_SEED}.get(num_seeds, Caveat.NONE),
     )
 
 

@@ -10,24 +10,32 @@ would have given, so neither a win nor equivalence is declared, unless the model
 fixed: then the verdict holds for these models, not for the way they were trained.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any, Self
 
 from search.analysis.errors import AnalysisError
+from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import ALPHA, Interval
 from search.analysis.uncertainty.power import WouldDecide
 
 MARGIN = 0.005
-ONE_SEED = (
-    "one training seed: what another training would give is unknown, so neither a win nor "
-    "equivalence is declared; train two seeds or more"
-)
-FIXED_MODELS = (
-    "the predictions are judged as fixed models: the verdict holds for these files, not for the "
-    "training that made them"
-)
+
+
+class Caveat(StrEnum):
+    """What a verdict on a pair does not hold for, or why there is none."""
+
+    NONE = ""
+    ONE_SEED = (
+        "one training seed: what another training would give is unknown, so neither a win nor "
+        "equivalence is declared; train two seeds or more"
+    )
+    FIXED_MODELS = (
+        "the predictions are judged as fixed models: the verdict holds for these files, not for "
+        "the training that made them"
+    )
 
 
 class Outcome(StrEnum):
@@ -37,6 +45,12 @@ class Outcome(StrEnum):
     B_WINS = "b_wins"
     EQUIVALENT = "equivalent"
     UNDECIDED = "undecided"
+
+    @property
+    def negated(self) -> "Outcome":
+        """What is known about the pair the other way round."""
+        swapped = {Outcome.A_WINS: Outcome.B_WINS, Outcome.B_WINS: Outcome.A_WINS}
+        return swapped.get(self, self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,22 +98,60 @@ def outcome_of(interval: Interval, p_holm: float, margin: float) -> Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairFigures:
-    """Difference a - b on one set of people under one decision rule, and what it says."""
+    """Difference a - b on one set of people under one decision rule, and what it says.
 
-    estimate: PairEstimate
+    `estimate` is what it was judged from; None where it was read from a file.
+    """
+
+    difference: Interval
+    p_a_greater: float
     p_holm: float
     outcome: Outcome
+    estimate: PairEstimate | None = None
+
+    @classmethod
+    def of(cls, estimate: PairEstimate, p_holm: float, outcome: Outcome) -> Self:
+        """Returns the figures of an estimate with its adjusted p and what they say."""
+        return cls(
+            difference=estimate.interval,
+            p_a_greater=estimate.p_a_greater,
+            p_holm=p_holm,
+            outcome=outcome,
+            estimate=estimate,
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Returns the figures written by `to_dict`.
+
+        Raises:
+            AnalysisError: one is missing, or the verdict is none of the four.
+        """
+        return cls(
+            difference=Interval.from_dict(data, "difference"),
+            p_a_greater=need(data, "p_a_greater"),
+            p_holm=need(data, "p_holm"),
+            outcome=from_plain(Outcome, need(data, "verdict")),
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Returns the fields of a pair in `verdict.json`."""
-        interval = self.estimate.interval
         return {
-            "difference": self.estimate.difference,
-            "interval": [interval.low, interval.high],
-            "p_a_greater": self.estimate.p_a_greater,
+            "difference": self.difference.value,
+            "interval": [self.difference.low, self.difference.high],
+            "p_a_greater": self.p_a_greater,
             "p_holm": self.p_holm,
             "verdict": self.outcome.value,
         }
+
+    def negated(self) -> "PairFigures":
+        """Returns the figures of b - a, without what they were judged from."""
+        return PairFigures(
+            difference=self.difference.negated(),
+            p_a_greater=1 - self.p_a_greater,
+            p_holm=self.p_holm,
+            outcome=self.outcome.negated,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,18 +165,18 @@ class PairVerdict:
         with_rule: all people, with them; None where an approach has none.
         search: people the search saw; None where there is no held-out part.
         held_out: people it never saw.
-        would_decide: for an undecided pair.
-        note: why something is not said; empty where all is said.
+        would_decide: for an undecided pair, None for any other.
+        caveat: what the verdict does not hold for, or why there is none.
     """
 
     a: str
     b: str
     headline: PairFigures
-    with_rule: PairFigures | None
-    search: PairFigures | None
-    held_out: PairFigures | None
-    would_decide: WouldDecide | None
-    note: str
+    with_rule: PairFigures | None = None
+    search: PairFigures | None = None
+    held_out: PairFigures | None = None
+    would_decide: WouldDecide | None = None
+    caveat: Caveat = Caveat.NONE
 
     @property
     def outcome(self) -> Outcome:
@@ -137,6 +189,11 @@ class PairVerdict:
         return {Outcome.A_WINS: self.a, Outcome.B_WINS: self.b}.get(self.outcome)
 
     @property
+    def is_of_one_seed(self) -> bool:
+        """Whether only the luck of training is in the way of a verdict: nobody knows it."""
+        return self.caveat is Caveat.ONE_SEED
+
+    @property
     def flips_with_rule(self) -> bool:
         """Whether the verdict is another one with post-hoc class biases (mechanism M5)."""
         return self.with_rule is not None and self.with_rule.outcome != self.outcome
@@ -146,59 +203,122 @@ class PairVerdict:
         """Whether the winner scores below the other on the people no search saw."""
         if self.held_out is None or self.winner is None:
             return False
-        return self.headline.estimate.difference * self.held_out.estimate.difference < 0
+        return self.headline.difference.value * self.held_out.difference.value < 0
+
+    def leader_first(self) -> "PairVerdict":
+        """Returns the pair with the higher score as `a`, so that no difference is negative."""
+        if self.headline.difference.value >= 0:
+            return self
+        return replace(
+            self,
+            a=self.b,
+            b=self.a,
+            headline=self.headline.negated(),
+            with_rule=self.with_rule and self.with_rule.negated(),
+            search=self.search and self.search.negated(),
+            held_out=self.held_out and self.held_out.negated(),
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Returns one element of `pairs` in `verdict.json`."""
-        decide = self.would_decide or WouldDecide(people=None, seeds=None)
         return {
             "a": self.a,
             "b": self.b,
             **self.headline.to_dict(),
-            "with_decision_rule": self.with_rule and self.with_rule.to_dict(),
+            "with_decision_rule": to_plain(self.with_rule),
             "flips_with_decision_rule": self.flips_with_rule,
-            "parts": {
-                "search": self.search and self.search.to_dict(),
-                "held_out": self.held_out and self.held_out.to_dict(),
-            },
+            "parts": {"search": to_plain(self.search), "held_out": to_plain(self.held_out)},
             "loses_on_held_out": self.loses_on_held_out,
-            "would_decide": decide.to_dict(),
-            "note": self.note,
+            "would_decide": to_plain(self.would_decide or WouldDecide(people=None, seeds=None)),
+            "note": self.caveat.value,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Returns the pair written by `to_dict`; its caveat is known by its sentence.
+
+        Raises:
+            AnalysisError: something is missing, or a verdict is none of the four.
+        """
+        headline, parts = PairFigures.from_dict(data), data.get("parts") or {}
+        decide = None
+        if headline.outcome is Outcome.UNDECIDED:
+            decide = from_plain(WouldDecide, need(data, "would_decide"))
+        return cls(
+            a=need(data, "a"),
+            b=need(data, "b"),
+            headline=headline,
+            with_rule=_figures(data.get("with_decision_rule")),
+            search=_figures(parts.get("search")),
+            held_out=_figures(parts.get("held_out")),
+            would_decide=decide,
+            caveat=from_plain(Caveat, data.get("note", "")),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """macro-F1 of an approach, the mean over its seeds; `per_seed` are the single scores.
+    """macro-F1 of an approach, the mean over its seeds.
 
-    `ensemble` is the row of the probabilities averaged over seeds, `with_rule` the mean score with
-    post-hoc biases; None where there is none.
+    Attributes:
+        name: of the approach.
+        interval: the headline, without class biases.
+        per_seed: the single scores.
+        ensemble: of the probabilities averaged over seeds; None with one seed.
+        with_rule: the mean score with post-hoc biases; None where there are none.
+        parts: over the people the search saw ("search") and those it never saw ("held_out"), empty
+            where one of them is too few; None where there was no search.
     """
 
     name: str
     interval: Interval
-    per_seed: tuple[float, ...]
-    ensemble: Interval | None
-    with_rule: Interval | None
+    per_seed: tuple[float, ...] = ()
+    ensemble: Interval | None = None
+    with_rule: Interval | None = None
+    parts: Mapping[str, Interval] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Returns the approach's entry in `scores` of `verdict.json`."""
         return {
             **self.interval.to_dict(),
             "per_seed": list(self.per_seed),
-            "seeds_averaged": self.ensemble and self.ensemble.to_dict(),
-            "with_decision_rule": self.with_rule and self.with_rule.to_dict(),
+            "seeds_averaged": to_plain(self.ensemble),
+            "with_decision_rule": to_plain(self.with_rule),
+            **({} if self.parts is None else {"parts": to_plain(self.parts)}),
         }
+
+    @classmethod
+    def from_dict(cls, name: str, data: Mapping[str, Any]) -> Self:
+        """Returns the score written by `to_dict`; AnalysisError where it has no interval."""
+        ensemble, ruled = data.get("seeds_averaged"), data.get("with_decision_rule")
+        parts = data.get("parts")
+        return cls(
+            name=name,
+            interval=Interval.from_dict(data),
+            per_seed=tuple(data.get("per_seed") or ()),
+            ensemble=ensemble and Interval.from_dict(ensemble),
+            with_rule=ruled and Interval.from_dict(ruled),
+            parts=parts and {part: Interval.from_dict(found) for part, found in parts.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Scores of all approaches and the verdicts on all pairs."""
+    """Scores of all approaches and the verdicts on all pairs.
+
+    `num_people` and `num_photos` (samples) are those that all approaches were judged on.
+    """
 
     scores: tuple[Score, ...]
     pairs: tuple[PairVerdict, ...]
     num_people: int
+    num_photos: int
     margin: float
+
+    @property
+    def ranked(self) -> tuple[Score, ...]:
+        """The scores, the best first."""
+        return tuple(sorted(self.scores, key=lambda score: -score.interval.value))
 
     def pair(self, a: str, b: str) -> PairVerdict:
         """Returns the pair of two approaches as it was judged (in the order it was judged in).
@@ -218,3 +338,23 @@ class Verdict:
             "scores": {score.name: score.to_dict() for score in self.scores},
             "pairs": [pair.to_dict() for pair in self.pairs],
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Returns the verdict of the content of `verdict.json`.
+
+        Raises:
+            AnalysisError: something is missing, or a verdict is none of the four.
+        """
+        scores, pairs = need(data, "scores"), need(data, "pairs")
+        return cls(
+            scores=tuple(Score.from_dict(name, score) for name, score in scores.items()),
+            pairs=tuple(PairVerdict.from_dict(pair) for pair in pairs),
+            num_people=need(data, "people"),
+            num_photos=need(data, "photos"),
+            margin=need(data, "margin"),
+        )
+
+
+def _figures(data: Mapping[str, Any] | None) -> PairFigures | None:
+    return None if data is None else PairFigures.from_dict(data)

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from search.analysis.verdict.outcomes import ONE_SEED, Outcome, PairVerdict, Verdict
+from search.analysis.verdict.outcomes import Outcome, PairVerdict, Verdict
 
 
 def answer(verdict: Verdict) -> str:
     """Returns the verdict in one sentence."""
-    ranked = sorted(verdict.scores, key=lambda score: -score.interval.value)
+    ranked = verdict.ranked
     best = ranked[0]
     pairs = [verdict.pair(best.name, other.name) for other in ranked[1:]]
     if all(pair.winner == best.name for pair in pairs):
@@ -17,7 +17,7 @@ def answer(verdict: Verdict) -> str:
         names = ", ".join(score.name for score in ranked)
         return f"It makes no difference: {names} are equivalent within {verdict.margin:g}."
     text = f"Undecided: {best.name} scores highest ({best.interval.value:.3f})"
-    if all(pair.note == ONE_SEED for pair in pairs):
+    if all(pair.is_of_one_seed for pair in pairs):
         return f"{text}, {_one_seed(pairs, best.name)}."
     beaten = [pair for pair in verdict.pairs if pair.winner is not None]
     open_pairs = [pair for pair in pairs if pair.winner != best.name]
@@ -30,9 +30,8 @@ def answer(verdict: Verdict) -> str:
 
 
 def _gap(pair: PairVerdict) -> str:
-    estimate = pair.headline.estimate
     other = pair.b if pair.winner == pair.a else pair.a
-    return f"{abs(estimate.difference):.3f} above {other}"
+    return f"{abs(pair.headline.difference.value):.3f} above {other}"
 
 
 def _open(pair: PairVerdict, best: str) -> str:
@@ -40,21 +39,20 @@ def _open(pair: PairVerdict, best: str) -> str:
     if pair.outcome is Outcome.EQUIVALENT:
         return f"{other} is equivalent"
     decide = f"; {pair.would_decide} would decide" if pair.would_decide is not None else ""
-    return f"{other} is within the noise ({abs(pair.headline.estimate.difference):.3f}{decide})"
+    return f"{other} is within the noise ({abs(pair.headline.difference.value):.3f}{decide})"
 
 
 def _one_seed(pairs: Sequence[PairVerdict], best: str) -> str:
     """Returns what the people say of the leader, whose luck of training nobody knows."""
     ahead, unclear = [], []
     for pair in pairs:
-        interval = pair.headline.estimate.interval
-        other, sign = (pair.b, 1) if pair.a == best else (pair.a, -1)
-        low, high = sorted((sign * interval.low, sign * interval.high))
-        size = f"{sign * interval.value:.3f} [{low:.3f}, {high:.3f}]"
-        if interval.excludes_zero:
-            ahead.append(f"of {other} by {size}")
+        found, other = pair.headline.difference, pair.b
+        if pair.a != best:
+            found, other = found.negated(), pair.a
+        if found.excludes_zero:
+            ahead.append(f"of {other} by {found:.3f}")
         else:
-            unclear.append(f"of {other} ({size})")
+            unclear.append(f"of {other} ({found:.3f})")
     said = [f"ahead {' and '.join(ahead)}"] if ahead else []
     said += [f"not clearly ahead {' or '.join(unclear)}"] if unclear else []
     link = "but" if ahead else "and"

@@ -3,21 +3,25 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from search.report import wording
+from search.analysis import wording
+from search.analysis.uncertainty.interval import Interval
 from search.report.figures import svg
-from search.report.verdict_rows import Estimate
 
 _ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 20.0, 26.0, 44.0
 _ABOVE = 18.0  # room for the name above the interval, on a narrow page
 
 
 class ForestRow(NamedTuple):
-    """One difference: `main` rows are drawn large; `said` stands beside the interval."""
+    """One difference: `main` rows are drawn large."""
 
     name: str
-    estimate: Estimate
-    said: str
+    estimate: Interval
     main: bool = True
+
+    @property
+    def said(self) -> str:
+        """What stands beside the interval."""
+        return wording.estimate(self.estimate)
 
 
 class Forest(NamedTuple):
@@ -51,8 +55,7 @@ def forest(
     """
     ends = [0.0, *((-margin, margin) if margin is not None else ())]
     for row in rows:
-        found = row.estimate
-        ends += [end for end in (found.low, found.value, found.high) if end is not None]
+        ends += [row.estimate.low, row.estimate.high]
     low, high = svg.padded(min(ends), max(ends))
     return Forest(tuple(rows), low, high, margin, axis, left, right)
 
@@ -109,16 +112,12 @@ def _row(
     text_y = middle + 4 if beside else middle - 11
     found, css = row.estimate, "main" if row.main else "side"
     name = svg.shortened(row.name, 236, 13) if beside else row.name
+    start, end, size = scale.at(found.low), scale.at(found.high), 5.0 if row.main else 3.2
     parts = [
         svg.label(0 if row.main else 12, text_y, name, f"name {css}"),
         svg.label(width, text_y, row.said, f"value {css}", anchor="end"),
+        svg.line(start, middle, end, middle, f"range {css}"),
+        svg.element("circle", cx=scale.at(found.value), cy=middle, r=size, class_=f"dot {css}"),
     ]
-    if found.low is not None and found.high is not None:
-        start, end = scale.at(found.low), scale.at(found.high)
-        parts.append(svg.line(start, middle, end, middle, f"range {css}"))
-    size = 5.0 if row.main else 3.2
-    parts.append(
-        svg.element("circle", cx=scale.at(found.value), cy=middle, r=size, class_=f"dot {css}")
-    )
     said = f"{row.name}: {wording.signed(found.value, 4)} {wording.interval(found, sign=True)}"
     return svg.group(*parts, title=said)

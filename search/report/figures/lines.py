@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from search.analysis import wording
 from search.analysis.curves import Curve
-from search.report import wording
+from search.analysis.reasons.plots import Lines
 from search.report.figures import svg
-from search.report.verdict_rows import Estimate, Json
 
 _TOP, _BOTTOM, _LEFT = 30.0, 44.0, 44.0
 _GAP = 15.0  # between the labels of two lines
@@ -78,62 +78,32 @@ def anytime_plot(curves: Sequence[Curve], slots: Mapping[str, int]) -> LinePlot:
     )
 
 
-def boundary_plot(
-    edges: Mapping[str, Sequence[Json]], slots: Mapping[str, int], attribute: str
-) -> LinePlot:
-    """Returns the share of photos on the wrong side of an edge by the raw number around it.
+def number_plot(plot: Lines, slots: Mapping[str, int]) -> LinePlot:
+    """Returns values against a number; where they gather round edges they are shares from zero.
 
     Args:
-        edges: approach -> `figures["edges"]` of its "boundary" reason.
-        slots: approach -> colour and mark.
-        attribute: the binned one.
-    """
-    lines, marks = [], []
-    for name, views in edges.items():
-        wrong: dict[float, float] = {}
-        for view in views:
-            marks.append(float(view["edge"]))
-            for cell in view["bins"]:
-                # Near both edges a photo can be wrong about either; the curve shows the sum.
-                wrong[cell["raw"]] = wrong.get(cell["raw"], 0.0) + float(cell["wrong"])
-        points = tuple(Point(float(raw), 100 * share) for raw, share in sorted(wrong.items()))
-        lines.append(Line(name, slots.get(name, 0), points, name))
-    raws = [point.x for line in lines for point in line.points]
-    shares = [point.y for line in lines for point in line.points]
-    return LinePlot(
-        lines=tuple(lines),
-        x=(min(raws), max(raws)),
-        y=(0.0, max(*shares, 1.0) * 1.08),
-        x_name=f"true {attribute} of the person (years)" if attribute == "age" else attribute,
-        y_name="photos put on the wrong side of an edge (%)",
-        edges=tuple(sorted(set(marks))),
-    )
-
-
-def number_plot(figures: Json, slots: Mapping[str, int]) -> LinePlot:
-    """Returns scores against a number, from figures that say so themselves.
-
-    Args:
-        figures: `{"x_name", "y_name", "lines": {approach: [{"x", "value", "interval"}]}}`.
-        slots: approach -> colour and mark.
+        plot: of one reason, or of all on one card.
+        slots: line -> colour and mark; its place among the lines decides for any other.
     """
     lines = []
-    for name, cells in figures["lines"].items():
-        points = []
-        for cell in sorted(cells, key=lambda cell: float(cell["x"])):
-            found = Estimate.of(cell)
-            points.append(Point(float(cell["x"]), found.value, found.low, found.high))
-        lines.append(Line(name, slots.get(name, 0), tuple(points), name))
+    for index, (name, found) in enumerate(plot.lines.items()):
+        ranked = sorted(found, key=lambda point: point.x)
+        drawn = tuple(Point(p.x, p.value, *(p.interval or ())) for p in ranked)
+        lines.append(Line(name, slots.get(name, index), drawn, name))
     points = [point for line in lines for point in line.points]
     ends = [end for p in points for end in (p.low, p.y, p.high) if end is not None]
     places = tuple(sorted({p.x for p in points}))
+    x, y = (places[0], places[-1]), (0.0, max(*ends, 1.0) * 1.08)
+    if not plot.edges:
+        x, y = svg.padded(*x, 0.03), svg.padded(min(ends), max(ends))
     return LinePlot(
         lines=tuple(lines),
-        x=svg.padded(min(p.x for p in points), max(p.x for p in points), 0.03),
-        y=svg.padded(min(ends), max(ends)),
-        x_name=str(figures["x_name"]),
-        y_name=str(figures["y_name"]),
-        x_ticks=places if len(places) <= _MOST_TICKS else (),
+        x=x,
+        y=y,
+        x_name=plot.x_name,
+        y_name=plot.y_name,
+        edges=tuple(sorted(set(plot.edges))),
+        x_ticks=() if plot.edges or len(places) > _MOST_TICKS else places,
     )
 
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from search.report import wording
+from search.analysis import wording
+from search.analysis.reasons.plots import Bin, Reliability, Scatter
 from search.report.figures import svg
-from search.report.verdict_rows import Json
 
 _TOP, _BOTTOM, _LEFT = 30.0, 44.0, 48.0
 _NAME_HEIGHT = 14.0
@@ -26,22 +26,24 @@ class GainPlot(NamedTuple):
     points: tuple[Gain, ...]
     x: tuple[float, float]
     y: tuple[float, float]
+    y_name: str
 
 
-def gain_plot(samples: Sequence[int], gain: Sequence[float], names: Sequence[str]) -> GainPlot:
+def gain_plot(plot: Scatter, names: Sequence[str]) -> GainPlot:
     """Returns the gain of every class that has samples; zero is in the range.
 
     Args:
-        samples: C counts.
-        gain: C differences of F1.
+        plot: of one reason.
         names: C names; the class numbers where there are none.
     """
-    known = names if len(names) == len(samples) else [str(i) for i in range(len(samples))]
-    rows = zip(known, samples, gain, strict=True)
-    points = tuple(Gain(name, int(size), float(part)) for name, size, part in rows if size > 0)
+    count = len(plot.photos)
+    known = names if len(names) == count else [str(i) for i in range(count)]
+    rows = zip(known, plot.photos, plot.values, strict=True)
+    points = tuple(Gain(*row) for row in rows if row[1] > 0)
     sizes = [math.log10(point.samples) for point in points]
     parts = [0.0, *(point.gain for point in points)]
-    return GainPlot(points, svg.padded(min(sizes), max(sizes)), svg.padded(min(parts), max(parts)))
+    x, y = svg.padded(min(sizes), max(sizes)), svg.padded(min(parts), max(parts))
+    return GainPlot(points, x, y, plot.y_name)
 
 
 def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
@@ -56,7 +58,7 @@ def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
     bottom = height - _BOTTOM
     x = svg.Scale(*plot.x, _LEFT, width - 8)
     y = svg.Scale(*plot.y, bottom, _TOP)
-    parts = [svg.y_axis(y, _LEFT, x.end, "gain in F1 of the class", 5)]
+    parts = [svg.y_axis(y, _LEFT, x.end, plot.y_name, 5)]
     parts += [_size_tick(size, x, bottom) for size in size_ticks(plot.x)]
     middle = (x.start + x.end) / 2
     parts.append(svg.label(middle, bottom + 32, "photos of the class", "axis", anchor="middle"))
@@ -108,42 +110,16 @@ def _size_tick(size: int, x: svg.Scale, bottom: float) -> str:
     return tick + svg.label(at, bottom + 15, f"{size:,}", "tick", anchor="middle")
 
 
-class Reliability(NamedTuple):
-    """Of the samples predicted with a confidence, the share that is right; one curve a state."""
-
-    name: str
-    slot: int
-    points: tuple[tuple[float, float, int], ...]
-
-
-def reliability(
-    bins: Mapping[str, Sequence[Json]], slots: Mapping[str, int]
-) -> tuple[Reliability, ...]:
-    """Returns the curves of `{name: [{"confidence", "accuracy", "samples"}]}`; empty bins lack."""
-    return tuple(
-        Reliability(
-            name,
-            slots.get(name, 0),
-            tuple(
-                (float(cell["confidence"]), float(cell["accuracy"]), int(cell["samples"]))
-                for cell in cells
-                if cell["samples"]
-            ),
-        )
-        for name, cells in bins.items()
-    )
-
-
 def draw_reliability(
-    curves: Sequence[Reliability], width: float, height: float, title: str
+    plot: Reliability, slots: Mapping[str, int], width: float, height: float
 ) -> str:
     """Returns the reliability diagram: on the diagonal the probabilities mean what they say.
 
     Args:
-        curves: one an approach.
+        plot: the bins of every approach; empty ones are left out.
+        slots: approach -> colour and mark.
         width: of the figure.
         height: of the figure; the diagram is a square of it.
-        title: of the figure, for a screen reader.
     """
     bottom = height - _BOTTOM
     side = min(bottom - _TOP, width - _LEFT - 12)
@@ -153,27 +129,31 @@ def draw_reliability(
         svg.x_axis(x, bottom, bottom + 4, "confidence of the prediction", 6),
         svg.line(x.start, y.start, x.end, y.end, "edge"),
     ]
-    most = max((size for curve in curves for _, _, size in curve.points), default=1)
-    for index, curve in enumerate(curves):
-        parts.append(_reliable(curve, x, y, most))
+    curves = {name: [bin_ for bin_ in bins if bin_.samples] for name, bins in plot.curves.items()}
+    most = max((bin_.samples for bins in curves.values() for bin_ in bins), default=1)
+    for index, (name, bins) in enumerate(curves.items()):
+        slot = slots.get(name, 0)
+        parts.append(_reliable(name, slot, bins, x, y, most))
         at = bottom - side + 8 + 18 * index
-        parts.append(svg.mark(x.end + 18, at, curve.slot, 4))
-        parts.append(svg.label(x.end + 28, at + 4, curve.name, f"said {svg.colour(curve.slot)}"))
+        parts.append(svg.mark(x.end + 18, at, slot, 4))
+        parts.append(svg.label(x.end + 28, at + 4, name, f"said {svg.colour(slot)}"))
     said = "; ".join(
-        f"{curve.name}: "
-        + ", ".join(f"{right:.2f} right at {sure:.2f}" for sure, right, _ in curve.points)
-        for curve in curves
+        f"{name}: "
+        + ", ".join(f"{bin_.accuracy:.2f} right at {bin_.confidence:.2f}" for bin_ in bins)
+        for name, bins in curves.items()
     )
-    return svg.chart(width, height, title, said, *parts)
+    return svg.chart(width, height, plot.title, said, *parts)
 
 
-def _reliable(curve: Reliability, x: svg.Scale, y: svg.Scale, most: int) -> str:
+def _reliable(
+    name: str, slot: int, bins: Sequence[Bin], x: svg.Scale, y: svg.Scale, most: int
+) -> str:
     """Returns one curve; a mark's area grows with the samples behind it, `most` the largest."""
-    places = [(x.at(sure), y.at(right)) for sure, right, _ in curve.points]
+    places = [(x.at(bin_.confidence), y.at(bin_.accuracy)) for bin_ in bins]
     if not places:
         return ""
     path = "M" + "L".join(f"{svg.number(px)} {svg.number(py)}" for px, py in places)
-    parts = [svg.element("path", d=path, class_=f"line {svg.colour(curve.slot)}")]
-    for (px, py), (_, _, size) in zip(places, curve.points, strict=True):
-        parts.append(svg.mark(px, py, curve.slot, 2 + 3 * math.sqrt(size / most)))
-    return svg.group(*parts, title=curve.name)
+    parts = [svg.element("path", d=path, class_=f"line {svg.colour(slot)}")]
+    for (px, py), bin_ in zip(places, bins, strict=True):
+        parts.append(svg.mark(px, py, slot, 2 + 3 * math.sqrt(bin_.samples / most)))
+    return svg.group(*parts, title=name)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from search.report import wording
+from search.analysis import wording
+from search.analysis.ensemble.gain import Gain
+from search.analysis.ensemble.summary import EnsembleSummary, MemberSummary
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Figure, Section, Text, table
 from search.report.figures import svg
 from search.report.figures.forest import ForestRow, draw_forest, forest
-from search.report.verdict_rows import Estimate, Json
 
 _NOTE = (
     "Members, weights, calibration and class biases are chosen on other people than those they "
@@ -18,38 +19,31 @@ _NOTE = (
 
 
 def ensemble_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:
-    """Returns what the ensemble is worth; None where the run has none.
-
-    Read of `verdict["ensemble"]`: `sentence`, `score`, `score_without_biases`, `best_approach`,
-    `fell_back`, `gains` and `members`.
-    """
-    found = contents.verdict.get("ensemble")
-    if not found or "sentence" not in found:
+    """Returns what the ensemble is worth; None where the run has none."""
+    found = contents.ensemble
+    if found is None:
         return None
-    blocks: list[Block] = [Text(text=str(found["sentence"]))]
-    gains = sorted(found["gains"], key=lambda gain: float(gain["value"]))
+    blocks: list[Block] = [Text(text=found.sentence)]
+    gains = sorted(found.gains, key=lambda gain: gain.difference.value)
     if gains:
         blocks.append(_gain_figure(gains))
-    blocks += [_score_table(found, gains, slots), _member_table(found["members"], slots)]
+    blocks += [_score_table(found, gains, slots), _member_table(found.members, slots)]
     blocks.append(Text(text=_NOTE, quiet=True))
-    return Section(kicker="Ensemble", heading=_heading(found, gains), blocks=tuple(blocks))
+    return Section(kicker="Ensemble", heading=_heading(found), blocks=tuple(blocks))
 
 
-def _heading(found: Json, gains: Sequence[Json]) -> str:
-    best = str(found["best_approach"])
-    if found["fell_back"]:
+def _heading(found: EnsembleSummary) -> str:
+    best = found.best_approach
+    if found.fell_back:
         return f"No ensemble gains over {best}"
-    gain = next(Estimate.of(gain) for gain in gains if gain["approach"] == best)
-    many = wording.plural(len(found["members"]), "member")
+    gain = next(gain.difference for gain in found.gains if gain.approach == best)
+    many = wording.plural(len(found.members), "member")
     size = f"{many} together: {wording.signed(gain.value)} over {best}"
-    return size if (gain.low or 0.0) > 0 else f"{size}, which may be luck"
+    return size if gain.low > 0 else f"{size}, which may be luck"
 
 
-def _gain_figure(gains: Sequence[Json]) -> Figure:
-    rows = [
-        ForestRow(f"over {gain['approach']}", found, wording.estimate(found))
-        for gain, found in ((gain, Estimate.of(gain)) for gain in gains)
-    ]
+def _gain_figure(gains: Sequence[Gain]) -> Figure:
+    rows = [ForestRow(f"over {gain.approach}", gain.difference) for gain in gains]
     plot = forest(rows, axis="macro-F1 gained by the ensemble")
     title = "Gain of the ensemble over every approach with 95 % intervals"
     return Figure(
@@ -57,39 +51,35 @@ def _gain_figure(gains: Sequence[Json]) -> Figure:
     )
 
 
-def _score_table(found: Json, gains: Sequence[Json], slots: Mapping[str, int]) -> Block:
+def _score_table(found: EnsembleSummary, gains: Sequence[Gain], slots: Mapping[str, int]) -> Block:
     columns = ("prediction", "macro-F1", "95 % interval", "gain over it", "95 % interval of it")
-    own = (
-        ("ensemble", Estimate.of(found["score"])),
-        ("without class biases", Estimate.of(found["score_without_biases"])),
-    )
+    own = (("ensemble", found.score), ("without class biases", found.score_without_biases))
     rows: list[tuple[Cell | str, ...]] = [
         (name, Cell(text=wording.score(score.value), strong=True), wording.interval(score), "", "")
         for name, score in own
     ]
-    for gain in gains:
-        name, score, size = str(gain["approach"]), Estimate.of(gain["score"]), Estimate.of(gain)
-        rows.append(
-            (
-                Cell(text=name, slot=slots.get(name)),
-                wording.score(score.value),
-                wording.interval(score),
-                wording.signed(size.value),
-                wording.interval(size, sign=True),
-            )
+    rows += [
+        (
+            Cell(text=gain.approach, slot=slots.get(gain.approach)),
+            wording.score(gain.score.value),
+            wording.interval(gain.score),
+            wording.signed(gain.difference.value),
+            wording.interval(gain.difference, sign=True),
         )
+        for gain in gains
+    ]
     return table("Scores of the ensemble", columns, rows)
 
 
-def _member_table(members: Sequence[Json], slots: Mapping[str, int]) -> Block:
+def _member_table(members: Sequence[MemberSummary], slots: Mapping[str, int]) -> Block:
     columns = ("member", "networks", "weight", "ms a photo")
     rows = [
         (
-            Cell(text=str(member["name"]), slot=slots.get(str(member["approach"]))),
-            ", ".join(str(part) for part in member["parts"]),
-            f"{float(member['weight']):.3f}",
-            wording.milliseconds(float(member["serving_ms"])),
+            Cell(text=member.name, slot=slots.get(member.approach)),
+            ", ".join(member.parts),
+            f"{member.weight:.3f}",
+            wording.milliseconds(member.serving_ms),
         )
-        for member in sorted(members, key=lambda member: -float(member["weight"]))
+        for member in sorted(members, key=lambda member: -member.weight)
     ]
     return table("Members of the ensemble", columns, rows, names=2)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from search.report import wording
+from search.analysis import wording
 from search.report.contents import Confusion, Cost, DataFacts, PeopleTable, ReportContents
 from search.report.document import (
     Block,

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from search.report import wording
+from search.analysis import wording
+from search.analysis.verdict.outcomes import Outcome, PairFigures, PairVerdict, Score
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Claim, Figure, Section, Text, table
 from search.report.figures import svg
 from search.report.figures.forest import ForestRow, draw_forest, forest
-from search.report.verdict_rows import PairFigures, PairRow, ScoreRow
 
 _HOW_TO_READ = (
     "Macro-F1 is the mean F1 over the joint classes, so a rare class counts as much as a common "
@@ -18,51 +18,50 @@ _HOW_TO_READ = (
 _ONE_SEED = "One training seed cannot tell the luck of training"
 
 
-def claims(pairs: Sequence[PairRow], margin: float | None) -> tuple[Claim, ...]:
+def claims(contents: ReportContents) -> tuple[Claim, ...]:
     """Returns a line a pair, wins first, then equivalence, then what is undecided."""
-    order = ("a_wins", "equivalent", "undecided")
-    ranked = [pair.leader_first() for pair in pairs]
-    ranked.sort(key=lambda pair: order.index(_kind(pair)))
-    return tuple(_claim(pair, margin) for pair in ranked)
+    if contents.verdict is None:
+        return ()
+    order = (Outcome.A_WINS, Outcome.EQUIVALENT, Outcome.UNDECIDED)
+    ranked = sorted(contents.pairs, key=lambda pair: order.index(_kind(pair)))
+    return tuple(_claim(pair, contents.verdict.margin) for pair in ranked)
 
 
-def _kind(pair: PairRow) -> str:
-    # With the leader first only a verdict at odds with its own difference can be "b_wins".
-    return "a_wins" if pair.headline.outcome == "b_wins" else pair.headline.outcome
+def _kind(pair: PairVerdict) -> Outcome:
+    # With the leader first only a verdict at odds with its own difference can be "b wins".
+    return Outcome.A_WINS if pair.outcome is Outcome.B_WINS else pair.outcome
 
 
-def _claim(pair: PairRow, margin: float | None) -> Claim:
-    found = pair.headline.difference
+def _claim(pair: PairVerdict, margin: float) -> Claim:
     kind = _kind(pair)
     # An equivalence is judged against a small margin: a digit more shows where it stands.
-    size = wording.unbroken(wording.estimate(found, 4 if kind == "equivalent" else 3))
-    if kind == "a_wins":
+    digits = 4 if kind is Outcome.EQUIVALENT else 3
+    size = wording.unbroken(wording.estimate(pair.headline.difference, digits))
+    if kind is Outcome.A_WINS:
         return Claim(outcome="win", text=f"{pair.a} beats {pair.b}: {size}", note=_doubts(pair))
-    if kind == "equivalent":
-        within = "" if margin is None else f" within ±{margin:g}"
-        text = f"{pair.a} and {pair.b} are equivalent{within}: {size}"
+    if kind is Outcome.EQUIVALENT:
+        text = f"{pair.a} and {pair.b} are equivalent within ±{margin:g}: {size}"
         return Claim(outcome="equivalent", text=text, note=_doubts(pair))
     text = f"{pair.a} against {pair.b} is undecided: {size}"
     note = " ".join(part for part in (_would_decide(pair), _doubts(pair)) if part)
     return Claim(outcome="undecided", text=text, note=note)
 
 
-def _would_decide(pair: PairRow) -> str:
+def _would_decide(pair: PairVerdict) -> str:
     """Returns what would settle an undecided pair, if the difference found is the true one."""
     if pair.is_of_one_seed:
-        ahead = (
-            f"{pair.a} is ahead over people. " if (pair.headline.difference.low or 0) > 0 else ""
-        )
+        ahead = f"{pair.a} is ahead over people. " if pair.headline.difference.low > 0 else ""
         return f"{ahead}{_ONE_SEED}: there is no verdict before two."
-    ways = [] if pair.people is None else [wording.plural(pair.people, "person", "people")]
-    ways += [] if pair.seeds is None else [wording.plural(pair.seeds, "training seed")]
-    if not ways:
+    found = pair.would_decide
+    if found is None or (found.people is None and found.seeds is None):
         return ""
-    joined = wording.listing(ways, "and" if pair.together else "or")
+    ways = [] if found.people is None else [wording.plural(found.people, "person", "people")]
+    ways += [] if found.seeds is None else [wording.plural(found.seeds, "training seed")]
+    joined = wording.listing(ways, "and" if found.together else "or")
     return f"Likely decided by {joined}, were this the true difference."
 
 
-def _doubts(pair: PairRow) -> str:
+def _doubts(pair: PairVerdict) -> str:
     """Returns what speaks against the headline: another rule or the held-out people."""
     said = []
     if pair.flips_with_rule and pair.with_rule is not None:
@@ -73,13 +72,9 @@ def _doubts(pair: PairRow) -> str:
     return " ".join(said)
 
 
-def _says(pair: PairRow, figures: PairFigures) -> str:
-    return {
-        "a_wins": f"{pair.a} wins",
-        "b_wins": f"{pair.b} wins",
-        "equivalent": "equivalent",
-        "undecided": "undecided",
-    }[figures.outcome]
+def _says(pair: PairVerdict, figures: PairFigures) -> str:
+    winner = {Outcome.A_WINS: pair.a, Outcome.B_WINS: pair.b}.get(figures.outcome)
+    return f"{winner} wins" if winner else figures.outcome.value
 
 
 def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:
@@ -105,27 +100,28 @@ def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section
     )
 
 
-def _score_row(row: ScoreRow, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
-    others = (row.with_rule, row.search, row.held_out, row.ensemble)
+def _score_row(row: Score, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
+    parts = row.parts or {}
+    others = (row.with_rule, parts.get("search"), parts.get("held_out"), row.ensemble)
     seeds = row.per_seed if len(row.per_seed) > 1 else ()
     return (
         Cell(text=row.name, slot=slots[row.name]),
-        Cell(text=wording.score(row.score.value), strong=True),
-        wording.interval(row.score),
+        Cell(text=wording.score(row.interval.value), strong=True),
+        wording.interval(row.interval),
         *("" if other is None else wording.score(other.value) for other in others),
         " ".join(wording.score(value) for value in seeds),
     )
 
 
-def _score_heading(rows: Sequence[ScoreRow]) -> str:
+def _score_heading(rows: Sequence[Score]) -> str:
     if len(rows) == 1:
-        return f"{rows[0].name} scores {wording.score(rows[0].score.value)}"
-    best, last = rows[0], rows[-1]
-    gap = wording.score(best.score.value - last.score.value)
-    return f"{best.name} scores highest, {wording.score(best.score.value)}; all lie within {gap}"
+        return f"{rows[0].name} scores {wording.score(rows[0].interval.value)}"
+    best, last = rows[0].interval.value, rows[-1].interval.value
+    gap = wording.score(best - last)
+    return f"{rows[0].name} scores highest, {wording.score(best)}; all lie within {gap}"
 
 
-def _score_note(rows: Sequence[ScoreRow], pairs: Sequence[PairRow]) -> str:
+def _score_note(rows: Sequence[Score], pairs: Sequence[PairVerdict]) -> str:
     note = _HOW_TO_READ
     if any(pair.is_of_one_seed for pair in pairs):
         note += f" {_ONE_SEED}: these are over people alone."
@@ -141,10 +137,10 @@ def _score_note(rows: Sequence[ScoreRow], pairs: Sequence[PairRow]) -> str:
 
 def difference_section(contents: ReportContents) -> Section | None:
     """Returns the forest plot of all pairs and their table."""
-    if not contents.pairs:
+    pairs = contents.pairs
+    if not pairs or contents.verdict is None:
         return None
-    pairs = [pair.leader_first() for pair in contents.pairs]
-    margin = contents.verdict.get("margin")
+    margin = contents.verdict.margin
     rows = [row for pair in pairs for row in _forest_rows(pair)]
     plot = forest(rows, margin=margin, left="second is better", right="first is better")
     title = "Differences between approaches with 95 % intervals"
@@ -161,7 +157,7 @@ def difference_section(contents: ReportContents) -> Section | None:
     return Section(kicker="Differences", heading=_difference_heading(pairs), blocks=blocks)
 
 
-def _forest_rows(pair: PairRow) -> list[ForestRow]:
+def _forest_rows(pair: PairVerdict) -> list[ForestRow]:
     parts = (
         (wording.minus(pair.a, pair.b), pair.headline),
         ("with class biases", pair.with_rule),
@@ -169,43 +165,42 @@ def _forest_rows(pair: PairRow) -> list[ForestRow]:
         ("held-out people only", pair.held_out),
     )
     return [
-        ForestRow(name, figures.difference, wording.estimate(figures.difference), main=index == 0)
+        ForestRow(name, figures.difference, main=index == 0)
         for index, (name, figures) in enumerate(parts)
         if figures is not None
     ]
 
 
-def _band_note(margin: float | None, pairs: Sequence[PairRow]) -> str:
+def _band_note(margin: float, pairs: Sequence[PairVerdict]) -> str:
     note = "The same people are resampled for both sides of a pair."
     if any(pair.is_of_one_seed for pair in pairs):
         note += " Intervals are over people alone: another training might give another difference."
-    if margin is None:
-        return note
     return (
         f"Grey band: differences within ±{margin:g} are too small to matter. An interval inside "
         f"it means equivalent. {note}"
     )
 
 
-def _pair_row(pair: PairRow) -> tuple[Cell | str, ...]:
+def _pair_row(pair: PairVerdict) -> tuple[Cell | str, ...]:
     figures = pair.headline
-    greater, holm = figures.p_a_greater, figures.p_holm
     return (
         wording.minus(pair.a, pair.b),
-        Cell(text=_says(pair, figures), strong=figures.outcome != "undecided"),
+        Cell(text=_says(pair, figures), strong=figures.outcome is not Outcome.UNDECIDED),
         wording.signed(figures.difference.value, 4),
         wording.interval(figures.difference, sign=True, digits=4),
-        "" if greater is None else wording.probability(greater),
-        "" if holm is None else wording.probability(holm),
+        wording.probability(figures.p_a_greater),
+        wording.probability(figures.p_holm),
     )
 
 
-def _difference_heading(pairs: Sequence[PairRow]) -> str:
-    wins = [f"{pair.a} beats {pair.b}" for pair in pairs if _kind(pair) == "a_wins"]
+def _difference_heading(pairs: Sequence[PairVerdict]) -> str:
+    wins = [f"{pair.a} beats {pair.b}" for pair in pairs if _kind(pair) is Outcome.A_WINS]
     ties = [
-        f"{pair.a} and {pair.b} are equivalent" for pair in pairs if _kind(pair) == "equivalent"
+        f"{pair.a} and {pair.b} are equivalent"
+        for pair in pairs
+        if pair.outcome is Outcome.EQUIVALENT
     ]
-    num = sum(_kind(pair) == "undecided" for pair in pairs)
+    num = sum(pair.outcome is Outcome.UNDECIDED for pair in pairs)
     if num == len(pairs):
         if all(pair.is_of_one_seed for pair in pairs):
             return _ONE_SEED

@@ -1,50 +1,41 @@
-"""The plot of each kind of reason, from the figures that the reason carries."""
+"""The plot of reasons: one of six kinds, whatever the mechanism."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 
-from search.report import wording
+from search.analysis import wording
+from search.analysis.reasons import plots
+from search.analysis.reasons.reason import Reason
 from search.report.document import Figure
 from search.report.figures import svg
 from search.report.figures.bars import bars, draw_bars, draw_dots
 from search.report.figures.forest import ForestRow, draw_forest, forest
-from search.report.figures.lines import boundary_plot, draw_lines, number_plot
-from search.report.figures.scatter import draw_gain, draw_reliability, gain_plot, reliability
-from search.report.verdict_rows import Estimate, ReasonRow
+from search.report.figures.lines import draw_lines, number_plot
+from search.report.figures.scatter import draw_gain, draw_reliability, gain_plot
 
-Rows = Sequence[ReasonRow]
 Slots = Mapping[str, int]
 _HEIGHT = 250.0
-_ONLY = ""  # the series of a plot that has but one
-_PLAIN = {_ONLY: svg.PLAIN}
 
 
-def reason_figure(rows: Rows, slots: Slots, classes: tuple[str, ...] = ()) -> Figure | None:
-    """Returns the plot of reasons of one kind, or None where their figures make none.
+def reason_figure(
+    reasons: Sequence[Reason], slots: Slots, classes: tuple[str, ...] = ()
+) -> Figure | None:
+    """Returns the plot of reasons on one card, or None where they make none.
 
     Args:
-        rows: one an approach, or all parts of one pair.
+        reasons: one an approach, or all parts of one pair.
         slots: approach -> colour and mark.
         classes: names of the joint classes.
     """
-    kind = rows[0].key.partition(".")[0]
-    if kind == "class_size":
-        return Figure(svg=_class_size(rows, classes))
-    draw = _DRAWN.get(kind)
-    if draw is None:
-        draw = (
-            _lines if "lines" in rows[0].figures else _bars if "bars" in rows[0].figures else None
-        )
-    drawn = draw(rows, slots) if draw else _effects(rows)
+    found = [plot for plot in (each.plot for each in reasons) if plot is not None]
+    alike = [plot for plot in found if type(plot) is type(found[0])]
+    drawn = _drawn(reduce(_beside, alike), slots, classes) if alike else _effects(reasons)
     return Figure(svg=drawn) if drawn else None
 
 
-def effect_figure(rows: Rows, title: str) -> Figure | None:
+def effect_figure(reasons: Sequence[Reason], title: str) -> Figure | None:
     """Returns the effects of any reasons in one forest plot."""
-    found = [
-        ForestRow(_name(row), row.effect, wording.estimate(row.effect), main=False)
-        for row in rows
-        if row.effect
-    ]
+    found = [ForestRow(_name(each), each.effect, main=False) for each in reasons if each.effect]
     if not found:
         return None
     plot = forest(found, axis="effect on macro-F1, for the first named")
@@ -53,130 +44,55 @@ def effect_figure(rows: Rows, title: str) -> Figure | None:
     )
 
 
-def _name(row: ReasonRow) -> str:
-    said = row.key.replace("attribution.", "").replace("_", " ").replace(".", ", ")
-    return f"{said}: {wording.minus(*row.about)}" if len(row.about) == 2 else said
+def _name(reason: Reason) -> str:
+    said = reason.key.replace("attribution.", "").replace("_", " ").replace(".", ", ")
+    return f"{said}: {wording.minus(*reason.about)}" if len(reason.about) == 2 else said
 
 
-def _effects(rows: Rows) -> str:
-    found = [
-        ForestRow(
-            row.key.partition(".")[2] or row.key.replace("_", " "),
-            row.effect,
-            wording.estimate(row.effect),
-        )
-        for row in rows
-        if row.effect
+def _beside(plot: plots.Plot, other: plots.Plot) -> plots.Plot:
+    return plot.beside(other)
+
+
+def _effects(reasons: Sequence[Reason]) -> str:
+    rows = [
+        ForestRow(each.part or each.key.replace("_", " "), each.effect)
+        for each in reasons
+        if each.effect
     ]
-    if not found:
+    if not rows:
         return ""
-    about = rows[0].about
+    about = reasons[0].about
     axis = f"macro-F1, {wording.minus(*about)}" if len(about) == 2 else "macro-F1"
-    return draw_forest(forest(found, axis=axis), svg.NARROW, "Effects with 95 % intervals")
+    return draw_forest(forest(rows, axis=axis), svg.NARROW, "Effects with 95 % intervals")
 
 
-def _class_size(rows: Rows, classes: tuple[str, ...]) -> str:
-    figures = rows[0].figures
-    title = f"Gain of {rows[0].about[0]} over {rows[0].about[1]} against class size"
-    plot = gain_plot(figures["samples"], figures["gain"], classes)
-    return draw_gain(plot, svg.NARROW, _HEIGHT, title)
+def _drawn(plot: plots.Plot, slots: Slots, classes: tuple[str, ...]) -> str:
+    title = plot.title
+    match plot:
+        case plots.Dots():
+            known = _colours(plot.rows.values(), slots)
+            drawn = bars(plot.rows, known, axis=plot.axis, zero=False)
+            return draw_dots(drawn, svg.NARROW, title)
+        case plots.Bars():
+            known = _colours(plot.rows.values(), slots)
+            drawn = bars(plot.rows, known, axis=plot.axis, form=plot.form)
+            return draw_bars(drawn, svg.NARROW, title)
+        case plots.Lines():
+            return draw_lines(number_plot(plot, slots), svg.NARROW, _HEIGHT, title)
+        case plots.Forest():
+            rows = [ForestRow(name, found) for name, found in plot.rows.items()]
+            return draw_forest(forest(rows, axis=plot.axis), svg.NARROW, title)
+        case plots.Scatter():
+            return draw_gain(gain_plot(plot, classes), svg.NARROW, _HEIGHT, title)
+        case plots.Reliability():
+            return draw_reliability(plot, slots, svg.NARROW, _HEIGHT)
+    return ""
 
 
-def _error_budget(rows: Rows, slots: Slots) -> str:
-    values: dict[str, dict[str, float]] = {}
-    for row in rows:
-        for attribute, cost in row.figures["cost"].items():
-            values.setdefault(attribute, {})[row.about[0]] = float(cost)
-    plot = bars(
-        values, slots, axis="macro-F1 gained if this attribute were perfect", form="{:+.3f}"
-    )
-    return draw_bars(plot, svg.NARROW, "What a perfect attribute would give")
-
-
-def _scores_by_state(rows: Rows, slots: Slots) -> str:
-    values: dict[str, dict[str, float]] = {}
-    for row in rows:
-        for other, states in row.figures["states"].items():
-            for state, cell in states.items():
-                values.setdefault(f"{other}: {state}", {})[row.about[0]] = float(cell["macro_f1"])
-    if not values:
-        return ""
-    attribute = str(rows[0].figures["attribute"])
-    plot = bars(values, slots, axis=f"macro-F1 of {attribute}", zero=False)
-    return draw_dots(plot, svg.NARROW, f"{attribute} by the state of the other attributes")
-
-
-def _boundary(rows: Rows, slots: Slots) -> str:
-    attribute = str(rows[0].figures["attribute"])
-    views = {row.about[0]: row.figures["edges"] for row in rows}
-    plot = boundary_plot(views, slots, attribute)
-    return draw_lines(plot, svg.NARROW, _HEIGHT, f"Errors against raw {attribute}")
-
-
-def _decision_rule(rows: Rows, _slots: Slots) -> str:
-    values = {name: {_ONLY: float(gain)} for name, gain in rows[0].figures["gain"].items()}
-    plot = bars(values, _PLAIN, axis="macro-F1 gained by class biases", form="{:+.4f}")
-    return draw_bars(plot, svg.NARROW, "What class biases change")
-
-
-def _error_overlap(rows: Rows, slots: Slots) -> str:
-    values: dict[str, dict[str, float]] = {}
-    for row in rows:
-        first, second = row.about
-        values[f"{first}, {second}"] = {
-            first: 100 * float(row.figures["only_first_right"]),
-            second: 100 * float(row.figures["only_second_right"]),
-        }
-    plot = bars(
-        values, slots, axis="photos that only this one of the two gets right (%)", form="{:.1f}"
-    )
-    return draw_bars(plot, svg.NARROW, "Where two approaches differ")
-
-
-def _calibration(rows: Rows, slots: Slots) -> str:
-    if all("bins" in row.figures for row in rows):
-        curves = reliability({row.about[0]: row.figures["bins"] for row in rows}, slots)
-        return draw_reliability(curves, svg.NARROW, _HEIGHT, "Reliability of the probabilities")
-    values = {
-        f"{row.about[0]}, {state}": {row.about[0]: 100 * float(row.figures[state]["ece"])}
-        for row in rows
-        for state in ("raw", "calibrated")
-        if state in row.figures
+def _colours(rows: Iterable[Mapping[str, float]], slots: Slots) -> Slots:
+    """Returns the colours of series, approaches in the order of the page before any others."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    others = {
+        name: place if name else svg.PLAIN for place, name in enumerate(names) if name not in slots
     }
-    plot = bars(values, slots, axis="expected calibration error (%)", form="{:.1f}")
-    return draw_bars(plot, svg.NARROW, "Calibration")
-
-
-def _overtuning(rows: Rows, _slots: Slots) -> str:
-    gaps = [(row.about[0], Estimate.of(row.figures, "gap")) for row in rows]
-    found = [ForestRow(name, gap, wording.estimate(gap)) for name, gap in gaps]
-    plot = forest(found, axis="score in the search minus on fresh folds")
-    return draw_forest(plot, svg.NARROW, "How much the search flattered")
-
-
-def _lines(rows: Rows, slots: Slots) -> str:
-    # Descriptions of several pairs share a card, and each pair brings its own two lines.
-    found = {name: cells for row in rows for name, cells in row.figures["lines"].items()}
-    known = {name: slots.get(name, index) for index, name in enumerate(found)}
-    plot = number_plot({**rows[0].figures, "lines": found}, known)
-    return draw_lines(plot, svg.NARROW, _HEIGHT, rows[0].sentence)
-
-
-def _bars(rows: Rows, slots: Slots) -> str:
-    figures = rows[0].figures
-    names = {name: None for row in figures["bars"].values() for name in row}
-    known = {name: slots.get(name, index) for index, name in enumerate(names)}
-    plot = bars(figures["bars"], known, axis=str(figures["axis"]), form="{:.3f}")
-    return draw_bars(plot, svg.NARROW, rows[0].sentence)
-
-
-_DRAWN: dict[str, Callable[[Rows, Slots], str]] = {
-    "error_budget": _error_budget,
-    "scores_by_state": _scores_by_state,
-    "boundary": _boundary,
-    "decision_rule": _decision_rule,
-    "error_overlap": _error_overlap,
-    "calibration": _calibration,
-    "overtuning": _overtuning,
-    "gradient_conflict": _lines,
-}
+    return {**slots, **others}

@@ -2,27 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 
+from search.analysis import wording
+from search.analysis.reasons.reason import MECHANISMS, Reason
 from search.analysis.uncertainty.interval import ALPHA
-from search.report import wording
 from search.report.contents import ReportContents
 from search.report.document import Block, Card, Folded, Grid, Items, Section, Text
 from search.report.sections.reason_figures import effect_figure, reason_figure
-from search.report.sections.reason_headings import MECHANISMS, heading
-from search.report.verdict_rows import ReasonRow
 
-Group = tuple[ReasonRow, ...]
+Group = tuple[Reason, ...]
 
 
-def groups(reasons: Sequence[ReasonRow]) -> tuple[Group, ...]:
+def groups(reasons: Sequence[Reason]) -> tuple[Group, ...]:
     """Returns reasons that share a plot, in the order of their first.
 
     The parts of one pair's difference belong together; so do descriptions of the same thing for
     several approaches or pairs.
     """
-    found: dict[tuple[str, tuple[str, ...]], list[ReasonRow]] = {}
+    found: dict[tuple[str, tuple[str, ...]], list[Reason]] = {}
     for row in reasons:
         compares = row.effect is not None
-        kind = row.key.partition(".")[0] if compares else row.key
+        kind = row.kind if compares else row.key
         found.setdefault((kind, row.about if compares else ()), []).append(row)
     return tuple(tuple(rows) for rows in found.values())
 
@@ -89,7 +88,7 @@ def _card(rows: Group, slots: Mapping[str, int], classes: tuple[str, ...]) -> Ca
     sentences = [row.sentence for row in said]
     num_shown = 1 if rows[0].effect is None else len(said)
     return Card(
-        heading=heading(rows),
+        heading=rows[0].figures.heading(rows),
         sentences=tuple(sentences[:num_shown]),
         more=tuple(sentences[num_shown:]),
         figure=reason_figure(rows, slots, classes),
@@ -97,7 +96,7 @@ def _card(rows: Group, slots: Mapping[str, int], classes: tuple[str, ...]) -> Ca
     )
 
 
-def _unsupported(rows: Sequence[ReasonRow]) -> Folded:
+def _unsupported(rows: Sequence[Reason]) -> Folded:
     summary = (
         f"{wording.plural(len(rows), 'possible reason')} looked at, not supported by this data"
     )

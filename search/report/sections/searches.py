@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from search.report import wording
+from search.analysis import wording
 from search.report.contents import ReportContents, SearchSummary
 from search.report.document import Block, Card, Cell, Figure, Grid, Section, Text, table
 from search.report.figures import svg
@@ -74,7 +74,7 @@ def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) ->
             f"{row.failed:,}" if failed else "",
             f"{row.cut_off:,}" if cut else "",
             "" if row.best is None else Cell(text=wording.score(row.best), strong=True),
-            wording.bounds(row.interval),
+            wording.interval(row.interval),
             "" if row.default is None else wording.score(row.default),
             "" if row.device_seconds is None else wording.duration(row.device_seconds),
         )

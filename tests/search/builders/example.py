@@ -3,6 +3,11 @@
 import numpy as np
 
 from search.analysis.curves import Curve
+from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.plain import from_plain
+from search.analysis.reasons.read import read_reason
+from search.analysis.uncertainty.interval import Interval
+from search.analysis.verdict.outcomes import Caveat, PairVerdict, Verdict
 from search.report.contents import (
     Confusion,
     Cost,
@@ -27,11 +32,20 @@ def pair(a="joint", b="separate", difference=0.02, half=0.01, verdict="a_wins", 
         "p_a_greater": 0.98,
         "p_holm": 0.03,
         "verdict": verdict,
+        "would_decide": {"people": None, "seeds": None, "together": False},
         **more,
     }
 
 
+def typed_pair(**figures):
+    return PairVerdict.from_dict(pair(**figures))
+
+
 def reason(key, figures, about=("joint",), sentence="A sentence.", effect=None, **more):
+    """Returns a reason as the file has it; numbers that are not given are those of its kind."""
+    figures = {**NUMBERS.get(key.partition(".")[0], {}), **figures}
+    if key == "overtuning" and "interval" not in figures:
+        figures["interval"] = [figures["gap"] - 0.005, figures["gap"] + 0.005]
     return {
         "key": key,
         "mechanism": "",
@@ -42,6 +56,10 @@ def reason(key, figures, about=("joint",), sentence="A sentence.", effect=None, 
         "figures": figures,
         **more,
     }
+
+
+def typed(*reasons):
+    return [read_reason(each) for each in reasons]
 
 
 def effect(value, half=0.004):
@@ -64,74 +82,94 @@ STATES = {
 }
 BINS = [{"confidence": 0.5, "accuracy": 0.4, "samples": 5}]
 ECE = {"raw": {"ece": 0.03, "nll": 0.4}, "calibrated": {"ece": 0.01, "nll": 0.4}}
-OVERLAP = {"disagreement": 0.2, "only_first_right": 0.1, "only_second_right": 0.08}
+OVERLAP = {
+    "disagreement": 0.2,
+    "kappa": 0.7,
+    "shared_errors": 0.4,
+    "only_first_right": 0.1,
+    "only_second_right": 0.08,
+    "oracle": 0.85,
+}
+STEPS = {
+    "x_name": "people (%)",
+    "y_name": "macro-F1",
+    "lines": {"joint": [{"x": 50, "value": 0.7, "interval": [0.6, 0.8]}, {"x": 25, "value": 0.6}]},
+    "own": {},
+    "change": effect(0.03),
+    "people": 90,
+    "seeds": 2,
+}
+BARS = {"axis": "macro-F1", "bars": {"three": {"joint": 0.8}, "one": {"joint": 0.7, "other": 0.6}}}
+NUMBERS = {
+    "attribution": {"difference": 0.02, "parts": {"age": 0.015, "coupling": 0.005}},
+    "class_size": {
+        "samples": [83, 900, 0],
+        "people": [10, 90, 0],
+        "gain": [0.1, -0.01, 0.0],
+        "halves": [0.1, -0.01],
+        "rank_correlation": None,
+    },
+    "decision_rule": {"gain": {"joint": 0.001, "separate": -0.02}},
+    "error_overlap": OVERLAP,
+    "error_budget": {"score": 0.7, "perfect": {}, "cost": {"age": 0.2, "mask": 0.01}},
+    "boundary": {"attribute": "age", "edges": [EDGE]},
+    "scores_by_state": {"attribute": "age", "states": STATES},
+    "calibration": ECE,
+    "overtuning": {"search": 0.8, "fresh": 0.79, "gap": 0.01},
+    "gradient_conflict": {
+        "cosine": {
+            "gender|age": {"value": -0.12, "range": [-0.2, -0.1]},
+            "mask|age": {"value": 0.1, "range": [0.0, 0.2]},
+        },
+        "trainings": 6,
+        "x_name": "epoch",
+        "y_name": "cosine",
+        "lines": {
+            "gender and age": [{"x": 1, "value": -0.12, "interval": [-0.2, -0.1]}],
+            "mask and age": [{"x": 1, "value": 0.1, "interval": [0.0, 0.2]}],
+        },
+    },
+    "learning_curve": STEPS,
+    "label_noise": STEPS,
+    "sampler": STEPS,
+    "shared_config": {**BARS, "tuning": effect(0.02), "decomposition": effect(0.01)},
+    "equal_parameters": {**BARS, "gain": effect(0.03), "lead": effect(0.01)},
+}
+"""What the reasons of each kind have."""
 
 REASONS = {
     "attribution": reason("attribution.age", {}, PAIR, effect=effect(0.015)),
-    "class_size": reason(
-        "class_size",
-        {"samples": [83, 900, 0], "gain": [0.1, -0.01, 0.0], "halves": [0.1, -0.01]},
-        PAIR,
-        effect=effect(0.01),
-    ),
-    "decision_rule": reason(
-        "decision_rule", {"gain": {"joint": 0.001, "separate": -0.02}}, PAIR, effect=effect(0.02)
-    ),
-    "error_overlap": reason("error_overlap", OVERLAP, PAIR),
-    "error_budget": reason("error_budget", {"cost": {"age": 0.2, "mask": 0.01}}),
-    "boundary": reason("boundary.age", {"attribute": "age", "edges": [EDGE]}),
-    "scores_by_state": reason("scores_by_state.age", {"attribute": "age", "states": STATES}),
-    "calibration": reason("calibration", {**ECE, "bins": BINS}),
-    "overtuning": reason("overtuning", {"search": 0.8, "fresh": 0.79, "gap": 0.01}),
-    "gradient_conflict": reason(
-        "gradient_conflict",
-        {
-            "cosine": {
-                "gender|age": {"value": -0.12, "range": [-0.2, -0.1]},
-                "mask|age": {"value": 0.1, "range": [0.0, 0.2]},
-            },
-            "trainings": 6,
-            "x_name": "epoch",
-            "y_name": "cosine",
-            "lines": {
-                "gender and age": [{"x": 1, "value": -0.12, "interval": [-0.2, -0.1]}],
-                "mask and age": [{"x": 1, "value": 0.1, "interval": [0.0, 0.2]}],
-            },
-        },
-        ("multihead",),
-    ),
-    "learning_curve": reason(
-        "learning_curve",
-        {
-            "x_name": "people (%)",
-            "y_name": "macro-F1",
-            "lines": {
-                "joint": [{"x": 50, "value": 0.7, "interval": [0.6, 0.8]}, {"x": 25, "value": 0.6}]
-            },
-        },
-        PAIR,
-        effect=effect(0.03),
-    ),
-    "equal_parameters": reason(
-        "equal_parameters",
-        {
-            "axis": "macro-F1",
-            "bars": {"three": {"joint": 0.8}, "one": {"joint": 0.7, "other": 0.6}},
-        },
-        PAIR,
-        effect=effect(0.03),
-    ),
+    "class_size": reason("class_size", {}, PAIR, effect=effect(0.01)),
+    "decision_rule": reason("decision_rule", {}, PAIR, effect=effect(0.02)),
+    "error_overlap": reason("error_overlap", {}, PAIR),
+    "error_budget": reason("error_budget", {}),
+    "boundary": reason("boundary.age", {}),
+    "scores_by_state": reason("scores_by_state.age", {}),
+    "calibration": reason("calibration", {"bins": BINS}),
+    "overtuning": reason("overtuning", {}),
+    "gradient_conflict": reason("gradient_conflict", {}, ("multihead",)),
+    "learning_curve": reason("learning_curve", {}, PAIR, effect=effect(0.03)),
+    "equal_parameters": reason("equal_parameters", {}, PAIR, effect=effect(0.03)),
 }
+ONE_SEED = {
+    "verdict": "undecided",
+    "would_decide": {"people": None, "seeds": 2},
+    "note": Caveat.ONE_SEED.value,
+}
+"""Figures of a pair that was trained with one seed."""
 
 
 def ensemble(**changes):
     gains = [
-        {"approach": name, "score": effect(score), **effect(gain, half=0.01)}
+        {"approach": name, "score": effect(score), **effect(gain, half=0.01), "p_greater": 0.98}
         for name, score, gain in (("joint", 0.77, 0.02), ("separate", 0.75, 0.04))
     ]
     return {
+        "schema": 1,
         "sentence": "The ensemble gains.",
+        "selection": "greedy",
         "fell_back": False,
+        "mirrored": False,
         "score": effect(0.795),
         "score_without_biases": effect(0.79),
         "best_approach": "joint",
@@ -149,6 +187,12 @@ def ensemble(**changes):
                 ("joint", 0.75, 0.456, ["joint.1.0"]),
             )
         ],
+        "serving_ms": 12.8,
+        "candidates": 9,
+        "seeds": 2,
+        "folds": 3,
+        "people": 600,
+        "photos": 4200,
         **changes,
     }
 
@@ -168,7 +212,7 @@ def verdict(**more):
                 "per_seed": [0.75, 0.77],
                 "with_decision_rule": {"value": 0.77, "interval": [0.73, 0.81]},
                 "seeds_averaged": {"value": 0.765, "interval": [0.73, 0.8]},
-                "parts": {"search": {"value": 0.761}, "held_out": {"value": 0.75}},
+                "parts": {"search": effect(0.761), "held_out": effect(0.75)},
             },
         },
         "pairs": [
@@ -182,6 +226,21 @@ def verdict(**more):
             reason("decision_rule", {}, PAIR, "Not this.", effect(0.0)),
         ],
         **more,
+    }
+
+
+def judged(values):
+    """Returns the parts of the contents that a file with these entries has."""
+    found = {"margin": 0.005, "people": 600, "photos": 4200, "scores": {}, "pairs": [], **values}
+    described = values.get("descriptions", {}).values()
+    rows = [*values.get("reasons", ()), *(row for rows in described for row in rows)]
+    ensemble = values.get("ensemble")
+    return {
+        "answer": values.get("answer", "An answer."),
+        "verdict": Verdict.from_dict(found) if found["scores"] or found["pairs"] else None,
+        "reasons": tuple(typed(*rows)),
+        "ensemble": None if ensemble is None else from_plain(EnsembleSummary, ensemble),
+        "notes": tuple(values.get("notes", ())),
     }
 
 
@@ -199,8 +258,10 @@ def confusions():
 
 def parts():
     """Returns every optional part of the contents by name."""
+    found = judged(verdict())
     return {
-        "verdict": verdict(),
+        "verdict": found["verdict"],
+        "reasons": found["reasons"],
         "curves": (
             Curve(name="joint", device_seconds=(10, 40), values=(0.5, 0.7), spent=600),
             Curve(name="separate", device_seconds=(30,), values=(0.6,), spent=590),
@@ -247,7 +308,7 @@ def parts():
                 failed=1,
                 cut_off=1,
                 best=0.83,
-                interval=(0.8, 0.86),
+                interval=Interval(value=0.83, low=0.8, high=0.86),
                 default=0.8,
                 device_seconds=200.0,
             ),
@@ -263,5 +324,7 @@ def parts():
     }
 
 
-def contents(**changes):
-    return ReportContents(**{"title": "headrace: demo <1>", **parts(), **changes})
+def contents(values=None, **changes):
+    """Returns the contents of a page; `values` are those of a file, as `verdict()` has them."""
+    found = judged(verdict() if values is None else values)
+    return ReportContents(**{"title": "headrace: demo <1>", **parts(), **found, **changes})

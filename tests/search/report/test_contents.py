@@ -1,21 +1,22 @@
 import numpy as np
 import pytest
 
+from search.analysis.verdict.sentence import answer
 from search.report.contents import Confusion, Cost, PeopleTable, ReportContents
 from search.report.errors import ReportError
-from tests.search.builders.example import REASONS, contents, reason, verdict
+from tests.search.builders.example import REASONS, contents, reason
 
 
 def test_scores_are_ranked_and_the_answer_comes_from_the_verdict():
     found = contents()
     assert [row.name for row in found.scores] == ["joint", "separate"]
-    assert found.answer == verdict()["answer"]
     assert contents(answer="Mine.").answer == "Mine."
+    assert contents(answer="").answer == answer(found.verdict)
 
 
 def test_descriptions_of_approaches_follow_the_reasons():
     described = {"joint": [reason("overtuning", {"gap": 0.1})]}
-    found = contents(verdict={"reasons": [REASONS["class_size"]], "descriptions": described})
+    found = contents({"reasons": [REASONS["class_size"]], "descriptions": described})
     assert [row.key for row in found.reasons] == ["class_size", "overtuning"]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from search.report.contents import ReportContents
 from search.report.render import render_html, render_markdown
-from tests.search.builders.example import contents, pair, parts, verdict
+from tests.search.builders.example import ONE_SEED, contents, judged, pair, parts, verdict
 
 VOID = {"meta", "br", "img", "hr", "input", "link"}
 
@@ -112,7 +112,8 @@ def test_markup_in_data_stays_text():
     attack = "<script>alert(1)</script>"
     named = verdict(
         scores={attack: {"value": 0.5, "interval": [0.4, 0.6]}},
-        pairs=[pair(a=attack, verdict="undecided", note=attack)],
+        pairs=[pair(a=attack, verdict="undecided")],
+        notes=[attack],
         reasons=[
             {
                 "key": attack,
@@ -123,7 +124,7 @@ def test_markup_in_data_stays_text():
             }
         ],
     )
-    page = Page(render_html(contents(title=attack, verdict=named)))
+    page = Page(render_html(contents(named, title=attack)))
     assert "script" not in page.tags
     assert page.stray == []
     assert attack in " ".join(page.texts)
@@ -162,15 +163,15 @@ def test_a_verdict_of_compared_files_makes_a_page():
         "costs": {},
         "notes": ["judged as fixed models"],
     }
-    text = " ".join(Page(render_html(ReportContents(title="compare", verdict=compared))).texts)
-    assert "A and B are equivalent: 0.0000\N{NO-BREAK SPACE}[" in text
+    text = " ".join(Page(render_html(ReportContents(title="compare", **judged(compared)))).texts)
+    assert "A and B are equivalent within ±0.005: 0.0000\N{NO-BREAK SPACE}[" in text
     assert "Judged as fixed models." in text
 
 
 def test_notes_are_said_once():
-    pairs = [pair(note="one training seed"), pair(a="multihead", note="one training seed")]
-    html = render_html(contents(verdict=verdict(pairs=pairs)))
-    assert html.count("One training seed.") == 1
+    pairs = [pair(**ONE_SEED), pair(a="multihead", **ONE_SEED)]
+    html = render_html(contents(verdict(pairs=pairs)))
+    assert html.count("One training seed: what another training would give is unknown") == 1
 
 
 def test_the_same_contents_make_the_same_page(html):

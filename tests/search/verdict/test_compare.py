@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.outcomes import Outcome, Rules
+from search.analysis.verdict.sentence import answer
 from search.errors import UsageError
 from search.verdict.compare import compare
+from search.verdict.findings import Findings
 
 QUICK = Rules(num_resamples=400, fixed_models=True)
 NUM_PEOPLE, PHOTOS, CLASSES = 60, 4, 3
@@ -38,16 +40,19 @@ def judged(files, **predictions):
 
 
 def test_the_better_file_wins_whatever_the_order_of_its_rows(files):
-    verdict = judged(files)
-    assert verdict["pairs"][0]["verdict"] == "a_wins"
-    assert verdict["answer"].startswith("A wins")
-    assert json.loads((files / "out" / "verdict.json").read_text()) == verdict
+    findings = judged(files)
+    assert findings.verdict.pairs[0].winner == "A"
+    assert answer(findings.verdict).startswith("A wins")
+    written = json.loads((files / "out" / "verdict.json").read_text())
+    assert written == findings.to_dict()
+    assert list(written)[5:] == ["photos", "scores", "pairs", "reasons", "costs", "notes"]
+    assert Findings.from_dict(written).to_dict() == written
     assert "A wins" in (files / "out" / "report.html").read_text()
 
 
 def test_a_file_is_equivalent_to_itself(files):
-    verdict = judged(files, A=files / "good.csv", B=files / "good.csv")
-    assert verdict["pairs"][0]["verdict"] == "equivalent"
+    verdict = judged(files, A=files / "good.csv", B=files / "good.csv").verdict
+    assert verdict.pairs[0].outcome is Outcome.EQUIVALENT
 
 
 def test_several_seeds_are_scored_one_by_one(files):
@@ -55,10 +60,9 @@ def test_several_seeds_are_scored_one_by_one(files):
         pd.read_csv(files / f"{name}.csv").assign(seed=n) for n, name in enumerate(("good", "bad"))
     ]
     pd.concat(parts).to_csv(files / "both.csv", index=False)
-    verdict = judged(files, A=files / "both.csv", B=files / "bad.csv")
-    per_seed = verdict["scores"]["A"]["per_seed"]
-    assert len(per_seed) == 2
-    assert per_seed[1] == pytest.approx(verdict["scores"]["B"]["value"])
+    both, bad = judged(files, A=files / "both.csv", B=files / "bad.csv").verdict.scores
+    assert len(both.per_seed) == 2
+    assert both.per_seed[1] == pytest.approx(bad.interval.value)
 
 
 def edited(path, **changes):

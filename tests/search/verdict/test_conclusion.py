@@ -14,7 +14,7 @@ from search.refit.files import RefitNote, Truth
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
 from search.store.run_store import RunStore
-from search.verdict.conclusion import conclude, verdict_json, with_reasons
+from search.verdict.conclusion import conclude
 from trainables.blocks import Block, Form
 from trainables.data.schema import Attribute, LabelSchema
 
@@ -107,18 +107,18 @@ def test_one_approach_is_no_verdict(truth, spaces, there):
 
 def test_a_much_worse_joint_model_loses_and_the_sentence_says_so(truth):
     conclusion = concluded(truth, joint_accuracy=0.4)
-    assert conclusion.verdict.pair("separate", "joint").winner == "separate"
-    sentence = answer(conclusion.verdict)
+    assert conclusion.findings.verdict.pair("separate", "joint").winner == "separate"
+    sentence = answer(conclusion.findings.verdict)
     assert "beats joint" in sentence or "above joint" in sentence
 
 
 def test_heads_with_the_predictions_of_separate_models_never_win(truth):
-    pair = concluded(truth, joint_accuracy=0.4).verdict.pair("separate", "multihead")
+    pair = concluded(truth, joint_accuracy=0.4).findings.verdict.pair("separate", "multihead")
     assert pair.winner is None
 
 
 def test_the_verdict_file_has_every_pair_and_part(truth):
-    values = verdict_json(concluded(truth, 0.9), {"joint": {"search_device_seconds": 1.0}}, {})
+    values = concluded(truth, 0.9).findings.to_dict()
     assert len(values["pairs"]) == 3
     assert {"search", "held_out"} == set(values["pairs"][0]["parts"])
     assert set(values["scores"]) == {"separate", "joint", "multihead"}
@@ -128,7 +128,7 @@ def test_the_verdict_file_has_every_pair_and_part(truth):
 
 def test_scores_have_the_parts_of_the_people(truth):
     conclusion = concluded(truth, 0.9)
-    scores = verdict_json(conclusion, {}, {})["scores"]
+    scores = conclusion.findings.to_dict()["scores"]
     (joint,) = [part for part in conclusion.built if part.name == "joint"]
     for part, mask in (("search", ~truth.held_out), ("held_out", truth.held_out)):
         rows = joint.probs[:, mask].argmax(axis=-1)
@@ -139,25 +139,24 @@ def test_scores_have_the_parts_of_the_people(truth):
 
 
 def reason(key, about, effect=None):
-    return Reason(key=key, mechanism="", about=about, sentence=".", figures={}, effect=effect)
+    return Reason(key=key, mechanism="", about=about, sentence=".", effect=effect)
 
 
 def test_more_reasons_join_their_pair_by_rank_and_their_approach_at_the_end(truth):
-    conclusion = concluded(truth, 0.4)
+    known = concluded(truth, 0.4).findings
     large = Interval(value=0.9, low=0.8, high=1.0)
     pair = ("separate", "joint")
-    found = with_reasons(
-        conclusion,
+    found = known.with_reasons(
         [
             reason("shared_config", pair, large),
             reason("learning_curve", pair),
             reason("overtuning", ("joint",)),
-        ],
+        ]
     )
     keys = [each.key for each in found.reasons[pair]]
     assert (keys[0], keys[-1]) == ("shared_config", "learning_curve")
-    assert len(keys) == len(conclusion.reasons[pair]) + 2
+    assert len(keys) == len(known.reasons[pair]) + 2
     assert found.descriptions["joint"][-1].key == "overtuning"
     others = {name: rows for name, rows in found.reasons.items() if name != pair}
-    assert all(rows == conclusion.reasons[name] for name, rows in others.items())
-    assert found.descriptions["separate"] == conclusion.descriptions["separate"]
+    assert all(rows == known.reasons[name] for name, rows in others.items())
+    assert found.descriptions["separate"] == known.descriptions["separate"]

@@ -18,7 +18,8 @@ def logged(tmp_path, monkeypatch):
 
 
 def found(logged):
-    return approach_costs(logged, list(built_of(logged).values()))
+    costs = approach_costs(logged, list(built_of(logged).values()))
+    return {cost.approach: cost.to_dict() for cost in costs}
 
 
 def test_separate_models_cost_the_sum_of_all_attributes(logged):

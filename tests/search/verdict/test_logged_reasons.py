@@ -12,9 +12,9 @@ def test_an_approach_is_flattered_where_its_refit_scores_less_on_the_same_photos
     logged = made_run(tmp_path, searched=1.0, fresh=0.6)
     reason = logged.overtuning(built_of(logged)[name])
     assert reason.about == (name,)
-    assert reason.figures["search"] == 1.0
-    assert reason.figures["fresh"] < 0.75
-    assert reason.figures["interval"][0] > 0
+    assert reason.figures.search == 1.0
+    assert reason.figures.fresh < 0.75
+    assert reason.figures.interval[0] > 0
 
 
 def test_the_refit_is_scored_on_the_photos_of_the_search(tmp_path):
@@ -24,7 +24,7 @@ def test_the_refit_is_scored_on_the_photos_of_the_search(tmp_path):
     rows = logged.refitted.predictions["joint"]["1"]["joint"][:, photos].argmax(axis=-1)
     expected = np.mean([macro_f1(logged.refitted.truth.label[photos], row, 4) for row in rows])
     figures = logged.overtuning(built_of(logged)["joint"]).figures
-    assert figures["fresh"] == pytest.approx(expected)
+    assert figures.fresh == pytest.approx(expected)
 
 
 def test_a_best_config_that_is_the_default_is_found_under_that_rank(tmp_path):
@@ -35,12 +35,12 @@ def test_a_best_config_that_is_the_default_is_found_under_that_rank(tmp_path):
         kept = {name: config for name, config in noted.items() if name.endswith("default")}
         logged = with_configs(logged, kept)
         figures = logged.overtuning(built_of(logged)["joint"]).figures
-        assert figures["fresh"] == 1.0
+        assert figures.fresh == 1.0
 
 
 def test_a_run_that_wrote_no_configs_takes_the_first_rank(tmp_path):
     logged = made_run(tmp_path, configs=False)
-    assert logged.overtuning(built_of(logged)["joint"]).figures["fresh"] < 0.75
+    assert logged.overtuning(built_of(logged)["joint"]).figures.fresh < 0.75
 
 
 def test_a_shortened_schedule_is_the_same_config_and_is_said(tmp_path):
@@ -72,9 +72,9 @@ def test_the_conflict_is_that_of_the_chosen_config_over_folds_and_seeds(tmp_path
         write_part(logged, "multihead", "1", seed, fold, gradient_cosine=[{PAIR: 0.9}])
     write_part(logged, "multihead", "default", 7, 0, gradient_cosine=[{PAIR: 0.9}])  # not of it
     found = logged.gradient_conflict(built).figures
-    assert found["trainings"] == 4
-    assert found["cosine"][PAIR]["value"] == pytest.approx(-0.25)
-    assert found["cosine"][PAIR]["range"] == pytest.approx([-0.4, -0.1])
+    assert found.trainings == 4
+    assert found.cosine[PAIR].value == pytest.approx(-0.25)
+    assert found.cosine[PAIR].range == pytest.approx([-0.4, -0.1])
 
 
 def test_one_head_has_no_conflict_and_an_older_run_noted_nothing(tmp_path):

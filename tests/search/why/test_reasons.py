@@ -82,18 +82,18 @@ def test_the_sign_of_an_effect_follows_the_order_of_the_pair(found):
 def test_the_averages_are_reported_beside_both_approaches(absent):
     reason = absent["equal_parameters", ("separate", "joint")]
     assert reason.mechanism == "M7"
-    assert set(reason.figures["bars"]) == {"joint, one model", "joint, 2 averaged", "separate"}
+    assert set(reason.figures.bars) == {"joint, one model", "joint, 2 averaged", "separate"}
     assert "At equal parameters, separate less joint is" in reason.sentence
 
 
 def test_lines_have_a_point_with_interval_for_every_setting(found):
-    lines = found["learning_curve", ("separate", "joint")].figures["lines"]
-    assert [cell["x"] for cell in lines["joint"]] == [100, 50, 25]
+    lines = found["learning_curve", ("separate", "joint")].figures.lines
+    assert [cell.x for cell in lines["joint"]] == [100, 50, 25]
     for cell in lines["joint"]:
-        assert cell["interval"][0] < cell["value"] < cell["interval"][1]
-    assert lines["joint"][2]["value"] < lines["joint"][0]["value"] - 0.1
-    own = found["sampler", ("separate", "joint")].figures["own"]
-    assert own["joint"]["value"] == lines["joint"][0]["value"]  # both are the winner
+        assert cell.interval[0] < cell.value < cell.interval[1]
+    assert lines["joint"][2].value < lines["joint"][0].value - 0.1
+    own = found["sampler", ("separate", "joint")].figures.own
+    assert own["joint"].value == lines["joint"][0].value  # both are the winner
 
 
 def test_with_one_seed_nothing_is_supported_and_the_reason_is_said(tmp_path):
@@ -109,7 +109,7 @@ def test_on_fewer_folds_the_people_of_these_are_compared(tmp_path):
     found = reasons(tmp_path, planted, num_seeds=3, seconds=least)
     (reason,) = (r for (key, _), r in found.items() if key == "shared_config")
     assert reason.supported
-    scores = [v for row in reason.figures["bars"].values() for v in row.values()]
+    scores = [v for row in reason.figures.bars.values() for v in row.values()]
     assert np.isfinite(scores).all()
 
 

@@ -30,9 +30,7 @@ def _evidence(sample, **options):
 
 
 def _reason(key, effect=None):
-    return Reason(
-        key=key, mechanism="M1", about=("a", "b"), sentence="So.", figures={}, effect=effect
-    )
+    return Reason(key=key, mechanism="M1", about=("a", "b"), sentence="So.", effect=effect)
 
 
 def test_evidence_knows_attributes_people_and_scores(sample):

@@ -13,6 +13,7 @@ from search.analysis.reasons.gather import (
     reasons_of_pair,
     reliability_bins,
 )
+from search.analysis.reasons.plots import Bin
 from tests.search.builders.simulated_people import ATTRIBUTES, World, simulate
 
 
@@ -63,10 +64,10 @@ def test_calibration_is_told_before_and_after():
     sure = np.eye(3)[np.where(right, y, (y + 1) % 3)] * 0.97 + 0.01
     cross_fit = CrossFit.of_people(np.arange(300) % 4, np.arange(300))
     reason = calibration_quality("joint", sure, y, cross_fit)
-    assert reason.figures["raw"]["ece"] == pytest.approx(0.98 - right.mean(), abs=0.03)
-    assert reason.figures["calibrated"]["ece"] < 0.6 * reason.figures["raw"]["ece"]
-    assert reason.figures["calibrated"]["nll"] < reason.figures["raw"]["nll"]
-    assert sum(cell["samples"] for cell in reason.figures["bins"]) == 600
+    assert reason.figures.raw.ece == pytest.approx(0.98 - right.mean(), abs=0.03)
+    assert reason.figures.calibrated.ece < 0.6 * reason.figures.raw.ece
+    assert reason.figures.calibrated.nll < reason.figures.raw.nll
+    assert sum(cell.samples for cell in reason.figures.bins) == 600
     assert reason.sentence.startswith("The probabilities of joint are off by 2")
 
 
@@ -74,10 +75,10 @@ def test_bins_of_reliability_hold_all_predictions_of_all_seeds_by_confidence():
     sure = np.tile([0.9, 0.1], (60, 1))
     unsure = np.tile([0.4, 0.6], (60, 1))
     y = np.arange(60) % 4 == 0  # a quarter is of class 1
-    assert reliability_bins(np.stack([sure, unsure]), y, num_bins=2) == [
-        {"confidence": pytest.approx(0.6), "accuracy": pytest.approx(0.25), "samples": 60},
-        {"confidence": pytest.approx(0.9), "accuracy": pytest.approx(0.75), "samples": 60},
-    ]
+    assert reliability_bins(np.stack([sure, unsure]), y, num_bins=2) == (
+        Bin(confidence=pytest.approx(0.6), accuracy=pytest.approx(0.25), samples=60),
+        Bin(confidence=pytest.approx(0.9), accuracy=pytest.approx(0.75), samples=60),
+    )
 
 
 @pytest.mark.parametrize(("photos", "num_bins"), [(10, 1), (100, 2), (149, 2), (2_000, 15)])
@@ -90,7 +91,7 @@ def test_bins_of_reliability_make_the_calibration_error():
     rng = np.random.default_rng(0)
     probs, y = rng.dirichlet(np.ones(4), 800), rng.integers(0, 4, 800)
     gaps = [
-        cell["samples"] * abs(cell["confidence"] - cell["accuracy"])
+        cell.samples * abs(cell.confidence - cell.accuracy)
         for cell in reliability_bins(probs[None], y)
     ]
     assert sum(gaps) / 800 == pytest.approx(expected_calibration_error(probs, y))

@@ -7,7 +7,16 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.of_attributes import boundary_view, error_budget, scores_by_state
+from search.analysis.reasons.of_attributes import (
+    Boundary,
+    EdgeBin,
+    EdgeView,
+    StateScore,
+    boundary_view,
+    error_budget,
+    scores_by_state,
+)
+from search.analysis.reasons.reason import Reason
 from search.analysis.recombine import joint_classes
 from tests.search.builders.labelled_people import people_of
 
@@ -38,10 +47,10 @@ def test_the_budget_says_what_each_perfect_attribute_would_give():
     with_age = joint_classes(np.stack([predicted[:, 0], labels[:, 1]], axis=1), SIZES)
     with_mask = joint_classes(np.stack([labels[:, 0], predicted[:, 1]], axis=1), SIZES)
     y = joint_classes(labels, SIZES)
-    assert budget.figures["perfect"]["age"] == pytest.approx(macro_f1(y, with_age, 6))
-    assert budget.figures["perfect"]["mask"] == pytest.approx(macro_f1(y, with_mask, 6))
+    assert budget.figures.perfect["age"] == pytest.approx(macro_f1(y, with_age, 6))
+    assert budget.figures.perfect["mask"] == pytest.approx(macro_f1(y, with_mask, 6))
     score = macro_f1(y, joint_classes(predicted, SIZES), 6)
-    assert budget.figures["cost"]["age"] == pytest.approx(macro_f1(y, with_age, 6) - score)
+    assert budget.figures.cost["age"] == pytest.approx(macro_f1(y, with_age, 6) - score)
     assert budget.sentence.endswith("age costs most.")
     json.dumps(budget.to_dict())
 
@@ -52,10 +61,10 @@ def test_an_attribute_is_scored_in_every_state_of_the_others():
     worn = labels[:, 0] == 0
     predicted[worn, 1] = np.where(np.arange(worn.sum()) % 2, labels[worn, 1], 0)
     reason = scores_by_state(_evidence(labels, predicted), "a", "age")
-    states = reason.figures["states"]["mask"]
+    states = reason.figures.states["mask"]
     expected = macro_f1(labels[worn, 1], predicted[worn, 1], 3)
-    assert states["worn"] == {"macro_f1": pytest.approx(expected), "samples": 60}
-    assert states["none"]["macro_f1"] == 1
+    assert states["worn"] == StateScore(macro_f1=pytest.approx(expected), samples=60)
+    assert states["none"].macro_f1 == 1
     assert "best where mask none (1.000) and worst where mask worn" in reason.sentence
 
 
@@ -63,7 +72,7 @@ def test_a_class_that_a_state_lacks_does_not_count_there():
     labels = _labels()
     labels = labels[~((labels[:, 0] == 0) & (labels[:, 1] == 2))]
     reason = scores_by_state(_evidence(labels, labels), "a", "age")
-    assert reason.figures["states"]["mask"]["worn"]["macro_f1"] == 1
+    assert reason.figures.states["mask"]["worn"].macro_f1 == 1
 
 
 def test_an_only_attribute_has_no_states():
@@ -82,15 +91,15 @@ def test_errors_are_shown_by_raw_number_around_every_edge():
     predicted = labels.copy()
     predicted[(raw >= 58) & (raw < 60), 1] = 2  # 58 and 59 are taken for old
     reason = boundary_view(_evidence(labels, predicted), "a", "age", raw, EDGES)
-    view = reason.figures["edges"][1]
-    assert view["edge"] == 60
+    view = reason.figures.edges[1]
+    assert view.edge == 60
     # within 3 of 60: ages 57..63, of which 58 and 59 are wrong
-    assert view["near_wrong"] == pytest.approx(2 / 7)
-    assert view["far_wrong"] == 0
-    assert view["missed"] == 0
-    by_raw = {entry["raw"]: entry for entry in view["bins"]}
-    assert by_raw[59] == {"raw": 59, "above": 1, "wrong": 1, "samples": 4}
-    assert by_raw[57]["above"] == 0
+    assert view.near_wrong == pytest.approx(2 / 7)
+    assert view.far_wrong == 0
+    assert view.missed == 0
+    by_raw = {entry.raw: entry for entry in view.bins}
+    assert by_raw[59] == EdgeBin(raw=59, above=1, wrong=1, samples=4)
+    assert by_raw[57].above == 0
     assert min(by_raw) == 50
     assert max(by_raw) == 69
     assert "29% of the samples within 3 of age 60" in reason.sentence
@@ -102,7 +111,32 @@ def test_the_mean_over_seeds_is_shown():
     wrong = labels.copy()
     wrong[:, 1] = np.minimum(wrong[:, 1], 1)  # nobody is old
     reason = boundary_view(_evidence(labels, labels, wrong), "a", "age", raw, EDGES)
-    assert reason.figures["edges"][1]["missed"] == pytest.approx(0.5)
+    assert reason.figures.edges[1].missed == pytest.approx(0.5)
+
+
+def test_errors_near_two_edges_add_up_in_the_plot():
+    shares = {30.0: ((30.0, 0.2), (31.0, 0.1)), 40.0: ((31.0, 0.05),)}
+    views = tuple(
+        EdgeView(
+            edge=edge,
+            near_wrong=0.1,
+            far_wrong=0.0,
+            missed=0.0,
+            bins=tuple(EdgeBin(raw=raw, above=0, wrong=wrong, samples=4) for raw, wrong in cells),
+        )
+        for edge, cells in shares.items()
+    )
+    figures = Boundary(attribute="age", edges=views)
+    reason = Reason(
+        key="boundary.age", mechanism="", about=("joint",), sentence=".", figures=figures
+    )
+    plot = reason.plot
+    assert [(point.x, point.value) for point in plot.lines["joint"]] == [
+        (30.0, 20.0),
+        (31.0, pytest.approx(15.0)),
+    ]
+    assert plot.edges == (30.0, 40.0)
+    assert plot.x_name == "true age of the person (years)"
 
 
 def test_input_that_does_not_fit_is_refused():

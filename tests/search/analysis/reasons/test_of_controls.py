@@ -141,8 +141,8 @@ def test_a_shared_config_that_costs_separate_models_their_score_is_tuning():
     assert reason.supported
     assert reason.effect.value == pytest.approx(evidence.score(own) - evidence.score(shared))
     assert "tuning per attribute is worth +0." in reason.sentence
-    decomposition = reason.figures["decomposition"]["interval"]
-    assert decomposition[0] < 0 < decomposition[1]
+    decomposition = reason.figures.decomposition
+    assert decomposition.low < 0 < decomposition.high
 
 
 def test_averaging_that_heals_errors_is_found():

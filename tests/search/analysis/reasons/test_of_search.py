@@ -6,6 +6,7 @@ import pytest
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.reasons.of_search import gradient_conflict, overtuning
+from search.analysis.reasons.plots import Point
 from tests.search.builders.labelled_people import people_of
 
 CLASSES = {"gender": ("male", "female"), "age": ("young", "old")}
@@ -26,10 +27,10 @@ def test_a_search_that_flattered_its_best_config_is_found_out(rng):
     (searched,), fresh = guesses(y, 0.9, rng, 1), guesses(y, 0.6, rng, 2)
     reason = overtuning("joint", searched, fresh, people_of(y, np.arange(400) // 2, 4), CLASSES)
     scores = [macro_f1(y, searched, 4), np.mean([macro_f1(y, row, 4) for row in fresh])]
-    assert reason.figures["search"] == pytest.approx(scores[0])
-    assert reason.figures["fresh"] == pytest.approx(scores[1])
-    assert reason.figures["gap"] == pytest.approx(scores[0] - scores[1])
-    assert 0.1 < reason.figures["interval"][0] < reason.figures["gap"]
+    assert reason.figures.search == pytest.approx(scores[0])
+    assert reason.figures.fresh == pytest.approx(scores[1])
+    assert reason.figures.gap == pytest.approx(scores[0] - scores[1])
+    assert 0.1 < reason.figures.interval[0] < reason.figures.gap
     assert f"scored {scores[0]:.3f} in the search and {scores[1]:.3f}" in reason.sentence
     assert "not supported" not in reason.sentence
     assert (reason.mechanism, reason.about, reason.effect) == ("M10", ("joint",), None)
@@ -40,7 +41,7 @@ def test_the_same_predictions_have_no_gap(rng):
     y = np.arange(80) % 4
     (row,) = guesses(y, 0.7, rng, 1)
     reason = overtuning("joint", row, row[None], people_of(y, np.arange(80), 4), CLASSES)
-    assert reason.figures["gap"] == 0
+    assert reason.figures.gap == 0
     assert reason.sentence.endswith("is not supported by this data.")
 
 
@@ -49,9 +50,9 @@ def test_a_refit_that_scores_more_is_told_as_more_and_a_shorter_one_as_shorter(r
     (searched,), fresh = guesses(y, 0.6, rng, 1), guesses(y, 0.9, rng, 1)
     people = people_of(y, np.arange(400), 4)
     reason = overtuning("age", searched, fresh, people, CLASSES, epochs_share=0.5)
-    low, high = reason.figures["interval"]
+    low, high = reason.figures.interval
     assert high < 0
-    assert f"{-reason.figures['gap']:.3f} more [{-high:.3f}, {-low:.3f}]." in reason.sentence
+    assert f"{-reason.figures.gap:.3f} more [{-high:.3f}, {-low:.3f}]." in reason.sentence
     assert "on fresh folds with 50% of the epochs:" in reason.sentence
 
 
@@ -79,11 +80,11 @@ def test_heads_pull_apart_or_together_where_all_trainings_agree(trainings, said)
 
 def test_cosines_are_told_by_epoch_with_their_range():
     trainings = [epochs(0.1, 0.2), epochs(0.3, 0.4)]
-    lines = gradient_conflict("multihead", trainings).figures["lines"]
-    assert lines["gender and age"] == [
-        {"x": 1, "value": pytest.approx(0.2), "interval": [0.1, 0.3]},
-        {"x": 2, "value": pytest.approx(0.3), "interval": [0.2, 0.4]},
-    ]
+    lines = gradient_conflict("multihead", trainings).figures.lines
+    assert lines["gender and age"] == (
+        Point(x=1, value=pytest.approx(0.2), interval=(0.1, 0.3)),
+        Point(x=2, value=pytest.approx(0.3), interval=(0.2, 0.4)),
+    )
 
 
 @pytest.mark.parametrize("trainings", [[], [[]], [epochs(0.1), [{}]]])

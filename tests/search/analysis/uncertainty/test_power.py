@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search.analysis.plain import to_plain
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.power import (
     POWER,
@@ -92,7 +93,7 @@ def test_a_difference_at_the_margin_is_out_of_reach():
     plan = _plan(_estimate(1e-9), margin=0.0)
     assert plan == WouldDecide(people=None, seeds=None)
     assert str(plan) == "nothing within reach"
-    assert plan.to_dict() == {"people": None, "seeds": None, "together": False}
+    assert to_plain(plan) == {"people": None, "seeds": None, "together": False}
 
 
 @settings(max_examples=25)

@@ -8,7 +8,7 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.verdict.judging import judge, part_scores
-from search.analysis.verdict.outcomes import FIXED_MODELS, ONE_SEED, Outcome, Rules
+from search.analysis.verdict.outcomes import Caveat, Outcome, Rules
 from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_people import NUM_CLASSES, Sample, World, simulate
 
@@ -80,7 +80,7 @@ def test_an_undecided_pair_says_what_would_decide():
 def test_one_seed_declares_neither_win_nor_equivalence_and_says_why():
     better = _judge(_sample(num_seeds=1, factors=(0.1, 1.0))).pairs[0]
     assert better.headline.p_holm < 0.05
-    assert (better.outcome, better.note) == (Outcome.UNDECIDED, ONE_SEED)
+    assert (better.outcome, better.caveat) == (Outcome.UNDECIDED, Caveat.ONE_SEED)
     assert better.would_decide.seeds == 2
     sample = _sample(60, num_seeds=1)
     same = [Approach(name=name, predicted=sample.predicted[0]) for name in "ab"]
@@ -89,7 +89,7 @@ def test_one_seed_declares_neither_win_nor_equivalence_and_says_why():
 
 def test_fixed_models_are_judged_with_one_seed_and_the_text_says_so():
     pair = _judge(_sample(num_seeds=1, factors=(0.1, 1.0)), FIXED).pairs[0]
-    assert (pair.outcome, pair.note) == (Outcome.A_WINS, FIXED_MODELS)
+    assert (pair.outcome, pair.caveat) == (Outcome.A_WINS, Caveat.FIXED_MODELS)
     undecided = _judge(_sample(num_seeds=1), FIXED).pairs[0]
     assert undecided.would_decide.seeds is None
 
@@ -99,7 +99,7 @@ def test_training_luck_counts_unless_the_models_are_fixed():
     free, fixed = _judge(sample).pairs[0], _judge(sample, FIXED).pairs[0]
     assert free.headline.estimate.people_variance == fixed.headline.estimate.people_variance
     assert free.headline.estimate.variance > 1.5 * fixed.headline.estimate.variance
-    assert free.note == ""
+    assert free.caveat is Caveat.NONE
 
 
 def test_three_approaches_give_three_pairs_with_adjusted_p():

@@ -4,8 +4,7 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.power import WouldDecide
 from search.analysis.verdict.outcomes import (
-    FIXED_MODELS,
-    ONE_SEED,
+    Caveat,
     Outcome,
     PairFigures,
     PairVerdict,
@@ -17,7 +16,7 @@ from search.analysis.verdict.sentence import answer
 SCORES = {"separate": 0.63, "joint": 0.52, "multihead": 0.58}
 
 
-def pair(a, b, outcome=Outcome.UNDECIDED, spread=0.02, note="", decide=None):
+def pair(a, b, outcome=Outcome.UNDECIDED, spread=0.02, caveat=Caveat.NONE, decide=None):
     estimate = PairEstimate(
         difference=SCORES[a] - SCORES[b],
         people_variance=spread**2,
@@ -27,12 +26,12 @@ def pair(a, b, outcome=Outcome.UNDECIDED, spread=0.02, note="", decide=None):
     return PairVerdict(
         a=a,
         b=b,
-        headline=PairFigures(estimate=estimate, p_holm=0.01, outcome=outcome),
+        headline=PairFigures.of(estimate, 0.01, outcome),
         with_rule=None,
         search=None,
         held_out=None,
         would_decide=decide,
-        note=note,
+        caveat=caveat,
     )
 
 
@@ -48,7 +47,7 @@ def verdict(*pairs):
         for name, value in SCORES.items()
         if any(name in (each.a, each.b) for each in pairs)
     ]
-    return Verdict(scores=tuple(scores), pairs=pairs, num_people=90, margin=0.005)
+    return Verdict(scores=tuple(scores), pairs=pairs, num_people=90, num_photos=360, margin=0.005)
 
 
 def test_a_winner_is_above_all_others():
@@ -81,16 +80,18 @@ def test_what_is_open_says_what_would_decide_it():
 @pytest.mark.parametrize("turned", [False, True])
 def test_one_seed_cannot_tell_even_where_the_people_can(turned):
     names = ("joint", "separate") if turned else ("separate", "joint")
-    assert answer(verdict(pair(*names, note=ONE_SEED))) == (
+    assert answer(verdict(pair(*names, caveat=Caveat.ONE_SEED))) == (
         "Undecided: separate scores highest (0.630), ahead of joint by 0.110 [0.071, 0.149] over "
         "people, but one seed cannot tell the luck of training."
     )
 
 
 def test_one_seed_says_where_the_people_do_not_tell_either():
-    pairs = [pair(*names, note=ONE_SEED, spread=0.03) for names in (("separate", "joint"),)]
-    unclear = pair("multihead", "separate", note=ONE_SEED, spread=0.03)
-    rest = pair("joint", "multihead", note=ONE_SEED)
+    pairs = [
+        pair(*names, caveat=Caveat.ONE_SEED, spread=0.03) for names in (("separate", "joint"),)
+    ]
+    unclear = pair("multihead", "separate", caveat=Caveat.ONE_SEED, spread=0.03)
+    rest = pair("joint", "multihead", caveat=Caveat.ONE_SEED)
     assert answer(verdict(*pairs, unclear, rest)) == (
         "Undecided: separate scores highest (0.630), ahead of joint by 0.110 [0.051, 0.169], not "
         "clearly ahead of multihead (0.050 [-0.009, 0.109]) over people, but one seed cannot tell "
@@ -103,5 +104,5 @@ def test_one_seed_says_where_the_people_do_not_tell_either():
 
 
 def test_fixed_models_are_judged_without_a_word_on_seeds():
-    sentence = answer(verdict(pair("separate", "joint", note=FIXED_MODELS)))
+    sentence = answer(verdict(pair("separate", "joint", caveat=Caveat.FIXED_MODELS)))
     assert sentence.endswith("joint is within the noise (0.110).")

@@ -1,11 +1,11 @@
 from xml.etree import ElementTree
 
+from search.analysis.uncertainty.interval import Interval
 from search.report.figures.forest import ForestRow, draw_forest, forest
-from search.report.verdict_rows import Estimate
 
 ROWS = (
-    ForestRow("joint − separate", Estimate(value=0.02, low=-0.01, high=0.05), "+0.020"),  # noqa: RUF001
-    ForestRow("held-out <people>", Estimate(value=-0.03), "−0.030", main=False),  # noqa: RUF001
+    ForestRow("joint − separate", Interval(value=0.02, low=-0.01, high=0.05)),  # noqa: RUF001
+    ForestRow("held-out <people>", Interval(value=-0.03, low=-0.04, high=-0.02), main=False),
 )
 
 
@@ -13,7 +13,7 @@ def test_the_axis_holds_zero_the_margin_and_every_interval():
     plot = forest(ROWS, margin=0.1)
     assert plot.low < -0.1
     assert plot.high > 0.1
-    alone = forest([ForestRow("x", Estimate(value=0.5, low=0.4, high=0.6), "0.5")])
+    alone = forest([ForestRow("x", Interval(value=0.5, low=0.4, high=0.6))])
     assert alone.low < 0 < 0.6 < alone.high
     assert alone.margin is None
 
@@ -25,7 +25,7 @@ def drawn(width, margin=0.005):
 
 def test_an_interval_is_drawn_where_it_lies_around_its_dot():
     image = drawn(720)
-    (interval,) = [line for line in image.iter("line") if "range" in line.attrib["class"]]
+    interval = next(line for line in image.iter("line") if "range" in line.attrib["class"])
     main, _ = image.iter("circle")
     zero = next(line for line in image.iter("line") if line.attrib["class"] == "zero")
     start, end = float(interval.attrib["x1"]), float(interval.attrib["x2"])

@@ -3,9 +3,9 @@ from xml.etree import ElementTree
 import pytest
 
 from search.analysis.curves import Curve
+from search.analysis.reasons.plots import Lines, Point
 from search.report.figures.lines import (
     anytime_plot,
-    boundary_plot,
     draw_lines,
     number_plot,
     step_path,
@@ -39,26 +39,21 @@ def test_a_step_goes_across_before_it_goes_up():
     assert step_path([(0, 5), (10, 3)], stepped=False) == "M0 5L10 3"
 
 
-def test_errors_near_two_edges_add_up():
-    views = [
-        {"edge": 30.0, "bins": [{"raw": 30.0, "wrong": 0.2}, {"raw": 31.0, "wrong": 0.1}]},
-        {"edge": 40.0, "bins": [{"raw": 31.0, "wrong": 0.05}]},
-    ]
-    plot = boundary_plot({"joint": views}, SLOTS, "age")
-    assert [point[:2] for point in plot.lines[0].points] == [
-        (30.0, 20.0),
-        (31.0, pytest.approx(15.0)),
-    ]
+def lines(points, **more):
+    return Lines(title="t", x_name="people (%)", y_name="macro-F1", lines=points, **more)
+
+
+def test_shares_round_edges_begin_at_zero():
+    points = {"joint": (Point(x=30.0, value=20.0), Point(x=31.0, value=15.0))}
+    plot = number_plot(lines(points, edges=(40.0, 30.0, 40.0)), SLOTS)
     assert plot.edges == (30.0, 40.0)
-    assert plot.x_name == "true age of the person (years)"
-    assert plot.y[0] == 0
+    assert (plot.x, plot.y[0], plot.x_ticks) == ((30.0, 31.0), 0, ())
+    assert plot.y[1] > 20
 
 
 def test_measured_places_are_the_ticks_and_intervals_set_the_range():
-    cells = [{"x": 100, "value": 0.8, "interval": [0.7, 0.95]}, {"x": 25, "value": 0.6}]
-    plot = number_plot(
-        {"x_name": "people (%)", "y_name": "macro-F1", "lines": {"joint": cells}}, SLOTS
-    )
+    points = (Point(x=100.0, value=0.8, interval=(0.7, 0.95)), Point(x=25.0, value=0.6))
+    plot = number_plot(lines({"joint": points}), SLOTS)
     assert plot.x_ticks == (25.0, 100.0)
     assert [point.x for point in plot.lines[0].points] == [25.0, 100.0]
     assert plot.y[0] < 0.6
@@ -81,11 +76,9 @@ def test_every_step_but_the_last_bears_a_mark():
 
 
 def test_a_line_of_many_points_is_told_apart_by_its_dashes():
-    bins = [{"raw": float(raw), "wrong": 0.1} for raw in range(20)]
-    views = {name: [{"edge": 10.0, "bins": bins}] for name in SLOTS}
-    image = ElementTree.fromstring(
-        draw_lines(boundary_plot(views, SLOTS, "size"), 358, 250, "Errors")
-    )
+    points = tuple(Point(x=float(raw), value=10.0) for raw in range(20))
+    plot = number_plot(lines(dict.fromkeys(SLOTS, points), edges=(10.0,)), SLOTS)
+    image = ElementTree.fromstring(draw_lines(plot, 358, 250, "Errors"))
     assert [path.attrib["class"] for path in image.iter("path")] == [
         "line bare c0",
         "line bare c1",

@@ -2,28 +2,33 @@ from xml.etree import ElementTree
 
 import pytest
 
+from search.analysis.reasons.plots import Bin, Reliability, Scatter
 from search.report.figures.scatter import (
     draw_gain,
     draw_reliability,
     gain_plot,
-    reliability,
     size_ticks,
 )
 
 
+def plotted(photos, values, names):
+    scatter = Scatter(title="t", photos=tuple(photos), values=tuple(values), y_name="gain")
+    return gain_plot(scatter, names)
+
+
 def test_classes_without_samples_have_no_gain():
-    plot = gain_plot([100, 0, 10], [0.1, 0.0, -0.2], ["a", "b", "c"])
+    plot = plotted([100, 0, 10], [0.1, 0.0, -0.2], ["a", "b", "c"])
     assert [point.name for point in plot.points] == ["a", "c"]
     assert plot.x[0] < 1 < 2 < plot.x[1]
     assert plot.y[0] < -0.2 < 0.1 < plot.y[1]
 
 
 def test_classes_without_names_are_numbered():
-    assert [point.name for point in gain_plot([5, 5], [0.1, 0.2], ()).points] == ["0", "1"]
+    assert [point.name for point in plotted([5, 5], [0.1, 0.2], ()).points] == ["0", "1"]
 
 
 def test_zero_is_always_in_the_range_of_the_gain():
-    assert gain_plot([5, 50], [0.1, 0.2], ()).y[0] < 0
+    assert plotted([5, 50], [0.1, 0.2], ()).y[0] < 0
 
 
 @pytest.mark.parametrize(
@@ -36,7 +41,7 @@ def test_sizes_are_marked_at_round_numbers(logs, ticks):
 
 def test_a_larger_class_lies_further_right_and_a_larger_gain_higher():
     image = ElementTree.fromstring(
-        draw_gain(gain_plot([10, 1000], [-0.1, 0.1], ["<30", "y"]), 358, 250, "Gain")
+        draw_gain(plotted([10, 1000], [-0.1, 0.1], ["<30", "y"]), 358, 250, "Gain")
     )
     rare, common = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in image.iter("circle")]
     assert rare[0] < common[0]
@@ -46,9 +51,7 @@ def test_a_larger_class_lies_further_right_and_a_larger_gain_higher():
 
 def test_only_the_three_largest_gains_are_named():
     image = ElementTree.fromstring(
-        draw_gain(
-            gain_plot([10, 20, 30, 40], [0.1, 0.2, 0.3, 0.01], list("abcd")), 358, 250, "Gain"
-        )
+        draw_gain(plotted([10, 20, 30, 40], [0.1, 0.2, 0.3, 0.01], list("abcd")), 358, 250, "Gain")
     )
     texts = [text.text for text in image.iter("text")]
     assert {"a", "b", "c"} <= set(texts)
@@ -57,25 +60,26 @@ def test_only_the_three_largest_gains_are_named():
 
 def test_names_that_would_overlap_are_left_out():
     gains = [0.3, 0.299, 0.1, 0.01]
-    drawn = draw_gain(gain_plot([10, 20, 30, 40], gains, list("abcd")), 358, 250, "Gain")
+    drawn = draw_gain(plotted([10, 20, 30, 40], gains, list("abcd")), 358, 250, "Gain")
     texts = [text.text for text in ElementTree.fromstring(drawn).iter("text")]
     assert {"a", "c", "d"} <= set(texts)
     assert "b" not in texts
 
 
+def reliable(*bins, slot=0):
+    plot = Reliability(title="Reliability", curves={"joint": bins})
+    return ElementTree.fromstring(draw_reliability(plot, {"joint": slot}, 358, 250))
+
+
 def test_empty_bins_of_confidence_are_left_out():
-    cells = [
-        {"confidence": 0.5, "accuracy": 0.4, "samples": 4},
-        {"confidence": 0.9, "accuracy": 0.0, "samples": 0},
-    ]
-    (curve,) = reliability({"joint": cells}, {"joint": 2})
-    assert curve == ("joint", 2, ((0.5, 0.4, 4),))
+    full = Bin(confidence=0.5, accuracy=0.4, samples=4)
+    image = reliable(full, Bin(confidence=0.9, accuracy=0.0, samples=0), slot=2)
+    assert image.findtext("desc") == "joint: 0.40 right at 0.50"
+    assert next(path.attrib["class"] for path in image.iter("path")) == "line c2"
 
 
 def test_trusted_probabilities_lie_on_the_diagonal():
-    cells = [{"confidence": 0.25, "accuracy": 0.25, "samples": 4}]
-    drawn = draw_reliability(reliability({"joint": cells}, {"joint": 0}), 358, 250, "Reliability")
-    image = ElementTree.fromstring(drawn)
+    image = reliable(Bin(confidence=0.25, accuracy=0.25, samples=4))
     edge = next(line.attrib for line in image.iter("line") if line.attrib["class"] == "edge")
     x1, y1, x2, y2 = (float(edge[key]) for key in ("x1", "y1", "x2", "y2"))
     dot = next(image.iter("circle")).attrib
@@ -84,5 +88,4 @@ def test_trusted_probabilities_lie_on_the_diagonal():
 
 
 def test_an_approach_without_samples_draws_nothing():
-    drawn = draw_reliability(reliability({"joint": []}, {"joint": 0}), 358, 250, "Reliability")
-    assert not list(ElementTree.fromstring(drawn).iter("path"))
+    assert not list(reliable().iter("path"))

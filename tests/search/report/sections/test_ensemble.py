@@ -9,7 +9,7 @@ SLOTS = {"joint": 0, "separate": 1}
 
 
 def section(**changes):
-    return ensemble_section(contents(verdict=verdict(ensemble=ensemble(**changes))), SLOTS)
+    return ensemble_section(contents(verdict(ensemble=ensemble(**changes))), SLOTS)
 
 
 def rows(table):
@@ -22,7 +22,7 @@ def test_a_run_without_an_ensemble_has_no_section():
 
 def test_the_gain_over_the_best_approach_is_the_heading():
     assert section().heading == "2 members together: +0.020 over joint"
-    gains = [{"approach": "joint", "score": effect(0.77), **effect(0.005, half=0.01)}]
+    gains = [{**ensemble()["gains"][0], **effect(0.005, half=0.01)}]
     assert section(gains=gains).heading == (
         "2 members together: +0.005 over joint, which may be luck"
     )
@@ -53,7 +53,7 @@ def test_members_are_listed_by_weight_with_their_networks():
 
 @pytest.mark.parametrize("render", [render_html, render_markdown])
 def test_the_section_follows_the_differences(render):
-    found = contents(verdict=verdict(ensemble=ensemble()))
+    found = contents(verdict(ensemble=ensemble()))
     assert [part.kicker for part in page_of(found).sections][:3] == [
         "Scores",
         "Differences",

@@ -3,14 +3,13 @@ from dataclasses import replace
 import pytest
 
 from search.report.sections.headline import claims, difference_section, score_section
-from search.report.verdict_rows import PairRow
-from tests.search.builders.example import contents, pair
+from tests.search.builders.example import ONE_SEED, contents, effect, pair
 
 SLOTS = {"joint": 0, "separate": 1, "multihead": 2}
 
 
-def claim(margin=0.005, **figures):
-    (found,) = claims([PairRow.of(pair(**figures))], margin)
+def claim(**figures):
+    (found,) = claims(contents({"pairs": [pair(**figures)]}))
     return replace(found, text=found.text.replace("\N{NO-BREAK SPACE}", " "))
 
 
@@ -26,7 +25,6 @@ def test_equivalence_says_within_what():
     assert found.text.startswith(
         "joint and separate are equivalent within ±0.005: +0.0010 [−0.0010, +0.0030]"  # noqa: RUF001
     )
-    assert "within" not in claim(margin=None, verdict="equivalent").text
 
 
 @pytest.mark.parametrize(
@@ -35,11 +33,20 @@ def test_equivalence_says_within_what():
         ({"people": 5400, "seeds": None}, "Likely decided by 5,400 people,"),
         ({"people": 5400, "seeds": 6}, "by 5,400 people or 6 training seeds,"),
         ({"people": 5400, "seeds": 6, "together": True}, "by 5,400 people and 6 training seeds,"),
-        ({"people": None, "seeds": 2}, "luck of training: there is no verdict before two."),
     ],
 )
 def test_an_undecided_pair_says_what_would_decide_it(decide, said):
     assert said in claim(verdict="undecided", would_decide=decide).note
+
+
+def test_a_pair_of_one_seed_says_that_two_would_be_the_least():
+    assert "luck of training: there is no verdict before two." in claim(**ONE_SEED).note
+
+
+def test_two_seeds_that_would_decide_are_not_taken_for_one_seed():
+    decide = {"people": None, "seeds": 2}
+    note = claim(verdict="undecided", would_decide=decide).note
+    assert note == "Likely decided by 2 training seeds, were this the true difference."
 
 
 def test_an_undecided_pair_without_a_way_out_says_nothing_of_it():
@@ -49,8 +56,7 @@ def test_an_undecided_pair_without_a_way_out_says_nothing_of_it():
 def test_doubts_stand_beside_the_verdict():
     found = claim(
         with_decision_rule=pair(difference=-0.01, verdict="b_wins"),
-        flips_with_decision_rule=True,
-        loses_on_held_out=True,
+        parts={"search": None, "held_out": pair(difference=-0.01)},
     )
     assert "With post-hoc class biases the verdict is another one: separate wins." in found.note
     assert "On the people no search ever saw, joint scores below separate." in found.note
@@ -58,8 +64,8 @@ def test_doubts_stand_beside_the_verdict():
 
 def test_wins_come_before_equivalence_and_what_is_undecided():
     verdicts = ("undecided", "equivalent", "a_wins")
-    rows = [PairRow.of(pair(a=name, verdict=name)) for name in verdicts]
-    assert [found.outcome for found in claims(rows, None)] == ["win", "equivalent", "undecided"]
+    found = contents({"pairs": [pair(a=name, verdict=name) for name in verdicts]})
+    assert [row.outcome for row in claims(found)] == ["win", "equivalent", "undecided"]
 
 
 def test_the_table_of_scores_has_the_best_first_and_no_empty_column():
@@ -69,8 +75,8 @@ def test_the_table_of_scores_has_the_best_first_and_no_empty_column():
     assert "held-out people" in table.columns
     assert [row[0].text for row in table.rows] == ["joint", "separate"]
     assert section.heading == "joint scores highest, 0.760; all lie within 0.020"
-    bare = score_section(contents(verdict={"scores": {"joint": {"value": 0.5}}}), SLOTS)
-    assert bare.blocks[0].columns == ("approach", "macro-F1")
+    bare = score_section(contents({"scores": {"joint": effect(0.5)}}), SLOTS)
+    assert bare.blocks[0].columns == ("approach", "macro-F1", "95 % interval")
     assert bare.heading == "joint scores 0.500"
 
 
@@ -95,16 +101,13 @@ def test_the_forest_shows_the_parts_of_every_pair():
 )
 def test_the_heading_says_what_is_known(verdicts, heading):
     pairs = [pair(verdict=verdict) for verdict in verdicts]
-    assert difference_section(contents(verdict={"pairs": pairs})).heading == heading
+    assert difference_section(contents({"pairs": pairs})).heading == heading
 
 
 def test_without_a_verdict_there_is_nothing_to_say():
-    empty = contents(verdict={})
+    empty = contents({})
     assert score_section(empty, SLOTS) is None
     assert difference_section(empty) is None
-
-
-ONE_SEED = {"verdict": "undecided", "would_decide": {"people": None, "seeds": 2}}
 
 
 def test_with_one_seed_a_lead_over_people_is_said_and_not_called_noise():
@@ -116,8 +119,7 @@ def test_with_one_seed_a_lead_over_people_is_said_and_not_called_noise():
 
 
 def test_with_one_seed_every_interval_is_said_to_be_over_people_alone():
-    values = {"scores": {"joint": {"value": 0.5}}, "pairs": [pair(**ONE_SEED)], "margin": 0.005}
-    found = contents(verdict=values)
+    found = contents({"scores": {"joint": effect(0.5)}, "pairs": [pair(**ONE_SEED)]})
     section = difference_section(found)
     assert section.heading == "One training seed cannot tell the luck of training"
     assert "over people alone" in section.blocks[0].caption

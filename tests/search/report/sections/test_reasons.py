@@ -1,13 +1,21 @@
 from search.report.document import Folded, Grid, Text
 from search.report.sections.reasons import groups, reason_section
-from search.report.verdict_rows import ReasonRow
-from tests.search.builders.example import PAIR, REASONS, contents, effect, pair, reason
+from tests.search.builders.example import (
+    ONE_SEED,
+    PAIR,
+    REASONS,
+    contents,
+    effect,
+    pair,
+    reason,
+    typed,
+)
 
 SLOTS = {"joint": 0, "separate": 1}
 
 
 def section(*reasons):
-    return reason_section(contents(verdict={"reasons": list(reasons)}), SLOTS)
+    return reason_section(contents({"reasons": list(reasons)}), SLOTS)
 
 
 def described(name, sentence):
@@ -23,7 +31,7 @@ def test_parts_of_one_difference_and_descriptions_of_one_kind_share_a_plot():
         reason("scores_by_state.mask", {}, ("a",)),
         reason("scores_by_state.age", {}, ("b",)),
     ]
-    found = groups([ReasonRow.of(row) for row in rows])
+    found = groups(typed(*rows))
     assert [len(group) for group in found] == [2, 1, 2, 1]
 
 
@@ -45,15 +53,15 @@ def test_where_nothing_is_supported_the_heading_says_so():
     weak = reason("class_size", {}, PAIR, "Weak.", effect(0.0), supported=False)
     assert section(weak).heading == "No mechanism that was tested explains a difference"
     assert section(REASONS["error_budget"]).heading == "What the errors look like"
-    assert reason_section(contents(verdict={}), SLOTS) is None
+    assert reason_section(contents({}), SLOTS) is None
 
 
 def test_the_best_approach_is_described_and_the_others_on_request():
     verdict = {
-        "scores": {"a": {"value": 0.5}, "b": {"value": 0.9}},
+        "scores": {"a": effect(0.5), "b": effect(0.9)},
         "reasons": [described("a", "Of a."), described("b", "Of b.")],
     }
-    found = reason_section(contents(verdict=verdict), {"a": 0, "b": 1})
+    found = reason_section(contents(verdict), {"a": 0, "b": 1})
     (grid,) = [block for block in found.blocks if isinstance(block, Grid)]
     assert grid.cards[0].sentences == ("Of b.",)
     assert grid.cards[0].more == ("Of a.",)
@@ -80,11 +88,10 @@ def test_a_mechanism_is_named_in_plain_words():
 def test_with_one_seed_effects_are_said_to_hold_for_these_models():
     def caution(**more):
         values = {"reasons": [REASONS["attribution"]], "pairs": [pair(**more)]}
-        found = reason_section(contents(verdict=values), SLOTS).blocks
+        found = reason_section(contents(values), SLOTS).blocks
         return next(block.text for block in found if isinstance(block, Text))
 
     assert "With one training seed" not in caution()
-    decide = {"people": None, "seeds": 2}
-    assert caution(verdict="undecided", would_decide=decide).endswith(
+    assert caution(**ONE_SEED).endswith(
         "With one training seed they hold for these very models, not for the approach."
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from search.report.verdict_rows import Estimate
+from search.analysis.uncertainty.interval import Interval
 
 MINUS = "\N{MINUS SIGN}"
 _LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -13,9 +13,9 @@ def score(value: float | None, digits: int = 3) -> str:
     return "\N{EN DASH}" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
 
 
-def estimate(found: Estimate, digits: int = 3) -> str:
+def estimate(found: Interval, digits: int = 3) -> str:
     """Returns a difference with its interval, such as "+0.012 [+0.003, +0.021]"."""
-    return f"{signed(found.value, digits)} {interval(found, sign=True, digits=digits)}".strip()
+    return found.written(lambda number: signed(number, digits))
 
 
 def minus(first: str, second: str) -> str:
@@ -29,17 +29,10 @@ def signed(value: float, digits: int = 3) -> str:
     return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", MINUS)
 
 
-def interval(estimate: Estimate | None, *, sign: bool = False, digits: int = 3) -> str:
+def interval(found: Interval | None, *, sign: bool = False, digits: int = 3) -> str:
     """Returns "[0.79, 0.83]", or nothing where there is no interval."""
-    if estimate is None or estimate.low is None or estimate.high is None:
-        return ""
     write = signed if sign else score
-    return f"[{write(estimate.low, digits)}, {write(estimate.high, digits)}]"
-
-
-def bounds(ends: tuple[float, float] | None) -> str:
-    """Returns "[0.79, 0.83]", or nothing where there are no ends."""
-    return "" if ends is None else f"[{score(ends[0])}, {score(ends[1])}]"
+    return "" if found is None else found.ends(lambda number: write(number, digits))
 
 
 def percent(share: float) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
-from search.report import wording
-from search.report.verdict_rows import Estimate
+from search.analysis import wording
+from search.analysis.uncertainty.interval import Interval
 
 
 @pytest.mark.parametrize(
@@ -12,11 +12,14 @@ def test_a_difference_has_a_sign_unless_it_rounds_to_zero(value, said):
     assert wording.signed(value) == said
 
 
-def test_an_interval_is_empty_where_an_end_is_unknown():
-    assert wording.interval(Estimate(value=0.5, low=0.4, high=0.6)) == "[0.400, 0.600]"
-    assert wording.interval(Estimate(value=0.5)) == ""
+def test_an_interval_is_empty_where_there_is_none():
+    assert wording.interval(Interval(value=0.5, low=0.4, high=0.6)) == "[0.400, 0.600]"
     assert wording.interval(None) == ""
-    assert wording.bounds(None) == ""
+
+
+def test_a_difference_is_said_with_its_interval():
+    found = Interval(value=0.02, low=-0.0123, high=0.0301)
+    assert wording.estimate(found.negated()) == "−0.020 [−0.030, +0.012]"  # noqa: RUF001
 
 
 def test_a_missing_score_is_a_dash():

@@ -1,12 +1,11 @@
 import pytest
 
-from search.report.sections.reason_headings import heading
-from search.report.verdict_rows import ReasonRow
-from tests.search.builders.example import PAIR, REASONS, effect, reason
+from tests.search.builders.example import PAIR, REASONS, effect, reason, typed
 
 
 def said(*reasons):
-    return heading([ReasonRow.of(each) for each in reasons])
+    found = typed(*reasons)
+    return found[0].figures.heading(found)
 
 
 @pytest.mark.parametrize(

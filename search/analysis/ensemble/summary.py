@@ -1,0 +1,58 @@
+"""What an ensemble is and what it is worth, as `ensemble/summary.json` has it."""
+
+from dataclasses import dataclass
+
+from search.analysis.ensemble.gain import Gain
+from search.analysis.uncertainty.interval import Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberSummary:
+    """A member: its weight, and milliseconds a photo of its networks, which `parts` names."""
+
+    name: str
+    approach: str
+    weight: float
+    serving_ms: float
+    parts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnsembleSummary:
+    """An ensemble, its nested scores and its gain over every approach.
+
+    Attributes:
+        schema: of the file.
+        sentence: what it gains, for people.
+        selection: how its members were chosen.
+        fell_back: whether it is but the best approach, since no ensemble gains over it.
+        mirrored: whether a photo is predicted mirrored too.
+        score: macro-F1 with class biases.
+        score_without_biases: without.
+        best_approach: name of the best single one.
+        gains: over every approach.
+        members: in any order.
+        serving_ms: milliseconds a photo of all members.
+        candidates: networks that it was chosen from.
+        seeds: of the refit.
+        folds: of the refit.
+        people: judged on.
+        photos: judged on.
+    """
+
+    schema: int
+    sentence: str
+    selection: str
+    fell_back: bool
+    mirrored: bool
+    score: Interval
+    score_without_biases: Interval
+    best_approach: str
+    gains: tuple[Gain, ...]
+    members: tuple[MemberSummary, ...]
+    serving_ms: float
+    candidates: int
+    seeds: int
+    folds: int
+    people: int
+    photos: int

@@ -1,0 +1,146 @@
+"""`verdict.json`: the verdict with everything that is said beside it, schema 1."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.plain import from_plain, need, to_plain
+from search.analysis.reasons.read import read_reason
+from search.analysis.reasons.reason import Reason, rank_reasons
+from search.analysis.verdict.outcomes import Verdict
+from search.analysis.verdict.sentence import answer
+from search.report.contents import Cost
+from search.store.files import write_text
+
+VERDICT_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How a run trained again what is judged: seeds of every config and folds of the people."""
+
+    seeds: int
+    folds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """Everything that `verdict.json` says.
+
+    Attributes:
+        verdict: scores and pairs.
+        training: of a run; None where files of anybody's were compared.
+        reasons: about every pair, by its names, those that explain the difference first.
+        descriptions: about every approach.
+        choices: approach -> target -> config_id that each group of people chose.
+        costs: one an approach.
+        notes: what a reader must know.
+        ensemble: of the run, if it made one.
+    """
+
+    verdict: Verdict
+    training: Training | None = None
+    reasons: Mapping[tuple[str, str], tuple[Reason, ...]] = field(default_factory=dict)
+    descriptions: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
+    choices: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    costs: tuple[Cost, ...] = ()
+    notes: tuple[str, ...] = ()
+    ensemble: EnsembleSummary | None = None
+
+    @property
+    def every_reason(self) -> tuple[Reason, ...]:
+        """Reasons of all pairs, then the descriptions of approaches."""
+        groups = (*self.reasons.values(), *self.descriptions.values())
+        return tuple(reason for reasons in groups for reason in reasons)
+
+    def with_reasons(self, more: Iterable[Reason]) -> Self:
+        """Returns the findings with more reasons.
+
+        Args:
+            more: a reason about a judged pair, in its order, joins the pair's reasons by its rank;
+                any other joins the descriptions of the approach it names first.
+        """
+        given = list(more)
+        reasons = {
+            pair: rank_reasons(
+                [*known, *(reason for reason in given if reason.about == pair)],
+                self.verdict.pair(*pair).headline.difference.value,
+            )
+            for pair, known in self.reasons.items()
+        }
+        rest = [reason for reason in given if reason.about not in reasons]
+        descriptions = {
+            name: (*known, *(reason for reason in rest if reason.about[0] == name))
+            for name, known in self.descriptions.items()
+        }
+        return replace(self, reasons=reasons, descriptions=descriptions)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the content of the file."""
+        verdict = self.verdict
+        head = {
+            "schema": VERDICT_SCHEMA,
+            "metric": "macro_f1",
+            "answer": answer(verdict),
+            "margin": verdict.margin,
+            "people": verdict.num_people,
+        }
+        reasons = [
+            {"pair": list(pair), **reason.to_dict()}
+            for pair, found in self.reasons.items()
+            for reason in found
+        ]
+        notes, photos = list(self.notes), verdict.num_photos
+        if self.training is None:
+            told = {"reasons": reasons, "costs": {}, "notes": notes}
+            return {**head, "photos": photos, **verdict.to_dict(), **told}
+        return {
+            **head,
+            **verdict.to_dict(),
+            "reasons": reasons,
+            "descriptions": to_plain(self.descriptions),
+            "choices": to_plain(self.choices),
+            "costs": {cost.approach: cost.to_dict() for cost in self.costs},
+            **to_plain(self.training),
+            "photos": photos,
+            "notes": notes,
+            **({} if self.ensemble is None else {"ensemble": to_plain(self.ensemble)}),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Returns the findings of the content of a file.
+
+        Raises:
+            AnalysisError: something is missing, or is not what it should be.
+        """
+        reasons: dict[tuple[str, str], tuple[Reason, ...]] = {
+            (pair["a"], pair["b"]): () for pair in need(data, "pairs")
+        }
+        for row in data.get("reasons", ()):
+            a, b = need(row, "pair")
+            reasons[a, b] = (*reasons.get((a, b), ()), read_reason(row))
+        descriptions = data.get("descriptions", {})
+        return cls(
+            verdict=Verdict.from_dict(data),
+            training=from_plain(Training, data) if "folds" in data else None,
+            reasons=reasons,
+            descriptions={
+                name: tuple(map(read_reason, rows)) for name, rows in descriptions.items()
+            },
+            choices={
+                name: {target: tuple(chosen) for target, chosen in targets.items()}
+                for name, targets in data.get("choices", {}).items()
+            },
+            costs=tuple(Cost.of(name, cost) for name, cost in data.get("costs", {}).items()),
+            notes=tuple(data.get("notes", ())),
+            ensemble=from_plain(EnsembleSummary, data["ensemble"]) if "ensemble" in data else None,
+        )
+
+    def write(self, path: Path) -> None:
+        """Writes the file."""
+        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        write_text(path, text + "\n")

@@ -1,0 +1,69 @@
+"""`verdict.json` of any run of this schema is read into the types that write it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search.analysis.errors import AnalysisError
+from search.analysis.reasons.reason import Reason, Unread
+from search.report.contents import ReportContents
+from search.report.render import render_html
+from search.verdict.findings import Findings
+
+STORED = Path(__file__).parents[3] / "results" / "demo" / "verdict.json"
+
+
+@pytest.fixture
+def stored():
+    return json.loads(STORED.read_text(encoding="utf-8"))
+
+
+def test_a_stored_verdict_is_written_again_byte_for_byte(stored, tmp_path):
+    Findings.from_dict(stored).write(tmp_path / "verdict.json")
+    assert (tmp_path / "verdict.json").read_bytes() == STORED.read_bytes()
+
+
+def test_every_reason_of_a_stored_verdict_is_known_and_says_what_it_found(stored):
+    found = Findings.from_dict(stored)
+    assert len(found.every_reason) == len(stored["reasons"]) + sum(
+        map(len, stored["descriptions"].values())
+    )
+    for reason in found.every_reason:
+        assert not isinstance(reason.figures, Unread)
+        assert reason.heading
+        assert reason.effect or reason.plot
+
+
+def test_a_stored_verdict_makes_a_page(stored):
+    found = Findings.from_dict(stored)
+    contents = ReportContents(
+        title="t",
+        verdict=found.verdict,
+        reasons=found.every_reason,
+        costs=found.costs,
+        ensemble=found.ensemble,
+        notes=found.notes,
+    )
+    page = render_html(contents)
+    assert stored["answer"].replace("macro-F1", "macro\N{NON-BREAKING HYPHEN}F1") in page
+    assert found.ensemble.sentence in page
+
+
+def test_a_reason_of_a_kind_that_is_not_known_keeps_its_figures(stored):
+    first = {**stored["reasons"][0], "key": "new_kind.age", "figures": {"a": [1, {"b": None}]}}
+    found = Findings.from_dict({**stored, "reasons": [first]})
+    assert found.to_dict()["reasons"] == [first]
+    assert found.every_reason[0].heading == "New kind, age"
+
+
+def test_a_reason_without_figures_of_its_own_is_no_reason_to_fail():
+    bare = Reason(key="k", mechanism="", about=("a",), sentence="S.")
+    assert (bare.to_dict()["figures"], bare.plot, bare.supported) == ({}, None, False)
+
+
+@pytest.mark.parametrize("key", ["scores", "pairs", "people", "photos", "margin"])
+def test_a_verdict_without_what_every_verdict_has_is_refused(stored, key):
+    del stored[key]
+    with pytest.raises(AnalysisError, match=f"needs '{key}', got only .*headrace verdict"):
+        Findings.from_dict(stored)
