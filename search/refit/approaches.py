@@ -76,7 +76,8 @@ class Lineup:
     def of_study(cls, study: Mapping[str, Any]) -> "Lineup":
         """Returns the lineup of a run from its `study.json`; raises KeyError where it has none.
 
-        Runs before blocks wrote the approach of every space.
+        Runs before blocks wrote the approach of every space. What a second space of an attribute
+        predicted they did not, and no approach needed it: such a space is left out.
         """
         schema = LabelSchema.from_dict(study["data"]["schema"])
         if "blocks" in study:
@@ -84,7 +85,11 @@ class Lineup:
             blocks = {s: Block(tuple(b["attributes"]), Form(b["form"])) for s, b in stored}
         else:
             stored = study["approaches"].items()
-            blocks = {s: block_of_kind(a, s, schema.names) for s, a in stored}
+            blocks = {
+                space: block_of_kind(approach, space, schema.names)
+                for space, approach in stored
+                if approach != SEPARATE or space in schema
+            }
         return cls(schema=schema, blocks=blocks)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,8 +113,8 @@ class Lineup:
     def shares(self) -> dict[str, Names]:
         """Groups of spaces that get equal device time, by approach, in the order of the run.
 
-        A space that no whole approach needs shares with others of the first approach that it
-        would belong to, and else is a group of its own.
+        A space that no whole approach needs shares with those of the first approach that has its
+        block, and else is a group of its own.
         """
         whole = self.approaches
         groups: dict[str, Names] = {}
@@ -117,7 +122,7 @@ class Lineup:
             names = [name for name, spaces in whole.items() if space in spaces]
             if not names:
                 known = [e.name for e in APPROACHES if block in e.blocks(self.schema.names)]
-                names = [next((name for name in known if name not in whole), space)]
+                names = [next(iter(known), space)]
             for name in names:
                 groups[name] = (*groups.get(name, ()), space)
         return groups

@@ -72,8 +72,7 @@ def test_spaces_of_a_broken_approach_share_its_time_and_others_have_their_own(gr
     }
     assert lineup(**alone(*NAMES), second=JOINT, joint=JOINT).shares == {
         "separate": NAMES,
-        "joint": ("joint",),
-        "second": ("second",),
+        "joint": ("second", "joint"),
     }
     heads = Block(("mask", "gender"), Form.HEADS)
     assert lineup(odd=heads).shares == {"odd": ("odd",)}
@@ -121,6 +120,8 @@ def test_a_study_before_blocks_names_the_approach_of_every_space():
     names = {"gender": "separate", "age": "separate", "joint": "joint", "multihead": "multihead"}
     study = {"data": {"schema": SCHEMA.to_dict()}, "approaches": names}
     assert Lineup.of_study(study) == LINEUP
+    wide = {**study, "approaches": {**names, "gender-wide": "separate"}}
+    assert Lineup.of_study(wide) == LINEUP
     with pytest.raises(KeyError, match="approaches"):
         Lineup.of_study({"data": study["data"]})
 
