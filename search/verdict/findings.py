@@ -1,6 +1,5 @@
 """`verdict.json`: the verdict with everything that is said beside it, schema 1."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from search.analysis.reasons.reason import Reason, rank_reasons
 from search.analysis.verdict.outcomes import Verdict
 from search.analysis.verdict.sentence import answer
 from search.report.contents import Cost
-from search.store.files import write_text
+from search.store.files import write_json
 
 VERDICT_SCHEMA = 1
 
@@ -142,5 +141,4 @@ class Findings:
 
     def write(self, path: Path) -> None:
         """Writes the file."""
-        text = json.dumps(self.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        write_text(path, text + "\n")
+        write_json(path, self.to_dict())

@@ -204,7 +204,7 @@ def test_a_block_is_chosen_by_the_label_of_its_own_attributes():
         built = build("both | gender", [model, other], _people(y, 18), _plan(300))
         assert set(built.choices["both"].by_round) == {name}
         assert [target.people.num_classes for target in built.targets] == [9, 2]
-        assert np.array_equal(built.targets[0].y, 3 * mask + age)
+        assert np.array_equal(built.targets[0].people.label, 3 * mask + age)
 
 
 def test_perfect_blocks_in_any_order_predict_every_class():
