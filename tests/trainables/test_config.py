@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.trainables import tiny
 from tests.trainables.tiny import flat
-from trainables.config import AGE_DROPS, TrialConfig
+from trainables.config import AGE_DROPS, TrialConfig, is_name
 from trainables.errors import ConfigError
 
 BRANCHES = {
@@ -124,3 +124,21 @@ def test_a_config_cannot_be_changed():
 def test_the_ages_to_drop_are_ranges_in_order():
     assert AGE_DROPS["none"] == ()
     assert all(low <= high for ranges in AGE_DROPS.values() for low, high in ranges)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("optim.lr", True),
+        ("optim.momentum", True),
+        ("loss.gamma", True),
+        ("age.old_from", True),
+        ("task_weight.anything", True),
+        ("optim.speed", False),
+        ("engine.size", False),
+        ("optim", False),
+        ("", False),
+    ],
+)
+def test_a_name_is_known_whatever_the_branch_of_its_section(name, known):
+    assert is_name(name) == known

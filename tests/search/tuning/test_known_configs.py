@@ -4,8 +4,10 @@ import pytest
 
 from search.tuning.journal import open_storage
 from search.tuning.known_configs import check_warm_starts, known_configs
+from spaces import load
 from spaces.errors import SpaceError
 from tests.search.builders.scripted import SCALE, open_journal, tiny_space
+from tests.spaces.schemas import FACES
 from tests.trainables.data.folders import MASK_SCHEMA
 
 
@@ -50,4 +52,16 @@ def test_a_warm_start_of_what_is_not_searched_does_not_repeat_the_default():
 def test_a_warm_start_outside_the_space_is_refused(lr):
     space = tiny_space("gender", warm_start=({"optim.lr": lr},))
     with pytest.raises(SpaceError, match=r"must lie in the space, got optim\.lr=.* for Float"):
+        check_warm_starts(space, MASK_SCHEMA, SCALE)
+
+
+def test_a_warm_start_of_raw_ages_means_nothing_on_data_without_them():
+    space = load("age", FACES)
+    check_warm_starts(space, FACES, SCALE)
+    assert len(known_configs(space, FACES, SCALE)) == 1
+
+
+def test_a_warm_start_of_an_unknown_name_is_refused():
+    space = tiny_space("gender", warm_start=({"optim.speed": 0.5},))
+    with pytest.raises(SpaceError, match=r"only what the space searches, got optim\.speed=0\.5"):
         check_warm_starts(space, MASK_SCHEMA, SCALE)
