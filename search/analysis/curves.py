@@ -70,10 +70,6 @@ def best_so_far(name: str, ends: Sequence[TrialEnd]) -> Curve:
 
     Trials without a value cost their device seconds and raise nothing. Equal times keep the order
     given.
-
-    Args:
-        name: of the approach.
-        ends: of its trials, in any order.
     """
     return best_of_parts(name, {name: ends}, product_of_scores)
 

@@ -51,14 +51,6 @@ def person_index(g: ArrayLike) -> tuple[Ints, int]:
 def confusion_matrix(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Ints:
     """Returns how often class i (row) was predicted as class j (column).
 
-    Args:
-        y: int [N] true classes.
-        predicted: int [N] predicted classes.
-        num_classes: C.
-
-    Returns:
-        int [C, C].
-
     Raises:
         AnalysisError: unequal lengths or a class outside [0, C).
     """

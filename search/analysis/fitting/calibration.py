@@ -53,12 +53,7 @@ def log_probs(probs: ArrayLike) -> Floats:
 
 
 def negative_log_likelihood(probs: ArrayLike, y: ArrayLike) -> float:
-    """Returns the mean of -log p of the true class, in nats.
-
-    Args:
-        probs: float [N, K].
-        y: int [N].
-    """
+    """Returns the mean of -log p of the true class, in nats."""
     logs, true = _checked(probs, y)
     return float(-logs[np.arange(len(true)), true].mean())
 

@@ -30,10 +30,6 @@ def fit_class_biases(probs: ArrayLike, y: ArrayLike) -> Floats:
     """Returns the biases, float [C], that coordinate ascent finds for macro-F1.
 
     Deterministic: classes in order, ties to the smallest change, until no class gains.
-
-    Args:
-        probs: float [N, C].
-        y: int [N].
     """
     logs = log_probs(probs)
     num_classes = logs.shape[1]

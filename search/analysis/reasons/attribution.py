@@ -87,13 +87,7 @@ def independent_macro_f1(tables: Floats, sizes: tuple[int, ...]) -> Floats:
 
 
 def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
-    """Returns one reason an attribute and one for the coupling; their effects sum to a - b.
-
-    Args:
-        evidence: predictions of both.
-        a: the approach whose gain is split.
-        b: the other.
-    """
+    """Returns one reason an attribute and one for the coupling; their effects sum to a - b."""
     pairs = evidence.seed_pairs(a, b)
     columns = np.concatenate([_columns(evidence, row) for pair in pairs for row in pair], axis=1)
 

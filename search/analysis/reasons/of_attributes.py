@@ -50,12 +50,7 @@ class ErrorBudget(Figures):
 
 
 def error_budget(evidence: Evidence, name: str) -> Reason:
-    """Returns what a perfect model of each single attribute would give an approach.
-
-    Args:
-        evidence: predictions and labels.
-        name: the approach.
-    """
+    """Returns what a perfect model of each single attribute would give an approach."""
     predicted, sizes = evidence.predicted(name), evidence.sizes
     score = evidence.score(predicted)
     perfect: dict[str, float] = {}

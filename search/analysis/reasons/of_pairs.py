@@ -69,11 +69,6 @@ def error_overlap(evidence: Evidence, a: str, b: str) -> Reason:
 
     The oracle takes the right answer where either has it. Beside it stands the oracle of two seeds
     of one approach: what exceeds that is due to the approach, not to training luck.
-
-    Args:
-        evidence: predictions and labels.
-        a: one approach.
-        b: the other.
     """
     cross = [(one, two) for one in evidence.predicted(a) for two in evidence.predicted(b)]
     within = [pair for name in (a, b) for pair in combinations(list(evidence.predicted(name)), 2)]
@@ -133,11 +128,6 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
 
     The effect is half the difference of the mean F1 gain on the rarer and on the commoner half of
     the classes: all of the macro-F1 difference if it lies in the rarer half, 0 if it is even.
-
-    Args:
-        evidence: predictions and labels.
-        a: one approach.
-        b: the other.
     """
     pairs, num_classes = evidence.seed_pairs(a, b), evidence.people.num_classes
     counts = np.ascontiguousarray(evidence.people.counts(pairs))
@@ -197,11 +187,6 @@ def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
 
     The effect is positive where `a` stands better against `b` without biases: that much of its
     lead is a better placed threshold.
-
-    Args:
-        evidence: predictions and labels.
-        a: one approach.
-        b: the other.
     """
     ruled = [evidence.approaches[name].with_rule for name in (a, b)]
     first, second = ruled

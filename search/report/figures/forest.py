@@ -44,15 +44,7 @@ def forest(
     left: str = "",
     right: str = "",
 ) -> Forest:
-    """Returns a forest whose axis holds zero, the margin and every interval.
-
-    Args:
-        rows: from top to bottom.
-        margin: of equivalence.
-        axis: name of the axis, with its unit.
-        left: what a negative difference means.
-        right: what a positive one means.
-    """
+    """Returns a forest whose axis holds zero, the margin and every interval."""
     ends = [0.0, *((-margin, margin) if margin is not None else ())]
     for row in rows:
         ends += [row.estimate.low, row.estimate.high]
@@ -61,13 +53,7 @@ def forest(
 
 
 def draw_forest(plot: Forest, width: float, title: str) -> str:
-    """Returns the plot; on a narrow page the names stand above their intervals.
-
-    Args:
-        plot: what to draw.
-        width: of the figure.
-        title: of the figure, for a screen reader.
-    """
+    """Returns the plot; on a narrow page the names stand above their intervals."""
     beside = width >= 600
     names = min(240.0, max(svg.text_width(row.name, 13) for row in plot.rows) + 16)
     said = max(svg.text_width(row.said) for row in plot.rows) + 8
