@@ -49,7 +49,7 @@ def person_index(g: ArrayLike) -> tuple[Ints, int]:
 
 
 def confusion_matrix(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Ints:
-    """Returns how often class i (row) was predicted as class j (column).
+    """Returns how often class i (row) was predicted as class j (column), int [C, C].
 
     Raises:
         AnalysisError: unequal lengths or a class outside [0, C).
