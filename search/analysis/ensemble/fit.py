@@ -64,12 +64,7 @@ class FittedEnsemble:
     selection: Selection
 
     def probs(self, candidates: Sequence[Candidate], samples: ArrayLike | None = None) -> Probs:
-        """Returns joint probabilities, float32 [n, C].
-
-        Args:
-            candidates: those it was fitted to.
-            samples: int [n], which samples; all if None.
-        """
+        """Returns the joint probabilities, float32 [n, C], of `samples`, int [n]; all if None."""
         named = {candidate.name: candidate for candidate in candidates}
         rows = _rows(candidates[0].num_samples, samples)
         mixed = np.zeros((len(rows), len(self.biases)))
