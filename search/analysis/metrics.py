@@ -65,6 +65,11 @@ def class_counts(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Floats
     return np.stack([matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)]).astype(float)
 
 
+def mean_or_zero(values: Floats) -> float:
+    """Returns the mean; 0 of nothing."""
+    return float(values.mean()) if values.size else 0.0
+
+
 def f1_of_counts(counts: Floats) -> Floats:
     """Returns the F1 of every class, float [..., C], from counts [..., 3, C]."""
     both = counts[..., 1, :] + counts[..., 2, :]

@@ -81,9 +81,8 @@ class Calibration(Figures):
 
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns the range of the errors."""
-        errors = [found.raw.ece for found in self.of(reasons)]
-        low, high = wording.percent(min(errors)), wording.percent(max(errors))
-        return f"Probabilities are off by {low if low == high else f'{low} to {high}'} on average"
+        errors = wording.percents([found.raw.ece for found in self.of(reasons)])
+        return f"Probabilities are off by {errors} on average"
 
     def plot(self, reason: Reason) -> Plot:
         """Returns the reliability of the probabilities, or their errors."""

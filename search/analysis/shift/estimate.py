@@ -36,7 +36,7 @@ from numpy.typing import ArrayLike
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration, Method, fit_calibration
 from search.analysis.metrics import Floats, Ints, person_index
-from search.analysis.people import People
+from search.analysis.people import People, tally
 from search.analysis.shift.labelled import Labelled, as_probs
 from search.analysis.uncertainty.interval import LEVEL
 
@@ -201,9 +201,7 @@ class _FolderDraw:
         """Returns how often every photo is drawn, float [b, n]."""
         size = int(self.person.max()) + 1
         drawn = rng.integers(size, size=(num_draws, self.num_drawn))
-        drawn += np.arange(num_draws)[:, None] * size
-        tally = np.bincount(drawn.ravel(), minlength=num_draws * size).astype(float)
-        return tally.reshape(num_draws, size)[:, self.person]
+        return tally(drawn, size).astype(float)[:, self.person]
 
 
 def _fit(known: Labelled, rows: Ints, target: Floats, weights: Floats) -> Fit:
