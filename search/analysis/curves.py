@@ -77,7 +77,7 @@ def best_so_far(name: str, ends: Sequence[TrialEnd]) -> Curve:
 def best_of_parts(
     name: str, parts: Mapping[str, Sequence[TrialEnd]], combine: Combine = product_of_scores
 ) -> Curve:
-    """Returns the score of an approach made of several spaces, such as one an attribute.
+    """Returns the score of an approach made of several spaces, such as one per attribute.
 
     What is combined: at every moment the best trial so far of each space, judged by the space's
     own metric, as the approach itself would choose. `combine` turns those into one score. The

@@ -60,7 +60,7 @@ def confusion_matrix(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> In
 
 
 def class_counts(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Floats:
-    """Returns true positives, predicted and actual samples a class, float [3, C]."""
+    """Returns true positives, predicted and actual samples per class, float [3, C]."""
     matrix = confusion_matrix(y, predicted, num_classes)
     return np.stack([matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)]).astype(float)
 

@@ -85,7 +85,7 @@ class People:
             predicted: int [..., N]; the leading axes are sets of predictions.
 
         Raises:
-            AnalysisError: not one prediction a sample, or a class outside [0, C).
+            AnalysisError: not one prediction per sample, or a class outside [0, C).
         """
         chosen = as_classes(predicted, self.num_classes, "predicted classes")
         if chosen.shape[-1:] != self.label.shape:

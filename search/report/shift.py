@@ -30,7 +30,7 @@ class Shift:
         high: upper ends.
 
     Raises:
-        ReportError: not a share a class, or an estimate outside its interval.
+        ReportError: not a share per class, or an estimate outside its interval.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """TensorBoard files of a refit: out-of-fold confusion matrices and anytime curves.
 
-One folder an approach below `tensorboard/refit/`, so that each is a line of its own.
+One folder per approach below `tensorboard/refit/`, so that each is a line of its own.
 """
 
 import shutil

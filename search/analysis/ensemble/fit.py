@@ -54,7 +54,7 @@ class FittedEnsemble:
         members: heaviest first; weights sum to 1.
         mirrored: every network's probabilities are averaged with those of the mirrored photo,
             before calibration.
-        biases: one a joint class; all 0 where biases do not pay.
+        biases: one per joint class; all 0 where biases do not pay.
         selection: where the weights come from.
     """
 

@@ -8,7 +8,7 @@ from search.analysis.uncertainty.interval import Interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberSummary:
-    """A member: its weight, and milliseconds a photo of its networks, which `parts` names."""
+    """A member: its weight, and milliseconds per photo of its networks, which `parts` names."""
 
     name: str
     approach: str
@@ -32,7 +32,7 @@ class EnsembleSummary:
         best_approach: name of the best single one.
         gains: over every approach.
         members: in any order.
-        serving_ms: milliseconds a photo of all members.
+        serving_ms: milliseconds per photo of all members.
         candidates: networks that it was chosen from.
         seeds: of the refit.
         folds: of the refit.

@@ -69,7 +69,7 @@ def attribute_tables(evidence: Evidence, predicted: Ints) -> Floats:
 
 
 def independent_macro_f1(tables: Floats, sizes: tuple[int, ...]) -> Floats:
-    """Returns E, float [...]: the macro-F1 were errors of attributes independent a true class.
+    """Returns E, float [...]: the macro-F1 were errors of attributes independent per true class.
 
     Args:
         tables: float [..., C, K_1 + .. + K_A].
@@ -84,7 +84,7 @@ def independent_macro_f1(tables: Floats, sizes: tuple[int, ...]) -> Floats:
 
 
 def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
-    """Returns one reason an attribute and one for the coupling; their effects sum to a - b."""
+    """Returns one reason per attribute and one for the coupling; their effects sum to a - b."""
     pairs = evidence.seed_pairs(a, b)
     columns = np.concatenate([_columns(evidence, row) for pair in pairs for row in pair], axis=1)
 

@@ -126,10 +126,10 @@ class Evidence:
     def contrast_by_seed(self, terms: Sequence[Sequence[tuple[float, Ints]]]) -> Interval:
         """Returns a weighted sum of macro-F1 scores, the mean over seeds, with its interval.
 
-        The luck of training is taken from the sum itself, one value a seed.
+        The luck of training is taken from the sum itself, one value per seed.
 
         Args:
-            terms: one list a seed of (weight, predictions [N]).
+            terms: one list per seed of (weight, predictions [N]).
         """
         counts = np.stack([self.people.counts([row for _, row in seed]) for seed in terms])
         weights = np.stack(

@@ -227,7 +227,7 @@ def boundary_view(
     axis = _axis(evidence, attribute)
     if raw.shape != evidence.people.label.shape or len(edges) != evidence.sizes[axis] - 1:
         raise AnalysisError(
-            f"raw numbers must be one a sample and edges one less than classes, got {raw.shape} "
+            f"raw numbers must be one per sample and edges one less than classes, got {raw.shape} "
             f"numbers for {evidence.people.label.shape} samples and {len(edges)} edges for "
             f"{evidence.sizes[axis]} classes"
         )

@@ -22,7 +22,7 @@ Beside it the two naive estimates, both drawn towards pi by every error of the c
 share of photos predicted as a class, and the mean probability.
 
 The intervals draw people on both sides. Who is on an unlabelled photo is often unknown; then n / k
-photos are drawn for folders of k photos a person, as if all photos of a person were copies. That
+photos are drawn for folders of k photos per person, as if all photos of a person were copies. That
 is too wide for what differs within a person (masks), and right for what does not (gender, age).
 """
 
@@ -52,7 +52,7 @@ class Fit:
     Attributes:
         calibration: fitted on labelled samples.
         prior: float [C], mean calibrated probability on them.
-        odds: float [b, C], the EM's shares over `prior`: w, one row a draw of the folder.
+        odds: float [b, C], the EM's shares over `prior`: w, one row per draw of the folder.
     """
 
     calibration: Calibration
@@ -110,7 +110,7 @@ def estimate_shift(
         known: out-of-fold predictions with labels.
         target_probs: float [n, C] of the same model on the folder, not calibrated further.
         target_people: int or str [n], where it is known who is on a photo; otherwise as many
-            photos a person as on the labelled side are assumed.
+            photos per person as on the labelled side are assumed.
         num_draws: B; above 20 it is rounded up to a multiple of 20.
         seed: of the draws.
 
@@ -143,7 +143,7 @@ def estimate_shift(
 
 
 def em_shares(probs: Floats, prior: Floats, weights: Floats, pull: float = 0.0) -> Floats:
-    """Returns the likeliest shares of the classes, float [B, C], one row a row of weights.
+    """Returns the likeliest shares of the classes, float [B, C], one row per row of weights.
 
     Args:
         probs: float [n, C] calibrated probabilities under `prior`.

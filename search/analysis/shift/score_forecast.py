@@ -62,7 +62,7 @@ def forecast_score(
         The median of the promise and its interval; [0, 1] where a single person is known.
 
     Raises:
-        AnalysisError: not one prediction a sample, a class outside [0, C), or no people or draws
+        AnalysisError: not one prediction per sample, a class outside [0, C), or no people or draws
             asked for.
     """
     _check_request(num_people, num_draws)

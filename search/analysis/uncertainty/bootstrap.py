@@ -79,7 +79,7 @@ def person_bootstrap_interval(
         the interval is [0, 1].
 
     Raises:
-        AnalysisError: not one prediction a sample, or a class outside [0, C).
+        AnalysisError: not one prediction per sample, or a class outside [0, C).
     """
     counts = people.counts(predicted)
     value = float(macro_f1_of_counts(counts.sum(axis=0)))

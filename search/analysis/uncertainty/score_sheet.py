@@ -158,11 +158,11 @@ def score_sheet(
     """Returns the scores of approaches on the same people, resampled together.
 
     Args:
-        predicted: one int [S, N] an approach; S may differ between approaches.
+        predicted: one int [S, N] per approach; S may differ between approaches.
         people: labels and people; at least two people.
         num_resamples: B >= 2.
         rng: source of the resamples.
-        choice_variances: one an approach; 0 if None.
+        choice_variances: one per approach; 0 if None.
 
     Raises:
         AnalysisError: fewer than two people, or classes and lengths that do not fit.

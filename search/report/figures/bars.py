@@ -1,4 +1,4 @@
-"""Horizontal bars and dots: one row a name, one mark or bar a series."""
+"""Horizontal bars and dots: one row per name, one mark or bar per series."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -87,7 +87,7 @@ def draw_bars(plot: Bars, width: float, title: str) -> str:
 
 
 def draw_dots(plot: Bars, width: float, title: str) -> str:
-    """Returns one line a row with the mark of every series on it, for scores far from zero."""
+    """Returns one line per row with the mark of every series on it, for scores far from zero."""
     left, top = _names_width(plot, width), _TOP + _legend_height(plot, width)
     scale = svg.Scale(plot.low, plot.high, left + 6, width - 12)
     bottom = top + 24 * len(plot.rows)

@@ -51,7 +51,7 @@ class LinePlot(NamedTuple):
 
 
 def anytime_plot(curves: Sequence[Curve], slots: Mapping[str, int]) -> LinePlot:
-    """Returns the best score against device time, in the unit that fits, one line an approach.
+    """Returns the best score against device time, in the unit that fits, one line per approach.
 
     Args:
         curves: at least one with a step.

@@ -47,7 +47,7 @@ def gain_plot(plot: Scatter, names: Sequence[str]) -> GainPlot:
 
 
 def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
-    """Returns one dot a class; up to three that gain or lose most are named."""
+    """Returns one dot per class; up to three that gain or lose most are named."""
     bottom = height - _BOTTOM
     x = svg.Scale(*plot.x, _LEFT, width - 8)
     y = svg.Scale(*plot.y, bottom, _TOP)

@@ -19,7 +19,7 @@ _ONE_SEED = "One training seed cannot tell the luck of training"
 
 
 def claims(contents: ReportContents) -> tuple[Claim, ...]:
-    """Returns a line a pair, wins first, then equivalence, then what is undecided."""
+    """Returns a line per pair, wins first, then equivalence, then what is undecided."""
     if contents.verdict is None:
         return ()
     order = (Outcome.A_WINS, Outcome.EQUIVALENT, Outcome.UNDECIDED)

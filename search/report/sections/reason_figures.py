@@ -23,7 +23,7 @@ def reason_figure(
     """Returns the plot of reasons on one card, or None where they make none.
 
     Args:
-        reasons: one an approach, or all parts of one pair.
+        reasons: one per approach, or all parts of one pair.
         slots: approach -> colour and mark.
         classes: names of the joint classes.
     """
