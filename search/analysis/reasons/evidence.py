@@ -21,8 +21,6 @@ from search.analysis.uncertainty.bootstrap import influence, people_degrees, sid
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 
-Figures = Mapping[str, object]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:

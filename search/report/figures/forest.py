@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from search.analysis import wording
 from search.analysis.uncertainty.interval import Interval
+from search.report.document import Figure
 from search.report.figures import svg
 
 _ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 20.0, 26.0, 44.0
@@ -25,7 +26,10 @@ class ForestRow(NamedTuple):
 
 
 class Forest(NamedTuple):
-    """Rows with the range of the axis; `margin` is half the band of equivalence, or None."""
+    """Rows with the range of the axis; `margin` is half the band of equivalence, or None.
+
+    `left` and `right` say what a negative and a positive difference mean.
+    """
 
     rows: tuple[ForestRow, ...]
     low: float
@@ -58,7 +62,8 @@ def draw_forest(plot: Forest, width: float, title: str) -> str:
     names = min(240.0, max(svg.text_width(row.name, 13) for row in plot.rows) + 16)
     said = max(svg.text_width(row.said) for row in plot.rows) + 8
     scale = svg.Scale(plot.low, plot.high, names if beside else 4, width - (said if beside else 4))
-    heights = [_height(row, beside=beside) for row in plot.rows]
+    above = 0.0 if beside else _ABOVE
+    heights = [above + (_ROW if row.main else _SMALL_ROW) for row in plot.rows]
     bottom = _TOP + sum(heights)
     parts = [_ground(plot, scale, bottom)]
     top = _TOP
@@ -69,9 +74,10 @@ def draw_forest(plot: Forest, width: float, title: str) -> str:
     return svg.chart(width, bottom + _BOTTOM, title, described, *parts)
 
 
-def _height(row: ForestRow, *, beside: bool) -> float:
-    height = _ROW if row.main else _SMALL_ROW
-    return height if beside else height + _ABOVE
+def forest_figure(plot: Forest, title: str, caption: str = "") -> Figure:
+    """Returns the plot over the whole column, drawn anew for a phone."""
+    wide, narrow = (draw_forest(plot, width, title) for width in (svg.WIDE, svg.NARROW))
+    return Figure(svg=wide, narrow=narrow, caption=caption)
 
 
 def _ground(plot: Forest, scale: svg.Scale, bottom: float) -> str:
