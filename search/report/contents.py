@@ -128,14 +128,9 @@ class PeopleTable:
 class DataFacts:
     """What the data is.
 
-    Attributes:
-        name: of the data set.
-        num_people: of the whole.
-        num_photos: of the whole.
-        held_out_people: never seen by the search; None where there is no such part.
-        people: by two attributes (gender x age band); None where there is only one.
-        class_photos: photos of every joint class, in code order.
-        shifts: one per target, where there is a folder of unlabelled photos.
+    `held_out_people` no search saw, None where there is no such part; `people` by two attributes
+    (gender x age band), None where there is but one; `class_photos` of every joint class, in code
+    order; `shifts` one per target, where there is a folder of unlabelled photos.
     """
 
     name: str

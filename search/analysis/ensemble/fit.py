@@ -29,14 +29,9 @@ ALL_PEOPLE = -1  # in place of a round of the plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedMember:
-    """A member with what was fitted to it.
+    """A candidate with what was fitted to it: a weight > 0, and configs for its networks.
 
-    Attributes:
-        name: of the candidate.
-        approach: of the candidate.
-        weight: > 0.
-        configs: the config of every network.
-        temperatures: of every network's heads; calibrated p = softmax(log p / T).
+    Temperatures are those of every network's heads; calibrated p = softmax(log p / T).
     """
 
     name: str
