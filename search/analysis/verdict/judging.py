@@ -82,13 +82,11 @@ class Panel:
             choice_variances=[variance for _, variance in rows],
         )
 
-    def part_figures(
-        self, rows: Sequence[Row], part: Mask, rng: np.random.Generator
-    ) -> list[PairFigures] | None:
-        """Returns the headline figures on one part of the people; None with fewer than two."""
-        if self.people.num_in(part) < 2:
-            return None
-        return self.figures(self.sheet(rows, rng, part))
+    def parts(self, held_out: Mask) -> dict[str, tuple[list[Row], Mask]]:
+        """Returns rows and samples of the people that the search saw and of those it did not."""
+        # Held-out people are predicted by one choice that they had no part in: no luck of choice.
+        chosen = [(predicted, 0.0) for predicted, _ in self.headline]
+        return {"search": (self.headline, ~held_out), "held_out": (chosen, held_out)}
 
     def figures(self, sheet: ScoreSheet, first: int = 0) -> list[PairFigures]:
         """Returns the figures of all pairs of the approaches from position `first` of a sheet."""
@@ -199,17 +197,16 @@ def judge(
 def _in_parts(
     panel: Panel, held_out: ArrayLike | None, rng: np.random.Generator
 ) -> dict[str, Sequence[PairFigures]]:
-    """Returns the figures of all pairs on the people the search saw and on those it never saw."""
+    """Returns the figures of all pairs on every part that has two people or more."""
     if held_out is None:
         return {}
-    search, untouched = _parts(np.asarray(held_out), panel.people.person)
-    # Held-out people are predicted by one choice that they had no part in: no luck of choice.
-    chosen = [(predicted, 0.0) for predicted, _ in panel.headline]
-    parts = {
-        "search": panel.part_figures(panel.headline, search, rng),
-        "held_out": panel.part_figures(chosen, untouched, rng),
+    untouched = np.asarray(held_out)
+    _check_parts(untouched, panel.people.person)
+    return {
+        name: panel.figures(panel.sheet(rows, rng, mask))
+        for name, (rows, mask) in panel.parts(untouched).items()
+        if panel.people.num_in(mask) > 1
     }
-    return {name: figures for name, figures in parts.items() if figures is not None}
 
 
 def _check(approaches: Sequence[Approach], people: People) -> None:
@@ -225,8 +222,7 @@ def _check(approaches: Sequence[Approach], people: People) -> None:
             )
 
 
-def _parts(held_out: Mask, person: Ints) -> tuple[Mask, Mask]:
-    """Returns the samples of both parts; no person may be in both."""
+def _check_parts(held_out: Mask, person: Ints) -> None:
     if held_out.shape != person.shape or held_out.dtype != bool:
         raise AnalysisError(
             f"`held_out` must be bool [{len(person)}], got {held_out.dtype} {held_out.shape}"
@@ -237,7 +233,6 @@ def _parts(held_out: Mask, person: Ints) -> tuple[Mask, Mask]:
             f"a person is held out with all samples or with none, got {both.size} people in both "
             "parts; split by person"
         )
-    return ~held_out, held_out
 
 
 PartScores = dict[str, dict[str, Interval]]
@@ -262,18 +257,13 @@ def part_scores(
     Returns:
         Parts "search" and "held_out"; none where one of them has fewer than two people.
     """
-    untouched = np.asarray(held_out, dtype=bool)
-    masks = {"search": ~untouched, "held_out": untouched}
-    found: PartScores = {part.name: {} for part in approaches}
-    if min(people.num_in(mask) for mask in masks.values()) < 2:
-        return found
     panel = Panel(approaches=approaches, people=people, rules=rules)
+    parts = panel.parts(np.asarray(held_out, dtype=bool))
+    found: PartScores = {part.name: {} for part in approaches}
+    if min(people.num_in(mask) for _, mask in parts.values()) < 2:
+        return found
     rng = np.random.default_rng(rules.seed)
-    for name, mask in masks.items():
-        # Held-out people are predicted by one choice that they had no part in: no luck of choice.
-        rows = [
-            (predicted, luck if name == "search" else 0.0) for predicted, luck in panel.headline
-        ]
+    for name, (rows, mask) in parts.items():
         sheet = panel.sheet(rows, rng, mask)
         for index, part in enumerate(approaches):
             interval = sheet.score(index, fixed_models=rules.fixed_models, rng=rng)
