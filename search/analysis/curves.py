@@ -70,10 +70,6 @@ def best_so_far(name: str, ends: Sequence[TrialEnd]) -> Curve:
 
     Trials without a value cost their device seconds and raise nothing. Equal times keep the order
     given.
-
-    Args:
-        name: of the approach.
-        ends: of its trials, in any order.
     """
     return best_of_parts(name, {name: ends}, product_of_scores)
 
@@ -81,7 +77,7 @@ def best_so_far(name: str, ends: Sequence[TrialEnd]) -> Curve:
 def best_of_parts(
     name: str, parts: Mapping[str, Sequence[TrialEnd]], combine: Combine = product_of_scores
 ) -> Curve:
-    """Returns the score of an approach made of several spaces, such as one an attribute.
+    """Returns the score of an approach made of several spaces, such as one per attribute.
 
     What is combined: at every moment the best trial so far of each space, judged by the space's
     own metric, as the approach itself would choose. `combine` turns those into one score. The

@@ -49,15 +49,7 @@ def person_index(g: ArrayLike) -> tuple[Ints, int]:
 
 
 def confusion_matrix(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Ints:
-    """Returns how often class i (row) was predicted as class j (column).
-
-    Args:
-        y: int [N] true classes.
-        predicted: int [N] predicted classes.
-        num_classes: C.
-
-    Returns:
-        int [C, C].
+    """Returns how often class i (row) was predicted as class j (column), int [C, C].
 
     Raises:
         AnalysisError: unequal lengths or a class outside [0, C).
@@ -68,9 +60,14 @@ def confusion_matrix(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> In
 
 
 def class_counts(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Floats:
-    """Returns true positives, predicted and actual samples a class, float [3, C]."""
+    """Returns true positives, predicted and actual samples per class, float [3, C]."""
     matrix = confusion_matrix(y, predicted, num_classes)
     return np.stack([matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)]).astype(float)
+
+
+def mean_or_zero(values: Floats) -> float:
+    """Returns the mean; 0 of nothing."""
+    return float(values.mean()) if values.size else 0.0
 
 
 def f1_of_counts(counts: Floats) -> Floats:

@@ -24,7 +24,7 @@ from search.analysis.errors import AnalysisError
 from search.analysis.exact import weighted_sums
 from search.analysis.metrics import Floats, Ints, as_classes, person_index
 
-_CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
+CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +85,7 @@ class People:
             predicted: int [..., N]; the leading axes are sets of predictions.
 
         Raises:
-            AnalysisError: not one prediction a sample, or a class outside [0, C).
+            AnalysisError: not one prediction per sample, or a class outside [0, C).
         """
         chosen = as_classes(predicted, self.num_classes, "predicted classes")
         if chosen.shape[-1:] != self.label.shape:
@@ -188,10 +188,14 @@ def resample_weights(
     slots = np.repeat(np.arange(len(sizes)), sizes - 1)  # the stratum each draw is made from
     first, width = starts[slots], sizes[slots]
     scale = (sizes / (sizes - 1))[strata]
-    step = max(1, _CHUNK_CELLS // num_people)
+    step = max(1, CHUNK_CELLS // num_people)
     for done in range(0, num_resamples, step):
         rows = min(step, num_resamples - done)
         drawn = order[first + (rng.random((rows, len(slots))) * width).astype(np.int64)]
-        drawn += np.arange(rows)[:, None] * num_people
-        tally = np.bincount(drawn.ravel(), minlength=rows * num_people)
-        yield tally.reshape(rows, num_people) * scale
+        yield tally(drawn, num_people) * scale
+
+
+def tally(drawn: Ints, num: int) -> Ints:
+    """Returns how often each of `num` people is drawn in every row of `drawn` [b, k], [b, num]."""
+    cells = drawn + np.arange(len(drawn))[:, None] * num
+    return np.bincount(cells.ravel(), minlength=len(drawn) * num).reshape(-1, num)

@@ -41,6 +41,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def percents(shares: Sequence[float]) -> str:
+    """Returns the range of shares such as "7 % to 12 %", or one where both ends read alike."""
+    low, high = percent(min(shares)), percent(max(shares))
+    return low if low == high else f"{low} to {high}"
+
+
 def probability(value: float) -> str:
     """Returns a probability such as "0.03"; what is too small to tell from 0 says so."""
     if value < 0.001:

@@ -142,6 +142,11 @@ class Lineup:
         heads = [axes for space in spaces for axes in self.heads(space).values()]
         return HeadLayout(sizes, tuple(tuple(map(names.index, axes)) for axes in heads))
 
+    def by_space(self, spaces: Iterable[str]) -> HeadLayout:
+        """Returns which attributes some spaces decide, each with all its heads as one."""
+        layouts = [self.layout(space) for space in spaces]
+        return HeadLayout(layouts[0].sizes, tuple(layout.attributes for layout in layouts))
+
     def label(self, space: str, joint: Ints) -> Ints:
         """Returns the class of what a space's models are scored by, int [N], of joint classes."""
         return self.layout(space).label(joint)

@@ -48,7 +48,7 @@ class Confusion:
             if counts.shape != expected:
                 raise ReportError(
                     f"a confusion matrix of {self.name!r} must be {list(expected)}, one row and "
-                    f"one column a class, got {list(counts.shape)} for {approach!r}"
+                    f"one column per class, got {list(counts.shape)} for {approach!r}"
                 )
 
 
@@ -128,14 +128,9 @@ class PeopleTable:
 class DataFacts:
     """What the data is.
 
-    Attributes:
-        name: of the data set.
-        num_people: of the whole.
-        num_photos: of the whole.
-        held_out_people: never seen by the search; None where there is no such part.
-        people: by two attributes (gender x age band); None where there is only one.
-        class_photos: photos of every joint class, in code order.
-        shifts: one a target, where there is a folder of unlabelled photos.
+    `held_out_people` no search saw, None where there is no such part; `people` by two attributes
+    (gender x age band), None where there is but one; `class_photos` of every joint class, in code
+    order; `shifts` one per target, where there is a folder of unlabelled photos.
     """
 
     name: str
@@ -170,12 +165,12 @@ class ReportContents:
         reasons: of every pair the strongest first, then the descriptions of single approaches.
         ensemble: of the run, if it made one.
         notes: what a reader must know.
-        curves: best score against device seconds, one an approach.
+        curves: best score against device seconds, one per approach.
         confusions: attributes first, the joint label last.
         importances: space -> parameter -> share of the variance of the score.
-        costs: one an approach.
+        costs: one per approach.
         data: facts of the data.
-        searches: one a space.
+        searches: one per space.
         reproduce: how to make it again.
     """
 

@@ -1,7 +1,5 @@
 """Puts the page together: the answer on top, then the sections in the order they are read."""
 
-from collections.abc import Mapping
-
 from search.analysis import wording
 from search.report.contents import ReportContents
 from search.report.document import Page, Section
@@ -19,7 +17,7 @@ from search.report.sections.searches import importance_section, search_section
 
 def page_of(contents: ReportContents) -> Page:
     """Returns the page of any contents; a section without contents is left out."""
-    slots = colour_slots(contents)
+    slots = {name: place for place, name in enumerate(contents.approaches)}
     sections = (
         score_section(contents, slots),
         difference_section(contents),
@@ -42,11 +40,6 @@ def page_of(contents: ReportContents) -> Page:
         notes=tuple(dict.fromkeys(wording.sentence(note) for note in (*noted, *contents.notes))),
         sections=found,
     )
-
-
-def colour_slots(contents: ReportContents) -> Mapping[str, int]:
-    """Returns approach -> place, which decides its colour and mark on the whole page."""
-    return {name: place for place, name in enumerate(contents.approaches)}
 
 
 def _facts(contents: ReportContents) -> tuple[str, ...]:

@@ -15,21 +15,13 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_html(contents: ReportContents) -> str:
-    """Returns one HTML file that needs nothing but itself: no script, no font, no request.
-
-    Args:
-        contents: what to show; sections without contents are left out.
-    """
+    """Returns one HTML file that needs nothing but itself: no script, no font, no request."""
     style = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))
     return _template().render(page=page_of(contents), style=style)
 
 
 def render_markdown(contents: ReportContents) -> str:
-    """Returns the page without its plots, as Markdown.
-
-    Args:
-        contents: what to show; sections without contents are left out.
-    """
+    """Returns the page without its plots, as Markdown."""
     return "\n".join(page_lines(page_of(contents))) + "\n"
 
 

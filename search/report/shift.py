@@ -6,7 +6,13 @@ from typing import Any, Self
 
 from search.report.errors import ReportError
 
-_SHARES = ("training", "predicted", "averaged", "estimated", "low", "high")
+_COLUMNS = {
+    "training": "training",
+    "predicted": "predicted",
+    "averaged": "mean_probability",
+    "estimated": "estimated",
+}
+"""Field -> key of a class's row in `label_shift.json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +30,7 @@ class Shift:
         high: upper ends.
 
     Raises:
-        ReportError: not a share a class, or an estimate outside its interval.
+        ReportError: not a share per class, or an estimate outside its interval.
     """
 
     name: str
@@ -37,7 +43,7 @@ class Shift:
     high: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        for what in _SHARES:
+        for what in (*_COLUMNS, "low", "high"):
             shares = getattr(self, what)
             if len(shares) != len(self.classes):
                 raise ReportError(
@@ -74,10 +80,7 @@ class Shift:
         ratio = self.ratio(place)
         return {
             "class": self.classes[place],
-            "training": self.training[place],
-            "predicted": self.predicted[place],
-            "mean_probability": self.averaged[place],
-            "estimated": self.estimated[place],
+            **{key: getattr(self, field)[place] for field, key in _COLUMNS.items()},
             "interval": [self.low[place], self.high[place]],
             "ratio": ratio and ratio[0],
             "ratio_interval": ratio and list(ratio[1:]),
@@ -95,10 +98,7 @@ class Shift:
             return cls(
                 name=data["name"],
                 classes=tuple(row["class"] for row in rows),
-                training=tuple(row["training"] for row in rows),
-                predicted=tuple(row["predicted"] for row in rows),
-                averaged=tuple(row["mean_probability"] for row in rows),
-                estimated=tuple(row["estimated"] for row in rows),
+                **{field: tuple(r[key] for r in rows) for field, key in _COLUMNS.items()},
                 low=tuple(row["interval"][0] for row in rows),
                 high=tuple(row["interval"][1] for row in rows),
             )

@@ -1,6 +1,6 @@
 """TensorBoard files of a refit: out-of-fold confusion matrices and anytime curves.
 
-One folder an approach below `tensorboard/refit/`, so that each is a line of its own.
+One folder per approach below `tensorboard/refit/`, so that each is a line of its own.
 """
 
 import shutil
@@ -21,13 +21,7 @@ CURVE = "anytime/best validation macro-F1 (step: device seconds)"
 def write_refit_board(
     store: RunStore, confusions: Sequence[Confusion], curves: Sequence[Curve]
 ) -> None:
-    """Writes the event files of every approach; those of an earlier verdict are replaced.
-
-    Args:
-        store: of the run.
-        confusions: out-of-fold counts of every target by approach.
-        curves: one an approach; its steps are device seconds.
-    """
+    """Writes the event files of every approach; those of an earlier verdict are replaced."""
     # Written beside and renamed: TensorBoard would add a second file to what it has read.
     written, old = store.root / ".refit-board", store.root / ".refit-board-old"
     place = store.tensorboard / "refit"

@@ -18,11 +18,9 @@ from search.verdict.findings import Findings, Training
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Conclusion:
-    """What the refitted predictions say.
+    """What the refitted predictions say: a verdict with the reasons that they alone can give.
 
-    Attributes:
-        findings: the verdict, with the reasons that predictions alone can give.
-        built: joint probabilities and config choices of every approach.
+    `built` are joint probabilities and config choices of every approach.
     """
 
     findings: Findings

@@ -18,10 +18,6 @@ def approach_costs(logged: Logged, built: Sequence[JointPredictions]) -> tuple[C
 
     The cost to serve is that of one network for every model that the approach is made of, each
     with the config that it chose. A figure that the run lacks is None.
-
-    Args:
-        logged: the run.
-        built: the approaches, with their choices.
     """
     refitted, configs = logged.refitted, logged.refitted.note.configs
     names = {

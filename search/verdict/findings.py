@@ -35,7 +35,7 @@ class Findings:
         reasons: about every pair, by its names, those that explain the difference first.
         descriptions: about every approach.
         choices: approach -> target -> config_id that each group of people chose.
-        costs: one an approach.
+        costs: one per approach.
         notes: what a reader must know.
         ensemble: of the run, if it made one.
     """

@@ -13,7 +13,6 @@ import numpy as np
 from search.analysis.approaches.build import JointPredictions
 from search.analysis.reasons.of_search import gradient_conflict, overtuning
 from search.analysis.reasons.reason import Reason
-from search.analysis.recombine import HeadLayout
 from search.prepare.saved_run import SavedRun
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import chosen_configs
@@ -26,12 +25,7 @@ _EPOCHS = "schedule.epochs"  # a refit that lacks the time shortens the schedule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logged:
-    """A finished run with what it logged.
-
-    Attributes:
-        run: its search.
-        refitted: its refit.
-    """
+    """A finished run, its search and its refit, with what they logged."""
 
     run: SavedRun
     refitted: Refitted
@@ -63,12 +57,9 @@ class Logged:
             heads = refitted.predictions[space][config_id]
             fresh += [heads[head][:, indices] for head in lineup.heads(space)]
         layout = lineup.layout(*built.choices)
-        by_space = HeadLayout(
-            layout.sizes, tuple(lineup.layout(space).attributes for space in built.choices)
-        )
         return overtuning(
             built.name,
-            by_space.joint(searched).argmax(axis=-1),
+            lineup.by_space(built.choices).joint(searched).argmax(axis=-1),
             layout.joint(fresh).argmax(axis=-1),
             refitted.people.part(indices),
             {attribute.name: attribute.classes for attribute in self.run.schema.attributes},

@@ -5,10 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
-from search.analysis.recombine import HeadLayout
+from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
+from search.analysis.metrics import Ints
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import RunConfig, command_of
 from search.prepare.saved_run import SavedRun
@@ -74,39 +73,37 @@ def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
     return importances_of(store.journal, run.study["studies"], run.study["config"]["seed"])
 
 
-def confusions(
-    schema: LabelSchema, truth: NDArray[np.int64], conclusion: Conclusion
-) -> list[Confusion]:
+def confusions(schema: LabelSchema, truth: Ints, conclusion: Conclusion) -> list[Confusion]:
     """Returns the out-of-fold confusion matrices of every approach: attributes first, joint last.
 
     Predictions are those of the probabilities averaged over seeds.
     """
-    labels = schema.attribute_codes(truth)
     predicted = {part.name: part.probs.mean(axis=0).argmax(axis=1) for part in conclusion.built}
-    found = []
-    for axis, attribute in enumerate(schema.attributes):
-        size = len(attribute.classes)
-        found.append(
-            Confusion(
-                name=attribute.name,
-                classes=attribute.classes,
-                counts={
-                    name: metrics.confusion(
-                        labels[:, axis], schema.attribute_codes(joint)[:, axis], size
-                    )
-                    for name, joint in predicted.items()
-                },
-            )
+    codes = {name: schema.attribute_codes(joint) for name, joint in predicted.items()}
+    labels = schema.attribute_codes(truth)
+
+    def counts(true: Ints, found: Mapping[str, Ints], size: int) -> dict[str, Ints]:
+        return {name: metrics.confusion(true, given, size) for name, given in found.items()}
+
+    attributes = [
+        Confusion(
+            name=attribute.name,
+            classes=attribute.classes,
+            counts=counts(
+                labels[:, axis],
+                {name: given[:, axis] for name, given in codes.items()},
+                len(attribute.classes),
+            ),
         )
-    joint_counts = {
-        name: metrics.confusion(truth, joint, schema.num_joint)
-        for name, joint in predicted.items()
-    }
-    block = schema.num_joint // len(schema.attributes[0].classes)
-    found.append(
-        Confusion(name="joint", classes=schema.joint_names, counts=joint_counts, block=block)
+        for axis, attribute in enumerate(schema.attributes)
+    ]
+    joint = Confusion(
+        name="joint",
+        classes=schema.joint_names,
+        counts=counts(truth, predicted, schema.num_joint),
+        block=schema.num_joint // len(schema.attributes[0].classes),
     )
-    return found
+    return [*attributes, joint]
 
 
 def curves(refitted: Refitted, results: Sequence[SpaceResult]) -> list[Curve]:
@@ -118,7 +115,7 @@ def curves(refitted: Refitted, results: Sequence[SpaceResult]) -> list[Curve]:
             found.append(best_so_far(approach, ends[spaces[0]]))
         else:
             parts = {space: ends[space] for space in spaces}
-            found.append(best_of_parts(approach, parts, _JointScore(refitted, spaces)))
+            found.append(best_of_parts(approach, parts, _joint_score(refitted, spaces)))
     return [curve for curve in found if curve.values]
 
 
@@ -137,27 +134,21 @@ def _ends(store: RunStore, result: SpaceResult) -> list[TrialEnd]:
     ]
 
 
-class _JointScore:
-    """Scores the product of the validation probabilities of the best trial of every space."""
+def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
+    """Returns what scores the product of the validation probabilities of the spaces' trials."""
+    layout = refitted.lineup.by_space(spaces)
 
-    def __init__(self, refitted: Refitted, spaces: Sequence[str]) -> None:
-        lineup = refitted.lineup
-        self._store = refitted.store
-        self._spaces = tuple(spaces)
-        self._label = refitted.truth.label
-        whole = lineup.layout(*spaces)
-        own = tuple(lineup.layout(space).attributes for space in spaces)
-        self._layout = HeadLayout(whole.sizes, own)
-
-    def __call__(self, best: Mapping[str, TrialEnd]) -> float:
+    def score(best: Mapping[str, TrialEnd]) -> float:
         parts = []
-        for space in self._spaces:
-            with np.load(self._store.validation_path(space, best[space].trial)) as saved:
+        for space in spaces:
+            with np.load(refitted.store.validation_path(space, best[space].trial)) as saved:
                 parts.append(saved["probabilities"])
                 indices = saved["indices"]
-        joint = self._layout.joint(parts).argmax(axis=1)
-        counts = metrics.confusion(self._label[indices], joint, self._layout.num_classes)
+        joint = layout.joint(parts).argmax(axis=1)
+        counts = metrics.confusion(refitted.truth.label[indices], joint, layout.num_classes)
         return metrics.macro_f1(counts)
+
+    return score
 
 
 def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:

@@ -26,12 +26,8 @@ _ENSEMBLE = "ensemble/summary.json"  # search/ensemble/summary.py writes it, in 
 def conclude_run(store: RunStore, console: Console, margin: float | None = None) -> None:
     """Writes verdict, report and TensorBoard files of a run whose refit is done.
 
-    They are `verdict.json`, `report.html`, `report.md` and `tensorboard/refit/`.
-
-    Args:
-        store: of the run.
-        console: where to show the answer.
-        margin: of equivalence; None is the one the run was started with.
+    They are `verdict.json`, `report.html`, `report.md` and `tensorboard/refit/`. `margin` is that
+    of equivalence; None is the one the run was started with.
 
     Raises:
         ResultsError: there are no refitted predictions, or fewer than two approaches.

@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_controls import (
-    Level,
-    Treatment,
     equal_parameters,
     joint_predictions,
-    responses,
     shared_config,
 )
+from search.analysis.reasons.of_steps import Level, Treatment, responses
 from search.analysis.reasons.reason import Reason
 from search.refit.approaches import JOINT, SEPARATE
 from search.refit.refitted import Refitted

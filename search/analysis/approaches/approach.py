@@ -57,13 +57,7 @@ class Approach:
         with_rule: ArrayLike | None = None,
         choice_variance: float = 0.0,
     ) -> "Approach":
-        """Returns the approach of joint probabilities.
-
-        Args:
-            name: shown everywhere.
-            probs: float [S, N, C].
-            with_rule: int [S, N] predicted classes with post-hoc biases, if there are any.
-            choice_variance: from the choice of configs, if any were chosen.
+        """Returns the approach of joint probabilities, float [S, N, C].
 
         Raises:
             AnalysisError: not three axes, or a probability is not finite.

@@ -92,12 +92,9 @@ class JointPredictions:
     def approach(
         self, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
     ) -> Approach:
-        """Returns the approach for the verdict, with the luck of its choices.
+        """Returns the approach for the verdict; `cross_fit` is the one it was built with.
 
-        Args:
-            cross_fit: the one it was built with.
-            num_resamples: of the people, for the luck of choices.
-            seed: of these resamples.
+        The luck of its choices is that over `num_resamples` of the people, drawn from `seed`.
         """
         rng = np.random.default_rng(seed)
         luck = choice_variance(self.targets, cross_fit, num_resamples=num_resamples, rng=rng)
@@ -134,12 +131,6 @@ def build(
 
     Where there are several heads, each is calibrated before the product; a single softmax over
     the joint label is left as it is.
-
-    Args:
-        name: of the approach.
-        models: that between them decide every attribute once.
-        people: with their joint classes.
-        cross_fit: who decides about whom.
 
     Raises:
         AnalysisError: an attribute that no model decides or two do, or different seeds or samples.

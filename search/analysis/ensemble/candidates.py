@@ -54,7 +54,7 @@ class StoredNetwork:
         allowed = range(len(self.configs))
         if any(p not in allowed for p in self.picks) or (len(allowed) > 1 and not self.picks):
             raise AnalysisError(
-                f"`picks` must be positions in the {len(allowed)} configs, one a round and one "
+                f"`picks` must be positions in the {len(allowed)} configs, one per round and one "
                 f"for all people, got {self.picks}"
             )
 

@@ -29,14 +29,9 @@ ALL_PEOPLE = -1  # in place of a round of the plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedMember:
-    """A member with what was fitted to it.
+    """A candidate with what was fitted to it: a weight > 0, and configs for its networks.
 
-    Attributes:
-        name: of the candidate.
-        approach: of the candidate.
-        weight: > 0.
-        configs: the config of every network.
-        temperatures: of every network's heads; calibrated p = softmax(log p / T).
+    Temperatures are those of every network's heads; calibrated p = softmax(log p / T).
     """
 
     name: str
@@ -54,7 +49,7 @@ class FittedEnsemble:
         members: heaviest first; weights sum to 1.
         mirrored: every network's probabilities are averaged with those of the mirrored photo,
             before calibration.
-        biases: one a joint class; all 0 where biases do not pay.
+        biases: one per joint class; all 0 where biases do not pay.
         selection: where the weights come from.
     """
 
@@ -64,12 +59,7 @@ class FittedEnsemble:
     selection: Selection
 
     def probs(self, candidates: Sequence[Candidate], samples: ArrayLike | None = None) -> Probs:
-        """Returns joint probabilities, float32 [n, C].
-
-        Args:
-            candidates: those it was fitted to.
-            samples: int [n], which samples; all if None.
-        """
+        """Returns the joint probabilities, float32 [n, C], of `samples`, int [n]; all if None."""
         named = {candidate.name: candidate for candidate in candidates}
         rows = _rows(candidates[0].num_samples, samples)
         mixed = np.zeros((len(rows), len(self.biases)))

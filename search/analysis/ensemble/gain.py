@@ -31,7 +31,7 @@ class Baseline:
     Attributes:
         name: of the approach.
         predicted: int [N], of its probabilities averaged over seeds, without class biases.
-        members: names of the candidates that make it up: its chosen config, one a seed.
+        members: names of the candidates that make it up: its chosen config, one per seed.
     """
 
     name: str
@@ -73,13 +73,7 @@ class Gain:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PairedScores:
-    """The people on whom predictions are judged.
-
-    Attributes:
-        people: with their joint classes; two people or more.
-        num_resamples: of the people.
-        seed: of the resamples.
-    """
+    """The people, two or more, on whom predictions are judged, and how they are resampled."""
 
     people: People
     num_resamples: int

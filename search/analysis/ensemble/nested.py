@@ -72,13 +72,7 @@ def nested_ensemble(
 ) -> NestedEnsemble:
     """Returns the predictions of each round's apply people by an ensemble of its fit people.
 
-    Args:
-        candidates: different names, the same samples.
-        people: with their joint classes.
-        cross_fit: who decides about whom.
-        limit: on members or milliseconds.
-        seed: of inner splits and CMA-ES.
-        only: names of members that take equal weights instead of a selection.
+    The arguments are those of `fit_ensemble`.
 
     Raises:
         AnalysisError: as `fit_ensemble`, or a cross-fit or configs per round that do not fit.

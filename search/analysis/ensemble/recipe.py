@@ -42,13 +42,9 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CalibratedMembers:
-    """Members to make an ensemble from.
+    """Members to make an ensemble from, within a limit; `seed` is that of CMA-ES.
 
-    Attributes:
-        probs: float32 [M, N, C], calibrated.
-        costs_ms: float [M], to serve each of them.
-        limit: on those taken.
-        seed: of CMA-ES.
+    `probs` float32 [M, N, C], calibrated; `costs_ms` float [M], to serve each of them.
     """
 
     probs: Probs

@@ -8,7 +8,7 @@ from search.analysis.uncertainty.interval import Interval
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberSummary:
-    """A member: its weight, and milliseconds a photo of its networks, which `parts` names."""
+    """A member: its weight, and milliseconds per photo of its networks, which `parts` names."""
 
     name: str
     approach: str
@@ -21,23 +21,10 @@ class MemberSummary:
 class EnsembleSummary:
     """An ensemble, its nested scores and its gain over every approach.
 
-    Attributes:
-        schema: of the file.
-        sentence: what it gains, for people.
-        selection: how its members were chosen.
-        fell_back: whether it is but the best approach, since no ensemble gains over it.
-        mirrored: whether a photo is predicted mirrored too.
-        score: macro-F1 with class biases.
-        score_without_biases: without.
-        best_approach: name of the best single one.
-        gains: over every approach.
-        members: in any order.
-        serving_ms: milliseconds a photo of all members.
-        candidates: networks that it was chosen from.
-        seeds: of the refit.
-        folds: of the refit.
-        people: judged on.
-        photos: judged on.
+    It `fell_back` where it is but the best approach, since no ensemble gains over it. `score` is
+    its macro-F1 with class biases, `serving_ms` milliseconds per photo of all members and
+    `candidates` how many networks it was chosen from; `seeds` and `folds` are those of the refit,
+    `people` and `photos` those it was judged on.
     """
 
     schema: int

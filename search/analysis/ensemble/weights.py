@@ -33,7 +33,7 @@ class Limit:
 
     Attributes:
         max_members: different members, >= 1.
-        max_ms: serving milliseconds of a photo, > 0; every different member counts once. Mirrored
+        max_ms: serving milliseconds per photo, > 0; every different member counts once. Mirrored
             photos are not used under it: the time buys more as another network.
     """
 

@@ -53,12 +53,7 @@ def log_probs(probs: ArrayLike) -> Floats:
 
 
 def negative_log_likelihood(probs: ArrayLike, y: ArrayLike) -> float:
-    """Returns the mean of -log p of the true class, in nats.
-
-    Args:
-        probs: float [N, K].
-        y: int [N].
-    """
+    """Returns the mean of -log p of the true class, in nats."""
     logs, true = _checked(probs, y)
     return float(-logs[np.arange(len(true)), true].mean())
 
@@ -86,11 +81,6 @@ def expected_calibration_error(probs: ArrayLike, y: ArrayLike, num_bins: int = 1
 def fit_calibration(probs: ArrayLike, y: ArrayLike, method: Method) -> Calibration:
     """Returns the calibration that makes the given labels likeliest.
 
-    Args:
-        probs: float [N, K].
-        y: int [N].
-        method: what to fit.
-
     Raises:
         AnalysisError: no samples, shapes that do not fit, or a class outside [0, K).
     """
@@ -104,14 +94,7 @@ def fit_calibration(probs: ArrayLike, y: ArrayLike, method: Method) -> Calibrati
 def cross_fit_calibration(
     probs: ArrayLike, y: ArrayLike, cross_fit: CrossFit, method: Method = Method.TEMPERATURE
 ) -> Floats:
-    """Returns probabilities calibrated by people of other folds only.
-
-    Args:
-        probs: float [N, K] or [S, N, K]; every seed is calibrated by itself.
-        y: int [N].
-        cross_fit: who decides about whom.
-        method: what to fit.
-    """
+    """Returns probabilities, every seed calibrated by itself, by people of other folds only."""
     array = np.asarray(probs, dtype=float)
     if array.ndim == 3:
         return np.stack([cross_fit_calibration(part, y, cross_fit, method) for part in array])

@@ -30,10 +30,6 @@ def fit_class_biases(probs: ArrayLike, y: ArrayLike) -> Floats:
     """Returns the biases, float [C], that coordinate ascent finds for macro-F1.
 
     Deterministic: classes in order, ties to the smallest change, until no class gains.
-
-    Args:
-        probs: float [N, C].
-        y: int [N].
     """
     logs = log_probs(probs)
     num_classes = logs.shape[1]
@@ -54,15 +50,9 @@ def fit_class_biases(probs: ArrayLike, y: ArrayLike) -> Floats:
 
 
 def nested_biased_predictions(probs: ArrayLike, y: ArrayLike, cross_fit: CrossFit) -> Ints:
-    """Returns the classes under biases that people of other folds chose.
+    """Returns the classes, int [N] or [S, N], under biases that people of other folds chose.
 
-    Args:
-        probs: float [N, C] or [S, N, C]; every seed has its own biases.
-        y: int [N].
-        cross_fit: who decides about whom.
-
-    Returns:
-        int [N] or [S, N].
+    `probs` is float [N, C] or [S, N, C]; every seed has its own biases.
     """
     array = np.asarray(probs, dtype=float)
     if array.ndim == 3:

@@ -25,7 +25,7 @@ import numpy as np
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Figures, Reason
-from search.analysis.recombine import attribute_classes
+from search.analysis.recombine import attribute_classes, recombine
 from search.analysis.uncertainty.bootstrap import influence
 from search.analysis.uncertainty.interval import Interval
 
@@ -69,7 +69,7 @@ def attribute_tables(evidence: Evidence, predicted: Ints) -> Floats:
 
 
 def independent_macro_f1(tables: Floats, sizes: tuple[int, ...]) -> Floats:
-    """Returns E, float [...]: the macro-F1 were errors of attributes independent a true class.
+    """Returns E, float [...]: the macro-F1 were errors of attributes independent per true class.
 
     Args:
         tables: float [..., C, K_1 + .. + K_A].
@@ -78,22 +78,13 @@ def independent_macro_f1(tables: Floats, sizes: tuple[int, ...]) -> Floats:
     parts = np.split(tables, np.cumsum(sizes)[:-1], axis=-1)
     actual = parts[0].sum(axis=-1)
     shares = [part / np.maximum(actual, 1e-300)[..., None] for part in parts]
-    joint = shares[0]
-    for share in shares[1:]:
-        joint = (joint[..., :, None] * share[..., None, :]).reshape(*joint.shape[:-1], -1)
-    cells = joint * actual[..., None]  # expected confusion matrix [..., C, C]
+    cells = recombine(shares) * actual[..., None]  # expected confusion matrix [..., C, C]
     hits = np.diagonal(cells, axis1=-2, axis2=-1)
     return macro_f1_of_counts(np.stack([hits, cells.sum(axis=-2), actual], axis=-2))
 
 
 def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
-    """Returns one reason an attribute and one for the coupling; their effects sum to a - b.
-
-    Args:
-        evidence: predictions of both.
-        a: the approach whose gain is split.
-        b: the other.
-    """
+    """Returns one reason per attribute and one for the coupling; their effects sum to a - b."""
     pairs = evidence.seed_pairs(a, b)
     columns = np.concatenate([_columns(evidence, row) for pair in pairs for row in pair], axis=1)
 

@@ -21,8 +21,6 @@ from search.analysis.uncertainty.bootstrap import influence, people_degrees, sid
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 
-Figures = Mapping[str, object]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Evidence:
@@ -126,10 +124,10 @@ class Evidence:
     def contrast_by_seed(self, terms: Sequence[Sequence[tuple[float, Ints]]]) -> Interval:
         """Returns a weighted sum of macro-F1 scores, the mean over seeds, with its interval.
 
-        The luck of training is taken from the sum itself, one value a seed.
+        The luck of training is taken from the sum itself, one value per seed.
 
         Args:
-            terms: one list a seed of (weight, predictions [N]).
+            terms: one list per seed of (weight, predictions [N]).
         """
         counts = np.stack([self.people.counts([row for _, row in seed]) for seed in terms])
         weights = np.stack(

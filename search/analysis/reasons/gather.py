@@ -29,13 +29,7 @@ _LEAST_IN_BIN = 50  # predictions; the share right then has a standard error of 
 
 
 def reasons_of_pair(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
-    """Returns every reason about a pair, those that explain its difference first.
-
-    Args:
-        evidence: predictions and labels.
-        a: one approach.
-        b: the other.
-    """
+    """Returns every reason about a pair, those that explain its difference first."""
     ruled = decision_rule(evidence, a, b)
     reasons = [
         *attribution(evidence, a, b),
@@ -87,9 +81,8 @@ class Calibration(Figures):
 
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns the range of the errors."""
-        errors = [found.raw.ece for found in self.of(reasons)]
-        low, high = wording.percent(min(errors)), wording.percent(max(errors))
-        return f"Probabilities are off by {low if low == high else f'{low} to {high}'} on average"
+        errors = wording.percents([found.raw.ece for found in self.of(reasons)])
+        return f"Probabilities are off by {errors} on average"
 
     def plot(self, reason: Reason) -> Plot:
         """Returns the reliability of the probabilities, or their errors."""
@@ -106,14 +99,7 @@ class Calibration(Figures):
 
 
 def calibration_quality(name: str, probs: ArrayLike, y: ArrayLike, cross_fit: CrossFit) -> Reason:
-    """Returns how far probabilities can be trusted, before and after cross-fitted temperature.
-
-    Args:
-        name: of the approach.
-        probs: float [S, N, C].
-        y: int [N].
-        cross_fit: who calibrates whom.
-    """
+    """Returns how far probabilities can be trusted, before and after cross-fitted temperature."""
     raw = np.asarray(probs, dtype=float)
     before, after = (
         Trust(

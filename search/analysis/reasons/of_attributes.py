@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from search.analysis import wording
 from search.analysis.errors import AnalysisError
-from search.analysis.metrics import Floats, Ints, class_counts, f1_of_counts
+from search.analysis.metrics import Floats, Ints, class_counts, f1_of_counts, mean_or_zero
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.plots import Bars, Dots, Lines, Plot, Point
 from search.analysis.reasons.reason import Figures, Reason
@@ -50,12 +50,7 @@ class ErrorBudget(Figures):
 
 
 def error_budget(evidence: Evidence, name: str) -> Reason:
-    """Returns what a perfect model of each single attribute would give an approach.
-
-    Args:
-        evidence: predictions and labels.
-        name: the approach.
-    """
+    """Returns what a perfect model of each single attribute would give an approach."""
     predicted, sizes = evidence.predicted(name), evidence.sizes
     score = evidence.score(predicted)
     perfect: dict[str, float] = {}
@@ -232,7 +227,7 @@ def boundary_view(
     axis = _axis(evidence, attribute)
     if raw.shape != evidence.people.label.shape or len(edges) != evidence.sizes[axis] - 1:
         raise AnalysisError(
-            f"raw numbers must be one a sample and edges one less than classes, got {raw.shape} "
+            f"raw numbers must be one per sample and edges one less than classes, got {raw.shape} "
             f"numbers for {evidence.people.label.shape} samples and {len(edges)} edges for "
             f"{evidence.sizes[axis]} classes"
         )
@@ -264,16 +259,16 @@ def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float) -> EdgeView:
             bins.append(
                 EdgeBin(
                     raw=edge + step,
-                    above=_mean(share_above[part]),
-                    wrong=_mean(wrong[part]),
+                    above=mean_or_zero(share_above[part]),
+                    wrong=mean_or_zero(wrong[part]),
                     samples=int(part.sum()),
                 )
             )
     return EdgeView(
         edge=float(edge),
-        near_wrong=_mean(wrong[near]),
-        far_wrong=_mean(wrong[~near]),
-        missed=_mean(1 - share_above[raw >= edge]),
+        near_wrong=mean_or_zero(wrong[near]),
+        far_wrong=mean_or_zero(wrong[~near]),
+        missed=mean_or_zero(1 - share_above[raw >= edge]),
         bins=tuple(bins),
     )
 
@@ -282,10 +277,6 @@ def _present_f1(y: Ints, predicted: Ints, num_classes: int) -> float:
     """Returns the mean F1 of the classes that occur in `y`."""
     counts = class_counts(y, predicted, num_classes)
     return float(f1_of_counts(counts)[counts[2] > 0].mean())
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if values.size else 0.0
 
 
 def _axis(evidence: Evidence, attribute: str) -> int:

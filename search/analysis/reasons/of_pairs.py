@@ -13,7 +13,13 @@ from scipy import stats
 
 from search.analysis import wording
 from search.analysis.exact import ROUNDING
-from search.analysis.metrics import Floats, Ints, f1_of_counts, macro_f1_gradient
+from search.analysis.metrics import (
+    Floats,
+    Ints,
+    f1_of_counts,
+    macro_f1_gradient,
+    mean_or_zero,
+)
 from search.analysis.plain import fields_of
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.plots import Bars, Plot, Scatter
@@ -46,9 +52,7 @@ class ErrorOverlap(Overlap):
 
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns the range of the disagreement."""
-        shares = [found.disagreement for found in self.of(reasons)]
-        low, high = wording.percent(min(shares)), wording.percent(max(shares))
-        size = low if low == high else f"{low} to {high}"
+        size = wording.percents([found.disagreement for found in self.of(reasons)])
         who = "Two approaches" if len(reasons) > 1 else wording.listing(reasons[0].about)
         return f"{who} disagree on {size} of the photos"
 
@@ -69,11 +73,6 @@ def error_overlap(evidence: Evidence, a: str, b: str) -> Reason:
 
     The oracle takes the right answer where either has it. Beside it stands the oracle of two seeds
     of one approach: what exceeds that is due to the approach, not to training luck.
-
-    Args:
-        evidence: predictions and labels.
-        a: one approach.
-        b: the other.
     """
     cross = [(one, two) for one in evidence.predicted(a) for two in evidence.predicted(b)]
     within = [pair for name in (a, b) for pair in combinations(list(evidence.predicted(name)), 2)]
@@ -133,11 +132,6 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
 
     The effect is half the difference of the mean F1 gain on the rarer and on the commoner half of
     the classes: all of the macro-F1 difference if it lies in the rarer half, 0 if it is even.
-
-    Args:
-        evidence: predictions and labels.
-        a: one approach.
-        b: the other.
     """
     pairs, num_classes = evidence.seed_pairs(a, b), evidence.people.num_classes
     counts = np.ascontiguousarray(evidence.people.counts(pairs))
@@ -149,7 +143,7 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
     weights = np.zeros(num_classes)
     weights[rare], weights[common] = 0.5 / max(1, len(rare)), -0.5 / max(1, len(common))
     gain = (f1_of_counts(totals[:, 0]) - f1_of_counts(totals[:, 1])).mean(axis=0)
-    halves = (_mean(gain[rare]), _mean(gain[common]))
+    halves = (mean_or_zero(gain[rare]), mean_or_zero(gain[common]))
     effect = _weighted_gain(evidence, counts, weights)
     return Reason(
         key="class_size",
@@ -197,11 +191,6 @@ def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:
 
     The effect is positive where `a` stands better against `b` without biases: that much of its
     lead is a better placed threshold.
-
-    Args:
-        evidence: predictions and labels.
-        a: one approach.
-        b: the other.
     """
     ruled = [evidence.approaches[name].with_rule for name in (a, b)]
     first, second = ruled
@@ -318,7 +307,3 @@ def _people_each(people: Ints) -> str:
     if low == high == 1:
         return "1 person each"
     return f"{low} people each" if low == high else f"{low} to {high} people each"
-
-
-def _mean(values: Floats) -> float:
-    return float(values.mean()) if values.size else 0.0

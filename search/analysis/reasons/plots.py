@@ -42,7 +42,7 @@ class Bars(Plot):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dots(Bars):
-    """One line a row with a mark a series, for scores far from zero."""
+    """One line per row with a mark per series, for scores far from zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +84,7 @@ class Forest(Plot):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scatter(Plot):
-    """One dot a joint class: its `photos` and its `values`, C each."""
+    """One dot per joint class: its `photos` and its `values`, C each."""
 
     photos: tuple[int, ...]
     values: tuple[float, ...]

@@ -7,9 +7,10 @@ from search.analysis.plain import from_plain, need
 from search.analysis.reasons.attribution import Attribution
 from search.analysis.reasons.gather import Calibration
 from search.analysis.reasons.of_attributes import Boundary, ErrorBudget, ScoresByState
-from search.analysis.reasons.of_controls import EqualParameters, SharedConfig, Steps
+from search.analysis.reasons.of_controls import EqualParameters, SharedConfig
 from search.analysis.reasons.of_pairs import ClassSize, ErrorOverlap, RuleGain
 from search.analysis.reasons.of_search import GradientConflict, Overtuning
+from search.analysis.reasons.of_steps import Steps
 from search.analysis.reasons.reason import Figures, Reason, Unread
 from search.analysis.uncertainty.interval import Interval
 

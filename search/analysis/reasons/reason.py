@@ -71,7 +71,7 @@ class Reason:
     """One mechanism, in figures and in a sentence.
 
     Attributes:
-        key: what it is, one key a function; what it is about after a point.
+        key: what it is, one key per function; what it is about after a point.
         mechanism: M1..M10 of the list of candidate mechanisms; empty where it is none of them.
         about: the approaches it speaks of.
         sentence: for people, with its figure.

@@ -42,12 +42,7 @@ class CorrectionGain:
 
 
 def corrected(probs: ArrayLike, odds: Floats) -> Floats:
-    """Returns p'(c) proportional to p(c) w(c), float [n, C].
-
-    Args:
-        probs: float [n, C] calibrated.
-        odds: float [C], w.
-    """
+    """Returns p'(c) proportional to p(c) w(c), float [n, C]."""
     return normalised(np.asarray(probs, dtype=float) * odds)
 
 

@@ -22,7 +22,7 @@ Beside it the two naive estimates, both drawn towards pi by every error of the c
 share of photos predicted as a class, and the mean probability.
 
 The intervals draw people on both sides. Who is on an unlabelled photo is often unknown; then n / k
-photos are drawn for folders of k photos a person, as if all photos of a person were copies. That
+photos are drawn for folders of k photos per person, as if all photos of a person were copies. That
 is too wide for what differs within a person (masks), and right for what does not (gender, age).
 """
 
@@ -36,7 +36,7 @@ from numpy.typing import ArrayLike
 from search.analysis.errors import AnalysisError
 from search.analysis.fitting.calibration import Calibration, Method, fit_calibration
 from search.analysis.metrics import Floats, Ints, person_index
-from search.analysis.people import People
+from search.analysis.people import People, tally
 from search.analysis.shift.labelled import Labelled, as_probs
 from search.analysis.uncertainty.interval import LEVEL
 
@@ -52,7 +52,7 @@ class Fit:
     Attributes:
         calibration: fitted on labelled samples.
         prior: float [C], mean calibrated probability on them.
-        odds: float [b, C], the EM's shares over `prior`: w, one row a draw of the folder.
+        odds: float [b, C], the EM's shares over `prior`: w, one row per draw of the folder.
     """
 
     calibration: Calibration
@@ -110,7 +110,7 @@ def estimate_shift(
         known: out-of-fold predictions with labels.
         target_probs: float [n, C] of the same model on the folder, not calibrated further.
         target_people: int or str [n], where it is known who is on a photo; otherwise as many
-            photos a person as on the labelled side are assumed.
+            photos per person as on the labelled side are assumed.
         num_draws: B; above 20 it is rounded up to a multiple of 20.
         seed: of the draws.
 
@@ -143,7 +143,7 @@ def estimate_shift(
 
 
 def em_shares(probs: Floats, prior: Floats, weights: Floats, pull: float = 0.0) -> Floats:
-    """Returns the likeliest shares of the classes, float [B, C], one row a row of weights.
+    """Returns the likeliest shares of the classes, float [B, C], one row per row of weights.
 
     Args:
         probs: float [n, C] calibrated probabilities under `prior`.
@@ -201,9 +201,7 @@ class _FolderDraw:
         """Returns how often every photo is drawn, float [b, n]."""
         size = int(self.person.max()) + 1
         drawn = rng.integers(size, size=(num_draws, self.num_drawn))
-        drawn += np.arange(num_draws)[:, None] * size
-        tally = np.bincount(drawn.ravel(), minlength=num_draws * size).astype(float)
-        return tally.reshape(num_draws, size)[:, self.person]
+        return tally(drawn, size).astype(float)[:, self.person]
 
 
 def _fit(known: Labelled, rows: Ints, target: Floats, weights: Floats) -> Fit:

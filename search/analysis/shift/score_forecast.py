@@ -19,7 +19,7 @@ expect of the predictions made: soft counts. What is left to promise is by how m
 miss, which varies less than the score itself and is drawn from the P people in the same way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -30,12 +30,10 @@ from scipy import stats
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import net_weights, weighted_sums
 from search.analysis.metrics import Floats, macro_f1_of_counts
-from search.analysis.people import People
+from search.analysis.people import CHUNK_CELLS, People, tally
 from search.analysis.shift.labelled import Labelled, soft_counts
 from search.analysis.uncertainty.bootstrap import influence, people_degrees
 from search.analysis.uncertainty.interval import LEVEL, Interval
-
-_CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
 
 
 def forecast_score(
@@ -64,7 +62,7 @@ def forecast_score(
         The median of the promise and its interval; [0, 1] where a single person is known.
 
     Raises:
-        AnalysisError: not one prediction a sample, a class outside [0, C), or no people or draws
+        AnalysisError: not one prediction per sample, a class outside [0, C), or no people or draws
             asked for.
     """
     _check_request(num_people, num_draws)
@@ -195,22 +193,14 @@ def _check_request(num_people: int, num_draws: int) -> None:
 
 def _drawn(counts: Floats, num_drawn: int, num_draws: int, rng: np.random.Generator) -> Floats:
     """Returns summed counts [B, ...] of people drawn with replacement from counts [P, ...]."""
-    tallies = _tallies(len(counts), num_drawn, num_draws, rng)
-    totals = np.concatenate(list(weighted_sums(tallies, counts.reshape(len(counts), -1))))
+    num = len(counts)
+    step = max(1, CHUNK_CELLS // max(num, num_drawn))
+    chunks = (min(step, num_draws - done) for done in range(0, num_draws, step))
+    tallies = (
+        tally(rng.integers(num, size=(rows, num_drawn)), num).astype(float) for rows in chunks
+    )
+    totals = np.concatenate(list(weighted_sums(tallies, counts.reshape(num, -1))))
     return totals.reshape(num_draws, *counts.shape[1:])
-
-
-def _tallies(
-    num_people: int, num_drawn: int, num_draws: int, rng: np.random.Generator
-) -> Iterator[Floats]:
-    """Yields how often each person is drawn, float [b, P], in chunks of B rows together."""
-    step = max(1, _CHUNK_CELLS // max(num_people, num_drawn))
-    for done in range(0, num_draws, step):
-        rows = min(step, num_draws - done)
-        drawn = rng.integers(num_people, size=(rows, num_drawn))
-        drawn += np.arange(rows)[:, None] * num_people
-        tally = np.bincount(drawn.ravel(), minlength=rows * num_people).astype(float)
-        yield tally.reshape(rows, num_people)
 
 
 def _promise(draws: Floats, degrees: float, least: float = 0.0) -> Interval:

@@ -17,17 +17,7 @@ from search.analysis.uncertainty.interval import Interval, interval_of_draws
 def resample_macro_f1(
     people: People, counts: Floats, num_resamples: int, rng: np.random.Generator
 ) -> Floats:
-    """Returns the macro-F1 of every set of predictions in every resample, the same people for all.
-
-    Args:
-        people: who is resampled.
-        counts: float [K, P, 3, C] of theirs.
-        num_resamples: B.
-        rng: source of the draws.
-
-    Returns:
-        float [B, K].
-    """
+    """Returns the macro-F1, float [B, K], of counts [K, P, 3, C], the same people for all sets."""
     shape = (-1, len(counts), 3, people.num_classes)
     return people.resample(
         side_by_side(counts),
@@ -43,11 +33,7 @@ def side_by_side(counts: Floats) -> Floats:
 
 
 def influence(counts: Floats) -> Floats:
-    """Returns what every person adds to the macro-F1 to first order, float [..., P].
-
-    Args:
-        counts: float [..., P, 3, C] from `person_counts`.
-    """
+    """Returns what every person adds to the macro-F1 to first order, float [..., P]."""
     gradient = macro_f1_gradient(counts.sum(axis=-3))
     effect: Floats = np.einsum("...pkc,...kc->...p", counts, gradient)
     return effect
@@ -93,7 +79,7 @@ def person_bootstrap_interval(
         the interval is [0, 1].
 
     Raises:
-        AnalysisError: not one prediction a sample, or a class outside [0, C).
+        AnalysisError: not one prediction per sample, or a class outside [0, C).
     """
     counts = people.counts(predicted)
     value = float(macro_f1_of_counts(counts.sum(axis=0)))

@@ -39,10 +39,10 @@ def class_scores(
         seed: of the draws.
 
     Returns:
-        One a class, in order; the interval is [0, 1] where there is a single person.
+        One per class, in order; the interval is [0, 1] where there is a single person.
 
     Raises:
-        AnalysisError: not one prediction a sample, or a class outside [0, C).
+        AnalysisError: not one prediction per sample, or a class outside [0, C).
     """
     num_classes = people.num_classes
     counts = people.counts(predicted)

@@ -95,12 +95,7 @@ class PairEstimate:
         return min(1.0, max(2 * tail, 2.0 ** (1 - min(self.num_differing, 1000))))
 
     def with_more(self, *, people: float = 1.0, seeds: tuple[int, int] = (0, 0)) -> "PairEstimate":
-        """Returns what the estimate would be, the difference unchanged, on more data.
-
-        Args:
-            people: factor on the number of people.
-            seeds: seeds added to a and to b.
-        """
+        """Returns the estimate with `people` times as many people and more seeds of a and of b."""
         want = (self.num_seeds[0] + seeds[0], self.num_seeds[1] + seeds[1])
         first, second = (
             variance * num / new

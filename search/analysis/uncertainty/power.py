@@ -79,7 +79,7 @@ def would_decide(
     margin: float,
     num_pairs: int,
 ) -> WouldDecide:
-    """Returns the least people and the least seeds an approach that would decide the pair.
+    """Returns the least people and the least seeds per approach that would decide the pair.
 
     Args:
         estimate: the undecided pair.

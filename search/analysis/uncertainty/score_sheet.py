@@ -115,13 +115,7 @@ class ScoreSheet:
         return Interval(value=value, low=max(0.0, found.low), high=min(1.0, found.high))
 
     def pair(self, a: int, b: int, *, fixed_models: bool) -> PairEstimate:
-        """Returns the difference of the mean scores of approaches `a` and `b`.
-
-        Args:
-            a: position of the first approach.
-            b: position of the second.
-            fixed_models: whether the training seeds are no part of the question.
-        """
+        """Returns the difference of the mean scores of the approaches at positions `a` and `b`."""
         one, two = self.slices[a], self.slices[b]
         sizes = (self.num_seeds(a), self.num_seeds(b))
         luck = self.choice_variances[a] + self.choice_variances[b]
@@ -164,11 +158,11 @@ def score_sheet(
     """Returns the scores of approaches on the same people, resampled together.
 
     Args:
-        predicted: one int [S, N] an approach; S may differ between approaches.
+        predicted: one int [S, N] per approach; S may differ between approaches.
         people: labels and people; at least two people.
         num_resamples: B >= 2.
         rng: source of the resamples.
-        choice_variances: one an approach; 0 if None.
+        choice_variances: one per approach; 0 if None.
 
     Raises:
         AnalysisError: fewer than two people, or classes and lengths that do not fit.

@@ -8,7 +8,7 @@ The rules are those of `search.analysis.verdict.outcomes`, the luck that of
 `search.analysis.uncertainty.score_sheet`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -40,10 +40,11 @@ Row = tuple[Ints, float]  # predictions [S, N] and the variance that choosing th
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Panel:
-    """The approaches and the samples they are judged on."""
+    """The approaches, the samples they are judged on, and how."""
 
     approaches: Sequence[Approach]
     people: People
+    rules: Rules
 
     @property
     def headline(self) -> list[Row]:
@@ -70,42 +71,67 @@ class Panel:
         ]
 
     def sheet(
-        self,
-        rows: Sequence[Row],
-        rules: Rules,
-        rng: np.random.Generator,
-        part: Mask | None = None,
+        self, rows: Sequence[Row], rng: np.random.Generator, part: Mask | None = None
     ) -> ScoreSheet:
         """Returns the scores of rows on all samples or a part of them."""
         return score_sheet(
             [predicted if part is None else predicted[:, part] for predicted, _ in rows],
             self.people if part is None else self.people.part(part),
-            num_resamples=rules.num_resamples,
+            num_resamples=self.rules.num_resamples,
             rng=rng,
             choice_variances=[variance for _, variance in rows],
         )
 
-    def judge_part(
-        self,
-        rows: Sequence[Row],
-        part: Mask,
-        rules: Rules,
-        rng: np.random.Generator,
-    ) -> list[PairFigures] | None:
-        """Returns the headline figures on one part of the people; None with fewer than two."""
-        if self.people.num_in(part) < 2:
-            return None
-        return judge_pairs(self.sheet(rows, rules, rng, part), len(rows), rules)
+    def parts(self, held_out: Mask) -> dict[str, tuple[list[Row], Mask]]:
+        """Returns rows and samples of the people that the search saw and of those it did not."""
+        # Held-out people are predicted by one choice that they had no part in: no luck of choice.
+        chosen = [(predicted, 0.0) for predicted, _ in self.headline]
+        return {"search": (self.headline, ~held_out), "held_out": (chosen, held_out)}
 
-    def scores(
-        self, sheet: ScoreSheet, with_rule: bool, rules: Rules, rng: np.random.Generator
-    ) -> list[Score]:
+    def figures(self, sheet: ScoreSheet, first: int = 0) -> list[PairFigures]:
+        """Returns the figures of all pairs of the approaches from position `first` of a sheet."""
+        pairs = list(combinations(range(first, first + len(self.approaches)), 2))
+        fixed = self.rules.fixed_models
+        estimates = [sheet.pair(a, b, fixed_models=fixed) for a, b in pairs]
+        adjusted = holm([estimate.p_value for estimate in estimates])
+        figures = []
+        for (a, b), estimate, p_holm in zip(pairs, estimates, adjusted, strict=True):
+            unknown_luck = not fixed and 1 in (sheet.num_seeds(a), sheet.num_seeds(b))
+            found = outcome_of(estimate.interval, p_holm, self.rules.margin)
+            outcome = Outcome.UNDECIDED if unknown_luck else found
+            figures.append(PairFigures.of(estimate, p_holm, outcome))
+        return figures
+
+    def verdict_on(
+        self, a: Approach, b: Approach, headline: PairFigures, beside: Mapping[str, PairFigures]
+    ) -> PairVerdict:
+        """Returns the verdict on a pair; `beside` are its other figures, by field."""
+        rules, num = self.rules, len(self.approaches)
+        num_seeds = None if rules.fixed_models else min(len(a.predicted), len(b.predicted))
+        decide = None
+        if headline.outcome is Outcome.UNDECIDED and headline.estimate is not None:
+            decide = would_decide(
+                headline.estimate,
+                num_people=self.people.num_people,
+                num_seeds=num_seeds,
+                margin=rules.margin,
+                num_pairs=num * (num - 1) // 2,
+            )
+        return PairVerdict(
+            a=a.name,
+            b=b.name,
+            headline=headline,
+            **beside,
+            would_decide=decide,
+            caveat={None: Caveat.FIXED_MODELS, 1: Caveat.ONE_SEED}.get(num_seeds, Caveat.NONE),
+        )
+
+    def scores(self, sheet: ScoreSheet, with_rule: bool, rng: np.random.Generator) -> list[Score]:
         """Returns the scores on a sheet of `headline`, `with_rule` if so, and `ensembles`."""
-        num = len(self.approaches)
+        num, fixed = len(self.approaches), self.rules.fixed_models
         ensemble = 2 * num if with_rule else num  # position of the next ensemble on the sheet
         scores = []
         for index, approach in enumerate(self.approaches):
-            fixed = rules.fixed_models
             averaged = None
             if approach.ensemble is not None:
                 averaged = sheet.score(ensemble, fixed_models=True, rng=rng)
@@ -121,20 +147,6 @@ class Panel:
                 )
             )
         return scores
-
-
-def judge_pairs(sheet: ScoreSheet, num: int, rules: Rules, first: int = 0) -> list[PairFigures]:
-    """Returns the figures of all pairs of the `num` approaches from position `first` on."""
-    pairs = list(combinations(range(first, first + num), 2))
-    estimates = [sheet.pair(a, b, fixed_models=rules.fixed_models) for a, b in pairs]
-    adjusted = holm([estimate.p_value for estimate in estimates])
-    figures = []
-    for (a, b), estimate, p_holm in zip(pairs, estimates, adjusted, strict=True):
-        unknown_luck = not rules.fixed_models and 1 in (sheet.num_seeds(a), sheet.num_seeds(b))
-        found = outcome_of(estimate.interval, p_holm, rules.margin)
-        outcome = Outcome.UNDECIDED if unknown_luck else found
-        figures.append(PairFigures.of(estimate, p_holm, outcome))
-    return figures
 
 
 def judge(
@@ -160,32 +172,21 @@ def judge(
             both parts, or fewer than two people.
     """
     _check(approaches, people)
-    panel = Panel(approaches=approaches, people=people)
     rules = rules or Rules()
+    panel = Panel(approaches=approaches, people=people, rules=rules)
     rng = np.random.default_rng(rules.seed)
-    num, with_rule = len(approaches), panel.with_rule
-    sheet = panel.sheet([*panel.headline, *with_rule, *panel.ensembles], rules, rng)
-    beside = _in_parts(panel, held_out, rules, rng)
+    with_rule = panel.with_rule
+    sheet = panel.sheet([*panel.headline, *with_rule, *panel.ensembles], rng)
+    beside = _in_parts(panel, held_out, rng)
     if with_rule:
-        beside["with_rule"] = judge_pairs(sheet, num, rules, first=num)
-    names = list(combinations(approaches, 2))
-    pairs = []
-    for index, headline in enumerate(judge_pairs(sheet, num, rules)):
-        other = {name: found[index] for name, found in beside.items()}
-        a, b = names[index]
-        pairs.append(
-            _pair_verdict(
-                a,
-                b,
-                headline,
-                other,
-                num_people=sheet.num_people,
-                num_pairs=len(names),
-                rules=rules,
-            )
-        )
+        beside["with_rule"] = panel.figures(sheet, first=len(approaches))
+    headlines = zip(combinations(approaches, 2), panel.figures(sheet), strict=True)
+    pairs = [
+        panel.verdict_on(a, b, headline, {name: found[i] for name, found in beside.items()})
+        for i, ((a, b), headline) in enumerate(headlines)
+    ]
     return Verdict(
-        scores=tuple(panel.scores(sheet, bool(with_rule), rules, rng)),
+        scores=tuple(panel.scores(sheet, bool(with_rule), rng)),
         pairs=tuple(pairs),
         num_people=sheet.num_people,
         num_photos=len(people),
@@ -194,51 +195,18 @@ def judge(
 
 
 def _in_parts(
-    panel: Panel, held_out: ArrayLike | None, rules: Rules, rng: np.random.Generator
+    panel: Panel, held_out: ArrayLike | None, rng: np.random.Generator
 ) -> dict[str, Sequence[PairFigures]]:
-    """Returns the figures of all pairs on the people the search saw and on those it never saw."""
+    """Returns the figures of all pairs on every part that has two people or more."""
     if held_out is None:
         return {}
-    search, untouched = _parts(np.asarray(held_out), panel.people.person)
-    # Held-out people are predicted by one choice that they had no part in: no luck of choice.
-    chosen = [(predicted, 0.0) for predicted, _ in panel.headline]
-    parts = {
-        "search": panel.judge_part(panel.headline, search, rules, rng),
-        "held_out": panel.judge_part(chosen, untouched, rules, rng),
+    untouched = np.asarray(held_out)
+    _check_parts(untouched, panel.people.person)
+    return {
+        name: panel.figures(panel.sheet(rows, rng, mask))
+        for name, (rows, mask) in panel.parts(untouched).items()
+        if panel.people.num_in(mask) > 1
     }
-    return {name: figures for name, figures in parts.items() if figures is not None}
-
-
-def _pair_verdict(
-    a: Approach,
-    b: Approach,
-    headline: PairFigures,
-    beside: dict[str, PairFigures],
-    *,
-    num_people: int,
-    num_pairs: int,
-    rules: Rules,
-) -> PairVerdict:
-    num_seeds = None if rules.fixed_models else min(len(a.predicted), len(b.predicted))
-    decide = None
-    if headline.outcome is Outcome.UNDECIDED and headline.estimate is not None:
-        decide = would_decide(
-            headline.estimate,
-            num_people=num_people,
-            num_seeds=num_seeds,
-            margin=rules.margin,
-            num_pairs=num_pairs,
-        )
-    return PairVerdict(
-        a=a.name,
-        b=b.name,
-        headline=headline,
-        with_rule=beside.get("with_rule"),
-        search=beside.get("search"),
-        held_out=beside.get("held_out"),
-        would_decide=decide,
-        caveat={None: Caveat.FIXED_MODELS, 1: Caveat.ONE_SEED}.get(num_seeds, Caveat.NONE),
-    )
 
 
 def _check(approaches: Sequence[Approach], people: People) -> None:
@@ -254,8 +222,7 @@ def _check(approaches: Sequence[Approach], people: People) -> None:
             )
 
 
-def _parts(held_out: Mask, person: Ints) -> tuple[Mask, Mask]:
-    """Returns the samples of both parts; no person may be in both."""
+def _check_parts(held_out: Mask, person: Ints) -> None:
     if held_out.shape != person.shape or held_out.dtype != bool:
         raise AnalysisError(
             f"`held_out` must be bool [{len(person)}], got {held_out.dtype} {held_out.shape}"
@@ -266,7 +233,6 @@ def _parts(held_out: Mask, person: Ints) -> tuple[Mask, Mask]:
             f"a person is held out with all samples or with none, got {both.size} people in both "
             "parts; split by person"
         )
-    return ~held_out, held_out
 
 
 PartScores = dict[str, dict[str, Interval]]
@@ -291,19 +257,14 @@ def part_scores(
     Returns:
         Parts "search" and "held_out"; none where one of them has fewer than two people.
     """
-    untouched = np.asarray(held_out, dtype=bool)
-    masks = {"search": ~untouched, "held_out": untouched}
+    panel = Panel(approaches=approaches, people=people, rules=rules)
+    parts = panel.parts(np.asarray(held_out, dtype=bool))
     found: PartScores = {part.name: {} for part in approaches}
-    if min(people.num_in(mask) for mask in masks.values()) < 2:
+    if min(people.num_in(mask) for _, mask in parts.values()) < 2:
         return found
-    panel = Panel(approaches=approaches, people=people)
     rng = np.random.default_rng(rules.seed)
-    for name, mask in masks.items():
-        # Held-out people are predicted by one choice that they had no part in: no luck of choice.
-        rows = [
-            (predicted, luck if name == "search" else 0.0) for predicted, luck in panel.headline
-        ]
-        sheet = panel.sheet(rows, rules, rng, mask)
+    for name, (rows, mask) in parts.items():
+        sheet = panel.sheet(rows, rng, mask)
         for index, part in enumerate(approaches):
             interval = sheet.score(index, fixed_models=rules.fixed_models, rng=rng)
             found[part.name][name] = interval

@@ -125,7 +125,7 @@ class PairFigures:
         """Returns the figures written by `to_dict`.
 
         Raises:
-            AnalysisError: one is missing, or the verdict is none of the four.
+            AnalysisError: one is missing, or the verdict is not valid.
         """
         return cls(
             difference=Interval.from_dict(data, "difference"),
@@ -238,7 +238,7 @@ class PairVerdict:
         """Returns the pair written by `to_dict`; its caveat is known by its sentence.
 
         Raises:
-            AnalysisError: something is missing, or a verdict is none of the four.
+            AnalysisError: something is missing, or a verdict is not valid.
         """
         headline, parts = PairFigures.from_dict(data), data.get("parts") or {}
         decide = None
@@ -344,7 +344,7 @@ class Verdict:
         """Returns the verdict of the content of `verdict.json`.
 
         Raises:
-            AnalysisError: something is missing, or a verdict is none of the four.
+            AnalysisError: something is missing, or a verdict is not valid.
         """
         scores, pairs = need(data, "scores"), need(data, "pairs")
         return cls(

@@ -1,4 +1,4 @@
-"""Horizontal bars and dots: one row a name, one mark or bar a series."""
+"""Horizontal bars and dots: one row per name, one mark or bar per series."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -65,13 +65,7 @@ def bars(
 
 
 def draw_bars(plot: Bars, width: float, title: str) -> str:
-    """Returns bars with their values beside them.
-
-    Args:
-        plot: what to draw.
-        width: of the figure.
-        title: of the figure, for a screen reader.
-    """
+    """Returns bars with their values beside them."""
     many = len(plot.series) > 1
     left, top = _names_width(plot, width), _TOP + _legend_height(plot, width)
     texts = [text for row in plot.said for text in row]
@@ -93,13 +87,7 @@ def draw_bars(plot: Bars, width: float, title: str) -> str:
 
 
 def draw_dots(plot: Bars, width: float, title: str) -> str:
-    """Returns one line a row with the mark of every series on it, for scores far from zero.
-
-    Args:
-        plot: what to draw.
-        width: of the figure.
-        title: of the figure, for a screen reader.
-    """
+    """Returns one line per row with the mark of every series on it, for scores far from zero."""
     left, top = _names_width(plot, width), _TOP + _legend_height(plot, width)
     scale = svg.Scale(plot.low, plot.high, left + 6, width - 12)
     bottom = top + 24 * len(plot.rows)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from search.analysis import wording
 from search.analysis.uncertainty.interval import Interval
+from search.report.document import Figure
 from search.report.figures import svg
 
 _ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 20.0, 26.0, 44.0
@@ -25,7 +26,10 @@ class ForestRow(NamedTuple):
 
 
 class Forest(NamedTuple):
-    """Rows with the range of the axis; `margin` is half the band of equivalence, or None."""
+    """Rows with the range of the axis; `margin` is half the band of equivalence, or None.
+
+    `left` and `right` say what a negative and a positive difference mean.
+    """
 
     rows: tuple[ForestRow, ...]
     low: float
@@ -44,15 +48,7 @@ def forest(
     left: str = "",
     right: str = "",
 ) -> Forest:
-    """Returns a forest whose axis holds zero, the margin and every interval.
-
-    Args:
-        rows: from top to bottom.
-        margin: of equivalence.
-        axis: name of the axis, with its unit.
-        left: what a negative difference means.
-        right: what a positive one means.
-    """
+    """Returns a forest whose axis holds zero, the margin and every interval."""
     ends = [0.0, *((-margin, margin) if margin is not None else ())]
     for row in rows:
         ends += [row.estimate.low, row.estimate.high]
@@ -61,18 +57,13 @@ def forest(
 
 
 def draw_forest(plot: Forest, width: float, title: str) -> str:
-    """Returns the plot; on a narrow page the names stand above their intervals.
-
-    Args:
-        plot: what to draw.
-        width: of the figure.
-        title: of the figure, for a screen reader.
-    """
+    """Returns the plot; on a narrow page the names stand above their intervals."""
     beside = width >= 600
     names = min(240.0, max(svg.text_width(row.name, 13) for row in plot.rows) + 16)
     said = max(svg.text_width(row.said) for row in plot.rows) + 8
     scale = svg.Scale(plot.low, plot.high, names if beside else 4, width - (said if beside else 4))
-    heights = [_height(row, beside=beside) for row in plot.rows]
+    above = 0.0 if beside else _ABOVE
+    heights = [above + (_ROW if row.main else _SMALL_ROW) for row in plot.rows]
     bottom = _TOP + sum(heights)
     parts = [_ground(plot, scale, bottom)]
     top = _TOP
@@ -83,9 +74,10 @@ def draw_forest(plot: Forest, width: float, title: str) -> str:
     return svg.chart(width, bottom + _BOTTOM, title, described, *parts)
 
 
-def _height(row: ForestRow, *, beside: bool) -> float:
-    height = _ROW if row.main else _SMALL_ROW
-    return height if beside else height + _ABOVE
+def forest_figure(plot: Forest, title: str, caption: str = "") -> Figure:
+    """Returns the plot over the whole column, drawn anew for a phone."""
+    wide, narrow = (draw_forest(plot, width, title) for width in (svg.WIDE, svg.NARROW))
+    return Figure(svg=wide, narrow=narrow, caption=caption)
 
 
 def _ground(plot: Forest, scale: svg.Scale, bottom: float) -> str:

@@ -51,7 +51,7 @@ class LinePlot(NamedTuple):
 
 
 def anytime_plot(curves: Sequence[Curve], slots: Mapping[str, int]) -> LinePlot:
-    """Returns the best score against device time, in the unit that fits, one line an approach.
+    """Returns the best score against device time, in the unit that fits, one line per approach.
 
     Args:
         curves: at least one with a step.
@@ -108,14 +108,7 @@ def number_plot(plot: Lines, slots: Mapping[str, int]) -> LinePlot:
 
 
 def draw_lines(plot: LinePlot, width: float, height: float, title: str) -> str:
-    """Returns the plot, every line named at its right end.
-
-    Args:
-        plot: what to draw.
-        width: of the figure.
-        height: of the figure.
-        title: of the figure, for a screen reader.
-    """
+    """Returns the plot, every line named at its right end."""
     # Set bold, a name is a little wider.
     room = max(1.12 * svg.text_width(line.said) for line in plot.lines) + 10
     bottom = height - _BOTTOM

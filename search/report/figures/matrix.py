@@ -37,12 +37,7 @@ def matrix(confusion: Confusion, approach: str) -> Matrix:
 
 
 def draw_matrix(found: Matrix, width: float) -> str:
-    """Returns the heat map; with many classes the columns bear the numbers of the rows.
-
-    Args:
-        found: what to draw.
-        width: of the figure.
-    """
+    """Returns the heat map; with many classes the columns bear the numbers of the rows."""
     num = len(found.classes)
     numbered = num >= _LARGE
     names = [f"{c} · {i}" for i, c in enumerate(found.classes)] if numbered else found.classes

@@ -47,14 +47,7 @@ def gain_plot(plot: Scatter, names: Sequence[str]) -> GainPlot:
 
 
 def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
-    """Returns one dot a class; up to three that gain or lose most are named.
-
-    Args:
-        plot: what to draw.
-        width: of the figure.
-        height: of the figure.
-        title: of the figure, for a screen reader.
-    """
+    """Returns one dot per class; up to three that gain or lose most are named."""
     bottom = height - _BOTTOM
     x = svg.Scale(*plot.x, _LEFT, width - 8)
     y = svg.Scale(*plot.y, bottom, _TOP)

@@ -146,10 +146,8 @@ def mark(x: float, y: float, slot: int, size: float = 4.0) -> str:
         return element("circle", cx=x, cy=y, r=size, class_=css)
     if shape == 1:
         return rect(x - 0.9 * size, y - 0.9 * size, 1.8 * size, 1.8 * size, css)
-    if shape == 2:
-        corners = ((0, -1.25), (1.15, 0.85), (-1.15, 0.85))
-    else:
-        corners = ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0))  # type: ignore[assignment]
+    triangle = ((0, -1.25), (1.15, 0.85), (-1.15, 0.85))
+    corners = triangle if shape == 2 else ((0, -1.3), (1.3, 0), (0, 1.3), (-1.3, 0))
     points = " ".join(f"{number(x + size * dx)},{number(y + size * dy)}" for dx, dy in corners)
     return element("polygon", points=points, class_=css)
 

@@ -7,8 +7,7 @@ from search.analysis.ensemble.gain import Gain
 from search.analysis.ensemble.summary import EnsembleSummary, MemberSummary
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Figure, Section, Text, table
-from search.report.figures import svg
-from search.report.figures.forest import ForestRow, draw_forest, forest
+from search.report.figures.forest import ForestRow, forest, forest_figure
 
 _NOTE = (
     "Members, weights, calibration and class biases are chosen on other people than those they "
@@ -45,10 +44,7 @@ def _heading(found: EnsembleSummary) -> str:
 def _gain_figure(gains: Sequence[Gain]) -> Figure:
     rows = [ForestRow(f"over {gain.approach}", gain.difference) for gain in gains]
     plot = forest(rows, axis="macro-F1 gained by the ensemble")
-    title = "Gain of the ensemble over every approach with 95 % intervals"
-    return Figure(
-        svg=draw_forest(plot, svg.WIDE, title), narrow=draw_forest(plot, svg.NARROW, title)
-    )
+    return forest_figure(plot, "Gain of the ensemble over every approach with 95 % intervals")
 
 
 def _score_table(found: EnsembleSummary, gains: Sequence[Gain], slots: Mapping[str, int]) -> Block:

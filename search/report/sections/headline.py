@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from search.analysis import wording
 from search.analysis.verdict.outcomes import Outcome, PairFigures, PairVerdict, Score
 from search.report.contents import ReportContents
-from search.report.document import Block, Cell, Claim, Figure, Section, Text, table
-from search.report.figures import svg
-from search.report.figures.forest import ForestRow, draw_forest, forest
+from search.report.document import Block, Cell, Claim, Section, Text, table
+from search.report.figures.forest import ForestRow, forest, forest_figure
 
 _HOW_TO_READ = (
     "Macro-F1 is the mean F1 over the joint classes, so a rare class counts as much as a common "
@@ -19,7 +18,7 @@ _ONE_SEED = "One training seed cannot tell the luck of training"
 
 
 def claims(contents: ReportContents) -> tuple[Claim, ...]:
-    """Returns a line a pair, wins first, then equivalence, then what is undecided."""
+    """Returns a line per pair, wins first, then equivalence, then what is undecided."""
     if contents.verdict is None:
         return ()
     order = (Outcome.A_WINS, Outcome.EQUIVALENT, Outcome.UNDECIDED)
@@ -144,14 +143,9 @@ def difference_section(contents: ReportContents) -> Section | None:
     rows = [row for pair in pairs for row in _forest_rows(pair)]
     plot = forest(rows, margin=margin, left="second is better", right="first is better")
     title = "Differences between approaches with 95 % intervals"
-    figure = Figure(
-        svg=draw_forest(plot, svg.WIDE, title),
-        narrow=draw_forest(plot, svg.NARROW, title),
-        caption=_band_note(margin, pairs),
-    )
     columns = ("pair", "verdict", "difference", "95 % interval", "P(first better)", "p (Holm)")
     blocks: tuple[Block, ...] = (
-        figure,
+        forest_figure(plot, title, _band_note(margin, pairs)),
         table("Pairs", columns, [_pair_row(pair) for pair in pairs], names=2),
     )
     return Section(kicker="Differences", heading=_difference_heading(pairs), blocks=blocks)

@@ -9,7 +9,7 @@ from search.analysis.reasons.reason import Reason
 from search.report.document import Figure
 from search.report.figures import svg
 from search.report.figures.bars import bars, draw_bars, draw_dots
-from search.report.figures.forest import ForestRow, draw_forest, forest
+from search.report.figures.forest import ForestRow, draw_forest, forest, forest_figure
 from search.report.figures.lines import draw_lines, number_plot
 from search.report.figures.scatter import draw_gain, draw_reliability, gain_plot
 
@@ -23,13 +23,17 @@ def reason_figure(
     """Returns the plot of reasons on one card, or None where they make none.
 
     Args:
-        reasons: one an approach, or all parts of one pair.
+        reasons: one per approach, or all parts of one pair.
         slots: approach -> colour and mark.
         classes: names of the joint classes.
     """
     found = [plot for plot in (each.plot for each in reasons) if plot is not None]
     alike = [plot for plot in found if type(plot) is type(found[0])]
-    drawn = _drawn(reduce(_beside, alike), slots, classes) if alike else _effects(reasons)
+    drawn = (
+        _drawn(reduce(lambda plot, other: plot.beside(other), alike), slots, classes)
+        if alike
+        else _effects(reasons)
+    )
     return Figure(svg=drawn) if drawn else None
 
 
@@ -39,18 +43,12 @@ def effect_figure(reasons: Sequence[Reason], title: str) -> Figure | None:
     if not found:
         return None
     plot = forest(found, axis="effect on macro-F1, for the first named")
-    return Figure(
-        svg=draw_forest(plot, svg.WIDE, title), narrow=draw_forest(plot, svg.NARROW, title)
-    )
+    return forest_figure(plot, title)
 
 
 def _name(reason: Reason) -> str:
     said = reason.key.replace("attribution.", "").replace("_", " ").replace(".", ", ")
     return f"{said}: {wording.minus(*reason.about)}" if len(reason.about) == 2 else said
-
-
-def _beside(plot: plots.Plot, other: plots.Plot) -> plots.Plot:
-    return plot.beside(other)
 
 
 def _effects(reasons: Sequence[Reason]) -> str:

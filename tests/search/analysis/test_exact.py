@@ -24,14 +24,12 @@ from search.analysis.reasons.attribution import COUPLING, attribution
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.gather import reasons_of_pair
 from search.analysis.reasons.of_controls import (
-    Level,
-    Treatment,
     contrast_with_luck,
     equal_parameters,
-    responses,
     training_luck,
 )
 from search.analysis.reasons.of_search import overtuning
+from search.analysis.reasons.of_steps import Level, Treatment, responses
 from search.analysis.recombine import joint_classes
 from search.analysis.shift.labelled import Labelled
 from search.analysis.shift.score_forecast import expected_change_unlabelled, forecast_score

@@ -166,7 +166,7 @@ def test_resampled_totals_vary_as_the_unbiased_variance_says():
 
 
 def test_chunks_add_up_to_the_resamples_asked_for(monkeypatch):
-    monkeypatch.setattr("search.analysis.people._CHUNK_CELLS", 40)
+    monkeypatch.setattr("search.analysis.people.CHUNK_CELLS", 40)
     chunks = list(resample_weights(np.zeros(10, dtype=int), 11, np.random.default_rng(0)))
     assert [len(chunk) for chunk in chunks] == [4, 4, 3]
 
