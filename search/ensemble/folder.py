@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from search.analysis.ensemble.nested import Finding
+from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.metrics import person_index
+from search.analysis.plain import to_plain
 from search.ensemble.model_card import write_model_card
 from search.ensemble.summary import SUMMARY_FILE
 from search.errors import ResultsError
@@ -41,7 +42,7 @@ def prune_models(store: RunStore, spec: EnsembleSpec) -> int:
 
 
 def write_folder(
-    store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: dict[str, Any]
+    store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: EnsembleSummary
 ) -> None:
     """Writes the whole folder in place of an older one, or leaves that as it is.
 
@@ -66,7 +67,7 @@ def write_folder(
             probs=finding.nested.probs,
             predicted=finding.nested.predicted,
         ).write(folder)
-        write_json(folder / SUMMARY_FILE, summary)
+        write_json(folder / SUMMARY_FILE, to_plain(summary))
         spec.write(folder)
         write_model_card(folder)
 

@@ -122,9 +122,8 @@ def _scores(spec: EnsembleSpec, oof: OutOfFold) -> str:
     labels = spec.labels
     sizes = [len(attribute.classes) for attribute in labels.attributes]
     true, predicted = (attribute_classes(codes, sizes) for codes in (oof.label, oof.predicted))
-    low, high = spec.score["interval"]
-    joint = Interval(value=spec.score["value"], low=low, high=high)
-    rows = [(f"{JOINT} ({labels.num_joint} classes)", joint, oof.label == oof.predicted)]
+    joint = f"{JOINT} ({labels.num_joint} classes)"
+    rows = [(joint, Interval.from_dict(spec.score), oof.label == oof.predicted)]
     for axis, attribute in enumerate(labels.attributes):
         y, found = true[:, axis], predicted[:, axis]
         people = People(label=y, person=oof.person, num_classes=sizes[axis])
