@@ -10,6 +10,7 @@ Notation: n photos, stored H x W, C joint classes, K classes of a head.
 
 import os
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from trainables.config import TrialConfig
 from trainables.predictor import MAX_BATCH, Predictor
 
 Floats = NDArray[np.float64]
+Heads = Mapping[str, Mapping[str, NDArray[np.floating]]]
+"""Probabilities [n, K] by weights file and head."""
 Progress = Callable[[int, int], None]
 
 # Decoded photos held at a time; every network is loaded once for each such load.
@@ -126,11 +129,7 @@ class Ensemble:
         heads: dict[str, dict[str, Floats]] = {}
         for part in self._parts.values():
             heads |= self._heads_by_file(part, images, steps)
-        votes = (
-            member.weight * member_probs(member, self.spec.layout(member), heads)
-            for member in self.spec.members
-        )
-        return sum(votes, start=np.zeros((len(images), self.spec.labels.num_joint)))
+        return joint_probs(self.spec, heads)
 
     def _heads_by_file(
         self, part: Part, images: torch.Tensor, steps: "_Steps"
@@ -177,18 +176,19 @@ class _Steps:
             self._progress(self._done // self._per_photo, self._num_photos)
 
 
-def member_probs(
-    member: Member,
-    layout: HeadLayout,
-    heads: Mapping[str, Mapping[str, NDArray[np.floating]]],
-) -> Floats:
-    """Returns the mean over folds of a member's joint probabilities, float64 [n, C].
+def joint_probs(spec: EnsembleSpec, heads: Heads) -> Floats:
+    """Returns the ensemble's probabilities, float64 [n, C].
 
     Args:
-        member: of an ensemble.
-        layout: of its heads.
+        spec: of the ensemble.
         heads: probabilities [n, K] by weights file and head, before calibration.
     """
+    votes = (m.weight * _member_probs(m, spec.layout(m), heads) for m in spec.members)
+    return reduce(np.add, votes)
+
+
+def _member_probs(member: Member, layout: HeadLayout, heads: Heads) -> Floats:
+    """Returns the mean over folds of a member's joint probabilities, float64 [n, C]."""
     folds = []
     for fold in range(member.num_folds):
         calibrated = [

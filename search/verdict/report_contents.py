@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.curves import Curve, TrialEnd, best_of_parts, best_so_far
+from search.analysis.metrics import confusion_matrix, macro_f1
 from search.analysis.recombine import HeadLayout
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import RunConfig, command_of
@@ -29,7 +30,6 @@ from search.store.files import write_text
 from search.store.records import default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
-from trainables import metrics
 from trainables.data.schema import LabelSchema
 
 
@@ -91,7 +91,7 @@ def confusions(
                 name=attribute.name,
                 classes=attribute.classes,
                 counts={
-                    name: metrics.confusion(
+                    name: confusion_matrix(
                         labels[:, axis], schema.attribute_codes(joint)[:, axis], size
                     )
                     for name, joint in predicted.items()
@@ -99,8 +99,7 @@ def confusions(
             )
         )
     joint_counts = {
-        name: metrics.confusion(truth, joint, schema.num_joint)
-        for name, joint in predicted.items()
+        name: confusion_matrix(truth, joint, schema.num_joint) for name, joint in predicted.items()
     }
     block = schema.num_joint // len(schema.attributes[0].classes)
     found.append(
@@ -156,8 +155,7 @@ class _JointScore:
                 parts.append(saved["probabilities"])
                 indices = saved["indices"]
         joint = self._layout.joint(parts).argmax(axis=1)
-        counts = metrics.confusion(self._label[indices], joint, self._layout.num_classes)
-        return metrics.macro_f1(counts)
+        return macro_f1(self._label[indices], joint, self._layout.num_classes)
 
 
 def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:

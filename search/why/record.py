@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from search.analysis.plain import from_plain
 from search.refit.files import RefitFiles, Truth
 from search.refit.refitted import Refitted
 from search.refit.units import Unit
@@ -23,7 +24,6 @@ from search.why.plan import LEAST_FOLDS, PlannedControl
 from trainables.blocks import FlatValue, as_before_blocks
 
 WHY_FILE = "predictions/why/why.json"
-_CONFIGS, _CONFIGS_ONCE = "config_ids", "ranks"  # older runs say "ranks"
 
 
 def why_files(store: RunStore) -> RefitFiles:
@@ -37,6 +37,12 @@ class RecordedLevel:
 
     x: float
     config_ids: Mapping[str, str]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "RecordedLevel":
+        """Reads a level of `why.json`; older runs say "ranks" for `config_ids`."""
+        key = "config_ids" if "config_ids" in data else "ranks"
+        return cls(x=data["x"], config_ids=data[key])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +107,6 @@ def write_record(store: RunStore, record: WhyRecord) -> None:
 def read_record(refitted: Refitted) -> WhyRecord | None:
     """Returns what `why.json` holds; None where there is none, or one of another refit.
 
-    Args:
-        refitted: the refit of the run.
-
     Raises:
         ResultsError: the file is torn or of another schema.
     """
@@ -113,14 +116,7 @@ def read_record(refitted: Refitted) -> WhyRecord | None:
     values = store.read_json(WHY_FILE)
     if values["key"] not in refit_keys(refitted):
         return None
-    return WhyRecord(
-        key=values["key"],
-        winners=values["winners"],
-        seeds=tuple(values["seeds"]),
-        noisy=values["noisy"],
-        controls=tuple(_control(found) for found in values["controls"]),
-        notes=tuple(values["notes"]),
-    )
+    return from_plain(WhyRecord, values)
 
 
 def complete_part(
@@ -158,17 +154,5 @@ def complete_part(
                 x=level.x, config_ids={s: t.config_id for s, t in level.trainings.items()}
             )
             for level in design.levels(control)
-        ),
-    )
-
-
-def _control(values: Mapping[str, Any]) -> RecordedControl:
-    return RecordedControl(
-        control=Control(values["control"]),
-        seeds=tuple(values["seeds"]),
-        folds=tuple(values["folds"]),
-        levels=tuple(
-            RecordedLevel(x=v["x"], config_ids=v[_CONFIGS if _CONFIGS in v else _CONFIGS_ONCE])
-            for v in values["levels"]
         ),
     )
