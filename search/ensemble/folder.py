@@ -28,12 +28,7 @@ class MissingModelsError(ResultsError):
 
 
 def prune_models(store: RunStore, spec: EnsembleSpec) -> int:
-    """Deletes the fold models that an ensemble does not use; returns how many.
-
-    Args:
-        store: of the run.
-        spec: of its ensemble.
-    """
+    """Deletes the fold models that an ensemble does not use; returns how many."""
     used = {PurePosixPath(file).name for file in spec.files}
     unused = [path for path in store.models.glob("*.safetensors") if path.name not in used]
     for path in unused:
@@ -45,13 +40,6 @@ def write_folder(
     store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: EnsembleSummary
 ) -> None:
     """Writes the whole folder in place of an older one, or leaves that as it is.
-
-    Args:
-        store: of the run.
-        spec: of the ensemble.
-        finding: its nested predictions.
-        truth: labels and people.
-        summary: content of `summary.json`.
 
     Raises:
         MissingModelsError: models that the ensemble needs were deleted.

@@ -36,10 +36,6 @@ def make_candidates(
     The candidate of the chosen configs therefore has in every round the config which that round's
     fit people chose, for its fit and its apply people alike (`StoredNetwork.picks`).
 
-    Args:
-        refitted: the refit of the run.
-        built: approaches with the choices of every round.
-
     Raises:
         ResultsError: a network cannot be built here.
     """

@@ -74,10 +74,6 @@ def write_model_card(folder: Path) -> None:
 def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
     """Returns the Markdown of the card.
 
-    Args:
-        spec: of the ensemble.
-        oof: its nested out-of-fold predictions.
-
     Raises:
         ResultsError: the two are of different classes.
     """

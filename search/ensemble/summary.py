@@ -21,14 +21,7 @@ SUMMARY_FILE = "summary.json"
 def summary_of(
     spec: EnsembleSpec, finding: Finding, candidates: Sequence[Candidate], refitted: Refitted
 ) -> EnsembleSummary:
-    """Returns the content of `summary.json`.
-
-    Args:
-        spec: of the ensemble.
-        finding: its scores.
-        candidates: it was selected from.
-        refitted: where they come from.
-    """
+    """Returns the content of `summary.json`."""
     # A mirrored photo passes through every network once more.
     passes = 2 if spec.mirrored else 1
     ms = {candidate.name: passes * candidate.cost_ms for candidate in candidates}

@@ -71,11 +71,6 @@ def comparison_photos(
 ) -> tuple[Photos, str]:
     """Returns photos to compare networks on, uint8 [n, H, W, 3], and where they are from.
 
-    Args:
-        store: of the run.
-        spec: names the stored size.
-        cache: where the photos of the demo lie.
-
     Returns:
         Photos of the training data spread over it, or made-up ones where it is not here.
     """

@@ -81,11 +81,6 @@ def read_best(path: Path, schema: LabelSchema) -> Best:
 def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, TimmArguments]:
     """Writes `<space>.yaml` into a folder; returns its path and content.
 
-    Args:
-        folder: made where it is missing.
-        best: from `read_best`.
-        schema: of the data.
-
     Raises:
         ConfigError: the installed timm has no such model.
     """
@@ -101,10 +96,6 @@ def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, Tim
 
 def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     """Returns the options that come nearest to a best config, and what is lost.
-
-    Args:
-        best: from `read_best`.
-        schema: of the data.
 
     Raises:
         ConfigError: the installed timm has no such model, or the schema no such attribute.

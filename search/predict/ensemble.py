@@ -27,7 +27,7 @@ from trainables.predictor import MAX_BATCH, Predictor
 
 Floats = NDArray[np.float64]
 Heads = Mapping[str, Mapping[str, NDArray[np.floating]]]
-"""Probabilities [n, K] by weights file and head."""
+"""Probabilities [n, K] by weights file and head, before calibration."""
 Progress = Callable[[int, int], None]
 
 # Decoded photos held at a time; every network is loaded once for each such load.
@@ -177,12 +177,7 @@ class _Steps:
 
 
 def joint_probs(spec: EnsembleSpec, heads: Heads) -> Floats:
-    """Returns the ensemble's probabilities, float64 [n, C].
-
-    Args:
-        spec: of the ensemble.
-        heads: probabilities [n, K] by weights file and head, before calibration.
-    """
+    """Returns the ensemble's probabilities, float64 [n, C], from those of heads as they are."""
     votes = (m.weight * _member_probs(m, spec.layout(m), heads) for m in spec.members)
     return reduce(np.add, votes)
 

@@ -50,11 +50,6 @@ def serving_costs(
 
     What was measured before is read from `predictions/serving.json`, so that a repeated verdict
     has the same figures; the file says on what device each was taken.
-
-    Args:
-        store: of the run.
-        schema: of the data.
-        configs: complete configs by "<space>.<rank>".
     """
     known: dict[str, Any] = {}
     if (store.root / SERVING_FILE).is_file():
@@ -85,11 +80,6 @@ def measure_serving(
     """Returns what a config's network takes for one photo of its input size.
 
     The weights are random: they change neither figure.
-
-    Args:
-        config: complete config by dotted names.
-        schema: of the data.
-        device: where to measure.
 
     Raises:
         ConfigError: the config does not fit the data or the timm that is installed.

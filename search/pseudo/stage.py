@@ -67,10 +67,6 @@ def check_unlabelled(unlabelled: UnlabelledTable, labelled: SampleTable) -> None
     """Raises UsageError where photos are both: an out-fold would be trained on.
 
     Copies of a photo are not found out.
-
-    Args:
-        unlabelled: the folder of `--pseudo-labels`.
-        labelled: the data of the run.
     """
     known = {(labelled.root / path).resolve() for path in labelled.paths}
     shared = [path for path in unlabelled.paths if (unlabelled.root / path).resolve() in known]

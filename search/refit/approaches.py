@@ -149,13 +149,7 @@ class Lineup:
     def build(
         self, predictions: Predictions, people: People, cross_fit: CrossFit
     ) -> tuple[JointPredictions, ...]:
-        """Returns the joint probabilities of every approach, with cross-fitted choices.
-
-        Args:
-            predictions: of the spaces of all approaches.
-            people: with their joint classes.
-            cross_fit: who decides about whom.
-        """
+        """Returns the joint probabilities of every approach, with cross-fitted choices."""
         return tuple(
             build(name, [self._model(space, predictions) for space in spaces], people, cross_fit)
             for name, spaces in self.approaches.items()

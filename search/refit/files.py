@@ -157,10 +157,6 @@ class RefitNote:
     def read(cls, store: RunStore, names: Sequence[str]) -> "RefitNote":
         """Reads the file.
 
-        Args:
-            store: of the run.
-            names: of all attributes of its data.
-
         Raises:
             ResultsError: it is missing, torn, or of another schema.
         """
@@ -331,13 +327,7 @@ class RefitFiles:
     def heads(
         self, space: str, config_id: str, seeds: Iterable[int], *, mirrored: bool = False
     ) -> dict[str, NDArray[np.float64]]:
-        """Returns probabilities [S, N, K] by head.
-
-        Args:
-            space: name of the space.
-            config_id: of the config.
-            seeds: S of them.
-            mirrored: those of the mirrored images.
+        """Returns probabilities [S, N, K] by head, of S seeds; or those of the mirrored images.
 
         Raises:
             ResultsError: a file is missing or torn.

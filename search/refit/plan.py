@@ -121,12 +121,7 @@ def decisive(wish: Shape) -> Shape:
 
 
 def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
-    """Returns the largest shape that fits the time.
-
-    Args:
-        costs: measured in the search.
-        seconds: wall-clock time there is.
-        wish: what is refitted where time allows.
+    """Returns the largest shape that fits so many wall-clock seconds.
 
     Raises:
         UsageError: not even the smallest shape fits; the message names the time it needs.

@@ -45,11 +45,6 @@ def read_records(
 ) -> dict[str, tuple[TrialRecord, ...]]:
     """Returns the started trials of the studies in a journal, by space.
 
-    Args:
-        path: of the journal.
-        studies: name of the study of every space.
-        names: of all attributes of the data.
-
     Raises:
         ResultsError: the journal cannot be read, or lacks a study.
     """

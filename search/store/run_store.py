@@ -26,11 +26,7 @@ _COLUMNS = (
 
 
 class RunStore:
-    """The folder of one run.
-
-    Args:
-        root: `results/NAME`.
-    """
+    """The folder of one run, `results/NAME`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

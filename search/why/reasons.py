@@ -28,13 +28,7 @@ Ints = NDArray[np.int64]
 def controlled_reasons(
     refitted: Refitted, record: WhyRecord | None, seed: int
 ) -> tuple[Reason, ...]:
-    """Returns what controlled trainings say about every pair; nothing where there are none.
-
-    Args:
-        refitted: the refit of the run.
-        record: from `read_record`.
-        seed: of the resamples.
-    """
+    """Returns what controlled trainings say about every pair; nothing where there are none."""
     if record is None:
         return ()
     found: list[Reason] = []

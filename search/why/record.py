@@ -125,11 +125,6 @@ def complete_part(
     """Returns the most of a control that is trained: whole seeds on whole folds, or None.
 
     Two repeats on fewer folds are better than one on more: one tells nothing of training luck.
-
-    Args:
-        design: what the controls change.
-        planned: the part that was to be trained.
-        is_done: whether a unit is trained.
     """
     control, found = planned.control, []
     seeds = design.seeds_of(control, planned.repeats)

@@ -64,14 +64,7 @@ def run_why(run: Prepared, console: Console, seconds: float | None) -> None:
 def record_why(
     refitted: Refitted, design: ControlDesign, plan: ControlPlan, notes: Sequence[str] = ()
 ) -> None:
-    """Merges the trained units of a plan and writes `why.json`.
-
-    Args:
-        refitted: the refit of the run.
-        design: what the controls change.
-        plan: what was to be trained.
-        notes: what was cut or broke.
-    """
+    """Merges the trained units of a plan and writes `why.json`."""
     files, folds = why_files(refitted.store), refitted.truth.folds
     units = [unit for unit in planned_units(design, plan) if files.is_done(unit, folds)]
     files.folder.mkdir(parents=True, exist_ok=True)
