@@ -11,6 +11,7 @@ from search.analysis.ensemble.candidates import Candidate
 from search.analysis.ensemble.nested import Finding
 from search.analysis.ensemble.summary import EnsembleSummary, MemberSummary
 from search.analysis.uncertainty.interval import Interval
+from search.console import say
 from search.predict.spec import EnsembleSpec
 from search.refit.refitted import Refitted
 from search.store.files import SCHEMA
@@ -93,8 +94,8 @@ def print_ensemble(console: Console, summary: EnsembleSummary, folder: Path) -> 
     console.print()
     console.print(members)
     console.print(scores)
-    console.print(summary.sentence, style="bold", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"Ensemble: {folder}", highlight=False, soft_wrap=True, markup=False)
+    say(console, summary.sentence, style="bold")
+    say(console, f"Ensemble: {folder}")
 
 
 def _figures(score: Interval) -> tuple[str, str]:

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search.console import StepBar
+from search.console import StepBar, say
 from search.errors import ResultsError, UsageError
 from search.export.parity import LIMIT, NetworkParity, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
@@ -108,7 +108,7 @@ def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) ->
         path, arguments = write_timm(store.root / "timm", found, schema)
         console.print(f"[bold]{path}[/bold]: no counterpart in timm:", highlight=False)
         for text in arguments.missing:
-            console.print(f"  - {text}", highlight=False, markup=False)
+            say(console, f"  - {text}")
     return _DONE
 
 
@@ -120,13 +120,13 @@ def _to_onnx(store: RunStore, console: Console, cache: Path | None) -> int:
     parity = export_onnx(folder, out, photos, source, bar)
     _show(console, parity)
     if parity.holds:
-        console.print(f"{out}: onnxruntime predicts the same", highlight=False)
+        say(console, f"{out}: onnxruntime predicts the same")
         return _DONE
-    console.print(
-        f"[red]{out}: onnxruntime does not predict the same: a probability differs by {LIMIT:g} "
-        "or more, or a class does; see parity.json[/red]",
-        highlight=False,
+    said = (
+        f"{out}: onnxruntime does not predict the same: a probability differs by {LIMIT:g} or "
+        "more, or a class does; see parity.json"
     )
+    say(console, said, style="red")
     return _DIFFERS
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from search.console import say
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
 from search.pseudo.labels import PseudoLabels
@@ -109,7 +110,7 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
         ),
     )
     for note in notes:
-        console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
+        say(console, f"  {note}")
     files.merge(units, folds)
     config_ids = {unit.space: _config_id(refitted.note, unit.space) for unit in units}
     verdicts = judge_spaces(refitted, config_ids, run.config.seed)
