@@ -10,7 +10,7 @@ from rich.table import Table
 
 from search.console import StepBar, say
 from search.errors import ResultsError, UsageError
-from search.export.parity import LIMIT, NetworkParity, Parity, Photos
+from search.export.parity import LIMIT, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
 from search.export.to_timm import read_best, write_timm
 from search.predict.photos import decode
@@ -136,12 +136,9 @@ def _show(console: Console, parity: Parity) -> None:
     table.add_column("largest difference", justify="right")
     table.add_column("same classes")
     for each in (*parity.networks, parity.ensemble):
-        table.add_row(*_row(each), style=None if each.holds else "red")
+        cells = (each.name, f"{each.max_difference:.1e}", "yes" if each.same_classes else "NO")
+        table.add_row(*cells, style=None if each.holds else "red")
     console.print(table)
-
-
-def _row(each: NetworkParity) -> tuple[str, str, str]:
-    return each.name, f"{each.max_difference:.1e}", "yes" if each.same_classes else "NO"
 
 
 def _table(store: RunStore, cache: Path | None) -> SampleTable | None:

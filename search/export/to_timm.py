@@ -103,7 +103,7 @@ def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     config = best.config
     return TimmArguments(
         options={
-            **_model(best, _labels(config, schema).num_joint),
+            **_model(best, config.target.block.schema(schema).num_joint),
             **_optimizer(config),
             **_schedule(config),
             **_photos(best),
@@ -114,13 +114,9 @@ def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     )
 
 
-def _labels(config: TrialConfig, schema: LabelSchema) -> LabelSchema:
-    return config.target.block.schema(schema)
-
-
 def _heading(best: Best, schema: LabelSchema) -> list[str]:
     value, low, high = best.score
-    names = _labels(best.config, schema).joint_names
+    names = best.config.target.block.schema(schema).joint_names
     digits = len(str(len(names) - 1))
     return [
         f"Options for train.py of timm {TIMM_VERSION}:",

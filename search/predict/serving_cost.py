@@ -55,7 +55,8 @@ def serving_costs(
     if (store.root / SERVING_FILE).is_file():
         known = store.read_json(SERVING_FILE)["configs"]
     found, device = {}, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    where = {"device": _device_name(device), "threads": torch.get_num_threads()}
+    name_of_device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    where = {"device": name_of_device, "threads": torch.get_num_threads()}
     measured = dict(known)
     for name, config in configs.items():
         key = _key(config)
@@ -127,10 +128,6 @@ def _network(config: TrialConfig, schema: LabelSchema) -> nn.Module:
     bare = config.backbone.model_copy(update={"pretrained": False, "frozen_stages": 0})
     backbone = build_backbone(bare, None, config.input.size)
     return build_network(config, backbone, head_shapes(config, schema))
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def _key(config: Mapping[str, FlatValue]) -> str:

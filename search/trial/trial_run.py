@@ -227,7 +227,9 @@ class TrialRun:
         state = {"report": told, "best": self._best}
         if told["done"]:
             # No weights any more, but the report: it must survive until the search has it.
-            self._save_predictions(evaluation)
+            indices = self._images.setting.split.search_val
+            arrays = {"indices": indices, "probabilities": evaluation.probabilities}
+            write_arrays(self.predictions_path, arrays)
             save_checkpoint(self._checkpoint, state)
             return
         started = time.perf_counter()
@@ -236,11 +238,6 @@ class TrialRun:
         save_checkpoint(self._checkpoint, {**state, "classifier": classifier.state_dict()})
         self._saved = time.perf_counter()
         self._save_cost = self._saved - started
-
-    def _save_predictions(self, evaluation: Evaluation) -> None:
-        indices = self._images.setting.split.search_val
-        arrays = {"indices": indices, "probabilities": evaluation.probabilities}
-        write_arrays(self.predictions_path, arrays)
 
     def _broken(self, cause: Cause, error: str) -> dict[str, object]:
         self._classifier = None

@@ -19,7 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
-from search.store.records import Cause, State, TrialRecord, record_of
+from search.store.records import Cause, State, StudyTrial, TrialRecord, record_of
 from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
@@ -231,14 +231,13 @@ def sample_configs(
 
 def to_record(space: str, trial: FrozenTrial, names: Sequence[str]) -> TrialRecord:
     """Returns the trial of a study as a record."""
-    return record_of(
-        space,
-        trial.number,
-        State(trial.state.name),
+    known = StudyTrial(
+        number=trial.number,
+        state=State(trial.state.name),
+        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
         value=trial.value,
         values=trial.intermediate_values,
         params=trial.params,
         attributes=trial.user_attrs,
-        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
-        names=names,
     )
+    return record_of(space, known, names)
