@@ -12,7 +12,7 @@ import pytest
 from search.cli import commands as cli
 from search.cli.commands import build_parser, default_cache, main
 from search.prepare.config import RunConfig
-from search.store.run_store import check_name
+from search.store.run_store import RunStore, check_name
 from tests.search.builders.runs import ROOT
 
 # Command, then every option or argument with its default; `...` must be given.
