@@ -26,8 +26,8 @@ def print_plan(console: Console, run: Prepared) -> None:
     table, split = dataset.table, dataset.split
     schema = table.schema
     sizes = " x ".join(f"{name} ({schema.num_classes(name)})" for name in schema.names)
-    parts = (split.search_train, split.search_val, split.held_out)
-    people = [len(np.unique(table.group_index[part])) for part in parts]
+    sides = (split.search_train, split.search_val, split.held_out)
+    people = [len(np.unique(table.group_index[side])) for side in sides]
     lines = [
         ("run", str(run.store.root)),
         ("data", f"{dataset.name}: {table.num_samples} photos of {table.num_groups} people"),

@@ -142,11 +142,9 @@ def _gain(spec: EnsembleSpec) -> str:
     if "gain" not in score or "gain_interval" not in score:
         return ""
     low, high = score["gain_interval"]
+    gain = Interval(value=score["gain"], low=low, high=high)
     best = score.get("best_approach", "the best single approach")
-    return (
-        f" Gain over {best} (its seeds averaged), both without class biases: "
-        f"{score['gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
-    )
+    return f" Gain over {best} (its seeds averaged), both without class biases: {gain:+.4f}."
 
 
 def _classes(spec: EnsembleSpec, oof: OutOfFold) -> str:

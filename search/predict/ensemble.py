@@ -151,12 +151,12 @@ class Ensemble:
     def _view(
         self, predictor: Predictor, images: torch.Tensor, steps: "_Steps", *, mirrored: bool
     ) -> dict[str, Floats]:
-        parts = []
+        found = []
         for shown in torch.split(images, _STEP):
-            parts.append(predictor.predict(shown, mirrored=mirrored))
+            found.append(predictor.predict(shown, mirrored=mirrored))
             steps.add(len(shown))
         return {
-            head: np.concatenate([part[head] for part in parts]).astype(np.float64)
+            head: np.concatenate([probs[head] for probs in found]).astype(np.float64)
             for head in predictor.heads
         }
 

@@ -145,4 +145,4 @@ class _Files:
             files = self.refitted.files if own else why_files(self.refitted.store)
             heads = files.heads(space, config_id, [seed])
             found.append({head: probs[0][self.rows] for head, probs in heads.items()})
-        return {head: np.stack([part[head] for part in found]) for head in found[0]}
+        return {head: np.stack([of_seed[head] for of_seed in found]) for head in found[0]}

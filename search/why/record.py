@@ -138,7 +138,7 @@ def complete_part(
             found.append((min(repeats, 2), repeats * len(folds), seeds[:num], tuple(folds)))
     if not found:
         return None
-    _, _, trained, kept = max(found, key=lambda part: part[:2])
+    _, _, trained, kept = max(found, key=lambda size: size[:2])
     averaged = control is Control.AVERAGED
     return RecordedControl(
         control=control,
