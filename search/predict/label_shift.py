@@ -1,7 +1,7 @@
 """`headrace predict --label-shift`: how an unlabelled folder differs, and what it will score.
 
-The statistics are in search/analysis/{label_shift,shift_correction,score_forecast}.py; here they
-meet the ensemble. label_shift_files.py prints and writes what comes out.
+The statistics are in search/analysis/shift; here they meet the ensemble. label_shift_files.py
+prints and writes what comes out.
 """
 
 from collections.abc import Iterator

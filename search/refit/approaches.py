@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from search.analysis.approaches.build import Choice, JointPredictions, Model, build
+from search.analysis.approaches.build import JointPredictions, Model, build
 from search.analysis.fitting.cross_fit import CrossFit
-from search.analysis.metrics import Floats, Ints
+from search.analysis.metrics import Floats
 from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 from trainables.blocks import Block, Form, block_of_kind
@@ -142,10 +142,6 @@ class Lineup:
         heads = [axes for space in spaces for axes in self.heads(space).values()]
         return HeadLayout(sizes, tuple(tuple(map(names.index, axes)) for axes in heads))
 
-    def label(self, space: str, joint: Ints) -> Ints:
-        """Returns the class of what a space's models are scored by, int [N], of joint classes."""
-        return self.layout(space).label(joint)
-
     def build(
         self, predictions: Predictions, people: People, cross_fit: CrossFit
     ) -> tuple[JointPredictions, ...]:
@@ -172,14 +168,13 @@ class Lineup:
         return own if own in found else next(iter(found), None)
 
 
-def chosen_config(choice: Choice) -> str:
-    """Returns the config that most rounds of the cross-fitted choice took, the first of equals."""
-    return Counter(choice.by_round).most_common(1)[0][0]
-
-
 def chosen_configs(built: JointPredictions) -> dict[str, str]:
-    """Returns the config of every model of an approach, by its space: what would be served."""
-    return {space: chosen_config(choice) for space, choice in built.choices.items()}
+    """Returns the config of every model of an approach, by its space: what would be served.
+
+    It is the one that most rounds of the cross-fitted choice took, the first of equals.
+    """
+    choices = built.choices.items()
+    return {space: Counter(c.by_round).most_common(1)[0][0] for space, c in choices}
 
 
 def spaces_of(approaches: Mapping[str, Names]) -> Names:
