@@ -52,14 +52,7 @@ class NetworkParity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """The comparison of an exported ensemble with the original.
-
-    Attributes:
-        networks: one per ONNX file.
-        ensemble: all of them put together.
-        photos: how many photos were compared.
-        source: where the photos are from.
-    """
+    """The comparison of every ONNX file, and of all together, with the original on photos."""
 
     networks: tuple[NetworkParity, ...]
     ensemble: NetworkParity

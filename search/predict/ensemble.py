@@ -36,13 +36,7 @@ _STEP = 2 * MAX_BATCH
 
 
 class Ensemble:
-    """Predicts photos with every network of an ensemble, one network in memory at a time.
-
-    Args:
-        spec: of the ensemble.
-        folder: that the weights lie in.
-        device: where to predict.
-    """
+    """Predicts photos with every network of an ensemble, one network in memory at a time."""
 
     def __init__(self, spec: EnsembleSpec, folder: Path, device: torch.device) -> None:
         self.spec = spec

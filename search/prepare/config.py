@@ -135,10 +135,7 @@ class RunConfig:
     )
     name: str = option("--name", "name of the run (default: spaces and time)", write=None)
     data: str = option(
-        "--data",
-        "folder of the data (default: the built-in demo)",
-        default="",
-        read=absolute,
+        "--data", "folder of the data (default: the built-in demo)", default="", read=absolute
     )
     """Absolute; empty for the demo."""
     layout: str | None = option(

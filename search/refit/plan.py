@@ -53,13 +53,7 @@ FULL = Shape(folds=5, seeds=3, configs=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefitPlan:
-    """A shape, its time and what was cut from the wish.
-
-    Attributes:
-        shape: what will be refitted.
-        seconds: expected wall-clock time.
-        cuts: a sentence for everything that was cut.
-    """
+    """A shape, its expected wall-clock time, and a sentence for all that was cut of the wish."""
 
     shape: Shape
     seconds: float

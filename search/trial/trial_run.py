@@ -87,16 +87,7 @@ def evaluate(
 
 
 class TrialRun:
-    """A trial in progress on this process.
-
-    Args:
-        images: shared by all trials of the process.
-        space: name of the space.
-        number: of the trial in its study.
-        config: complete config by dotted names.
-        seed: of the training.
-        write: False leaves no files (replay).
-    """
+    """A trial in progress on this process; without `write` it leaves no files (replay)."""
 
     def __init__(
         self,

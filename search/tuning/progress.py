@@ -37,15 +37,7 @@ class _SpaceCounts:
 
 
 class SearchProgress:
-    """Listens to the search and shows it.
-
-    Args:
-        console: where to show it; live on a terminal, plain lines elsewhere.
-        max_epochs: of the trials of each space.
-        budget: ends the search.
-        slots: trials at once.
-        past: records of an earlier start.
-    """
+    """Listens to the search and shows it; `past` are the records of an earlier start."""
 
     def __init__(
         self,
