@@ -78,14 +78,15 @@ class Ensemble:
             OutOfMemoryError: a single photo does not fit on the device.
         """
         check_images(images)
-        steps = _Steps(len(images), 1 + self._num_passes, progress)
+        passes = (2 if self.spec.mirrored else 1) * sum(map(len, self._parts))
+        steps = _Steps(len(images), 1 + passes, progress)
         height, width = self.spec.stored_size
         load = max(1, _LOAD_BYTES // (height * width * 3))
         probs = np.zeros((len(images), self.spec.labels.num_joint))
         broken: list[str] = []
         for start in range(0, len(images), load):
             part = images[start : start + load]
-            pixels, complaints = decode(part, self.spec.stored_size, _num_cpus())
+            pixels, complaints = decode(part, self.spec.stored_size, len(os.sched_getaffinity(0)))
             steps.add(len(part))
             broken += complaints
             if not broken:  # after a broken one, the rest is looked at only to name them all
@@ -113,11 +114,6 @@ class Ensemble:
             std=part.std,
             device=self.device,
         )
-
-    @property
-    def _num_passes(self) -> int:
-        views = 2 if self.spec.mirrored else 1
-        return views * sum(len(files) for files in self._parts)
 
     def _joint(self, images: torch.Tensor, steps: "_Steps") -> Floats:
         heads: dict[str, dict[str, Floats]] = {}
@@ -203,7 +199,3 @@ def _device(name: str | None) -> torch.device:
     if is_missing or device.type not in ("cpu", "cuda"):
         raise UsageError(f"there is no device {name!r} here; there is {', '.join(known)}")
     return device
-
-
-def _num_cpus() -> int:
-    return len(os.sched_getaffinity(0))
