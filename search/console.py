@@ -4,6 +4,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
+def say(console: Console, text: str, style: str | None = None) -> None:
+    """Prints a line as it is: brackets are no markup, and the terminal alone wraps it."""
+    console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+
+
 class StepBar:
     """A progress bar for a step before the search: drawing the demo, decoding photos.
 
@@ -22,7 +27,7 @@ class StepBar:
         """Shows that `done` of `total` parts are finished."""
         if not self._console.is_terminal:
             if not self._said:
-                self._console.print(f"{self._text} ...", highlight=False)
+                say(self._console, f"{self._text} ...")
                 self._said = True
             return
         if self._bar is None:

@@ -24,13 +24,7 @@ def build_optimizer(
     ):
         params = [p for p in group["params"] if id(p) in trainable]
         if params:
-            groups.append(
-                {
-                    "params": params,
-                    "weight_decay": group["weight_decay"],
-                    "lr_scale": group["lr_scale"],
-                }
-            )
+            groups.append({**group, "params": params})
     groups.append(
         {
             "params": list(heads.parameters()),

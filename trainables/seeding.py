@@ -32,12 +32,8 @@ def torch_generator(
 def global_torch_seed(device: torch.device, base: int, *keys: str | int) -> Iterator[None]:
     """Seeds torch's global generator by `derive_seed`; afterwards it is as it was.
 
-    For initialisation and dropout, which draw from it and take no generator.
-
-    Args:
-        device: whose generator is put back beside the CPU's.
-        base: see `derive_seed`.
-        keys: see `derive_seed`.
+    For initialisation and dropout, which draw from it and take no generator. The generator of
+    `device` is put back beside the CPU's.
     """
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

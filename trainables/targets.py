@@ -5,7 +5,7 @@ this module.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -172,13 +172,7 @@ def _numeric(
     # Whole numbers (years) are decided half-way between the last of one class and the next's
     # first.
     half = 0.5 if bool(np.all(seen == np.round(seen))) else 0.0
-    return HeadTargets(
-        kind=shape.kind,
-        num_classes=shape.num_classes,
-        edges=tuple(edge - half for edge in shape.edges),
-        raw_mean=mean,
-        raw_std=std,
-        weight=shape.weight,
-        classes=classes,
-        raw=((raw - mean) / std).astype(np.float32),
-    )
+    edges = tuple(edge - half for edge in shape.edges)
+    moved = replace(shape, edges=edges, raw_mean=mean, raw_std=std)
+    standard = ((raw - mean) / std).astype(np.float32)
+    return HeadTargets(**asdict(moved), classes=classes, raw=standard)

@@ -50,7 +50,8 @@ def recombine(parts: Sequence[ArrayLike]) -> Floats:
         )
     joint = arrays[0]
     for array in arrays[1:]:
-        joint = (joint[..., :, None] * array[..., None, :]).reshape(*joint.shape[:-1], -1)
+        cube = joint[..., :, None] * array[..., None, :]
+        joint = cube.reshape(*cube.shape[:-2], math.prod(cube.shape[-2:]))
     return joint
 
 

@@ -5,6 +5,7 @@ import math
 from rich.console import Console
 
 from search.analysis.uncertainty.power import promised_difference
+from search.console import say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup
@@ -25,33 +26,31 @@ def print_forecast(console: Console, run: Prepared) -> None:
     costs = probed_costs(run)
     full = _full_trials(run, costs)
     for name, seconds in full.items():
-        console.print(
-            f"  a full trial of {name}: about {format_duration(seconds)}", highlight=False
-        )
+        say(console, f"  a full trial of {name}: about {format_duration(seconds)}")
     if "all" not in run.config.spaces:
-        _say(console, f"search: {_search_time(run, full)}")
+        say(console, f"search: {_search_time(run, full)}")
         return
     people = run.dataset.table.num_groups
     budget = run.config.budget.seconds
     wish = wished_shape(run)
     seeds = wish.seeds
     if budget is None:
-        _say(console, f"search: {_search_time(run, full)}; then a full refit")
+        say(console, f"search: {_search_time(run, full)}; then a full refit")
     else:
         left = budget - VERDICT_SECONDS
         share = search_share(costs, left, wish)
         planned = plan_refit(costs, left * (1 - share), wish)
-        _say(console, f"search: {format_duration(budget * share)}")
-        _say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
+        say(console, f"search: {format_duration(budget * share)}")
+        say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
         for cut in planned.cuts:
-            _say(console, f"  {cut}")
+            say(console, f"  {cut}")
         seeds = planned.shape.seeds
     if seeds < 2:
-        _say(console, "with one seed no difference would be declared")
+        say(console, "with one seed no difference would be declared")
         return
     num_pairs = math.comb(len(Lineup.of(run.schema, run.spaces).approaches), 2)
     difference = promised_difference(people, seeds, num_pairs)
-    _say(
+    say(
         console,
         f"with {people} people and {seeds} seeds, true differences of macro-F1 from about "
         f"{difference:.3f} on would be declared",
@@ -76,7 +75,3 @@ def _search_time(run: Prepared, full: dict[str, float]) -> str:
         total = sum(full.values()) * _SHARE_OF_EPOCHS * budget.trials / run.resources.slots
         parts.append(f"about {format_duration(total)}")
     return " or ".join(parts) + (", whichever is first" if len(parts) > 1 else "")
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, highlight=False, soft_wrap=True)

@@ -1,7 +1,6 @@
 """The order of events of a run, and nothing else."""
 
 import platform
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
-from search.tuning.stage import run_search
+from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
@@ -33,16 +32,6 @@ from trainables.backbone import weights_in
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
 _WRAP_UP_SECONDS = 5.0
 ALL = "all"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnd:
-    """How a run ended."""
-
-    store: RunStore
-    interrupted: bool
-    num_failed: int
-    """Trials that broke, and spaces without any finished trial."""
 
 
 def execute(
@@ -53,7 +42,7 @@ def execute(
     *,
     resume: bool,
     forecast_only: bool = False,
-) -> RunEnd:
+) -> SearchEnd:
     """Runs a study: the search, and with `--space all` refit, verdict and report.
 
     Args:
@@ -79,7 +68,7 @@ def execute(
         if forecast_only:
             print_plan(console, run)
             print_forecast(console, run)
-            return RunEnd(store=store, interrupted=False, num_failed=0)
+            return SearchEnd(results=(), interrupted=False)
         with store.lock(new=not resume):
             print_plan(console, run)
             if resume:
@@ -147,13 +136,12 @@ def _scale(config: RunConfig, resources: Resources) -> Scale:
     )
 
 
-def _run_stages(run: Prepared, console: Console) -> RunEnd:
+def _run_stages(run: Prepared, console: Console) -> SearchEnd:
     if ALL in run.config.spaces:
-        end = run_every_stage(run, console)
-    else:
-        end = run_search(run, console, run.config.budget.minus(_WRAP_UP_SECONDS))
-        print_summary(console, run, end.results, interrupted=end.interrupted)
-    return RunEnd(store=run.store, interrupted=end.interrupted, num_failed=end.num_failed)
+        return run_every_stage(run, console)
+    end = run_search(run, console, run.config.budget.minus(_WRAP_UP_SECONDS))
+    print_summary(console, run, end.results, interrupted=end.interrupted)
+    return end
 
 
 def _check_unchanged(run: Prepared) -> None:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from search.console import say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
@@ -25,8 +26,8 @@ def print_plan(console: Console, run: Prepared) -> None:
     table, split = dataset.table, dataset.split
     schema = table.schema
     sizes = " x ".join(f"{name} ({schema.num_classes(name)})" for name in schema.names)
-    parts = (split.search_train, split.search_val, split.held_out)
-    people = [len(np.unique(table.group_index[part])) for part in parts]
+    sides = (split.search_train, split.search_val, split.held_out)
+    people = [len(np.unique(table.group_index[side])) for side in sides]
     lines = [
         ("run", str(run.store.root)),
         ("data", f"{dataset.name}: {table.num_samples} photos of {table.num_groups} people"),
@@ -50,31 +51,23 @@ def print_summary(
     store = run.store
     console.print()
     if interrupted:
-        console.print(
-            f"Interrupted. Nothing is lost; go on with: {_resume_command(store)}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        say(console, f"Interrupted. Nothing is lost; go on with: {_resume_command(store)}")
     console.print(_table(results))
     _print_counts(console, results)
     empty = [result.name for result in results if result.best is None]
     if empty and not interrupted:
-        console.print(
+        say(
+            console,
             f"No trial of {', '.join(empty)} finished: the budget was too short; go on with: "
             f"{_resume_command(store)} --budget TIME",
-            highlight=False,
-            soft_wrap=True,
         )
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
         _print_shares(console, results, shares)
     gaps = [r.gap for result in results for r in result.records if r.gap is not None]
     if gaps:
-        console.print(
-            f"Between two trials a warm worker waits {float(np.median(gaps)):.2f} s (median of "
-            f"{len(gaps)}).",
-            highlight=False,
-        )
+        wait = f"{float(np.median(gaps)):.2f} s (median of {len(gaps)})"
+        say(console, f"Between two trials a warm worker waits {wait}.")
     _print_commands(console, results, store)
 
 
@@ -101,14 +94,10 @@ def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:
         records = result.records
         broken = [r for r in records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
         counts = ", ".join(f"{count} {what}" for what, count in result.counts.items() if count)
-        console.print(
-            f"{result.name}: {len(records)} trials: {counts or 'none finished'}",
-            highlight=False,
-        )
+        say(console, f"{result.name}: {len(records)} trials: {counts or 'none finished'}")
         for record in broken[:3]:
             first = record.error.splitlines()[0] if record.error else record.cause.value
-            line = f"  trial {record.number} failed: {first}"
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+            say(console, f"  trial {record.number} failed: {first}")
 
 
 def _print_shares(
@@ -117,7 +106,7 @@ def _print_shares(
     spent = {result.name: sum(r.device_seconds for r in result.records) for result in results}
     seconds = {name: sum(spent[space] for space in spaces) for name, spaces in shares.items()}
     parts = ", ".join(f"{name} {value:.1f} s" for name, value in seconds.items())
-    console.print(f"Device seconds per approach: {parts}.", highlight=False)
+    say(console, f"Device seconds per approach: {parts}.")
 
 
 def _print_commands(console: Console, results: Sequence[SpaceResult], store: RunStore) -> None:
@@ -133,12 +122,10 @@ def _print_commands(console: Console, results: Sequence[SpaceResult], store: Run
     ]
     for result in results:
         if result.best is not None:
-            path = store.root / "best" / f"{result.name}.yaml"
-            text = f"Best config: {path}"
-            console.print(text, highlight=False, soft_wrap=True, markup=False)
-    console.print("Look closer:", highlight=False)
+            say(console, f"Best config: {store.root / 'best' / f'{result.name}.yaml'}")
+    say(console, "Look closer:")
     for line in lines:
-        console.print(f"  {line}", highlight=False, soft_wrap=True, markup=False)
+        say(console, f"  {line}")
 
 
 def headrace() -> str:

@@ -2,10 +2,11 @@
 
 import shutil
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from search.analysis.ensemble.nested import Finding
+from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.metrics import person_index
+from search.analysis.plain import to_plain
 from search.ensemble.model_card import write_model_card
 from search.ensemble.summary import SUMMARY_FILE
 from search.errors import ResultsError
@@ -27,12 +28,7 @@ class MissingModelsError(ResultsError):
 
 
 def prune_models(store: RunStore, spec: EnsembleSpec) -> int:
-    """Deletes the fold models that an ensemble does not use; returns how many.
-
-    Args:
-        store: of the run.
-        spec: of its ensemble.
-    """
+    """Deletes the fold models that an ensemble does not use; returns how many."""
     used = {PurePosixPath(file).name for file in spec.files}
     unused = [path for path in store.models.glob("*.safetensors") if path.name not in used]
     for path in unused:
@@ -41,16 +37,9 @@ def prune_models(store: RunStore, spec: EnsembleSpec) -> int:
 
 
 def write_folder(
-    store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: dict[str, Any]
+    store: RunStore, spec: EnsembleSpec, finding: Finding, truth: Truth, summary: EnsembleSummary
 ) -> None:
     """Writes the whole folder in place of an older one, or leaves that as it is.
-
-    Args:
-        store: of the run.
-        spec: of the ensemble.
-        finding: its nested predictions.
-        truth: labels and people.
-        summary: content of `summary.json`.
 
     Raises:
         MissingModelsError: models that the ensemble needs were deleted.
@@ -66,7 +55,7 @@ def write_folder(
             probs=finding.nested.probs,
             predicted=finding.nested.predicted,
         ).write(folder)
-        write_json(folder / SUMMARY_FILE, summary)
+        write_json(folder / SUMMARY_FILE, to_plain(summary))
         spec.write(folder)
         write_model_card(folder)
 

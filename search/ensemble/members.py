@@ -36,18 +36,14 @@ def make_candidates(
     The candidate of the chosen configs therefore has in every round the config which that round's
     fit people chose, for its fit and its apply people alike (`StoredNetwork.picks`).
 
-    Args:
-        refitted: the refit of the run.
-        built: approaches with the choices of every round.
-
     Raises:
         ResultsError: a network cannot be built here.
     """
     ms = _costs(refitted)
     networks = _all_networks(refitted, built)
     found = []
-    for part in built:
-        spaces = refitted.lineup.approaches[part.name]
+    for approach in built:
+        spaces = refitted.lineup.approaches[approach.name]
         shared = [set(refitted.predictions[space]) for space in spaces]
         first = refitted.predictions[spaces[0]]
         config_ids = [each for each in first if all(each in known for known in shared)]
@@ -55,8 +51,8 @@ def make_candidates(
             for seed in refitted.seeds:
                 chain = tuple(networks[space, config_id, seed] for space in spaces)
                 candidate = Candidate(
-                    name=f"{part.name}.{config_id}.{seed}",
-                    approach=part.name,
+                    name=f"{approach.name}.{config_id}.{seed}",
+                    approach=approach.name,
                     networks=chain,
                     layout=refitted.lineup.layout(*spaces),
                     cost_ms=refitted.num_folds * sum(ms[network.config(-1)] for network in chain),
@@ -131,7 +127,7 @@ def _all_networks(
     """Returns the network of every space, config (or CHOSEN) and seed; arrays are shared."""
     found: dict[tuple[str, str, int], StoredNetwork] = {}
     mirrored = refitted.mirrored
-    for space, choice in {s: c for part in built for s, c in part.choices.items()}.items():
+    for space, choice in {s: c for each in built for s, c in each.choices.items()}.items():
         plain, heads = refitted.predictions[space], tuple(refitted.lineup.heads(space))
         config_ids = tuple(plain)
         chosen = [config_ids.index(config_id) for config_id in choice.by_round]

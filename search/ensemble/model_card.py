@@ -74,10 +74,6 @@ def write_model_card(folder: Path) -> None:
 def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
     """Returns the Markdown of the card.
 
-    Args:
-        spec: of the ensemble.
-        oof: its nested out-of-fold predictions.
-
     Raises:
         ResultsError: the two are of different classes.
     """
@@ -122,9 +118,8 @@ def _scores(spec: EnsembleSpec, oof: OutOfFold) -> str:
     labels = spec.labels
     sizes = [len(attribute.classes) for attribute in labels.attributes]
     true, predicted = (attribute_classes(codes, sizes) for codes in (oof.label, oof.predicted))
-    low, high = spec.score["interval"]
-    joint = Interval(value=spec.score["value"], low=low, high=high)
-    rows = [(f"{JOINT} ({labels.num_joint} classes)", joint, oof.label == oof.predicted)]
+    joint = f"{JOINT} ({labels.num_joint} classes)"
+    rows = [(joint, Interval.from_dict(spec.score), oof.label == oof.predicted)]
     for axis, attribute in enumerate(labels.attributes):
         y, found = true[:, axis], predicted[:, axis]
         people = People(label=y, person=oof.person, num_classes=sizes[axis])
@@ -147,11 +142,9 @@ def _gain(spec: EnsembleSpec) -> str:
     if "gain" not in score or "gain_interval" not in score:
         return ""
     low, high = score["gain_interval"]
+    gain = Interval(value=score["gain"], low=low, high=high)
     best = score.get("best_approach", "the best single approach")
-    return (
-        f" Gain over {best} (its seeds averaged), both without class biases: "
-        f"{score['gain']:+.4f} [{low:+.4f}, {high:+.4f}]."
-    )
+    return f" Gain over {best} (its seeds averaged), both without class biases: {gain:+.4f}."
 
 
 def _classes(spec: EnsembleSpec, oof: OutOfFold) -> str:

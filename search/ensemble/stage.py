@@ -60,7 +60,7 @@ def build_ensemble(
         candidates,
         refitted.people,
         refitted.truth.cross_fit,
-        [_baseline(part, refitted) for part in built],
+        [_baseline(approach, refitted) for approach in built],
         limit=limit,
         seed=int(study["config"]["seed"]),
     )
@@ -73,11 +73,11 @@ def build_ensemble(
     return spec
 
 
-def _baseline(part: JointPredictions, refitted: Refitted) -> Baseline:
+def _baseline(approach: JointPredictions, refitted: Refitted) -> Baseline:
     return Baseline(
-        name=part.name,
-        predicted=part.probs.mean(axis=0).argmax(axis=1),
-        members=tuple(f"{part.name}.{CHOSEN}.{seed}" for seed in refitted.seeds),
+        name=approach.name,
+        predicted=approach.probs.mean(axis=0).argmax(axis=1),
+        members=tuple(f"{approach.name}.{CHOSEN}.{seed}" for seed in refitted.seeds),
     )
 
 

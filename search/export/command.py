@@ -8,9 +8,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search.console import StepBar
+from search.console import StepBar, say
 from search.errors import ResultsError, UsageError
-from search.export.parity import LIMIT, NetworkParity, Parity, Photos
+from search.export.parity import LIMIT, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
 from search.export.to_timm import read_best, write_timm
 from search.predict.photos import decode
@@ -71,11 +71,6 @@ def comparison_photos(
 ) -> tuple[Photos, str]:
     """Returns photos to compare networks on, uint8 [n, H, W, 3], and where they are from.
 
-    Args:
-        store: of the run.
-        spec: names the stored size.
-        cache: where the photos of the demo lie.
-
     Returns:
         Photos of the training data spread over it, or made-up ones where it is not here.
     """
@@ -113,7 +108,7 @@ def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) ->
         path, arguments = write_timm(store.root / "timm", found, schema)
         console.print(f"[bold]{path}[/bold]: no counterpart in timm:", highlight=False)
         for text in arguments.missing:
-            console.print(f"  - {text}", highlight=False, markup=False)
+            say(console, f"  - {text}")
     return _DONE
 
 
@@ -125,13 +120,13 @@ def _to_onnx(store: RunStore, console: Console, cache: Path | None) -> int:
     parity = export_onnx(folder, out, photos, source, bar)
     _show(console, parity)
     if parity.holds:
-        console.print(f"{out}: onnxruntime predicts the same", highlight=False)
+        say(console, f"{out}: onnxruntime predicts the same")
         return _DONE
-    console.print(
-        f"[red]{out}: onnxruntime does not predict the same: a probability differs by {LIMIT:g} "
-        "or more, or a class does; see parity.json[/red]",
-        highlight=False,
+    said = (
+        f"{out}: onnxruntime does not predict the same: a probability differs by {LIMIT:g} or "
+        "more, or a class does; see parity.json"
     )
+    say(console, said, style="red")
     return _DIFFERS
 
 
@@ -141,12 +136,9 @@ def _show(console: Console, parity: Parity) -> None:
     table.add_column("largest difference", justify="right")
     table.add_column("same classes")
     for each in (*parity.networks, parity.ensemble):
-        table.add_row(*_row(each), style=None if each.holds else "red")
+        cells = (each.name, f"{each.max_difference:.1e}", "yes" if each.same_classes else "NO")
+        table.add_row(*cells, style=None if each.holds else "red")
     console.print(table)
-
-
-def _row(each: NetworkParity) -> tuple[str, str, str]:
-    return each.name, f"{each.max_difference:.1e}", "yes" if each.same_classes else "NO"
 
 
 def _table(store: RunStore, cache: Path | None) -> SampleTable | None:

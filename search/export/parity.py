@@ -13,9 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search.predict.ensemble import member_probs
-from search.predict.spec import EnsembleSpec
-
 LIMIT = 1e-4
 """Probabilities that differ less are the same prediction."""
 _BATCH = 48  # does not divide the usual number of photos: the size of a batch is free
@@ -55,14 +52,7 @@ class NetworkParity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
-    """The comparison of an exported ensemble with the original.
-
-    Attributes:
-        networks: one per ONNX file.
-        ensemble: all of them put together.
-        photos: how many photos were compared.
-        source: where the photos are from.
-    """
+    """The comparison of every ONNX file, and of all together, with the original on photos."""
 
     networks: tuple[NetworkParity, ...]
     ensemble: NetworkParity
@@ -116,16 +106,3 @@ def compare_heads(name: str, original: Heads, served: Heads) -> NetworkParity:
             for h in original
         ),
     )
-
-
-def joint_probabilities(spec: EnsembleSpec, heads: Mapping[str, Heads]) -> Floats:
-    """Returns the ensemble's probabilities [n, C], as `ensemble.json` tells its readers to.
-
-    Args:
-        spec: of the ensemble.
-        heads: probabilities [n, K] by weights file and head, before calibration.
-    """
-    parts = [
-        member.weight * member_probs(member, spec.layout(member), heads) for member in spec.members
-    ]
-    return np.asarray(np.sum(parts, axis=0), dtype=np.float64)

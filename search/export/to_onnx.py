@@ -22,10 +22,9 @@ from search.export.parity import (
     Parity,
     Photos,
     compare_heads,
-    joint_probabilities,
     served_heads,
 )
-from search.predict.ensemble import Ensemble
+from search.predict.ensemble import Ensemble, joint_probs
 from search.predict.spec import EnsembleSpec, Part
 from search.store.files import replaced, write_json
 from trainables.data.schema import LabelSchema
@@ -106,7 +105,7 @@ def _export(
             original = _original_heads(predictor, photos, mirrored=spec.mirrored)
             found.append(compare_heads(path.name, original, heads[file]))
             progress(len(found), len(spec.files))
-    expected, served = ensemble(photos), joint_probabilities(spec, heads)
+    expected, served = ensemble(photos), joint_probs(spec, heads)
     return Parity(
         networks=tuple(found),
         ensemble=NetworkParity(

@@ -81,11 +81,6 @@ def read_best(path: Path, schema: LabelSchema) -> Best:
 def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, TimmArguments]:
     """Writes `<space>.yaml` into a folder; returns its path and content.
 
-    Args:
-        folder: made where it is missing.
-        best: from `read_best`.
-        schema: of the data.
-
     Raises:
         ConfigError: the installed timm has no such model.
     """
@@ -102,17 +97,13 @@ def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, Tim
 def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     """Returns the options that come nearest to a best config, and what is lost.
 
-    Args:
-        best: from `read_best`.
-        schema: of the data.
-
     Raises:
         ConfigError: the installed timm has no such model, or the schema no such attribute.
     """
     config = best.config
     return TimmArguments(
         options={
-            **_model(best, _labels(config, schema).num_joint),
+            **_model(best, config.target.block.schema(schema).num_joint),
             **_optimizer(config),
             **_schedule(config),
             **_photos(best),
@@ -123,13 +114,9 @@ def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     )
 
 
-def _labels(config: TrialConfig, schema: LabelSchema) -> LabelSchema:
-    return config.target.block.schema(schema)
-
-
 def _heading(best: Best, schema: LabelSchema) -> list[str]:
     value, low, high = best.score
-    names = _labels(best.config, schema).joint_names
+    names = best.config.target.block.schema(schema).joint_names
     digits = len(str(len(names) - 1))
     return [
         f"Options for train.py of timm {TIMM_VERSION}:",

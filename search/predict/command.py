@@ -19,7 +19,7 @@ from search.analysis.people import People
 from search.analysis.shift.correction import corrected
 from search.analysis.shift.score_forecast import forecast_score
 from search.analysis.uncertainty.interval import LEVEL, Interval
-from search.console import StepBar
+from search.console import StepBar, say
 from search.errors import UsageError
 from search.predict.answers import check_answers, check_names, check_no_input, write_answers
 from search.predict.ensemble import Ensemble, Progress
@@ -113,13 +113,12 @@ def predict_command(
     write_answers(
         out, predicted.names, predicted.classes, predicted.probs if probabilities else None
     )
-    said = f"{_count(len(predicted.names), 'answer')} in {out}"
-    console.print(said, highlight=False, soft_wrap=True, markup=False)
+    say(console, f"{_count(len(predicted.names), 'answer')} in {out}")
     if shift is not None:
         print_shift(console, shift)
     else:
         forecast = forecast_folder(ensemble.spec, oof, table.num_samples)
-        console.print(describe(forecast, table.num_samples), highlight=False, soft_wrap=True)
+        say(console, describe(forecast, table.num_samples))
     return predicted
 
 
@@ -195,7 +194,7 @@ def _count(number: int, thing: str) -> str:
 
 def _predict(ensemble: Ensemble, table: UnlabelledTable, console: Console) -> Predicted:
     if others := left_out(table):
-        console.print(others, highlight=False, soft_wrap=True, markup=False)
+        say(console, others)
     bar = StepBar(console, f"predicting {_count(table.num_samples, 'photo')}")
     try:
         with _every_cpu():

@@ -10,6 +10,7 @@ Notation: n photos, stored H x W, C joint classes, K classes of a head.
 
 import os
 from collections.abc import Callable, Mapping
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ from trainables.config import TrialConfig
 from trainables.predictor import MAX_BATCH, Predictor
 
 Floats = NDArray[np.float64]
+Heads = Mapping[str, Mapping[str, NDArray[np.floating]]]
+"""Probabilities [n, K] by weights file and head, before calibration."""
 Progress = Callable[[int, int], None]
 
 # Decoded photos held at a time; every network is loaded once for each such load.
@@ -33,13 +36,7 @@ _STEP = 2 * MAX_BATCH
 
 
 class Ensemble:
-    """Predicts photos with every network of an ensemble, one network in memory at a time.
-
-    Args:
-        spec: of the ensemble.
-        folder: that the weights lie in.
-        device: where to predict.
-    """
+    """Predicts photos with every network of an ensemble, one network in memory at a time."""
 
     def __init__(self, spec: EnsembleSpec, folder: Path, device: torch.device) -> None:
         self.spec = spec
@@ -81,14 +78,15 @@ class Ensemble:
             OutOfMemoryError: a single photo does not fit on the device.
         """
         check_images(images)
-        steps = _Steps(len(images), 1 + self._num_passes, progress)
+        passes = (2 if self.spec.mirrored else 1) * sum(map(len, self._parts))
+        steps = _Steps(len(images), 1 + passes, progress)
         height, width = self.spec.stored_size
         load = max(1, _LOAD_BYTES // (height * width * 3))
         probs = np.zeros((len(images), self.spec.labels.num_joint))
         broken: list[str] = []
         for start in range(0, len(images), load):
             part = images[start : start + load]
-            pixels, complaints = decode(part, self.spec.stored_size, _num_cpus())
+            pixels, complaints = decode(part, self.spec.stored_size, len(os.sched_getaffinity(0)))
             steps.add(len(part))
             broken += complaints
             if not broken:  # after a broken one, the rest is looked at only to name them all
@@ -117,20 +115,11 @@ class Ensemble:
             device=self.device,
         )
 
-    @property
-    def _num_passes(self) -> int:
-        views = 2 if self.spec.mirrored else 1
-        return views * sum(len(files) for files in self._parts)
-
     def _joint(self, images: torch.Tensor, steps: "_Steps") -> Floats:
         heads: dict[str, dict[str, Floats]] = {}
         for part in self._parts.values():
             heads |= self._heads_by_file(part, images, steps)
-        votes = (
-            member.weight * member_probs(member, self.spec.layout(member), heads)
-            for member in self.spec.members
-        )
-        return sum(votes, start=np.zeros((len(images), self.spec.labels.num_joint)))
+        return joint_probs(self.spec, heads)
 
     def _heads_by_file(
         self, part: Part, images: torch.Tensor, steps: "_Steps"
@@ -152,12 +141,12 @@ class Ensemble:
     def _view(
         self, predictor: Predictor, images: torch.Tensor, steps: "_Steps", *, mirrored: bool
     ) -> dict[str, Floats]:
-        parts = []
+        found = []
         for shown in torch.split(images, _STEP):
-            parts.append(predictor.predict(shown, mirrored=mirrored))
+            found.append(predictor.predict(shown, mirrored=mirrored))
             steps.add(len(shown))
         return {
-            head: np.concatenate([part[head] for part in parts]).astype(np.float64)
+            head: np.concatenate([probs[head] for probs in found]).astype(np.float64)
             for head in predictor.heads
         }
 
@@ -177,18 +166,14 @@ class _Steps:
             self._progress(self._done // self._per_photo, self._num_photos)
 
 
-def member_probs(
-    member: Member,
-    layout: HeadLayout,
-    heads: Mapping[str, Mapping[str, NDArray[np.floating]]],
-) -> Floats:
-    """Returns the mean over folds of a member's joint probabilities, float64 [n, C].
+def joint_probs(spec: EnsembleSpec, heads: Heads) -> Floats:
+    """Returns the ensemble's probabilities, float64 [n, C], from those of heads as they are."""
+    votes = (m.weight * _member_probs(m, spec.layout(m), heads) for m in spec.members)
+    return reduce(np.add, votes)
 
-    Args:
-        member: of an ensemble.
-        layout: of its heads.
-        heads: probabilities [n, K] by weights file and head, before calibration.
-    """
+
+def _member_probs(member: Member, layout: HeadLayout, heads: Heads) -> Floats:
+    """Returns the mean over folds of a member's joint probabilities, float64 [n, C]."""
     folds = []
     for fold in range(member.num_folds):
         calibrated = [
@@ -214,7 +199,3 @@ def _device(name: str | None) -> torch.device:
     if is_missing or device.type not in ("cpu", "cuda"):
         raise UsageError(f"there is no device {name!r} here; there is {', '.join(known)}")
     return device
-
-
-def _num_cpus() -> int:
-    return len(os.sched_getaffinity(0))

@@ -1,7 +1,7 @@
 """`headrace predict --label-shift`: how an unlabelled folder differs, and what it will score.
 
-The statistics are in search/analysis/{label_shift,shift_correction,score_forecast}.py; here they
-meet the ensemble. label_shift_files.py prints and writes what comes out.
+The statistics are in search/analysis/shift; here they meet the ensemble. label_shift_files.py
+prints and writes what comes out.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from search.analysis.fitting.class_biases import predict_with_biases
 from search.analysis.people import People
+from search.analysis.recombine import marginals
 from search.analysis.shift.correction import CorrectionGain, corrected, correction_gain
 from search.analysis.shift.estimate import ShiftEstimate, estimate_shift, total_variation
 from search.analysis.shift.labelled import Labelled
@@ -26,7 +27,6 @@ from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
 from search.report.shift import Shift
 from trainables.data.schema import JOINT, LabelSchema
-from trainables.metrics import attributes_from_joint
 
 _SCHEMA = 1
 _MIN_PEOPLE = 2
@@ -192,10 +192,10 @@ def _shifts(schema: LabelSchema, estimate: ShiftEstimate, predicted: Ints) -> It
     """Yields the shares of every attribute and of the joint label."""
     counted = np.bincount(predicted, minlength=schema.num_joint) / len(predicted)
     rows = np.stack([estimate.training, counted, estimate.averaged, estimate.shares])
-    sizes = {name: schema.num_classes(name) for name in schema.names}
-    attributes, draws = (attributes_from_joint(array, sizes) for array in (rows, estimate.draws))
-    for name in schema.names:
-        yield _shift(name, schema[name].classes, attributes[name], draws[name])
+    sizes = [len(attribute.classes) for attribute in schema.attributes]
+    shares, draws = marginals(rows, sizes), marginals(estimate.draws, sizes)
+    for attribute, own, drawn in zip(schema.attributes, shares, draws, strict=True):
+        yield _shift(attribute.name, attribute.classes, own, drawn)
     yield _shift(JOINT, schema.joint_names, rows, estimate.draws)
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from search.console import say
 from search.errors import ResultsError
 from search.predict.label_shift import LabelShift
 from search.predict.spec import EnsembleSpec
@@ -38,8 +39,8 @@ def print_shift(console: Console, shift: LabelShift) -> None:
         table.add_section()
     console.print(table)
     for note in shift.notes:
-        console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"{shift.answer}.", highlight=False, soft_wrap=True, markup=False)
+        say(console, f"  {note}")
+    say(console, f"{shift.answer}.")
 
 
 def write_shift(folder: Path, shift: LabelShift, spec: EnsembleSpec) -> None:

@@ -3,7 +3,6 @@
 Notation: N photos of the run, C joint classes.
 """
 
-import os
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from search.predict.spec import OOF_FILE
+from search.store.files import write_arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,14 +59,8 @@ class OutOfFold:
 
     def write(self, folder: Path) -> None:
         """Writes `oof.npz` into the ensemble's folder, whole or not at all."""
-        temporary = folder / f".{os.getpid()}.{OOF_FILE}"  # numpy insists on the ending .npz
-        try:
-            np.savez(
-                temporary, **{field.name: getattr(self, field.name) for field in fields(self)}
-            )
-            temporary.replace(folder / OOF_FILE)
-        finally:
-            temporary.unlink(missing_ok=True)
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        write_arrays(folder / OOF_FILE, arrays)
 
     @classmethod
     def read(cls, folder: Path) -> "OutOfFold":

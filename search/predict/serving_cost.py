@@ -50,17 +50,13 @@ def serving_costs(
 
     What was measured before is read from `predictions/serving.json`, so that a repeated verdict
     has the same figures; the file says on what device each was taken.
-
-    Args:
-        store: of the run.
-        schema: of the data.
-        configs: complete configs by "<space>.<rank>".
     """
     known: dict[str, Any] = {}
     if (store.root / SERVING_FILE).is_file():
         known = store.read_json(SERVING_FILE)["configs"]
     found, device = {}, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    where = {"device": _device_name(device), "threads": torch.get_num_threads()}
+    name_of_device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    where = {"device": name_of_device, "threads": torch.get_num_threads()}
     measured = dict(known)
     for name, config in configs.items():
         key = _key(config)
@@ -85,11 +81,6 @@ def measure_serving(
     """Returns what a config's network takes for one photo of its input size.
 
     The weights are random: they change neither figure.
-
-    Args:
-        config: complete config by dotted names.
-        schema: of the data.
-        device: where to measure.
 
     Raises:
         ConfigError: the config does not fit the data or the timm that is installed.
@@ -137,10 +128,6 @@ def _network(config: TrialConfig, schema: LabelSchema) -> nn.Module:
     bare = config.backbone.model_copy(update={"pretrained": False, "frozen_stages": 0})
     backbone = build_backbone(bare, None, config.input.size)
     return build_network(config, backbone, head_shapes(config, schema))
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
 def _key(config: Mapping[str, FlatValue]) -> str:

@@ -10,8 +10,8 @@ argmax(log p + biases).
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -33,7 +33,7 @@ OOF_FILE = "oof.npz"
 MEMBERS_FOLDER = "members"
 SELECTIONS = ("greedy", "cma_es", "single")
 _WEIGHT_TOLERANCE = 1e-6
-
+_IN_FILE = {"config_id": "rank"}  # names of fields that the file calls otherwise
 
 Triple = tuple[float, float, float]
 
@@ -48,10 +48,10 @@ class Part:
         seed: number of the refit's seed, from 0.
         heads: outputs of the network, as `Block.heads` names them.
         temperatures: of each head; calibrated p = softmax(log p / T).
-        config: complete config by dotted names.
         mean: of each channel that the network was trained with.
         std: of each channel that the network was trained with.
         files: weights of each fold's network, in the order of the folds, relative to the folder.
+        config: complete config by dotted names.
 
     Raises:
         ResultsError: lengths differ, a number is out of range, or a file is outside the folder.
@@ -62,10 +62,10 @@ class Part:
     seed: int
     heads: tuple[str, ...]
     temperatures: tuple[float, ...]
-    config: Mapping[str, FlatValue]
     mean: Triple
     std: Triple
     files: tuple[str, ...]
+    config: Mapping[str, FlatValue]
 
     def __post_init__(self) -> None:
         if not self.heads or len(self.temperatures) != len(self.heads):
@@ -113,23 +113,9 @@ class Part:
         """`<space>.<config_id>.<seed>`, as the refit's files are called."""
         return f"{self.space}.{self.config_id}.{self.seed}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain values for YAML, from which `from_dict` makes an equal part."""
-        return {
-            "space": self.space,
-            "rank": self.config_id,
-            "seed": int(self.seed),
-            "heads": list(self.heads),
-            "temperatures": plain(self.temperatures),
-            "mean": plain(self.mean),
-            "std": plain(self.std),
-            "files": list(self.files),
-            "config": plain(self.config),
-        }
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], names: Sequence[str]) -> "Part":
-        """Returns the part that `to_dict` described; KeyError or ResultsError where it is not.
+        """Returns the part that the file describes; KeyError or ResultsError where it is not one.
 
         Args:
             values: from YAML.
@@ -188,18 +174,9 @@ class Member:
         """Number of networks of every part."""
         return len(self.parts[0].files)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Returns plain values for YAML, from which `from_dict` makes an equal member."""
-        return {
-            "name": self.name,
-            "approach": self.approach,
-            "weight": float(self.weight),
-            "parts": [part.to_dict() for part in self.parts],
-        }
-
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], names: Sequence[str]) -> "Member":
-        """Returns the member that `to_dict` described; errors as of `Part.from_dict`."""
+        """Returns the member that the file describes; errors as of `Part.from_dict`."""
         return cls(
             name=str(values["name"]),
             approach=str(values["approach"]),
@@ -214,17 +191,17 @@ class EnsembleSpec:
 
     Attributes:
         run: name of the run it is from.
-        labels: the attributes and their classes.
-        stored_size: (height, width) that photos are decoded to.
-        members: whose weights sum to 1.
-        mirrored: every network sees the photo and its mirror image; the probabilities are averaged
-            before calibration.
-        biases: of the joint classes [C], added to log p before argmax.
+        selection: one of `SELECTIONS`.
         score: nested out-of-fold macro-F1: value, interval [low, high], gain and the like.
         people: that the networks were trained on.
         photos: of those people.
         fingerprint: of the training data.
-        selection: one of `SELECTIONS`.
+        labels: the attributes and their classes.
+        stored_size: (height, width) that photos are decoded to.
+        mirrored: every network sees the photo and its mirror image; the probabilities are averaged
+            before calibration.
+        biases: of the joint classes [C], added to log p before argmax.
+        members: whose weights sum to 1.
         versions: of the packages.
 
     Raises:
@@ -233,16 +210,16 @@ class EnsembleSpec:
     """
 
     run: str
-    labels: LabelSchema
-    stored_size: tuple[int, int]
-    members: tuple[Member, ...]
-    mirrored: bool
-    biases: tuple[float, ...]
+    selection: str
     score: Mapping[str, Any]
     people: int
     photos: int
     fingerprint: str
-    selection: str
+    labels: LabelSchema
+    stored_size: tuple[int, int]
+    mirrored: bool
+    biases: tuple[float, ...]
+    members: tuple[Member, ...]
     versions: Mapping[str, str]
 
     def __post_init__(self) -> None:
@@ -299,8 +276,9 @@ class EnsembleSpec:
         return tuple(dict.fromkeys(file for part in self.parts for file in part.files))
 
     def write(self, folder: Path) -> None:
-        """Writes `ensemble.yaml` into the ensemble's folder."""
-        text = yaml.safe_dump(_to_dict(self), sort_keys=False, allow_unicode=True)
+        """Writes `ensemble.yaml` into the ensemble's folder: the fields in their order."""
+        values = {"schema": SCHEMA, **asdict(self, dict_factory=_entries)}
+        text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         write_text(folder / ENSEMBLE_FILE, text)
 
     @classmethod
@@ -343,31 +321,14 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ResultsError(f"{path} is not an ensemble of headrace: it has no key 'schema'")
     schema = values["schema"]
     if schema != SCHEMA:
-        newer = "; a newer headrace wrote it: update headrace" if _is_newer(schema) else ""
+        is_newer = isinstance(schema, int) and schema > SCHEMA
+        newer = "; a newer headrace wrote it: update headrace" if is_newer else ""
         raise ResultsError(f"{path} must have schema {SCHEMA}, got {schema!r}{newer}")
     return values
 
 
-def _is_newer(schema: object) -> bool:
-    return isinstance(schema, int) and schema > SCHEMA
-
-
-def _to_dict(spec: EnsembleSpec) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "run": spec.run,
-        "selection": spec.selection,
-        "score": plain(spec.score),
-        "people": int(spec.people),
-        "photos": int(spec.photos),
-        "fingerprint": spec.fingerprint,
-        "labels": spec.labels.to_dict(),
-        "stored_size": plain(spec.stored_size),
-        "mirrored": bool(spec.mirrored),
-        "biases": plain(spec.biases),
-        "members": [member.to_dict() for member in spec.members],
-        "versions": plain(spec.versions),
-    }
+def _entries(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {_IN_FILE.get(name, name): _plain(value) for name, value in fields}
 
 
 def _from_dict(values: Mapping[str, Any]) -> EnsembleSpec:
@@ -389,14 +350,14 @@ def _from_dict(values: Mapping[str, Any]) -> EnsembleSpec:
     )
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """Returns a value in the types of YAML, which knows no tuples and no numbers of NumPy."""
     if isinstance(value, Mapping):
-        return {str(name): plain(each) for name, each in value.items()}
+        return {str(name): _plain(each) for name, each in value.items()}
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [plain(each) for each in value]
+        return [_plain(each) for each in value]
     return value
 
 

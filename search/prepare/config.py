@@ -4,7 +4,7 @@ import re
 import shlex
 from argparse import BooleanOptionalAction
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,165 +122,136 @@ def _photos_dir(folder: str) -> str:
 class RunConfig:
     """Everything that decides a run; written to `study.json` and read back by `--resume`.
 
-    A field is given by the option in its metadata: to add an option is to add a field. Those
-    without a default are said in every command that makes a config again.
+    Every field is given by an option: to add an option is to add a field. Those without a default
+    are said in every command that makes a config again.
     """
 
-    spaces: tuple[str, ...] = field(
-        metadata=option(
-            "--space",
-            "age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
-            read=_absolute_spaces,
-            nargs="+",
-            metavar="SPACE",
-        )
+    spaces: tuple[str, ...] = option(
+        "--space",
+        "age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
+        read=_absolute_spaces,
+        nargs="+",
+        metavar="SPACE",
     )
-    name: str = field(
-        metadata=option("--name", "name of the run (default: spaces and time)", write=None)
-    )
-    data: str = field(
-        default="",
-        metadata=option(
-            "--data", "folder of the data (default: the built-in demo)", read=absolute
-        ),
+    name: str = option("--name", "name of the run (default: spaces and time)", write=None)
+    data: str = option(
+        "--data", "folder of the data (default: the built-in demo)", default="", read=absolute
     )
     """Absolute; empty for the demo."""
-    layout: str | None = field(
-        default=None,
-        metadata=option("--layout", "profiles or manifest (default: found by itself)"),
+    layout: str | None = option(
+        "--layout", "profiles or manifest (default: found by itself)", default=None
     )
-    people: int = field(
-        metadata=option(
-            "--people",
-            f"people of the demo (default: {DEFAULT_PEOPLE})",
-            check=at_least(MIN_PEOPLE),
-            type=int,
-        )
+    people: int = option(
+        "--people",
+        f"people of the demo (default: {DEFAULT_PEOPLE})",
+        check=at_least(MIN_PEOPLE),
+        type=int,
     )
     """Without meaning for other data than the demo."""
-    budget_seconds: float | None = field(
+    budget_seconds: float | None = option(
+        "--budget",
+        "wall-clock time such as 6m or 2h",
         default=None,
-        metadata=option(
-            "--budget",
-            "wall-clock time such as 6m or 2h",
-            read=parse_duration,
-            on_top=True,
-            write="{:g}s".format,
-            metavar="TIME",
-        ),
+        read=parse_duration,
+        on_top=True,
+        write="{:g}s".format,
+        metavar="TIME",
     )
-    trials: int | None = field(
+    trials: int | None = option(
+        "--trials",
+        f"trials per space (default: {DEFAULT_TRIALS})",
         default=None,
-        metadata=option(
-            "--trials",
-            f"trials per space (default: {DEFAULT_TRIALS})",
-            check=at_least(1),
-            on_top=True,
-            type=int,
-        ),
+        check=at_least(1),
+        on_top=True,
+        type=int,
     )
-    max_epochs: int | None = field(
+    max_epochs: int | None = option(
+        "--max-epochs",
+        "length of every trial's schedule",
         default=None,
-        metadata=option(
-            "--max-epochs", "length of every trial's schedule", check=at_least(1), type=int
-        ),
+        check=at_least(1),
+        type=int,
     )
-    refit_seeds: int | None = field(
+    refit_seeds: int | None = option(
+        "--refit-seeds",
+        "trainings of every finalist and fold with --space all (default: 3, or what fits)",
         default=None,
-        metadata=option(
-            "--refit-seeds",
-            "trainings of every finalist and fold with --space all (default: 3, or what fits)",
-            check=between(1, MAX_REFIT_SEEDS),
-            on_top=True,
-            type=int,
-            metavar="N",
-        ),
+        check=between(1, MAX_REFIT_SEEDS),
+        on_top=True,
+        type=int,
+        metavar="N",
     )
     """None is three, or what the budget affords."""
-    seed: int = field(
-        metadata=option("--seed", "of samplers and trainings (default: 0)", type=int)
-    )
-    pretrained: bool | None = field(
+    seed: int = option("--seed", "of samplers and trainings (default: 0)", type=int)
+    pretrained: bool | None = option(
+        "--pretrained",
+        "load ImageNet weights (default: on a GPU, or with --weights-dir)",
         default=None,
-        metadata=option(
-            "--pretrained",
-            "load ImageNet weights (default: on a GPU, or with --weights-dir)",
-            action=BooleanOptionalAction,
-        ),
+        action=BooleanOptionalAction,
     )
-    weights_dir: str = field(
+    weights_dir: str = option(
+        "--weights-dir",
+        "folder of <timm name>.safetensors (default: model hub)",
         default="",
-        metadata=option(
-            "--weights-dir",
-            "folder of <timm name>.safetensors (default: model hub)",
-            read=_weights_dir,
-            on_top=True,
-        ),
+        read=_weights_dir,
+        on_top=True,
     )
     """Absolute; empty is the model hub."""
-    why: str = field(
+    why: str = option(
+        "--why",
+        "reasons from predictions (default) or from more, controlled trainings too",
         default="predictions",
-        metadata=option(
-            "--why",
-            "reasons from predictions (default) or from more, controlled trainings too",
-            on_top=True,
-            choices=("predictions", "full"),
-        ),
+        on_top=True,
+        choices=("predictions", "full"),
     )
-    margin: float = field(
+    margin: float = option(
+        "--margin",
+        MARGIN_HELP,
         default=DEFAULT_MARGIN,
-        metadata=option("--margin", MARGIN_HELP, check=not_negative, on_top=True, type=float),
+        check=not_negative,
+        on_top=True,
+        type=float,
     )
-    pseudo_labels: str = field(
+    pseudo_labels: str = option(
+        "--pseudo-labels",
+        "unlabelled photos to train the finalists with, used only where that wins",
         default="",
-        metadata=option(
-            "--pseudo-labels",
-            "unlabelled photos to train the finalists with, used only where that wins",
-            read=_photos_dir,
-            on_top=True,
-            metavar="DIR",
-        ),
+        read=_photos_dir,
+        on_top=True,
+        metavar="DIR",
     )
     """Absolute; empty for none."""
-    pseudo_thresholds: tuple[str, ...] = field(
+    pseudo_thresholds: tuple[str, ...] = option(
+        "--pseudo-threshold",
+        "least probability of a pseudo-label (default: 0.9 for every attribute)",
         default=(),
-        metadata=option(
-            "--pseudo-threshold",
-            "least probability of a pseudo-label (default: 0.9 for every attribute)",
-            read=tuple,
-            on_top=True,
-            nargs="+",
-            metavar="ATTRIBUTE=SHARE",
-        ),
+        read=tuple,
+        on_top=True,
+        nargs="+",
+        metavar="ATTRIBUTE=SHARE",
     )
-    keep_models: bool = field(
+    keep_models: bool = option(
+        "--keep-models",
+        "keep the fold models that the ensemble does not use",
         default=False,
-        metadata=option(
-            "--keep-models",
-            "keep the fold models that the ensemble does not use",
-            read=lambda given: given or None,
-            on_top=True,
-            action="store_true",
-        ),
+        read=lambda given: given or None,
+        on_top=True,
+        action="store_true",
     )
-    gpus_per_trial: str = field(
+    gpus_per_trial: str = option(
+        "--gpus-per-trial",
+        "auto, 1, 0.5, 1/3 or 0.25 (default: auto)",
         default="auto",
-        metadata=option(
-            "--gpus-per-trial",
-            "auto, 1, 0.5, 1/3 or 0.25 (default: auto)",
-            check=lambda _, value: check_fraction(value),
-            on_top=True,
-            write=None,
-        ),
+        check=lambda _, value: check_fraction(value),
+        on_top=True,
+        write=None,
     )
-    address: str = field(
+    address: str = option(
+        "--address",
+        "address of a Ray cluster (default: this machine)",
         default="",
-        metadata=option(
-            "--address",
-            "address of a Ray cluster (default: this machine)",
-            on_top=True,
-            write=None,
-        ),
+        on_top=True,
+        write=None,
     )
 
     @property
@@ -317,7 +288,7 @@ class RunConfig:
         return cls(**{**values, **lists})
 
 
-OPTIONS = {each.name: Option.of(each.metadata) for each in fields(RunConfig)}
+OPTIONS: dict[str, Option] = {e.name: e.metadata["option"] for e in fields(RunConfig)}
 """The option of every field, by its name."""
 
 

@@ -54,11 +54,6 @@ class Dataset:
 def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> Dataset:
     """Reads the data, drawing the demo people first where no data is given.
 
-    Args:
-        config: names folder, layout and demo people.
-        cache_dir: where the demo lies.
-        progress: makes a progress callback for a described step.
-
     Raises:
         DataError: the data breaks a rule.
         UsageError: options that contradict each other.

@@ -2,13 +2,11 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
-
-_METADATA = "option"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +33,6 @@ class Option:
     on_top: bool
     write: Callable[[Any], str] | None
 
-    @classmethod
-    def of(cls, metadata: Mapping[str, Any]) -> "Option":
-        """Returns the option that `option` put into the metadata of a field."""
-        found: Option = metadata[_METADATA]
-        return found
-
     @property
     def dest(self) -> str:
         """Name of argparse's attribute."""
@@ -59,13 +51,14 @@ def option(
     flag: str,
     text: str,
     *,
+    default: Any = MISSING,
     read: Callable[[Any], Any] = lambda given: given,
     check: Callable[[str, Any], None] | None = None,
     on_top: bool = False,
     write: Callable[[Any], str] | None = str,
     **arguments: Any,
-) -> dict[str, Any]:
-    """Returns the metadata of a field that an option gives; arguments as `Option` has them."""
+) -> Any:
+    """Returns a field of `RunConfig` whose metadata have the `Option` of these values."""
     found = Option(
         flag=flag,
         help=text,
@@ -75,7 +68,7 @@ def option(
         on_top=on_top,
         write=write,
     )
-    return {_METADATA: found}
+    return field(default=default, metadata={"option": found})
 
 
 def absolute(path: str) -> str:

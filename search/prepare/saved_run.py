@@ -16,13 +16,7 @@ from trainables.data.schema import LabelSchema
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedRun:
-    """What later stages need of a search.
-
-    Attributes:
-        study: content of `study.json`.
-        schema: of the data.
-        results: of every space.
-    """
+    """What later stages need of a search: `study.json`, labels, and how every space ended."""
 
     study: Mapping[str, Any]
     schema: LabelSchema

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from search.console import say
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
 from search.pseudo.labels import PseudoLabels
@@ -67,10 +68,6 @@ def check_unlabelled(unlabelled: UnlabelledTable, labelled: SampleTable) -> None
     """Raises UsageError where photos are both: an out-fold would be trained on.
 
     Copies of a photo are not found out.
-
-    Args:
-        unlabelled: the folder of `--pseudo-labels`.
-        labelled: the data of the run.
     """
     known = {(labelled.root / path).resolve() for path in labelled.paths}
     shared = [path for path in unlabelled.paths if (unlabelled.root / path).resolve() in known]
@@ -113,7 +110,7 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
         ),
     )
     for note in notes:
-        console.print(f"  {note}", highlight=False, soft_wrap=True, markup=False)
+        say(console, f"  {note}")
     files.merge(units, folds)
     config_ids = {unit.space: _config_id(refitted.note, unit.space) for unit in units}
     verdicts = judge_spaces(refitted, config_ids, run.config.seed)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from search.analysis.approaches.build import Choice, JointPredictions, Model, build
+from search.analysis.approaches.build import JointPredictions, Model, build
 from search.analysis.fitting.cross_fit import CrossFit
-from search.analysis.metrics import Floats, Ints
+from search.analysis.metrics import Floats
 from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 from trainables.blocks import Block, Form, block_of_kind
@@ -147,20 +147,10 @@ class Lineup:
         layouts = [self.layout(space) for space in spaces]
         return HeadLayout(layouts[0].sizes, tuple(layout.attributes for layout in layouts))
 
-    def label(self, space: str, joint: Ints) -> Ints:
-        """Returns the class of what a space's models are scored by, int [N], of joint classes."""
-        return self.layout(space).label(joint)
-
     def build(
         self, predictions: Predictions, people: People, cross_fit: CrossFit
     ) -> tuple[JointPredictions, ...]:
-        """Returns the joint probabilities of every approach, with cross-fitted choices.
-
-        Args:
-            predictions: of the spaces of all approaches.
-            people: with their joint classes.
-            cross_fit: who decides about whom.
-        """
+        """Returns the joint probabilities of every approach, with cross-fitted choices."""
         return tuple(
             build(name, [self._model(space, predictions) for space in spaces], people, cross_fit)
             for name, spaces in self.approaches.items()
@@ -183,14 +173,13 @@ class Lineup:
         return own if own in found else next(iter(found), None)
 
 
-def chosen_config(choice: Choice) -> str:
-    """Returns the config that most rounds of the cross-fitted choice took, the first of equals."""
-    return Counter(choice.by_round).most_common(1)[0][0]
-
-
 def chosen_configs(built: JointPredictions) -> dict[str, str]:
-    """Returns the config of every model of an approach, by its space: what would be served."""
-    return {space: chosen_config(choice) for space, choice in built.choices.items()}
+    """Returns the config of every model of an approach, by its space: what would be served.
+
+    It is the one that most rounds of the cross-fitted choice took, the first of equals.
+    """
+    choices = built.choices.items()
+    return {space: Counter(c.by_round).most_common(1)[0][0] for space, c in choices}
 
 
 def spaces_of(approaches: Mapping[str, Names]) -> Names:

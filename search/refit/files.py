@@ -157,10 +157,6 @@ class RefitNote:
     def read(cls, store: RunStore, names: Sequence[str]) -> "RefitNote":
         """Reads the file.
 
-        Args:
-            store: of the run.
-            names: of all attributes of its data.
-
         Raises:
             ResultsError: it is missing, torn, or of another schema.
         """
@@ -250,16 +246,16 @@ class RefitFiles:
         path = self._parts / f"{unit.name}.npz"
         if not path.exists():
             return False
-        with np.load(path) as part:
-            return "key" in part.files and folds.is_key(str(part["key"]), unit)
+        with np.load(path) as file:
+            return "key" in file.files and folds.is_key(str(file["key"]), unit)
 
     def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
         """Returns the device seconds of every training of a space, or of one of its configs."""
         name = space if config_id is None else config_name(space, config_id)
         found = []
         for path in self._parts.glob(f"{glob.escape(name)}.*.npz"):
-            with np.load(path) as part:
-                found.append(float(part["seconds"]))
+            with np.load(path) as file:
+                found.append(float(file["seconds"]))
         return tuple(found)
 
     def notes(
@@ -272,9 +268,9 @@ class RefitFiles:
                 path = self._parts / f"{config_name(space, config_id)}.{seed}.{fold}.npz"
                 if not path.is_file():
                     continue
-                with np.load(path) as part:
-                    if "note" in part.files:
-                        found.append(json.loads(str(part["note"])))
+                with np.load(path) as file:
+                    if "note" in file.files:
+                        found.append(json.loads(str(file["note"])))
         return found
 
     def merge(
@@ -331,13 +327,7 @@ class RefitFiles:
     def heads(
         self, space: str, config_id: str, seeds: Iterable[int], *, mirrored: bool = False
     ) -> dict[str, NDArray[np.float64]]:
-        """Returns probabilities [S, N, K] by head.
-
-        Args:
-            space: name of the space.
-            config_id: of the config.
-            seeds: S of them.
-            mirrored: those of the mirrored images.
+        """Returns probabilities [S, N, K] by head, of S seeds; or those of the mirrored images.
 
         Raises:
             ResultsError: a file is missing or torn.
@@ -347,7 +337,7 @@ class RefitFiles:
         heads = [head for head in loaded[0] if not head.startswith(MIRRORED)]
         prefix = MIRRORED if mirrored else ""
         return {
-            head: np.stack([part[prefix + head] for part in loaded]).astype(np.float64)
+            head: np.stack([arrays[prefix + head] for arrays in loaded]).astype(np.float64)
             for head in heads
         }
 

@@ -9,7 +9,7 @@ from search.refit.files import RefitNote
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG
-from search.store.records import Cause, State, TrialRecord
+from search.store.records import Cause, State
 from trainables.blocks import FlatValue
 
 
@@ -36,7 +36,11 @@ def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: in
     photos = len(run.dataset.split.search_train)
     costs = {}
     for result in results:
-        by_config = {_key(r.config): _photo_seconds(r, photos) for r in result.records if r.epochs}
+        by_config = {
+            _key(r.config): r.device_seconds / (r.epochs * photos)
+            for r in result.records
+            if r.epochs
+        }
         typical = max(by_config.values(), default=0.0)
         chosen = finalists(result, run.default_config(result.name), FULL.configs)
         costs[result.name] = tuple(
@@ -81,10 +85,6 @@ def wished_shape(run: Prepared) -> Shape:
     """Returns what is refitted where time allows: five folds, three seeds or as many as asked."""
     seeds = run.config.refit_seeds
     return FULL if seeds is None else replace(FULL, seeds=seeds, keep_seeds=True)
-
-
-def _photo_seconds(record: TrialRecord, photos: int) -> float:
-    return record.device_seconds / (record.epochs * photos)
 
 
 def _key(config: Mapping[str, FlatValue]) -> tuple[tuple[str, FlatValue], ...]:

@@ -53,13 +53,7 @@ FULL = Shape(folds=5, seeds=3, configs=3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefitPlan:
-    """A shape, its time and what was cut from the wish.
-
-    Attributes:
-        shape: what will be refitted.
-        seconds: expected wall-clock time.
-        cuts: a sentence for everything that was cut.
-    """
+    """A shape, its expected wall-clock time, and a sentence for all that was cut of the wish."""
 
     shape: Shape
     seconds: float
@@ -121,12 +115,7 @@ def decisive(wish: Shape) -> Shape:
 
 
 def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
-    """Returns the largest shape that fits the time.
-
-    Args:
-        costs: measured in the search.
-        seconds: wall-clock time there is.
-        wish: what is refitted where time allows.
+    """Returns the largest shape that fits so many wall-clock seconds.
 
     Raises:
         UsageError: not even the smallest shape fits; the message names the time it needs.

@@ -57,17 +57,9 @@ def run_units(
     models: Path,
     is_over: Callable[[Unit], bool],
 ) -> Iterator[UnitEnd]:
-    """Trains units on all devices and yields each as it ends, finished ones first.
+    """Trains units in their order on all devices; yields each as it ends, finished ones first.
 
-    Args:
-        units: in the order of their start.
-        folds: of all samples.
-        setting: of every worker.
-        resources: of one training.
-        seed: of the run.
-        files: that the probabilities go to.
-        models: folder of the weights.
-        is_over: asked before a unit starts; True leaves it and all that follow.
+    `is_over` is asked before a unit starts; True leaves it and all that follow.
     """
     waiting = []
     for unit in units:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.console import StepBar
+from search.console import StepBar, say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
@@ -134,12 +134,9 @@ def train_units(
 
 
 def _say_plan(console: Console, planned: RefitPlan) -> None:
-    console.print(
-        f"Refit: {planned.shape.describe()}, about {format_duration(planned.seconds)}.",
-        highlight=False,
-    )
+    say(console, f"Refit: {planned.shape.describe()}, about {format_duration(planned.seconds)}.")
     for cut in planned.cuts:
-        console.print(f"  {cut}", highlight=False, soft_wrap=True)
+        say(console, f"  {cut}")
 
 
 def _write(

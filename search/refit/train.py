@@ -19,14 +19,6 @@ def train_unit(
     """Trains one unit, writes its probabilities and weights, and returns its seconds.
 
     The labels of the out-fold are never read: not for stopping, not for choosing an epoch.
-
-    Args:
-        unit: config, seed and fold.
-        folds: of all samples.
-        images: of this process.
-        seed: of the run.
-        files: that the probabilities go to.
-        models: folder of the weights.
     """
     started = time.perf_counter()
     setting = images.setting

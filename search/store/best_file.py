@@ -93,9 +93,6 @@ class BestFile:
     def trial_config(self, names: Sequence[str]) -> TrialConfig:
         """Returns the config, of this run or of an older one.
 
-        Args:
-            names: of all attributes of the data.
-
         Raises:
             ConfigError: it is of a headrace with other options.
         """

@@ -19,12 +19,8 @@ SCHEMA = 1
 def write_text(path: Path, text: str) -> None:
     """Writes a text file under a temporary name and renames it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _renamed(path, f".{os.getpid()}") as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -40,9 +36,18 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Writes arrays as an npz file, whole or not at all; makes its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.npz")
-    np.savez(temporary, **arrays)
-    temporary.replace(path)
+    with _renamed(path, ".npz") as temporary:  # numpy insists on the ending
+        np.savez(temporary, **arrays)
+
+
+@contextmanager
+def _renamed(path: Path, ending: str) -> Iterator[Path]:
+    temporary = path.with_name(f".{path.name}{ending}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -7,14 +7,13 @@ of headrace writes; a test holds it against Optuna itself.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from search.errors import ResultsError
-from search.store.records import State, TrialRecord, record_of
+from search.store.records import State, StudyTrial, TrialRecord, record_of
 from trainables.blocks import FlatValue
 
 _STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")  # by Optuna's numbers
@@ -29,26 +28,10 @@ class _Operation(IntEnum):
     SET_ATTRIBUTE = 8
 
 
-@dataclass(slots=True)
-class _Trial:
-    number: int
-    state: State
-    started: float = 0.0
-    value: float | None = None
-    values: dict[int, float] = field(default_factory=dict)
-    params: dict[str, FlatValue] = field(default_factory=dict)
-    attributes: dict[str, Any] = field(default_factory=dict)
-
-
 def read_records(
     path: Path, studies: Mapping[str, str], names: Sequence[str]
 ) -> dict[str, tuple[TrialRecord, ...]]:
     """Returns the started trials of the studies in a journal, by space.
-
-    Args:
-        path: of the journal.
-        studies: name of the study of every space.
-        names: of all attributes of the data.
 
     Raises:
         ResultsError: the journal cannot be read, or lacks a study.
@@ -59,17 +42,7 @@ def read_records(
         raise ResultsError(f"{path} holds no study {missing[0]!r}; copy the run whole")
     return {
         space: tuple(
-            record_of(
-                space,
-                trial.number,
-                trial.state,
-                value=trial.value,
-                values=trial.values,
-                params=trial.params,
-                attributes=trial.attributes,
-                started=trial.started,
-                names=names,
-            )
+            record_of(space, trial, names)
             for trial in found[study]
             if trial.state is not State.WAITING
         )
@@ -77,11 +50,11 @@ def read_records(
     }
 
 
-def _replay(path: Path) -> dict[str, list[_Trial]]:
+def _replay(path: Path) -> dict[str, list[StudyTrial]]:
     """Returns the trials of every study, by its name."""
-    studies: list[list[_Trial]] = []
-    by_name: dict[str, list[_Trial]] = {}
-    trials: list[_Trial] = []
+    studies: list[list[StudyTrial]] = []
+    by_name: dict[str, list[StudyTrial]] = {}
+    trials: list[StudyTrial] = []
     for entry in _entries(path):
         operation = entry["op_code"]
         if operation == _Operation.CREATE_STUDY:
@@ -89,7 +62,7 @@ def _replay(path: Path) -> dict[str, list[_Trial]]:
                 studies.append(by_name.setdefault(entry["study_name"], []))
         elif operation == _Operation.CREATE_TRIAL:
             study = studies[entry["study_id"]]
-            trial = _Trial(
+            trial = StudyTrial(
                 number=len(study),
                 state=State(_STATES[entry.get("state", 0)]),
                 started=_timestamp(entry["datetime_start"]),
@@ -101,7 +74,7 @@ def _replay(path: Path) -> dict[str, list[_Trial]]:
     return by_name
 
 
-def _apply(trial: _Trial, entry: Mapping[str, Any]) -> None:
+def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:
     if trial.state in (State.COMPLETE, State.PRUNED, State.FAIL):
         return  # a finished trial is never changed
     operation = entry["op_code"]

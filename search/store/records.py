@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -88,49 +88,50 @@ class TrialRecord:
         return self.is_finished and self.cause is not Cause.BUDGET
 
 
-def record_of(
-    space: str,
-    number: int,
-    state: State,
-    *,
-    value: float | None,
-    values: Mapping[int, float],
-    params: Mapping[str, FlatValue],
-    attributes: Mapping[str, Any],
-    started: float,
-    names: Sequence[str],
-) -> TrialRecord:
-    """Returns a trial of a study as a record.
+@dataclass(slots=True, kw_only=True)
+class StudyTrial:
+    """A trial as Optuna's journal has it.
 
-    Args:
-        space: name of the space.
+    Attributes:
         number: of the trial in its study.
         state: of the trial.
+        started: seconds since the epoch; 0 where unknown.
         value: of the objective that it was told to end with, if it was.
         values: of every reported epoch.
         params: what the sampler chose.
         attributes: what headrace noted of it (Optuna's user attributes).
-        started: seconds since the epoch; 0 where unknown.
-        names: of all attributes of the data.
     """
-    ordered = dict(sorted(values.items()))
-    objective = value if state is State.COMPLETE else None
-    if state is State.PRUNED and ordered:
+
+    number: int
+    state: State
+    started: float = 0.0
+    value: float | None = None
+    values: dict[int, float] = field(default_factory=dict)
+    params: dict[str, FlatValue] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecord:
+    """Returns a trial of a space's study as a record; `names` are those of all attributes."""
+    attributes = trial.attributes
+    ordered = dict(sorted(trial.values.items()))
+    objective = trial.value if trial.state is State.COMPLETE else None
+    if trial.state is State.PRUNED and ordered:
         objective = ordered[max(ordered)]
     gap = attributes.get("gap")
     return TrialRecord(
         space=space,
-        number=number,
-        state=state,
+        number=trial.number,
+        state=trial.state,
         cause=Cause(attributes.get("cause", "")),
         objective=objective,
         values=ordered,
-        params=dict(params),
+        params=dict(trial.params),
         config=read_flat(json.loads(attributes.get("config", "{}")), names),
         seed=int(attributes.get("seed", 0)),
         seconds=float(attributes.get("seconds", 0.0)),
         device_seconds=float(attributes.get("device_seconds", 0.0)),
-        started=started,
+        started=trial.started,
         gap=None if gap is None else float(gap),
         error=str(attributes.get("error", "")),
         ended=float(attributes.get("ended", 0.0)),

@@ -20,25 +20,13 @@ IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COLUMNS = (
-    "space",
-    "number",
-    "state",
-    "cause",
-    "objective",
-    "epochs",
-    "seconds",
-    "device_seconds",
-    "seed",
-    "error",
+    *("space", "number", "state", "cause", "objective", "epochs", "seconds", "device_seconds"),
+    *("seed", "error"),
 )
 
 
 class RunStore:
-    """The folder of one run.
-
-    Args:
-        root: `results/NAME`.
-    """
+    """The folder of one run, `results/NAME`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -142,20 +130,9 @@ class RunStore:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow([*_COLUMNS, *params])
         for r in rows:
-            objective = "" if r.objective is None else repr(r.objective)
-            fixed = (
-                r.space,
-                r.number,
-                r.state.value,
-                r.cause.value,
-                objective,
-                r.epochs,
-                round(r.seconds, 3),
-                round(r.device_seconds, 3),
-                r.seed,
-                r.error,
-            )
-            writer.writerow([*fixed, *(r.params.get(name, "") for name in params)])
+            fixed = {name: getattr(r, name) for name in _COLUMNS}
+            fixed |= {name: round(fixed[name], 3) for name in ("seconds", "device_seconds")}
+            writer.writerow([*fixed.values(), *(r.params.get(name, "") for name in params)])
         write_text(self.root / "trials.csv", text.getvalue())
 
     def write_best(self, space: str, values: Mapping[str, Any]) -> Path:
@@ -166,11 +143,7 @@ class RunStore:
 
     def write_importance(self, spaces: Mapping[str, Mapping[str, float]]) -> None:
         """Writes `importance.json`: which parameters the score of every space depended on."""
-        values = {
-            "schema": SCHEMA,
-            "spaces": {name: dict(found) for name, found in spaces.items()},
-        }
-        write_text(self.root / IMPORTANCE_FILE, json.dumps(values, indent=2) + "\n")
+        write_json(self.root / IMPORTANCE_FILE, {"schema": SCHEMA, "spaces": spaces})
 
     def validation_path(self, space: str, number: int) -> Path:
         """Returns where the validation predictions of a complete trial are kept."""

@@ -20,12 +20,7 @@ _FULL_SHADE = (16, 78, 139)
 
 
 class TrialBoard:
-    """Event file of one trial.
-
-    Args:
-        folder: of the trial below `tensorboard/`.
-        params: hyperparameters for the HParams tab.
-    """
+    """Event file of one trial, in its folder below `tensorboard/`."""
 
     def __init__(self, folder: Path, params: Mapping[str, FlatValue]) -> None:
         self._writer = SummaryWriter(str(folder))

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis.metrics import confusion_matrix, macro_f1
+from search.analysis.recombine import marginals, recombine
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
 from search.store.records import Cause
 from search.trial.board import TrialBoard
-from trainables import metrics
 from trainables.blocks import Block, FlatValue
 from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.classifier import EpochReport, ImageClassifier
@@ -62,43 +63,31 @@ def evaluate(
     """
     schema, label = table.schema, block.label(table.schema)
     own = schema.only(block.attributes)
-    parts: dict[str, NDArray[np.floating]] = dict(predictions)
-    if label not in parts:
-        parts[label] = metrics.joint_from_attributes([parts[name] for name in own.names])
-    if own.names[0] not in parts:
-        sizes = {name: schema.num_classes(name) for name in own.names}
-        parts |= metrics.attributes_from_joint(parts[label], sizes)
+    probs: dict[str, NDArray[np.floating]] = dict(predictions)
+    if label not in probs:
+        probs[label] = recombine([probs[name] for name in own.names])
+    if own.names[0] not in probs:
+        sizes = [schema.num_classes(name) for name in own.names]
+        probs |= dict(zip(own.names, marginals(probs[label], sizes), strict=True))
     scalars, confusions, classes = {}, {}, {}
-    for name, probabilities in parts.items():
+    for name, found in probs.items():
         names = own.names if name == label else (name,)
-        counts = metrics.confusion(
-            schema.codes(table.labels, names)[indices],
-            probabilities.argmax(axis=1),
-            schema.only(names).num_joint,
-        )
-        confusions[name], classes[name] = counts, schema.only(names).joint_names
-        scalars[f"val/{name}/macro_f1"] = metrics.macro_f1(counts)
-        scalars[f"val/{name}/accuracy"] = metrics.accuracy(counts)
+        true, predicted = schema.codes(table.labels, names)[indices], found.argmax(axis=1)
+        classes[name] = schema.only(names).joint_names
+        confusions[name] = confusion_matrix(true, predicted, len(classes[name]))
+        scalars[f"val/{name}/macro_f1"] = macro_f1(true, predicted, len(classes[name]))
+        scalars[f"val/{name}/accuracy"] = float(np.mean(true == predicted))
     return Evaluation(
         value=scalars[f"val/{label}/macro_f1"],
         scalars=scalars,
         confusions=confusions,
         classes=classes,
-        probabilities=parts[label].astype(np.float32),
+        probabilities=probs[label].astype(np.float32),
     )
 
 
 class TrialRun:
-    """A trial in progress on this process.
-
-    Args:
-        images: shared by all trials of the process.
-        space: name of the space.
-        number: of the trial in its study.
-        config: complete config by dotted names.
-        seed: of the training.
-        write: False leaves no files (replay).
-    """
+    """A trial in progress on this process; without `write` it leaves no files (replay)."""
 
     def __init__(
         self,
@@ -229,7 +218,9 @@ class TrialRun:
         state = {"report": told, "best": self._best}
         if told["done"]:
             # No weights any more, but the report: it must survive until the search has it.
-            self._save_predictions(evaluation)
+            indices = self._images.setting.split.search_val
+            arrays = {"indices": indices, "probabilities": evaluation.probabilities}
+            write_arrays(self.predictions_path, arrays)
             save_checkpoint(self._checkpoint, state)
             return
         started = time.perf_counter()
@@ -238,11 +229,6 @@ class TrialRun:
         save_checkpoint(self._checkpoint, {**state, "classifier": classifier.state_dict()})
         self._saved = time.perf_counter()
         self._save_cost = self._saved - started
-
-    def _save_predictions(self, evaluation: Evaluation) -> None:
-        indices = self._images.setting.split.search_val
-        arrays = {"indices": indices, "probabilities": evaluation.probabilities}
-        write_arrays(self.predictions_path, arrays)
 
     def _broken(self, cause: Cause, error: str) -> dict[str, object]:
         self._classifier = None

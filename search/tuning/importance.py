@@ -135,13 +135,7 @@ def _study_of(trials: Sequence[FrozenTrial]) -> optuna.Study:
 def importances_of(
     journal: Path, studies: Mapping[str, str], seed: int
 ) -> dict[str, dict[str, float]]:
-    """Returns the importance of the parameters of every space that has trials enough.
-
-    Args:
-        journal: of the run.
-        studies: name of the study of every space.
-        seed: of the random forests.
-    """
+    """Returns the importance of the parameters of every space with trials enough, by space."""
     found = {
         space: parameter_importance(read_trials(journal, study), seed)
         for space, study in studies.items()

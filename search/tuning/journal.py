@@ -10,7 +10,7 @@ import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import optuna
@@ -19,7 +19,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
-from search.store.records import Cause, State, TrialRecord, record_of
+from search.store.records import Cause, State, StudyTrial, TrialRecord, record_of
 from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
@@ -120,16 +120,8 @@ class StudyJournal:
                 continue
             self._open[frozen.number] = trial
             self._reported[frozen.number] = set(frozen.intermediate_values)
-            record = self._record(frozen)
-            found.append(
-                Asked(
-                    space=self.space.name,
-                    number=record.number,
-                    config=record.config,
-                    seed=record.seed,
-                    device_seconds=record.device_seconds,
-                )
-            )
+            same = {f.name: getattr(self._record(frozen), f.name) for f in fields(Asked)}
+            found.append(Asked(**same))
         return tuple(found)
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -145,16 +137,11 @@ class StudyJournal:
             trial.report(value, epoch)
         return True
 
-    def note_cost(self, number: int, device_seconds: float, seconds: float) -> None:
-        """Stores what the trial has cost up to now, earlier starts included."""
+    def note(self, number: int, **attributes: float | str) -> None:
+        """Stores fields of the record of an open trial; of one that is over, nothing."""
         if number in self._open:
-            self._open[number].set_user_attr("device_seconds", device_seconds)
-            self._open[number].set_user_attr("seconds", seconds)
-
-    def note_gap(self, number: int, gap: float) -> None:
-        """Stores the seconds between the worker's trial before and this one's first batch."""
-        if number in self._open:
-            self._open[number].set_user_attr("gap", gap)
+            for name, value in attributes.items():
+                self._open[number].set_user_attr(name, value)
 
     def complete(self, number: int, value: float) -> None:
         """Tells that the last epoch was reached."""
@@ -166,11 +153,7 @@ class StudyJournal:
 
     def fail(self, number: int, cause: Cause, error: str = "") -> None:
         """Tells that the trial broke or was cut off; out of memory counts as the worst value."""
-        if number not in self._open:
-            return
-        self._open[number].set_user_attr("cause", cause.value)
-        if error:
-            self._open[number].set_user_attr("error", error)
+        self.note(number, cause=cause.value, **({"error": error} if error else {}))
         if cause is Cause.OUT_OF_MEMORY:
             self._tell(number, TrialState.COMPLETE, WORST_VALUE)
         else:
@@ -248,14 +231,13 @@ def sample_configs(
 
 def to_record(space: str, trial: FrozenTrial, names: Sequence[str]) -> TrialRecord:
     """Returns the trial of a study as a record."""
-    return record_of(
-        space,
-        trial.number,
-        State(trial.state.name),
+    known = StudyTrial(
+        number=trial.number,
+        state=State(trial.state.name),
+        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
         value=trial.value,
         values=trial.intermediate_values,
         params=trial.params,
         attributes=trial.user_attrs,
-        started=trial.datetime_start.timestamp() if trial.datetime_start else 0.0,
-        names=names,
     )
+    return record_of(space, known, names)

@@ -1,6 +1,6 @@
 """The configs that a study begins with: the default config and the warm starts, in the space."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -37,7 +37,7 @@ def known_configs(
     for extra in space.warm_start:
         # What is not searched on this data would only repeat the default config.
         known.append({**default, **{n: v for n, v in extra.items() if n in offered}})
-    return _different(known)
+    return tuple(config for place, config in enumerate(known) if config not in known[:place])
 
 
 def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:
@@ -80,11 +80,3 @@ def _nearest(distribution: BaseDistribution, value: FlatValue) -> FlatValue:
         low, high = distribution.low, distribution.high
         return low if isinstance(value, str) else min(max(value, low), high)
     return value
-
-
-def _different(configs: Iterable[Mapping[str, FlatValue]]) -> tuple[Mapping[str, FlatValue], ...]:
-    found: list[Mapping[str, FlatValue]] = []
-    for config in configs:
-        if config not in found:
-            found.append(config)
-    return tuple(found)

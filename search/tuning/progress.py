@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.console import say
 from search.prepare.config import Budget, format_duration
 from search.store.records import Cause, State, TrialRecord
 from search.tuning.journal import Asked
@@ -36,15 +37,7 @@ class _SpaceCounts:
 
 
 class SearchProgress:
-    """Listens to the search and shows it.
-
-    Args:
-        console: where to show it; live on a terminal, plain lines elsewhere.
-        max_epochs: of the trials of each space.
-        budget: ends the search.
-        slots: trials at once.
-        past: records of an earlier start.
-    """
+    """Listens to the search and shows it; `past` are the records of an earlier start."""
 
     def __init__(
         self,
@@ -98,9 +91,7 @@ class SearchProgress:
             self._spaces[record.space].running.pop(record.number, None)
             self._count(record)
         if self._live is None:
-            # The text of an error may have brackets, which are not markup.
-            line = self._line(record)
-            self._console.print(line, highlight=False, soft_wrap=True, markup=False)
+            say(self._console, self._line(record))
 
     def _count(self, record: TrialRecord) -> None:
         counts = self._spaces[record.space]

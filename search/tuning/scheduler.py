@@ -45,11 +45,7 @@ def asha(max_epochs: int) -> AsyncHyperBandScheduler:
 
 
 class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
-    """Hands every trial to the ASHA of its space.
-
-    Args:
-        max_epochs: of the trials of each space.
-    """
+    """Hands every trial to the ASHA of its space."""
 
     def __init__(self, max_epochs: Mapping[str, int]) -> None:
         super().__init__()

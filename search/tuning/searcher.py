@@ -242,13 +242,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         journal = self._journals[asked.space]
         live.spend(result, self._device_share)
         seconds = live.device_seconds / self._device_share
-        journal.note_cost(asked.number, live.device_seconds, seconds)
+        journal.note(asked.number, device_seconds=live.device_seconds, seconds=seconds)
         if "value" not in result or "epoch" not in result:
             return
         epoch, value = int(result["epoch"]), float(result["value"])
         stored = journal.report(asked.number, epoch, value)
         if result.get("gap") is not None:
-            journal.note_gap(asked.number, float(result["gap"]))
+            journal.note(asked.number, gap=float(result["gap"]))
         if stored:
             for listener in self._listeners:
                 listener.trial_reported(asked.space, asked.number, epoch, value)

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.analysis.verdict.sentence import answer
+from search.console import say
 from search.verdict.findings import Findings
 
 
@@ -39,6 +40,6 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
     console.print(scores)
     console.print(pairs)
     for note in findings.notes:
-        console.print(f"note: {note}", highlight=False, soft_wrap=True)
-    console.print(f"[bold]{answer(verdict)}[/bold]", highlight=False, soft_wrap=True)
-    console.print(f"Report: {folder / 'report.html'}", highlight=False, soft_wrap=True)
+        say(console, f"note: {note}")
+    say(console, answer(verdict), style="bold")
+    say(console, f"Report: {folder / 'report.html'}")

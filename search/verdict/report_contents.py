@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
-from search.analysis.metrics import Ints
+from search.analysis.metrics import Ints, confusion_matrix, macro_f1
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import RunConfig, command_of
 from search.prepare.saved_run import SavedRun
@@ -28,7 +28,6 @@ from search.store.files import write_text
 from search.store.records import default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
-from trainables import metrics
 from trainables.data.schema import LabelSchema
 
 
@@ -83,7 +82,7 @@ def confusions(schema: LabelSchema, truth: Ints, conclusion: Conclusion) -> list
     labels = schema.attribute_codes(truth)
 
     def counts(true: Ints, found: Mapping[str, Ints], size: int) -> dict[str, Ints]:
-        return {name: metrics.confusion(true, given, size) for name, given in found.items()}
+        return {name: confusion_matrix(true, given, size) for name, given in found.items()}
 
     attributes = [
         Confusion(
@@ -145,8 +144,7 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
                 parts.append(saved["probabilities"])
                 indices = saved["indices"]
         joint = layout.joint(parts).argmax(axis=1)
-        counts = metrics.confusion(refitted.truth.label[indices], joint, layout.num_classes)
-        return metrics.macro_f1(counts)
+        return macro_f1(refitted.truth.label[indices], joint, layout.num_classes)
 
     return score
 

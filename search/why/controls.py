@@ -145,12 +145,6 @@ class ControlDesign:
 
     def units(self, control: Control, seed: int, fold: int) -> list[Unit]:
         """Returns the trainings of one seed and fold; none for what the refit has."""
-        new = [
-            (space, training)
-            for level in self.levels(control)
-            for space, training in level.trainings.items()
-            if training != self.winners[space] or seed not in self.seeds
-        ]
         return [
             Unit(
                 space=space,
@@ -160,7 +154,9 @@ class ControlDesign:
                 config=training.config,
                 change=training.change,
             )
-            for space, training in new
+            for level in self.levels(control)
+            for space, training in level.trainings.items()
+            if training != self.winners[space] or seed not in self.seeds
         ]
 
     def _of_people(self, percent: int) -> Level:

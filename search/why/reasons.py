@@ -26,13 +26,7 @@ Ints = NDArray[np.int64]
 def controlled_reasons(
     refitted: Refitted, record: WhyRecord | None, seed: int
 ) -> tuple[Reason, ...]:
-    """Returns what controlled trainings say about every pair; nothing where there are none.
-
-    Args:
-        refitted: the refit of the run.
-        record: from `read_record`.
-        seed: of the resamples.
-    """
+    """Returns what controlled trainings say about every pair; nothing where there are none."""
     if record is None:
         return ()
     found: list[Reason] = []
@@ -149,4 +143,4 @@ class _Files:
             files = self.refitted.files if own else why_files(self.refitted.store)
             heads = files.heads(space, config_id, [seed])
             found.append({head: probs[0][self.rows] for head, probs in heads.items()})
-        return {head: np.stack([part[head] for part in found]) for head in found[0]}
+        return {head: np.stack([of_seed[head] for of_seed in found]) for head in found[0]}

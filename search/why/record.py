@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from search.analysis.plain import from_plain
 from search.refit.files import RefitFiles, Truth
 from search.refit.refitted import Refitted
 from search.refit.units import Unit
@@ -23,7 +24,6 @@ from search.why.plan import LEAST_FOLDS, PlannedControl
 from trainables.blocks import FlatValue, as_before_blocks
 
 WHY_FILE = "predictions/why/why.json"
-_CONFIGS, _CONFIGS_ONCE = "config_ids", "ranks"  # older runs say "ranks"
 
 
 def why_files(store: RunStore) -> RefitFiles:
@@ -37,6 +37,12 @@ class RecordedLevel:
 
     x: float
     config_ids: Mapping[str, str]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "RecordedLevel":
+        """Reads a level of `why.json`; older runs say "ranks" for `config_ids`."""
+        key = "config_ids" if "config_ids" in data else "ranks"
+        return cls(x=data["x"], config_ids=data[key])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +107,6 @@ def write_record(store: RunStore, record: WhyRecord) -> None:
 def read_record(refitted: Refitted) -> WhyRecord | None:
     """Returns what `why.json` holds; None where there is none, or one of another refit.
 
-    Args:
-        refitted: the refit of the run.
-
     Raises:
         ResultsError: the file is torn or of another schema.
     """
@@ -113,14 +116,7 @@ def read_record(refitted: Refitted) -> WhyRecord | None:
     values = store.read_json(WHY_FILE)
     if values["key"] not in refit_keys(refitted):
         return None
-    return WhyRecord(
-        key=values["key"],
-        winners=values["winners"],
-        seeds=tuple(values["seeds"]),
-        noisy=values["noisy"],
-        controls=tuple(_control(found) for found in values["controls"]),
-        notes=tuple(values["notes"]),
-    )
+    return from_plain(WhyRecord, values)
 
 
 def complete_part(
@@ -129,11 +125,6 @@ def complete_part(
     """Returns the most of a control that is trained: whole seeds on whole folds, or None.
 
     Two repeats on fewer folds are better than one on more: one tells nothing of training luck.
-
-    Args:
-        design: what the controls change.
-        planned: the part that was to be trained.
-        is_done: whether a unit is trained.
     """
     control, found = planned.control, []
     seeds = design.seeds_of(control, planned.repeats)
@@ -147,7 +138,7 @@ def complete_part(
             found.append((min(repeats, 2), repeats * len(folds), seeds[:num], tuple(folds)))
     if not found:
         return None
-    _, _, trained, kept = max(found, key=lambda part: part[:2])
+    _, _, trained, kept = max(found, key=lambda size: size[:2])
     averaged = control is Control.AVERAGED
     return RecordedControl(
         control=control,
@@ -158,17 +149,5 @@ def complete_part(
                 x=level.x, config_ids={s: t.config_id for s, t in level.trainings.items()}
             )
             for level in design.levels(control)
-        ),
-    )
-
-
-def _control(values: Mapping[str, Any]) -> RecordedControl:
-    return RecordedControl(
-        control=Control(values["control"]),
-        seeds=tuple(values["seeds"]),
-        folds=tuple(values["folds"]),
-        levels=tuple(
-            RecordedLevel(x=v["x"], config_ids=v[_CONFIGS if _CONFIGS in v else _CONFIGS_ONCE])
-            for v in values["levels"]
         ),
     )

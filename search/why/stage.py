@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from rich.console import Console
 
+from search.console import say
 from search.errors import ResultsError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
@@ -64,14 +65,7 @@ def run_why(run: Prepared, console: Console, seconds: float | None) -> None:
 def record_why(
     refitted: Refitted, design: ControlDesign, plan: ControlPlan, notes: Sequence[str] = ()
 ) -> None:
-    """Merges the trained units of a plan and writes `why.json`.
-
-    Args:
-        refitted: the refit of the run.
-        design: what the controls change.
-        plan: what was to be trained.
-        notes: what was cut or broke.
-    """
+    """Merges the trained units of a plan and writes `why.json`."""
     files, folds = why_files(refitted.store), refitted.truth.folds
     units = [unit for unit in planned_units(design, plan) if files.is_done(unit, folds)]
     files.folder.mkdir(parents=True, exist_ok=True)
@@ -168,11 +162,7 @@ def _seeds(files: RefitFiles, winners: Mapping[str, Training]) -> tuple[int, ...
 
 def _say_plan(console: Console, plan: ControlPlan, num_units: int) -> None:
     names = ", ".join(NAMES[part.control] for part in plan.parts) or "nothing fits the time"
-    console.print(
-        f"Controlled trainings: {names}; {num_units} models, about "
-        f"{format_duration(plan.seconds)}.",
-        highlight=False,
-        soft_wrap=True,
-    )
+    about = format_duration(plan.seconds)
+    say(console, f"Controlled trainings: {names}; {num_units} models, about {about}.")
     for cut in plan.cuts:
-        console.print(f"  {cut}", highlight=False, soft_wrap=True)
+        say(console, f"  {cut}")

@@ -86,7 +86,8 @@ class ImageStore:
                 array = _load(path, described)  # another process may have been first
                 if array is None:
                     _build(table, path, shape, num_threads, progress)
-                    _write_description(path, described)
+                    with _temporary(path.with_suffix(".json")) as temporary:
+                        temporary.write_text(json.dumps(described), encoding="utf-8")
                     array = _load(path, described)
         if array is None:
             raise DataError(f"the image store {path} was changed while it was opened; try again")
@@ -127,11 +128,6 @@ def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.u
         return None
     fits = array.dtype == np.uint8 and list(array.shape) == described["shape"]
     return array if fits else None
-
-
-def _write_description(path: Path, described: dict[str, Any]) -> None:
-    with _temporary(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(described), encoding="utf-8")
 
 
 @contextmanager

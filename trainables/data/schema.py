@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise, product
 from typing import Any
 
@@ -243,18 +243,7 @@ class LabelSchema:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain JSON types from which `from_dict` makes an equal schema."""
-        return {
-            "name": self.name,
-            "attributes": [
-                {
-                    "name": each.name,
-                    "classes": list(each.classes),
-                    "ordered": each.ordered,
-                    "edges": list(each.edges),
-                }
-                for each in self.attributes
-            ],
-        }
+        return asdict(self, dict_factory=_with_lists)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> LabelSchema:
@@ -268,3 +257,7 @@ class LabelSchema:
             return cls(name=data["name"], attributes=attributes)
         except (KeyError, TypeError) as error:
             raise DataError(f"not a stored label schema: {error}") from error
+
+
+def _with_lists(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in fields}

@@ -154,10 +154,6 @@ def make_folds(table: SampleTable, num_folds: int, seed: int) -> IntArray:
 def check_group_disjoint(table: SampleTable, *index_arrays: IntArray) -> None:
     """Checks that no person has samples in two of the index arrays.
 
-    Args:
-        table: the table the rows belong to.
-        index_arrays: int arrays of row numbers.
-
     Raises:
         DataError: names a person who is on two sides, and the sides by their position.
     """

@@ -5,12 +5,12 @@ import sys
 from argparse import ArgumentParser, _SubParsersAction
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from search.cli import commands as cli
 from search.cli.commands import build_parser, default_cache, main
-from search.cli.run import RunEnd
 from search.prepare.config import RunConfig
 from search.store.run_store import RunStore, check_name
 from tests.search.builders.runs import ROOT
@@ -103,14 +103,14 @@ def test_every_option_has_a_help_text():
 
 
 @pytest.fixture
-def ran(monkeypatch, tmp_path):
+def ran(monkeypatch):
     """Stands in for the run: remembers what it was given, ends as the test says."""
     end = {"interrupted": False, "num_failed": 0}
     given = {}
 
     def execute(config, results, cache, console, **options):
         given.update(config=config, results=results, cache=cache, **options)
-        return RunEnd(store=RunStore(tmp_path), **end)
+        return SimpleNamespace(**end)
 
     monkeypatch.setattr("search.cli.run.execute", execute)
     given["end"] = end

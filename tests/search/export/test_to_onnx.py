@@ -15,8 +15,8 @@ from search.export import onnx_network as export_network
 from search.export import to_onnx as export_onnx
 from search.export.command import made_up_photos
 from search.export.onnx_network import OnnxNetwork, output_name
-from search.export.parity import LIMIT, compare_heads, joint_probabilities, served_heads
-from search.predict.ensemble import Ensemble
+from search.export.parity import LIMIT, compare_heads, served_heads
+from search.predict.ensemble import Ensemble, joint_probs
 from tests.search.builders.ensembles import (
     SIZE,
     made_member,
@@ -128,7 +128,7 @@ def test_the_description_of_blocks_out_of_order_is_followed_to_the_same_probabil
     }
     told = json.loads(json.dumps(export_onnx.description(spec)))
     probs, classes = followed(told, served.__getitem__, 5)
-    np.testing.assert_allclose(probs, joint_probabilities(spec, heads))
+    np.testing.assert_allclose(probs, joint_probs(spec, heads))
     np.testing.assert_allclose(probs.sum(axis=1), 1)
     assert classes.shape == (5,)
 

@@ -1,13 +1,14 @@
 """Which spaces make up an approach, what their models decide, and who shares device time."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from search.analysis.approaches.build import Choice
 from search.refit import approaches
-from search.refit.approaches import Lineup, blocks_of_all, chosen_config, spaces_of
+from search.refit.approaches import Lineup, blocks_of_all, chosen_configs, spaces_of
 from spaces import load
 from tests.search.builders.made_refit import LINEUP, SCHEMA
 from tests.trainables.data.folders import MASK_SCHEMA
@@ -38,7 +39,8 @@ def grouped(monkeypatch):
     [(("1", "2", "2"), "2"), (("default", "1"), "default"), (("3",), "3")],
 )
 def test_the_config_of_most_rounds_is_served_and_the_first_of_equals(by_round, config_id):
-    assert chosen_config(Choice(names=("default", "1", "2", "3"), by_round=by_round)) == config_id
+    choice = Choice(names=("default", "1", "2", "3"), by_round=by_round)
+    assert chosen_configs(SimpleNamespace(choices={"age": choice})) == {"age": config_id}
 
 
 def test_an_approach_is_there_where_all_its_blocks_are():
@@ -97,8 +99,8 @@ def test_every_output_of_a_model_decides_attributes_in_the_order_of_the_data():
 def test_the_label_of_a_space_is_that_of_its_attributes():
     joint = np.arange(SCHEMA.num_joint)
     codes = SCHEMA.attribute_codes(joint)
-    assert LINEUP.label("age", joint).tolist() == codes[:, 1].tolist()
-    assert LINEUP.label("joint", joint).tolist() == joint.tolist()
+    assert LINEUP.layout("age").label(joint).tolist() == codes[:, 1].tolist()
+    assert LINEUP.layout("joint").label(joint).tolist() == joint.tolist()
     assert LINEUP.label("multihead", joint).tolist() == joint.tolist()
 
 

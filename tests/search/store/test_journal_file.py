@@ -43,8 +43,8 @@ def test_every_trial_is_read_as_optuna_reads_it(path):
         for number in numbers[:-1]:
             journal.report(number, 1, 0.25)
             journal.report(number, 2, 0.125 * number)
-            journal.note_cost(number, 3.0, 6.0)
-            journal.note_gap(number, 0.5)
+            journal.note(number, device_seconds=3.0, seconds=6.0)
+            journal.note(number, gap=0.5)
         journal.complete(numbers[0], 0.5)
         journal.prune(numbers[1])
         journal.fail(numbers[2], Cause.ERROR, "ValueError: x")

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import accuracy_score
 
+from search.analysis.metrics import macro_f1
 from search.store.records import Cause
 from search.trial.trial_run import TrialRun, evaluate
 from tests.search.builders.people import shared_images
 from tests.trainables import tiny
-from trainables import metrics
 from trainables.blocks import Block, Form
 from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.errors import NonFiniteLossError, OutOfMemoryError
@@ -69,7 +70,7 @@ def test_the_value_is_the_macro_f1_of_the_validation_people(start, images):
     setting = images.setting
     truth = setting.table.labels[setting.split.search_val, 0]
     predicted = run.last.probabilities.argmax(axis=1)
-    assert value == metrics.macro_f1(metrics.confusion(truth, predicted, 2))
+    assert value == macro_f1(truth, predicted, 2)
 
 
 def test_the_same_seed_gives_the_same_trial_and_another_seed_another(start, tmp_path):
@@ -212,8 +213,7 @@ def test_a_multihead_trial_is_scored_on_the_joint_label(start, images):
     value = run.epoch()["value"]
     setting = images.setting
     truth = setting.table.joint[setting.split.search_val]
-    counts = metrics.confusion(truth, run.last.probabilities.argmax(axis=1), 4)
-    assert value == metrics.macro_f1(counts)
+    assert value == macro_f1(truth, run.last.probabilities.argmax(axis=1), 4)
     assert set(run.last.confusions) == {"gender", "mask", "joint"}
     assert any(name.startswith("val/mask/") for name in run.last.scalars)
 
@@ -225,8 +225,10 @@ def test_joint_probabilities_are_scored_on_every_attribute_too(images):
     joint = rng.dirichlet(np.ones(4), size=8).astype(np.float32)
     scored = evaluate({"joint": joint}, table, indices, Block(table.schema.names, Form.SOFTMAX))
     gender = joint.reshape(8, 2, 2).sum(axis=2).argmax(axis=1)
-    counts = metrics.confusion(table.labels[indices, 0], gender, 2)
-    assert scored.scalars["val/gender/macro_f1"] == pytest.approx(metrics.macro_f1(counts))
+    truth = table.labels[indices, 0]
+    assert scored.scalars["val/gender/macro_f1"] == pytest.approx(macro_f1(truth, gender, 2))
+    accuracy = accuracy_score(truth, gender)
+    assert scored.scalars["val/gender/accuracy"] == pytest.approx(accuracy)
     assert scored.value == scored.scalars["val/joint/macro_f1"]
 
 

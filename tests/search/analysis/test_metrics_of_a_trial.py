@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import confusion_matrix as sklearn_confusion
+from sklearn.metrics import f1_score
 
-from trainables import metrics
+from search.analysis.metrics import class_counts, confusion_matrix, f1_of_counts, macro_f1
+from search.analysis.recombine import marginals, recombine
 
 NUM_CLASSES = 4
 
@@ -22,30 +24,27 @@ labels = st.lists(
 def test_confusion_and_scores_are_those_of_scikit_learn(pair):
     truth, predicted = pair
     classes = range(NUM_CLASSES)
-    counts = metrics.confusion(truth, predicted, NUM_CLASSES)
-    np.testing.assert_array_equal(counts, confusion_matrix(truth, predicted, labels=classes))
+    matrix = confusion_matrix(truth, predicted, NUM_CLASSES)
+    np.testing.assert_array_equal(matrix, sklearn_confusion(truth, predicted, labels=classes))
     each = f1_score(truth, predicted, labels=classes, average=None, zero_division=0)
-    np.testing.assert_allclose(metrics.class_f1(counts), each)
+    np.testing.assert_allclose(f1_of_counts(class_counts(truth, predicted, NUM_CLASSES)), each)
     whole = f1_score(truth, predicted, labels=classes, average="macro", zero_division=0)
-    assert metrics.macro_f1(counts) == pytest.approx(whole)
-    assert metrics.accuracy(counts) == pytest.approx(accuracy_score(truth, predicted))
+    assert macro_f1(truth, predicted, NUM_CLASSES) == pytest.approx(whole)
 
 
 @settings(max_examples=25)
 @given(pair=labels, parts=st.integers(2, 4))
 def test_counts_of_parts_add_up_to_those_of_the_whole(pair, parts):
-    whole = metrics.confusion(*pair, NUM_CLASSES)
+    whole = confusion_matrix(*pair, NUM_CLASSES)
     split = zip(*(np.array_split(values, parts) for values in pair), strict=True)
-    added = sum(metrics.confusion(*part, NUM_CLASSES) for part in split)
+    added = sum(confusion_matrix(*part, NUM_CLASSES) for part in split)
     np.testing.assert_array_equal(added, whole)
 
 
 def test_scores_of_nothing_are_zero():
     empty = np.zeros(0, dtype=np.int64)
-    counts = metrics.confusion(empty, empty, 3)
-    assert counts.shape == (3, 3)
-    assert metrics.macro_f1(counts) == 0
-    assert metrics.accuracy(counts) == 0
+    assert confusion_matrix(empty, empty, 3).shape == (3, 3)
+    assert macro_f1(empty, empty, 3) == 0
 
 
 def probabilities(rng, count, num_classes):
@@ -61,22 +60,20 @@ def probabilities(rng, count, num_classes):
 )
 def test_attributes_of_a_product_are_its_factors(sizes, count, seed):
     rng = np.random.default_rng(seed)
-    parts = {f"a{number}": probabilities(rng, count, size) for number, size in enumerate(sizes)}
-    joint = metrics.joint_from_attributes(list(parts.values()))
+    parts = [probabilities(rng, count, size) for size in sizes]
+    joint = recombine(parts)
     assert joint.shape == (count, np.prod(sizes))
     np.testing.assert_allclose(joint.sum(axis=1), 1)
-    back = metrics.attributes_from_joint(joint, {name: p.shape[1] for name, p in parts.items()})
-    assert list(back) == list(parts)
-    for name, part in parts.items():
-        np.testing.assert_allclose(back[name], part)
+    for part, found in zip(parts, marginals(joint, sizes), strict=True):
+        np.testing.assert_allclose(found, part)
 
 
 def test_the_joint_label_counts_the_last_attribute_fastest():
     mask, gender, age = np.eye(3)[[2]], np.eye(2)[[1]], np.eye(3)[[0]]
-    joint = metrics.joint_from_attributes([mask, gender, age])
+    joint = recombine([mask, gender, age])
     assert joint.argmax() == 6 * 2 + 3 * 1 + 0
 
 
 def test_joint_probabilities_are_double_precision():
     parts = [np.full((1, 2), 0.5, dtype=np.float32)] * 2
-    assert metrics.joint_from_attributes(parts).dtype == np.float64
+    assert recombine(parts).dtype == np.float64
