@@ -211,7 +211,9 @@ class Lineup:
     def _space_of(self, block: Block) -> str | None:
         """Returns the space of a block, the one with the block's own name where there are more."""
         found = [space for space, its in self.blocks.items() if its == block]
-        own = MULTIHEAD if block.form is Form.HEADS else block.label(self.schema)
+        own = block.label(self.schema)
+        if block.form is Form.HEADS:
+            own = MULTIHEAD if own == JOINT else f"{own}-heads"
         return own if own in found else next(iter(found), None)
 
 

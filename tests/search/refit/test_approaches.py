@@ -8,7 +8,7 @@ import pytest
 from search.analysis.approaches.build import Choice
 from search.refit import approaches
 from search.refit.approaches import Lineup, blocks_of_all, chosen_config, spaces_of
-from spaces import load
+from spaces import load, load_block
 from tests.search.builders.made_refit import LINEUP, SCHEMA
 from tests.trainables.data.folders import MASK_SCHEMA
 from trainables.blocks import Block, Form
@@ -56,6 +56,15 @@ def test_a_space_of_another_name_stands_for_its_block_and_the_blocks_own_name_co
     second = {**alone("mask", "gender"), "old_age": AGE}
     assert lineup(**second).approaches == {"separate": ("mask", "gender", "old_age")}
     assert lineup(**second, age=AGE).approaches == {"separate": NAMES}
+
+
+def test_the_built_in_space_of_every_block_comes_before_another_of_it(monkeypatch):
+    one_more(monkeypatch, Block(("mask", "gender"), Form.HEADS), AGE)
+    blocks = blocks_of_all(MASK_SCHEMA)
+    others = {f"other {place}": block for place, block in enumerate(blocks)}
+    for block in blocks:
+        own = load_block(block.attributes, block.form.value, MASK_SCHEMA).name
+        assert own in spaces_of(lineup(**others, **{own: block}).approaches)
 
 
 def test_one_more_entry_of_the_table_is_one_more_approach(grouped):
