@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
-from search.prepare.option import Option, absolute, at_least, between, not_negative, option
+from search.prepare.option import Option, absolute, at_least, below_one, between, option
 from search.prepare.resources import check_fraction
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -198,7 +198,9 @@ class RunConfig:
     )
     """None is three, or what the budget affords."""
     seed: int = field(
-        metadata=option("--seed", "of samplers and trainings (default: 0)", type=int)
+        metadata=option(
+            "--seed", "of samplers and trainings (default: 0)", check=at_least(0), type=int
+        )
     )
     pretrained: bool | None = field(
         default=None,
@@ -229,7 +231,7 @@ class RunConfig:
     )
     margin: float = field(
         default=DEFAULT_MARGIN,
-        metadata=option("--margin", MARGIN_HELP, check=not_negative, on_top=True, type=float),
+        metadata=option("--margin", MARGIN_HELP, check=below_one, on_top=True, type=float),
     )
     pseudo_labels: str = field(
         default="",

@@ -54,6 +54,7 @@ def refused(places, capsys):
         ("run --space age --trials two", r"--trials: invalid int value: 'two'; see headrace run"),
         ("run --space age --budget abc", r"a duration is .* such as 90s or 1h30m, got 'abc'"),
         ("run --space age --budget 0s", r"a duration must be above zero, got '0s'"),
+        ("run --space age --seed -1", r"--seed must be at least 0, got -1"),
         ("run --space age --max-epochs 0", r"--max-epochs must be at least 1, got 0"),
         ("run --space age age", r"--space must name every space once, got age age"),
         ("run --space age --people 5", r"--people must be at least 40, got 5"),
