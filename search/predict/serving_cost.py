@@ -54,7 +54,7 @@ def serving_costs(
     Args:
         store: of the run.
         schema: of the data.
-        configs: complete configs by "<space>.<rank>".
+        configs: complete configs by "<space>.<config_id>".
     """
     known: dict[str, Any] = {}
     if (store.root / SERVING_FILE).is_file():

@@ -48,7 +48,7 @@ class Confusion:
             if counts.shape != expected:
                 raise ReportError(
                     f"a confusion matrix of {self.name!r} must be {list(expected)}, one row and "
-                    f"one column a class, got {list(counts.shape)} for {approach!r}"
+                    f"one column per class, got {list(counts.shape)} for {approach!r}"
                 )
 
 
@@ -175,7 +175,7 @@ class ReportContents:
         importances: space -> parameter -> share of the variance of the score.
         costs: one an approach.
         data: facts of the data.
-        searches: one a space.
+        searches: one per space.
         reproduce: how to make it again.
     """
 

@@ -31,7 +31,7 @@ class Baseline:
     Attributes:
         name: of the approach.
         predicted: int [N], of its probabilities averaged over seeds, without class biases.
-        members: names of the candidates that make it up: its chosen config, one a seed.
+        members: names of the candidates that make it up: its chosen config, one per seed.
     """
 
     name: str

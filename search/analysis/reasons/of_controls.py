@@ -5,7 +5,7 @@ Notation:
     [S, N], out of fold.
 
 A run has two or three seeds, and an effect is a sum of up to four scores: taken from the effect's
-own values, one a seed, the luck of training would have one or two degrees of freedom. So it is
+own values, one per seed, the luck of training would have one or two degrees of freedom. So it is
 pooled over all trainings of an approach in a control, which differ in one thing alone. With a
 single seed it is unknown, and nothing is supported.
 """

@@ -159,7 +159,7 @@ def gradient_conflict(name: str, trainings: Sequence[Sequence[Cosines]]) -> Reas
 
     Args:
         name: of the approach.
-        trainings: T trainings of one config, one a fold and seed, each with its E epochs.
+        trainings: T trainings of one config, one per fold and seed, each with its E epochs.
 
     Raises:
         AnalysisError: no training, or one without an epoch or without two heads.

@@ -25,7 +25,7 @@ class Labelled:
         probs: float [N, C], rows sum to 1.
 
     Raises:
-        AnalysisError: no probabilities, or others than a row a sample and a column a class.
+        AnalysisError: no probabilities, or others than a row per sample and a column per class.
     """
 
     people: People
@@ -94,7 +94,7 @@ def soft_counts(probs: Floats, predicted: ArrayLike, person: Ints, num_people: i
         num_people: P.
 
     Raises:
-        AnalysisError: a predicted class outside [0, C), or not one a sample.
+        AnalysisError: a predicted class outside [0, C), or not one per sample.
     """
     num, num_classes = probs.shape
     chosen = as_classes(predicted, num_classes, "predicted classes")
