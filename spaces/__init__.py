@@ -83,7 +83,7 @@ def _generic(attributes: tuple[str, ...], form: str) -> Space:
         suggest = partial(module.suggest_for, attributes, form)
         default = partial(_default, attributes, form)
     return Space(
-        name="+".join(attributes) + ("-heads" if form == "heads" else ""),
+        name=_joined(attributes, form),
         attributes=attributes,
         form=form,
         suggest=suggest,
@@ -101,17 +101,17 @@ def _from_file(name: str, path: Path, schema: Schema) -> Space:
             f"a space file must define suggest(trial, schema, scale), {path} does not; "
             "copy spaces/gender.py as a start"
         )
+    if not name and getattr(module, "ATTRIBUTES", None):
+        name = _own_name(*_block(path.stem, module, schema), schema)
     if not name:
         name = getattr(module, "ATTRIBUTE", "") or getattr(module, "APPROACH", "")
-    if not name and isinstance(several := getattr(module, "ATTRIBUTES", None), tuple | list):
-        name = "+".join(map(str, several))
     if not (isinstance(name, str) and name):
         raise SpaceError(
             f"{path} must say what it predicts: define ATTRIBUTE = 'gender' (or APPROACH = "
             f"'joint' or 'multihead') in it, or call it --space gender={path}"
         )
     space = _from_module(name, module, schema)
-    taken, own = (*schema.names, *WHOLE), _own_name(space, schema)
+    taken, own = (*schema.names, *WHOLE), _own_name(space.attributes, space.form, schema)
     if name in taken and name != own:
         raise SpaceError(
             f"{path} predicts {own!r}, so it cannot be the space {name!r}; call it --space "
@@ -120,11 +120,15 @@ def _from_file(name: str, path: Path, schema: Schema) -> Space:
     return space
 
 
-def _own_name(space: Space, schema: Schema) -> str:
+def _own_name(attributes: tuple[str, ...], form: str, schema: Schema) -> str:
     """Returns what the space of a block is called where nobody gives it another name."""
-    if len(space.attributes) > 1 and space.attributes == schema.names:
-        return next(name for name, form in WHOLE.items() if form == space.form)
-    return _generic(space.attributes, space.form).name
+    if len(attributes) > 1 and attributes == schema.names:
+        return next((name for name, its in WHOLE.items() if its == form), form)
+    return _joined(attributes, form)
+
+
+def _joined(attributes: tuple[str, ...], form: str) -> str:
+    return "+".join(attributes) + ("-heads" if form == "heads" else "")
 
 
 def _execute(path: Path) -> ModuleType:
@@ -169,6 +173,11 @@ def _block(name: str, module: ModuleType, schema: Schema) -> tuple[tuple[str, ..
             f"APPROACH ({', '.join(WHOLE)}), got APPROACH={approach!r} ATTRIBUTE={attribute!r} "
             f"ATTRIBUTES={several!r}"
         )
+    if several is None and hasattr(module, "FORM"):
+        raise SpaceError(
+            f"FORM of space {name!r} belongs to ATTRIBUTES, a list of names, and the file has "
+            f"none, got FORM={module.FORM!r}"
+        )
     if approach in WHOLE:
         if len(schema.names) < 2:
             raise SpaceError(
@@ -178,7 +187,7 @@ def _block(name: str, module: ModuleType, schema: Schema) -> tuple[tuple[str, ..
         return schema.names, WHOLE[approach]
     if several is None:
         return (attribute or name,), "softmax"
-    if not isinstance(several, tuple | list):
+    if not isinstance(several, tuple | list) or not all(isinstance(n, str) for n in several):
         raise SpaceError(f"ATTRIBUTES of space {name!r} must be a list of names, got {several!r}")
     ordered = sorted(several, key=lambda one: schema.names.index(one) if one in schema else -1)
     return tuple(ordered), getattr(module, "FORM", "softmax")

@@ -17,7 +17,7 @@ FlatValue: TypeAlias = str | int | float | bool | tuple[str, ...]
 
 
 class Form(StrEnum):
-    """How a block is predicted: one softmax over its joint label, or a head an attribute."""
+    """How a block is predicted: one softmax over its joint label, or a head per attribute."""
 
     SOFTMAX = "softmax"
     HEADS = "heads"

@@ -15,7 +15,7 @@ from search import ray_settings
 from search.cli.options import build_parser
 from search.cli.run_config import check_not_empty, new_config, resumed_config
 from search.errors import SearchError, UsageError
-from search.prepare.option import absolute
+from search.prepare.option import absolute, at_least, below_one
 from search.store.files import check_writable
 from search.store.run_store import check_name
 from spaces.errors import SpaceError
@@ -111,6 +111,8 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _conclude(options: argparse.Namespace) -> int:
+    if options.margin is not None:
+        below_one("--margin", options.margin)
     from rich.console import Console
 
     from search.store.run_store import RunStore
@@ -118,7 +120,7 @@ def _conclude(options: argparse.Namespace) -> int:
 
     store = RunStore.open(options.results, options.name)
     check_writable("--results", store.root)
-    conclude_run(store, Console(), _margin(options.margin))
+    conclude_run(store, Console(), options.margin)
     return OK
 
 
@@ -187,7 +189,9 @@ def _compare(options: argparse.Namespace) -> int:
         if not (name and equals and path) or name in files:
             raise UsageError(f"predictions are given as NAME=CSV, every name once, got {given!r}")
         files[name] = Path(path)
-    _margin(options.margin)
+    below_one("--margin", options.margin)
+    at_least(0)("--seed", options.seed)
+    check_writable("--out", options.out)
     rules = Rules(fixed_models=True, seed=options.seed, margin=options.margin)
     try:
         findings = compare(options.truth, files, options.out, rules)
@@ -195,12 +199,6 @@ def _compare(options: argparse.Namespace) -> int:
         raise UsageError(str(error)) from error
     print_verdict(Console(), findings, options.out)
     return OK
-
-
-def _margin(margin: float | None) -> float | None:
-    if margin is not None and not 0 < margin < 1:
-        raise UsageError(f"--margin must be between 0 and 1, got {margin:g}")
-    return margin
 
 
 _COMMANDS = {

@@ -97,7 +97,24 @@ def _load_spaces(config: RunConfig, dataset: Dataset) -> tuple[Space, ...]:
         )
     blocks = [(block.attributes, block.form.value) for block in blocks_of_all(schema)]
     every = [spaces.load_block(attributes, form, schema) for attributes, form in blocks]
+    for space in every:
+        _check_replaced(space, replaced.get(space.name, space))
+    if len({space.name for space in every}) < len(every):
+        raise UsageError(
+            f"--space all needs blocks of attributes with different names, got "
+            f"{', '.join(space.name for space in every)}; rename an attribute of the data"
+        )
     return (*(replaced.pop(space.name, space) for space in every), *replaced.values())
+
+
+def _check_replaced(space: Space, by: Space) -> None:
+    """Raises UsageError where a space of `--space all` is replaced by one of another block."""
+    if (space.attributes, space.form) != (by.attributes, by.form):
+        raise UsageError(
+            f"a space that replaces {space.name!r} of --space all must predict "
+            f"{', '.join(space.attributes)} by {space.form}, got {', '.join(by.attributes)} by "
+            f"{by.form}; give it another name: --space NAME=path/to/space.py"
+        )
 
 
 def _prepare(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError
-from search.prepare.option import Option, absolute, at_least, between, not_negative, option
+from search.prepare.option import Option, absolute, at_least, below_one, between, option
 from search.prepare.resources import check_fraction
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -182,7 +182,9 @@ class RunConfig:
         metavar="N",
     )
     """None is three, or what the budget affords."""
-    seed: int = option("--seed", "of samplers and trainings (default: 0)", type=int)
+    seed: int = option(
+        "--seed", "of samplers and trainings (default: 0)", check=at_least(0), type=int
+    )
     pretrained: bool | None = option(
         "--pretrained",
         "load ImageNet weights (default: on a GPU, or with --weights-dir)",
@@ -208,7 +210,7 @@ class RunConfig:
         "--margin",
         MARGIN_HELP,
         default=DEFAULT_MARGIN,
-        check=not_negative,
+        check=below_one,
         on_top=True,
         type=float,
     )

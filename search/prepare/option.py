@@ -1,6 +1,5 @@
 """An option of `headrace run`, declared once: beside the field of the config that it gives."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
@@ -96,7 +95,7 @@ def between(lowest: int, highest: int) -> Callable[[str, int], None]:
     return check
 
 
-def not_negative(flag: str, value: float) -> None:
-    """Raises UsageError where a number is negative, infinite or NaN."""
-    if not 0 <= value < math.inf:
-        raise UsageError(f"{flag} must be a finite number of at least 0, got {value:g}")
+def below_one(flag: str, value: float) -> None:
+    """Raises UsageError where a number is negative, 1 or more, or NaN."""
+    if not 0 <= value < 1:
+        raise UsageError(f"{flag} must be at least 0 and below 1, got {value:g}")

@@ -17,6 +17,7 @@ from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 from trainables.blocks import Block, Form, block_of_kind
 from trainables.data.schema import LabelSchema
+from trainables.errors import ConfigError
 
 if TYPE_CHECKING:
     from spaces.space import Space  # loads Optuna
@@ -41,17 +42,53 @@ class Approach:
     name: str
     blocks: Callable[[Names], Sequence[Block]]
 
+    def of(self, schema: LabelSchema) -> tuple[Block, ...]:
+        """Returns its blocks of this data, their attributes in the data's order.
+
+        None where a block has an attribute that the data lacks.
+
+        Raises:
+            ConfigError: an attribute of the data is in no block, or in two.
+        """
+        blocks = self.blocks(schema.names)
+        used = [name for block in blocks for name in block.attributes]
+        if not set(used) <= set(schema.names):
+            return ()
+        if blocks and sorted(used) != sorted(schema.names):
+            raise ConfigError(
+                f"approach {self.name!r} must have every attribute of {list(schema.names)} in one "
+                f"block, got {used}; change its entry in APPROACHES"
+            )
+        return tuple(Block(schema.only(b.attributes).names, b.form) for b in blocks)
+
+
+def _together(form: Form) -> Callable[[Names], Sequence[Block]]:
+    return lambda names: [Block(names, form)] if len(names) > 1 else []
+
 
 APPROACHES: tuple[Approach, ...] = (
     Approach(SEPARATE, lambda names: [Block((name,), Form.SOFTMAX) for name in names]),
-    Approach(JOINT, lambda names: [Block(names, Form.SOFTMAX)]),
-    Approach(MULTIHEAD, lambda names: [Block(names, Form.HEADS)]),
+    Approach(JOINT, _together(Form.SOFTMAX)),
+    Approach(MULTIHEAD, _together(Form.HEADS)),
 )
+
+
+def approaches_to(schema: LabelSchema) -> dict[str, tuple[Block, ...]]:
+    """Returns the blocks of the approaches that fit the data, by name.
+
+    One that has the blocks of an earlier one, as two attributes together have where there are no
+    others, would only be compared with itself and is left out.
+    """
+    found: dict[frozenset[Block], str] = {}
+    blocks = {each.name: each.of(schema) for each in APPROACHES}
+    for name, its in blocks.items():
+        found.setdefault(frozenset(its), name)
+    return {name: blocks[name] for key, name in found.items() if key}
 
 
 def blocks_of_all(schema: LabelSchema) -> tuple[Block, ...]:
     """Returns the different blocks of all approaches that fit the data, in their order."""
-    return tuple(dict.fromkeys(b for each in APPROACHES for b in each.blocks(schema.names)))
+    return tuple(dict.fromkeys(b for blocks in approaches_to(schema).values() for b in blocks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,11 +139,14 @@ class Lineup:
     @property
     def approaches(self) -> dict[str, Names]:
         """The spaces of every approach whose blocks are all there, by its name."""
-        found = {each.name: self._spaces(each) for each in APPROACHES}
+        found = {
+            name: [self._space_of(block) for block in blocks]
+            for name, blocks in approaches_to(self.schema).items()
+        }
         return {
             name: tuple(space for space in spaces if space is not None)
             for name, spaces in found.items()
-            if spaces and None not in spaces
+            if None not in spaces
         }
 
     @property
@@ -116,12 +156,12 @@ class Lineup:
         A space that no whole approach needs shares with those of the first approach that has its
         block, and else is a group of its own.
         """
-        whole = self.approaches
+        whole, every = self.approaches, approaches_to(self.schema)
         groups: dict[str, Names] = {}
         for space, block in self.blocks.items():
             names = [name for name, spaces in whole.items() if space in spaces]
             if not names:
-                known = [e.name for e in APPROACHES if block in e.blocks(self.schema.names)]
+                known = [name for name, blocks in every.items() if block in blocks]
                 names = [next(iter(known), space)]
             for name in names:
                 groups[name] = (*groups.get(name, ()), space)
@@ -163,13 +203,12 @@ class Lineup:
         }
         return Model(key=space, heads=heads, layout=self.layout(space))
 
-    def _spaces(self, approach: Approach) -> list[str | None]:
-        return [self._space_of(block) for block in approach.blocks(self.schema.names)]
-
     def _space_of(self, block: Block) -> str | None:
         """Returns the space of a block, the one with the block's own name where there are more."""
         found = [space for space, its in self.blocks.items() if its == block]
-        own = MULTIHEAD if block.form is Form.HEADS else block.label(self.schema)
+        own = block.label(self.schema)
+        if block.form is Form.HEADS:
+            own = MULTIHEAD if own == JOINT else f"{own}-heads"
         return own if own in found else next(iter(found), None)
 
 

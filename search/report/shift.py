@@ -47,7 +47,7 @@ class Shift:
             shares = getattr(self, what)
             if len(shares) != len(self.classes):
                 raise ReportError(
-                    f"the distribution of {self.name!r} needs a share a class, got "
+                    f"the distribution of {self.name!r} needs a share per class, got "
                     f"{len(shares)} {what} for {len(self.classes)} classes"
                 )
         ends = zip(self.low, self.estimated, self.high, strict=True)

@@ -1,8 +1,8 @@
 """optuna.journal read without Optuna: the records of a run for everybody who only reads.
 
-The journal is the log of Optuna's JournalFileBackend: a JSON object a line, an operation each. It
-is replayed here as Optuna does (`JournalStorageReplayResult`), with only the operations that a run
-of headrace writes; a test holds it against Optuna itself.
+The journal is the log of Optuna's JournalFileBackend: a JSON object per line, an operation each.
+It is replayed here as Optuna does (`JournalStorageReplayResult`), with only the operations that a
+run of headrace writes; a test holds it against Optuna itself.
 """
 
 import json

@@ -89,12 +89,13 @@ def _labels(truth: pd.DataFrame, path: Path) -> NDArray[np.int64]:
             f"{truth['sample'].iloc[row]!r} again"
         )
     numbers = pd.to_numeric(truth["label"], errors="coerce").to_numpy(dtype=np.float64)
-    bad = ~np.isfinite(numbers) | (numbers < 0) | (numbers != np.round(numbers))
+    # NaN and what no int64 holds are not between the bounds.
+    bad = ~((numbers >= 0) & (numbers < 2**63) & (numbers == np.round(numbers)))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UsageError(
             f"{path} row {row + 2}: a label is a whole number from 0, got "
-            f"{truth['label'].iloc[row]!r}"
+            f"{str(truth['label'].iloc[row])!r}"
         )
     return numbers.astype(np.int64)
 

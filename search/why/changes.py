@@ -93,7 +93,7 @@ class WrongLabels:
 def attribute_to_flip(table: SampleTable) -> str:
     """Returns the attribute whose labels a person could be given wrongly; empty where none is.
 
-    It belongs to the person (one class a person, different between people) and has no raw number
+    It belongs to the person (one class per person, different between people) and has no raw number
     that would contradict the wrong class. `gender` where that fits, else the fewest classes.
     """
     fitting = [

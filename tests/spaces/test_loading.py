@@ -116,8 +116,35 @@ def test_a_file_may_name_several_attributes_in_any_order(write, form, written):
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("ATTRIBUTES = ['age', 'mask']\n", "mask+age"),
+        ("ATTRIBUTES = ['age', 'mask']\nFORM = 'heads'\n", "mask+age-heads"),
+        ("ATTRIBUTES = ['age', 'mask', 'gender']\n", "joint"),
+        ("ATTRIBUTES = ['age', 'mask', 'gender']\nFORM = 'heads'\n", "multihead"),
+        ("ATTRIBUTES = ['age', 'mask']\nAPPROACH = 'separate'\n", "mask+age"),
+    ],
+)
+def test_a_file_of_several_attributes_is_named_by_its_block(write, text, name):
+    space = spaces.load(str(write(SUGGEST + text)), MASK_SCHEMA)
+    assert space.name == name
+    assert spaces.load_block(space.attributes, space.form, MASK_SCHEMA).name == name
+
+
+@pytest.mark.parametrize("text", ["ATTRIBUTE = 'age'\n", "APPROACH = 'joint'\n", ""])
+def test_a_form_without_attributes_is_refused_and_not_left_unread(write, text):
+    path = write(SUGGEST + text + "FORM = 'heads'\n")
+    with pytest.raises(SpaceError, match=r"belongs to ATTRIBUTES, .* got FORM='heads'"):
+        spaces.load(f"age={path}", MASK_SCHEMA)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "ATTRIBUTES = ['age', ['mask']]\n",
+            r"must be a list of names, got \['age', \['mask'\]\]",
+        ),
         ("ATTRIBUTES = 'age'\n", r"must be a list of names, got 'age'"),
         ("ATTRIBUTES = []\n", r"must predict different attributes"),
         ("ATTRIBUTES = ['age', 'age']\n", r"must predict different attributes"),

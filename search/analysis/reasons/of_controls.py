@@ -114,7 +114,9 @@ def joint_predictions(
     return np.asarray(np.argmax(layout.joint(calibrated), axis=-1), dtype=np.int64)
 
 
-def told(found: Interval, num_seeds: int, yes: str, no: str) -> tuple[Interval | None, str]:
+def worded_effect(
+    found: Interval, num_seeds: int, yes: str, no: str
+) -> tuple[Interval | None, str]:
     """Returns the effect, None where one seed cannot tell it, and what it says in words."""
     unsupported = f"that {no} is not supported by this data"
     if num_seeds < 2:
@@ -164,7 +166,7 @@ def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> R
     tuning = contrast_with_luck(evidence, [(1.0, own), (-1.0, shared)], [one.times(2)])
     decomposition = contrast_with_luck(evidence, [(1.0, shared), (-1.0, joint)], [one, other])
     scores = {name: evidence.score(rows) for name, rows in (("own", own), ("shared", shared))}
-    effect, said = told(
+    effect, said = worded_effect(
         tuning,
         len(own),
         f"tuning per attribute is worth {tuning:+.3f}",
@@ -222,7 +224,7 @@ def equal_parameters(
     own = training_luck(evidence, [separate]).times(1 / len(separate))
     gain = contrast_with_luck(evidence, [(1.0, averaged), (-1.0, single)], [luck["gain"]])
     lead = contrast_with_luck(evidence, [(1.0, separate), (-1.0, averaged)], [own, luck["score"]])
-    effect, said = told(
+    effect, said = worded_effect(
         gain,
         1 if len(joint) == num_members else len(joint),
         f"averaging gives {gain:+.3f}",

@@ -15,8 +15,8 @@ from search.analysis.reasons.of_controls import (
     SCORE,
     Luck,
     contrast_with_luck,
-    told,
     training_luck,
+    worded_effect,
 )
 from search.analysis.reasons.plots import Lines, Plot, Point
 from search.analysis.reasons.reason import Figures, Reason
@@ -151,7 +151,7 @@ def _response(
     of_both = [luck[name].times(2 / num_seeds) for name in about]
     found = contrast_with_luck(evidence, terms, of_both)
     ahead, size = (a, found) if found.value > 0 else (b, found.negated())
-    effect, said = told(
+    effect, said = worded_effect(
         found,
         num_seeds,
         f"{treatment.doing} {ahead} by {size:+.3f}",

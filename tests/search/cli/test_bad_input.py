@@ -6,8 +6,11 @@ from pathlib import Path
 import pytest
 
 from search.cli.commands import main
+from search.refit import approaches
+from search.refit.approaches import Approach
 from search.store.run_store import RunStore
 from tests.search.builders.runs import write_space
+from trainables.blocks import Block, Form
 
 LEARNS_LR = 'trial.suggest_float("optim.lr", 1e-4, 1e-2, log=True)'
 
@@ -51,6 +54,7 @@ def refused(places, capsys):
         ("run --space age --trials two", r"--trials: invalid int value: 'two'; see headrace run"),
         ("run --space age --budget abc", r"a duration is .* such as 90s or 1h30m, got 'abc'"),
         ("run --space age --budget 0s", r"a duration must be above zero, got '0s'"),
+        ("run --space age --seed -1", r"--seed must be at least 0, got -1"),
         ("run --space age --max-epochs 0", r"--max-epochs must be at least 1, got 0"),
         ("run --space age age", r"--space must name every space once, got age age"),
         ("run --space age --people 5", r"--people must be at least 40, got 5"),
@@ -124,6 +128,36 @@ def test_a_manifest_that_breaks_a_rule_is_refused_with_its_row(
 def test_a_space_file_that_is_none_is_refused(refused, tmp_path, text, message):
     (tmp_path / "mine.py").write_text(text, encoding="utf-8")
     assert re.search(message, refused("run --space {tmp}/mine.py --data {people}"))
+
+
+@pytest.fixture
+def summed(people, tmp_path):
+    """Data with an attribute that is called as two others are together."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "photos").symlink_to(people / "photos")
+    rows = (people / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = ["path,group,a,b,a+b", *(f"{row},{row.split(',')[2]}" for row in rows)]
+    (data / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    return data
+
+
+@pytest.mark.usefixtures("no_ray", "summed")
+def test_a_space_of_other_attributes_does_not_take_the_place_of_one_of_all(refused, tmp_path):
+    path = write_space(tmp_path, "gender")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("ATTRIBUTE = 'gender'", "ATTRIBUTES = ['a', 'b']"), "utf-8")
+    message = refused(f"run --space all {path} --data {{tmp}}/data --trials 1")
+    assert re.search(r"replaces 'a\+b' of --space all must predict a\+b by s.*, got a, b", message)
+
+
+@pytest.mark.usefixtures("no_ray", "summed")
+def test_blocks_of_one_name_are_refused(refused, monkeypatch):
+    blocks = [Block(("a", "b"), Form.SOFTMAX), Block(("a+b",), Form.SOFTMAX)]
+    entries = (*approaches.APPROACHES, Approach("pair", lambda names: blocks))
+    monkeypatch.setattr(approaches, "APPROACHES", entries)
+    message = refused("run --space all --data {tmp}/data --trials 1")
+    assert re.search(r"blocks of attributes with different names, got a, b, a\+b", message)
 
 
 @pytest.mark.usefixtures("no_ray")

@@ -1,5 +1,6 @@
 """The command line: frozen, exit codes, and what it makes of what it is given."""
 
+import re
 import subprocess
 import sys
 from argparse import ArgumentParser, _SubParsersAction
@@ -206,16 +207,35 @@ def test_a_budget_of_time_alone_sets_no_number_of_trials(ran):
     assert (ran["config"].budget_seconds, ran["config"].trials) == (360.0, 5)
 
 
-def test_the_margin_of_equivalence_is_a_finite_number_of_at_least_0(ran, capsys):
+def test_the_margin_of_equivalence_is_at_least_0_and_below_1(ran, capsys):
     main(["run", "--space", "age"])
     assert ran["config"].margin == 0.005
     main(["run", "--space", "age", "--margin", "0.02"])
     assert ran.pop("config").margin == 0.02
-    for value in ("-0.1", "nan", "inf"):
-        assert main(["run", "--space", "age", f"--margin={value}"]) == 2
-        message = f"headrace: --margin must be a finite number of at least 0, got {value}\n"
-        assert capsys.readouterr().err == message
+    others = (["verdict", "mine"], ["report", "mine"], ["compare", "--truth", "t.csv", "A=a.csv"])
+    for command in (["run", "--space", "age"], *others):
+        for value in ("-0.1", "nan", "inf", "1", "2"):
+            assert main([*command, f"--margin={value}"]) == 2
+            message = f"headrace: --margin must be at least 0 and below 1, got {value}\n"
+            assert capsys.readouterr().err == message
     assert "config" not in ran
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--seed -1", r"--seed must be at least 0, got -1"),
+        ("--out {file}", r"--out must be a folder that can be written, got .* is a file"),
+        ("--out {file}/deeper", r"--out must be a folder that can be written, got .* is a file"),
+    ],
+)
+def test_what_a_comparison_cannot_write_or_draw_is_refused_before_it(
+    words, message, tmp_path, capsys
+):
+    (file := tmp_path / "file").touch()
+    command = f"compare --truth t.csv A=a.csv B=b.csv {words.format(file=file)}"
+    assert main(command.split()) == 2
+    assert re.match(rf"headrace: {message}", capsys.readouterr().err)
 
 
 def test_all_spaces_on_the_demo_have_twenty_minutes(ran):

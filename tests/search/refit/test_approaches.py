@@ -9,10 +9,11 @@ import pytest
 from search.analysis.approaches.build import Choice
 from search.refit import approaches
 from search.refit.approaches import Lineup, blocks_of_all, chosen_configs, spaces_of
-from spaces import load
+from spaces import load, load_block
 from tests.search.builders.made_refit import LINEUP, SCHEMA
 from tests.trainables.data.folders import MASK_SCHEMA
 from trainables.blocks import Block, Form
+from trainables.errors import ConfigError
 
 NAMES = MASK_SCHEMA.names
 AGE, JOINT = Block(("age",), Form.SOFTMAX), Block(NAMES, Form.SOFTMAX)
@@ -59,12 +60,63 @@ def test_a_space_of_another_name_stands_for_its_block_and_the_blocks_own_name_co
     assert lineup(**second, age=AGE).approaches == {"separate": NAMES}
 
 
+def test_the_built_in_space_of_every_block_comes_before_another_of_it(monkeypatch):
+    one_more(monkeypatch, Block(("mask", "gender"), Form.HEADS), AGE)
+    blocks = blocks_of_all(MASK_SCHEMA)
+    others = {f"other {place}": block for place, block in enumerate(blocks)}
+    for block in blocks:
+        own = load_block(block.attributes, block.form.value, MASK_SCHEMA).name
+        assert own in spaces_of(lineup(**others, **{own: block}).approaches)
+
+
 def test_one_more_entry_of_the_table_is_one_more_approach(grouped):
     found = lineup(**alone(*NAMES), pair=PAIR)
     assert found.approaches == {"separate": NAMES, "grouped": ("pair", "age")}
     assert PAIR in blocks_of_all(MASK_SCHEMA)
     assert found.of_space("age") == ("separate", "grouped")
     assert spaces_of(found.approaches) == (*NAMES, "pair")
+
+
+def one_more(monkeypatch, *blocks):
+    """One more approach: these blocks, whatever the data."""
+    entry = approaches.Approach("more", lambda names: blocks)
+    monkeypatch.setattr(approaches, "APPROACHES", (*approaches.APPROACHES, entry))
+
+
+def test_data_of_one_attribute_has_the_approach_of_one_model_alone():
+    found = Lineup(schema=MASK_SCHEMA.only(["age"]), blocks={"age": AGE})
+    assert found.approaches == {"separate": ("age",)}
+    assert found.shares == {"separate": ("age",)}
+    assert blocks_of_all(found.schema) == (AGE,)
+
+
+def test_an_approach_to_attributes_that_the_data_lacks_is_not_there(grouped):
+    rest = MASK_SCHEMA.only(["mask", "age"])
+    found = Lineup(schema=rest, blocks=alone("mask", "age"))
+    assert found.approaches == {"separate": ("mask", "age")}
+    assert PAIR not in blocks_of_all(rest)
+
+
+def test_an_approach_that_is_another_one_on_this_data_is_left_out(monkeypatch):
+    one_more(monkeypatch, JOINT)
+    assert lineup(**alone(*NAMES), joint=JOINT).approaches == {
+        "separate": NAMES,
+        "joint": ("joint",),
+    }
+
+
+def test_a_block_in_another_order_than_the_data_is_the_same_block(monkeypatch):
+    one_more(monkeypatch, Block(("gender", "mask"), Form.SOFTMAX), AGE)
+    assert PAIR in blocks_of_all(MASK_SCHEMA)
+    found = lineup(**alone(*NAMES), pair=PAIR)
+    assert found.approaches["more"] == ("pair", "age")
+
+
+@pytest.mark.parametrize("blocks", [(PAIR,), (PAIR, AGE, AGE), (PAIR, JOINT)])
+def test_an_approach_has_every_attribute_in_one_block(blocks, monkeypatch):
+    one_more(monkeypatch, *blocks)
+    with pytest.raises(ConfigError, match=r"'more' must have every attribute .* in one block"):
+        blocks_of_all(MASK_SCHEMA)
 
 
 def test_spaces_of_a_broken_approach_share_its_time_and_others_have_their_own(grouped):

@@ -19,7 +19,7 @@ SHIFT = Shift(
 
 @pytest.mark.parametrize("what", ["training", "predicted", "averaged", "estimated", "low", "high"])
 def test_a_distribution_needs_a_share_a_class(what):
-    with pytest.raises(ReportError, match=f"'age' needs a share a class, got 1 {what} for 2"):
+    with pytest.raises(ReportError, match=f"'age' needs a share per class, got 1 {what} for 2"):
         replace(SHIFT, **{what: (1.0,)})
 
 

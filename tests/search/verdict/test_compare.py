@@ -94,7 +94,11 @@ def edited(path, **changes):
         ),
         (
             lambda d: edited(d / "truth.csv", label=lambda _: 0.5),
-            r"row 2: a label is a whole number from 0, got",
+            r"row 2: a label is a whole number from 0, got '0\.5'",
+        ),
+        (
+            lambda d: edited(d / "truth.csv", label=lambda _: 10**20),
+            r"row 2: a label is a whole number from 0, got '100000000000000000000'",
         ),
         (
             lambda d: pd.read_csv(d / "truth.csv").drop(columns="group").to_csv(d / "truth.csv"),

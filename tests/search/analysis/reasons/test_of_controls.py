@@ -12,8 +12,8 @@ from search.analysis.reasons.of_controls import (
     equal_parameters,
     joint_predictions,
     shared_config,
-    told,
     training_luck,
+    worded_effect,
 )
 from search.analysis.recombine import HeadLayout
 from search.analysis.uncertainty.interval import Interval
@@ -110,13 +110,13 @@ def test_predictions_of_separate_and_joint_models_are_those_of_the_verdict():
 
 def test_what_one_seed_says_is_never_an_effect():
     strong = Interval(value=0.3, low=0.2, high=0.4)
-    effect, said = told(strong, 1, "yes", "it helps")
+    effect, said = worded_effect(strong, 1, "yes", "it helps")
     assert effect is None
     assert said == (
         "that it helps is not supported by this data (+0.300 [+0.200, +0.400] over people, and "
         "one seed cannot tell the luck of training)"
     )
-    assert told(strong, 2, "yes", "it helps") == (strong, "yes")
+    assert worded_effect(strong, 2, "yes", "it helps") == (strong, "yes")
 
 
 def test_a_shared_config_that_costs_separate_models_their_score_is_tuning():
