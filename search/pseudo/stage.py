@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from search.analysis.verdict.outcomes import Rules
 from search.console import say
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
@@ -113,7 +114,8 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
         say(console, f"  {note}")
     files.merge(units, folds)
     config_ids = {unit.space: _config_id(refitted.note, unit.space) for unit in units}
-    verdicts = judge_spaces(refitted, config_ids, run.config.seed)
+    rules = Rules(margin=run.config.margin, seed=run.config.seed)
+    verdicts = judge_spaces(refitted, config_ids, rules)
     adopt(refitted, config_ids, verdicts)
     print_pseudo(console, verdicts)
 

@@ -68,14 +68,14 @@ def labels_folder(store: RunStore) -> Path:
 
 
 def judge_spaces(
-    refitted: Refitted, config_ids: Mapping[str, str], seed: int
+    refitted: Refitted, config_ids: Mapping[str, str], rules: Rules
 ) -> tuple[PseudoVerdict, ...]:
     """Judges every space on the people out of fold, by its own metric.
 
     Args:
         refitted: the plain trainings; those with pseudo-labels lie in their own folder.
         config_ids: space -> config that was trained both ways.
-        seed: of the resamples.
+        rules: how to judge.
 
     Raises:
         ResultsError: predictions are missing.
@@ -100,7 +100,7 @@ def judge_spaces(
                 person=truth.group,
                 num_classes=layout.num_classes,
             ),
-            rules=Rules(seed=seed),
+            rules=rules,
         )
         found.append((space, verdict))
     adjusted = holm([verdict.pairs[0].headline.p_holm for _, verdict in found])

@@ -246,17 +246,17 @@ class RefitFiles:
         path = self._parts / f"{unit.name}.npz"
         if not path.exists():
             return False
-        with np.load(path) as file:
-            return "key" in file.files and folds.is_key(str(file["key"]), unit)
+        try:
+            stored = _arrays(path, "key")
+        except ResultsError:
+            return False  # torn: it is trained again
+        return "key" in stored and folds.is_key(str(stored["key"]), unit)
 
     def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
         """Returns the device seconds of every training of a space, or of one of its configs."""
         name = space if config_id is None else config_name(space, config_id)
-        found = []
-        for path in self._parts.glob(f"{glob.escape(name)}.*.npz"):
-            with np.load(path) as file:
-                found.append(float(file["seconds"]))
-        return tuple(found)
+        paths = self._parts.glob(f"{glob.escape(name)}.*.npz")
+        return tuple(float(_arrays(path, "seconds")["seconds"]) for path in paths)
 
     def notes(
         self, space: str, config_id: str, seeds: Iterable[int], num_folds: int
@@ -266,11 +266,8 @@ class RefitFiles:
         for seed in seeds:
             for fold in range(num_folds):
                 path = self._parts / f"{config_name(space, config_id)}.{seed}.{fold}.npz"
-                if not path.is_file():
-                    continue
-                with np.load(path) as file:
-                    if "note" in file.files:
-                        found.append(json.loads(str(file["note"])))
+                if path.is_file() and "note" in (stored := _arrays(path, "note")):
+                    found.append(json.loads(str(stored["note"])))
         return found
 
     def merge(
@@ -360,10 +357,11 @@ class RefitFiles:
                 path.unlink()
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
+    """Returns the arrays of a file, those of some names where they are given and there."""
     try:
         # NumPy would take a file that is no zip for a pickle, and advise to trust it.
         with zipfile.ZipFile(path), np.load(path) as file:
-            return {name: file[name] for name in file.files}
+            return {name: file[name] for name in file.files if not names or name in names}
     except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
         raise ResultsError(f"{path} cannot be read: {error}; resume the run") from error

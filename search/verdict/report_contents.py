@@ -28,7 +28,7 @@ from search.store.files import write_text
 from search.store.records import default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
-from trainables.data.schema import LabelSchema
+from trainables.data.schema import JOINT, LabelSchema
 
 
 def write_report(store: RunStore, contents: ReportContents) -> None:
@@ -97,7 +97,7 @@ def confusions(schema: LabelSchema, truth: Ints, conclusion: Conclusion) -> list
         for axis, attribute in enumerate(schema.attributes)
     ]
     joint = Confusion(
-        name="joint",
+        name=JOINT,
         classes=schema.joint_names,
         counts=counts(truth, predicted, schema.num_joint),
         block=schema.num_joint // len(schema.attributes[0].classes),

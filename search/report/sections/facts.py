@@ -22,6 +22,7 @@ from search.report.figures import svg
 from search.report.figures.bars import bars, draw_bars
 from search.report.figures.matrix import draw_matrix, matrix
 from search.report.shift import Shift
+from trainables.data.schema import JOINT
 
 _LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column
 _SMALL = 232.0
@@ -56,7 +57,7 @@ def confusion_section(contents: ReportContents) -> Section | None:
 def _confusion_heading(contents: ReportContents) -> str:
     wrong: dict[str, float] = {}
     for found in contents.confusions:
-        if found.name != "joint" and found.counts:
+        if found.name != JOINT and found.counts:
             shares = [1 - np.trace(n) / max(1, n.sum()) for n in found.counts.values()]
             wrong[found.name] = float(np.mean(shares))
     if not wrong:

@@ -8,6 +8,7 @@ from search.analysis.uncertainty.interval import ALPHA
 from search.report.contents import ReportContents
 from search.report.document import Block, Card, Folded, Grid, Items, Section, Text
 from search.report.sections.reason_figures import effect_figure, reason_figure
+from trainables.data.schema import JOINT
 
 Group = tuple[Reason, ...]
 
@@ -30,7 +31,7 @@ def reason_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
     """Returns why: supported effects, descriptions, and what the data do not support."""
     if not contents.reasons:
         return None
-    joint = [found.classes for found in contents.confusions if found.name == "joint"]
+    joint = [found.classes for found in contents.confusions if found.name == JOINT]
     classes = joint[0] if joint else ()
     found = groups(contents.reasons)
     supported = [rows for rows in found if any(row.supported for row in rows)]

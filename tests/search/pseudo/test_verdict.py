@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from search.analysis.verdict.outcomes import Rules
 from search.errors import UsageError
 from search.pseudo.stage import DEFAULT_THRESHOLD, read_thresholds
 from search.pseudo.verdict import PSEUDO_CONFIG, adopt, judge_spaces, labels_folder, print_pseudo
@@ -46,7 +47,7 @@ def with_pseudo(tmp_path, accuracy):
 
 
 def judged(store):
-    return judge_spaces(read(store), CONFIG_IDS, seed=0)
+    return judge_spaces(read(store), CONFIG_IDS, Rules(seed=0))
 
 
 def read(store):

@@ -55,9 +55,16 @@ def test_a_training_that_is_not_there_or_torn_is_named(files):
         files.read_unit("age.1.0.0")
     write(files, unit())
     path = files.folder / "parts" / "age.1.0.0.npz"
+    assert files.is_done(unit(), FOLDS)
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(ResultsError, match=r"age\.1\.0\.0\.npz cannot be read: .*; resume"):
-        files.read_unit("age.1.0.0")
+    for read in (
+        lambda: files.read_unit("age.1.0.0"),
+        lambda: files.seconds("age"),
+        lambda: files.notes("age", "1", [0], 1),
+    ):
+        with pytest.raises(ResultsError, match=r"age\.1\.0\.0\.npz cannot be read: .*; resume"):
+            read()
+    assert not files.is_done(unit(), FOLDS)  # so it is trained again
 
 
 def test_a_training_of_a_run_before_blocks_stays_done(files):
