@@ -153,7 +153,7 @@ def test_the_label_of_a_space_is_that_of_its_attributes():
     codes = SCHEMA.attribute_codes(joint)
     assert LINEUP.layout("age").label(joint).tolist() == codes[:, 1].tolist()
     assert LINEUP.layout("joint").label(joint).tolist() == joint.tolist()
-    assert LINEUP.label("multihead", joint).tolist() == joint.tolist()
+    assert LINEUP.layout("multihead").label(joint).tolist() == joint.tolist()
 
 
 def test_a_lineup_is_that_of_its_spaces():
