@@ -136,9 +136,10 @@ def promises(effort: Effort) -> str:
         rows[-1].append(f"{means[2]:.3f}")
     return _section(
         "The score promised before the folder is seen",
-        f"{effort.forecasts} folders a row, people as in `benchmarks/simulated_people.py`, errors "
-        "shared 0.8. `promise`: share of folders whose macro-F1 lies in the 95 % prediction "
-        "interval; `estimate only`: in the interval of the out-of-fold score, which leaves the "
+        f"{effort.forecasts} folders a row, people as in "
+        "`tests/search/builders/simulated_people.py`, errors shared 0.8. `promise`: "
+        "share of folders whose macro-F1 lies in the 95 % prediction interval; "
+        "`estimate only`: in the interval of the out-of-fold score, which leaves the "
         "draw of the folder out.",
         ["people", "in folder", "promise", "estimate only", "width of the promise"],
         rows,
@@ -158,11 +159,11 @@ def _head(effort: Effort) -> str:
         f"NumPy {np.__version__}, SciPy {scipy.__version__}. Command: "
         f"`python -m benchmarks.label_shift`.\n\n"
         f"{effort.repeats} folders a row, {effort.draws} draws a folder, seed {effort.seed}. "
-        "Labelled people and photos as in `benchmarks/simulated_evidence.py`: seven photos a "
-        "person, 18 classes in the founding competition's frequencies, probabilities known "
-        "exactly. The people of a folder and their photos are drawn from 4,000 other people by "
-        "a known prior. The miscalibrated classifier has its log-probabilities doubled and a "
-        "normal bias (s.d. 0.5) added to every class."
+        "Labelled people and photos as in `tests/search/builders/simulated_evidence.py`: "
+        "seven photos a person, 18 classes in the founding competition's frequencies, "
+        "probabilities known exactly. The people of a folder and their photos are "
+        "drawn from 4,000 other people by a known prior. The miscalibrated classifier "
+        "has its log-probabilities doubled and a normal bias (s.d. 0.5) added to every class."
     )
 
 

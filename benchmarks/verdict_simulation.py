@@ -224,8 +224,8 @@ def _head(effort: Effort) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python "
         f"{platform.python_version()}, {versions}. Command: `{arguments}`.\n\n"
         f"{effort.pairs} pairs a cell, {effort.resamples:,} resamples a pair, seed {effort.seed}. "
-        "People as in `benchmarks/simulated_people.py`, drawn anew for every pair, so that the "
-        "rare classes differ in size; macro-F1 of a model over all people "
+        "People as in `tests/search/builders/simulated_people.py`, drawn anew for every pair, "
+        "so that the rare classes differ in size; macro-F1 of a model over all people "
         f"{population_macro_f1():.3f}."
     )
 

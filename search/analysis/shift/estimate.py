@@ -15,8 +15,8 @@ the labelled samples gives w = 1 exactly. A class that the labelled samples lack
 
 The likelihood is flat along the rare classes of a small folder, so the maximum is one a
 posteriori: a Dirichlet prior adds the photos of five more people with the labelled shares. On
-the people of benchmarks/simulated_evidence.py that lowers the error of a folder of 60 people by a
-tenth, costs one of 200 nothing, and keeps w above 0.
+the people of tests/search/builders/simulated_evidence.py that lowers the error of a folder of 60
+people by a tenth, costs one of 200 nothing, and keeps w above 0.
 
 Beside it the two naive estimates, both drawn towards pi by every error of the classifier: the
 share of photos predicted as a class, and the mean probability.
