@@ -45,7 +45,8 @@ def from_plain(kind: type[T], data: Any) -> T:
     Raises:
         AnalysisError: a field without a default is missing, or an Enum has no such value.
     """
-    return _read(kind, data)  # type: ignore[no-any-return]
+    found: T = _read(kind, data)
+    return found
 
 
 def need(data: Mapping[str, Any], key: str) -> Any:
@@ -66,8 +67,8 @@ def need(data: Mapping[str, Any], key: str) -> Any:
 def _read(kind: Any, data: Any) -> Any:
     if hasattr(kind, "from_dict"):
         return kind.from_dict(data)
-    if is_dataclass(kind):
-        return kind(**_read_fields(kind, data))  # type: ignore[operator]
+    if isinstance(kind, type) and is_dataclass(kind):
+        return kind(**_read_fields(kind, data))
     if isinstance(kind, type) and issubclass(kind, Enum):
         return _member(kind, data)
     origin, args = get_origin(kind), get_args(kind)
