@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import timm
@@ -15,7 +14,7 @@ from timm.models import group_parameters
 from torch import nn
 
 from trainables.config import Backbone
-from trainables.errors import ConfigError, WeightsError
+from trainables.errors import ConfigError, WeightsError, in_short
 
 # The hub's client raises some errors of its HTTP library as they are; which library that is
 # depends on its version, but the hub's own error always descends from the library's root.
@@ -134,8 +133,7 @@ def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.M
 
 
 def _offline_message(name: str, weights_dir: Path | None, error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines()] or [type(error).__name__]
-    reason = shorten(" ".join(lines[:2]), width=300, placeholder=" ...")
+    reason = in_short(error)
     if weights_dir is not None:
         return f"the weights {weights_dir / name}.safetensors do not fit timm's {name!r}: {reason}"
     return (

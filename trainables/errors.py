@@ -32,5 +32,5 @@ class CheckpointError(TrainablesError, ValueError):
 
 
 def in_short(error: Exception) -> str:
-    """Returns an error of a library on one line of at most 300 characters."""
-    return shorten(str(error), width=300, placeholder=" ...")
+    """Returns an error of a library on one line of at most 300 characters, its type if empty."""
+    return shorten(str(error) or type(error).__name__, width=300, placeholder=" ...")

@@ -33,7 +33,7 @@ def made_record(
     return TrialRecord(**{**options, **changes})
 
 
-def study_config(data: str) -> RunConfig:
+def made_config(data: str) -> RunConfig:
     """Returns the config of a run of three trials of the space gender."""
     return RunConfig(
         name="mine",

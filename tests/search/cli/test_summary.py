@@ -17,7 +17,7 @@ from search.prepare.resources import plan_resources
 from search.prepare.space_result import SpaceResult
 from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
-from tests.search.builders.made import made_record, study_config
+from tests.search.builders.made import made_config, made_record
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import SCALE, tiny_space
 
@@ -37,7 +37,7 @@ def run(store, people, cache, tmp_path):
     setting = trial_setting(people, cache, tmp_path)
     data = tmp_path / "[red] data"
     return Prepared(
-        config=study_config(str(data)),
+        config=made_config(str(data)),
         dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
         spaces=(tiny_space("gender"),),
         scale=SCALE,

@@ -7,7 +7,7 @@ import pytest
 
 from search.errors import UsageError
 from search.prepare.dataset import decode_images, open_dataset, stored_size_for
-from tests.search.builders.made import study_config
+from tests.search.builders.made import made_config
 from trainables.errors import DataError
 
 
@@ -28,7 +28,7 @@ def bars():
 
 
 def test_a_folder_of_the_users_is_read_and_split_by_people(people, cache, bars):
-    dataset = open_dataset(study_config(str(people)), cache, bars)
+    dataset = open_dataset(made_config(str(people)), cache, bars)
     assert dataset.table.num_samples == 48
     assert dataset.name == str(people)
     assert dataset.note == ""
@@ -39,14 +39,14 @@ def test_a_folder_of_the_users_is_read_and_split_by_people(people, cache, bars):
 
 def test_runs_with_different_seeds_have_the_same_people(people, cache, bars):
     one, other = (
-        open_dataset(replace(study_config(str(people)), seed=seed), cache, bars) for seed in (0, 1)
+        open_dataset(replace(made_config(str(people)), seed=seed), cache, bars) for seed in (0, 1)
     )
     assert one.fingerprint == other.fingerprint
     np.testing.assert_array_equal(one.split.held_out, other.split.held_out)
 
 
 def test_without_a_folder_the_demo_is_drawn_once(tmp_path, bars):
-    config = replace(study_config(""), people=40)
+    config = replace(made_config(""), people=40)
     dataset = open_dataset(config, tmp_path, bars)
     assert dataset.is_demo
     assert dataset.name == "the built-in demo"
@@ -59,23 +59,23 @@ def test_without_a_folder_the_demo_is_drawn_once(tmp_path, bars):
 
 def test_data_that_is_no_folder_is_refused(tmp_path, cache, bars):
     with pytest.raises(UsageError, match=r"--data must be a folder, got .*nowhere"):
-        open_dataset(study_config(str(tmp_path / "nowhere")), cache, bars)
+        open_dataset(made_config(str(tmp_path / "nowhere")), cache, bars)
 
 
 def test_stored_photos_have_room_for_a_crop(people, cache, bars):
-    table = open_dataset(study_config(str(people)), cache, bars).table
+    table = open_dataset(made_config(str(people)), cache, bars).table
     assert min(stored_size_for(table, 20)) >= 30
     assert max(stored_size_for(table, 200)) == 32
 
 
 def test_every_photo_is_decoded_with_a_bar(people, tmp_path, bars):
-    table = open_dataset(study_config(str(people)), tmp_path, bars).table
+    table = open_dataset(made_config(str(people)), tmp_path, bars).table
     decode_images(table, (24, 24), tmp_path, 1, bars)
     assert bars.shown["decoding 48 photos"][-1] == (48, 48)
 
 
 def test_a_photo_that_cannot_be_read_is_named(people, tmp_path, bars):
-    table = open_dataset(study_config(str(people)), tmp_path, bars).table
+    table = open_dataset(made_config(str(people)), tmp_path, bars).table
     broken = replace(table, root=tmp_path / "copy")
     for path in table.paths:
         (broken.root / path).parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from search.refit.plan import RefitPlan, Shape
 from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
 from search.store.run_store import RunStore
-from tests.search.builders.made import made_record, study_config
+from tests.search.builders.made import made_config, made_record
 from tests.search.builders.made_search import write_search
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.builders.scripted import SCALE, Clock, tiny_space
@@ -34,7 +34,7 @@ def prepared(tmp_path):
     data = write_people(tmp_path / "data")
     setting = trial_setting(data, tmp_path / "cache", tmp_path)
     return Prepared(
-        config=study_config(str(data)),
+        config=made_config(str(data)),
         dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
         spaces=(tiny_space("gender"),),
         scale=SCALE,

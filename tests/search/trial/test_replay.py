@@ -15,7 +15,7 @@ from search.trial.replay import replay
 from search.trial.trial_run import TrialRun
 from search.tuning.best import write_best
 from search.tuning.journal import open_storage
-from tests.search.builders.made import made_record, study_config
+from tests.search.builders.made import made_config, made_record
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.builders.scripted import SCALE, open_journal
 from tests.trainables import tiny
@@ -40,7 +40,7 @@ def best(people, cache, tmp_path):
     store.keep_predictions([record])
     journal = open_journal(open_storage(store.journal), "gender")
     prepared = Prepared(
-        config=study_config(str(people)),
+        config=made_config(str(people)),
         dataset=Dataset(root=people, table=setting.table, split=setting.split, is_demo=False),
         spaces=(journal.space,),
         scale=SCALE,

@@ -12,7 +12,7 @@ from search.store.provenance import package_versions
 from search.store.run_store import RunStore
 from search.tuning.best import score_interval, write_best
 from search.tuning.journal import open_storage
-from tests.search.builders.made import made_record, study_config
+from tests.search.builders.made import made_config, made_record
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import SCALE, open_journal, tiny_space
 from tests.trainables import tiny
@@ -23,7 +23,7 @@ from trainables.config import TrialConfig
 def run(people, cache, tmp_path):
     setting = trial_setting(people, cache, tmp_path)
     return Prepared(
-        config=study_config(str(people)),
+        config=made_config(str(people)),
         dataset=Dataset(root=people, table=setting.table, split=setting.split, is_demo=False),
         spaces=(tiny_space("gender"),),
         scale=SCALE,

@@ -27,7 +27,7 @@ from search.why.record import read_record
 from search.why.stage import read_design, run_why
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.builders.made import made_record, study_config
+from tests.search.builders.made import made_config, made_record
 from tests.search.builders.made_search import write_search
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import Clock
@@ -50,7 +50,7 @@ def run(people, cache, tmp_path, one_torch_thread):
     setting = trial_setting(people, cache, tmp_path / "results")
     table = setting.table
     run = Prepared(
-        config=study_config(str(people)),
+        config=made_config(str(people)),
         dataset=Dataset(root=people, table=table, split=setting.split, is_demo=False),
         spaces=tuple(load(space, table.schema) for space in SPACES),
         scale=SCALE,
