@@ -98,7 +98,7 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
     units = list(_units(run, refitted, thresholds))
     folds, files = refitted.truth.folds, pseudo_files(run.store)
     files.folder.mkdir(parents=True, exist_ok=True)
-    notes = train_units(
+    notes, _ = train_units(
         run,
         console,
         units,
@@ -127,7 +127,7 @@ def _config_id(note: RefitNote, space: str) -> str:
 
 def _units(run: Prepared, refitted: Refitted, thresholds: Mapping[str, float]) -> Iterator[Unit]:
     unlabelled = flat.read(Path(run.config.pseudo_labels))
-    for seed in range(refitted.note.shape.seeds):
+    for seed in refitted.seeds:
         for fold in range(refitted.num_folds):
             for space in run.spaces:
                 change = _change(run, refitted, space.name, fold, unlabelled, thresholds)
@@ -154,7 +154,7 @@ def _change(
     name = config_name(space, config_id)
     models = [
         (run.store.models / f"{name}.{seed}.{fold}.safetensors").resolve()
-        for seed in range(refitted.note.shape.seeds)
+        for seed in refitted.seeds
     ]
     labels = labels_folder(run.store).resolve() / f"{space}.{fold}.npz"
     missing = [path for path in models if not path.is_file()]

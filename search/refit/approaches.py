@@ -192,9 +192,29 @@ class Lineup:
     ) -> tuple[JointPredictions, ...]:
         """Returns the joint probabilities of every approach, with cross-fitted choices."""
         return tuple(
-            build(name, [self._model(space, predictions) for space in spaces], people, cross_fit)
-            for name, spaces in self.approaches.items()
+            self.build_one(name, predictions, people, cross_fit) for name in self.approaches
         )
+
+    def build_one(
+        self,
+        name: str,
+        predictions: Predictions,
+        people: People,
+        cross_fit: CrossFit,
+        *,
+        with_rule: bool = True,
+    ) -> JointPredictions:
+        """Returns the joint probabilities of one approach, with cross-fitted choices.
+
+        Args:
+            name: of the approach.
+            predictions: of its spaces, with as many seeds.
+            people: labelled.
+            cross_fit: who decides about whom.
+            with_rule: whether class biases are fitted, which takes most of the time.
+        """
+        models = [self._model(space, predictions) for space in self.approaches[name]]
+        return build(name, models, people, cross_fit, with_rule=with_rule)
 
     def _model(self, space: str, predictions: Predictions) -> Model:
         heads = {

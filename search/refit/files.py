@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from search.analysis.fitting.cross_fit import CrossFit
+from search.analysis.verdict.rounds import Look
 from search.errors import ResultsError
 from search.refit.plan import Shape
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit, config_name
@@ -48,16 +49,16 @@ class Truth:
         group: person of every sample, str [N].
         fold: int [N].
         held_out: bool [N]: people whom the search never saw.
-        chose: bool [N]: people whom the search validated on, and chose by; None in older runs.
         raw: raw numbers float [N] of numeric attributes.
+        chose: bool [N]: people whom the search validated on, and chose by; None in older runs.
     """
 
     label: NDArray[np.int64]
     group: NDArray[np.str_]
     fold: NDArray[np.int64]
     held_out: NDArray[np.bool_]
-    chose: NDArray[np.bool_] | None
     raw: Mapping[str, NDArray[np.float64]]
+    chose: NDArray[np.bool_] | None = None
 
     @property
     def num_folds(self) -> int:
@@ -144,11 +145,17 @@ class RefitNote:
         configs: the complete configs by `<space>.<config_id>`, as they were trained: with them,
             later stages need neither the search nor the spaces. Empty for a run that did not
             write them.
+        looks: at the pairs, in their order; none of a run that did not look before its end.
+        asked: seeds that the user asked for; None for the default.
+        seed_seconds: wall-clock time of one more seed of everything that was refitted.
     """
 
     shape: Shape
     notes: tuple[str, ...]
     configs: Mapping[str, Mapping[str, FlatValue]]
+    looks: tuple[Look, ...] = ()
+    asked: int | None = None
+    seed_seconds: float | None = None
 
     FILE: ClassVar[str] = "predictions/refit.json"
 
@@ -170,6 +177,9 @@ class RefitNote:
             shape=Shape(**values["shape"]),
             notes=tuple(values["notes"]),
             configs={name: read_flat(config, names) for name, config in configs.items()},
+            looks=tuple(Look(**look) for look in values.get("looks", ())),
+            asked=values.get("asked"),
+            seed_seconds=values.get("seed_seconds"),
         )
 
     def write(self, store: RunStore) -> None:
@@ -179,6 +189,9 @@ class RefitNote:
             "shape": asdict(self.shape),
             "notes": list(self.notes),
             "configs": {name: dict(config) for name, config in self.configs.items()},
+            "looks": [asdict(look) for look in self.looks],
+            "asked": self.asked,
+            "seed_seconds": self.seed_seconds,
         }
         write_json(store.root / self.FILE, values)
 

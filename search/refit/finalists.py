@@ -14,21 +14,28 @@ from trainables.blocks import FlatValue
 
 
 def finalists(
-    result: SpaceResult, default: Mapping[str, FlatValue], num_configs: int
+    result: SpaceResult,
+    default: Mapping[str, FlatValue],
+    num_configs: int,
+    *,
+    with_default: bool = True,
 ) -> dict[str, Mapping[str, FlatValue]]:
     """Returns the configs to refit by config_id: the default, then the best of the search.
 
-    The default config is refitted once, as "default", also where it is among the best.
+    The default config is refitted once, as "default", also where it is among the best; without
+    `with_default` only there, or where the search has found nothing.
     """
     complete = [r for r in result.records if r.state is State.COMPLETE and r.cause is Cause.NONE]
     ranked = sorted(complete, key=lambda r: (-(r.objective or 0.0), r.number))
-    found = {DEFAULT_CONFIG: default}
+    best = [dict(default)] if with_default or not ranked else []
     for record in ranked:
-        if len(found) > num_configs:
+        if len(best) >= num_configs + with_default:
             break
-        if dict(record.config) not in [dict(config) for config in found.values()]:
-            found[str(len(found))] = record.config
-    return found
+        if dict(record.config) not in best:
+            best.append(dict(record.config))
+    others = [config for config in best if config != dict(default)]
+    found = {DEFAULT_CONFIG: dict(default)} if dict(default) in best else {}
+    return {**found, **{str(place): config for place, config in enumerate(others, start=1)}}
 
 
 def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: int) -> Costs:
@@ -82,7 +89,7 @@ def finished_plan(run: Prepared) -> RefitPlan | None:
 
 
 def wished_shape(run: Prepared) -> Shape:
-    """Returns what is refitted where time allows: five folds, three seeds or as many as asked."""
+    """Returns what is refitted where time allows: five folds, six seeds or as many as asked."""
     seeds = run.config.refit_seeds
     return FULL if seeds is None else replace(FULL, seeds=seeds, keep_seeds=True)
 

@@ -1,12 +1,14 @@
 """What a refit can afford: seeds, configs, folds, epochs that fit the time, for all spaces alike.
 
-Pure arithmetic on measured costs. What shrinks first is what costs the verdict least: a third
-seed, then the runner-up configs, then folds. The second seed goes only when nothing else is left,
-because with one seed the luck of training is unknown and no win is declared.
+Pure arithmetic on measured costs. What shrinks first is what costs the verdict least: the seeds
+after the second, which are trained in rounds as time allows, then the runner-up configs, the
+default config, and folds. The second seed goes only when nothing else is left, because with one
+seed the luck of training is unknown and no win is declared.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from math import ceil
 
 from search.errors import UsageError
 from search.prepare.config import format_duration
@@ -25,8 +27,9 @@ class Shape:
 
     Attributes:
         folds: person-disjoint folds.
-        seeds: trainings of every config and fold.
-        configs: best configs of a space; its default config comes on top.
+        seeds: trainings of every config and fold, at most: rounds end where all is decided.
+        configs: best configs of a space.
+        default: whether its default config comes on top.
         epochs_share: of every config's own schedule that is trained, in (0, 1].
         keep_seeds: whether the user asked for these seeds, so that everything else shrinks first.
     """
@@ -34,21 +37,22 @@ class Shape:
     folds: int
     seeds: int
     configs: int
+    default: bool = True
     epochs_share: float = 1.0
     keep_seeds: bool = False
 
     def describe(self) -> str:
         """Returns the shape in words."""
-        text = (
-            f"best {self.configs} configs and the default x {self.folds} folds x "
-            f"{self.seeds} seeds"
-        )
+        best = "best config" if self.configs == 1 else f"best {self.configs} configs"
+        also = " and the default" if self.default else ""
+        seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        text = f"{best}{also} x {self.folds} folds x {seeds}"
         if self.epochs_share < 1:
             text += f", {self.epochs_share:.0%} of the epochs"
         return text
 
 
-FULL = Shape(folds=5, seeds=3, configs=3)
+FULL = Shape(folds=5, seeds=6, configs=3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +87,8 @@ class Costs:
         for space, costs in self.photo_seconds.items():
             photos = self.num_photos * (shape.folds - 1)
             epochs = self.epochs[space] * shape.epochs_share
-            total += sum(costs[: shape.configs + 1]) * photos * epochs * shape.seeds
+            chosen = costs[: shape.configs + 1] if shape.default else costs[1 : shape.configs + 1]
+            total += sum(chosen or costs) * photos * epochs * shape.seeds
         return _OVERHEAD * total / self.num_devices
 
 
@@ -95,7 +100,7 @@ def shrinking(wish: Shape) -> Iterator[Shape]:
         *(replace(wish, seeds=seeds) for seeds in range(wish.seeds, few - 1, -1)),
         *(replace(wish, seeds=few, configs=configs) for configs in range(wish.configs, 0, -1)),
         *(
-            replace(wish, seeds=few, configs=1, folds=folds)
+            replace(wish, seeds=few, configs=1, default=False, folds=folds)
             for folds in range(wish.folds, FLOOR_FOLDS - 1, -1)
         ),
         replace(decisive(wish), seeds=wish.seeds if wish.keep_seeds else 1),
@@ -111,7 +116,8 @@ def shrinking(wish: Shape) -> Iterator[Shape]:
 def decisive(wish: Shape) -> Shape:
     """Returns the smallest shape whose verdict can declare a winner: two seeds, or those asked."""
     seeds = wish.seeds if wish.keep_seeds else min(2, wish.seeds)
-    return replace(wish, seeds=seeds, configs=1, folds=min(FLOOR_FOLDS, wish.folds))
+    folds = min(FLOOR_FOLDS, wish.folds)
+    return replace(wish, seeds=seeds, configs=1, default=False, folds=folds)
 
 
 def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
@@ -124,7 +130,11 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
     for shape in shapes:
         expected = costs.seconds(shape)
         if expected <= seconds:
-            return RefitPlan(shape=shape, seconds=expected, cuts=cuts(wish, shape))
+            said = cuts(wish, shape)
+            if shape.seeds == 1 < wish.seeds:
+                minutes = ceil(costs.seconds(decisive(wish)) / _MOST_REFIT_SHARE / 60)
+                said += (f"two seeds, and so a verdict, take about --budget {minutes}m",)
+            return RefitPlan(shape=shape, seconds=expected, cuts=said)
     least = costs.seconds(shapes[-1])
     raise UsageError(
         f"the smallest refit ({shapes[-1].describe()}) needs about {format_duration(least)}, and "
@@ -135,7 +145,7 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
 def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
     """Returns a sentence for everything that a shape lacks of the wish."""
     parts = (
-        (wish.seeds, shape.seeds, "seeds", _SEED_COST[min(shape.seeds, 3)]),
+        (wish.seeds, shape.seeds, "seeds", _SEED_COST.get(shape.seeds, _FEW_SEEDS)),
         (
             wish.configs,
             shape.configs,
@@ -149,16 +159,15 @@ def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
         for wanted, now, what, cost in parts
         if now < wanted
     ]
+    if wish.default and not shape.default:
+        found.append("the default config is left out, so nothing says what the search was worth")
     if shape.epochs_share < 1:
         found.append(f"{shape.epochs_share:.0%} of the epochs: models are not fully trained")
     return tuple(found)
 
 
-_SEED_COST = {
-    1: "the luck of training stays unknown and no win can be declared",
-    2: "the luck of training is known poorly, so only large differences are declared",
-    3: "",
-}
+_SEED_COST = {1: "the luck of training stays unknown and no win can be declared"}
+_FEW_SEEDS = "small differences stay undecided, unless time is left for more"
 
 
 def search_share(costs: Costs, seconds: float, wish: Shape = FULL) -> float:

@@ -8,8 +8,9 @@ where it was.
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import ray
 
@@ -56,10 +57,12 @@ def run_units(
     files: RefitFiles,
     models: Path,
     is_over: Callable[[Unit], bool],
+    pool: "Pool | None" = None,
 ) -> Iterator[UnitEnd]:
     """Trains units in their order on all devices; yields each as it ends, finished ones first.
 
-    `is_over` is asked before a unit starts; True leaves it and all that follow.
+    `is_over` is asked before a unit starts; True leaves it and all that follow. A `pool`, of the
+    same folds, setting, resources and seed, keeps its workers warm for the units of the next call.
     """
     waiting = []
     for unit in units:
@@ -67,53 +70,72 @@ def run_units(
             yield UnitEnd(unit=unit, seconds=0.0)
         else:
             waiting.append((unit, 0))
-    pool = _Pool(setting, folds, resources, seed)
+    workers = pool or Pool(setting, folds, resources, seed)
     try:
-        while waiting or pool.busy:
-            while waiting and pool.has_room and not is_over(waiting[0][0]):
+        while waiting or workers.busy:
+            while waiting and workers.has_room and not is_over(waiting[0][0]):
                 unit, failures = waiting.pop(0)
-                pool.start(unit, failures, files, models)
-            if not pool.busy:
+                workers.start(unit, failures, files, models)
+            if not workers.busy:
                 return
-            ended, failures = pool.wait()
+            ended, failures = workers.wait()
             if ended is None:
                 continue
-            if ended.error and failures < _MAX_FAILURES and pool.died:
+            if ended.error and failures < _MAX_FAILURES and workers.died:
                 waiting.insert(0, (ended.unit, failures + 1))
             else:
                 yield ended
     finally:
-        pool.close()
+        if pool is None or workers.busy:
+            workers.close()
 
 
-class _Pool:
-    """As many actors as slots; a dead one is replaced."""
+class Pool:
+    """As many actors as slots, started when there is work; a dead one is replaced."""
 
     def __init__(
         self, setting: TrialSetting, folds: Folds, resources: Resources, seed: int
     ) -> None:
-        options = {"num_cpus": resources.cpus_per_trial, "num_gpus": resources.gpus_per_trial}
-        self._make = ray.remote(**options)(RefitWorker).remote
-        self._arguments = (ray.put(setting), ray.put(folds), seed)
-        self._slots = resources.slots
+        self._setting, self._folds, self._seed = setting, folds, seed
+        self._resources = resources
+        self._make: Callable[[], Any] | None = None
         self._idle: list[Any] = []
         self._running: dict[Any, tuple[Any, Unit, int]] = {}
         self.died = False
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @property
     def busy(self) -> bool:
+        """Whether a unit is being trained."""
         return bool(self._running)
 
     @property
     def has_room(self) -> bool:
-        return len(self._running) < self._slots
+        """Whether a slot is free."""
+        return len(self._running) < self._resources.slots
+
+    def _actor(self) -> Any:
+        """Returns a new worker; all of them share setting and folds."""
+        if self._make is None:
+            slots = self._resources
+            options = {"num_cpus": slots.cpus_per_trial, "num_gpus": slots.gpus_per_trial}
+            make = ray.remote(**options)(RefitWorker).remote
+            self._make = partial(make, ray.put(self._setting), ray.put(self._folds), self._seed)
+        return self._make()
 
     def start(self, unit: Unit, failures: int, files: RefitFiles, models: Path) -> None:
-        actor = self._idle.pop() if self._idle else self._make(*self._arguments)
+        """Starts a unit on a free slot."""
+        actor = self._idle.pop() if self._idle else self._actor()
         reference = actor.run.remote(unit, files, models)
         self._running[reference] = (actor, unit, failures)
 
     def wait(self) -> tuple[UnitEnd | None, int]:
+        """Returns a unit that ended and its earlier failures; None after a second without one."""
         ready, _ = ray.wait(list(self._running), num_returns=1, timeout=1.0)
         if not ready:
             return None, 0
@@ -134,5 +156,7 @@ class _Pool:
         return UnitEnd(unit=unit, seconds=seconds), failures
 
     def close(self) -> None:
+        """Ends all workers."""
         for actor in [*self._idle, *(entry[0] for entry in self._running.values())]:
             ray.kill(actor)
+        self._idle, self._running = [], {}

@@ -115,8 +115,36 @@ class Refitted:
         }
 
     def build(self) -> tuple[JointPredictions, ...]:
-        """Returns the joint probabilities of every approach, with cross-fitted choices."""
+        """Returns the joint probabilities of every approach at the seeds that all have."""
         return self.lineup.build(self.predictions, self.people, self.truth.cross_fit)
+
+    def build_whole(self) -> tuple[JointPredictions, ...]:
+        """Returns the joint probabilities of every approach at all seeds of its own.
+
+        Rounds train on for an approach whose pairs are open, and not for the others.
+        """
+        return tuple(self.build_one(name, self.own_seeds(name)) for name in self.lineup.approaches)
+
+    def build_one(
+        self, name: str, seeds: Sequence[int], *, with_rule: bool = True
+    ) -> JointPredictions:
+        """Returns the joint probabilities of an approach at some seeds, as `Lineup.build_one`."""
+        predictions = self.predictions
+        if tuple(seeds) != self.seeds:
+            predictions = {
+                space: {
+                    config_id: self.files.heads(space, config_id, seeds)
+                    for config_id in self.predictions[space]
+                }
+                for space in self.lineup.approaches[name]
+            }
+        return self.lineup.build_one(
+            name, predictions, self.people, self.truth.cross_fit, with_rule=with_rule
+        )
+
+    def own_seeds(self, name: str) -> tuple[int, ...]:
+        """Returns the seeds that all configs of an approach have."""
+        return common_seeds(self.files, self.lineup.approaches[name])
 
     def notes(self, space: str, config_id: str) -> list[Mapping[str, Any]]:
         """Returns what the trainings of a config noted; nothing in a run that noted nothing."""

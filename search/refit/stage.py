@@ -1,7 +1,7 @@
 """Stage 2: the finalists of every space refitted within the time there is."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +11,11 @@ from search.console import StepBar, say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
-from search.prepare.space_result import SpaceResult
 from search.refit.files import RefitFiles, RefitNote, write_truth
 from search.refit.finalists import finalists, finished_plan, plan, wished_shape
-from search.refit.plan import RefitPlan, Shape, cuts
-from search.refit.pool import run_units
+from search.refit.plan import RefitPlan
+from search.refit.pool import Pool, run_units
+from search.refit.rounds import RefitRounds
 from search.refit.units import Folds, Unit
 from trainables.blocks import FlatValue
 from trainables.data.splits import make_folds
@@ -23,14 +23,13 @@ from trainables.seeding import derive_seed
 
 # Between the end of the refit and the end of the command: verdict and report.
 VERDICT_SECONDS = 30.0
-# Starting workers anew and the imbalance of the last trainings.
-_ANOTHER_SEED = 1.15
 
 
 def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
-    """Refits, merges the predictions and notes what was cut, broke or did not fit the time.
+    """Refits in rounds of one seed, merges the predictions and notes what was cut or broke.
 
-    A refit that is done is repeated as it was: what is missing of it is trained again.
+    A refit that is done is repeated as it was: what is missing of it is trained again. Only where
+    more seeds are asked for now than were then does it go on.
 
     Args:
         run: data, spaces and devices; its search is done.
@@ -43,10 +42,10 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
     """
     began = time.monotonic()
     results = load_run(run.store).results
-    planned = finished_plan(run)
-    if planned is not None:
+    done = RefitNote.read(run.store, run.schema.names) if RefitNote.exists(run.store) else None
+    if done is not None:
         seconds = None
-    planned = planned or plan(run, results, seconds)
+    planned = finished_plan(run) or plan(run, results, seconds)
     shape, table = planned.shape, run.dataset.table
     folds = Folds(
         of_sample=make_folds(table, shape.folds, derive_seed(run.config.seed, "refit folds")),
@@ -55,34 +54,53 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
     files = RefitFiles(run.store.predictions)
     write_truth(run.store.predictions, table, folds, run.dataset.split)
     _say_plan(console, planned)
+    chosen = {
+        result.name: {
+            config_id: shortened(config, shape.epochs_share)
+            for config_id, config in finalists(
+                result,
+                run.default_config(result.name),
+                shape.configs,
+                with_default=shape.default,
+            ).items()
+        }
+        for result in results
+    }
+    with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
 
-    def is_over(unit: Unit) -> bool:
-        # Without one whole seed there is no verdict, so the first is finished at any price.
-        return unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
+        def is_over(unit: Unit) -> bool:
+            # Without one whole seed there is no verdict, so the first is finished at any price.
+            return unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
 
-    def train(units: Sequence[Unit]) -> list[str]:
-        return train_units(
-            run,
-            console,
-            units,
-            folds,
+        def train(units: Sequence[Unit], noun: str) -> tuple[list[str], bool]:
+            return train_units(
+                run,
+                console,
+                units,
+                folds,
+                files=files,
+                models=run.store.models,
+                noun=noun,
+                is_over=is_over,
+                pool=pool,
+            )
+
+        rounds = RefitRounds(
+            run=run,
+            configs=chosen,
+            folds=folds,
             files=files,
-            models=run.store.models,
-            noun="refit",
-            is_over=is_over,
+            full=wished_shape(run).seeds,
+            sure=shape.seeds,
+            train=train,
+            time_left=lambda: None if seconds is None else began + seconds - time.monotonic(),
+            say=lambda text: say(console, text),
         )
-
-    units = _units(run, results, shape, range(shape.seeds))
-    notes = train(units)
-    while seconds is not None and shape.seeds < wished_shape(run).seeds:
-        # Plans err on the safe side; what is left over goes to the next seed, if it fits whole.
-        if time.monotonic() - began + _seed_seconds(run, files, units) > seconds:
-            break
-        more = _units(run, results, shape, range(shape.seeds, shape.seeds + 1))
-        shape = replace(shape, seeds=shape.seeds + 1)
-        notes += train(more)
-        units += more
-    _write(run, shape, units, folds, files, notes)
+        if done is None:
+            rounds.go_on()
+        else:
+            rounds.repeat(done)
+    rounds.write(shape)
 
 
 def train_units(
@@ -96,8 +114,9 @@ def train_units(
     noun: str,
     is_over: Callable[[Unit], bool],
     done: Callable[[Unit], None] = lambda _: None,
-) -> list[str]:
-    """Trains what is not trained yet, with a bar; returns a sentence for all that went wrong.
+    pool: Pool | None = None,
+) -> tuple[list[str], bool]:
+    """Trains what is not trained yet, with a bar.
 
     Args:
         run: data and devices.
@@ -109,6 +128,10 @@ def train_units(
         noun: what one of the trainings is called.
         is_over: asked before a unit starts; True leaves it and all that follow.
         done: called with every unit that ended.
+        pool: of workers that stay warm for the next units.
+
+    Returns:
+        A sentence for all that went wrong, and whether every unit had its time.
     """
     bar = StepBar(console, f"training {len(units)} models ({noun})")
     notes, count = [], 0
@@ -122,74 +145,27 @@ def train_units(
         files=RefitFiles(files.folder.resolve()),
         models=models.resolve(),
         is_over=is_over,
+        pool=pool,
     ):
         count += 1
         bar(count, len(units))
         done(end.unit)
         if end.error:
             notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
+    bar.close()
     if count < len(units):
         notes.append(f"{len(units) - count} of {len(units)} {noun}s did not fit the time")
-    return notes
+    return notes, count == len(units)
 
 
 def _say_plan(console: Console, planned: RefitPlan) -> None:
-    say(console, f"Refit: {planned.shape.describe()}, about {format_duration(planned.seconds)}.")
+    about = f", about {format_duration(planned.seconds)}" if planned.seconds else ""
+    say(console, f"Refit: {planned.shape.describe()}{about}.")
     for cut in planned.cuts:
         say(console, f"  {cut}")
 
 
-def _write(
-    run: Prepared,
-    shape: Shape,
-    units: Sequence[Unit],
-    folds: Folds,
-    files: RefitFiles,
-    notes: Sequence[str],
-) -> None:
-    """Merges the predictions and notes what was refitted; a seed that is not whole is not one."""
-    files.merge(units, folds)
-    whole = [
-        all(files.is_done(unit, folds) for unit in units if unit.seed == seed)
-        for seed in range(shape.seeds)
-    ]
-    shape = replace(shape, seeds=max(1, sum(whole)))
-    RefitNote(
-        shape=shape,
-        notes=(*cuts(wished_shape(run), shape), *notes),
-        configs={unit.config_name: unit.config for unit in units},
-    ).write(run.store)
-
-
-def _seed_seconds(run: Prepared, files: RefitFiles, units: Sequence[Unit]) -> float:
-    """Returns the wall-clock time that one seed took, as its units have noted."""
-    taken = sum(files.read_unit(u.name).seconds for u in units if u.seed == 0 and files.has(u))
-    return _ANOTHER_SEED * taken / run.resources.slots
-
-
-def _units(
-    run: Prepared, results: Sequence[SpaceResult], shape: Shape, seeds: Iterable[int]
-) -> list[Unit]:
-    # Whole seeds first: where time runs out, the seeds that are complete can still be compared.
-    chosen = {
-        result.name: finalists(result, run.default_config(result.name), shape.configs)
-        for result in results
-    }
-    return [
-        Unit(
-            space=space,
-            config_id=config_id,
-            seed=seed,
-            fold=fold,
-            config=_shortened(config, shape),
-        )
-        for seed in seeds
-        for fold in range(shape.folds)
-        for space, configs in chosen.items()
-        for config_id, config in configs.items()
-    ]
-
-
-def _shortened(config: Mapping[str, FlatValue], shape: Shape) -> dict[str, FlatValue]:
-    epochs = max(1, round(int(str(config["schedule.epochs"])) * shape.epochs_share))
+def shortened(config: Mapping[str, FlatValue], share: float) -> dict[str, FlatValue]:
+    """Returns a config with a share of its epochs, at least one."""
+    epochs = max(1, round(int(str(config["schedule.epochs"])) * share))
     return {**config, "schedule.epochs": epochs}

@@ -12,6 +12,7 @@ from search.analysis.reasons.gather import (
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
 from search.errors import ResultsError
+from search.refit.looks import retake_looks
 from search.refit.refitted import Refitted
 from search.verdict.findings import Findings, Training
 
@@ -38,13 +39,14 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
         raise ResultsError(
             f"a verdict needs two approaches, got {', '.join(names) or 'none'}; run --space all"
         )
-    built, cross_fit, people = refitted.build(), truth.cross_fit, refitted.people
+    built, cross_fit, people = refitted.build_whole(), truth.cross_fit, refitted.people
     approaches = [part.approach(cross_fit, seed=rules.seed) for part in built]
     verdict = judge(
         approaches,
         people,
         chose=refitted.chose,
         rules=rules,
+        rounds=retake_looks(refitted, rules.margin, rules.seed),
     )
     evidence = Evidence.of(
         approaches,
@@ -55,7 +57,7 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
     edges = {a.name: a.edges for a in schema.attributes if a.has_raw}
     findings = Findings(
         verdict=verdict,
-        training=Training(seeds=len(built[0].probs), folds=refitted.num_folds),
+        training=Training(seeds=max(len(part.probs) for part in built), folds=refitted.num_folds),
         reasons={
             (pair.a, pair.b): reasons_of_pair(evidence, pair.a, pair.b) for pair in verdict.pairs
         },

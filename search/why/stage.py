@@ -17,7 +17,7 @@ from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup, spaces_of
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.refitted import Refitted
-from search.refit.stage import train_units
+from search.refit.stage import shortened, train_units
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_name
 from search.why.changes import attribute_to_flip
 from search.why.controls import NAMES, ControlDesign, Training
@@ -47,7 +47,7 @@ def run_why(run: Prepared, console: Console, seconds: float | None) -> None:
     units = planned_units(design, plan)
     _say_plan(console, plan, len(units))
     models = files.folder / "models"
-    notes = train_units(
+    notes, _ = train_units(
         run,
         console,
         units,
@@ -87,19 +87,26 @@ def read_design(run: Prepared, refitted: Refitted) -> ControlDesign:
     """Returns what the controls change; raises as `run_why`."""
     lineup, configs = refitted.lineup, refitted.note.configs
     used = spaces_of(lineup.approaches)
-    defaults = [config_name(space, DEFAULT_CONFIG) for space in used]
-    if len(lineup.approaches) < 2 or not set(defaults) <= set(configs):
+    if len(lineup.approaches) < 2 or not all(refitted.note.config_ids(space) for space in used):
         raise ResultsError(
             f"--why full needs a refit of two approaches with its configs, got "
             f"{', '.join(configs) or 'none'} in {run.store.root / RefitNote.FILE}; start a new "
             "run with --space all"
         )
     results = {result.name: result for result in load_run(run.store).results}
-    winners = {space: _winner(results[space], configs) for space in used}
+    # A refit that lacked the time has left the default config out; its controls need it anyway.
+    share = refitted.note.shape.epochs_share
+    defaults = {
+        space: configs.get(
+            config_name(space, DEFAULT_CONFIG), shortened(run.default_config(space), share)
+        )
+        for space in used
+    }
+    winners = {space: _winner(results[space], configs, defaults[space]) for space in used}
     return ControlDesign(
         lineup=lineup,
         winners=winners,
-        defaults=dict(zip(used, (configs[name] for name in defaults), strict=True)),
+        defaults=defaults,
         seeds=_seeds(refitted.files, winners),
         num_folds=refitted.num_folds,
         noisy=attribute_to_flip(run.dataset.table),
@@ -138,8 +145,7 @@ def planned_units(design: ControlDesign, plan: ControlPlan) -> list[Unit]:
     ]
 
 
-def _winner(result: SpaceResult, configs: Configs) -> Training:
-    default = configs[config_name(result.name, DEFAULT_CONFIG)]
+def _winner(result: SpaceResult, configs: Configs, default: Mapping[str, FlatValue]) -> Training:
     best = None if result.best is None else dict(result.best.config)
     # The refit may have shortened all schedules.
     is_default = best is None or {**best, "schedule.epochs": default["schedule.epochs"]} == default

@@ -79,13 +79,14 @@ def choose(candidates: Candidates, y: ArrayLike, cross_fit: CrossFit) -> Choice:
 class JointPredictions:
     """Joint probabilities of an approach and what they were chosen from.
 
-    `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases; `choices` by the
-    key of the model; `targets` what the configs of every model competed for.
+    `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases, None where they
+    were not asked for; `choices` by the key of the model; `targets` what the configs of every model
+    competed for.
     """
 
     name: str
     probs: Floats
-    with_rule: Ints
+    with_rule: Ints | None
     choices: Mapping[str, Choice]
     targets: tuple[Target, ...]
 
@@ -125,12 +126,17 @@ class Model:
 
 
 def build(
-    name: str, models: Sequence[Model], people: People, cross_fit: CrossFit
+    name: str,
+    models: Sequence[Model],
+    people: People,
+    cross_fit: CrossFit,
+    *,
+    with_rule: bool = True,
 ) -> JointPredictions:
     """Returns the joint probabilities of an approach: the product of all heads of its models.
 
     Where there are several heads, each is calibrated before the product; a single softmax over
-    the joint label is left as it is.
+    the joint label is left as it is. `with_rule` asks for class biases, too.
 
     Raises:
         AnalysisError: an attribute that no model decides or two do, or different seeds or samples.
@@ -162,7 +168,7 @@ def build(
         )
     num_classes = int(np.prod([target.people.num_classes for target in targets]))
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
-    with_rule = np.empty(probs.shape[:2], dtype=np.int64)
+    ruled = np.empty(probs.shape[:2], dtype=np.int64) if with_rule else None
     for number, (fit, apply) in enumerate(cross_fit.rounds()):
         chosen = [
             model.heads[choices[model.key].by_round[number]][which]
@@ -172,11 +178,12 @@ def build(
         for seed in range(len(probs)):
             heads = [head[seed] for head in chosen]
             fitted, applied = _calibrated(heads, layout, true, fit, apply, method)
-            biases = fit_class_biases(fitted, true[fit])
             probs[seed, apply] = applied
-            with_rule[seed, apply] = predict_with_biases(applied, biases)
+            if ruled is not None:
+                biases = fit_class_biases(fitted, true[fit])
+                ruled[seed, apply] = predict_with_biases(applied, biases)
     return JointPredictions(
-        name=name, probs=probs, with_rule=with_rule, choices=choices, targets=targets
+        name=name, probs=probs, with_rule=ruled, choices=choices, targets=targets
     )
 
 

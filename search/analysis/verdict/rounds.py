@@ -17,7 +17,7 @@ theory holds. Looking costs little where looks take little of the level: a pair 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 
@@ -55,9 +55,16 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """A look that was taken: seeds of every approach that trained on, and whether a run ended."""
+    """A look that was taken.
+
+    Attributes:
+        seeds: of every approach that trained on.
+        full: seeds of the whole design at that time.
+        ended: whether the run trained no more after it.
+    """
 
     seeds: int
+    full: int
     ended: bool = False
 
 
@@ -69,12 +76,14 @@ class Closing:
         standing: of the pair.
         estimate: that it was judged by.
         share: of the level that the look may take; p is judged as p / share.
+        ended: whether the look ended a run.
         hopeless: whether no number of seeds would decide at these people.
     """
 
     standing: Standing
     estimate: PairEstimate
     share: float = 1.0
+    ended: bool = True
     hopeless: bool = False
 
     @property
@@ -91,7 +100,7 @@ class Rounds:
         names: of the approaches.
         num_people: that they are judged on.
         margin: of equivalence.
-        full: seeds of the whole design.
+        full: seeds of the whole design; more may be wished for between two looks.
         closings: of every pair at its last look so far.
     """
 
@@ -113,26 +122,33 @@ class Rounds:
         closed = {p for p, found in self.closings.items() if found.standing is not Standing.OPEN}
         return tuple(pair for pair in self.pairs if pair not in closed)
 
+    def reopen(self, full: int) -> None:
+        """Wishes for more seeds: what was futile at fewer may be open again."""
+        self.full = full
+        for pair, found in self.closings.items():
+            futile = is_futile(found.estimate, full, self.margin)
+            if found.standing is Standing.FUTILE and not futile:
+                self.closings[pair] = replace(found, standing=Standing.OPEN)
+
     @property
     def training_on(self) -> tuple[str, ...]:
         """Approaches with an open pair."""
         return tuple(name for name in self.names if any(name in pair for pair in self.open_pairs))
 
     def look(self, estimates: Mapping[Pair, PairEstimate], *, ended: bool) -> None:
-        """Takes a look at the open pairs.
+        """Takes a look at some open pairs.
 
         Args:
-            estimates: of every open pair.
+            estimates: of the pairs.
             ended: whether no more seeds are trained after it.
 
         Raises:
-            AnalysisError: an open pair has no estimate.
+            AnalysisError: a pair is not open.
         """
-        missing = [pair for pair in self.open_pairs if pair not in estimates]
-        if missing:
-            raise AnalysisError(f"a look needs every open pair, got none of {missing}")
-        asked = sorted(self.open_pairs, key=lambda pair: estimates[pair].p_value)
-        for pair in asked:
+        closed = [pair for pair in estimates if pair not in self.open_pairs]
+        if closed:
+            raise AnalysisError(f"a look is taken at open pairs, got {closed}")
+        for pair in sorted(estimates, key=lambda pair: estimates[pair].p_value):
             estimate = estimates[pair]
             share = self._share(pair, estimate, ended=ended)
             self._taken.setdefault(pair, []).append((share, estimate.variance))
@@ -140,17 +156,19 @@ class Rounds:
 
     def _closing(self, estimate: PairEstimate, share: float, *, ended: bool) -> Closing:
         if estimate.num_seeds == 1:
-            return Closing(standing=Standing.OPEN, estimate=estimate, share=share)
+            return Closing(standing=Standing.OPEN, estimate=estimate, share=share, ended=ended)
         standing, hopeless = Standing.OPEN, False
         if estimate.is_equivalent(self.num_people, self.margin):
             standing = Standing.EQUIVALENT
         elif estimate.p_value <= share * self._level:
             standing = Standing.WON
         elif is_futile(estimate, self.full, self.margin):
-            # Told only where the design was not gone through: an end is no sign of futility.
-            standing = Standing.OPEN if ended else Standing.FUTILE
+            # After the whole design there is nothing left to be futile.
+            standing = Standing.FUTILE if estimate.num_seeds < self.full else Standing.OPEN
             hopeless = is_futile(estimate, None, self.margin)
-        return Closing(standing=standing, estimate=estimate, share=share, hopeless=hopeless)
+        return Closing(
+            standing=standing, estimate=estimate, share=share, ended=ended, hopeless=hopeless
+        )
 
     @property
     def _level(self) -> float:

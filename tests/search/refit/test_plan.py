@@ -1,8 +1,11 @@
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import UsageError
+from search.prepare.config import parse_duration
 from search.refit.plan import (
     FLOOR_FOLDS,
     FULL,
@@ -30,19 +33,17 @@ def test_a_refit_costs_every_config_seed_and_photo_out_of_fold():
     assert costs().seconds(shape) == pytest.approx(1.1 * device_seconds / 2)
 
 
-def test_shapes_shrink_to_two_seeds_then_configs_then_folds_then_one_seed_then_epochs():
+def test_shapes_shrink_to_two_seeds_then_configs_then_the_default_then_folds_then_one_seed():
     shapes = list(shrinking(FULL))
-    found = [(s.seeds, s.configs, s.folds) for s in shapes if s.epochs_share == 1]
+    found = [(s.seeds, s.configs, s.default, s.folds) for s in shapes if s.epochs_share == 1]
     assert found == [
-        (3, 3, 5),
-        (2, 3, 5),
-        (2, 2, 5),
-        (2, 1, 5),
-        (2, 1, 4),
-        (2, 1, 3),
-        (1, 1, 3),
+        *((seeds, 3, True, 5) for seeds in (6, 5, 4, 3, 2)),
+        (2, 2, True, 5),
+        (2, 1, True, 5),
+        *((2, 1, False, folds) for folds in (5, 4, 3)),
+        (1, 1, False, 3),
     ]
-    assert [s.epochs_share for s in shapes[7:]] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
+    assert [s.epochs_share for s in shapes[11:]] == pytest.approx([0.9, 0.8, 0.7, 0.6, 0.5, 0.4])
 
 
 def test_every_shape_costs_less_than_the_one_before():
@@ -64,10 +65,25 @@ def test_the_plan_is_the_largest_shape_that_fits(share):
 
 
 def test_a_plan_says_what_was_cut_and_what_that_costs():
-    planned = plan_refit(costs(), costs().seconds(Shape(folds=3, seeds=1, configs=1)))
-    assert planned.shape == Shape(folds=FLOOR_FOLDS, seeds=1, configs=1)
+    planned = plan_refit(
+        costs(), costs().seconds(Shape(folds=3, seeds=1, configs=1, default=False))
+    )
+    assert planned.shape == Shape(folds=FLOOR_FOLDS, seeds=1, configs=1, default=False)
     assert any("no win can be declared" in cut for cut in planned.cuts)
     assert any("folds: 3 instead of 5" in cut for cut in planned.cuts)
+    assert any("default config is left out" in cut for cut in planned.cuts)
+
+
+def test_a_plan_of_one_seed_says_what_would_afford_two():
+    two = costs().seconds(FLOOR)
+    assert plan_refit(costs(), two).shape.seeds == 2
+    planned = plan_refit(costs(), 0.99 * two)
+    assert planned.shape.seeds == 1
+    said = re.search(r"two seeds.* take about --budget (\d+m)$", planned.cuts[-1])
+    enough = parse_duration(said[1])
+    assert two / 0.7 <= enough < two / 0.7 + 60
+    # With that budget the refit's floor is afforded.
+    assert (1 - search_share(costs(), enough)) * enough >= two
 
 
 def test_nothing_is_cut_where_there_is_time():
@@ -86,7 +102,7 @@ def test_seeds_that_were_asked_for_stay_whatever_else_is_cut():
     assert shapes[-1].epochs_share < 0.5
 
 
-FLOOR = Shape(folds=FLOOR_FOLDS, seeds=2, configs=1)
+FLOOR = Shape(folds=FLOOR_FOLDS, seeds=2, configs=1, default=False)
 
 
 def test_search_gets_half_where_the_floor_of_the_refit_fits_the_other_half():
@@ -99,7 +115,7 @@ def test_the_refit_takes_up_to_seven_tenths_for_its_floor():
 
 
 def test_a_refit_with_fewer_epochs_takes_seven_tenths():
-    one_seed = costs().seconds(Shape(folds=FLOOR_FOLDS, seeds=1, configs=1))
+    one_seed = costs().seconds(Shape(folds=FLOOR_FOLDS, seeds=1, configs=1, default=False))
     assert search_share(costs(), one_seed / 0.9) == pytest.approx(0.3)
 
 

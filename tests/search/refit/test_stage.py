@@ -13,7 +13,7 @@ from search.prepare.prepared import Prepared
 from search.prepare.resources import plan_resources
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
-from search.refit.files import TrainedUnit
+from search.refit.files import RefitNote, TrainedUnit
 from search.refit.finalists import finished_plan
 from search.refit.plan import RefitPlan, Shape
 from search.refit.pool import UnitEnd
@@ -52,7 +52,7 @@ def refit(prepared, tmp_path, monkeypatch):
     clock = Clock()
     monkeypatch.setattr(refit_stage.time, "monotonic", clock)
 
-    def units_take_time(units, folds, setting, resources, *, seed, files, models, is_over):
+    def units_take_time(units, folds, setting, resources, *, files, is_over, **options):
         for unit in units:
             if not files.is_done(unit, folds):
                 if is_over(unit):
@@ -78,8 +78,10 @@ def refit(prepared, tmp_path, monkeypatch):
     planned = RefitPlan(shape=shape, seconds=1.0, cuts=("seeds: fewer",))
     monkeypatch.setattr(refit_stage, "plan", lambda *given: planned)
 
-    def run(seconds, store=prepared.store):
-        run_refit(replace(prepared, store=store), Console(file=io.StringIO()), seconds)
+    def run(seconds, store=prepared.store, refit_seeds=None):
+        config = prepared.config.changed(refit_seeds=refit_seeds)
+        again = replace(prepared, store=store, config=config)
+        run_refit(again, Console(file=io.StringIO()), seconds)
         return store
 
     return run
@@ -94,21 +96,39 @@ def test_time_that_is_left_goes_to_another_seed(refit):
     assert seeds_of(store) == ["0", "1", "2"]
     note = store.read_json("predictions/refit.json")
     assert note["shape"]["seeds"] == 3
-    assert not any("seeds" in text for text in note["notes"])
+    assert any("seeds: 3 instead of 6" in text for text in note["notes"])
 
 
 def test_another_seed_that_would_not_fit_is_not_begun(refit):
     store = refit(2.9 * SEED_SECONDS)
     assert seeds_of(store) == ["0", "1"]
     assert any(
-        "seeds: 2 instead of 3" in text
+        "seeds: 2 instead of 6" in text
         for text in store.read_json("predictions/refit.json")["notes"]
     )
     assert len(list((store.predictions / "parts").glob("*.npz"))) == 2 * FOLDS * 2
 
 
 def test_no_more_seeds_are_trained_than_wished_for(refit):
-    assert seeds_of(refit(100 * SEED_SECONDS)) == ["0", "1", "2"]
+    store = refit(100 * SEED_SECONDS)
+    assert seeds_of(store) == list("012345")
+    assert not any("seeds" in text for text in store.read_json(RefitNote.FILE)["notes"])
+
+
+def test_more_seeds_are_trained_after_the_end_only_where_they_are_asked_for(refit):
+    refit(2.2 * SEED_SECONDS)
+    assert seeds_of(refit(0.0)) == ["0", "1"]
+    assert seeds_of(refit(0.0, refit_seeds=4)) == ["0", "1", "2", "3"]
+    # Once they are trained they stay, and are not asked for again.
+    assert seeds_of(refit(0.0, refit_seeds=4)) == ["0", "1", "2", "3"]
+    store = refit(0.0, refit_seeds=2)
+    assert seeds_of(store) == ["0", "1", "2", "3"]
+    looks = store.read_json(RefitNote.FILE)["looks"]
+    assert [(look["seeds"], look["ended"]) for look in looks] == [
+        (2, True),
+        (3, False),
+        (4, True),
+    ]
 
 
 def test_a_seed_that_was_cut_off_does_not_count(refit):
@@ -150,6 +170,7 @@ def test_workers_get_a_whole_path_whatever_the_folder_of_the_run_is(
     folders = []
 
     def none_end(units, folds, setting, resources, *, files, models, **options):
+        assert options["pool"] is not None
         folders.extend((files.folder, models))
         return iter(())
 

@@ -1,0 +1,222 @@
+"""Rounds of a refit: one seed of all folds and configs, then a look at how the pairs stand."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.analysis.metrics import Floats
+from search.analysis.people import People
+from search.analysis.verdict.rounds import Look, Rounds, next_look
+from search.prepare.prepared import Prepared
+from search.refit.approaches import Lineup, spaces_of
+from search.refit.files import MIRRORED, RefitFiles, RefitNote, Truth
+from search.refit.finalists import wished_shape
+from search.refit.looks import describe, estimates_at
+from search.refit.plan import Shape, cuts
+from search.refit.units import Folds, Unit
+from trainables.blocks import FlatValue
+
+# Imbalance of the last trainings of a seed.
+_ANOTHER_SEED = 1.15
+
+Train = Callable[[Sequence[Unit], str], tuple[list[str], bool]]
+"""Trains units, called by a noun; returns what went wrong, and whether all had their time."""
+
+
+@dataclass(kw_only=True)
+class RefitRounds:
+    """The seeds of a refit, one after another, until all pairs are decided or the time is over.
+
+    An approach trains on while one of its pairs is open; a space that no approach needs, while any
+    does.
+
+    Attributes:
+        run: data, spaces and devices.
+        configs: that are refitted, by space and config_id.
+        folds: of all samples.
+        files: of the trainings.
+        full: seeds of the whole design.
+        sure: seeds that are begun whatever their estimated time.
+        train: trains units.
+        time_left: returns the seconds left; None is no limit.
+        say: tells a line.
+    """
+
+    run: Prepared
+    configs: Mapping[str, Mapping[str, Mapping[str, FlatValue]]]
+    folds: Folds
+    files: RefitFiles
+    full: int
+    sure: int
+    train: Train
+    time_left: Callable[[], float | None]
+    say: Callable[[str], None]
+    seeds: int = field(default=0, init=False)
+    looks: list[Look] = field(default_factory=list, init=False)
+    units: list[Unit] = field(default_factory=list, init=False)
+    notes: list[str] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        table, config = self.run.dataset.table, self.run.config
+        self.lineup = Lineup.of(self.run.schema, self.run.spaces)
+        self.truth = Truth.read(self.run.store.predictions)
+        self.people = People(
+            label=table.joint,
+            person=np.array(table.groups),
+            num_classes=table.schema.num_joint,
+            fold=self.folds.of_sample,
+        )
+        self.rounds = Rounds(
+            names=tuple(self.lineup.approaches),
+            num_people=self.people.num_people,
+            margin=config.margin,
+            full=self.full,
+        )
+        self._merged: dict[tuple[str, str, int], Mapping[str, NDArray[np.float32]]] = {}
+
+    def go_on(self) -> None:
+        """Trains seed after seed until nothing is open, the design is done or the time is over."""
+        whole = True
+        while whole and self.seeds < self.full and self._is_open:
+            target = next_look(self.seeds, self.full)
+            before = self.seeds
+            while whole and self.seeds < target:
+                whole = self._has_time() and self._train_seed()
+            if self.seeds > before:
+                self._look(Look(seeds=self.seeds, full=self.full, ended=self.seeds == self.full))
+        if self.looks:
+            self.looks[-1] = replace(self.looks[-1], ended=True)
+
+    def repeat(self, done: RefitNote) -> None:
+        """Repeats a refit that is done, and goes on where more seeds are asked for than then."""
+        seeds = done.shape.seeds
+        for look in done.looks or (Look(seeds=seeds, full=seeds, ended=True),):
+            while self.seeds < look.seeds:
+                self._train_seed()
+            self.rounds.reopen(look.full)
+            self._look(look)
+        asked = self.run.config.refit_seeds
+        if asked is not None and asked != done.asked and asked > self.seeds:
+            self.rounds.reopen(self.full)
+            self.go_on()
+        else:
+            self.full = self.looks[-1].full
+
+    def write(self, shape: Shape) -> None:
+        """Merges the predictions and notes what was refitted."""
+        self.files.merge(self.units, self.folds)
+        found = replace(shape, seeds=max(1, self.seeds))
+        # Seeds that nothing was left to decide by are no cut.
+        lacking = found if self._is_open else replace(found, seeds=self.full)
+        notes = [*cuts(replace(wished_shape(self.run), seeds=self.full), lacking), *self.notes]
+        if not self._is_open and self.seeds < self.full:
+            notes.append(f"all pairs were settled after {self.seeds} of {self.full} seeds")
+        RefitNote(
+            shape=found,
+            notes=tuple(dict.fromkeys(notes)),
+            configs={unit.config_name: unit.config for unit in self.units},
+            looks=tuple(self.looks),
+            asked=self.run.config.refit_seeds,
+            seed_seconds=self._seed_seconds(),
+        ).write(self.run.store)
+
+    @property
+    def _is_open(self) -> bool:
+        return len(self.rounds.names) < 2 or bool(self.rounds.open_pairs)
+
+    @property
+    def _training(self) -> tuple[str, ...]:
+        """The spaces that train on."""
+        approaches = self.lineup.approaches
+        of_some = spaces_of({name: approaches[name] for name in self.rounds.training_on})
+        of_any = spaces_of(approaches)
+        return tuple(s for s in self.configs if s in of_some or s not in of_any)
+
+    def _has_time(self) -> bool:
+        left = self.time_left()
+        # The seeds that were planned err on the safe side; what is left over goes to one more.
+        return self.seeds < self.sure or left is None or self._seed_seconds() <= left
+
+    def _train_seed(self) -> bool:
+        """Trains one more seed; returns whether all of it had its time."""
+        units = self._units_of(self.seeds)
+        notes, whole = self.train(units, f"refit, seed {self.seeds + 1} of {self.full}")
+        self.notes += notes
+        if whole:
+            self.units += units
+            self.seeds += 1
+        return whole
+
+    def _units_of(self, seed: int) -> list[Unit]:
+        """Returns the trainings of a seed, and those of earlier seeds that its spaces lack."""
+        known = {unit.name for unit in self.units}
+        every = [
+            Unit(space=space, config_id=config_id, seed=each, fold=fold, config=config)
+            for each in range(seed + 1)
+            for fold in range(self.folds.num_folds)
+            for space in self._training
+            for config_id, config in self.configs[space].items()
+        ]
+        return [unit for unit in every if unit.name not in known]
+
+    def _seed_seconds(self) -> float:
+        """Returns the wall-clock time of one more seed, from what the first one took."""
+        taken = sum(
+            self.files.read_unit(unit.name).seconds
+            for unit in self.units
+            if unit.seed == 0 and unit.space in self._training and self.files.has(unit)
+        )
+        return _ANOTHER_SEED * taken / self.run.resources.slots
+
+    def _look(self, look: Look) -> None:
+        self.looks.append(look)
+        if len(self.rounds.names) < 2:
+            return
+        predictions = self._predictions(look.seeds)
+        there = [
+            name
+            for name in self.rounds.training_on
+            if set(self.lineup.approaches[name]) <= set(predictions)
+        ]
+        built = [
+            self.lineup.build_one(
+                name, predictions, self.people, self.truth.cross_fit, with_rule=False
+            )
+            for name in there
+        ]
+        pairs = [pair for pair in self.rounds.open_pairs if set(pair) <= set(there)]
+        estimates = estimates_at(
+            built, self.people, self.truth.cross_fit, pairs, seed=self.run.config.seed
+        )
+        self.rounds.look(estimates, ended=look.ended)
+        self.say(f"round {look.seeds} of {look.full}: {describe(self.rounds)}")
+
+    def _predictions(self, num_seeds: int) -> dict[str, dict[str, dict[str, Floats]]]:
+        """Returns the probabilities [S, N, K] of the configs that have so many seeds."""
+        found: dict[str, dict[str, dict[str, Floats]]] = {}
+        for space in self._training:
+            for config_id in self.configs[space]:
+                heads = [self._heads(space, config_id, seed) for seed in range(num_seeds)]
+                if all(heads):
+                    found.setdefault(space, {})[config_id] = {
+                        head: np.stack([each[head] for each in heads]).astype(np.float64)
+                        for head in heads[0]
+                    }
+        return found
+
+    def _heads(self, space: str, config_id: str, seed: int) -> Mapping[str, NDArray[np.float32]]:
+        """Returns the probabilities [N, K] of all folds by head; empty where one is missing."""
+        key = (space, config_id, seed)
+        if key not in self._merged:
+            units = [
+                unit
+                for unit in self.units
+                if (unit.space, unit.config_id, unit.seed) == key
+                and self.files.is_done(unit, self.folds)
+            ]
+            whole = len(units) == self.folds.num_folds
+            heads = self.files.merged(units, self.folds) if whole else {}
+            self._merged[key] = {h: p for h, p in heads.items() if not h.startswith(MIRRORED)}
+        return self._merged[key]
