@@ -143,7 +143,7 @@ def standings(rounds):
     return {pair: found.standing for pair, found in rounds.closings.items()}
 
 
-NEAR = 0.077
+NEAR = 0.074
 JOINT_IS_WORSE = {"gender": 0.1, "mask": 0.1, "joint": 0.6, "multihead": 0.07}
 
 
