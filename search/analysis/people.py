@@ -40,7 +40,8 @@ class People:
         strata: int [P] from `person_strata`.
 
     Raises:
-        AnalysisError: no sample, unequal lengths, a class outside [0, C), or a person in two folds.
+        AnalysisError: no sample, unequal lengths, a class outside [0, C), or a person in two
+            folds.
     """
 
     label: Ints

@@ -15,8 +15,9 @@ Sources of luck of a difference, each counted once:
 Where both sides hold the same predictions, seeds in any order, all are 0 by the counts of people,
 which are whole numbers: only what choices add is left.
 
-The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946). A single score
-is judged by resamples of the people, to whose variance that of the scores over seeds is added.
+The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946). A single
+score is judged by resamples of the people, to whose variance that of the scores over seeds is
+added.
 `benchmarks/verdict_simulation.py` counts the false winners of this rule and of simpler ones.
 """
 

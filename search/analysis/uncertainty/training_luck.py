@@ -10,9 +10,9 @@ as they stand, for the people's own share of it would count twice:
 
     interaction  I = sum_s W(x_s - mean_s x) / (S (S - 1)): what the seeds do to single people. It
                  is part of the variance of the mean over people already;
-    variance     B, all of the luck of the mean over seeds. In a refit every fold has a model of its
-                 own, so F x S trainings tell of it: T_fs = sum of x_si over the people of fold f,
-                 B = sum_f var_s(T_fs) / S, with (S - 1) (sum_f v_f)^2 / sum_f v_f^2 degrees of
+    variance     B, all of the luck of the mean over seeds. In a refit every fold has a model of
+                 its own, so F x S trainings tell of it: T_fs = sum of x_si over the people of fold
+                 f, B = sum_f var_s(T_fs) / S, with (S - 1) (sum_f v_f)^2 / sum_f v_f^2 degrees of
                  freedom. Without folds B = var_s(score) / S with S - 1.
 
 What training adds to the people's luck is B - I. The folds' models must have been trained
@@ -85,7 +85,8 @@ def training_luck(
         effects: float [S, P].
         scores: float [S] of the seeds.
         strata: int [P] from `person_strata`.
-        fold: int [P], of every person; None where the models of a seed were not trained one by one.
+        fold: int [P], of every person; None where the models of a seed were not trained one by
+            one.
     """
     num_seeds = len(effects)
     if num_seeds < 2:

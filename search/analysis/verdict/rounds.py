@@ -9,8 +9,9 @@ A difference at S seeds has variance P + Q / S with independent increments, so g
 theory holds. Looking costs little where looks take little of the level: a pair is
 
     won         if p <= 0.1 a at an interim look, or p <= 0.9 a at the one that ends the run: the
-                error of all looks together is at most 1.02 a. A run that ended, and goes on later,
-                has taken its 0.9; its next end may take what exact Gaussian error leaves of 1.02 a;
+                error of all looks together is at most 1.02 a. A run that ended, and goes on
+                later, has taken its 0.9; its next end may take what exact Gaussian error leaves
+                of 1.02 a;
     equivalent  if its interval lies inside the margin, at any look;
     futile      if neither end of the whole design is likely any more;
     open        else, and both its approaches train on.
