@@ -66,7 +66,7 @@ class TrainingLuck:
             people: times as many.
             seeds: S then.
         """
-        share = self.num_seeds / seeds
+        share = self.num_seeds / seeds if seeds else 1.0
         interaction = self.interaction * share / people
         return replace(
             self,
