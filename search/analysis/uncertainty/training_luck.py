@@ -91,7 +91,9 @@ def training_luck(
     num_seeds = len(effects)
     if num_seeds < 2:
         return TrainingLuck(num_seeds=num_seeds)
-    apart = variance_over_people(effects - effects.mean(axis=0), strata)
+    # The mean of equal effects may round: seeds that do not differ are no luck.
+    differ = np.ptp(effects, axis=0) > ROUNDING * np.abs(effects).max(initial=0.0)
+    apart = variance_over_people(np.where(differ, effects - effects.mean(axis=0), 0.0), strata)
     interaction = float(apart.sum()) / (num_seeds * (num_seeds - 1))
     if fold is None:
         found = variance_of_mean(scores)
