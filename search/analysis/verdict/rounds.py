@@ -192,11 +192,8 @@ def is_futile(estimate: PairEstimate, full: int | None, margin: float) -> bool:
     now = estimate.variance
     limit, final = estimate.limit_variance, estimate.limit_variance
     if full is not None:
-        luck = sum(
-            max(side.variance, side.interaction) * side.num_seeds / max(full, side.num_seeds)
-            for side in estimate.training
-        )
-        final = limit + luck
+        one, two = (max(full, side.num_seeds) for side in estimate.training)
+        final = limit + sum(side.variance for side in estimate.training_at((one, two)))
     critical = student_quantile((1 + LEVEL) / 2, estimate.people_degrees) * final**0.5
     if critical <= margin:
         return False
