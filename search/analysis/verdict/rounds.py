@@ -136,7 +136,8 @@ class Rounds:
         for pair in asked:
             estimate = estimates[pair]
             share = self._share(pair, estimate, ended=ended)
-            self._taken.setdefault(pair, []).append((share, estimate.variance))
+            if estimate.num_seeds != 1:  # of one seed nothing is declared, so nothing is taken
+                self._taken.setdefault(pair, []).append((share, estimate.variance))
             self.closings[pair] = self._closing(estimate, share, ended=ended)
 
     def _closing(self, estimate: PairEstimate, share: float, *, ended: bool) -> Closing:
