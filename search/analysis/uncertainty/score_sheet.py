@@ -202,17 +202,15 @@ class ScoreSheet:
         """
         one, two = self.slices[a], self.slices[b]
         choice = self.choice_variances[a] + self.choice_variances[b]
-        nobody = np.zeros(self.num_people)
         if self.same_predictions(a, b):
+            nobody = np.zeros(self.num_people)
+            nums = (0, 0) if fixed_models else (self.num_seeds(a), self.num_seeds(b))
             return PairEstimate(
                 difference=0.0,
                 people_variance=0.0,
                 people_degrees=people_degrees(nobody, self.strata),
                 choice_variance=choice,
-                training=(
-                    TrainingLuck(num_seeds=self.num_seeds(a)),
-                    TrainingLuck(num_seeds=self.num_seeds(b)),
-                ),
+                training=(TrainingLuck(num_seeds=nums[0]), TrainingLuck(num_seeds=nums[1])),
                 num_differing=0,
             )
         if fixed_models:
