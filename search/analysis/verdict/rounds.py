@@ -18,7 +18,7 @@ theory holds. Looking costs little where looks take little of the level: a pair 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import combinations
 
@@ -102,6 +102,7 @@ class Rounds:
     full: int
     closings: dict[Pair, Closing] = field(default_factory=dict)
     _taken: dict[Pair, list[tuple[float, float]]] = field(default_factory=dict)
+    _different: set[Pair] = field(default_factory=set)
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -132,32 +133,42 @@ class Rounds:
         missing = [pair for pair in self.open_pairs if pair not in estimates]
         if missing:
             raise AnalysisError(f"a look needs every open pair, got none of {missing}")
-        asked = sorted(self.open_pairs, key=lambda pair: estimates[pair].p_value)
-        for pair in asked:
-            estimate = estimates[pair]
-            share = self._share(pair, estimate, ended=ended)
-            if estimate.num_seeds != 1:  # of one seed nothing is declared, so nothing is taken
-                self._taken.setdefault(pair, []).append((share, estimate.variance))
-            self.closings[pair] = self._closing(estimate, share, ended=ended)
+        looks = [
+            Closing(
+                standing=Standing.OPEN,
+                estimate=estimates[pair],
+                share=self._share(pair, estimates[pair], ended=ended),
+            )
+            for pair in self.open_pairs
+        ]
+        asked = zip(self.open_pairs, looks, strict=True)
+        for pair, look in sorted(asked, key=lambda each: each[1].p_value):
+            self.closings[pair] = look
+            if look.estimate.num_seeds != 1:  # of one seed nothing is declared, nothing is taken
+                self._judge(pair, look, ended=ended)
 
-    def _closing(self, estimate: PairEstimate, share: float, *, ended: bool) -> Closing:
-        if estimate.num_seeds == 1:
-            return Closing(standing=Standing.OPEN, estimate=estimate, share=share)
-        standing, hopeless = Standing.OPEN, False
+    def _judge(self, pair: Pair, look: Closing, *, ended: bool) -> None:
+        estimate = look.estimate
+        self._taken.setdefault(pair, []).append((look.share, estimate.variance))
+        if look.p_value <= self._level:
+            self._different.add(pair)
         if estimate.is_equivalent(self.num_people, self.margin):
-            standing = Standing.EQUIVALENT
-        elif estimate.p_value <= share * self._level:
-            standing = Standing.WON
+            self.closings[pair] = replace(look, standing=Standing.EQUIVALENT)
+        elif pair in self._different:
+            self.closings[pair] = replace(look, standing=Standing.WON)
         elif is_futile(estimate, self.full, self.margin):
             # Told only where the design was not gone through: an end is no sign of futility.
-            standing = Standing.OPEN if ended else Standing.FUTILE
-            hopeless = is_futile(estimate, None, self.margin)
-        return Closing(standing=standing, estimate=estimate, share=share, hopeless=hopeless)
+            self.closings[pair] = replace(
+                look,
+                standing=Standing.OPEN if ended else Standing.FUTILE,
+                hopeless=is_futile(estimate, None, self.margin),
+            )
 
     @property
     def _level(self) -> float:
-        wins = sum(found.standing is Standing.WON for found in self.closings.values())
-        return ALPHA / possibly_equal(len(self.names))[min(wins, len(self.pairs) - 1)]
+        """What a pair is tested at; one that differs within the margin differs all the same."""
+        different = min(len(self._different), len(self.pairs) - 1)
+        return ALPHA / possibly_equal(len(self.names))[different]
 
     def _share(self, pair: Pair, estimate: PairEstimate, *, ended: bool) -> float:
         taken = self._taken.get(pair, [])
