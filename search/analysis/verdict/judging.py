@@ -140,7 +140,8 @@ class Panel:
                 headline = replace(headline, outcome=Outcome.UNDECIDED)
                 caveat = Caveat.CHOSEN_BY
         decide = None
-        if headline.outcome is Outcome.UNDECIDED:
+        # Where the lead comes from the choice, no number of people or seeds is what is missing.
+        if headline.outcome is Outcome.UNDECIDED and caveat is not Caveat.CHOSEN_BY:
             num = len(self.approaches)
             decide = would_decide(
                 closing.estimate,
