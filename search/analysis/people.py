@@ -40,7 +40,8 @@ class People:
         strata: int [P] from `person_strata`.
 
     Raises:
-        AnalysisError: no sample, unequal lengths, a class outside [0, C), or a person in two folds.
+        AnalysisError: no sample, unequal lengths, a class outside [0, C), or a person in two
+            folds.
     """
 
     label: Ints
@@ -61,7 +62,8 @@ class People:
         object.__setattr__(self, "person", person)
         object.__setattr__(self, "strata", person_strata(label, person, num_people))
         if self.fold is not None:
-            self._check_folds(np.asarray(self.fold))
+            object.__setattr__(self, "fold", np.asarray(self.fold))
+            self._check_folds(self.fold)
 
     def _check_folds(self, fold: Ints) -> None:
         if fold.shape != self.label.shape or fold.min() < 0:

@@ -123,21 +123,27 @@ class PairEstimate:
         """Of the side with fewer; 0 where models are taken as they are."""
         return min(side.num_seeds for side in self.training)
 
+    def training_at(
+        self, seeds: tuple[int, int], people: float = 1.0
+    ) -> tuple[TrainingLuck, TrainingLuck]:
+        """Returns the luck of both sides to expect at numbers of seeds and times the people."""
+        total, excess = sum(side.variance for side in self.training), self.training_excess
+        first, second = (
+            side.planned(
+                excess * side.variance / total if total > 0 else 0.0, people=people, seeds=num
+            )
+            for side, num in zip(self.training, seeds, strict=True)
+        )
+        return first, second
+
     def with_more(self, *, people: float = 1.0, seeds: int = 0) -> "PairEstimate":
         """Returns the estimate to expect of `people` times the people and of more seeds a side.
 
         The people's share shrinks with people alone, training's with seeds alone, and the
         interaction with both.
         """
-        total, excess = sum(side.variance for side in self.training), self.training_excess
-        first, second = (
-            side.planned(
-                excess * side.variance / total if total > 0 else 0.0,
-                people=people,
-                seeds=side.num_seeds + seeds,
-            )
-            for side in self.training
-        )
+        one, two = self.training
+        first, second = self.training_at((one.num_seeds + seeds, two.num_seeds + seeds), people)
         limit = self.limit_variance - self.choice_variance
         return replace(
             self,

@@ -15,8 +15,9 @@ Sources of luck of a difference, each counted once:
 Where both sides hold the same predictions, seeds in any order, all are 0 by the counts of people,
 which are whole numbers: only what choices add is left.
 
-The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946). A single score
-is judged by resamples of the people, to whose variance that of the scores over seeds is added.
+The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946). A single
+score is judged by resamples of the people, to whose variance that of the scores over seeds is
+added.
 `benchmarks/verdict_simulation.py` counts the false winners of this rule and of simpler ones.
 """
 
@@ -201,17 +202,15 @@ class ScoreSheet:
         """
         one, two = self.slices[a], self.slices[b]
         choice = self.choice_variances[a] + self.choice_variances[b]
-        nobody = np.zeros(self.num_people)
         if self.same_predictions(a, b):
+            nobody = np.zeros(self.num_people)
+            nums = (0, 0) if fixed_models else (self.num_seeds(a), self.num_seeds(b))
             return PairEstimate(
                 difference=0.0,
                 people_variance=0.0,
                 people_degrees=people_degrees(nobody, self.strata),
                 choice_variance=choice,
-                training=(
-                    TrainingLuck(num_seeds=self.num_seeds(a)),
-                    TrainingLuck(num_seeds=self.num_seeds(b)),
-                ),
+                training=(TrainingLuck(num_seeds=nums[0]), TrainingLuck(num_seeds=nums[1])),
                 num_differing=0,
             )
         if fixed_models:

@@ -10,9 +10,9 @@ as they stand, for the people's own share of it would count twice:
 
     interaction  I = sum_s W(x_s - mean_s x) / (S (S - 1)): what the seeds do to single people. It
                  is part of the variance of the mean over people already;
-    variance     B, all of the luck of the mean over seeds. In a refit every fold has a model of its
-                 own, so F x S trainings tell of it: T_fs = sum of x_si over the people of fold f,
-                 B = sum_f var_s(T_fs) / S, with (S - 1) (sum_f v_f)^2 / sum_f v_f^2 degrees of
+    variance     B, all of the luck of the mean over seeds. In a refit every fold has a model of
+                 its own, so F x S trainings tell of it: T_fs = sum of x_si over the people of fold
+                 f, B = sum_f var_s(T_fs) / S, with (S - 1) (sum_f v_f)^2 / sum_f v_f^2 degrees of
                  freedom. Without folds B = var_s(score) / S with S - 1.
 
 What training adds to the people's luck is B - I. The folds' models must have been trained
@@ -66,7 +66,7 @@ class TrainingLuck:
             people: times as many.
             seeds: S then.
         """
-        share = self.num_seeds / seeds
+        share = self.num_seeds / seeds if seeds else 1.0
         interaction = self.interaction * share / people
         return replace(
             self,
@@ -85,12 +85,15 @@ def training_luck(
         effects: float [S, P].
         scores: float [S] of the seeds.
         strata: int [P] from `person_strata`.
-        fold: int [P], of every person; None where the models of a seed were not trained one by one.
+        fold: int [P], of every person; None where the models of a seed were not trained one by
+            one.
     """
     num_seeds = len(effects)
     if num_seeds < 2:
         return TrainingLuck(num_seeds=num_seeds)
-    apart = variance_over_people(effects - effects.mean(axis=0), strata)
+    # The mean of equal effects may round: seeds that do not differ are no luck.
+    differ = np.ptp(effects, axis=0) > ROUNDING * np.abs(effects).max(initial=0.0)
+    apart = variance_over_people(np.where(differ, effects - effects.mean(axis=0), 0.0), strata)
     interaction = float(apart.sum()) / (num_seeds * (num_seeds - 1))
     if fold is None:
         found = variance_of_mean(scores)

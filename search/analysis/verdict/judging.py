@@ -140,7 +140,8 @@ class Panel:
                 headline = replace(headline, outcome=Outcome.UNDECIDED)
                 caveat = Caveat.CHOSEN_BY
         decide = None
-        if headline.outcome is Outcome.UNDECIDED:
+        # Where the lead comes from the choice, no number of people or seeds is what is missing.
+        if headline.outcome is Outcome.UNDECIDED and caveat is not Caveat.CHOSEN_BY:
             num = len(self.approaches)
             decide = would_decide(
                 closing.estimate,
@@ -224,7 +225,7 @@ def judge(
 
     Raises:
         AnalysisError: fewer than two approaches, a name twice, arrays that do not fit, a person in
-            both parts, or fewer than two people.
+            both parts, fewer than two people, or rounds that did not look at all pairs.
     """
     _check(approaches, people)
     rules = rules or Rules()
@@ -242,6 +243,7 @@ def judge(
         beside["with_rule"] = panel.figures(sheet, first=len(approaches), by_fold=False)
         effects = [*panel.rule_effects(sheet)]
     rounds = rounds or _one_look(panel, sheet)
+    _check_rounds(rounds, approaches)
     closings = [rounds.closings[pair] for pair in rounds.pairs]
     figures = zip(combinations(approaches, 2), panel.headlines(closings), closings, strict=True)
     pairs = [
@@ -313,6 +315,15 @@ def _check(approaches: Sequence[Approach], people: People) -> None:
                 f"all arrays must cover the same samples, got {len(people)} labels and {length} "
                 f"for predictions of {part.name!r}"
             )
+
+
+def _check_rounds(rounds: Rounds, approaches: Sequence[Approach]) -> None:
+    pairs = tuple(combinations([part.name for part in approaches], 2))
+    if rounds.pairs != pairs or len(rounds.closings) < len(pairs):
+        raise AnalysisError(
+            f"rounds must have looked at the pairs {pairs}, got looks at {tuple(rounds.closings)} "
+            f"of {rounds.pairs}"
+        )
 
 
 def _check_parts(chose: Mask, person: Ints) -> None:

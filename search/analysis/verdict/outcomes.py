@@ -6,9 +6,9 @@ Notation:
 
 A pair is `equivalent` if its 95 % interval, no narrower than 6 / P to each side, lies inside
 +-margin; else a win if Shaffer's p over all pairs is below 0.05 and the winner is ahead on the
-people who chose nothing as well; else `undecided`. With one training seed nobody knows what another
-training would have given, so neither a win nor equivalence is declared, unless the models are taken
-as fixed: then the verdict holds for these models, not for the way they were trained.
+people who chose nothing as well; else `undecided`. With one training seed nobody knows what
+another training would have given, so neither a win nor equivalence is declared, unless the models
+are taken as fixed: then the verdict holds for these models, not for the way they were trained.
 """
 
 from collections.abc import Mapping

@@ -8,9 +8,10 @@ Notation:
 A difference at S seeds has variance P + Q / S with independent increments, so group-sequential
 theory holds. Looking costs little where looks take little of the level: a pair is
 
-    won         if p <= 0.1 a at an interim look, or p <= 0.9 a at the one that ends the run: the
-                error of all looks together is at most 1.02 a. A run that ended, and goes on later,
-                has taken its 0.9; its next end may take what exact Gaussian error leaves of 1.02 a;
+    won         if p <= 0.1 a at an interim look, or p <= 0.9 a at the one that ends the run, and a
+                where it is the only look. No look takes more than what the exact Gaussian error of
+                all looks leaves of 1.02 a: that is less where many looks, or much luck of seeds,
+                make the looks differ, and where a run that ended goes on later;
     equivalent  if its interval lies inside the margin, at any look;
     futile      if neither end of the whole design is likely any more;
     open        else, and both its approaches train on.
@@ -88,8 +89,8 @@ class Closing:
 
     @property
     def p_value(self) -> float:
-        """The p to judge by 0.05 like that of a single look."""
-        return min(1.0, self.estimate.p_value / self.share)
+        """The p to judge by 0.05 like that of a single look; 1 where nothing of it is left."""
+        return min(1.0, self.estimate.p_value / self.share) if self.share > 0 else 1.0
 
 
 @dataclass(kw_only=True)
@@ -110,6 +111,7 @@ class Rounds:
     full: int
     closings: dict[Pair, Closing] = field(default_factory=dict)
     _taken: dict[Pair, list[tuple[float, float]]] = field(default_factory=dict)
+    _different: set[Pair] = field(default_factory=set)
 
     @property
     def pairs(self) -> tuple[Pair, ...]:
@@ -148,43 +150,50 @@ class Rounds:
         closed = [pair for pair in estimates if pair not in self.open_pairs]
         if closed:
             raise AnalysisError(f"a look is taken at open pairs, got {closed}")
-        for pair in sorted(estimates, key=lambda pair: estimates[pair].p_value):
-            estimate = estimates[pair]
-            share = self._share(pair, estimate, ended=ended)
-            self._taken.setdefault(pair, []).append((share, estimate.variance))
-            self.closings[pair] = self._closing(estimate, share, ended=ended)
+        looks = {
+            pair: Closing(
+                standing=Standing.OPEN,
+                estimate=estimate,
+                share=self._share(pair, estimate, ended=ended),
+                ended=ended,
+            )
+            for pair, estimate in estimates.items()
+        }
+        for pair, look in sorted(looks.items(), key=lambda each: each[1].p_value):
+            self.closings[pair] = look
+            if look.estimate.num_seeds != 1:  # of one seed nothing is declared, nothing is taken
+                self._judge(pair, look)
 
-    def _closing(self, estimate: PairEstimate, share: float, *, ended: bool) -> Closing:
-        if estimate.num_seeds == 1:
-            return Closing(standing=Standing.OPEN, estimate=estimate, share=share, ended=ended)
-        standing, hopeless = Standing.OPEN, False
+    def _judge(self, pair: Pair, look: Closing) -> None:
+        estimate = look.estimate
+        self._taken.setdefault(pair, []).append((look.share, estimate.variance))
+        if look.p_value <= self._level:
+            self._different.add(pair)
         if estimate.is_equivalent(self.num_people, self.margin):
-            standing = Standing.EQUIVALENT
-        elif estimate.p_value <= share * self._level:
-            standing = Standing.WON
+            self.closings[pair] = replace(look, standing=Standing.EQUIVALENT)
+        elif pair in self._different:
+            self.closings[pair] = replace(look, standing=Standing.WON)
         elif is_futile(estimate, self.full, self.margin):
-            # After the whole design there is nothing left to be futile.
-            standing = Standing.FUTILE if estimate.num_seeds < self.full else Standing.OPEN
-            hopeless = is_futile(estimate, None, self.margin)
-        return Closing(
-            standing=standing, estimate=estimate, share=share, ended=ended, hopeless=hopeless
-        )
+            self.closings[pair] = replace(
+                look,
+                # After the whole design there is nothing left to be futile.
+                standing=Standing.FUTILE if estimate.num_seeds < self.full else Standing.OPEN,
+                hopeless=is_futile(estimate, None, self.margin),
+            )
 
     @property
     def _level(self) -> float:
-        wins = sum(found.standing is Standing.WON for found in self.closings.values())
-        return ALPHA / possibly_equal(len(self.names))[min(wins, len(self.pairs) - 1)]
+        """What a pair is tested at; one that differs within the margin differs all the same."""
+        different = min(len(self._different), len(self.pairs) - 1)
+        return ALPHA / possibly_equal(len(self.names))[different]
 
     def _share(self, pair: Pair, estimate: PairEstimate, *, ended: bool) -> float:
         taken = self._taken.get(pair, [])
-        if not ended:
-            return _INTERIM
         if not taken:
-            return 1.0
-        if max(share for share, _ in taken) < _END / 2:
-            return _END
+            return 1.0 if ended else _INTERIM
         variances = [variance for _, variance in taken] + [estimate.variance]
-        return _left([share for share, _ in taken], variances, self._level)
+        most = _END if ended else _INTERIM
+        return _left([share for share, _ in taken], variances, self._level, most)
 
 
 def next_look(seeds: int, full: int) -> int:
@@ -209,11 +218,8 @@ def is_futile(estimate: PairEstimate, full: int | None, margin: float) -> bool:
     now = estimate.variance
     limit, final = estimate.limit_variance, estimate.limit_variance
     if full is not None:
-        luck = sum(
-            max(side.variance, side.interaction) * side.num_seeds / max(full, side.num_seeds)
-            for side in estimate.training
-        )
-        final = limit + luck
+        one, two = (max(full, side.num_seeds) for side in estimate.training)
+        final = limit + sum(side.variance for side in estimate.training_at((one, two)))
     critical = student_quantile((1 + LEVEL) / 2, estimate.people_degrees) * final**0.5
     if critical <= margin:
         return False
@@ -234,23 +240,66 @@ def error_of_looks(shares: Sequence[float], variances: Sequence[float], level: f
         variances: of the difference at every look; information is 1 / variance.
         level: of a single look, two-sided.
     """
-    information = np.maximum.accumulate(variances[-1] / np.array(variances))
-    grid = np.linspace(-1, 1, 2 * _CELLS + 1)
-    density: Floats = np.zeros(0)
-    places: Floats = np.zeros(0)
-    inside, before = 1.0, 0.0
-    for share, now in zip(shares, information, strict=True):
-        bound = float(norm.isf(share * level / 2) * now**0.5)
-        step = max(now - before, 1e-9) ** 0.5
-        here = grid * bound
-        if not density.size:
-            density = norm.pdf(here, scale=step)
-        else:
-            kernel = norm.pdf(here[:, None] - places[None], scale=max(step, 2 * bound / _CELLS))
-            density = kernel @ (density * _weights(places))
-        inside = float(density @ _weights(here))
-        places, before = here, now
-    return 1 - inside
+    return _Walk.past(shares[:-1], variances, level).error_with(shares[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Walk:
+    """Where the sums of equal approaches are that no look but the last has called different.
+
+    Attributes:
+        places: float [n], of a sum whose variance is the information.
+        mass: float [n], chance of every place.
+        error: chance to be called different so far.
+        information: at the last look.
+        step: standard deviation of what is added until then.
+        level: of a single look, two-sided.
+    """
+
+    places: Floats
+    mass: Floats
+    error: float
+    information: float
+    step: float
+    level: float
+
+    @classmethod
+    def past(cls, taken: Sequence[float], variances: Sequence[float], level: float) -> "_Walk":
+        """Returns the walk past looks that took shares of the level, up to one more look."""
+        information = np.maximum.accumulate(variances[-1] / np.array(variances)).tolist()
+        steps = np.maximum(np.diff(information, prepend=0.0), 1e-9) ** 0.5
+        walk = cls(
+            places=np.zeros(1),
+            mass=np.ones(1),
+            error=0.0,
+            information=information[0],
+            step=float(steps[0]),
+            level=level,
+        )
+        for look, share in enumerate(taken):
+            bound = walk.bound(share)
+            here = np.linspace(-bound, bound, 2 * _CELLS + 1)
+            width = max(walk.step, 2 * bound / _CELLS)
+            kernel = norm.pdf(here[:, None] - walk.places, scale=width)
+            walk = cls(
+                places=here,
+                mass=(kernel @ walk.mass) * _weights(here),
+                error=walk.error_with(share),
+                information=information[look + 1],
+                step=float(steps[look + 1]),
+                level=level,
+            )
+        return walk
+
+    def bound(self, share: float) -> float:
+        """Returns from where on the last look calls approaches different."""
+        return float(norm.isf(max(share * self.level / 2, 1e-12)) * self.information**0.5)
+
+    def error_with(self, share: float) -> float:
+        """Returns the error of all looks where the last takes a share."""
+        bound = self.bound(share)
+        out = ndtr((self.places - bound) / self.step) + ndtr((-self.places - bound) / self.step)
+        return self.error + float(out @ self.mass)
 
 
 def _weights(places: Floats) -> Floats:
@@ -260,11 +309,13 @@ def _weights(places: Floats) -> Floats:
     return weights
 
 
-def _left(taken: Sequence[float], variances: Sequence[float], level: float) -> float:
-    """Returns the largest share that a further end may take, at least that of an interim look."""
-    low, high = _INTERIM, _END
+def _left(taken: Sequence[float], variances: Sequence[float], level: float, most: float) -> float:
+    """Returns the largest share, up to `most`, that the error of all looks leaves for the last."""
+    walk, low, high = _Walk.past(taken, variances, level), 0.0, most
+    if walk.error_with(most) <= _ALL_LOOKS * level:
+        return most
     for _ in range(12):
         middle = (low + high) / 2
-        error = error_of_looks([*taken, middle], variances, level)
-        low, high = (middle, high) if error <= _ALL_LOOKS * level else (low, middle)
+        fits = walk.error_with(middle) <= _ALL_LOOKS * level
+        low, high = (middle, high) if fits else (low, middle)
     return low
