@@ -45,6 +45,7 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
         people,
         chose=refitted.chose,
         rules=rules,
+        attributes={attribute.name: len(attribute.classes) for attribute in schema.attributes},
     )
     evidence = Evidence.of(
         approaches,

@@ -99,8 +99,17 @@ class JointPredictions:
         rng = np.random.default_rng(seed)
         luck = choice_variance(self.targets, cross_fit, num_resamples=num_resamples, rng=rng)
         return Approach.from_probs(
-            self.name, self.probs, with_rule=self.with_rule, choice_variance=luck
+            self.name,
+            self.probs,
+            with_rule=self.with_rule,
+            choice_variance=luck,
+            num_networks=self.num_networks,
         )
+
+    @property
+    def num_networks(self) -> int:
+        """That one seed serves with: one a model."""
+        return len(self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
