@@ -72,4 +72,4 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
             for part in built
         },
     )
-    return Conclusion(findings=findings, built=built)
+    return Conclusion(findings=findings.with_reasons(()), built=built)

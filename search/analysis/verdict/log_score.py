@@ -17,7 +17,7 @@ from itertools import combinations, pairwise
 import numpy as np
 
 from search.analysis.approaches.approach import Approach, Probs
-from search.analysis.fitting.calibration import cross_fit_calibration
+from search.analysis.fitting.calibration import cross_fit_calibration, log_of_true
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats
 from search.analysis.people import People
@@ -25,9 +25,6 @@ from search.analysis.uncertainty.interval import ALPHA
 from search.analysis.uncertainty.score_sheet import ScoreSheet
 from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.statements import LogScore
-
-LEAST = 1e-6
-"""Of a probability: one photo may cost no more than 14 nats."""
 
 _PARTS = 5
 
@@ -84,11 +81,11 @@ def log_effects(probs: Probs, people: People, cross_fit: CrossFit) -> Floats:
         people: with their joint classes.
         cross_fit: who fits the temperature for whom.
     """
-    rows, photos = np.arange(len(people)), np.bincount(people.person)
+    photos = np.bincount(people.person)
     found = np.empty((len(probs), people.num_people))
     for seed, part in enumerate(probs):
         calibrated = cross_fit_calibration(part, people.label, cross_fit)
-        logs = np.log(np.maximum(calibrated[rows, people.label], LEAST))
+        logs = log_of_true(calibrated, people.label)
         found[seed] = np.bincount(people.person, logs) / photos
     # A sum over people of 0.0 and -0.0 is told apart by its bytes; adding 0.0 makes them one.
     return found / people.num_people + 0.0
