@@ -192,7 +192,7 @@ def _compare(options: argparse.Namespace) -> int:
     below_one("--margin", options.margin)
     at_least(0)("--seed", options.seed)
     check_writable("--out", options.out)
-    rules = Rules(fixed_models=True, seed=options.seed, margin=options.margin)
+    rules = Rules(seed=options.seed, margin=options.margin)
     try:
         findings = compare(options.truth, files, options.out, rules)
     except AnalysisError as error:

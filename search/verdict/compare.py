@@ -1,6 +1,7 @@
 """`headrace compare`: a verdict on anybody's prediction files; nothing is trained."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,14 @@ def compare(
     """Judges prediction files, writes `verdict.json` and `report.html`, and returns the findings.
 
     Args:
-        truth_path: CSV `sample,group,label` with other columns ignored.
+        truth_path: CSV `sample,group,label` with optional `fold` (a whole number from 0: the model
+            of a fold never saw its people, and was trained by itself); other columns are ignored.
         predictions: CSV `sample,p0,...,p{C-1}` with optional `seed`, by approach name; at least
             two.
         out: folder of the two files.
-        rules: how to judge. The files are judged as fixed models: with one seed each, a win is one
-            of these very models, not of the way they were trained.
+        rules: how to judge. Where a file has one seed, all are judged as fixed models: a win is
+            one of these very models, not of the way they were trained. Where every file has seeds,
+            their luck counts, by folds if there are any.
 
     Raises:
         UsageError: a file is missing or not what it should be; names file and row.
@@ -53,8 +56,11 @@ def compare(
         )
     approaches = [Approach.from_probs(name, probs) for name, probs in found.items()]
     group = truth["group"].to_numpy(dtype=str)
-    people = People(label=labels, person=group, num_classes=num_classes)
-    verdict = judge(approaches, people, rules=rules)
+    people = People(
+        label=labels, person=group, num_classes=num_classes, fold=_folds(truth, truth_path)
+    )
+    fixed = rules.fixed_models or any(len(probs) == 1 for probs in found.values())
+    verdict = judge(approaches, people, rules=replace(rules, fixed_models=fixed))
     findings = Findings(verdict=verdict)
     page = render_html(ReportContents(title="headrace compare", verdict=verdict))
     findings.write(out / "verdict.json")
@@ -88,14 +94,34 @@ def _labels(truth: pd.DataFrame, path: Path) -> NDArray[np.int64]:
             f"{path} row {row + 2}: every sample must be listed once, got "
             f"{truth['sample'].iloc[row]!r} again"
         )
-    numbers = pd.to_numeric(truth["label"], errors="coerce").to_numpy(dtype=np.float64)
+    return _whole_numbers(truth, "label", path)
+
+
+def _folds(truth: pd.DataFrame, path: Path) -> NDArray[np.int64] | None:
+    """Returns the fold of every sample; None without the column, or where one model made all."""
+    if "fold" not in truth.columns:
+        return None
+    fold = _whole_numbers(truth, "fold", path)
+    of_group = pd.Series(fold).groupby(truth["group"]).transform("first").to_numpy()
+    if (fold != of_group).any():
+        row = int(np.flatnonzero(fold != of_group)[0])
+        raise UsageError(
+            f"{path} row {row + 2}: a group is in one fold with all its samples, got "
+            f"{truth['group'].iloc[row]!r} in folds {of_group[row]} and {fold[row]}"
+        )
+    number = np.unique(fold, return_inverse=True)[1].astype(np.int64)
+    return number if number.max() > 0 else None
+
+
+def _whole_numbers(truth: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
+    numbers = pd.to_numeric(truth[column], errors="coerce").to_numpy(dtype=np.float64)
     # NaN and what no int64 holds are not between the bounds.
     bad = ~((numbers >= 0) & (numbers < 2**63) & (numbers == np.round(numbers)))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UsageError(
-            f"{path} row {row + 2}: a label is a whole number from 0, got "
-            f"{str(truth['label'].iloc[row])!r}"
+            f"{path} row {row + 2}: a {column} is a whole number from 0, got "
+            f"{str(truth[column].iloc[row])!r}"
         )
     return numbers.astype(np.int64)
 

@@ -47,6 +47,7 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
         chose=refitted.chose,
         rules=rules,
         rounds=retake_looks(refitted, rules.margin, rules.seed),
+        attributes={attribute.name: len(attribute.classes) for attribute in schema.attributes},
     )
     evidence = Evidence.of(
         approaches,
@@ -73,4 +74,4 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
             for part in built
         },
     )
-    return Conclusion(findings=findings, built=built)
+    return Conclusion(findings=findings.with_reasons(()), built=built)

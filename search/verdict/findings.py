@@ -1,4 +1,8 @@
-"""`verdict.json`: the verdict with everything that is said beside it, schema 1."""
+"""`verdict.json`: the verdict with everything that is said beside it, schema 2.
+
+Schema 1 had no statements on pairs, no baselines, and reasons that were tested one by one; a file
+of it is read all the same.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -8,13 +12,14 @@ from typing import Any, Self
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.reasons.read import read_reason
-from search.analysis.reasons.reason import Reason, rank_reasons
+from search.analysis.reasons.reason import Reason
 from search.analysis.verdict.outcomes import Verdict
 from search.analysis.verdict.sentence import answer
 from search.report.contents import Cost
 from search.store.files import write_json
+from search.verdict.gatekeeping import gated
 
-VERDICT_SCHEMA = 1
+VERDICT_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,26 +61,25 @@ class Findings:
         return tuple(reason for reasons in groups for reason in reasons)
 
     def with_reasons(self, more: Iterable[Reason]) -> Self:
-        """Returns the findings with more reasons.
+        """Returns the findings with more reasons, all tested together anew.
 
         Args:
             more: a reason about a judged pair, in its order, joins the pair's reasons by its rank;
-                any other joins the descriptions of the approach it names first.
+                any other joins the descriptions of the approach it names first, and keeps a test
+                of its own.
         """
         given = list(more)
-        reasons = {
-            pair: rank_reasons(
-                [*known, *(reason for reason in given if reason.about == pair)],
-                self.verdict.pair(*pair).headline.difference.value,
-            )
+        joined = {
+            pair: (*known, *(reason for reason in given if reason.about == pair))
             for pair, known in self.reasons.items()
         }
+        verdict, reasons = gated(self.verdict, joined)
         rest = [reason for reason in given if reason.about not in reasons]
         descriptions = {
             name: (*known, *(reason for reason in rest if reason.about[0] == name))
             for name, known in self.descriptions.items()
         }
-        return replace(self, reasons=reasons, descriptions=descriptions)
+        return replace(self, verdict=verdict, reasons=reasons, descriptions=descriptions)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the content of the file."""

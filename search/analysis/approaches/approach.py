@@ -6,10 +6,12 @@ Notation: N samples, C joint classes, S training seeds.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import Ints
+
+Probs = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,6 +25,9 @@ class Approach:
         with_rule: int [S, N], with nested, cross-fitted class biases; None where there is none.
         choice_variance: of the mean score over seeds, from the choice of configs
             (`search.analysis.approaches.choice_luck`); 0 where nothing was chosen.
+        log_choice_variance: the same of the mean log score over seeds.
+        probs: float [S, N, C], the joint probabilities; None where only predictions are known.
+        num_networks: that one seed of it serves with.
     """
 
     name: str
@@ -30,6 +35,9 @@ class Approach:
     ensemble: Ints | None = None
     with_rule: Ints | None = None
     choice_variance: float = 0.0
+    log_choice_variance: float = 0.0
+    probs: Probs | None = None
+    num_networks: int = 1
 
     def __post_init__(self) -> None:
         shape = self.predicted.shape
@@ -38,11 +46,21 @@ class Approach:
                 f"predictions of {self.name!r} must be [seeds, samples] with one or more of "
                 f"each, got shape {shape}"
             )
-        if not self.choice_variance >= 0:
+        for what, luck in (
+            ("choice_variance", self.choice_variance),
+            ("log_choice_variance", self.log_choice_variance),
+        ):
+            if not luck >= 0:
+                raise AnalysisError(f"`{what} >= 0` must hold, got {luck} for {self.name!r}")
+        if self.num_networks < 1:
             raise AnalysisError(
-                f"`choice_variance >= 0` must hold, got {self.choice_variance} for {self.name!r}"
+                f"`num_networks >= 1` must hold, got {self.num_networks} for {self.name!r}"
             )
-        others = {"with_rule": (self.with_rule, shape), "ensemble": (self.ensemble, shape[1:])}
+        others = {
+            "with_rule": (self.with_rule, shape),
+            "ensemble": (self.ensemble, shape[1:]),
+            "probs": (None if self.probs is None else self.probs[..., 0], shape),
+        }
         for what, (array, expected) in others.items():
             if array is not None and array.shape != expected:
                 raise AnalysisError(
@@ -56,8 +74,10 @@ class Approach:
         probs: ArrayLike,
         with_rule: ArrayLike | None = None,
         choice_variance: float = 0.0,
+        log_choice_variance: float = 0.0,
+        num_networks: int = 1,
     ) -> "Approach":
-        """Returns the approach of joint probabilities, float [S, N, C].
+        """Returns the approach of joint probabilities, float [S, N, C], which it keeps as float32.
 
         Raises:
             AnalysisError: not three axes, or a probability is not finite.
@@ -74,4 +94,7 @@ class Approach:
             ensemble=array.mean(axis=0).argmax(axis=-1) if len(array) > 1 else None,
             with_rule=None if with_rule is None else np.asarray(with_rule, dtype=np.int64),
             choice_variance=choice_variance,
+            log_choice_variance=log_choice_variance,
+            probs=array.astype(np.float32),
+            num_networks=num_networks,
         )

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from search.analysis.approaches.approach import Approach
-from search.analysis.approaches.choice_luck import Target, choice_variance
+from search.analysis.approaches.choice_luck import Target, choice_variance, log_choice_variance
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import mean_in_any_order
-from search.analysis.fitting.calibration import Method, fit_calibration
+from search.analysis.fitting.calibration import Method, fit_calibration, log_of_true
 from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
 from search.analysis.fitting.cross_fit import CrossFit, Mask
 from search.analysis.metrics import Floats, Ints, as_classes, macro_f1
@@ -97,11 +97,28 @@ class JointPredictions:
 
         The luck of its choices is that over `num_resamples` of the people, drawn from `seed`.
         """
-        rng = np.random.default_rng(seed)
-        luck = choice_variance(self.targets, cross_fit, num_resamples=num_resamples, rng=rng)
-        return Approach.from_probs(
-            self.name, self.probs, with_rule=self.with_rule, choice_variance=luck
+        luck, log_luck = (
+            variance(
+                self.targets,
+                cross_fit,
+                num_resamples=num_resamples,
+                rng=np.random.default_rng(seed),
+            )
+            for variance in (choice_variance, log_choice_variance)
         )
+        return Approach.from_probs(
+            self.name,
+            self.probs,
+            with_rule=self.with_rule,
+            choice_variance=luck,
+            log_choice_variance=log_luck,
+            num_networks=self.num_networks,
+        )
+
+    @property
+    def num_networks(self) -> int:
+        """That one seed serves with: one a model."""
+        return len(self.targets)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -208,4 +225,12 @@ def _target(candidates: Candidates, y: Ints, person: Ints) -> Target:
     predicted = np.stack([np.argmax(probs, axis=-1) for probs in candidates.values()])
     num_classes = next(iter(candidates.values())).shape[-1]
     people = People(label=y, person=person, num_classes=num_classes)
-    return Target(predicted=predicted, people=people)
+    # A temperature for every config, or configs would differ by their sharpness above all. Its own
+    # people serve: one number fitted on all of them tells no config from another.
+    log_probs = np.stack(
+        [
+            log_of_true(fit_calibration(probs[0], y, Method.TEMPERATURE).apply(probs), y)
+            for probs in candidates.values()
+        ]
+    )
+    return Target(predicted=predicted, people=people, log_probs=log_probs)

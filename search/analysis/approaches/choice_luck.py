@@ -15,13 +15,18 @@ resample their differences are the noise of the data plus that of the resample, 
 that they have in truth. Configs that predict alike are exactly tied in every resample, and the
 first of them is chosen as in the data: their choice adds exactly nothing.
 `benchmarks/verdict_simulation.py` holds the result against the truth.
+
+The log score of the joint class moves with the same choices, so its luck is had in the same way:
+configs are chosen by macro-F1 and scored by the logarithms of their probabilities, which add up
+over the targets of a product.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from search.analysis.errors import AnalysisError
 from search.analysis.exact import mean_in_any_order, weighted_sums
 from search.analysis.fitting.cross_fit import CrossFit, Mask
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
@@ -31,10 +36,14 @@ from search.analysis.uncertainty.bootstrap import side_by_side
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Target:
-    """What configs compete for: `predicted` int [M, S, N], and the true classes of the people."""
+    """What configs compete for: `predicted` int [M, S, N], and the true classes of the people.
+
+    `log_probs` float [M, S, N] are those of the true class; None where they are not known.
+    """
 
     predicted: Ints
     people: People
+    log_probs: Floats | None = None
 
     @property
     def num_configs(self) -> int:
@@ -61,6 +70,37 @@ def choice_variance(
         0 where every target has a single config, configs that predict alike, or nothing to
         resample.
     """
+    return _luck(targets, cross_fit, num_resamples, rng, _Contest.scores)
+
+
+def log_choice_variance(
+    targets: Sequence[Target],
+    cross_fit: CrossFit,
+    *,
+    num_resamples: int,
+    rng: np.random.Generator,
+) -> float:
+    """Returns the variance that the choice of configs adds to the log score of the joint class.
+
+    Args:
+        targets: as in `choice_variance`; all with `log_probs`.
+        cross_fit: who decides about whom.
+        num_resamples: B.
+        rng: source of the resamples.
+
+    Returns:
+        0 where `choice_variance` is.
+    """
+    return _luck(targets, cross_fit, num_resamples, rng, _Contest.log_scores)
+
+
+def _luck(
+    targets: Sequence[Target],
+    cross_fit: CrossFit,
+    num_resamples: int,
+    rng: np.random.Generator,
+    scores: "Callable[[_Contest, Ints, Floats], Floats]",
+) -> float:
     num_people = targets[0].people.num_people
     if max(target.num_configs for target in targets) == 1 or num_people < 2:
         return 0.0
@@ -70,8 +110,8 @@ def choice_variance(
     chosen = contest.choices(weights)
     if np.all(chosen == now):
         return 0.0
-    fixed = contest.scores(np.repeat(now, num_resamples, axis=0), weights)
-    anew = contest.scores(chosen, weights)
+    fixed = scores(contest, np.repeat(now, num_resamples, axis=0), weights)
+    anew = scores(contest, chosen, weights)
     return max(0.0, float(anew.var(ddof=1) - fixed.var(ddof=1))) / 2
 
 
@@ -131,3 +171,26 @@ class _Contest:
         by_seed = macro_f1_of_counts(sums.reshape(len(weights), num_seeds, 3, num_classes))
         scores: Floats = by_seed.mean(axis=1)
         return scores
+
+    def log_scores(self, choices: Ints, weights: Floats) -> Floats:
+        """Returns the joint log score, the mean over people and seeds, in every resample, [B]."""
+        person, num_people = self.targets[0].people.person, weights.shape[1]
+        photos, scores = np.bincount(person), np.zeros(len(weights))
+        for number, (_, apply) in enumerate(self.rounds):
+            judged = np.unique(person[apply])
+            for place, target in enumerate(self.targets):
+                taken = choices[:, place, number]
+                for config in np.unique(taken):
+                    rows = np.flatnonzero(taken == config)
+                    logs = _logs_of(target, config)[:, apply].mean(axis=0)
+                    of_person = np.bincount(person[apply], logs, num_people) / photos
+                    scores[rows] += weights[np.ix_(rows, judged)] @ of_person[judged]
+        mean: Floats = scores / num_people
+        return mean
+
+
+def _logs_of(target: Target, config: int) -> Floats:
+    if target.log_probs is None:
+        raise AnalysisError("the luck of a log score needs the probabilities of every config")
+    logs: Floats = target.log_probs[config]
+    return logs

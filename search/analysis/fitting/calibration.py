@@ -21,6 +21,7 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats, Ints, as_classes
 
 _TINY = 1e-12  # of a probability, so that its logarithm is finite
+_LEAST_TRUE = 1e-6  # of the true class in a score: one photo costs no more than 14 nats
 _COLDEST, _HOTTEST = 0.05, 20.0
 _RIDGE = 1e-3  # on the biases, so that a class the fit has never seen keeps a finite one
 
@@ -49,6 +50,18 @@ class Calibration:
 def log_probs(probs: ArrayLike) -> Floats:
     """Returns the logarithm of probabilities, finite where they are 0."""
     logs: Floats = np.log(np.maximum(np.asarray(probs, dtype=float), _TINY))
+    return logs
+
+
+def log_of_true(probs: ArrayLike, y: ArrayLike) -> Floats:
+    """Returns the logarithm of the true class's probability, float [..., N], at least log 1e-6.
+
+    Args:
+        probs: float [..., N, K].
+        y: int [N].
+    """
+    array, true = np.asarray(probs, dtype=float), np.asarray(y)
+    logs: Floats = np.log(np.maximum(array[..., np.arange(len(true)), true], _LEAST_TRUE))
     return logs
 
 

@@ -165,4 +165,4 @@ class Evidence:
                 NO_LUCK,
             ),
             num_differing=self.people.num_people,
-        ).interval
+        ).tested

@@ -8,6 +8,10 @@ A run has two or three seeds, and an effect is a sum of up to four scores: taken
 own values, one per seed, the luck of training would have one or two degrees of freedom. So it is
 pooled over all trainings of an approach in a control, which differ in one thing alone. With a
 single seed it is unknown, and nothing is supported.
+
+Every effect here is about a pair and is tested with the other reasons of that pair
+(`search.verdict.gatekeeping`). What is told beside it (scores, the rest of a difference) is not
+tested: it describes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -94,7 +98,7 @@ def contrast_with_luck(
             TrainingLuck(variance=second.variance, num_seeds=second.degrees + 1),
         ),
         num_differing=evidence.people.num_people,
-    ).interval
+    ).tested
 
 
 def joint_predictions(
@@ -150,7 +154,7 @@ class SharedConfig(ScoreBars):
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns what tuning per attribute is worth."""
         effect = reasons[0].effect
-        if effect is None or not effect.excludes_zero:
+        if effect is None or not reasons[0].supported:
             return "One shared config: tuning per attribute makes no clear difference"
         return f"Tuning per attribute is worth {wording.signed(effect.value)} to separate models"
 
@@ -204,7 +208,7 @@ class EqualParameters(ScoreBars):
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns what averaging is worth."""
         effect = reasons[0].effect
-        if effect is None or not effect.excludes_zero:
+        if effect is None or not reasons[0].supported:
             return "Equal parameters: averaging joint models makes no clear difference"
         return f"Averaging joint models is worth {wording.signed(effect.value)}"
 

@@ -1,5 +1,8 @@
 """What a run logged by itself: how far its search flattered, and whether heads pull together.
 
+These are about one approach and explain no pair: the flattery has 5 % of its own, whatever the
+verdict decides, and cosines are described alone.
+
 Notation:
     n samples of the search's validation people, C joint classes, S seeds and K folds of the refit,
     T = S * K trainings, E epochs.

@@ -49,4 +49,6 @@ def read_reason(data: Mapping[str, Any]) -> Reason:
         sentence=need(data, "sentence"),
         figures=Unread(values=figures) if kind is None else from_plain(kind, figures),
         effect=effect and Interval.from_dict(effect),
+        p_adjusted=data.get("p_adjusted"),
+        doubt=data.get("doubt") or "",
     )

@@ -77,7 +77,10 @@ class Reason:
         sentence: for people, with its figure.
         figures: its numbers.
         effect: macro-F1 by which the mechanism favours `about[0]` over `about[1]`, with its
-            interval; None where the reason describes and compares nothing.
+            interval and its p; None where the reason describes and compares nothing.
+        p_adjusted: p of the effect, adjusted for all that it was tested with; None before that.
+        doubt: why the effect is not supported, whatever its own interval says; empty if nothing
+            speaks against it.
     """
 
     key: str
@@ -86,11 +89,18 @@ class Reason:
     sentence: str
     figures: Figures = field(default_factory=Figures)
     effect: Interval | None = None
+    p_adjusted: float | None = None
+    doubt: str = ""
 
     @property
     def supported(self) -> bool:
-        """Whether the data show an effect: its interval excludes zero."""
-        return self.effect is not None and self.effect.excludes_zero
+        """Whether the data show an effect: its interval excludes zero, and there is no doubt."""
+        return self.effect is not None and self.effect.excludes_zero and not self.doubt
+
+    @property
+    def told(self) -> str:
+        """The sentence with the doubt: a sentence is worded before it is known what decides."""
+        return f"{self.sentence} {self.doubt}".rstrip()
 
     @property
     def kind(self) -> str:
@@ -128,6 +138,8 @@ class Reason:
             "supported": self.supported,
             "effect": self.effect and self.effect.to_dict(),
             "figures": self.figures.to_dict(),
+            **({} if self.p_adjusted is None else {"p_adjusted": self.p_adjusted}),
+            **({"doubt": self.doubt} if self.doubt else {}),
         }
 
 

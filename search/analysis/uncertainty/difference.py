@@ -84,7 +84,11 @@ class PairEstimate:
     @property
     def reach(self) -> float:
         """Half-width of `interval`, before what cannot be is cut off."""
-        return student_quantile((1 + LEVEL) / 2, self.degrees) * float(self.variance**0.5)
+        return self.reach_at((1 + LEVEL) / 2)
+
+    def reach_at(self, level: float) -> float:
+        """Returns how far a one-sided bound at a level lies from the difference."""
+        return student_quantile(level, self.degrees) * float(self.variance**0.5)
 
     @property
     def interval(self) -> Interval:
@@ -96,6 +100,17 @@ class PairEstimate:
         reach, value = self.reach, self.difference
         low, high = max(value - reach, min(value, -1.0)), min(value + reach, max(value, 1.0))
         return Interval(value=value, low=low, high=high)
+
+    @property
+    def unbounded(self) -> Interval:
+        """`tested` of a figure that may differ by more than 1, such as a log score."""
+        value, reach = self.difference, self.reach
+        return Interval(value=value, low=value - reach, high=value + reach, p_value=self.p_value)
+
+    @property
+    def tested(self) -> Interval:
+        """The same with its p of "no difference"."""
+        return replace(self.interval, p_value=self.p_value)
 
     @property
     def p_a_greater(self) -> float:

@@ -5,7 +5,7 @@ Notation:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -23,11 +23,15 @@ LEVEL = 1 - ALPHA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A value with its interval at level `LEVEL`; `low <= value <= high`."""
+    """A value with its interval at level `LEVEL`; `low <= value <= high`.
+
+    `p_value` is the two-sided p of zero, None where nobody asked for it.
+    """
 
     value: float
     low: float
     high: float
+    p_value: float | None = None
 
     def __post_init__(self) -> None:
         if not self.low <= self.value <= self.high:
@@ -42,18 +46,19 @@ class Interval:
         return self.low > 0 or self.high < 0
 
     def to_dict(self) -> dict[str, object]:
-        """Returns `{"value": v, "interval": [low, high]}` as `verdict.json` has it."""
-        return {"value": self.value, "interval": [self.low, self.high]}
+        """Returns `{"value": v, "interval": [low, high]}` as `verdict.json` has it; p if known."""
+        p_value = {} if self.p_value is None else {"p_value": self.p_value}
+        return {"value": self.value, "interval": [self.low, self.high], **p_value}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], key: str = "value") -> Self:
         """Returns the interval of `{key: v, "interval": [low, high]}`."""
         value, (low, high) = need(data, key), need(data, "interval")
-        return cls(value=value, low=low, high=high)
+        return cls(value=value, low=low, high=high, p_value=data.get("p_value"))
 
     def negated(self) -> "Interval":
         """Returns the same difference the other way round."""
-        return Interval(value=-self.value, low=-self.high, high=-self.low)
+        return replace(self, value=-self.value, low=-self.high, high=-self.low)
 
     def ends(self, write: Callable[[float], str]) -> str:
         """Returns "[low, high]", every number by `write`."""

@@ -51,7 +51,8 @@ class ScoreSheet:
 
     `scores` float [K], `draws` float [B, K] (B = 0 where only differences are asked for),
     `effects` float [K, P] (influence of each person, with one gradient for all seeds of an
-    approach), `counts` float [K, P, 3, C]; `slices` say which of the K belong to each approach,
+    approach), `counts` float [K, P, 3, C], by which predictions are told apart (a score of another
+    kind has other axes after P); `slices` say which of the K belong to each approach,
     `choice_variances` what choosing its configs adds to the variance of its mean score.
     """
 

@@ -24,6 +24,7 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
+from search.analysis.verdict.baselines import baselines_of
 from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.outcomes import (
     Caveat,
@@ -36,6 +37,7 @@ from search.analysis.verdict.outcomes import (
     outcome_of,
 )
 from search.analysis.verdict.rounds import SHARE_AFTER_END, Closing, Pair, Rounds, Standing
+from search.analysis.verdict.stating import with_statements
 
 Row = tuple[Ints, float]  # predictions [S, N] and the variance that choosing them adds
 
@@ -208,6 +210,7 @@ def judge(
     chose: ArrayLike | None = None,
     rules: Rules | None = None,
     rounds: Rounds | None = None,
+    attributes: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Returns the scores of two or more approaches and the verdict on every pair of them.
 
@@ -222,6 +225,8 @@ def judge(
         rules: how to judge; the defaults if None.
         rounds: the looks at these approaches, where there was more than one; every pair is judged
             as it stood at its last look.
+        attributes: number of classes of every attribute, in schema order, whose classes make up
+            the joint class; None where they are not known.
 
     Raises:
         AnalysisError: fewer than two approaches, a name twice, arrays that do not fit, a person in
@@ -255,12 +260,21 @@ def judge(
         )
         for i, ((a, b), headline, closing) in enumerate(figures)
     ]
-    return Verdict(
+    verdict = Verdict(
         scores=tuple(panel.scores(sheet, bool(with_rule), rng)),
         pairs=tuple(pairs),
         num_people=sheet.num_people,
         num_photos=len(people),
         margin=rules.margin,
+        baselines=baselines_of(people),
+    )
+    return with_statements(
+        verdict,
+        approaches,
+        people,
+        sheet,
+        fixed_models=rules.fixed_models,
+        attributes=attributes,
     )
 
 

@@ -11,7 +11,7 @@ another training would have given, so neither a win nor equivalence is declared,
 are taken as fixed: then the verdict holds for these models, not for the way they were trained.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -21,7 +21,9 @@ from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import ALPHA, Interval
 from search.analysis.uncertainty.power import WouldDecide
+from search.analysis.verdict.baselines import Baseline
 from search.analysis.verdict.rounds import Standing
+from search.analysis.verdict.statements import AttributeScore, PairStatements
 
 MARGIN = 0.005
 
@@ -168,6 +170,7 @@ class PairVerdict:
         hopeless: whether no number of seeds would decide the pair at these people.
         would_decide: for an undecided pair, None for any other.
         caveat: what the verdict does not hold for, or why there is none.
+        statements: what else is said; None where it was read from a file of schema 1.
     """
 
     a: str
@@ -181,6 +184,7 @@ class PairVerdict:
     hopeless: bool = False
     would_decide: WouldDecide | None = None
     caveat: Caveat = Caveat.NONE
+    statements: PairStatements | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -191,6 +195,12 @@ class PairVerdict:
     def winner(self) -> str | None:
         """Name of the winner, if there is one."""
         return {Outcome.A_WINS: self.a, Outcome.B_WINS: self.b}.get(self.outcome)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether macro-F1 has a winner, or one side gives the true class more probability."""
+        log_score = None if self.statements is None else self.statements.log_score
+        return self.winner is not None or (log_score is not None and log_score.decided)
 
     @property
     def is_of_one_seed(self) -> bool:
@@ -220,6 +230,7 @@ class PairVerdict:
             rule_effect=self.rule_effect and self.rule_effect.negated(),
             chose_nothing=self.chose_nothing and self.chose_nothing.negated(),
             chose=self.chose and self.chose.negated(),
+            statements=self.statements and self.statements.negated(),
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -239,7 +250,15 @@ class PairVerdict:
             "hopeless": self.hopeless,
             "would_decide": to_plain(self.would_decide or WouldDecide(people=None, seeds=None)),
             "note": self.caveat.value,
+            **self._stated(),
         }
+
+    def _stated(self) -> dict[str, object]:
+        """Returns the statements with their words; nothing of a pair of schema 1."""
+        if self.statements is None:
+            return {}
+        said = list(self.statements.said(self.a, self.b))
+        return {"statements": {**to_plain(self.statements), "said": said}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -266,6 +285,9 @@ class PairVerdict:
             hopeless=data.get("hopeless", False),
             would_decide=decide,
             caveat=from_plain(Caveat, data.get("note", "")),
+            statements=from_plain(PairStatements, data["statements"])
+            if "statements" in data
+            else None,
         )
 
 
@@ -312,7 +334,8 @@ class Score:
 class Verdict:
     """Scores of all approaches and the verdicts on all pairs.
 
-    `num_people` and `num_photos` (samples) are those that all approaches were judged on.
+    `num_people` and `num_photos` (samples) are those that all approaches were judged on;
+    `baselines` is what guessing scores on them, empty where it was read from a file of schema 1.
     """
 
     scores: tuple[Score, ...]
@@ -320,6 +343,29 @@ class Verdict:
     num_people: int
     num_photos: int
     margin: float
+    baselines: tuple[Baseline, ...] = ()
+
+    @property
+    def means_nothing(self) -> bool:
+        """Whether no approach is shown to be better than guessing."""
+        if not self.baselines:
+            return False
+        guessing = max(baseline.value for baseline in self.baselines)
+        return all(score.interval.low <= guessing for score in self.scores)
+
+    def gives_reasons(self, pair: PairVerdict) -> bool:
+        """Whether reasons may be named for a pair: it is decided, by more than guesses."""
+        return pair.is_decided and not self.means_nothing
+
+    def with_attributes(self, scores: Sequence[tuple[AttributeScore, ...]]) -> Self:
+        """Returns the verdict with the attributes of every pair, in the order of the pairs."""
+        pairs = [
+            pair
+            if pair.statements is None
+            else replace(pair, statements=replace(pair.statements, attributes=found))
+            for pair, found in zip(self.pairs, scores, strict=True)
+        ]
+        return replace(self, pairs=tuple(pairs))
 
     @property
     def ranked(self) -> tuple[Score, ...]:
@@ -339,9 +385,12 @@ class Verdict:
         raise AnalysisError(f"unknown pair {a}/{b}; judged were: {known}")
 
     def to_dict(self) -> dict[str, object]:
-        """Returns the fields `scores` and `pairs` of `verdict.json`."""
+        """Returns the fields `scores`, `baselines` and `pairs` of `verdict.json`."""
+        guessing = {baseline.name: baseline.value for baseline in self.baselines}
+        beside = {"baselines": guessing, "means_nothing": self.means_nothing} if guessing else {}
         return {
             "scores": {score.name: score.to_dict() for score in self.scores},
+            **beside,
             "pairs": [pair.to_dict() for pair in self.pairs],
         }
 
@@ -359,6 +408,10 @@ class Verdict:
             num_people=need(data, "people"),
             num_photos=need(data, "photos"),
             margin=need(data, "margin"),
+            baselines=tuple(
+                Baseline(name=name, value=value)
+                for name, value in data.get("baselines", {}).items()
+            ),
         )
 
 

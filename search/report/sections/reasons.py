@@ -43,7 +43,9 @@ def reason_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
     num_effects = sum(row.effect is not None for row in contents.reasons)
     if num_effects:
         one_seed = any(pair.is_of_one_seed for pair in contents.pairs)
-        blocks.append(Text(text=_caution(num_effects, one_seed=one_seed), quiet=True))
+        together = any(row.doubt or row.p_adjusted is not None for row in contents.reasons)
+        caution = _caution(num_effects, one_seed=one_seed, together=together)
+        blocks.append(Text(text=caution, quiet=True))
     if described:
         blocks.append(Text(text="What the errors look like, whether or not they tell a winner:"))
         blocks.append(Grid(cards=tuple(_card(rows, slots, classes) for rows in described)))
@@ -61,12 +63,18 @@ def _section_heading(num_supported: int, num_described: int, num_effects: int) -
     return "What the errors look like" if num_described else "No reason was found"
 
 
-def _caution(num_effects: int, *, one_seed: bool) -> str:
-    """Returns how many effects would stand out by luck; each was tested by itself."""
+def _caution(num_effects: int, *, one_seed: bool, together: bool) -> str:
+    """Returns how effects were tested: all within 5 %, or each by itself in an older file."""
+    effects = wording.plural(num_effects, "effect")
+    if together:
+        return (
+            f"{effects} looked at; those of decided pairs were tested together within 5 % (Holm), "
+            "those of other pairs were not tested."
+        )
     lucky = max(1, round(num_effects * ALPHA))
     said = (
-        f"{wording.plural(num_effects, 'effect')} tested, each at 95 % by itself: about {lucky} "
-        "would stand out by luck alone, so a single weak one proves little."
+        f"{effects} tested, each at 95 % by itself: about {lucky} would stand out by luck alone, "
+        "so a single weak one proves little."
     )
     if not one_seed:
         return said
@@ -102,5 +110,5 @@ def _unsupported(rows: Sequence[Reason]) -> Folded:
         f"{wording.plural(len(rows), 'possible reason')} looked at, not supported by this data"
     )
     figure = effect_figure(rows, "Effects that this data do not support, with 95 % intervals")
-    sentences = Items(items=tuple(row.sentence for row in rows))
+    sentences = Items(items=tuple(row.told for row in rows))
     return Folded(summary=summary, blocks=(sentences,) if figure is None else (figure, sentences))
