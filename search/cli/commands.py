@@ -111,8 +111,9 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _conclude(options: argparse.Namespace) -> int:
-    if options.margin is not None:
-        below_one("--margin", options.margin)
+    for flag, value in (("--margin", options.margin), ("--accept-loss", options.accept_loss)):
+        if value is not None:
+            below_one(flag, value)
     from rich.console import Console
 
     from search.store.run_store import RunStore
@@ -120,7 +121,7 @@ def _conclude(options: argparse.Namespace) -> int:
 
     store = RunStore.open(options.results, options.name)
     check_writable("--results", store.root)
-    conclude_run(store, Console(), options.margin)
+    conclude_run(store, Console(), options.margin, options.accept_loss)
     return OK
 
 
@@ -190,11 +191,12 @@ def _compare(options: argparse.Namespace) -> int:
             raise UsageError(f"predictions are given as NAME=CSV, every name once, got {given!r}")
         files[name] = Path(path)
     below_one("--margin", options.margin)
+    below_one("--accept-loss", options.accept_loss)
     at_least(0)("--seed", options.seed)
     check_writable("--out", options.out)
     rules = Rules(seed=options.seed, margin=options.margin)
     try:
-        findings = compare(options.truth, files, options.out, rules)
+        findings = compare(options.truth, files, options.out, rules, options.accept_loss)
     except AnalysisError as error:
         raise UsageError(str(error)) from error
     print_verdict(Console(), findings, options.out)

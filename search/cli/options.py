@@ -5,7 +5,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from search.errors import UsageError
-from search.prepare.config import DEFAULT_MARGIN, MARGIN_HELP, OPTIONS
+from search.prepare.config import (
+    ACCEPT_LOSS_HELP,
+    DEFAULT_ACCEPT_LOSS,
+    DEFAULT_MARGIN,
+    MARGIN_HELP,
+    OPTIONS,
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,6 +46,7 @@ def _add_concluding(commands: Any) -> None:
     ):
         command = _of_a_run(commands, name, text)
         command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)
+        command.add_argument("--accept-loss", type=float, default=None, help=ACCEPT_LOSS_HELP)
     _add_ensemble(commands)
     compare = commands.add_parser(
         "compare", help="judge anybody's prediction files", allow_abbrev=False
@@ -53,6 +60,9 @@ def _add_concluding(commands: Any) -> None:
     )
     compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
     compare.add_argument("--margin", type=float, default=DEFAULT_MARGIN, help=MARGIN_HELP)
+    compare.add_argument(
+        "--accept-loss", type=float, default=DEFAULT_ACCEPT_LOSS, help=ACCEPT_LOSS_HELP
+    )
     compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
 
 

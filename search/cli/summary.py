@@ -1,17 +1,14 @@
 """What the command says before and after a search."""
 
 import shlex
-import shutil
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from search.console import say
+from search.console import headrace, resume_command, say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
@@ -51,7 +48,7 @@ def print_summary(
     store = run.store
     console.print()
     if interrupted:
-        say(console, f"Interrupted. Nothing is lost; go on with: {_resume_command(store)}")
+        say(console, f"Interrupted. Nothing is lost; go on with: {resume_command(store)}")
     console.print(_table(results))
     _print_counts(console, results)
     empty = [result.name for result in results if result.best is None]
@@ -59,7 +56,7 @@ def print_summary(
         say(
             console,
             f"No trial of {', '.join(empty)} finished: the budget was too short; go on with: "
-            f"{_resume_command(store)} --budget TIME",
+            f"{resume_command(store)} --budget TIME",
         )
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
@@ -126,18 +123,3 @@ def _print_commands(console: Console, results: Sequence[SpaceResult], store: Run
     say(console, "Look closer:")
     for line in lines:
         say(console, f"  {line}")
-
-
-def headrace() -> str:
-    """Returns how the user calls headrace: by its name where the shell finds it, else by path."""
-    beside = Path(sys.executable).with_name("headrace")
-    if shutil.which("headrace") or not beside.exists():
-        return "headrace"
-    here = beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside
-    return shlex.quote(str(here))
-
-
-def _resume_command(store: RunStore) -> str:
-    parent = store.root.parent
-    where = "" if str(parent) == "results" else f" --results {shlex.quote(str(parent))}"
-    return f"{headrace()} run --resume {store.root.name}{where}"

@@ -19,6 +19,11 @@ DEFAULT_PEOPLE = 300
 MIN_PEOPLE = 40
 DEFAULT_MARGIN = 0.005
 MARGIN_HELP = f"differences of macro-F1 within it are equivalent (default: {DEFAULT_MARGIN})"
+DEFAULT_ACCEPT_LOSS = 0.02
+ACCEPT_LOSS_HELP = (
+    "macro-F1 that may be lost for an approach that is cheaper to serve "
+    f"(default: {DEFAULT_ACCEPT_LOSS})"
+)
 DEFAULT_BUDGET_OF_ALL = "20m"
 MAX_REFIT_SEEDS = 20
 
@@ -174,14 +179,14 @@ class RunConfig:
     )
     refit_seeds: int | None = option(
         "--refit-seeds",
-        "trainings of every finalist and fold with --space all (default: 3, or what fits)",
+        "seeds of the refit of --space all, at most: it ends where all is decided (default: 6)",
         default=None,
         check=between(1, MAX_REFIT_SEEDS),
         on_top=True,
         type=int,
         metavar="N",
     )
-    """None is three, or what the budget affords."""
+    """None is six, or what the budget affords."""
     seed: int = option(
         "--seed", "of samplers and trainings (default: 0)", check=at_least(0), type=int
     )
@@ -210,6 +215,14 @@ class RunConfig:
         "--margin",
         MARGIN_HELP,
         default=DEFAULT_MARGIN,
+        check=below_one,
+        on_top=True,
+        type=float,
+    )
+    accept_loss: float = option(
+        "--accept-loss",
+        ACCEPT_LOSS_HELP,
+        default=DEFAULT_ACCEPT_LOSS,
         check=below_one,
         on_top=True,
         type=float,

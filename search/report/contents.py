@@ -15,6 +15,7 @@ from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.reasons.reason import Reason
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.outcomes import PairVerdict, Score, Verdict
+from search.analysis.verdict.recommendation import Recommendation
 from search.analysis.verdict.sentence import answer
 from search.report.errors import ReportError
 from search.report.shift import Shift
@@ -160,8 +161,9 @@ class ReportContents:
 
     Attributes:
         title: of the page.
-        answer: the answer in one sentence; that of the verdict where it is empty.
+        answer: the answer in two sentences; that of the verdict where it is empty.
         verdict: scores and pairs; None where nothing was judged.
+        advice: what to use.
         reasons: of every pair the strongest first, then the descriptions of single approaches.
         ensemble: of the run, if it made one.
         notes: what a reader must know.
@@ -177,6 +179,7 @@ class ReportContents:
     title: str
     answer: str = ""
     verdict: Verdict | None = None
+    advice: Recommendation | None = None
     reasons: tuple[Reason, ...] = ()
     ensemble: EnsembleSummary | None = None
     notes: tuple[str, ...] = ()
@@ -190,7 +193,7 @@ class ReportContents:
 
     def __post_init__(self) -> None:
         if self.verdict is not None and not self.answer:
-            object.__setattr__(self, "answer", answer(self.verdict))
+            object.__setattr__(self, "answer", answer(self.verdict, self.advice))
 
     @property
     def scores(self) -> tuple[Score, ...]:

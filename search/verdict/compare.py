@@ -12,6 +12,7 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.people import People
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.recommendation import ACCEPT_LOSS, next_step, recommend
 from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html
@@ -23,7 +24,11 @@ _SUM_TOLERANCE = 1e-3
 
 
 def compare(
-    truth_path: Path, predictions: Mapping[str, Path], out: Path, rules: Rules
+    truth_path: Path,
+    predictions: Mapping[str, Path],
+    out: Path,
+    rules: Rules,
+    accept_loss: float = ACCEPT_LOSS,
 ) -> Findings:
     """Judges prediction files, writes `verdict.json` and `report.html`, and returns the findings.
 
@@ -33,6 +38,7 @@ def compare(
         predictions: CSV `sample,p0,...,p{C-1}` with optional `seed`, by approach name; at least
             two.
         out: folder of the two files.
+        accept_loss: macro-F1 that may be lost for a cheaper approach.
         rules: how to judge. Where a file has one seed, all are judged as fixed models: a win is
             one of these very models, not of the way they were trained. Where every file has seeds,
             their luck counts, by folds if there are any.
@@ -61,8 +67,10 @@ def compare(
     )
     fixed = rules.fixed_models or any(len(probs) == 1 for probs in found.values())
     verdict = judge(approaches, people, rules=replace(rules, fixed_models=fixed))
-    findings = Findings(verdict=verdict)
-    page = render_html(ReportContents(title="headrace compare", verdict=verdict))
+    advice = recommend(verdict, {}, accept_loss=accept_loss, next_step=next_step(verdict))
+    findings = Findings(verdict=verdict, advice=advice)
+    contents = ReportContents(title="headrace compare", verdict=verdict, advice=advice)
+    page = render_html(contents)
     findings.write(out / "verdict.json")
     write_text(out / "report.html", page)
     return findings

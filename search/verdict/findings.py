@@ -7,19 +7,22 @@ of it is read all the same.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.reasons.read import read_reason
 from search.analysis.reasons.reason import Reason
 from search.analysis.verdict.outcomes import Verdict
-from search.analysis.verdict.sentence import answer
+from search.analysis.verdict.recommendation import Recommendation
+from search.analysis.verdict.sentence import SCOPE, answer
 from search.report.contents import Cost
 from search.store.files import write_json
 from search.verdict.gatekeeping import gated
 
 VERDICT_SCHEMA = 2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Findings:
         costs: one per approach.
         notes: what a reader must know.
         ensemble: of the run, if it made one.
+        advice: what to use; None where it was read from a file of schema 1.
     """
 
     verdict: Verdict
@@ -53,6 +57,7 @@ class Findings:
     costs: tuple[Cost, ...] = ()
     notes: tuple[str, ...] = ()
     ensemble: EnsembleSummary | None = None
+    advice: Recommendation | None = None
 
     @property
     def every_reason(self) -> tuple[Reason, ...]:
@@ -87,7 +92,9 @@ class Findings:
         head = {
             "schema": VERDICT_SCHEMA,
             "metric": "macro_f1",
-            "answer": answer(verdict),
+            "answer": answer(verdict, self.advice),
+            "holds": SCOPE,
+            "recommendation": to_plain(self.advice),
             "margin": verdict.margin,
             "people": verdict.num_people,
         }
@@ -140,9 +147,14 @@ class Findings:
             },
             costs=tuple(Cost.of(name, cost) for name, cost in data.get("costs", {}).items()),
             notes=tuple(data.get("notes", ())),
-            ensemble=from_plain(EnsembleSummary, data["ensemble"]) if "ensemble" in data else None,
+            ensemble=_read(EnsembleSummary, data.get("ensemble")),
+            advice=_read(Recommendation, data.get("recommendation")),
         )
 
     def write(self, path: Path) -> None:
         """Writes the file."""
         write_json(path, self.to_dict())
+
+
+def _read(kind: type[T], data: Any) -> T | None:
+    return None if data is None else from_plain(kind, data)

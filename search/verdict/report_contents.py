@@ -44,6 +44,7 @@ def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportC
     return ReportContents(
         title=f"headrace: {run.study['config']['name']}",
         verdict=findings.verdict,
+        advice=findings.advice,
         reasons=findings.every_reason,
         costs=findings.costs,
         ensemble=findings.ensemble,

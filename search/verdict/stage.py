@@ -7,10 +7,12 @@ from rich.console import Console
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain
 from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.recommendation import ACCEPT_LOSS
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
 from search.store.run_store import RunStore
+from search.verdict.advice import advise
 from search.verdict.board import write_refit_board
 from search.verdict.conclusion import Conclusion, conclude
 from search.verdict.console import print_verdict
@@ -23,25 +25,36 @@ from search.why.record import read_record
 _ENSEMBLE = "ensemble/summary.json"  # search/ensemble/summary.py writes it, in the stage before
 
 
-def conclude_run(store: RunStore, console: Console, margin: float | None = None) -> None:
+def conclude_run(
+    store: RunStore,
+    console: Console,
+    margin: float | None = None,
+    accept_loss: float | None = None,
+) -> None:
     """Writes verdict, report and TensorBoard files of a run whose refit is done.
 
     They are `verdict.json`, `report.html`, `report.md` and `tensorboard/refit/`. `margin` is that
-    of equivalence; None is the one the run was started with.
+    of equivalence, `accept_loss` the macro-F1 that may be lost for a cheaper approach; None is the
+    one the run was started with.
 
     Raises:
         ResultsError: there are no refitted predictions, or fewer than two approaches.
     """
     run = load_run(store)
     refitted = Refitted.read(store, Lineup.of_study(run.study))
-    conclusion = write_verdict(run, refitted, margin)
+    conclusion = write_verdict(run, refitted, margin, accept_loss)
     contents = gather(run, refitted, conclusion)
     write_refit_board(store, contents.confusions, contents.curves)
     write_report(store, contents)
     print_verdict(console, conclusion.findings, store.root)
 
 
-def write_verdict(run: SavedRun, refitted: Refitted, margin: float | None = None) -> Conclusion:
+def write_verdict(
+    run: SavedRun,
+    refitted: Refitted,
+    margin: float | None = None,
+    accept_loss: float | None = None,
+) -> Conclusion:
     """Judges the refitted predictions and writes `verdict.json`; raises as `conclude_run`."""
     store, config = refitted.store, run.study["config"]
     rules = Rules(
@@ -56,11 +69,21 @@ def write_verdict(run: SavedRun, refitted: Refitted, margin: float | None = None
     ensemble = None
     if (store.root / _ENSEMBLE).is_file():
         ensemble = from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))
+    costs = approach_costs(logged, conclusion.built)
+    # Runs of before had no such option.
+    accepted = config.get("accept_loss", ACCEPT_LOSS)
     findings = replace(
         conclusion.findings.with_reasons([*controlled, *said]),
-        costs=approach_costs(logged, conclusion.built),
+        costs=costs,
         notes=(*refitted.note.notes, *(() if trained is None else trained.notes)),
         ensemble=ensemble,
+        advice=advise(
+            conclusion.findings.verdict,
+            costs,
+            refitted,
+            accept_loss=accepted if accept_loss is None else accept_loss,
+            ensemble=ensemble,
+        ),
     )
     findings.write(store.root / "verdict.json")
     return replace(conclusion, findings=findings)

@@ -80,8 +80,8 @@ class JointPredictions:
     """Joint probabilities of an approach and what they were chosen from.
 
     `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases, None where they
-    were not asked for; `choices` by the key of the model; `targets` what the configs of every model
-    competed for.
+    were not asked for; `choices` by the key of the model; `targets` what the configs of every
+    model competed for.
     """
 
     name: str

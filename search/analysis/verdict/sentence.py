@@ -1,59 +1,90 @@
-"""The verdict on all pairs in one sentence."""
+"""The answer in at most two short sentences: is there a winner, and what to do now."""
 
-from collections.abc import Sequence
+from search.analysis import wording
+from search.analysis.verdict.outcomes import Caveat, Outcome, PairVerdict, Verdict
+from search.analysis.verdict.recommendation import NextStep, Recommendation
 
-from search.analysis.verdict.outcomes import Outcome, PairVerdict, Verdict
+SCOPE = "between the configs this search found, trained on these people"
+"""What a verdict holds for: the luck of the search and of these people is in no interval."""
 
 
-def answer(verdict: Verdict) -> str:
-    """Returns the verdict in one sentence."""
-    ranked = verdict.ranked
-    best = ranked[0]
-    pairs = [verdict.pair(best.name, other.name) for other in ranked[1:]]
-    if all(pair.winner == best.name for pair in pairs):
-        gaps = " and ".join(_gap(pair) for pair in pairs)
-        return f"{best.name} wins: macro-F1 {best.interval.value:.3f}, {gaps}."
-    if all(pair.outcome is Outcome.EQUIVALENT for pair in verdict.pairs):
-        names = ", ".join(score.name for score in ranked)
-        return f"It makes no difference: {names} are equivalent within {verdict.margin:g}."
-    text = f"Undecided: {best.name} scores highest ({best.interval.value:.3f})"
-    if all(pair.is_of_one_seed for pair in pairs):
-        return f"{text}, {_one_seed(pairs, best.name)}."
-    beaten = [pair for pair in verdict.pairs if pair.winner is not None]
-    open_pairs = [pair for pair in pairs if pair.winner != best.name]
-    text += ", but " + " and ".join(_open(pair, best.name) for pair in open_pairs)
-    if beaten:
-        text += "; " + " and ".join(
-            f"{pair.winner} beats {pair.a if pair.winner == pair.b else pair.b}" for pair in beaten
+def answer(verdict: Verdict, advice: Recommendation | None = None) -> str:
+    """Returns the answer; `advice` adds what to use and what would decide."""
+    found = _finding(verdict)
+    return found if advice is None else f"{found} {_advice(verdict, advice)}"
+
+
+def _finding(verdict: Verdict) -> str:
+    """Returns whether there is a winner, in one sentence."""
+    best, *others = verdict.ranked
+    score = f"{best.interval.value:.3f}"
+    if verdict.means_nothing:
+        guess = max(baseline.value for baseline in verdict.baselines)
+        return (
+            f"These scores mean nothing yet: no approach is shown to beat guessing ({guess:.3f})."
         )
-    return text + "."
+    pairs = [verdict.pair(best.name, other.name).leader_first() for other in others]
+    if all(pair.winner == best.name for pair in pairs):
+        gaps = wording.listing([f"{_gap(pair)} above {_other(pair, best.name)}" for pair in pairs])
+        return f"{best.name} wins: macro-F1 {score}, {gaps}."
+    if all(pair.outcome is Outcome.EQUIVALENT for pair in verdict.pairs):
+        names = wording.listing([each.name for each in verdict.ranked])
+        return f"It makes no difference: {names} are equivalent within {verdict.margin:g}."
+    if all(pair.is_of_one_seed for pair in pairs):
+        return (
+            f"No verdict from one training seed: {best.name} leads with {score}, but the luck of "
+            "training is not known."
+        )
+    beaten = [pair for pair in pairs if pair.winner == best.name]
+    left = [pair for pair in pairs if pair.winner != best.name]
+    text = f"No winner is proven: {best.name} leads with {score}"
+    if any(pair.caveat is Caveat.CHOSEN_BY for pair in left):
+        return f"{text}, but not on the people that the search did not choose by."
+    if beaten:
+        text += f" and beats {wording.listing([_other(pair, best.name) for pair in beaten])}"
+    return f"{text}, but {wording.listing([_open(pair, best.name) for pair in left])}."
+
+
+def _advice(verdict: Verdict, advice: Recommendation) -> str:
+    """Returns what to use and what would decide, in one sentence."""
+    if verdict.means_nothing:
+        return "Train longer or on more people before you choose."
+    step = advice.next_step
+    last = "" if step is None else _decided_by(step)
+    if advice.use == advice.leader:
+        return f"Use {advice.use}{f'; {last}' if last else ''}."
+    why = f"the cheapest, and at most {advice.loss:.3f} worse"
+    return f"Use {advice.use}, {why}{f'; {last}' if last else ''}."
+
+
+def _decided_by(step: NextStep) -> str:
+    """Returns what would decide, as a command with its minutes, as people, or as both."""
+    ways = []
+    if step.seeds is not None:
+        about = "" if step.minutes is None else f", about {_minutes(step.minutes)}"
+        ways.append(f"{step.command or wording.plural(step.seeds, 'seed')}{about}")
+    if step.people is not None:
+        ways.append(wording.plural(step.people, "person", "people"))
+    if not ways:
+        return ""
+    who = wording.minus(*step.pair)
+    joined = wording.listing(ways, "and" if step.together else "or")
+    return f"{who} would be decided by {joined}"
+
+
+def _minutes(minutes: float) -> str:
+    return f"{max(1, round(minutes))} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def _gap(pair: PairVerdict) -> str:
-    other = pair.b if pair.winner == pair.a else pair.a
-    return f"{abs(pair.headline.difference.value):.3f} above {other}"
+    return f"{abs(pair.headline.difference.value):.3f}"
+
+
+def _other(pair: PairVerdict, name: str) -> str:
+    return pair.b if pair.a == name else pair.a
 
 
 def _open(pair: PairVerdict, best: str) -> str:
-    other = pair.b if pair.a == best else pair.a
     if pair.outcome is Outcome.EQUIVALENT:
-        return f"{other} is equivalent"
-    decide = f"; {pair.would_decide} would decide" if pair.would_decide is not None else ""
-    return f"{other} is within the noise ({abs(pair.headline.difference.value):.3f}{decide})"
-
-
-def _one_seed(pairs: Sequence[PairVerdict], best: str) -> str:
-    """Returns what the people say of the leader, whose luck of training nobody knows."""
-    ahead, unclear = [], []
-    for pair in pairs:
-        found, other = pair.headline.difference, pair.b
-        if pair.a != best:
-            found, other = found.negated(), pair.a
-        if found.excludes_zero:
-            ahead.append(f"of {other} by {found:.3f}")
-        else:
-            unclear.append(f"of {other} ({found:.3f})")
-    said = [f"ahead {' and '.join(ahead)}"] if ahead else []
-    said += [f"not clearly ahead {' or '.join(unclear)}"] if unclear else []
-    link = "but" if ahead else "and"
-    return f"{', '.join(said)} over people, {link} one seed cannot tell the luck of training"
+        return f"{_other(pair, best)} is equivalent"
+    return f"{_other(pair, best)} is within the noise (by {_gap(pair)})"

@@ -10,7 +10,7 @@ from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import plan_resources
 from search.refit.approaches import Lineup
-from search.refit.files import RefitFiles, RefitNote, TrainedUnit, write_truth
+from search.refit.files import RefitFiles, TrainedUnit, write_truth
 from search.refit.looks import describe, retake_looks
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
