@@ -10,11 +10,11 @@ SCOPE = "between the configs this search found, trained on these people"
 
 def answer(verdict: Verdict, advice: Recommendation | None = None) -> str:
     """Returns the answer; `advice` adds what to use and what would decide."""
-    found = _finding(verdict)
-    return found if advice is None else f"{found} {_advice(verdict, advice)}"
+    found = finding(verdict)
+    return found if advice is None else f"{found} {advised(verdict, advice)}"
 
 
-def _finding(verdict: Verdict) -> str:
+def finding(verdict: Verdict) -> str:
     """Returns whether there is a winner, in one sentence."""
     best, *others = verdict.ranked
     score = f"{best.interval.value:.3f}"
@@ -42,10 +42,20 @@ def _finding(verdict: Verdict) -> str:
         return f"{text}, but not on the people that the search did not choose by."
     if beaten:
         text += f" and beats {wording.listing([_other(pair, best.name) for pair in beaten])}"
-    return f"{text}, but {wording.listing([_open(pair, best.name) for pair in left])}."
+    equal = [_other(pair, best.name) for pair in left if pair.outcome is Outcome.EQUIVALENT]
+    near = [
+        f"{_other(pair, best.name)} ({_gap(pair)} behind)"
+        for pair in left
+        if pair.outcome is not Outcome.EQUIVALENT
+    ]
+    if equal:
+        text += f", {wording.listing(equal)} {'is' if len(equal) == 1 else 'are'} equivalent"
+    if near:
+        text += f", {'but ' if beaten else ''}not clearly ahead of {wording.listing(near)}"
+    return f"{text}."
 
 
-def _advice(verdict: Verdict, advice: Recommendation) -> str:
+def advised(verdict: Verdict, advice: Recommendation) -> str:
     """Returns what to use and what would decide, in one sentence."""
     if verdict.means_nothing:
         return "Train longer or on more people before you choose."
@@ -82,9 +92,3 @@ def _gap(pair: PairVerdict) -> str:
 
 def _other(pair: PairVerdict, name: str) -> str:
     return pair.b if pair.a == name else pair.a
-
-
-def _open(pair: PairVerdict, best: str) -> str:
-    if pair.outcome is Outcome.EQUIVALENT:
-        return f"{_other(pair, best)} is equivalent"
-    return f"{_other(pair, best)} is within the noise (by {_gap(pair)})"

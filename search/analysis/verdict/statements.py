@@ -63,10 +63,11 @@ class Bound:
 
     def said(self, a: str, b: str) -> str:
         """Returns it in words."""
+        # One-sided, so it may hold where the two-sided verdict is not reached: no lead is told.
         if self.worse <= 0:
-            return f"{a} is at least {-self.worse:.3f} and at most {self.better:.3f} above {b}"
+            return f"{a} is not worse than {b}, and at most {self.better:.3f} better"
         if self.better <= 0:
-            return f"{a} is at least {-self.better:.3f} and at most {self.worse:.3f} below {b}"
+            return f"{a} is not better than {b}, and at most {self.worse:.3f} worse"
         return (
             f"{a} is at most {self.worse:.3f} worse than {b} and at most {self.better:.3f} better"
         )
