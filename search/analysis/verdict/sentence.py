@@ -59,27 +59,27 @@ def advised(verdict: Verdict, advice: Recommendation) -> str:
     """Returns what to use and what would decide, in one sentence."""
     if verdict.means_nothing:
         return "Train longer or on more people before you choose."
-    step = advice.next_step
-    last = "" if step is None else _decided_by(step)
-    if advice.use == advice.leader:
-        return f"Use {advice.use}{f'; {last}' if last else ''}."
-    why = f"the cheapest, and at most {advice.loss:.3f} worse"
-    return f"Use {advice.use}, {why}{f'; {last}' if last else ''}."
+    text = f"Use {advice.use}"
+    if advice.use != advice.leader:
+        text += f", the cheapest and at most {advice.loss:.3f} worse"
+    if advice.most_accurate not in (advice.use, advice.leader):
+        text += f" (the {advice.most_accurate} scores {advice.score:.3f})"
+    last = "" if advice.next_step is None else _decided_by(advice.next_step)
+    return f"{text}; {last}." if last else f"{text}."
 
 
 def _decided_by(step: NextStep) -> str:
     """Returns what would decide, as a command with its minutes, as people, or as both."""
     ways = []
     if step.seeds is not None:
-        about = "" if step.minutes is None else f", about {_minutes(step.minutes)}"
+        about = "" if step.minutes is None else f" (about {_minutes(step.minutes)})"
         ways.append(f"{step.command or wording.plural(step.seeds, 'seed')}{about}")
     if step.people is not None:
         ways.append(wording.plural(step.people, "person", "people"))
     if not ways:
         return ""
-    who = wording.minus(*step.pair)
     joined = wording.listing(ways, "and" if step.together else "or")
-    return f"{who} would be decided by {joined}"
+    return f"{joined} would decide it against {step.pair[1]}"
 
 
 def _minutes(minutes: float) -> str:

@@ -6,6 +6,7 @@ A statement about a pair (a, b) is one about a - b; every class here can be turn
 from dataclasses import dataclass, replace
 from typing import Self
 
+from search.analysis import wording
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import ALPHA, Interval, least_reach
 
@@ -34,8 +35,8 @@ class LogScore:
         if size.value < 0:
             more, less, size = b, a, size.negated()
         if not self.decided:
-            return f"{a} and {b}: no supported difference in probabilities ({size:+.3f} nats)"
-        return f"{more} gives the true class more probability than {less} ({size:+.3f} nats)"
+            return f"{a} and {b}: no supported difference in probabilities ({wording.estimate(size)} nats)"
+        return f"{more} gives the true class more probability than {less} ({wording.estimate(size)} nats)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
