@@ -34,9 +34,10 @@ class LogScore:
         more, less, size = a, b, self.difference
         if size.value < 0:
             more, less, size = b, a, size.negated()
+        found = f"({wording.estimate(size)} nats)"
         if not self.decided:
-            return f"{a} and {b}: no supported difference in probabilities ({wording.estimate(size)} nats)"
-        return f"{more} gives the true class more probability than {less} ({wording.estimate(size)} nats)"
+            return f"{a} and {b}: no supported difference in probabilities {found}"
+        return f"{more} gives the true class more probability than {less} {found}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
