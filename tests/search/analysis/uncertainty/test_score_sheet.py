@@ -7,7 +7,8 @@ from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
 from search.analysis.uncertainty.score_sheet import score_sheet
 from tests.search.builders.labelled_people import half_width, people_of
-from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
+from tests.search.builders.simulated_errors import NUM_CLASSES
+from tests.search.builders.simulated_people import World, simulate
 
 
 def _sheet(sample, rows=None, num_resamples=300):
