@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from tests.search.builders.verdict_cells import above_five_percent
+
 Rows = list[list[str]]
 
 
@@ -52,13 +54,6 @@ def false_rate(hits: Iterable[bool]) -> str:
     """Returns the same, marked where the interval lies wholly above 5 %."""
     found = list(hits)
     return f"{rate(found)} **broken**" if above_five_percent(found) else rate(found)
-
-
-def above_five_percent(hits: Iterable[bool]) -> bool:
-    """Whether the exact 95 % interval of a rate lies wholly above 5 %."""
-    found = np.asarray(list(hits), dtype=bool)
-    test = stats.binomtest(int(found.sum()), len(found))
-    return bool(test.proportion_ci(0.95, "exact").low > 0.05)
 
 
 def shares(values: Iterable[float]) -> str:

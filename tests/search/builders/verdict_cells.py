@@ -1,10 +1,11 @@
 """Cells of the simulation of verdicts beside the grid: mistakes, searches, plans, fixed models."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.choice_luck import choice_variance
@@ -51,6 +52,13 @@ class Plan:
 
     people: int | None
     found: tuple[bool, ...]
+
+
+def above_five_percent(hits: Iterable[bool]) -> bool:
+    """Whether the exact 95 % binomial interval of a rate lies wholly above 5 %."""
+    found = np.asarray(list(hits), dtype=bool)
+    test = stats.binomtest(int(found.sum()), len(found))
+    return bool(test.proportion_ci(0.95, "exact").low > 0.05)
 
 
 def any_winner(verdict: Verdict) -> bool:

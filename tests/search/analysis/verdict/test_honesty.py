@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.verdict_tables import above_five_percent
 from tests.search.builders.simulated_people import World
 from tests.search.builders.verdict_cells import (
     Effort,
+    above_five_percent,
     fixed_cell,
     planning_cell,
     searches_cell,
