@@ -35,15 +35,18 @@ class People:
         label: int [N] true classes, N >= 1.
         person: int or str [N] as given; int [N] in [0, P) afterwards, in their sorted order.
         num_classes: C.
+        fold: int [N] >= 0, where every fold's samples were predicted by a model of its own,
+            trained by itself; a person is in one fold. None where that is not so, or not known.
         strata: int [P] from `person_strata`.
 
     Raises:
-        AnalysisError: no sample, unequal lengths, or a class outside [0, C).
+        AnalysisError: no sample, unequal lengths, a class outside [0, C), or a person in two folds.
     """
 
     label: Ints
     person: NDArray[Any]
     num_classes: int
+    fold: Ints | None = None
     strata: Ints = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +60,18 @@ class People:
         object.__setattr__(self, "label", label)
         object.__setattr__(self, "person", person)
         object.__setattr__(self, "strata", person_strata(label, person, num_people))
+        if self.fold is not None:
+            self._check_folds(np.asarray(self.fold))
+
+    def _check_folds(self, fold: Ints) -> None:
+        if fold.shape != self.label.shape or fold.min() < 0:
+            raise AnalysisError(
+                f"folds must be one number from 0 a sample, got shape {fold.shape} for "
+                f"{self.label.shape} labels"
+            )
+        first = fold[np.unique(self.person, return_index=True)[1]]
+        if np.any(fold != first[self.person]):
+            raise AnalysisError("a person must be in one fold with all samples; split by person")
 
     def __len__(self) -> int:
         """N."""
@@ -67,6 +82,13 @@ class People:
         """P."""
         return len(self.strata)
 
+    @property
+    def fold_of_person(self) -> Ints | None:
+        """Fold of every person, int [P]; None where there are none."""
+        if self.fold is None:
+            return None
+        return self.fold[np.unique(self.person, return_index=True)[1]]
+
     def num_in(self, samples: ArrayLike) -> int:
         """Returns how many people some samples, bool [N], are of."""
         return len(np.unique(self.person[np.asarray(samples)]))
@@ -75,7 +97,10 @@ class People:
         """Returns the people of some samples, bool [N] or int [n]."""
         rows = np.asarray(samples)
         return People(
-            label=self.label[rows], person=self.person[rows], num_classes=self.num_classes
+            label=self.label[rows],
+            person=self.person[rows],
+            num_classes=self.num_classes,
+            fold=None if self.fold is None else self.fold[rows],
         )
 
     def counts(self, predicted: ArrayLike) -> Floats:

@@ -12,8 +12,10 @@ from rich.table import Table
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.people import People
+from search.analysis.uncertainty.interval import ALPHA
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import PairVerdict, Rules, holm, outcome_of
+from search.analysis.verdict.multiplicity import holm
+from search.analysis.verdict.outcomes import PairVerdict, Rules
 from search.refit.files import RefitFiles
 from search.refit.refitted import Refitted, common_seeds
 from search.refit.units import config_name
@@ -33,7 +35,7 @@ class PseudoVerdict:
         space: name of the space.
         pair: a is with pseudo-labels, b without; difference of the space's own macro-F1.
         scores: macro-F1 with and without.
-        p_holm: adjusted for the number of spaces.
+        p_adjusted: adjusted for the number of spaces.
         wins: whether pseudo-labels win, so that the later stages use them.
         photos: pseudo-labelled photos, the mean over folds.
     """
@@ -41,7 +43,7 @@ class PseudoVerdict:
     space: str
     pair: PairVerdict
     scores: tuple[float, float]
-    p_holm: float
+    p_adjusted: float
     wins: bool
     photos: float
 
@@ -51,7 +53,7 @@ class PseudoVerdict:
             **self.pair.to_dict(),
             "space": self.space,
             "macro_f1": dict(zip((PSEUDO_CONFIG, _PLAIN), self.scores, strict=True)),
-            "p_holm": self.p_holm,
+            "p_adjusted": self.p_adjusted,
             "wins": self.wins,
             "photos": self.photos,
         }
@@ -99,19 +101,19 @@ def judge_spaces(
                 label=layout.label(truth.label),
                 person=truth.group,
                 num_classes=layout.num_classes,
+                fold=truth.fold,
             ),
             rules=rules,
         )
         found.append((space, verdict))
-    adjusted = holm([verdict.pairs[0].headline.p_holm for _, verdict in found])
+    adjusted = holm([verdict.pairs[0].headline.p_adjusted for _, verdict in found])
     return tuple(
         PseudoVerdict(
             space=space,
             pair=(pair := verdict.pairs[0]),
             scores=(verdict.scores[0].interval.value, verdict.scores[1].interval.value),
-            p_holm=p,
-            wins=pair.winner == PSEUDO_CONFIG
-            and outcome_of(pair.headline.difference, p, verdict.margin) is pair.headline.outcome,
+            p_adjusted=p,
+            wins=pair.winner == PSEUDO_CONFIG and p < ALPHA,
             photos=_num_photos(refitted.store, space),
         )
         for (space, verdict), p in zip(found, adjusted, strict=True)

@@ -29,6 +29,7 @@ from search.store.files import write_arrays, write_json, write_text
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
 from trainables.data.sample_table import SampleTable
+from trainables.data.splits import Split
 
 Heads = Mapping[str, NDArray[np.float32]]
 
@@ -47,6 +48,7 @@ class Truth:
         group: person of every sample, str [N].
         fold: int [N].
         held_out: bool [N]: people whom the search never saw.
+        chose: bool [N]: people whom the search validated on, and chose by; None in older runs.
         raw: raw numbers float [N] of numeric attributes.
     """
 
@@ -54,6 +56,7 @@ class Truth:
     group: NDArray[np.str_]
     fold: NDArray[np.int64]
     held_out: NDArray[np.bool_]
+    chose: NDArray[np.bool_] | None
     raw: Mapping[str, NDArray[np.float64]]
 
     @property
@@ -105,22 +108,23 @@ class Truth:
             group=frame["group"].to_numpy(dtype=str),
             fold=frame["fold"].to_numpy(dtype=np.int64),
             held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
+            chose=frame["chose"].to_numpy(dtype=np.int64) == 1 if "chose" in frame else None,
             raw=raw,
         )
 
 
-def write_truth(
-    predictions: Path, table: SampleTable, folds: Folds, held_out: NDArray[np.int64]
-) -> None:
-    """Writes `truth.csv`: sample, group, label, fold, held_out, attributes and raw numbers."""
-    marks = np.zeros(table.num_samples, dtype=np.int64)
-    marks[held_out] = 1
+def write_truth(predictions: Path, table: SampleTable, folds: Folds, split: Split) -> None:
+    """Writes `truth.csv`: sample, group, label, fold, parts of the search, attributes, numbers."""
+    marks = np.zeros((2, table.num_samples), dtype=np.int64)
+    marks[0, split.held_out] = 1
+    marks[1, split.search_val] = 1
     columns: dict[str, object] = {
         "sample": table.paths,
         "group": table.groups,
         "label": table.joint,
         "fold": folds.of_sample,
-        "held_out": marks,
+        "held_out": marks[0],
+        "chose": marks[1],
     }
     for axis, attribute in enumerate(table.schema.attributes):
         columns[attribute.name] = [attribute.classes[k] for k in table.labels[:, axis]]

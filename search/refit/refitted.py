@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from search.analysis.approaches.build import JointPredictions
 from search.analysis.people import People
 from search.errors import ResultsError
@@ -72,7 +75,28 @@ class Refitted:
     def people(self) -> People:
         """The labelled people, by their joint classes."""
         num_classes = self.lineup.schema.num_joint
-        return People(label=self.truth.label, person=self.truth.group, num_classes=num_classes)
+        return People(
+            label=self.truth.label,
+            person=self.truth.group,
+            num_classes=num_classes,
+            fold=self.truth.fold,
+        )
+
+    @property
+    def chose(self) -> NDArray[np.bool_] | None:
+        """Who is among the people that the search chose its finalists by, bool [N].
+
+        A run that did not note it has kept the validation predictions of its trials. None of one
+        that kept neither.
+        """
+        if self.truth.chose is not None:
+            return self.truth.chose
+        for path in sorted(self.store.predictions.glob("validation.*.npz")):
+            with np.load(path) as kept:
+                found = np.zeros(len(self.truth.label), dtype=bool)
+                found[kept["indices"]] = True
+                return found
+        return None
 
     @property
     def num_folds(self) -> int:

@@ -53,7 +53,7 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
         num_folds=shape.folds,
     )
     files = RefitFiles(run.store.predictions)
-    write_truth(run.store.predictions, table, folds, run.dataset.split.held_out)
+    write_truth(run.store.predictions, table, folds, run.dataset.split)
     _say_plan(console, planned)
 
     def is_over(unit: Unit) -> bool:

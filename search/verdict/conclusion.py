@@ -1,6 +1,6 @@
 """From refitted predictions on disk to the verdict and its reasons; trains nothing."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from search.analysis.approaches.build import JointPredictions
 from search.analysis.reasons.evidence import Evidence
@@ -9,7 +9,7 @@ from search.analysis.reasons.gather import (
     reasons_of_approach,
     reasons_of_pair,
 )
-from search.analysis.verdict.judging import judge, part_scores
+from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
 from search.errors import ResultsError
 from search.refit.refitted import Refitted
@@ -43,7 +43,7 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
     verdict = judge(
         approaches,
         people,
-        held_out=truth.held_out if truth.held_out.any() else None,
+        chose=refitted.chose,
         rules=rules,
     )
     evidence = Evidence.of(
@@ -52,13 +52,9 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
         {attribute.name: attribute.classes for attribute in schema.attributes},
         seed=rules.seed,
     )
-    parts = part_scores(approaches, people, truth.held_out, rules)
     edges = {a.name: a.edges for a in schema.attributes if a.has_raw}
     findings = Findings(
-        verdict=replace(
-            verdict,
-            scores=tuple(replace(score, parts=parts[score.name]) for score in verdict.scores),
-        ),
+        verdict=verdict,
         training=Training(seeds=len(built[0].probs), folds=refitted.num_folds),
         reasons={
             (pair.a, pair.b): reasons_of_pair(evidence, pair.a, pair.b) for pair in verdict.pairs

@@ -25,7 +25,7 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
             f"{score.with_rule.value:.4f}" if score.with_rule else "-",
         )
     pairs = Table(title="Pairs", title_justify="left")
-    for name in ("pair", "difference", "95 % interval", "Holm's p", "verdict"):
+    for name in ("pair", "difference", "95 % interval", "Shaffer's p", "verdict"):
         pairs.add_column(name, no_wrap=True)
     for pair in verdict.pairs:
         found = pair.headline.difference
@@ -33,7 +33,7 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
             f"{pair.a} - {pair.b}",
             f"{found.value:+.4f}",
             f"{found.low:+.3f} to {found.high:+.3f}",
-            f"{pair.headline.p_holm:.3f}",
+            f"{pair.headline.p_adjusted:.3f}",
             f"{pair.winner} wins" if pair.winner else pair.outcome.value,
         )
     console.print()

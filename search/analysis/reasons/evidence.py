@@ -18,8 +18,9 @@ from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.people import People
 from search.analysis.recombine import attribute_classes
 from search.analysis.uncertainty.bootstrap import influence, people_degrees, side_by_side
-from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.difference import NO_LUCK, PairEstimate
 from search.analysis.uncertainty.interval import Interval
+from search.analysis.uncertainty.training_luck import TrainingLuck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -155,12 +156,13 @@ class Evidence:
             draws: float [B, S], the figure in every resample.
             effect: float [P], influence of a person, for the degrees of freedom.
         """
-        num_seeds = len(values)
         return PairEstimate(
             difference=float(values.mean()),
             people_variance=float(draws.mean(axis=1).var(ddof=1)),
             people_degrees=people_degrees(effect, self.people.strata),
-            seed_variances=(variance_of_mean(values), 0.0),
-            num_seeds=(num_seeds, 1),
+            training=(
+                TrainingLuck(variance=variance_of_mean(values), num_seeds=len(values)),
+                NO_LUCK,
+            ),
             num_differing=self.people.num_people,
         ).interval

@@ -28,6 +28,7 @@ from search.analysis.recombine import HeadLayout
 from search.analysis.uncertainty.bootstrap import influence, people_degrees, side_by_side
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
+from search.analysis.uncertainty.training_luck import TrainingLuck
 
 SCORE = "macro-F1, out of fold"
 
@@ -87,9 +88,11 @@ def contrast_with_luck(
         difference=float(statistic(columns.sum(axis=0)[None])[0]),
         people_variance=float(evidence.resample(columns, statistic).var(ddof=1)),
         people_degrees=people_degrees(weights @ influence(counts), evidence.people.strata),
-        seed_variances=(first.variance, second.variance),
         # As if one training had been repeated that often.
-        num_seeds=(first.degrees + 1, second.degrees + 1),
+        training=(
+            TrainingLuck(variance=first.variance, num_seeds=first.degrees + 1),
+            TrainingLuck(variance=second.variance, num_seeds=second.degrees + 1),
+        ),
         num_differing=evidence.people.num_people,
     ).interval
 

@@ -8,10 +8,10 @@ Notation:
 import numpy as np
 from numpy.typing import ArrayLike
 
-from search.analysis.exact import ROUNDING
 from search.analysis.metrics import Floats, Ints, macro_f1_gradient, macro_f1_of_counts
 from search.analysis.people import People
 from search.analysis.uncertainty.interval import Interval, interval_of_draws
+from search.analysis.uncertainty.training_luck import apart_from_stratum
 
 
 def resample_macro_f1(
@@ -34,7 +34,11 @@ def side_by_side(counts: Floats) -> Floats:
 
 def influence(counts: Floats) -> Floats:
     """Returns what every person adds to the macro-F1 to first order, float [..., P]."""
-    gradient = macro_f1_gradient(counts.sum(axis=-3))
+    return effects_of(counts, macro_f1_gradient(counts.sum(axis=-3)))
+
+
+def effects_of(counts: Floats, gradient: Floats) -> Floats:
+    """Returns what every person adds to a figure of class counts with a gradient [..., 3, C]."""
     effect: Floats = np.einsum("...pkc,...kc->...p", counts, gradient)
     return effect
 
@@ -53,10 +57,7 @@ def people_degrees(effect: Floats, strata: Ints) -> float:
         Between 1 and P - H; P - H when nobody differs.
     """
     sizes = np.bincount(strata)
-    means = np.bincount(strata, effect) / sizes
-    apart = effect - means[strata]
-    # The mean of equal effects may round: that is no spread.
-    apart[np.abs(apart) <= ROUNDING * np.abs(effect).max()] = 0.0
+    apart = apart_from_stratum(effect, strata)
     variance = np.bincount(strata, apart**2) * sizes / (sizes - 1)
     if variance.sum() <= 0:
         return float(len(strata) - len(sizes))

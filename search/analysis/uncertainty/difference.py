@@ -7,40 +7,42 @@ Judged by Student's t; where its variance comes from is told in
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import ROUNDING
-from search.analysis.uncertainty.interval import LEVEL, Interval
+from search.analysis.uncertainty.interval import LEVEL, Interval, least_reach, student_quantile
+from search.analysis.uncertainty.training_luck import TrainingLuck
 
-
-def seed_degrees(num_seeds: int) -> float:
-    """Returns the degrees of freedom of a variance between seeds.
-
-    S - 1, but half a degree for two seeds: with one, Satterthwaite's sum is too sure of itself
-    where training luck outweighs the people (`benchmarks/verdict_simulation.py` counts that too).
-    """
-    return num_seeds - 1.0 if num_seeds > 2 else 0.5
+NO_LUCK = TrainingLuck(num_seeds=0)
+"""Of models that are taken as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairEstimate:
     """The difference of two approaches' scores, and what is known about its luck.
 
-    `seed_variances` are those of the mean score of a and of b over their seeds (0 where the models
-    are taken as fixed), `num_seeds` the seeds they were taken over; `num_differing` counts the
-    people on whom the two differ at all.
+    Attributes:
+        difference: a - b, of the mean scores over seeds.
+        people_variance: of the difference of the means over seeds, over people; it holds the
+            interaction of both sides' training with the people.
+        people_degrees: of that variance.
+        choice_variance: what the choice of configs adds, of both sides together.
+        training: luck of a and of b; `NO_LUCK` where models are taken as fixed. Where seed s of
+            both is the same models in the main, the luck of their difference, and none beside it.
+        num_differing: people on whom the two differ at all.
     """
 
     difference: float
     people_variance: float
     people_degrees: float
-    seed_variances: tuple[float, float] = (0.0, 0.0)
-    num_seeds: tuple[int, int] = (1, 1)
+    choice_variance: float = 0.0
+    training: tuple[TrainingLuck, TrainingLuck] = (NO_LUCK, NO_LUCK)
     num_differing: int
 
     def __post_init__(self) -> None:
-        parts = (self.people_variance, *self.seed_variances)
+        luck = [(side.variance, side.interaction) for side in self.training]
+        parts = (self.people_variance, self.choice_variance, *luck[0], *luck[1])
         if min(parts) < 0 or not np.isfinite([self.difference, *parts]).all():
             raise AnalysisError(
                 f"a difference must be finite with variances >= 0, got difference="
@@ -53,17 +55,36 @@ class PairEstimate:
             object.__setattr__(self, "people_variance", 0.0)
 
     @property
+    def training_excess(self) -> float:
+        """What training adds to the variance over people, which holds the interaction already."""
+        first, second = self.training
+        luck = first.variance + second.variance
+        return max(0.0, luck - (first.interaction + second.interaction))
+
+    @property
     def variance(self) -> float:
-        """Squared standard error over people and seeds."""
-        return self.people_variance + sum(self.seed_variances)
+        """Squared standard error over people, choice and training."""
+        return self.people_variance + self.choice_variance + self.training_excess
+
+    @property
+    def limit_variance(self) -> float:
+        """What would be left of `variance` with infinitely many seeds on both sides."""
+        interaction = sum(side.interaction for side in self.training)
+        return max(0.0, self.people_variance - interaction) + self.choice_variance
 
     @property
     def degrees(self) -> float:
         """Degrees of freedom of `variance`: training luck never makes the people's surer."""
-        variances = np.array([self.people_variance, *self.seed_variances])
-        degrees = np.array([self.people_degrees, *(seed_degrees(num) for num in self.num_seeds)])
-        spread = float((variances**2 / degrees).sum())
-        return min(self.people_degrees, self.variance**2 / spread if spread > 0 else np.inf)
+        if self.training_excess == 0:
+            return self.people_degrees
+        spread = (self.people_variance + self.choice_variance) ** 2 / self.people_degrees
+        spread += sum(side.variance**2 / side.degrees for side in self.training)
+        return min(self.people_degrees, self.variance**2 / spread)
+
+    @property
+    def reach(self) -> float:
+        """Half-width of `interval`, before what cannot be is cut off."""
+        return student_quantile((1 + LEVEL) / 2, self.degrees) * float(self.variance**0.5)
 
     @property
     def interval(self) -> Interval:
@@ -72,14 +93,13 @@ class PairEstimate:
         Two seeds far apart make Student's interval wider than scores in [0, 1] can differ; what
         cannot be is cut off.
         """
-        reach = float(stdtrit(self.degrees, (1 + LEVEL) / 2)) * self.variance**0.5
-        value = self.difference
+        reach, value = self.reach, self.difference
         low, high = max(value - reach, min(value, -1.0)), min(value + reach, max(value, 1.0))
         return Interval(value=value, low=low, high=high)
 
     @property
     def p_a_greater(self) -> float:
-        """P(a > b): the part of the luck distribution of the difference that lies above zero."""
+        """Confidence that a > b: the part of the luck of the difference that lies above zero."""
         if self.variance == 0:
             return 0.5 * (1 + float(np.sign(self.difference)))
         return float(stdtr(self.degrees, self.difference / self.variance**0.5))
@@ -94,18 +114,36 @@ class PairEstimate:
         tail = min(self.p_a_greater, 1 - self.p_a_greater)
         return min(1.0, max(2 * tail, 2.0 ** (1 - min(self.num_differing, 1000))))
 
-    def with_more(self, *, people: float = 1.0, seeds: tuple[int, int] = (0, 0)) -> "PairEstimate":
-        """Returns the estimate with `people` times as many people and more seeds of a and of b."""
-        want = (self.num_seeds[0] + seeds[0], self.num_seeds[1] + seeds[1])
+    def is_equivalent(self, num_people: int, margin: float) -> bool:
+        """Returns whether the interval lies inside the margin, no narrower than people allow."""
+        return abs(self.difference) + max(self.reach, least_reach(num_people)) <= margin
+
+    @property
+    def num_seeds(self) -> int:
+        """Of the side with fewer; 0 where models are taken as they are."""
+        return min(side.num_seeds for side in self.training)
+
+    def with_more(self, *, people: float = 1.0, seeds: int = 0) -> "PairEstimate":
+        """Returns the estimate to expect of `people` times the people and of more seeds a side.
+
+        The people's share shrinks with people alone, training's with seeds alone, and the
+        interaction with both.
+        """
+        total, excess = sum(side.variance for side in self.training), self.training_excess
         first, second = (
-            variance * num / new
-            for variance, num, new in zip(self.seed_variances, self.num_seeds, want, strict=True)
+            side.planned(
+                excess * side.variance / total if total > 0 else 0.0,
+                people=people,
+                seeds=side.num_seeds + seeds,
+            )
+            for side in self.training
         )
+        limit = self.limit_variance - self.choice_variance
         return replace(
             self,
-            people_variance=self.people_variance / people,
+            people_variance=limit / people + first.interaction + second.interaction,
             people_degrees=self.people_degrees * people,
+            choice_variance=self.choice_variance / people,
             num_differing=int(self.num_differing * people),
-            seed_variances=(first, second),
-            num_seeds=want,
+            training=(first, second),
         )

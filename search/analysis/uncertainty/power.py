@@ -1,22 +1,22 @@
 """What would decide an undecided pair: how many people, or how many training seeds.
 
 Planned as if the difference found were the true one: the verdict is reached with probability
-`POWER`, as a win (Bonferroni over the pairs, which Holm never exceeds) or as equivalence.
+`POWER`, as a win (Bonferroni over the pairs, which no step-down rule exceeds) or as equivalence.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
-
 from search.analysis.uncertainty.difference import PairEstimate
-from search.analysis.uncertainty.interval import ALPHA, LEVEL
+from search.analysis.uncertainty.interval import ALPHA, least_reach, student_quantile
+from search.analysis.uncertainty.training_luck import TrainingLuck
 
 POWER = 0.8
-# The standard deviation of one macro-F1 over 2,700 people whose errors repeat in 0.8 of their
-# photos is 0.011 (simulated); with errors of two approaches correlated at one half, that of their
-# difference is the same. Trainings of one config differ by about 0.005.
-_PEOPLE_VARIANCE = 2_700 * 0.011**2
+# Simulated, with errors that repeat in 0.8 of a person's photos: variance of a difference over
+# people at infinitely many seeds, and a side's interaction of one seed, times the people. The
+# trainings of one config differ by about 0.005.
+_PEOPLE_VARIANCE = 0.083
+_INTERACTION_VARIANCE = 0.06
 _SEED_VARIANCE = 0.005**2
 _MOST_PEOPLE_FACTOR = 1_000
 _MOST_SEEDS = 30
@@ -40,7 +40,7 @@ class WouldDecide:
         return (" and " if self.together else " or ").join(parts) or "nothing within reach"
 
 
-def detectable_difference(estimate: PairEstimate, num_pairs: int = 1) -> float:
+def detectable_difference(estimate: PairEstimate, num_pairs: float = 1) -> float:
     """Returns the true difference that would be declared a win with probability `POWER`.
 
     Args:
@@ -48,7 +48,9 @@ def detectable_difference(estimate: PairEstimate, num_pairs: int = 1) -> float:
         num_pairs: pairs judged together.
     """
     alpha = ALPHA / num_pairs
-    reach = _quantile(1 - alpha / 2, estimate.degrees) + _quantile(POWER, estimate.degrees)
+    reach = student_quantile(1 - alpha / 2, estimate.degrees) + student_quantile(
+        POWER, estimate.degrees
+    )
     return reach * float(estimate.variance**0.5)
 
 
@@ -60,12 +62,18 @@ def promised_difference(num_people: int, num_seeds: int, num_pairs: int) -> floa
         num_seeds: of every approach; two or more, as one declares nothing.
         num_pairs: pairs judged together.
     """
+    interaction = _INTERACTION_VARIANCE / num_people / num_seeds
+    side = TrainingLuck(
+        variance=interaction + _SEED_VARIANCE / num_seeds,
+        interaction=interaction,
+        num_seeds=num_seeds,
+        folds=5.0,
+    )
     luck = PairEstimate(
         difference=0.0,
-        people_variance=_PEOPLE_VARIANCE / num_people,
+        people_variance=_PEOPLE_VARIANCE / num_people + 2 * interaction,
         people_degrees=max(1.0, num_people - 1.0),
-        seed_variances=(_SEED_VARIANCE / num_seeds, _SEED_VARIANCE / num_seeds),
-        num_seeds=(num_seeds, num_seeds),
+        training=(side, side),
         num_differing=num_people,
     )
     return detectable_difference(luck, num_pairs)
@@ -78,6 +86,7 @@ def would_decide(
     num_seeds: int | None,
     margin: float,
     num_pairs: int,
+    share: float = 1.0,
 ) -> WouldDecide:
     """Returns the least people and the least seeds per approach that would decide the pair.
 
@@ -89,26 +98,25 @@ def would_decide(
             are the least and people alone never decide.
         margin: of equivalence, > 0.
         num_pairs: pairs judged together.
+        share: of the level that is left for a look with more seeds; other people are a new run.
     """
     if num_seeds == 1:
         return WouldDecide(people=None, seeds=2)
 
+    def decided(people: float, more: int) -> bool:
+        planned = estimate.with_more(people=people, seeds=more)
+        tests = num_pairs if people > 1 else num_pairs / share
+        return _decided(planned, round(num_people * people), margin, tests)
+
     def people_at(more: int) -> int | None:
         """Returns the least people with `more` seeds than there are."""
-        start = estimate.with_more(seeds=(more, more)) if more else estimate
-
-        def holds(percent: int) -> bool:
-            return _decided(start.with_more(people=1 + percent / 100), margin, num_pairs)
-
-        percent = _least(holds, 100 * _MOST_PEOPLE_FACTOR)
+        percent = _least(lambda n: decided(1 + n / 100, more), 100 * _MOST_PEOPLE_FACTOR)
         return None if percent is None else -(-num_people * (100 + percent) // 100)
 
     people = people_at(0)
     if num_seeds is None:
         return WouldDecide(people=people, seeds=None)
-    more = _least(
-        lambda n: _decided(estimate.with_more(seeds=(n, n)), margin, num_pairs), _MOST_SEEDS
-    )
+    more = _least(lambda n: decided(1.0, n), _MOST_SEEDS)
     if people is not None or more is not None:
         return WouldDecide(people=people, seeds=None if more is None else num_seeds + more)
     plans = [(people_at(n), num_seeds + n) for n in range(1, _MOST_SEEDS, 3)]
@@ -118,11 +126,11 @@ def would_decide(
     return WouldDecide(people=min(costs)[1], seeds=min(costs)[2], together=True)
 
 
-def _decided(planned: PairEstimate, margin: float, num_pairs: int) -> bool:
-    size, error = abs(planned.difference), planned.variance**0.5
-    reach = _quantile((1 + LEVEL) / 2, planned.degrees) + _quantile(POWER, planned.degrees)
-    wins = detectable_difference(planned, num_pairs) <= size and planned.p_value < ALPHA
-    return wins or reach * error <= margin - size
+def _decided(planned: PairEstimate, num_people: int, margin: float, num_tests: float) -> bool:
+    size = abs(planned.difference)
+    wins = detectable_difference(planned, num_tests) <= size and planned.p_value < ALPHA
+    power = student_quantile(POWER, planned.degrees) * planned.variance**0.5
+    return wins or power + max(planned.reach, least_reach(num_people)) <= margin - size
 
 
 def _least(holds: Callable[[int], bool], most: int) -> int | None:
@@ -137,7 +145,3 @@ def _least(holds: Callable[[int], bool], most: int) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)
     return high
-
-
-def _quantile(level: float, degrees: float) -> float:
-    return float(stdtrit(degrees, level))

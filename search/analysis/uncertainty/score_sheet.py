@@ -4,21 +4,19 @@ Notation:
     N samples, C classes, P people, S seeds of an approach, K = all seeds of all approaches, B
     resamples. predicted: int [S, N]; counts: float [K, P, 3, C]; draws: float [B, K].
 
-Sources of luck are added up, because drawing from the two or three seeds of a run would understate
-their luck by (S - 1) / S and take so few values for a normal distribution:
+Sources of luck of a difference, each counted once:
 
-    people   variance of the difference over resampled people, the same people for both sides,
-             with the degrees of freedom of the strata (`people_degrees`);
-    choice   what the choice of configs adds to it (`search.analysis.approaches.choice_luck`);
-    seeds    sample variance of the scores of an approach over its seeds, divided by S, with the
-             degrees of freedom of `seed_degrees`. It also holds the seeds' own share of the luck
-             over people, which is thereby counted twice: intervals too wide where seeds hardly
-             matter, never too narrow.
+    people    variance of the difference over people, the same people for both sides, from what
+              every person adds to it to first order, with the degrees of freedom of the strata
+              (`people_degrees`);
+    choice    what the choice of configs adds to it (`search.analysis.approaches.choice_luck`);
+    training  what the seeds add to both (`search.analysis.uncertainty.training_luck`).
 
-Where both sides hold the same predictions, seeds in any order, the three are 0 by the counts of
-people, which are whole numbers: only what choices add is left.
+Where both sides hold the same predictions, seeds in any order, all are 0 by the counts of people,
+which are whole numbers: only what choices add is left.
 
-The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946).
+The sum is judged by Student's t with the degrees of freedom of Satterthwaite (1946). A single score
+is judged by resamples of the people, to whose variance that of the scores over seeds is added.
 `benchmarks/verdict_simulation.py` counts the false winners of this rule and of simpler ones.
 """
 
@@ -30,19 +28,29 @@ import numpy as np
 
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import first_equals, variance_of_mean
-from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.metrics import Floats, Ints, macro_f1_gradient, macro_f1_of_counts
 from search.analysis.people import People
-from search.analysis.uncertainty.bootstrap import influence, people_degrees, resample_macro_f1
-from search.analysis.uncertainty.difference import PairEstimate, seed_degrees
+from search.analysis.uncertainty.bootstrap import (
+    effects_of,
+    people_degrees,
+    resample_macro_f1,
+)
+from search.analysis.uncertainty.difference import NO_LUCK, PairEstimate
 from search.analysis.uncertainty.interval import Interval, interval_of_draws
+from search.analysis.uncertainty.training_luck import (
+    TrainingLuck,
+    training_luck,
+    variance_over_people,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScoreSheet:
     """Scores of several approaches on the same people, and the same resamples of them.
 
-    `scores` float [K], `draws` float [B, K], `effects` float [K, P] (influence of each person),
-    `counts` float [K, P, 3, C]; `slices` say which of the K belong to each approach,
+    `scores` float [K], `draws` float [B, K] (B = 0 where only differences are asked for),
+    `effects` float [K, P] (influence of each person, with one gradient for all seeds of an
+    approach), `counts` float [K, P, 3, C]; `slices` say which of the K belong to each approach,
     `choice_variances` what choosing its configs adds to the variance of its mean score.
     """
 
@@ -52,6 +60,7 @@ class ScoreSheet:
     effects: Floats
     counts: Floats
     strata: Ints
+    fold: Ints | None
     choice_variances: tuple[float, ...]
 
     @property
@@ -107,42 +116,124 @@ class ScoreSheet:
         degrees = people_degrees(self.effects[cut].mean(axis=0), self.strata)
         seeds = 0.0 if fixed_models else self.seed_variance(approach)
         if seeds > 0:
-            spread = people**2 / degrees + seeds**2 / seed_degrees(self.num_seeds(approach))
+            luck_of_seeds = TrainingLuck(num_seeds=self.num_seeds(approach))
+            spread = people**2 / degrees + seeds**2 / luck_of_seeds.degrees
             degrees = min(degrees, (people + seeds) ** 2 / spread)
         if luck + seeds > 0:
             draws = draws + rng.normal(0.0, (luck + seeds) ** 0.5, len(draws))
         found = interval_of_draws(value, draws, degrees)
         return Interval(value=value, low=max(0.0, found.low), high=min(1.0, found.high))
 
-    def pair(self, a: int, b: int, *, fixed_models: bool) -> PairEstimate:
-        """Returns the difference of the mean scores of the approaches at positions `a` and `b`."""
+    def averaged_score(self, averaged: int, seeds: int, *, fixed_models: bool) -> Interval:
+        """Returns the score of predictions averaged over seeds, as they would be deployed.
+
+        Another training would move them about as it moves the mean of the single scores, so what
+        training adds to that is added here.
+
+        Args:
+            averaged: position of the averaged predictions.
+            seeds: position of the single ones.
+            fixed_models: whether the training seeds are no part of the question.
+        """
+        effect = self.effects[self.slices[averaged]][0]
+        luck = NO_LUCK if fixed_models else self.training_luck(seeds)
+        found = PairEstimate(
+            difference=float(self.scores[self.slices[averaged]][0]),
+            people_variance=float(variance_over_people(effect, self.strata)),
+            people_degrees=people_degrees(effect, self.strata),
+            choice_variance=self.choice_variances[seeds],
+            training=(luck, NO_LUCK),
+            num_differing=self.num_people,
+        ).interval
+        return Interval(value=found.value, low=max(0.0, found.low), high=min(1.0, found.high))
+
+    def gain_difference(
+        self, before: tuple[int, int], after: tuple[int, int], *, fixed_models: bool
+    ) -> PairEstimate:
+        """Returns by how much more one approach gains than another, seed by seed.
+
+        Args:
+            before: positions of the two, with as many seeds as after.
+            after: their positions with what they gain by.
+            fixed_models: whether the training seeds are no part of the question.
+        """
+        gains = [
+            (
+                self.scores[self.slices[late]] - self.scores[self.slices[early]],
+                self.effects[self.slices[late]] - self.effects[self.slices[early]],
+            )
+            for early, late in zip(before, after, strict=True)
+        ]
+        (one, effects_one), (two, effects_two) = gains
+        effect = effects_one.mean(axis=0) - effects_two.mean(axis=0)
+        training = (NO_LUCK, NO_LUCK)
+        if not fixed_models:
+            first, second = (training_luck(x, gain, self.strata) for gain, x in gains)
+            training = (first, second)
+        return PairEstimate(
+            difference=float(one.mean() - two.mean()),
+            people_variance=float(variance_over_people(effect, self.strata)),
+            people_degrees=people_degrees(effect, self.strata),
+            training=training,
+            num_differing=self.num_people,
+        )
+
+    def training_luck(self, approach: int, *, by_fold: bool = True) -> TrainingLuck:
+        """Returns the luck of the mean score of an approach over its seeds.
+
+        Args:
+            approach: its position.
+            by_fold: whether every fold of a seed was trained on its own; known of plain
+                predictions only, and only where the people have folds.
+        """
+        cut = self.slices[approach]
+        fold = self.fold if by_fold else None
+        return training_luck(self.effects[cut], self.scores[cut], self.strata, fold)
+
+    def pair(self, a: int, b: int, *, fixed_models: bool, by_fold: bool = True) -> PairEstimate:
+        """Returns the difference of the mean scores of the approaches at positions `a` and `b`.
+
+        Args:
+            a: position of the first.
+            b: position of the second.
+            fixed_models: whether the training seeds are no part of the question.
+            by_fold: as in `training_luck`.
+        """
         one, two = self.slices[a], self.slices[b]
-        sizes = (self.num_seeds(a), self.num_seeds(b))
-        luck = self.choice_variances[a] + self.choice_variances[b]
+        choice = self.choice_variances[a] + self.choice_variances[b]
+        nobody = np.zeros(self.num_people)
         if self.same_predictions(a, b):
-            nobody = people_degrees(np.zeros(self.num_people), self.strata)
             return PairEstimate(
                 difference=0.0,
-                people_variance=luck,
-                people_degrees=nobody,
-                num_seeds=sizes,
+                people_variance=0.0,
+                people_degrees=people_degrees(nobody, self.strata),
+                choice_variance=choice,
+                training=(
+                    TrainingLuck(num_seeds=self.num_seeds(a)),
+                    TrainingLuck(num_seeds=self.num_seeds(b)),
+                ),
                 num_differing=0,
             )
         if fixed_models:
-            seeds = (0.0, 0.0)
+            training = (NO_LUCK, NO_LUCK)
         elif self.seeds_are_paired(a, b):
-            seeds = (variance_of_mean(self.scores[one] - self.scores[two]), 0.0)
+            gap = self.effects[one] - self.effects[two]
+            gaps = self.scores[one] - self.scores[two]
+            paired = training_luck(gap, gaps, self.strata, self.fold if by_fold else None)
+            training = (paired, TrainingLuck(num_seeds=paired.num_seeds))
         else:
-            seeds = (self.seed_variance(a), self.seed_variance(b))
-        draws = self.draws[:, one].mean(axis=1) - self.draws[:, two].mean(axis=1)
+            training = (
+                self.training_luck(a, by_fold=by_fold),
+                self.training_luck(b, by_fold=by_fold),
+            )
         effect = self.effects[one].mean(axis=0) - self.effects[two].mean(axis=0)
         gap = self.counts[one].mean(axis=0) - self.counts[two].mean(axis=0)
         return PairEstimate(
             difference=float(self.scores[one].mean() - self.scores[two].mean()),
-            people_variance=float(draws.var(ddof=1)) + luck,
+            people_variance=float(variance_over_people(effect, self.strata)),
             people_degrees=people_degrees(effect, self.strata),
-            seed_variances=seeds,
-            num_seeds=sizes,
+            choice_variance=choice,
+            training=training,
             num_differing=int(np.any(gap != 0, axis=(1, 2)).sum()),
         )
 
@@ -151,8 +242,8 @@ def score_sheet(
     predicted: Sequence[Ints],
     people: People,
     *,
-    num_resamples: int,
-    rng: np.random.Generator,
+    num_resamples: int = 0,
+    rng: np.random.Generator | None = None,
     choice_variances: Sequence[float] | None = None,
 ) -> ScoreSheet:
     """Returns the scores of approaches on the same people, resampled together.
@@ -160,7 +251,7 @@ def score_sheet(
     Args:
         predicted: one int [S, N] per approach; S may differ between approaches.
         people: labels and people; at least two people.
-        num_resamples: B >= 2.
+        num_resamples: B; 0 where only differences are asked for, which need none.
         rng: source of the resamples.
         choice_variances: one per approach; 0 if None.
 
@@ -173,12 +264,27 @@ def score_sheet(
         )
     stops = np.cumsum([0, *(len(part) for part in predicted)]).tolist()
     counts = np.concatenate([people.counts(part) for part in predicted])
+    slices = tuple(slice(low, high) for low, high in pairwise(stops))
+    draws = np.empty((0, len(counts)))
+    if num_resamples and rng is not None:
+        draws = resample_macro_f1(people, counts, num_resamples, rng)
     return ScoreSheet(
-        slices=tuple(slice(low, high) for low, high in pairwise(stops)),
+        slices=slices,
         scores=macro_f1_of_counts(counts.sum(axis=1)),
-        draws=resample_macro_f1(people, counts, num_resamples, rng),
-        effects=influence(counts),
+        draws=draws,
+        effects=np.concatenate([_effects(counts[cut]) for cut in slices]),
         counts=counts,
         strata=people.strata,
+        fold=people.fold_of_person,
         choice_variances=tuple(choice_variances or [0.0] * len(predicted)),
     )
+
+
+def _effects(counts: Floats) -> Floats:
+    """Returns what every person adds to the score of every seed, float [S, P].
+
+    All seeds are taken to first order at their mean counts, or their influences would differ by
+    the place they are taken at.
+    """
+    gradient = macro_f1_gradient(counts.mean(axis=0).sum(axis=0))
+    return effects_of(counts, gradient)

@@ -2,14 +2,14 @@
 
 Notation:
     N samples, C joint classes, P people, S seeds of an approach.
-    held_out: bool [N], people no search saw.
+    chose: bool [N], people by whom the search chose its finalists.
 
 The rules are those of `search.analysis.verdict.outcomes`, the luck that of
 `search.analysis.uncertainty.score_sheet`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -20,9 +20,11 @@ from search.analysis.errors import AnalysisError
 from search.analysis.fitting.cross_fit import Mask
 from search.analysis.metrics import Ints
 from search.analysis.people import People
+from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
+from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.outcomes import (
     Caveat,
     Outcome,
@@ -31,9 +33,9 @@ from search.analysis.verdict.outcomes import (
     Rules,
     Score,
     Verdict,
-    holm,
     outcome_of,
 )
+from search.analysis.verdict.rounds import SHARE_AFTER_END, Closing, Pair, Rounds, Standing
 
 Row = tuple[Ints, float]  # predictions [S, N] and the variance that choosing them adds
 
@@ -71,60 +73,109 @@ class Panel:
         ]
 
     def sheet(
-        self, rows: Sequence[Row], rng: np.random.Generator, part: Mask | None = None
+        self,
+        rows: Sequence[Row],
+        part: Mask | None = None,
+        *,
+        num_resamples: int = 0,
+        rng: np.random.Generator | None = None,
     ) -> ScoreSheet:
         """Returns the scores of rows on all samples or a part of them."""
         return score_sheet(
             [predicted if part is None else predicted[:, part] for predicted, _ in rows],
             self.people if part is None else self.people.part(part),
-            num_resamples=self.rules.num_resamples,
+            num_resamples=num_resamples,
             rng=rng,
             choice_variances=[variance for _, variance in rows],
         )
 
-    def parts(self, held_out: Mask) -> dict[str, tuple[list[Row], Mask]]:
-        """Returns rows and samples of the people that the search saw and of those it did not."""
-        # Held-out people are predicted by one choice that they had no part in: no luck of choice.
-        chosen = [(predicted, 0.0) for predicted, _ in self.headline]
-        return {"search": (self.headline, ~held_out), "held_out": (chosen, held_out)}
-
-    def figures(self, sheet: ScoreSheet, first: int = 0) -> list[PairFigures]:
-        """Returns the figures of all pairs of the approaches from position `first` of a sheet."""
-        pairs = list(combinations(range(first, first + len(self.approaches)), 2))
+    def estimates(
+        self, sheet: ScoreSheet, first: int = 0, *, by_fold: bool = True
+    ) -> list[PairEstimate]:
+        """Returns the differences of all pairs of the approaches from position `first`."""
+        pairs = combinations(range(first, first + len(self.approaches)), 2)
         fixed = self.rules.fixed_models
-        estimates = [sheet.pair(a, b, fixed_models=fixed) for a, b in pairs]
-        adjusted = holm([estimate.p_value for estimate in estimates])
+        return [sheet.pair(a, b, fixed_models=fixed, by_fold=by_fold) for a, b in pairs]
+
+    def figures(
+        self, sheet: ScoreSheet, first: int = 0, *, by_fold: bool = True
+    ) -> list[PairFigures]:
+        """Returns the figures of all pairs of the approaches from position `first` of a sheet."""
+        estimates = self.estimates(sheet, first, by_fold=by_fold)
+        adjusted = shaffer([each.p_value for each in estimates], len(self.approaches))
         figures = []
-        for (a, b), estimate, p_holm in zip(pairs, estimates, adjusted, strict=True):
-            unknown_luck = not fixed and 1 in (sheet.num_seeds(a), sheet.num_seeds(b))
-            found = outcome_of(estimate.interval, p_holm, self.rules.margin)
-            outcome = Outcome.UNDECIDED if unknown_luck else found
-            figures.append(PairFigures.of(estimate, p_holm, outcome))
+        for estimate, p_adjusted in zip(estimates, adjusted, strict=True):
+            found = outcome_of(estimate, p_adjusted, sheet.num_people, self.rules.margin)
+            outcome = Outcome.UNDECIDED if estimate.num_seeds == 1 else found
+            figures.append(PairFigures.of(estimate, p_adjusted, outcome))
+        return figures
+
+    def headlines(self, closings: Sequence[Closing]) -> list[PairFigures]:
+        """Returns the figures of all pairs, each as it stood at its last look."""
+        adjusted = shaffer([each.p_value for each in closings], len(self.approaches))
+        figures = []
+        for closing, p_adjusted in zip(closings, adjusted, strict=True):
+            ahead = closing.estimate.difference > 0
+            outcome = {
+                Standing.WON: Outcome.A_WINS if ahead else Outcome.B_WINS,
+                Standing.EQUIVALENT: Outcome.EQUIVALENT,
+            }.get(closing.standing, Outcome.UNDECIDED)
+            figures.append(PairFigures.of(closing.estimate, p_adjusted, outcome))
         return figures
 
     def verdict_on(
-        self, a: Approach, b: Approach, headline: PairFigures, beside: Mapping[str, PairFigures]
+        self,
+        a: Approach,
+        b: Approach,
+        headline: PairFigures,
+        closing: Closing,
+        beside: Mapping[str, PairFigures],
     ) -> PairVerdict:
         """Returns the verdict on a pair; `beside` are its other figures, by field."""
-        rules, num = self.rules, len(self.approaches)
-        num_seeds = None if rules.fixed_models else min(len(a.predicted), len(b.predicted))
+        caveat = {0: Caveat.FIXED_MODELS, 1: Caveat.ONE_SEED}.get(closing.estimate.num_seeds)
+        untouched = beside.get("chose_nothing")
+        if headline.outcome in (Outcome.A_WINS, Outcome.B_WINS) and untouched is not None:
+            ahead = headline.difference.value * untouched.difference.value
+            if ahead <= 0:
+                headline = replace(headline, outcome=Outcome.UNDECIDED)
+                caveat = Caveat.CHOSEN_BY
         decide = None
-        if headline.outcome is Outcome.UNDECIDED and headline.estimate is not None:
+        if headline.outcome is Outcome.UNDECIDED:
+            num = len(self.approaches)
             decide = would_decide(
-                headline.estimate,
+                closing.estimate,
                 num_people=self.people.num_people,
-                num_seeds=num_seeds,
-                margin=rules.margin,
+                num_seeds=None if self.rules.fixed_models else closing.estimate.num_seeds,
+                margin=self.rules.margin,
                 num_pairs=num * (num - 1) // 2,
+                share=SHARE_AFTER_END,
             )
         return PairVerdict(
             a=a.name,
             b=b.name,
             headline=headline,
-            **beside,
+            with_rule=beside.get("with_rule"),
+            chose_nothing=untouched,
+            chose=beside.get("chose"),
+            standing=closing.standing,
+            hopeless=closing.hopeless,
             would_decide=decide,
-            caveat={None: Caveat.FIXED_MODELS, 1: Caveat.ONE_SEED}.get(num_seeds, Caveat.NONE),
+            caveat=caveat or Caveat.NONE,
         )
+
+    def rule_effects(self, sheet: ScoreSheet) -> list[Interval]:
+        """Returns what post-hoc biases change about the difference of every pair.
+
+        Args:
+            sheet: of `headline`, then of `with_rule`.
+        """
+        num = len(self.approaches)
+        pairs = combinations(range(num), 2)
+        fixed = self.rules.fixed_models
+        return [
+            sheet.gain_difference((a, b), (num + a, num + b), fixed_models=fixed).interval
+            for a, b in pairs
+        ]
 
     def scores(self, sheet: ScoreSheet, with_rule: bool, rng: np.random.Generator) -> list[Score]:
         """Returns the scores on a sheet of `headline`, `with_rule` if so, and `ensembles`."""
@@ -134,7 +185,7 @@ class Panel:
         for index, approach in enumerate(self.approaches):
             averaged = None
             if approach.ensemble is not None:
-                averaged = sheet.score(ensemble, fixed_models=True, rng=rng)
+                averaged = sheet.averaged_score(ensemble, index, fixed_models=fixed)
                 ensemble += 1
             ruled = sheet.score(num + index, fixed_models=fixed, rng=rng) if with_rule else None
             scores.append(
@@ -153,8 +204,9 @@ def judge(
     approaches: Sequence[Approach],
     people: People,
     *,
-    held_out: ArrayLike | None = None,
+    chose: ArrayLike | None = None,
     rules: Rules | None = None,
+    rounds: Rounds | None = None,
 ) -> Verdict:
     """Returns the scores of two or more approaches and the verdict on every pair of them.
 
@@ -164,8 +216,11 @@ def judge(
     Args:
         approaches: at least two, different names, the same samples.
         people: with their joint classes; at least two people.
-        held_out: bool [N], True for people the search never saw; a person is in one part only.
+        chose: bool [N], True for people by whom the search chose its finalists; a person is in one
+            part only. None where nothing was searched, or it is not known.
         rules: how to judge; the defaults if None.
+        rounds: the looks at these approaches, where there was more than one; every pair is judged
+            as it stood at its last look.
 
     Raises:
         AnalysisError: fewer than two approaches, a name twice, arrays that do not fit, a person in
@@ -176,14 +231,27 @@ def judge(
     panel = Panel(approaches=approaches, people=people, rules=rules)
     rng = np.random.default_rng(rules.seed)
     with_rule = panel.with_rule
-    sheet = panel.sheet([*panel.headline, *with_rule, *panel.ensembles], rng)
-    beside = _in_parts(panel, held_out, rng)
+    sheet = panel.sheet(
+        [*panel.headline, *with_rule, *panel.ensembles],
+        num_resamples=rules.num_resamples,
+        rng=rng,
+    )
+    beside: dict[str, Sequence[PairFigures]] = _in_parts(panel, chose)
+    effects: list[Interval | None] = [None] * (len(approaches) * (len(approaches) - 1) // 2)
     if with_rule:
-        beside["with_rule"] = panel.figures(sheet, first=len(approaches))
-    headlines = zip(combinations(approaches, 2), panel.figures(sheet), strict=True)
+        beside["with_rule"] = panel.figures(sheet, first=len(approaches), by_fold=False)
+        effects = [*panel.rule_effects(sheet)]
+    rounds = rounds or _one_look(panel, sheet)
+    closings = [rounds.closings[pair] for pair in rounds.pairs]
+    figures = zip(combinations(approaches, 2), panel.headlines(closings), closings, strict=True)
     pairs = [
-        panel.verdict_on(a, b, headline, {name: found[i] for name, found in beside.items()})
-        for i, ((a, b), headline) in enumerate(headlines)
+        replace(
+            panel.verdict_on(
+                a, b, headline, closing, {name: found[i] for name, found in beside.items()}
+            ),
+            rule_effect=effects[i],
+        )
+        for i, ((a, b), headline, closing) in enumerate(figures)
     ]
     return Verdict(
         scores=tuple(panel.scores(sheet, bool(with_rule), rng)),
@@ -194,17 +262,42 @@ def judge(
     )
 
 
-def _in_parts(
-    panel: Panel, held_out: ArrayLike | None, rng: np.random.Generator
-) -> dict[str, Sequence[PairFigures]]:
+def estimates_of(
+    approaches: Sequence[Approach], people: People, *, fixed_models: bool = False
+) -> dict[Pair, PairEstimate]:
+    """Returns the differences of all pairs of approaches, by their names: what a look needs.
+
+    Raises:
+        AnalysisError: as `judge`.
+    """
+    _check(approaches, people)
+    panel = Panel(approaches=approaches, people=people, rules=Rules(fixed_models=fixed_models))
+    pairs = combinations([part.name for part in approaches], 2)
+    return dict(zip(pairs, panel.estimates(panel.sheet(panel.headline)), strict=True))
+
+
+def _one_look(panel: Panel, sheet: ScoreSheet) -> Rounds:
+    """Returns the rounds of a refit that looked once, at its end."""
+    names = [part.name for part in panel.approaches]
+    rounds = Rounds(
+        names=names,
+        num_people=sheet.num_people,
+        margin=panel.rules.margin,
+        full=max(len(part.predicted) for part in panel.approaches),
+    )
+    rounds.look(dict(zip(rounds.pairs, panel.estimates(sheet), strict=True)), ended=True)
+    return rounds
+
+
+def _in_parts(panel: Panel, chose: ArrayLike | None) -> dict[str, Sequence[PairFigures]]:
     """Returns the figures of all pairs on every part that has two people or more."""
-    if held_out is None:
+    if chose is None:
         return {}
-    untouched = np.asarray(held_out)
-    _check_parts(untouched, panel.people.person)
+    chosen_by = np.asarray(chose)
+    _check_parts(chosen_by, panel.people.person)
     return {
-        name: panel.figures(panel.sheet(rows, rng, mask))
-        for name, (rows, mask) in panel.parts(untouched).items()
+        name: panel.figures(panel.sheet(panel.headline, mask))
+        for name, mask in (("chose_nothing", ~chosen_by), ("chose", chosen_by))
         if panel.people.num_in(mask) > 1
     }
 
@@ -222,50 +315,14 @@ def _check(approaches: Sequence[Approach], people: People) -> None:
             )
 
 
-def _check_parts(held_out: Mask, person: Ints) -> None:
-    if held_out.shape != person.shape or held_out.dtype != bool:
+def _check_parts(chose: Mask, person: Ints) -> None:
+    if chose.shape != person.shape or chose.dtype != bool:
         raise AnalysisError(
-            f"`held_out` must be bool [{len(person)}], got {held_out.dtype} {held_out.shape}"
+            f"`chose` must be bool [{len(person)}], got {chose.dtype} {chose.shape}"
         )
-    both = np.intersect1d(person[held_out], person[~held_out])
+    both = np.intersect1d(person[chose], person[~chose])
     if both.size:
         raise AnalysisError(
-            f"a person is held out with all samples or with none, got {both.size} people in both "
-            "parts; split by person"
+            f"the search chose by a person with all samples or with none, got {both.size} people "
+            "in both parts; split by person"
         )
-
-
-PartScores = dict[str, dict[str, Interval]]
-
-
-def part_scores(
-    approaches: Sequence[Approach],
-    people: People,
-    held_out: ArrayLike,
-    rules: Rules,
-) -> PartScores:
-    """Returns the headline score of every approach on both parts: name -> part -> interval.
-
-    A class that a part has no sample of counts 0 there, for every approach alike.
-
-    Args:
-        approaches: with the same samples.
-        people: with their joint classes.
-        held_out: bool [N], True for people the search never saw.
-        rules: number of resamples, their seed, and whether the models are taken as fixed.
-
-    Returns:
-        Parts "search" and "held_out"; none where one of them has fewer than two people.
-    """
-    panel = Panel(approaches=approaches, people=people, rules=rules)
-    parts = panel.parts(np.asarray(held_out, dtype=bool))
-    found: PartScores = {part.name: {} for part in approaches}
-    if min(people.num_in(mask) for _, mask in parts.values()) < 2:
-        return found
-    rng = np.random.default_rng(rules.seed)
-    for name, (rows, mask) in parts.items():
-        sheet = panel.sheet(rows, rng, mask)
-        for index, part in enumerate(approaches):
-            interval = sheet.score(index, fixed_models=rules.fixed_models, rng=rng)
-            found[part.name][name] = interval
-    return found

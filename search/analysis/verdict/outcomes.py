@@ -2,15 +2,16 @@
 
 Notation:
     N samples, C joint classes, P people, S seeds of an approach.
-    y: int [N] true class; g: [N] person of a sample; held_out: bool [N], people no search saw.
+    y: int [N] true class; g: [N] person of a sample; chose: bool [N], people the search chose by.
 
-A pair is `equivalent` if its 95 % interval lies inside +-margin; else a win if Holm's p over all
-pairs is below 0.05; else `undecided`. With one training seed nobody knows what another training
-would have given, so neither a win nor equivalence is declared, unless the models are taken as
-fixed: then the verdict holds for these models, not for the way they were trained.
+A pair is `equivalent` if its 95 % interval, no narrower than 6 / P to each side, lies inside
++-margin; else a win if Shaffer's p over all pairs is below 0.05 and the winner is ahead on the
+people who chose nothing as well; else `undecided`. With one training seed nobody knows what another
+training would have given, so neither a win nor equivalence is declared, unless the models are taken
+as fixed: then the verdict holds for these models, not for the way they were trained.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -20,6 +21,7 @@ from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import ALPHA, Interval
 from search.analysis.uncertainty.power import WouldDecide
+from search.analysis.verdict.rounds import Standing
 
 MARGIN = 0.005
 
@@ -35,6 +37,9 @@ class Caveat(StrEnum):
     FIXED_MODELS = (
         "the predictions are judged as fixed models: the verdict holds for these files, not for "
         "the training that made them"
+    )
+    CHOSEN_BY = (
+        "the lead comes from the people the search chose by: on all others the leader is not ahead"
     )
 
 
@@ -77,22 +82,14 @@ class Rules:
             )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Returns p-values adjusted for their number (Holm 1979), in the given order."""
-    num = len(p_values)
-    adjusted, worst = [0.0] * num, 0.0
-    for rank, index in enumerate(sorted(range(num), key=lambda i: p_values[i])):
-        worst = max(worst, min(1.0, p_values[index] * (num - rank)))
-        adjusted[index] = worst
-    return adjusted
-
-
-def outcome_of(interval: Interval, p_holm: float, margin: float) -> Outcome:
-    """Returns the verdict on a difference with its interval and adjusted p."""
-    if -margin <= interval.low and interval.high <= margin:
+def outcome_of(
+    estimate: PairEstimate, p_adjusted: float, num_people: int, margin: float
+) -> Outcome:
+    """Returns the verdict on a difference with its adjusted p."""
+    if estimate.is_equivalent(num_people, margin):
         return Outcome.EQUIVALENT
-    if p_holm < ALPHA:
-        return Outcome.A_WINS if interval.value > 0 else Outcome.B_WINS
+    if p_adjusted < ALPHA:
+        return Outcome.A_WINS if estimate.difference > 0 else Outcome.B_WINS
     return Outcome.UNDECIDED
 
 
@@ -104,18 +101,18 @@ class PairFigures:
     """
 
     difference: Interval
-    p_a_greater: float
-    p_holm: float
+    confidence_a_greater: float
+    p_adjusted: float
     outcome: Outcome
     estimate: PairEstimate | None = None
 
     @classmethod
-    def of(cls, estimate: PairEstimate, p_holm: float, outcome: Outcome) -> Self:
+    def of(cls, estimate: PairEstimate, p_adjusted: float, outcome: Outcome) -> Self:
         """Returns the figures of an estimate with its adjusted p and what they say."""
         return cls(
             difference=estimate.interval,
-            p_a_greater=estimate.p_a_greater,
-            p_holm=p_holm,
+            confidence_a_greater=estimate.p_a_greater,
+            p_adjusted=p_adjusted,
             outcome=outcome,
             estimate=estimate,
         )
@@ -129,8 +126,8 @@ class PairFigures:
         """
         return cls(
             difference=Interval.from_dict(data, "difference"),
-            p_a_greater=need(data, "p_a_greater"),
-            p_holm=need(data, "p_holm"),
+            confidence_a_greater=_need(data, "confidence_a_greater", "p_a_greater"),
+            p_adjusted=_need(data, "p_adjusted", "p_holm"),
             outcome=from_plain(Outcome, need(data, "verdict")),
         )
 
@@ -139,8 +136,8 @@ class PairFigures:
         return {
             "difference": self.difference.value,
             "interval": [self.difference.low, self.difference.high],
-            "p_a_greater": self.p_a_greater,
-            "p_holm": self.p_holm,
+            "confidence_a_greater": self.confidence_a_greater,
+            "p_adjusted": self.p_adjusted,
             "verdict": self.outcome.value,
         }
 
@@ -148,8 +145,8 @@ class PairFigures:
         """Returns the figures of b - a, without what they were judged from."""
         return PairFigures(
             difference=self.difference.negated(),
-            p_a_greater=1 - self.p_a_greater,
-            p_holm=self.p_holm,
+            confidence_a_greater=1 - self.confidence_a_greater,
+            p_adjusted=self.p_adjusted,
             outcome=self.outcome.negated,
         )
 
@@ -163,8 +160,12 @@ class PairVerdict:
         b: name of the second.
         headline: all people, without post-hoc biases.
         with_rule: all people, with them; None where an approach has none.
-        search: people the search saw; None where there is no held-out part.
-        held_out: people it never saw.
+        rule_effect: what they change about the difference.
+        chose_nothing: the people by whom the search chose nothing; None where no search chose, or
+            not known.
+        chose: those by whom it chose.
+        standing: at the last look at the pair.
+        hopeless: whether no number of seeds would decide the pair at these people.
         would_decide: for an undecided pair, None for any other.
         caveat: what the verdict does not hold for, or why there is none.
     """
@@ -173,8 +174,11 @@ class PairVerdict:
     b: str
     headline: PairFigures
     with_rule: PairFigures | None = None
-    search: PairFigures | None = None
-    held_out: PairFigures | None = None
+    rule_effect: Interval | None = None
+    chose_nothing: PairFigures | None = None
+    chose: PairFigures | None = None
+    standing: Standing = Standing.OPEN
+    hopeless: bool = False
     would_decide: WouldDecide | None = None
     caveat: Caveat = Caveat.NONE
 
@@ -195,15 +199,13 @@ class PairVerdict:
 
     @property
     def flips_with_rule(self) -> bool:
-        """Whether the verdict is another one with post-hoc class biases (mechanism M5)."""
-        return self.with_rule is not None and self.with_rule.outcome != self.outcome
+        """Whether post-hoc class biases change the verdict (mechanism M5).
 
-    @property
-    def loses_on_held_out(self) -> bool:
-        """Whether the winner scores below the other on the people no search saw."""
-        if self.held_out is None or self.winner is None:
+        Two outcomes may differ by chance alone; what the biases change must exclude zero too.
+        """
+        if self.with_rule is None or self.rule_effect is None:
             return False
-        return self.headline.difference.value * self.held_out.difference.value < 0
+        return self.with_rule.outcome != self.outcome and self.rule_effect.excludes_zero
 
     def leader_first(self) -> "PairVerdict":
         """Returns the pair with the higher score as `a`, so that no difference is negative."""
@@ -215,8 +217,9 @@ class PairVerdict:
             b=self.a,
             headline=self.headline.negated(),
             with_rule=self.with_rule and self.with_rule.negated(),
-            search=self.search and self.search.negated(),
-            held_out=self.held_out and self.held_out.negated(),
+            rule_effect=self.rule_effect and self.rule_effect.negated(),
+            chose_nothing=self.chose_nothing and self.chose_nothing.negated(),
+            chose=self.chose and self.chose.negated(),
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -226,9 +229,14 @@ class PairVerdict:
             "b": self.b,
             **self.headline.to_dict(),
             "with_decision_rule": to_plain(self.with_rule),
+            "decision_rule_effect": self.rule_effect and self.rule_effect.to_dict(),
             "flips_with_decision_rule": self.flips_with_rule,
-            "parts": {"search": to_plain(self.search), "held_out": to_plain(self.held_out)},
-            "loses_on_held_out": self.loses_on_held_out,
+            "parts": {
+                "chose_nothing": to_plain(self.chose_nothing),
+                "chose": to_plain(self.chose),
+            },
+            "standing": self.standing.value,
+            "hopeless": self.hopeless,
             "would_decide": to_plain(self.would_decide or WouldDecide(people=None, seeds=None)),
             "note": self.caveat.value,
         }
@@ -236,6 +244,8 @@ class PairVerdict:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Returns the pair written by `to_dict`; its caveat is known by its sentence.
+
+        Schema 1 had other parts of the people, which are left out.
 
         Raises:
             AnalysisError: something is missing, or a verdict is not valid.
@@ -249,8 +259,11 @@ class PairVerdict:
             b=need(data, "b"),
             headline=headline,
             with_rule=_figures(data.get("with_decision_rule")),
-            search=_figures(parts.get("search")),
-            held_out=_figures(parts.get("held_out")),
+            rule_effect=_interval(data.get("decision_rule_effect")),
+            chose_nothing=_figures(parts.get("chose_nothing")),
+            chose=_figures(parts.get("chose")),
+            standing=from_plain(Standing, data.get("standing", Standing.OPEN.value)),
+            hopeless=data.get("hopeless", False),
             would_decide=decide,
             caveat=from_plain(Caveat, data.get("note", "")),
         )
@@ -264,10 +277,8 @@ class Score:
         name: of the approach.
         interval: the headline, without class biases.
         per_seed: the single scores.
-        ensemble: of the probabilities averaged over seeds; None with one seed.
+        ensemble: of the probabilities averaged over seeds, as deployed; None with one seed.
         with_rule: the mean score with post-hoc biases; None where there are none.
-        parts: over the people the search saw ("search") and those it never saw ("held_out"), empty
-            where one of them is too few; None where there was no search.
     """
 
     name: str
@@ -275,7 +286,6 @@ class Score:
     per_seed: tuple[float, ...] = ()
     ensemble: Interval | None = None
     with_rule: Interval | None = None
-    parts: Mapping[str, Interval] | None = None
 
     def to_dict(self) -> dict[str, object]:
         """Returns the approach's entry in `scores` of `verdict.json`."""
@@ -284,21 +294,17 @@ class Score:
             "per_seed": list(self.per_seed),
             "seeds_averaged": to_plain(self.ensemble),
             "with_decision_rule": to_plain(self.with_rule),
-            **({} if self.parts is None else {"parts": to_plain(self.parts)}),
         }
 
     @classmethod
     def from_dict(cls, name: str, data: Mapping[str, Any]) -> Self:
         """Returns the score written by `to_dict`; AnalysisError where it has no interval."""
-        ensemble, ruled = data.get("seeds_averaged"), data.get("with_decision_rule")
-        parts = data.get("parts")
         return cls(
             name=name,
             interval=Interval.from_dict(data),
             per_seed=tuple(data.get("per_seed") or ()),
-            ensemble=ensemble and Interval.from_dict(ensemble),
-            with_rule=ruled and Interval.from_dict(ruled),
-            parts=parts and {part: Interval.from_dict(found) for part, found in parts.items()},
+            ensemble=_interval(data.get("seeds_averaged")),
+            with_rule=_interval(data.get("with_decision_rule")),
         )
 
 
@@ -354,6 +360,16 @@ class Verdict:
             num_photos=need(data, "photos"),
             margin=need(data, "margin"),
         )
+
+
+def _need(data: Mapping[str, Any], key: str, old: str) -> float:
+    """Returns a figure by its name, or by that of schema 1."""
+    number: float = data[old] if old in data else need(data, key)
+    return number
+
+
+def _interval(data: Mapping[str, Any] | None) -> Interval | None:
+    return None if data is None else Interval.from_dict(data)
 
 
 def _figures(data: Mapping[str, Any] | None) -> PairFigures | None:

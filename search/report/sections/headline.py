@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from search.analysis import wording
-from search.analysis.verdict.outcomes import Outcome, PairFigures, PairVerdict, Score
+from search.analysis.verdict.outcomes import Caveat, Outcome, PairFigures, PairVerdict, Score
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Claim, Section, Text, table
 from search.report.figures.forest import ForestRow, forest, forest_figure
@@ -66,8 +66,8 @@ def _doubts(pair: PairVerdict) -> str:
     if pair.flips_with_rule and pair.with_rule is not None:
         now = _says(pair, pair.with_rule)
         said.append(f"With post-hoc class biases the verdict is another one: {now}.")
-    if pair.loses_on_held_out:
-        said.append(f"On the people no search ever saw, {pair.a} scores below {pair.b}.")
+    if pair.caveat is Caveat.CHOSEN_BY:
+        said.append(wording.sentence(pair.caveat.value))
     return " ".join(said)
 
 
@@ -86,8 +86,6 @@ def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section
         "macro-F1",
         "95 % interval",
         "with class biases",
-        "search people",
-        "held-out people",
         "seeds averaged",
         "each seed",
     )
@@ -100,8 +98,7 @@ def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section
 
 
 def _score_row(row: Score, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
-    parts = row.parts or {}
-    others = (row.with_rule, parts.get("search"), parts.get("held_out"), row.ensemble)
+    others = (row.with_rule, row.ensemble)
     seeds = row.per_seed if len(row.per_seed) > 1 else ()
     return (
         Cell(text=row.name, slot=slots[row.name]),
@@ -143,7 +140,7 @@ def difference_section(contents: ReportContents) -> Section | None:
     rows = [row for pair in pairs for row in _forest_rows(pair)]
     plot = forest(rows, margin=margin, left="second is better", right="first is better")
     title = "Differences between approaches with 95 % intervals"
-    columns = ("pair", "verdict", "difference", "95 % interval", "P(first better)", "p (Holm)")
+    columns = ("pair", "verdict", "difference", "95 % interval", "confidence", "p (Shaffer)")
     blocks: tuple[Block, ...] = (
         forest_figure(plot, title, _band_note(margin, pairs)),
         table("Pairs", columns, [_pair_row(pair) for pair in pairs], names=2),
@@ -155,8 +152,7 @@ def _forest_rows(pair: PairVerdict) -> list[ForestRow]:
     parts = (
         (wording.minus(pair.a, pair.b), pair.headline),
         ("with class biases", pair.with_rule),
-        ("search people only", pair.search),
-        ("held-out people only", pair.held_out),
+        ("people who chose nothing", pair.chose_nothing),
     )
     return [
         ForestRow(name, figures.difference, main=index == 0)
@@ -182,8 +178,8 @@ def _pair_row(pair: PairVerdict) -> tuple[Cell | str, ...]:
         Cell(text=_says(pair, figures), strong=figures.outcome is not Outcome.UNDECIDED),
         wording.signed(figures.difference.value, 4),
         wording.interval(figures.difference, sign=True, digits=4),
-        wording.probability(figures.p_a_greater),
-        wording.probability(figures.p_holm),
+        wording.probability(figures.confidence_a_greater),
+        wording.probability(figures.p_adjusted),
     )
 
 

@@ -105,7 +105,7 @@ def refit(effort: Effort, data: Path, folder: Path, seed: int) -> RunStore:
     for unit in units:
         train_unit(unit, folds, images, seed, files, store.models)
     files.merge(units, folds)
-    write_truth(store.predictions, table, folds, setting.split.held_out)
+    write_truth(store.predictions, table, folds, setting.split)
     _describe(store, effort, setting, units, seed)
     return store
 

@@ -38,7 +38,7 @@ def test_a_real_refits_weights_predict_each_fold_as_they_did_out_of_fold(
     for unit in units:
         train_unit(unit, folds, images, 0, files, store.models)
     files.merge(units, folds)
-    write_truth(store.predictions, table, folds, setting.split.held_out)
+    write_truth(store.predictions, table, folds, setting.split)
     shape, configs = Shape(folds=3, seeds=1, configs=1), {"joint.default": config}
     RefitNote(shape=shape, notes=(), configs=configs).write(store)
     data = {

@@ -93,7 +93,7 @@ def test_predictions_and_truth_survive_the_disk(people, tmp_path):
         trained(people, unit, folds, tmp_path)
     files = RefitFiles(tmp_path)
     files.merge(units, folds)
-    write_truth(tmp_path, people.table, folds, people.split.held_out)
+    write_truth(tmp_path, people.table, folds, people.split)
     found = files.heads("joint", "default", [0])["joint"]
     truth = Truth.read(tmp_path)
     assert found.shape == (1, people.table.num_samples, people.table.schema.num_joint)

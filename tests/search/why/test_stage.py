@@ -79,7 +79,7 @@ def write_refit(run):
     table, predictions = run.dataset.table, run.store.predictions
     folds = Folds(of_sample=make_folds(table, FOLDS, 1), num_folds=FOLDS)
     (predictions / "parts").mkdir(parents=True)
-    write_truth(predictions, table, folds, run.dataset.split.held_out)
+    write_truth(predictions, table, folds, run.dataset.split)
     configs = {}
     rng = np.random.default_rng(0)
     for space in SPACES:
