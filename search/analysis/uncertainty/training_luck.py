@@ -66,6 +66,8 @@ class TrainingLuck:
             people: times as many.
             seeds: S then.
         """
+        if seeds == 0:  # models taken as they are
+            return self
         share = self.num_seeds / seeds
         interaction = self.interaction * share / people
         return replace(
