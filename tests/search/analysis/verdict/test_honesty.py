@@ -26,7 +26,7 @@ def _effort(sets, seed=0):
 
 @pytest.mark.parametrize("shared", [0.0, 0.8])
 def test_equal_models_are_called_different_in_at_most_five_percent(shared):
-    cell = fixed_cell(COMP_300, _effort(100), gain=0.0, shared=shared)
+    cell = fixed_cell(COMP_300, _effort(80), gain=0.0, shared=shared)
     assert not above_five_percent(cell.wins)
 
 
@@ -45,7 +45,7 @@ def test_intervals_of_fixed_models_cover_the_true_difference_and_the_true_score(
 @pytest.mark.parametrize("place", [COMP_300, DEMO_300], ids=str)
 def test_three_equal_approaches_are_equal_and_intervals_are_true_and_no_wider_than_needed(place):
     """At 3 and 6 seeds; luck counted twice would make them wider by a fifth."""
-    cells = trio_cells(place, 80, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3, 6))
+    cells = trio_cells(place, 60, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3, 6))
     for trios in cells.values():
         assert not above_five_percent(trios.false_alone)
         assert not above_five_percent(trios.false_of_three)
@@ -81,9 +81,11 @@ def test_the_luck_of_the_search_is_in_no_variance():
 
 
 def test_a_search_of_many_equal_configs_does_not_beat_one_of_few():
-    world = World(num_people=60, shared=0.8, num_seeds=2, error_factors=(1.0,) * 68)
-    found = searches_cell(world, 64, _effort(40))
-    assert not above_five_percent([ours for ours, _, _ in found])
+    """And it would, if the luck of the choice were left out."""
+    world = World(num_people=60, shared=0.8, num_seeds=2, error_factors=(1.0,) * 20, own=0.02)
+    ours, left_out, _ = zip(*searches_cell(world, 16, _effort(100)), strict=True)
+    assert not above_five_percent(ours)
+    assert above_five_percent(left_out)
 
 
 def test_as_many_people_as_would_decide_decide_in_four_of_five_cases():
