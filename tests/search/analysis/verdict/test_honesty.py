@@ -43,17 +43,20 @@ def test_intervals_of_fixed_models_cover_the_true_difference_and_the_true_score(
 
 
 @pytest.mark.parametrize("place", [COMP_300, DEMO_300], ids=str)
-def test_three_equal_approaches_are_equal_and_intervals_are_true_and_no_wider_than_needed(place):
-    """At 3 and 6 seeds; luck counted twice would make them wider by a fifth."""
-    cells = trio_cells(place, 60, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3, 6))
+def test_intervals_are_true_and_no_wider_than_needed(place):
+    """Luck counted twice would make them wider by a half at 2 seeds, by a fifth at 3."""
+    cells = trio_cells(place, 60, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3))
     for trios in cells.values():
         assert not above_five_percent(trios.false_alone)
-        assert not above_five_percent(trios.false_of_three)
         assert not above_five_percent(trios.false_beside_gain)
         assert trios.coverage > 0.91
+    assert cells[2].width_of_oracle < 1.5
     assert cells[3].width_of_oracle < 1.2
-    assert cells[6].width_of_oracle < 1.15
-    assert cells[2].median_half_width < 1.5 * cells[6].median_half_width
+
+
+def test_three_equal_approaches_are_called_different_in_at_most_five_percent():
+    cells = trio_cells(DEMO_300, 200, seed=0, seed_sd=0.005, gains=(0.0,), num_seeds=(3,))
+    assert not above_five_percent(cells[3].false_of_three)
 
 
 @pytest.mark.parametrize("num_seeds", [2, 3])
