@@ -42,21 +42,17 @@ def test_intervals_of_fixed_models_cover_the_true_difference_and_the_true_score(
     assert stats.binomtest(sum(cell.score_covered), 120, 0.95).pvalue > 0.001
 
 
-@pytest.mark.parametrize("place", [COMP_300, DEMO_300], ids=str)
-def test_intervals_are_true_and_no_wider_than_needed(place):
+def test_three_approaches_are_judged_truly_and_by_intervals_no_wider_than_needed():
     """Luck counted twice would make them wider by a half at 2 seeds, by a fifth at 3."""
-    cells = trio_cells(place, 60, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3))
+    cells = trio_cells(COMP_300, 200, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3))
     for trios in cells.values():
         assert not above_five_percent(trios.false_alone)
+        assert not above_five_percent(trios.false_of_three)
         assert not above_five_percent(trios.false_beside_gain)
-        assert trios.coverage > 0.91
+        assert trios.coverage > 0.92
     assert cells[2].width_of_oracle < 1.5
     assert cells[3].width_of_oracle < 1.2
-
-
-def test_three_equal_approaches_are_called_different_in_at_most_five_percent():
-    cells = trio_cells(DEMO_300, 200, seed=0, seed_sd=0.005, gains=(0.0,), num_seeds=(3,))
-    assert not above_five_percent(cells[3].false_of_three)
+    assert above_five_percent((cells[3].alone[:, 0] != 0).any(axis=1))  # three pairs, not adjusted
 
 
 @pytest.mark.parametrize("num_seeds", [2, 3])
