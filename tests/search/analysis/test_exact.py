@@ -41,7 +41,8 @@ from search.analysis.uncertainty.score_sheet import score_sheet
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Outcome, Rules
 from tests.search.builders.labelled_people import people_of
-from tests.search.builders.simulated_people import ATTRIBUTES, NUM_CLASSES, World, simulate
+from tests.search.builders.simulated_errors import ATTRIBUTES, NUM_CLASSES
+from tests.search.builders.simulated_people import World, simulate
 
 BARELY = Rules(num_resamples=200, margin=0.1)  # 6 over sixty people
 STRICT = Rules(num_resamples=200, margin=0.0999)

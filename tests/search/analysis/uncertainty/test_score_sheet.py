@@ -15,7 +15,8 @@ from search.analysis.uncertainty.training_luck import (
     variance_over_people,
 )
 from tests.search.builders.labelled_people import half_width, people_of
-from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
+from tests.search.builders.simulated_errors import NUM_CLASSES
+from tests.search.builders.simulated_people import World, simulate
 
 
 def _sheet(sample, rows=None, num_resamples=300):
