@@ -25,7 +25,8 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
 from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
-from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
+from tests.search.builders.simulated_errors import NUM_CLASSES
+from tests.search.builders.simulated_people import World, simulate
 
 NUM_FOLDS = 5
 Floats = NDArray[np.float32]

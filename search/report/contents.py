@@ -16,7 +16,7 @@ from search.analysis.reasons.reason import Reason
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.outcomes import PairVerdict, Score, Verdict
 from search.analysis.verdict.recommendation import Recommendation
-from search.analysis.verdict.sentence import answer
+from search.analysis.verdict.sentence import advised, finding
 from search.report.errors import ReportError
 from search.report.shift import Shift
 
@@ -161,7 +161,7 @@ class ReportContents:
 
     Attributes:
         title: of the page.
-        answer: the answer in two sentences; that of the verdict where it is empty.
+        answer: the answer in one sentence; that of the verdict where it is empty.
         verdict: scores and pairs; None where nothing was judged.
         advice: what to use.
         reasons: of every pair the strongest first, then the descriptions of single approaches.
@@ -193,7 +193,14 @@ class ReportContents:
 
     def __post_init__(self) -> None:
         if self.verdict is not None and not self.answer:
-            object.__setattr__(self, "answer", answer(self.verdict, self.advice))
+            object.__setattr__(self, "answer", finding(self.verdict))
+
+    @property
+    def advised(self) -> str:
+        """What to use and what would decide, in one sentence; empty where that is not known."""
+        if self.verdict is None or self.advice is None:
+            return ""
+        return advised(self.verdict, self.advice)
 
     @property
     def scores(self) -> tuple[Score, ...]:

@@ -121,10 +121,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The whole page: the answer on top, then sections."""
+    """The whole page: the answer on top with what to do now, then sections."""
 
     title: str
     answer: str
+    advice: str
+    warning: str
     facts: tuple[str, ...]
     claims: tuple[Claim, ...]
     notes: tuple[str, ...]

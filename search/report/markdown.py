@@ -15,11 +15,13 @@ def escaped(text: str) -> str:
 
 def page_lines(page: Page) -> Iterable[str]:
     """Yields the lines of the page."""
-    yield f"# {escaped(page.answer)}"
+    yield f"# {escaped(' '.join(part for part in (page.answer, page.advice) if part))}"
     if page.title != page.answer:
         yield from ("", escaped(page.title))
     if page.facts:
         yield from ("", escaped(" · ".join(page.facts)))
+    if page.warning:
+        yield from ("", f"**{escaped(page.warning)}**")
     if page.claims:
         yield ""
     for claim in page.claims:

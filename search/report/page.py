@@ -35,10 +35,23 @@ def page_of(contents: ReportContents) -> Page:
     return Page(
         title=contents.title,
         answer=contents.answer or contents.title,
+        advice=contents.advised,
+        warning=_warning(contents),
         facts=_facts(contents),
         claims=claims(contents),
         notes=tuple(dict.fromkeys(wording.sentence(note) for note in (*noted, *contents.notes))),
         sections=found,
+    )
+
+
+def _warning(contents: ReportContents) -> str:
+    """Returns why nothing on the page means anything, where that is so."""
+    if contents.verdict is None or not contents.verdict.means_nothing:
+        return ""
+    guesses = [f"{each.name} {wording.score(each.value)}" for each in contents.verdict.baselines]
+    return (
+        f"No approach is shown to be better than guessing ({', '.join(guesses)}): the run is too "
+        "short or the data too small to mean anything, and no reason below is supported."
     )
 
 

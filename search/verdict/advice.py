@@ -39,7 +39,8 @@ def advise(
         verdict,
         {cost.approach: _price(cost) for cost in costs},
         accept_loss=accept_loss,
-        ensemble=None if ensemble is None else ensemble.score.value,
+        # One that is but the leader is no other predictor.
+        ensemble=None if ensemble is None or ensemble.fell_back else ensemble.score.value,
         next_step=_next_step(verdict, refitted),
     )
 

@@ -5,41 +5,64 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from search.analysis.verdict.sentence import answer
+from search.analysis import wording
+from search.analysis.verdict.outcomes import PairVerdict, Verdict
+from search.analysis.verdict.sentence import SCOPE, answer
 from search.console import say
 from search.verdict.findings import Findings
 
 
 def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
-    """Says the answer, the scores and the pairs."""
+    """Says the scores, the pairs, what else is known of them, and last the answer."""
     verdict = findings.verdict
-    scores = Table(title="Out-of-fold macro-F1", title_justify="left")
+    console.print()
+    console.print(_scores(verdict))
+    if findings.training is not None:
+        say(console, "New trainings, every person scored by models that never saw that person.")
+    console.print(_pairs(verdict))
+    for pair in verdict.pairs:
+        for text in () if pair.statements is None else pair.statements.said(pair.a, pair.b):
+            say(console, f"  {text}")
+    say(console, f"All of it holds {SCOPE}.")
+    for note in findings.notes:
+        say(console, f"note: {note}")
+    say(console, answer(verdict, findings.advice), style="bold")
+    say(console, f"Report: {folder / 'report.html'}")
+
+
+def _scores(verdict: Verdict) -> Table:
+    table = Table(title="Out-of-fold macro-F1", title_justify="left")
     for name in ("approach", "macro-F1", "95 % interval", "with class biases"):
-        scores.add_column(name, no_wrap=True)
+        table.add_column(name, no_wrap=True)
     for score in verdict.ranked:
         found = score.interval
-        scores.add_row(
+        table.add_row(
             score.name,
             f"{found.value:.4f}",
             f"{found.low:.3f} to {found.high:.3f}",
             f"{score.with_rule.value:.4f}" if score.with_rule else "-",
         )
-    pairs = Table(title="Pairs", title_justify="left")
-    for name in ("pair", "difference", "95 % interval", "Shaffer's p", "verdict"):
-        pairs.add_column(name, no_wrap=True)
+    for baseline in verdict.baselines:
+        table.add_row(f"guessing, {baseline.name}", f"{baseline.value:.4f}", "", "")
+    return table
+
+
+def _pairs(verdict: Verdict) -> Table:
+    table = Table(title="Pairs", title_justify="left")
+    # The interval in two lines of 80 columns rather than cut off.
+    for name in ("pair", "difference", "95 % interval", "p", "verdict"):
+        table.add_column(name, overflow="fold")
     for pair in verdict.pairs:
         found = pair.headline.difference
-        pairs.add_row(
+        table.add_row(
             f"{pair.a} - {pair.b}",
             f"{found.value:+.4f}",
             f"{found.low:+.3f} to {found.high:+.3f}",
-            f"{pair.headline.p_adjusted:.3f}",
-            f"{pair.winner} wins" if pair.winner else pair.outcome.value,
+            wording.probability(pair.headline.p_adjusted),
+            _outcome(pair),
         )
-    console.print()
-    console.print(scores)
-    console.print(pairs)
-    for note in findings.notes:
-        say(console, f"note: {note}")
-    say(console, answer(verdict), style="bold")
-    say(console, f"Report: {folder / 'report.html'}")
+    return table
+
+
+def _outcome(pair: PairVerdict) -> str:
+    return f"{pair.winner} wins" if pair.winner else pair.outcome.said

@@ -54,6 +54,11 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
 
     @property
+    def said(self) -> str:
+        """What it is called where nobody wins."""
+        return {"undecided": "not decided"}.get(self.value, self.value.replace("_", " "))
+
+    @property
     def negated(self) -> "Outcome":
         """What is known about the pair the other way round."""
         swapped = {Outcome.A_WINS: Outcome.B_WINS, Outcome.B_WINS: Outcome.A_WINS}

@@ -10,11 +10,11 @@ SCOPE = "between the configs this search found, trained on these people"
 
 def answer(verdict: Verdict, advice: Recommendation | None = None) -> str:
     """Returns the answer; `advice` adds what to use and what would decide."""
-    found = _finding(verdict)
-    return found if advice is None else f"{found} {_advice(verdict, advice)}"
+    found = finding(verdict)
+    return found if advice is None else f"{found} {advised(verdict, advice)}"
 
 
-def _finding(verdict: Verdict) -> str:
+def finding(verdict: Verdict) -> str:
     """Returns whether there is a winner, in one sentence."""
     best, *others = verdict.ranked
     score = f"{best.interval.value:.3f}"
@@ -42,34 +42,44 @@ def _finding(verdict: Verdict) -> str:
         return f"{text}, but not on the people that the search did not choose by."
     if beaten:
         text += f" and beats {wording.listing([_other(pair, best.name) for pair in beaten])}"
-    return f"{text}, but {wording.listing([_open(pair, best.name) for pair in left])}."
+    equal = [_other(pair, best.name) for pair in left if pair.outcome is Outcome.EQUIVALENT]
+    near = [
+        f"{_other(pair, best.name)} ({_gap(pair)} behind)"
+        for pair in left
+        if pair.outcome is not Outcome.EQUIVALENT
+    ]
+    if equal:
+        text += f", {wording.listing(equal)} {'is' if len(equal) == 1 else 'are'} equivalent"
+    if near:
+        text += f", {'but ' if beaten else ''}not clearly ahead of {wording.listing(near)}"
+    return f"{text}."
 
 
-def _advice(verdict: Verdict, advice: Recommendation) -> str:
+def advised(verdict: Verdict, advice: Recommendation) -> str:
     """Returns what to use and what would decide, in one sentence."""
     if verdict.means_nothing:
         return "Train longer or on more people before you choose."
-    step = advice.next_step
-    last = "" if step is None else _decided_by(step)
-    if advice.use == advice.leader:
-        return f"Use {advice.use}{f'; {last}' if last else ''}."
-    why = f"the cheapest, and at most {advice.loss:.3f} worse"
-    return f"Use {advice.use}, {why}{f'; {last}' if last else ''}."
+    text = f"Use {advice.use}"
+    if advice.use != advice.leader:
+        text += f", the cheapest and at most {advice.loss:.3f} worse"
+    if advice.most_accurate not in (advice.use, advice.leader):
+        text += f" (the {advice.most_accurate} scores {advice.score:.3f})"
+    last = "" if advice.next_step is None else _decided_by(advice.next_step)
+    return f"{text}; {last}." if last else f"{text}."
 
 
 def _decided_by(step: NextStep) -> str:
     """Returns what would decide, as a command with its minutes, as people, or as both."""
     ways = []
     if step.seeds is not None:
-        about = "" if step.minutes is None else f", about {_minutes(step.minutes)}"
+        about = "" if step.minutes is None else f" (about {_minutes(step.minutes)})"
         ways.append(f"{step.command or wording.plural(step.seeds, 'seed')}{about}")
     if step.people is not None:
         ways.append(wording.plural(step.people, "person", "people"))
     if not ways:
         return ""
-    who = wording.minus(*step.pair)
     joined = wording.listing(ways, "and" if step.together else "or")
-    return f"{who} would be decided by {joined}"
+    return f"{joined} would decide it against {step.pair[1]}"
 
 
 def _minutes(minutes: float) -> str:
@@ -82,9 +92,3 @@ def _gap(pair: PairVerdict) -> str:
 
 def _other(pair: PairVerdict, name: str) -> str:
     return pair.b if pair.a == name else pair.a
-
-
-def _open(pair: PairVerdict, best: str) -> str:
-    if pair.outcome is Outcome.EQUIVALENT:
-        return f"{_other(pair, best)} is equivalent"
-    return f"{_other(pair, best)} is within the noise (by {_gap(pair)})"

@@ -6,6 +6,7 @@ A statement about a pair (a, b) is one about a - b; every class here can be turn
 from dataclasses import dataclass, replace
 from typing import Self
 
+from search.analysis import wording
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import ALPHA, Interval, least_reach
 
@@ -33,9 +34,10 @@ class LogScore:
         more, less, size = a, b, self.difference
         if size.value < 0:
             more, less, size = b, a, size.negated()
+        found = f"({wording.estimate(size)} nats)"
         if not self.decided:
-            return f"{a} and {b}: no supported difference in probabilities ({size:+.3f} nats)"
-        return f"{more} gives the true class more probability than {less} ({size:+.3f} nats)"
+            return f"{a} and {b}: no supported difference in probabilities {found}"
+        return f"{more} gives the true class more probability than {less} {found}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,11 @@ class Bound:
 
     def said(self, a: str, b: str) -> str:
         """Returns it in words."""
+        # One-sided, so it may hold where the two-sided verdict is not reached: no lead is told.
         if self.worse <= 0:
-            return f"{a} is at least {-self.worse:.3f} and at most {self.better:.3f} above {b}"
+            return f"{a} is not worse than {b}, and at most {self.better:.3f} better"
         if self.better <= 0:
-            return f"{a} is at least {-self.better:.3f} and at most {self.worse:.3f} below {b}"
+            return f"{a} is not better than {b}, and at most {self.worse:.3f} worse"
         return (
             f"{a} is at most {self.worse:.3f} worse than {b} and at most {self.better:.3f} better"
         )

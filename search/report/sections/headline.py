@@ -4,14 +4,31 @@ from collections.abc import Mapping, Sequence
 
 from search.analysis import wording
 from search.analysis.verdict.outcomes import Caveat, Outcome, PairFigures, PairVerdict, Score
+from search.analysis.verdict.sentence import SCOPE
+from search.analysis.verdict.statements import PairStatements
 from search.report.contents import ReportContents
-from search.report.document import Block, Cell, Claim, Section, Text, table
+from search.report.document import Block, Cell, Claim, Items, Section, Text, table
 from search.report.figures.forest import ForestRow, forest, forest_figure
 
 _HOW_TO_READ = (
     "Macro-F1 is the mean F1 over the joint classes, so a rare class counts as much as a common "
     "one. Intervals are 95 %, over people (and training seeds where there are several), never "
     "over single photos."
+)
+
+BRIDGE = (
+    "The search's own best scores are higher: each is the best of many trials, on the people it "
+    "was chosen by. These are new trainings, and every person is scored by models that never saw "
+    "that person."
+)
+
+_STATEMENTS = (
+    "Confidence: that the first of a pair is better. "
+    "Probabilities: log score of the true joint class, every approach calibrated on other people; "
+    "bold where it is decided, within 5 % of its own. Bounds are one-sided, each at 5 % over the "
+    "number of pairs. As deployed: all seeds averaged. At equal networks served: the side with "
+    "fewer networks averages as many seeds as the other has networks. Both are estimates with "
+    "95 % intervals and no verdicts. Attributes are named behind a decided pair only."
 )
 
 _ONE_SEED = "One training seed cannot tell the luck of training"
@@ -41,9 +58,15 @@ def _claim(pair: PairVerdict, margin: float) -> Claim:
     if kind is Outcome.EQUIVALENT:
         text = f"{pair.a} and {pair.b} are equivalent within ±{margin:g}: {size}"
         return Claim(outcome="equivalent", text=text, note=_doubts(pair))
-    text = f"{pair.a} against {pair.b} is undecided: {size}"
-    note = " ".join(part for part in (_would_decide(pair), _doubts(pair)) if part)
-    return Claim(outcome="undecided", text=text, note=note)
+    text = f"{pair.a} against {pair.b} is not decided: {size}"
+    note = " ".join(part for part in (_bounds(pair), _would_decide(pair), _doubts(pair)) if part)
+    return Claim(outcome="open", text=text, note=note)
+
+
+def _bounds(pair: PairVerdict) -> str:
+    """Returns what is known all the same."""
+    said = () if pair.statements is None else pair.statements.said(pair.a, pair.b)
+    return " ".join(f"{text}." for text in said)
 
 
 def _would_decide(pair: PairVerdict) -> str:
@@ -53,11 +76,12 @@ def _would_decide(pair: PairVerdict) -> str:
         return f"{ahead}{_ONE_SEED}: there is no verdict before two."
     found = pair.would_decide
     if found is None or (found.people is None and found.seeds is None):
-        return ""
+        return "No number of seeds would decide it at these people." if pair.hopeless else ""
     ways = [] if found.people is None else [wording.plural(found.people, "person", "people")]
     ways += [] if found.seeds is None else [wording.plural(found.seeds, "training seed")]
     joined = wording.listing(ways, "and" if found.together else "or")
-    return f"Likely decided by {joined}, were this the true difference."
+    hopeless = " No number of seeds would, at these people." if pair.hopeless else ""
+    return f"Likely decided by {joined}, were this the true difference.{hopeless}"
 
 
 def _doubts(pair: PairVerdict) -> str:
@@ -73,7 +97,7 @@ def _doubts(pair: PairVerdict) -> str:
 
 def _says(pair: PairVerdict, figures: PairFigures) -> str:
     winner = {Outcome.A_WINS: pair.a, Outcome.B_WINS: pair.b}.get(figures.outcome)
-    return f"{winner} wins" if winner else figures.outcome.value
+    return f"{winner} wins" if winner else figures.outcome.said
 
 
 def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:
@@ -89,11 +113,14 @@ def score_section(contents: ReportContents, slots: Mapping[str, int]) -> Section
         "seeds averaged",
         "each seed",
     )
-    found = table("Scores", columns, [_score_row(row, slots) for row in rows])
+    guesses = () if contents.verdict is None else contents.verdict.baselines
+    cells = [_score_row(row, slots) for row in rows]
+    cells += [_guess_row(each.name, each.value, len(columns)) for each in guesses]
+    found = table("Scores", columns, cells)
     return Section(
         kicker="Scores",
         heading=_score_heading(rows),
-        blocks=(found, Text(text=_score_note(rows, contents.pairs), quiet=True)),
+        blocks=(found, Text(text=_score_note(contents), quiet=True)),
     )
 
 
@@ -109,6 +136,12 @@ def _score_row(row: Score, slots: Mapping[str, int]) -> tuple[Cell | str, ...]:
     )
 
 
+def _guess_row(name: str, value: float, num_columns: int) -> tuple[Cell | str, ...]:
+    """Returns the row of a way to guess."""
+    filler = [""] * (num_columns - 2)
+    return (f"guessing, {name}", wording.score(value), *filler)
+
+
 def _score_heading(rows: Sequence[Score]) -> str:
     if len(rows) == 1:
         return f"{rows[0].name} scores {wording.score(rows[0].interval.value)}"
@@ -117,8 +150,11 @@ def _score_heading(rows: Sequence[Score]) -> str:
     return f"{rows[0].name} scores highest, {wording.score(best)}; all lie within {gap}"
 
 
-def _score_note(rows: Sequence[Score], pairs: Sequence[PairVerdict]) -> str:
-    note = _HOW_TO_READ
+def _score_note(contents: ReportContents) -> str:
+    rows, pairs = contents.scores, contents.pairs
+    note = f"{_HOW_TO_READ} They hold {SCOPE}."
+    if contents.searches:
+        note += f" {BRIDGE}"
     if any(pair.is_of_one_seed for pair in pairs):
         note += f" {_ONE_SEED}: these are over people alone."
     if any(row.with_rule for row in rows):
@@ -128,6 +164,11 @@ def _score_note(rows: Sequence[Score], pairs: Sequence[PairVerdict]) -> str:
         )
     if any(row.ensemble for row in rows):
         note += " Seeds averaged: one prediction from the mean probabilities of all seeds."
+    if contents.verdict is not None and contents.verdict.baselines:
+        note += (
+            " Guessing: the most frequent class for everyone (majority), or classes drawn by "
+            "their shares (prior)."
+        )
     return note
 
 
@@ -140,12 +181,69 @@ def difference_section(contents: ReportContents) -> Section | None:
     rows = [row for pair in pairs for row in _forest_rows(pair)]
     plot = forest(rows, margin=margin, left="second is better", right="first is better")
     title = "Differences between approaches with 95 % intervals"
-    columns = ("pair", "verdict", "difference", "95 % interval", "confidence", "p (Shaffer)")
+    columns = (
+        "pair",
+        "verdict",
+        "difference",
+        "95 % interval",
+        "confidence",
+        "p (Shaffer)",
+    )
     blocks: tuple[Block, ...] = (
         forest_figure(plot, title, _band_note(margin, pairs)),
         table("Pairs", columns, [_pair_row(pair) for pair in pairs], names=2),
+        *_statement_blocks(pairs),
     )
     return Section(kicker="Differences", heading=_difference_heading(pairs), blocks=blocks)
+
+
+def _statement_blocks(pairs: Sequence[PairVerdict]) -> tuple[Block, ...]:
+    """Returns what else is said about the pairs: a table, sentences, and how to read them."""
+    stated = [pair for pair in pairs if pair.statements is not None]
+    if not stated:
+        return ()
+    columns = ("pair", "probabilities (nats)", "p", "as deployed", "at equal networks served")
+    rows = [_statement_row(pair, pair.statements) for pair in stated if pair.statements]
+    said = [
+        f"{text}."
+        for pair in stated
+        if pair.statements is not None
+        for text in (
+            *pair.statements.said(pair.a, pair.b),
+            *_attributes_said(pair, pair.statements),
+        )
+    ]
+    return (
+        table("Beside the verdict", columns, rows),
+        Items(items=tuple(said)),
+        Text(text=_STATEMENTS, quiet=True),
+    )
+
+
+def _statement_row(pair: PairVerdict, stated: PairStatements) -> tuple[Cell | str, ...]:
+    log, equal = stated.log_score, stated.equal_networks
+    return (
+        wording.minus(pair.a, pair.b),
+        Cell(
+            text="" if log is None else wording.estimate(log.difference),
+            strong=log is not None and log.decided,
+        ),
+        "" if log is None else wording.probability(log.p_adjusted),
+        "" if stated.deployed is None else wording.estimate(stated.deployed),
+        "" if equal is None else wording.estimate(equal.difference),
+    )
+
+
+def _attributes_said(pair: PairVerdict, stated: PairStatements) -> tuple[str, ...]:
+    """Returns in which attributes the two of a decided pair differ."""
+    found = [
+        f"{each.name} {wording.estimate(each.difference)}"
+        for each in stated.attributes
+        if each.supported
+    ]
+    if not found:
+        return ()
+    return (f"{wording.minus(pair.a, pair.b)} by attribute: macro-F1 of {wording.listing(found)}",)
 
 
 def _forest_rows(pair: PairVerdict) -> list[ForestRow]:

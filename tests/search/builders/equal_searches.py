@@ -2,7 +2,7 @@
 
 import sys
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -72,12 +72,15 @@ def one_repeat(size: Size, folder: Path, number: int) -> PairVerdict:
     folds = Folds(of_sample=make_folds(table, size.folds, number), num_folds=size.folds)
     held_out = np.zeros(table.num_samples, dtype=bool)
     held_out[split.held_out] = True
+    chose = np.zeros(table.num_samples, dtype=bool)
+    chose[split.search_val] = True
     cross_fit = CrossFit.of_people(folds.of_sample, table.groups, held_out)
     approaches = [
         _searched_and_refitted(name, 2 * number + i, size, folder, images, folds, cross_fit)
         for i, name in enumerate(("first", "second"))
     ]
-    verdict = judge(approaches, people_of_table(table), held_out=held_out)
+    people = replace(people_of_table(table), fold=folds.of_sample)
+    verdict = judge(approaches, people, chose=chose)
     return verdict.pairs[0]
 
 

@@ -29,8 +29,8 @@ def pair(a="joint", b="separate", difference=0.02, half=0.01, verdict="a_wins", 
         "b": b,
         "difference": difference,
         "interval": [difference - half, difference + half],
-        "p_a_greater": 0.98,
-        "p_holm": 0.03,
+        "confidence_a_greater": 0.98,
+        "p_adjusted": 0.03,
         "verdict": verdict,
         "would_decide": {"people": None, "seeds": None, "together": False},
         **more,
@@ -212,13 +212,13 @@ def verdict(**more):
                 "per_seed": [0.75, 0.77],
                 "with_decision_rule": {"value": 0.77, "interval": [0.73, 0.81]},
                 "seeds_averaged": {"value": 0.765, "interval": [0.73, 0.8]},
-                "parts": {"search": effect(0.761), "held_out": effect(0.75)},
             },
         },
         "pairs": [
             pair(
                 with_decision_rule=pair(difference=0.015),
-                parts={"search": pair(difference=0.021), "held_out": pair(difference=0.017)},
+                decision_rule_effect=effect(-0.005),
+                parts={"chose_nothing": pair(difference=0.021), "chose": pair(difference=0.017)},
             )
         ],
         "reasons": [

@@ -101,6 +101,7 @@ def test_predictions_and_truth_survive_the_disk(people, tmp_path):
     assert truth.group.tolist() == list(people.table.groups)
     assert truth.fold.tolist() == folds.of_sample.tolist()
     assert np.flatnonzero(truth.held_out).tolist() == people.split.held_out.tolist()
+    assert np.flatnonzero(truth.chose).tolist() == sorted(people.split.search_val.tolist())
 
 
 def test_a_seed_with_a_missing_fold_is_not_merged(people, tmp_path):

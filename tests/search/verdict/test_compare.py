@@ -1,10 +1,11 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from search.analysis.verdict.outcomes import Outcome, Rules
+from search.analysis.verdict.outcomes import Caveat, Outcome, Rules
 from search.analysis.verdict.sentence import answer
 from search.errors import UsageError
 from search.verdict.compare import compare
@@ -50,9 +51,16 @@ def test_the_better_file_wins_whatever_the_order_of_its_rows(files):
     assert "A wins" in (files / "out" / "report.html").read_text()
 
 
-def test_a_file_is_equivalent_to_itself(files):
-    verdict = judged(files, A=files / "good.csv", B=files / "good.csv").verdict
-    assert verdict.pairs[0].outcome is Outcome.EQUIVALENT
+@pytest.mark.parametrize(
+    ("margin", "outcome"), [(0.1, Outcome.EQUIVALENT), (0.0999, Outcome.UNDECIDED)]
+)
+def test_a_file_is_equivalent_to_itself_as_far_as_its_people_tell(files, margin, outcome):
+    """Sixty people who do not differ leave it open whether a twentieth of all people does."""
+    same = {"A": files / "good.csv", "B": files / "good.csv"}
+    rules = replace(QUICK, margin=margin)
+    pair = compare(files / "truth.csv", same, files / "out", rules).verdict.pairs[0]
+    assert pair.outcome is outcome
+    assert pair.caveat is Caveat.FIXED_MODELS
 
 
 def test_several_seeds_are_scored_one_by_one(files):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def truth():
         group=np.repeat([f"p{n}" for n in range(PEOPLE)], PHOTOS),
         fold=np.repeat(np.arange(PEOPLE) % 3, PHOTOS),
         held_out=np.repeat(np.arange(PEOPLE) % 5 == 0, PHOTOS),
+        chose=np.repeat(np.arange(PEOPLE) % 5 == 1, PHOTOS),
         raw={"age": np.repeat(age, PHOTOS).astype(float)},
     )
 
@@ -120,22 +122,49 @@ def test_heads_with_the_predictions_of_separate_models_never_win(truth):
 def test_the_verdict_file_has_every_pair_and_part(truth):
     values = concluded(truth, 0.9).findings.to_dict()
     assert len(values["pairs"]) == 3
-    assert {"search", "held_out"} == set(values["pairs"][0]["parts"])
+    assert {"chose_nothing", "chose"} == set(values["pairs"][0]["parts"])
     assert set(values["scores"]) == {"separate", "joint", "multihead"}
     assert values["reasons"]
     assert values["choices"]["joint"] == {"joint": ["default"] * 4}
 
 
-def test_scores_have_the_parts_of_the_people(truth):
+def test_differences_have_the_parts_of_the_people(truth):
     conclusion = concluded(truth, 0.9)
-    scores = conclusion.findings.to_dict()["scores"]
-    (joint,) = [part for part in conclusion.built if part.name == "joint"]
-    for part, mask in (("search", ~truth.held_out), ("held_out", truth.held_out)):
-        rows = joint.probs[:, mask].argmax(axis=-1)
-        expected = np.mean([macro_f1(truth.label[mask], row, SCHEMA.num_joint) for row in rows])
-        assert scores["joint"]["parts"][part]["value"] == pytest.approx(expected)
-        low, high = scores["joint"]["parts"][part]["interval"]
-        assert low < expected < high
+    found = conclusion.findings.to_dict()["pairs"]
+    probs = {part.name: part.probs for part in conclusion.built}
+    for part, mask in (("chose_nothing", ~truth.chose), ("chose", truth.chose)):
+        scores = {
+            name: np.mean(
+                [
+                    macro_f1(truth.label[mask], row, SCHEMA.num_joint)
+                    for row in each[:, mask].argmax(axis=-1)
+                ]
+            )
+            for name, each in probs.items()
+        }
+        for pair in found:
+            expected = scores[pair["a"]] - scores[pair["b"]]
+            assert pair["parts"][part]["difference"] == pytest.approx(expected, abs=1e-12)
+            low, high = pair["parts"][part]["interval"]
+            assert low <= expected <= high
+
+
+def test_a_run_that_did_not_note_who_chose_has_their_validation_predictions(truth, tmp_path):
+    refitted = refitted_of(truth, 0.9)
+    assert refitted.chose.tolist() == truth.chose.tolist()
+    store = RunStore(tmp_path)
+    older = replace(refitted, truth=replace(truth, chose=None), store=store)
+    assert older.chose is None
+    assert conclude(older, Rules(num_resamples=100)).findings.verdict.pairs[0].chose is None
+    store.predictions.mkdir()
+    np.savez(store.validation_path("age", 3), indices=np.flatnonzero(truth.chose))
+    assert older.chose.tolist() == truth.chose.tolist()
+
+
+def test_every_fold_of_the_refit_tells_of_the_luck_of_training(truth):
+    """Three folds of two seeds are six trainings, not two."""
+    estimate = concluded(truth, 0.9).findings.verdict.pairs[0].headline.estimate
+    assert all(1 < side.folds <= 3 for side in estimate.training)
 
 
 def reason(key, about, effect=None):

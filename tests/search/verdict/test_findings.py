@@ -1,5 +1,6 @@
 """`verdict.json` of any run of this schema is read into the types that write it."""
 
+import copy
 import json
 from pathlib import Path
 
@@ -19,9 +20,41 @@ def stored():
     return json.loads(STORED.read_text(encoding="utf-8"))
 
 
-def test_a_stored_verdict_is_written_again_byte_for_byte(stored, tmp_path):
-    Findings.from_dict(stored).write(tmp_path / "verdict.json")
-    assert (tmp_path / "verdict.json").read_bytes() == STORED.read_bytes()
+def _renamed(figures):
+    """Figures of a pair in schema 1 under the names of now."""
+    kept = {key: figures[key] for key in ("difference", "interval", "verdict")}
+    confidence, p_adjusted = figures["p_a_greater"], figures["p_holm"]
+    return {**kept, "confidence_a_greater": confidence, "p_adjusted": p_adjusted}
+
+
+def test_a_verdict_of_schema_1_keeps_all_but_its_parts_of_the_people(stored):
+    expected = copy.deepcopy(stored)
+    for score in expected["scores"].values():
+        del score["parts"]
+    expected["pairs"] = [
+        {
+            "a": pair["a"],
+            "b": pair["b"],
+            **_renamed(pair),
+            "with_decision_rule": _renamed(pair["with_decision_rule"]),
+            "decision_rule_effect": None,
+            "flips_with_decision_rule": False,
+            "parts": {"chose_nothing": None, "chose": None},
+            "standing": "open",
+            "hopeless": False,
+            "would_decide": pair["would_decide"],
+            "note": pair["note"],
+        }
+        for pair in stored["pairs"]
+    ]
+    assert Findings.from_dict(stored).to_dict() == expected
+
+
+def test_a_verdict_that_was_written_is_written_again_byte_for_byte(stored, tmp_path):
+    first, again = tmp_path / "verdict.json", tmp_path / "again.json"
+    Findings.from_dict(stored).write(first)
+    Findings.from_dict(json.loads(first.read_text(encoding="utf-8"))).write(again)
+    assert again.read_bytes() == first.read_bytes()
 
 
 def test_every_reason_of_a_stored_verdict_is_known_and_says_what_it_found(stored):

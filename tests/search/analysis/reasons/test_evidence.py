@@ -12,7 +12,8 @@ from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import Rules
 from tests.search.builders.labelled_people import half_width, people_of
-from tests.search.builders.simulated_people import ATTRIBUTES, NUM_CLASSES, World, simulate
+from tests.search.builders.simulated_errors import ATTRIBUTES, NUM_CLASSES
+from tests.search.builders.simulated_people import World, simulate
 
 
 @pytest.fixture(scope="module")

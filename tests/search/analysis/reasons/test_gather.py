@@ -14,7 +14,8 @@ from search.analysis.reasons.gather import (
     reliability_bins,
 )
 from search.analysis.reasons.plots import Bin
-from tests.search.builders.simulated_people import ATTRIBUTES, World, simulate
+from tests.search.builders.simulated_errors import ATTRIBUTES
+from tests.search.builders.simulated_people import World, simulate
 
 
 @pytest.fixture(scope="module")

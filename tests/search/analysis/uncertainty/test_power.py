@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +5,7 @@ from hypothesis import strategies as st
 
 from search.analysis.plain import to_plain
 from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.interval import least_reach
 from search.analysis.uncertainty.power import (
     POWER,
     WouldDecide,
@@ -14,32 +13,43 @@ from search.analysis.uncertainty.power import (
     promised_difference,
     would_decide,
 )
+from search.analysis.uncertainty.training_luck import TrainingLuck
 
 
-def _estimate(difference, people=1e-4, seeds=(0.0, 0.0), num=(3, 3)):
+def _estimate(difference, people=1e-4, seeds=(0.0, 0.0), interaction=0.0):
+    """Three seeds a side by whole scores; `seeds` is all of their luck, as without folds."""
+    first, second = (
+        TrainingLuck(variance=luck, interaction=interaction, num_seeds=3) for luck in seeds
+    )
     return PairEstimate(
         difference=difference,
         people_variance=people,
         people_degrees=200.0,
-        seed_variances=seeds,
-        num_seeds=num,
+        training=(first, second),
         num_differing=80,
     )
 
 
-def _plan(estimate, num_seeds=3, margin=0.005, num_pairs=1, num_people=300):
+def _plan(estimate, num_seeds=3, margin=0.005, num_pairs=1, num_people=300, **more):
     return would_decide(
         estimate,
         num_people=num_people,
         num_seeds=num_seeds,
         margin=margin,
         num_pairs=num_pairs,
+        **more,
+    )
+
+
+def _fixed(difference, people=1e-4, differ=80):
+    """Models that are taken as they are."""
+    return PairEstimate(
+        difference=difference, people_variance=people, people_degrees=200.0, num_differing=differ
     )
 
 
 def test_the_people_found_detect_the_difference_as_often_as_promised():
-    estimate = _estimate(0.015)
-    people = _plan(estimate, num_seeds=None).people
+    people = _plan(_fixed(0.015), num_seeds=None).people
     error = (1e-4 * 300 / people) ** 0.5
     found = np.random.default_rng(0).normal(0.015, error, 20_000)
     assert np.mean(np.abs(found) > 1.96 * error) == pytest.approx(POWER, abs=0.02)
@@ -59,6 +69,30 @@ def test_a_tiny_difference_is_decided_as_equivalence():
     tiny, margin_free = _plan(_estimate(0.0005)), _plan(_estimate(0.0005), margin=0.0)
     assert tiny.people < 30_000
     assert margin_free.people is None or margin_free.people > 10 * tiny.people
+
+
+def test_no_plan_for_equivalence_rests_on_fewer_people_than_the_floor_allows():
+    """Spread over people that is nearly none: the rule of three alone asks for 6 / P <= 0.005."""
+    people = _plan(_fixed(0.0, people=1e-12), num_seeds=None).people
+    assert least_reach(people) <= 0.005 < least_reach(people - 6)
+    assert people == pytest.approx(1200, abs=3)
+
+
+def test_seeds_that_are_trained_after_an_end_have_what_is_left_of_the_level():
+    estimate = _estimate(0.03, people=1e-6, seeds=(1e-4, 1e-4))
+    whole, left = _plan(estimate), _plan(estimate, share=0.3)
+    assert left.seeds > whole.seeds
+    assert left == _plan(estimate, num_pairs=1 / 0.3)
+    more_people = _estimate(0.015)
+    assert _plan(more_people, share=0.3).people == _plan(more_people).people
+
+
+def test_interaction_shrinks_with_people_and_with_seeds():
+    """All of the luck of training is interaction: 2e-5 of 1e-4 that people have alone is 8e-5."""
+    estimate = _estimate(0.015, seeds=(1e-5, 1e-5), interaction=1e-5)
+    assert _plan(estimate).people == _plan(_estimate(0.015)).people
+    assert _plan(estimate).seeds is None  # 8e-5 is left, and (1.97 + 0.84)^2 8e-5 > 0.015^2
+    assert _plan(_estimate(0.026, seeds=(1e-5, 1e-5), interaction=1e-5)).seeds is not None
 
 
 def test_seeds_decide_where_training_luck_is_all_there_is():
@@ -81,12 +115,12 @@ def test_one_seed_is_never_cured_by_people():
 
 
 def test_people_who_all_agree_are_too_few_until_six_of_them_differ():
-    agreed = replace(_estimate(0.5, people=0.0), num_differing=3)
+    agreed = _fixed(0.5, people=0.0, differ=3)
     assert _plan(agreed, num_seeds=None).people == 600
 
 
 def test_fixed_models_are_never_cured_by_seeds():
-    assert _plan(_estimate(0.005), num_seeds=None).seeds is None
+    assert _plan(_fixed(0.005), num_seeds=None).seeds is None
 
 
 def test_a_difference_at_the_margin_is_out_of_reach():

@@ -10,7 +10,8 @@ from search.analysis.metrics import macro_f1
 from search.analysis.verdict.judging import judge, part_scores
 from search.analysis.verdict.outcomes import Caveat, Outcome, Rules
 from tests.search.builders.labelled_people import half_width, people_of
-from tests.search.builders.simulated_people import NUM_CLASSES, Sample, World, simulate
+from tests.search.builders.simulated_errors import NUM_CLASSES
+from tests.search.builders.simulated_people import Sample, World, simulate
 
 QUICK = Rules(num_resamples=400)
 FIXED = Rules(num_resamples=400, fixed_models=True)

@@ -27,9 +27,6 @@ def pair(a, b, outcome=Outcome.UNDECIDED, spread=0.02, caveat=Caveat.NONE, decid
         a=a,
         b=b,
         headline=PairFigures.of(estimate, 0.01, outcome),
-        with_rule=None,
-        search=None,
-        held_out=None,
         would_decide=decide,
         caveat=caveat,
     )

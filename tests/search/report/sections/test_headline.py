@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from search.analysis.verdict.outcomes import Caveat
 from search.report.sections.headline import claims, difference_section, score_section
 from tests.search.builders.example import ONE_SEED, contents, effect, pair
 
@@ -56,10 +57,19 @@ def test_an_undecided_pair_without_a_way_out_says_nothing_of_it():
 def test_doubts_stand_beside_the_verdict():
     found = claim(
         with_decision_rule=pair(difference=-0.01, verdict="b_wins"),
-        parts={"search": None, "held_out": pair(difference=-0.01)},
+        decision_rule_effect=effect(-0.03),
+        parts={"chose_nothing": pair(difference=-0.01), "chose": None},
+        verdict="undecided",
+        note=Caveat.CHOSEN_BY.value,
     )
     assert "With post-hoc class biases the verdict is another one: separate wins." in found.note
-    assert "On the people no search ever saw, joint scores below separate." in found.note
+    assert "The lead comes from the people the search chose by: on all others" in found.note
+
+
+def test_biases_that_may_change_nothing_are_no_doubt():
+    rule = pair(difference=-0.01, verdict="b_wins")
+    for changes in ({}, {"decision_rule_effect": effect(-0.003)}):
+        assert claim(with_decision_rule=rule, **changes).note == ""
 
 
 def test_wins_come_before_equivalence_and_what_is_undecided():
@@ -72,7 +82,7 @@ def test_the_table_of_scores_has_the_best_first_and_no_empty_column():
     section = score_section(contents(), SLOTS)
     table = section.blocks[0]
     assert table.columns[:4] == ("approach", "macro-F1", "95 % interval", "with class biases")
-    assert "held-out people" in table.columns
+    assert table.columns[4:] == ("seeds averaged", "each seed")
     assert [row[0].text for row in table.rows] == ["joint", "separate"]
     assert section.heading == "joint scores highest, 0.760; all lie within 0.020"
     bare = score_section(contents({"scores": {"joint": effect(0.5)}}), SLOTS)
@@ -83,11 +93,14 @@ def test_the_table_of_scores_has_the_best_first_and_no_empty_column():
 def test_the_forest_shows_the_parts_of_every_pair():
     section = difference_section(contents())
     figure, table = section.blocks
-    for name in ("joint − separate", "with class biases", "search people only", "held-out people"):  # noqa: RUF001
+    for name in ("joint − separate", "with class biases", "people who chose nothing"):  # noqa: RUF001
         assert name in figure.svg
         assert name in figure.narrow
     assert "±0.005" in figure.caption
-    assert [cell.text for cell in table.rows[0]][1:3] == ["joint wins", "+0.0200"]
+    assert table.columns[4:] == ("confidence", "p (Shaffer)")
+    cells = [cell if isinstance(cell, str) else cell.text for cell in table.rows[0]]
+    assert cells[1:3] == ["joint wins", "+0.0200"]
+    assert cells[4:] == ["0.980", "0.030"]
 
 
 @pytest.mark.parametrize(
