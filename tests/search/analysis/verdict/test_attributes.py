@@ -10,7 +10,8 @@ from search.analysis.people import People
 from search.analysis.recombine import attribute_classes
 from search.analysis.verdict.attributes import attribute_scores
 from search.analysis.verdict.multiplicity import holm
-from tests.search.builders.simulated_people import ATTRIBUTES, NUM_CLASSES, World, simulate
+from tests.search.builders.simulated_errors import ATTRIBUTES
+from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
 
 SIZES = {name: len(classes) for name, classes in ATTRIBUTES.items()}
 EQUAL_DATA_SETS = 300
