@@ -41,10 +41,11 @@ SAME, FRESH = "same", "fresh"
 """People of a repeat: those of all such repeats, or its own."""
 _PHOTO = (96, 128)
 _SEED_OF_TEST = 900_000
-_SPACE = f'''
+_SPACE = f"""
 from dataclasses import replace
 
-from spaces import joint
+from spaces import groups, joint
+from spaces.parts import age_cuts
 
 APPROACH = "joint"
 
@@ -64,8 +65,21 @@ def default(schema, scale):
 
 
 def suggest(trial, schema, scale):
-    return joint.suggest(trial, schema, _small(scale))
-'''
+    small = _small(scale)
+    config = {{
+        **groups.backbone(trial, small),
+        **groups.crop(trial, small, ("full", "centre", "face", "narrow")),
+        **groups.augment(trial, colour=0.2, erase=0.5, mixup=0.0, half_cutmix=0.0),
+        **groups.loss(trial, ("ce", "focal", "ce_f1")),
+        **groups.sampler(trial, high=0.5),
+        **groups.age(trial, age_cuts(schema), auxiliary=True),
+    }}
+    trial.suggest_float("optim.lr", *small.lr, log=True)
+    trial.suggest_float("optim.weight_decay", 1e-6, 1e-1, log=True)
+    trial.suggest_categorical("optim.batch_size", small.batch_sizes)
+    trial.suggest_float("head.dropout", 0.0, 0.3)
+    return config
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +92,8 @@ class LuckSize(SearchSize):
     """
 
     people: int = 120
-    test_people: int = 1000
-    trials: int = 8
+    test_people: int = 600
+    trials: int = 16
     epochs: int = 8
     configs: int = 2
     folds: int = 3
@@ -191,9 +205,7 @@ def _made(size: LuckSize, folder: Path, kind: str, number: int, test: TestPeople
     built = build_one("joint", refitted.candidates, people, cross_fit)
     ids = tuple(refitted.candidates)
     chosen = np.empty(len(people), dtype=np.int64)
-    for (_, apply), taken in zip(
-        cross_fit.rounds(), built.choices["joint"].by_round, strict=True
-    ):
+    for (_, apply), taken in zip(cross_fit.rounds(), built.choices["joint"].by_round, strict=True):
         chosen[apply] = ids.index(taken)
     configs = {unit.config_id: dict(unit.config) for unit in refitted.units}
     ended = time.monotonic()
