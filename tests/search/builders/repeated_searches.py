@@ -7,16 +7,17 @@ Notation:
 
 import json
 import shutil
-import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from search.analysis.metrics import Ints
+from search.analysis.metrics import Floats, Ints
 from search.analysis.people import People
 from search.prepare.saved_run import load_run
 from search.prepare.setting import SharedImages
@@ -100,7 +101,7 @@ class LuckSize(SearchSize):
     seeds: int = 2
 
 
-QUICK = LuckSize(people=40, test_people=40, trials=2, epochs=1, folds=2)
+QUICK = LuckSize(people=40, test_people=40, trials=3, epochs=1, folds=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,10 +118,10 @@ class Repeat:
         person: of each photo, [N].
         choice_variance: that the verdict adds for the choice.
         configs: the trained configs as JSON.
-        seconds: of wall-clock time of the search, the refit and the test.
+        seconds: of the trials' devices; of search and refit, and of the test by the clock.
     """
 
-    config_ids: Any
+    config_ids: NDArray[np.str_]
     tested: Ints
     out_of_fold: Ints
     chosen: Ints
@@ -129,15 +130,17 @@ class Repeat:
     person: Ints
     choice_variance: float
     configs: str
-    seconds: Any
+    seconds: Floats
 
     def people(self, num_classes: int) -> People:
         """The people of the repeat."""
         return People(label=self.label, person=self.person, num_classes=num_classes)
 
     def write(self, path: Path) -> None:
-        """Writes the file, whole or not at all."""
-        write_arrays(path, {field.name: getattr(self, field.name) for field in fields(self)})
+        """Writes the file, whole or not at all; classes as bytes."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        small = {name: values[name].astype(np.uint8) for name in ("tested", "out_of_fold")}
+        write_arrays(path, {**values, **small})
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -151,25 +154,20 @@ def _plain(array: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TestPeople:
-    """Other people from the generator: their labels and their decoded photos."""
-
-    __test__ = False  # no test, whatever pytest makes of the name
+class OtherPeople:
+    """People from the generator who test: their labels and their decoded photos."""
 
     people: People
     images: SharedImages
 
 
-def test_people(size: LuckSize, folder: Path) -> TestPeople:
+def people_who_test(size: LuckSize, folder: Path) -> OtherPeople:
     """Draws the people who test, once, and returns them."""
     images = open_images(_drawn(size.test_people, _SEED_OF_TEST, folder), folder, SIDE)
-    return TestPeople(people=people_of_table(images.setting.table), images=images)
+    return OtherPeople(people=people_of_table(images.setting.table), images=images)
 
 
-test_people.__test__ = False  # type: ignore[attr-defined]
-
-
-def repeat_of(size: LuckSize, folder: Path, kind: str, number: int, test: TestPeople) -> Repeat:
+def repeat_of(size: LuckSize, folder: Path, kind: str, number: int, test: OtherPeople) -> Repeat:
     """Returns what a repeat came to, from its file where it was made before.
 
     Args:
@@ -189,7 +187,7 @@ def repeat_of(size: LuckSize, folder: Path, kind: str, number: int, test: TestPe
     return Repeat.read(path)
 
 
-def _made(size: LuckSize, folder: Path, kind: str, number: int, test: TestPeople) -> Repeat:
+def _made(size: LuckSize, folder: Path, kind: str, number: int, test: OtherPeople) -> Repeat:
     started = time.monotonic()
     draw = 1 if kind == SAME else 100 + number
     images = open_images(_drawn(size.people, draw, folder), folder, SIDE)
@@ -225,23 +223,23 @@ def _made(size: LuckSize, folder: Path, kind: str, number: int, test: TestPeople
     )
 
 
-def _classes(candidates: Any) -> Any:
-    return np.stack([probs.argmax(axis=-1) for probs in candidates.values()]).astype(np.uint8)
+def _classes(candidates: Mapping[str, Floats]) -> Ints:
+    return np.stack([probs.argmax(axis=-1) for probs in candidates.values()])
 
 
-def _tested(search: Search, refitted: Refitted, test: TestPeople) -> Any:
+def _tested(search: Search, refitted: Refitted, test: OtherPeople) -> Ints:
     """Returns the classes [K, S, F, M] that every fold model predicts for those who test."""
     ids = list(refitted.candidates)
     size = search.size
     shape = (len(ids), size.seeds, size.folds, len(test.people))
-    found = np.empty(shape, dtype=np.uint8)
+    found = np.empty(shape, dtype=np.int64)
     for unit in refitted.units:
         place = (ids.index(unit.config_id), unit.seed, unit.fold)
         found[place] = _predicted(search, refitted, unit, test)
     return found
 
 
-def _predicted(search: Search, refitted: Refitted, unit: Unit, test: TestPeople) -> Any:
+def _predicted(search: Search, refitted: Refitted, unit: Unit, test: OtherPeople) -> Ints:
     note = refitted.files.read_unit(unit.name).note
     predictor = Predictor(
         TrialConfig.from_flat(unit.config),
@@ -262,7 +260,4 @@ def _drawn(num_people: int, seed: int, folder: Path) -> Path:
         seed=seed,
         size=_PHOTO,
         num_workers=1,
-        progress=lambda done, total: (
-            print(f"drawn {done} of {total}", file=sys.stderr) if done == total else None
-        ),
     )
