@@ -188,7 +188,12 @@ def _pairs(found: Found) -> str:
         f"{np.mean(square) ** 0.5:.4f}; 1.00 is a rule that knows all of it. The pairs are of "
         f"{len(scores)} searches and far from independent."
     )
-    head = ["variance of the rule", "standard error", "squared difference / it", "|z| > 1.96"]
+    head = [
+        "variance of the rule",
+        "standard error",
+        "squared difference / its square",
+        "called different at 5 %",
+    ]
     return _section("A/A as it was", text, head, rows)
 
 

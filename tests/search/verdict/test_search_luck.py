@@ -1,11 +1,14 @@
 """Variance components of repeated searches: made numbers with a known truth, and small repeats."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from search.analysis.metrics import macro_f1
 from search.analysis.people import People
+from tests.search.builders import repeated_searches
 from tests.search.builders.luck_report import Found, report
 from tests.search.builders.luck_scores import expected_scores, out_of_fold_scores
 from tests.search.builders.luck_variance import (
@@ -18,7 +21,14 @@ from tests.search.builders.luck_variance import (
     people_variance,
     scaled,
 )
-from tests.search.builders.repeated_searches import FRESH, SAME, Repeat
+from tests.search.builders.repeated_searches import (
+    FRESH,
+    QUICK,
+    SAME,
+    Repeat,
+    people_who_test,
+    repeat_of,
+)
 
 SEARCH, FINALIST, TRAINING = 0.02, 0.015, 0.03
 """Standard deviations of a search, of a finalist of one search and of a training."""
@@ -172,3 +182,21 @@ def _repeat(rng, test):
         configs='{"1": {}, "2": {}, "default": {}}',
         seconds=np.array([1.0, 2.0, 3.0]),
     )
+
+
+@pytest.mark.ray
+@pytest.mark.usefixtures("ray_runtime")
+def test_a_small_repeat_is_searched_refitted_tested_and_read_back(tmp_path, monkeypatch):
+    size = replace(QUICK, trials=1, configs=1)
+    test = people_who_test(size, tmp_path)
+    made = repeat_of(size, tmp_path, FRESH, 0, test)
+    assert made.config_ids.tolist() == ["default"]
+    assert made.tested.shape == (1, size.seeds, size.folds, len(test.people))
+    assert sorted(set(made.fold)) == [0, 1]
+    files = {path.name for path in (tmp_path / "results" / "fresh0").iterdir()}
+    assert "parts" in files
+    assert "models" not in files
+    monkeypatch.setattr(repeated_searches, "search_and_refit", None)
+    again = repeat_of(size, tmp_path, FRESH, 0, test)
+    for name in ("tested", "out_of_fold", "chosen"):
+        assert getattr(again, name).tolist() == getattr(made, name).tolist()
