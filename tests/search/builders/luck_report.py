@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
+from search.analysis.metrics import Floats
 from search.analysis.people import People
 from tests.search.builders.luck_scores import (
     Scores,
@@ -143,19 +144,26 @@ def _components(found: Found) -> str:
         ("finalists and default, as out-of-fold scores show it", parts["judged configs"].terms),
     ]
     rows = [_row(name, component(terms)) for name, terms in named]
-    difference = component((*same.terms, *scaled(within.terms, -1.0)))
-    interval = f"[{difference.low * 1e4:+.2f}, {difference.high * 1e4:+.2f}]"
     text = (
         "Standard deviations of the expected macro-F1, with what training and the people who test "
         "add taken off; the intervals are those of modified large samples (chi-square limits of "
         "every mean square). A variance below zero is smaller than its own error and has s.d. 0."
     )
-    after = (
-        f"Variance of the search less that of the finalists (all repeats): "
-        f"{difference.value * 1e4:+.2f}e-4, 95 % {interval}e-4.\n"
+    after = "".join(
+        f"Variance of the search less that of {name}, all repeats: {_less(same, other)}.\n"
+        for name, other in (
+            ("the finalists", within),
+            ("the finalists and the default", parts["configs"]),
+        )
     )
     head = ["luck of", "s.d.", "95 %", "variance, 1e-4"]
     return _section("Whose luck it is", text, head, rows) + "\n" + after
+
+
+def _less(search: Luck, configs: Luck) -> str:
+    found = component((*search.terms, *scaled(configs.terms, -1.0)))
+    low, high = found.low * 1e4, found.high * 1e4
+    return f"{found.value * 1e4:+.2f}e-4, 95 % [{low:+.2f}e-4, {high:+.2f}e-4]"
 
 
 def _people(same: Luck, fresh: Luck) -> tuple[Term, ...]:
@@ -169,15 +177,20 @@ def _row(name: str, found: Component) -> list[str]:
 
 def _pairs(found: Found) -> str:
     scores = found.out_of_fold[SAME]
-    term = max(0.0, component(_within(found.all_out_of_fold).terms).value)
+    parts = lucks(found)
+    seen, wide = (
+        max(0.0, component(parts[name].terms).value) for name in ("judged", "judged configs")
+    )
     pairs = list(combinations(scores, 2))
     square = [(a.approach.value - b.approach.value) ** 2 for a, b in pairs]
     known = np.array([verdict_variance(a, b) for a, b in pairs])
     rows = []
     for name, variance in (
         ("no term for the search", known),
-        ("+ twice the variance of the refitted finalists, of all repeats", known + 2 * term),
-        ("+ that of the two searches' own finalists", known + [_own(a, b) for a, b in pairs]),
+        ("+ the finalists' variance on each side, of all repeats", known + 2 * seen),
+        ("+ that of finalists and default, of all repeats", known + 2 * wide),
+        ("+ that of each search's own finalists", known + _own(pairs, "finalists")),
+        ("+ that of each search's own finalists and default", known + _own(pairs, "configs")),
     ):
         wins = np.mean(np.array(square) > 3.8415 * variance)
         ratio = np.mean(square) / np.mean(variance)
@@ -185,8 +198,9 @@ def _pairs(found: Found) -> str:
     text = (
         f"All {len(pairs)} pairs of searches of the same people, judged on their out-of-fold "
         f"predictions. The difference of a pair has a root mean square of "
-        f"{np.mean(square) ** 0.5:.4f}; 1.00 is a rule that knows all of it. The pairs are of "
-        f"{len(scores)} searches and far from independent."
+        f"{np.mean(square) ** 0.5:.4f}. A rule that knows all of it has 1.00 in the third column. "
+        f"The pairs are of {len(scores)} searches and far from independent. The rule counts "
+        "people, choice, and training luck once; its terms are what out-of-fold scores show."
     )
     head = [
         "variance of the rule",
@@ -197,23 +211,33 @@ def _pairs(found: Found) -> str:
     return _section("A/A as it was", text, head, rows)
 
 
-def _own(a: Scores, b: Scores) -> float:
-    found = [component(_within([s]).terms).value for s in (a, b) if len(s.finalists) > 1]
-    return sum(max(0.0, value) for value in found)
+def _own(pairs: Sequence[tuple[Scores, Scores]], name: str) -> Floats:
+    """Returns what a rule adds that knows nothing but the two searches of a pair."""
+
+    def spread(one: Scores) -> float:
+        scores = getattr(one, name)
+        found = component(luck([scores], [one.strata]).terms).value if len(scores) > 1 else 0.0
+        return max(0.0, found)
+
+    return np.array([spread(a) + spread(b) for a, b in pairs])
 
 
 def _projected(found: Found) -> str:
     parts = lucks(found)
     search = component(parts[SAME].terms).sd
-    seen = component(parts["finalists"].terms).sd[0]
+    terms = [component(parts[name].terms).sd[0] for name in ("finalists", "configs")]
     rows = []
     for people, error in ERRORS.items():
         rates = [false_wins(error, sd) for sd in (0.0, 0.005, *search)]
-        rates.append(false_wins(error, search[0], seen))
+        rates += [false_wins(error, search[0], term) for term in terms]
         rows.append([f"{people:,}", f"{error:.4f}", *(f"{rate:.1%}" for rate in rates)])
     head = ["people", "s.e. of a pair", "s.d. 0", "s.d. 0.005"]
     head += [f"search s.d. {search[0]:.4f}", f"its lower {search[1]:.4f}"]
-    head += [f"its upper {search[2]:.4f}", f"with a term of the finalists ({seen:.4f})"]
+    head += [
+        f"its upper {search[2]:.4f}",
+        f"{search[0]:.4f}, term of the finalists {terms[0]:.4f}",
+    ]
+    head += [f"{search[0]:.4f}, term of finalists and default {terms[1]:.4f}"]
     text = (
         "False wins of one pair at 5 % if the search had this luck there too, by the normal "
         "distribution; 3 refit seeds, training s.d. 0.005, simulated people."
