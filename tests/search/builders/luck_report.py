@@ -27,6 +27,7 @@ from tests.search.builders.luck_variance import (
 )
 from tests.search.builders.repeated_searches import FRESH, SAME, Repeat
 
+NUM_RESAMPLES = 400
 ERRORS = {300: 0.0200, 900: 0.0123, 2_700: 0.0072}
 """True standard error of a pair by number of people, without luck of the search: 3 refit seeds,
 training s.d. 0.005, simulated people of the competition. Where training luck is counted once, the
@@ -56,6 +57,24 @@ class Found:
             repeats=repeats,
             expected={k: [expected_scores(r, people) for r in rs] for k, rs in repeats.items()},
             out_of_fold={k: [out_of_fold_scores(r, num) for r in rs] for k, rs in repeats.items()},
+        )
+
+    def resampled(self, rng: np.random.Generator) -> "Found":
+        """Returns as many repeats of each kind, drawn with replacement.
+
+        Draws that have two finalists in fewer than two repeats of the same people say nothing of
+        them and are drawn again.
+        """
+        while True:
+            drawn = {
+                k: rng.integers(0, len(rs), len(rs)).tolist() for k, rs in self.repeats.items()
+            }
+            if sum(len(self.expected[SAME][i].finalists) > 1 for i in drawn[SAME]) > 1:
+                break
+        return Found(
+            repeats={k: [self.repeats[k][i] for i in rows] for k, rows in drawn.items()},
+            expected={k: [self.expected[k][i] for i in rows] for k, rows in drawn.items()},
+            out_of_fold={k: [self.out_of_fold[k][i] for i in rows] for k, rows in drawn.items()},
         )
 
     @property
@@ -115,7 +134,7 @@ def lucks(found: Found) -> dict[str, Luck]:
         "finalists": _within(every),
         "finalists, same": _within(same),
         "configs": luck([s.configs for s in every], [s.strata for s in every]),
-        "means": luck([[mean_of(s.finalists) for s in same]], [same[0].strata]),
+        "means": luck([[mean_of(s.finalists) for s in same if s.finalists]], [same[0].strata]),
         "judged": _within(judged),
         "judged configs": luck([s.configs for s in judged], [s.strata for s in judged]),
     }
@@ -125,38 +144,53 @@ def _within(scores: Sequence[Scores]) -> Luck:
     return luck([s.finalists for s in scores], [s.strata for s in scores])
 
 
-def _components(found: Found) -> str:
+def components(found: Found) -> dict[str, Component]:
+    """Returns every luck that the report tells, by what it is called there."""
     parts = lucks(found)
-    same, fresh, within = parts[SAME], parts[FRESH], parts["finalists"]
-    num = np.mean([len(s.finalists) for s in found.expected[SAME]])
-    between = (*parts["means"].terms, *scaled(parts["finalists, same"].terms, -1 / num))
-    named: list[tuple[str, Sequence[Term]]] = [
-        ("**search** (same people)", same.terms),
-        ("people trained on, beside it", _people(same, fresh)),
-        ("search and people together (fresh people)", fresh.terms),
-        ("training, of an approach's mean over folds and seeds", same.of_training),
-        ("**finalists of one search** (best configs), all repeats", within.terms),
-        ("the same, repeats of the same people alone", parts["finalists, same"].terms),
-        ("finalists and default", parts["configs"].terms),
-        ("searches beyond what their finalists differ by", between),
-        ("control: the default config over the same repeats", parts["default"].terms),
-        ("finalists of one search, as out-of-fold scores show it", parts["judged"].terms),
-        ("finalists and default, as out-of-fold scores show it", parts["judged configs"].terms),
-    ]
-    rows = [_row(name, component(terms)) for name, terms in named]
+    same, fresh = parts[SAME], parts[FRESH]
+    share = np.mean([1 / len(s.finalists) for s in found.expected[SAME] if s.finalists])
+    between = (*parts["means"].terms, *scaled(parts["finalists, same"].terms, -float(share)))
+    named: dict[str, Sequence[Term]] = {
+        "**search** (same people)": same.terms,
+        "people trained on, beside it": _people(same, fresh),
+        "search and people together (fresh people)": fresh.terms,
+        "training, of an approach's mean over folds and seeds": same.of_training,
+        "**finalists of one search** (best configs), all repeats": parts["finalists"].terms,
+        "the same, repeats of the same people alone": parts["finalists, same"].terms,
+        "finalists and default": parts["configs"].terms,
+        "searches beyond what their finalists differ by": between,
+        "control: the default config over the same repeats": parts["default"].terms,
+        "finalists of one search, as out-of-fold scores show it": parts["judged"].terms,
+        "finalists and default, as out-of-fold scores show it": parts["judged configs"].terms,
+    }
+    return {name: component(terms) for name, terms in named.items()}
+
+
+def _components(found: Found) -> str:
+    rng, parts = np.random.default_rng(0), lucks(found)
+    drawn = [components(found.resampled(rng)) for _ in range(NUM_RESAMPLES)]
+    rows = []
+    for name, each in components(found).items():
+        sd, low, high = each.sd
+        sds = np.percentile([one[name].sd[0] for one in drawn], (2.5, 97.5))
+        variance = f"{each.value * 1e4:.2f}"
+        normal, resampled = f"[{low:.4f}, {high:.4f}]", f"[{sds[0]:.4f}, {sds[1]:.4f}]"
+        rows.append([name, f"{sd:.4f}", normal, resampled, variance])
     text = (
         "Standard deviations of the expected macro-F1, with what training and the people who test "
-        "add taken off; the intervals are those of modified large samples (chi-square limits of "
-        "every mean square). A variance below zero is smaller than its own error and has s.d. 0."
+        "add taken off. `normal`: modified large samples, the chi-square limits of every mean "
+        f"square; `resampled`: percentiles of {NUM_RESAMPLES} draws of whole repeats, which make "
+        "no such assumption and are somewhat low and narrow for so few. A variance below zero is "
+        "smaller than its own error and has s.d. 0."
     )
     after = "".join(
-        f"Variance of the search less that of {name}, all repeats: {_less(same, other)}.\n"
+        f"Variance of the search less that of {name}, all repeats: {_less(parts[SAME], other)}.\n"
         for name, other in (
-            ("the finalists", within),
+            ("the finalists", parts["finalists"]),
             ("the finalists and the default", parts["configs"]),
         )
     )
-    head = ["luck of", "s.d.", "95 %", "variance, 1e-4"]
+    head = ["luck of", "s.d.", "95 %, normal", "95 %, resampled", "variance, 1e-4"]
     return _section("Whose luck it is", text, head, rows) + "\n" + after
 
 
@@ -168,11 +202,6 @@ def _less(search: Luck, configs: Luck) -> str:
 
 def _people(same: Luck, fresh: Luck) -> tuple[Term, ...]:
     return (*fresh.with_training, *scaled(same.with_training, -1.0))
-
-
-def _row(name: str, found: Component) -> list[str]:
-    sd, low, high = found.sd
-    return [name, f"{sd:.4f}", f"[{low:.4f}, {high:.4f}]", f"{found.value * 1e4:.2f}"]
 
 
 def _pairs(found: Found) -> str:

@@ -9,7 +9,7 @@ from scipy import stats
 from search.analysis.metrics import macro_f1
 from search.analysis.people import People
 from tests.search.builders import repeated_searches
-from tests.search.builders.luck_report import Found, report
+from tests.search.builders.luck_report import Found, describe_configs, report
 from tests.search.builders.luck_scores import expected_scores, out_of_fold_scores
 from tests.search.builders.luck_variance import (
     Term,
@@ -157,7 +157,17 @@ def test_the_report_of_made_repeats_names_every_luck():
     rng = np.random.default_rng(6)
     test = People(label=np.tile([0, 1, 2], 20), person=np.repeat(np.arange(20), 3), num_classes=3)
     repeats = {kind: [_repeat(rng, test) for _ in range(4)] for kind in (SAME, FRESH)}
+    last = repeats[SAME][2]  # early stopping has left this one the default alone
+    repeats[SAME][2] = replace(
+        last,
+        config_ids=last.config_ids[2:],
+        tested=last.tested[2:],
+        out_of_fold=last.out_of_fold[2:],
+        chosen=last.chosen * 0,
+        configs='{"default": {}}',
+    )
     text = report(Found.of(repeats, test))
+    assert describe_configs(repeats) == "0 finalists in 1 repeats, 2 finalists in 7 repeats"
     for wanted in ("| same 3 |", "| **search** (same people) |", "| 2,700 |", "All 6 pairs"):
         assert wanted in text
 
