@@ -83,7 +83,7 @@ def store(tmp_path, monkeypatch):
 
 def conclude(store):
     conclude_run(store, Console(file=io.StringIO()))
-    return store.read_json("verdict.json")
+    return json.loads((store.root / "verdict.json").read_text(encoding="utf-8"))
 
 
 def test_the_verdict_has_costs_parts_and_what_the_run_logged(store):
