@@ -93,8 +93,8 @@ class RefitRounds:
         """Repeats a refit that is done, and goes on where more seeds are asked for than then."""
         seeds = done.shape.seeds
         for look in done.looks or (Look(seeds=seeds, full=seeds, ended=True),):
-            while self.seeds < look.seeds:
-                self._train_seed()
+            while self.seeds < look.seeds and self._train_seed():
+                pass
             self.rounds.reopen(look.full)
             self._look(look)
         asked = self.run.config.refit_seeds

@@ -172,6 +172,7 @@ class ReportContents:
         importances: space -> parameter -> share of the variance of the score.
         costs: one per approach.
         data: facts of the data.
+        finalists: space -> config_id -> macro-F1 of its own label after the refit.
         searches: one per space.
         reproduce: how to make it again.
     """
@@ -188,6 +189,7 @@ class ReportContents:
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()
     data: DataFacts | None = None
+    finalists: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     searches: tuple[SearchSummary, ...] = ()
     reproduce: Reproduce | None = None
 

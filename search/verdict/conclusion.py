@@ -69,6 +69,7 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
             )
             for part in built
         },
+        finalists={space: found for part in built for space, found in part.finalists.items()},
         choices={
             part.name: {target: tuple(choice.by_round) for target, choice in part.choices.items()}
             for part in built

@@ -43,6 +43,7 @@ class Findings:
         reasons: about every pair, by its names, those that explain the difference first.
         descriptions: about every approach.
         choices: approach -> target -> config_id that each group of people chose.
+        finalists: space -> config_id -> macro-F1 of its own label, the mean over seeds.
         costs: one per approach.
         notes: what a reader must know.
         ensemble: of the run, if it made one.
@@ -54,6 +55,7 @@ class Findings:
     reasons: Mapping[tuple[str, str], tuple[Reason, ...]] = field(default_factory=dict)
     descriptions: Mapping[str, tuple[Reason, ...]] = field(default_factory=dict)
     choices: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    finalists: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     costs: tuple[Cost, ...] = ()
     notes: tuple[str, ...] = ()
     ensemble: EnsembleSummary | None = None
@@ -113,6 +115,7 @@ class Findings:
             "reasons": reasons,
             "descriptions": to_plain(self.descriptions),
             "choices": to_plain(self.choices),
+            "finalists": to_plain(self.finalists),
             "costs": {cost.approach: cost.to_dict() for cost in self.costs},
             **to_plain(self.training),
             "photos": photos,
@@ -145,6 +148,7 @@ class Findings:
                 name: {target: tuple(chosen) for target, chosen in targets.items()}
                 for name, targets in data.get("choices", {}).items()
             },
+            finalists=data.get("finalists", {}),
             costs=tuple(Cost.of(name, cost) for name, cost in data.get("costs", {}).items()),
             notes=tuple(data.get("notes", ())),
             ensemble=_read(EnsembleSummary, data.get("ensemble")),

@@ -47,6 +47,7 @@ def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportC
         advice=findings.advice,
         reasons=findings.every_reason,
         costs=findings.costs,
+        finalists=findings.finalists,
         ensemble=findings.ensemble,
         notes=findings.notes,
         curves=tuple(curves(refitted, run.results)),

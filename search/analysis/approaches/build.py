@@ -90,6 +90,20 @@ class JointPredictions:
     choices: Mapping[str, Choice]
     targets: tuple[Target, ...]
 
+    @property
+    def finalists(self) -> dict[str, dict[str, float]]:
+        """Macro-F1 of every config on its model's own label, the mean over seeds, by model."""
+        found = {}
+        for (key, choice), target in zip(self.choices.items(), self.targets, strict=True):
+            people = target.people
+            found[key] = {
+                name: float(
+                    np.mean([macro_f1(people.label, row, people.num_classes) for row in rows])
+                )
+                for name, rows in zip(choice.names, target.predicted, strict=True)
+            }
+        return found
+
     def approach(
         self, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
     ) -> Approach:

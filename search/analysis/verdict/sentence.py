@@ -64,11 +64,11 @@ def advised(verdict: Verdict, advice: Recommendation) -> str:
         text += f", the cheapest and at most {advice.loss:.3f} worse"
     if advice.most_accurate not in (advice.use, advice.leader):
         text += f" (the {advice.most_accurate} scores {advice.score:.3f})"
-    last = "" if advice.next_step is None else _decided_by(advice.next_step)
+    last = "" if advice.next_step is None else _decided_by(verdict, advice.next_step)
     return f"{text}; {last}." if last else f"{text}."
 
 
-def _decided_by(step: NextStep) -> str:
+def _decided_by(verdict: Verdict, step: NextStep) -> str:
     """Returns what would decide, as a command with its minutes, as people, or as both."""
     ways = []
     if step.seeds is not None:
@@ -79,6 +79,8 @@ def _decided_by(step: NextStep) -> str:
     if not ways:
         return ""
     joined = wording.listing(ways, "and" if step.together else "or")
+    if verdict.pair(*step.pair).is_of_one_seed:
+        return f"a verdict takes {joined} at least"
     return f"{joined} would decide it against {step.pair[1]}"
 
 

@@ -150,11 +150,25 @@ def _score_heading(rows: Sequence[Score]) -> str:
     return f"{rows[0].name} scores highest, {wording.score(best)}; all lie within {gap}"
 
 
+def _spread(space: str, finalists: Mapping[str, float]) -> str:
+    """Returns the range of a space's refitted configs but the default; empty of a single one."""
+    found = [value for name, value in finalists.items() if name != "default"]
+    if len(found) < 2:
+        return ""
+    return f"{space} {wording.score(min(found))} to {wording.score(max(found))}"
+
+
 def _score_note(contents: ReportContents) -> str:
     rows, pairs = contents.scores, contents.pairs
     note = f"{_HOW_TO_READ} They hold {SCOPE}."
     if contents.searches:
         note += f" {BRIDGE}"
+    spread = [_spread(space, found) for space, found in contents.finalists.items()]
+    if any(spread):
+        note += (
+            " Another search would find other configs; those that were refitted here score, each "
+            f"on its own label: {'; '.join(text for text in spread if text)}."
+        )
     if any(pair.is_of_one_seed for pair in pairs):
         note += f" {_ONE_SEED}: these are over people alone."
     if any(row.with_rule for row in rows):

@@ -1,5 +1,7 @@
 """Labelled people: what they are made of, how they are counted, and how they are resampled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import class_counts
-from search.analysis.people import person_strata, resample_weights
+from search.analysis.people import People, person_strata, resample_weights
 from tests.search.builders.labelled_people import people_of
 
 
@@ -39,6 +41,45 @@ def test_a_part_has_its_own_samples_people_and_strata(seed, num_people):
     assert np.array_equal(part.person[:, None] == part.person, together)
     assert np.array_equal(part.strata, person_strata(part.label, part.person, part.num_people))
     assert np.array_equal(rows.person, part.person)
+
+
+def _folded(fold, person=("b", "a", "b", "c"), label=(0, 1, 1, 0)):
+    return People(label=label, person=person, num_classes=2, fold=fold)
+
+
+def test_every_person_has_the_fold_of_the_own_samples():
+    people = _folded([7, 0, 7, 2])
+    assert people.fold_of_person.tolist() == [0, 7, 2]  # in the order of the marks
+    assert _folded(np.array([7, 0, 7, 2])).fold_of_person.tolist() == [0, 7, 2]
+    assert people_of([0, 1], [0, 1], 2).fold_of_person is None
+
+
+@pytest.mark.parametrize(
+    ("fold", "message"),
+    [
+        ([0, 0, 1, 0], "a person must be in one fold with all samples; split by person"),
+        ([0, 0, 0], r"one number from 0 a sample, got shape \(3,\) for \(4,\) labels"),
+        ([[0, 0, 0, 0]], r"got shape \(1, 4\) for \(4,\) labels"),
+        ([0, -1, 0, 0], "folds must be one number from 0 a sample"),
+    ],
+)
+def test_folds_that_do_not_fit_the_people_are_refused(fold, message):
+    with pytest.raises(AnalysisError, match=message):
+        _folded(fold)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 12))
+def test_a_part_keeps_its_folds(seed, num_people):
+    people, rng = made(seed, num_people)
+    fold = rng.integers(0, 5, num_people)
+    folded = replace(people, fold=fold[people.person])
+    mask = rng.random(len(people)) < 0.6
+    mask[0] = True
+    for rows in (mask, np.flatnonzero(mask)):
+        part = folded.part(rows)
+        assert np.array_equal(part.fold, folded.fold[mask])
+        assert part.fold_of_person.tolist() == fold[np.unique(people.person[mask])].tolist()
+        assert people.part(rows).fold is None
 
 
 @settings(max_examples=25)

@@ -1,6 +1,7 @@
 """Units without Ray: what they read, what they write; and the pool with the session's Ray."""
 
 from dataclasses import replace
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
+from search.refit import train
 from search.refit.files import RefitFiles, Truth, write_truth
 from search.refit.pool import run_units
 from search.refit.train import train_unit
@@ -72,6 +74,59 @@ def test_labels_inside_the_training_folds_do_change_it(people, tmp_path):
     honest = trained(people, unit_of(people), folds, tmp_path / "a")
     other = trained(turned, unit_of(people), folds, tmp_path / "b")
     assert honest.heads["joint"].tobytes() != other.heads["joint"].tobytes()
+
+
+def test_every_fold_of_every_seed_is_trained_by_a_luck_of_its_own(people, tmp_path, monkeypatch):
+    """The verdict takes folds times seeds for that many independent trainings."""
+
+    class BegunError(Exception):
+        pass
+
+    given = []
+
+    def begin(*_, seed, **options):
+        given.append(seed)
+        raise BegunError
+
+    monkeypatch.setattr(train, "ImageClassifier", begin)
+    folds, files = three_folds(people), RefitFiles(tmp_path)
+    images = SharedImages(people)
+    whats = list(product(("joint", "gender"), ("default", "1"), range(4), range(3)))
+
+    def begin_all(run_seed):
+        for space, config_id, seed, fold in whats:
+            unit = replace(unit_of(people, space, fold), config_id=config_id, seed=seed)
+            with pytest.raises(BegunError):
+                train_unit(unit, folds, images, run_seed, files, tmp_path / "models")
+
+    begin_all(0)
+    begin_all(1)
+    assert len(set(given)) == len(given) == 2 * len(whats)
+    begin_all(0)
+    assert given[2 * len(whats) :] == given[: len(whats)]
+
+
+def test_another_fold_or_seed_is_another_training_from_the_first_step_on(
+    people, tmp_path, monkeypatch
+):
+    """What is drawn at first, the weights of the new head, is not the same in two folds."""
+    starts = {}
+
+    class Noting(train.ImageClassifier):
+        def __init__(self, *given, **options):
+            super().__init__(*given, **options)
+            starts[unit.name] = {name: value.clone() for name, value in self.weights().items()}
+
+    monkeypatch.setattr(train, "ImageClassifier", Noting)
+    folds, files = three_folds(people), RefitFiles(tmp_path)
+    images = SharedImages(people)
+    for seed, fold in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        unit = replace(unit_of(people, fold=fold), seed=seed)
+        train_unit(unit, folds, images, 0, files, tmp_path / "models")
+    for one, two in combinations(starts.values(), 2):
+        drawn = [name for name, value in one.items() if value.unique().numel() > 1]
+        assert any(name.endswith("weight") for name in drawn)
+        assert not any(torch.equal(one[name], two[name]) for name in drawn)
 
 
 def test_merged_folds_cover_every_sample_once(people, tmp_path):

@@ -7,18 +7,18 @@ import pytest
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.analysis.verdict.judging import judge, part_scores
+from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.power import would_decide
+from search.analysis.uncertainty.training_luck import TrainingLuck
+from search.analysis.verdict.judging import estimates_of, judge
 from search.analysis.verdict.outcomes import Caveat, Outcome, Rules
+from search.analysis.verdict.rounds import SHARE_AFTER_END, Rounds, Standing
 from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_errors import NUM_CLASSES
 from tests.search.builders.simulated_people import Sample, World, simulate
 
 QUICK = Rules(num_resamples=400)
 FIXED = Rules(num_resamples=400, fixed_models=True)
-PART_RULES = Rules(num_resamples=200)
-PART_Y = np.arange(160) % 4
-PART_G = np.arange(160) // 2
-PART_PEOPLE = people_of(PART_Y, PART_G, 4)
 
 
 def _sample(num_people=300, num_seeds=3, factors=(1.0, 1.0), seed=0, **world) -> Sample:
@@ -49,8 +49,8 @@ def test_a_far_better_approach_wins_on_either_side():
     assert (mirrored.outcome, mirrored.winner) == (Outcome.B_WINS, "a")
 
 
-def test_nearly_equal_predictions_are_equivalent():
-    sample = _sample(900)
+def test_nearly_equal_predictions_of_many_people_are_equivalent():
+    sample = _sample(2_400)
     near = sample.predicted[0].copy()
     near[:, ::2000] = (near[:, ::2000] + 1) % NUM_CLASSES
     parts = [
@@ -60,14 +60,28 @@ def test_nearly_equal_predictions_are_equivalent():
     assert _judge(sample, approaches=parts).pairs[0].outcome is Outcome.EQUIVALENT
     strict = Rules(num_resamples=400, margin=1e-6)
     assert _judge(sample, strict, approaches=parts).pairs[0].outcome is Outcome.UNDECIDED
+    few = sample.g < 1_190  # 6 / 1190 is more than the margin, however near they are
+    part = Sample(y=sample.y[few], g=sample.g[few], predicted=sample.predicted[:, :, few])
+    fewer = [replace(each, predicted=each.predicted[:, few]) for each in parts]
+    assert _judge(part, approaches=fewer).pairs[0].outcome is Outcome.UNDECIDED
 
 
-def test_equal_predictions_are_equivalent_even_without_a_margin():
+@pytest.mark.parametrize(
+    ("margin", "outcome"), [(0.1, Outcome.EQUIVALENT), (0.0999, Outcome.UNDECIDED)]
+)
+def test_equal_predictions_are_equivalent_within_what_people_allow(margin, outcome):
     sample = _sample(60)
     parts = [Approach(name=name, predicted=sample.predicted[0]) for name in "ab"]
-    verdict = _judge(sample, Rules(num_resamples=400, margin=0.0), approaches=parts)
-    assert verdict.pairs[0].outcome is Outcome.EQUIVALENT
-    assert verdict.pairs[0].headline.p_holm == 1
+    verdict = _judge(sample, Rules(num_resamples=400, margin=margin), approaches=parts)
+    assert verdict.pairs[0].outcome is outcome
+    assert verdict.pairs[0].headline.p_adjusted == 1
+
+
+def test_four_people_with_equal_predictions_are_no_proof_of_equivalence():
+    people = people_of(np.arange(8) % 2, np.arange(8) // 2, 2)
+    rows = np.tile(np.arange(8) % 2, (3, 1))
+    verdict = judge([Approach(name=name, predicted=rows) for name in "ab"], people, rules=QUICK)
+    assert verdict.pairs[0].outcome is Outcome.UNDECIDED
 
 
 def test_an_undecided_pair_says_what_would_decide():
@@ -80,7 +94,7 @@ def test_an_undecided_pair_says_what_would_decide():
 
 def test_one_seed_declares_neither_win_nor_equivalence_and_says_why():
     better = _judge(_sample(num_seeds=1, factors=(0.1, 1.0))).pairs[0]
-    assert better.headline.p_holm < 0.05
+    assert better.headline.p_adjusted < 0.05
     assert (better.outcome, better.caveat) == (Outcome.UNDECIDED, Caveat.ONE_SEED)
     assert better.would_decide.seeds == 2
     sample = _sample(60, num_seeds=1)
@@ -103,13 +117,16 @@ def test_training_luck_counts_unless_the_models_are_fixed():
     assert free.caveat is Caveat.NONE
 
 
-def test_three_approaches_give_three_pairs_with_adjusted_p():
+def test_three_approaches_give_three_pairs_with_shaffers_p():
     verdict = _judge(_sample(factors=(0.4, 0.7, 1.0)))
     assert [(pair.a, pair.b) for pair in verdict.pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
     raw = [pair.headline.estimate.p_value for pair in verdict.pairs]
-    adjusted = [pair.headline.p_holm for pair in verdict.pairs]
-    assert min(adjusted) == pytest.approx(min(1.0, 3 * min(raw)))
-    assert all(high >= low for high, low in zip(adjusted, raw, strict=True))
+    adjusted = [pair.headline.p_adjusted for pair in verdict.pairs]
+    first, second, third = sorted(raw)
+    smallest = min(1.0, 3 * first)
+    expected = [smallest, max(smallest, second), max(smallest, second, third)]
+    assert sorted(adjusted) == pytest.approx(expected)
+    assert expected[1] < 2 * second  # where Holm's would be larger
 
 
 def test_scores_stand_beside_the_pairs_with_seeds_and_their_average():
@@ -141,8 +158,37 @@ def test_figures_with_the_decision_rule_stand_beside_and_can_flip_the_verdict():
     pair = verdict.pairs[0]
     assert pair.outcome is Outcome.A_WINS
     assert pair.with_rule.outcome is Outcome.UNDECIDED
+    assert pair.rule_effect.high < 0  # the rule takes all of the lead away
+    scores = [
+        np.mean([macro_f1(sample.y, row, NUM_CLASSES) for row in rows])
+        for rows in (better, worse, other)
+    ]
+    assert pair.rule_effect.value == pytest.approx(scores[1] - scores[2])
     assert pair.flips_with_rule
     assert verdict.scores[1].with_rule.value > verdict.scores[1].interval.value
+
+
+def test_a_rule_that_may_have_changed_nothing_flips_no_verdict():
+    """Outcomes differ by chance where p is near the level; what the rule does must not."""
+    by_chance = 0
+    for seed in range(30):
+        sample = _sample(factors=(0.65, 1.0), seed=seed)
+        ruled = sample.predicted[0].copy()
+        rng = np.random.default_rng(seed)
+        for row in ruled:  # a few photos of either kind move, at random
+            moved = rng.choice(np.flatnonzero(row != sample.y), 30, replace=False)
+            row[moved] = sample.y[moved]
+            moved = rng.choice(row.size, 30, replace=False)
+            row[moved] = (sample.y[moved] + 1) % NUM_CLASSES
+        parts = [
+            Approach(name="a", predicted=sample.predicted[0], with_rule=ruled),
+            Approach(name="b", predicted=sample.predicted[1], with_rule=sample.predicted[1]),
+        ]
+        pair = _judge(sample, Rules(num_resamples=100), approaches=parts).pairs[0]
+        differs = pair.outcome is not pair.with_rule.outcome
+        assert pair.flips_with_rule == (differs and pair.rule_effect.excludes_zero)
+        by_chance += differs and not pair.rule_effect.excludes_zero
+    assert by_chance > 0
 
 
 def test_a_rule_for_one_approach_only_is_no_comparison():
@@ -154,28 +200,189 @@ def test_a_rule_for_one_approach_only_is_no_comparison():
     assert verdict.scores[0].with_rule is None
 
 
-def test_both_parts_are_judged_and_a_winner_may_lose_on_the_untouched_one():
+def _turned(sample, mask):
+    """The two approaches change places on some samples."""
+    swapped = np.where(mask, sample.predicted[::-1], sample.predicted)
+    return Sample(y=sample.y, g=sample.g, predicted=swapped)
+
+
+def test_a_winner_that_is_behind_on_the_people_who_chose_nothing_is_none():
     sample = _sample(factors=(0.1, 1.0))
-    held_out = sample.g % 5 == 0
-    swapped = np.where(held_out, sample.predicted[::-1], sample.predicted)
-    turned = Sample(y=sample.y, g=sample.g, predicted=swapped)
-    pair = _judge(turned, held_out=held_out).pairs[0]
-    parts = [
-        np.mean([macro_f1(turned.y[m], row[m], NUM_CLASSES) for row in turned.predicted[0]])
-        - np.mean([macro_f1(turned.y[m], row[m], NUM_CLASSES) for row in turned.predicted[1]])
-        for m in (~held_out, held_out)
-    ]
-    assert pair.search.estimate.difference == pytest.approx(parts[0])
-    assert pair.held_out.estimate.difference == pytest.approx(parts[1])
-    assert pair.winner == "a"
-    assert pair.loses_on_held_out
+    nothing = sample.g % 5 == 0
+    turned = _turned(sample, nothing)
+    pair = _judge(turned, chose=~nothing).pairs[0]
+    for found, mask in ((pair.chose_nothing, nothing), (pair.chose, ~nothing)):
+        first, second = (
+            np.mean([macro_f1(turned.y[mask], row[mask], NUM_CLASSES) for row in rows])
+            for rows in turned.predicted
+        )
+        assert found.estimate.difference == pytest.approx(first - second)
+    assert pair.chose_nothing.difference.value < 0 < pair.headline.difference.value
+    assert pair.headline.p_adjusted < 0.05
+    assert (pair.outcome, pair.winner) == (Outcome.UNDECIDED, None)
+    assert pair.caveat is Caveat.CHOSEN_BY
+    assert pair.would_decide is None  # more of the same people would not
+    unknown = _judge(turned).pairs[0]
+    assert (unknown.winner, unknown.caveat) == ("a", Caveat.NONE)
+    other_side = _judge(turned, approaches=_approaches(turned)[::-1], chose=~nothing).pairs[0]
+    assert (other_side.outcome, other_side.caveat) == (Outcome.UNDECIDED, Caveat.CHOSEN_BY)
 
 
-def test_a_held_out_part_of_one_person_is_not_judged():
+def test_a_winner_that_is_level_on_the_people_who_chose_nothing_is_none():
+    sample = _sample(factors=(0.1, 1.0))
+    nothing = sample.g % 5 == 0
+    level = np.where(nothing, sample.predicted[:1], sample.predicted)
+    same = Sample(y=sample.y, g=sample.g, predicted=level)
+    pair = _judge(same, chose=~nothing).pairs[0]
+    assert pair.chose_nothing.difference.value == 0
+    assert (pair.outcome, pair.caveat) == (Outcome.UNDECIDED, Caveat.CHOSEN_BY)
+
+
+def test_a_winner_ahead_on_the_people_who_chose_nothing_stays_one_without_significance_there():
+    sample = _sample(factors=(0.1, 1.0))
+    chose = sample.g % 100 != 0  # three people are left, who prove nothing
+    pair = _judge(sample, chose=chose).pairs[0]
+    assert pair.chose_nothing.outcome is Outcome.UNDECIDED
+    assert (pair.winner, pair.caveat) == ("a", Caveat.NONE)
+    behind = _judge(_turned(sample, ~chose), chose=~chose).pairs[0]  # on those it was chosen by
+    assert behind.chose.difference.value < 0 < behind.chose_nothing.difference.value
+    assert behind.winner == "a"
+
+
+def test_fixed_models_lose_a_win_by_the_people_who_chose_nothing_too():
+    sample = _sample(factors=(0.1, 1.0))
+    nothing = sample.g % 5 == 0
+    pair = _judge(_turned(sample, nothing), FIXED, chose=~nothing).pairs[0]
+    assert (pair.outcome, pair.caveat) == (Outcome.UNDECIDED, Caveat.CHOSEN_BY)
+
+
+def test_a_part_of_one_person_is_not_judged():
     sample = _sample(60)
-    pair = _judge(sample, held_out=sample.g == 3).pairs[0]
-    assert pair.held_out is None
-    assert pair.search is not None
+    pair = _judge(sample, chose=sample.g == 3).pairs[0]
+    assert pair.chose is None
+    assert pair.chose_nothing is not None
+    turned = _judge(sample, chose=sample.g != 3).pairs[0]
+    assert turned.chose_nothing is None
+
+
+def _with_folds(sample, num_folds=5):
+    return replace(sample.people, fold=sample.people.person % num_folds)
+
+
+def test_folds_of_people_tell_of_the_luck_of_training_but_not_with_a_rule_that_ties_them():
+    sample = _sample(num_seeds=2, seed_sd=0.02)
+    parts = [
+        Approach(name="ab"[i], predicted=p, with_rule=p) for i, p in enumerate(sample.predicted)
+    ]
+    whole = judge(parts, sample.people, rules=QUICK).pairs[0]
+    by_fold = judge(parts, _with_folds(sample), rules=QUICK, chose=sample.g % 5 == 1).pairs[0]
+    assert [side.folds for side in whole.headline.estimate.training] == [None, None]
+    assert all(1 <= side.folds <= 5 for side in by_fold.headline.estimate.training)
+    assert all(side.folds is None for side in by_fold.with_rule.estimate.training)
+    assert all(1 <= side.folds <= 4 for side in by_fold.chose_nothing.estimate.training)
+    assert by_fold.with_rule.estimate == whole.with_rule.estimate == whole.headline.estimate
+    # Two seeds are half a degree, ten trainings are five or so.
+    assert by_fold.headline.estimate.degrees > 2 * whole.headline.estimate.degrees
+
+
+def test_the_estimates_of_a_look_are_those_of_the_verdict():
+    sample = _sample(factors=(0.4, 0.7, 1.0))
+    people = _with_folds(sample)
+    found = estimates_of(_approaches(sample), people)
+    verdict = judge(_approaches(sample), people, rules=QUICK)
+    assert found == {(pair.a, pair.b): pair.headline.estimate for pair in verdict.pairs}
+    fixed = estimates_of(_approaches(sample), people, fixed_models=True)
+    assert {each.num_seeds for each in fixed.values()} == {0}
+
+
+def _made_estimate(difference, seeds=3, people=5e-5):
+    """A standard error of 0.01; what is not of people is that of training."""
+    side = TrainingLuck(variance=(1e-4 - people) / 2, num_seeds=seeds, folds=1e9)
+    return PairEstimate(
+        difference=difference,
+        people_variance=people,
+        people_degrees=1e9,
+        training=(side, side),
+        num_differing=200,
+    )
+
+
+def test_rounds_decide_a_pair_by_its_last_look():
+    """What was won, given up or left open at a look is what the verdict says."""
+    sample = _sample(60, factors=(1.0, 1.0, 1.0))
+    rounds = Rounds(names="abc", num_people=60, margin=0.005, full=6)
+    won, given_up = _made_estimate(-0.06, seeds=2), _made_estimate(0.0, seeds=2)
+    open_one = _made_estimate(0.024, seeds=2)
+    first = {("a", "b"): won, ("a", "c"): given_up, ("b", "c"): open_one}
+    rounds.look(first, ended=False)
+    last = _made_estimate(0.0195, seeds=6)
+    rounds.look({("b", "c"): last}, ended=True)
+    pairs = _judge(sample, rounds=rounds).pairs
+    assert [pair.outcome for pair in pairs] == [
+        Outcome.B_WINS,
+        Outcome.UNDECIDED,
+        Outcome.UNDECIDED,
+    ]
+    assert [pair.headline.estimate for pair in pairs] == [won, given_up, last]
+    assert [pair.standing for pair in pairs] == [Standing.WON, Standing.FUTILE, Standing.OPEN]
+    assert [pair.hopeless for pair in pairs] == [False, True, False]
+    # Shares of a tenth, and of nine tenths where the run ended.
+    raw = [won.p_value / 0.1, 1.0, last.p_value / 0.9]
+    assert raw[0] < raw[2]
+    assert [pair.headline.p_adjusted for pair in pairs] == pytest.approx([3 * raw[0], 1.0, raw[2]])
+    assert last.p_value < 0.053
+    assert raw[2] > 0.05
+
+
+def test_rounds_with_a_single_look_at_the_end_say_what_no_rounds_say():
+    sample = _sample(factors=(0.4, 0.7, 1.0))
+    plain = _judge(sample)
+    rounds = Rounds(names=["a", "b", "c"], num_people=300, margin=0.005, full=3)
+    rounds.look(estimates_of(_approaches(sample), sample.people), ended=True)
+    assert _judge(sample, rounds=rounds).to_dict() == plain.to_dict()
+    assert [pair.standing for pair in plain.pairs] == [
+        Standing.OPEN if pair.winner is None else Standing.WON for pair in plain.pairs
+    ]
+
+
+def test_a_plan_after_an_end_has_what_is_left_of_the_level():
+    sample = _sample(60)
+    rounds = Rounds(names="ab", num_people=60, margin=0.005, full=3)
+    estimate = _made_estimate(0.0185, people=1e-5)
+    rounds.look({("a", "b"): estimate}, ended=True)
+    found = _judge(sample, rounds=rounds).pairs[0].would_decide
+    planned = {"num_people": 60, "num_seeds": 3, "margin": 0.005, "num_pairs": 1}
+    assert found == would_decide(estimate, **planned, share=SHARE_AFTER_END)
+    # (1.96 + 0.84)^2 (1e-5 + 2.7e-4 / S) <= 0.0185^2, and with 2.43 for 1.96
+    assert (would_decide(estimate, **planned).seeds, found.seeds) == (9, 13)
+
+
+def test_rounds_of_other_approaches_or_without_a_look_are_refused():
+    sample = _sample(60)
+    options = {"num_people": 60, "margin": 0.005, "full": 3}
+    for names in ("ba", "ac", "abc"):
+        rounds = Rounds(names=names, **options)
+        rounds.look(dict.fromkeys(rounds.pairs, _made_estimate(0.01)), ended=True)
+        with pytest.raises(
+            AnalysisError, match=r"looked at the pairs \(\('a', 'b'\),\), got looks"
+        ):
+            _judge(sample, rounds=rounds)
+    with pytest.raises(AnalysisError, match=r"got looks at \(\) of \(\('a', 'b'\),\)"):
+        _judge(sample, rounds=Rounds(names="ab", **options))
+
+
+def test_a_mean_over_seeds_and_their_average_have_intervals_of_their_own():
+    sample = _sample(num_seeds=3, seed_sd=0.05)
+    parts = [
+        Approach.from_probs(name, np.eye(NUM_CLASSES)[rows])
+        for name, rows in zip("ab", sample.predicted, strict=True)
+    ]
+    people = _with_folds(sample)
+    free, fixed = (
+        judge(parts, people, rules=rules).scores[0].ensemble for rules in (QUICK, FIXED)
+    )
+    assert free.value == fixed.value
+    assert half_width(free) > half_width(fixed)
 
 
 def test_a_verdict_is_reproducible_and_becomes_json():
@@ -206,65 +413,25 @@ def test_input_that_does_not_fit_is_refused():
     with pytest.raises(AnalysisError, match="got 420 labels and 419 for predictions of 'b'"):
         _judge(sample, approaches=[parts[0], short])
     with pytest.raises(AnalysisError, match="60 people in both parts; split by person"):
-        _judge(sample, held_out=np.arange(420) % 7 == 0)
-    with pytest.raises(AnalysisError, match=r"`held_out` must be bool \[420\], got int64 \(3,\)"):
-        _judge(sample, held_out=np.zeros(3, dtype=np.int64))
+        _judge(sample, chose=np.arange(420) % 7 == 0)
+    with pytest.raises(AnalysisError, match=r"`chose` must be bool \[420\], got int64 \(3,\)"):
+        _judge(sample, chose=np.zeros(3, dtype=np.int64))
     with pytest.raises(AnalysisError, match="at least 2 people, got 1"):
         judge(parts, people_of(sample.y, np.zeros(420, int), NUM_CLASSES), rules=QUICK)
 
 
-def test_the_luck_of_choosing_configs_counts_except_on_people_without_a_part_in_it():
+def test_the_luck_of_choosing_configs_counts_on_all_people_and_on_every_part():
     sample = _sample(120)
-    held_out = sample.g % 3 == 0
+    chose = sample.g % 3 == 0
     plain = _approaches(sample)
     lucky = [replace(part, choice_variance=1e-3) for part in plain]
-    one, two = (
-        _judge(sample, approaches=parts, held_out=held_out).pairs[0] for parts in (plain, lucky)
-    )
-    for name, added in (("headline", 2e-3), ("search", 2e-3), ("held_out", 0.0)):
-        before, after = (getattr(pair, name).estimate.people_variance for pair in (one, two))
-        assert after - before == pytest.approx(added, abs=1e-12)
+    one, two = (_judge(sample, approaches=parts, chose=chose).pairs[0] for parts in (plain, lucky))
+    for name in ("headline", "chose_nothing", "chose"):
+        before, after = (getattr(pair, name).estimate for pair in (one, two))
+        assert after.variance - before.variance == pytest.approx(2e-3, abs=1e-12)
+        assert after.people_variance == before.people_variance
     widths = [
         half_width(_judge(sample, FIXED, approaches=parts).scores[0].interval)
         for parts in (plain, lucky)
     ]
     assert widths[1] > 1.1 * widths[0]
-
-
-def guesses(accuracy, num_seeds, seed):
-    rng = np.random.default_rng(seed)
-    right = rng.random((num_seeds, len(PART_Y))) < accuracy
-    return np.where(right, PART_Y, (PART_Y + 1) % 4)
-
-
-def test_every_part_has_the_mean_score_over_seeds_of_its_own_people():
-    held_out = PART_G % 4 == 0
-    first, second = guesses(0.8, 2, 0), guesses(0.5, 1, 1)
-    parts = [Approach(name="a", predicted=first), Approach(name="b", predicted=second)]
-    found = part_scores(parts, PART_PEOPLE, held_out, PART_RULES)
-    for name, rows in (("a", first), ("b", second)):
-        for part, mask in (("search", ~held_out), ("held_out", held_out)):
-            expected = np.mean([macro_f1(PART_Y[mask], row[mask], 4) for row in rows])
-            interval = found[name][part]
-            assert interval.value == pytest.approx(expected)
-            assert interval.low < expected < interval.high
-
-
-def test_luck_of_choice_widens_the_search_part_alone():
-    held_out = PART_G % 2 == 0
-    rows = guesses(0.7, 2, 2)
-
-    def widths(luck):
-        part = Approach(name="a", predicted=rows, choice_variance=luck)
-        found = part_scores([part], PART_PEOPLE, held_out, PART_RULES)["a"]
-        return half_width(found["search"]), half_width(found["held_out"])
-
-    plain, lucky = widths(0.0), widths(0.01)
-    assert lucky[0] > 1.3 * plain[0]
-    assert lucky[1] == pytest.approx(plain[1], rel=0.1)
-
-
-@pytest.mark.parametrize("held_out", [np.zeros(160, bool), PART_G == 0])
-def test_without_two_people_in_a_part_there_are_no_parts(held_out):
-    part = Approach(name="a", predicted=guesses(0.7, 1, 3))
-    assert part_scores([part], PART_PEOPLE, held_out, PART_RULES) == {"a": {}}

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
-from search.analysis.uncertainty.power import WouldDecide
+from search.analysis.verdict.baselines import Baseline
 from search.analysis.verdict.outcomes import (
     Caveat,
     Outcome,
@@ -11,12 +13,14 @@ from search.analysis.verdict.outcomes import (
     Score,
     Verdict,
 )
+from search.analysis.verdict.recommendation import NextStep, Price, recommend
 from search.analysis.verdict.sentence import answer
+from search.analysis.verdict.statements import Bound, PairStatements
 
 SCORES = {"separate": 0.63, "joint": 0.52, "multihead": 0.58}
 
 
-def pair(a, b, outcome=Outcome.UNDECIDED, spread=0.02, caveat=Caveat.NONE, decide=None):
+def pair(a, b, outcome=Outcome.UNDECIDED, spread=0.02, caveat=Caveat.NONE):
     estimate = PairEstimate(
         difference=SCORES[a] - SCORES[b],
         people_variance=spread**2,
@@ -27,7 +31,6 @@ def pair(a, b, outcome=Outcome.UNDECIDED, spread=0.02, caveat=Caveat.NONE, decid
         a=a,
         b=b,
         headline=PairFigures.of(estimate, 0.01, outcome),
-        would_decide=decide,
         caveat=caveat,
     )
 
@@ -61,45 +64,102 @@ def test_a_winner_is_above_all_others():
 def test_equivalence_is_no_difference():
     tie = pair("joint", "multihead", Outcome.EQUIVALENT)
     assert answer(verdict(tie)) == (
-        "It makes no difference: multihead, joint are equivalent within 0.005."
+        "It makes no difference: multihead and joint are equivalent within 0.005."
     )
 
 
-def test_what_is_open_says_what_would_decide_it():
-    open_pair = pair("separate", "multihead", decide=WouldDecide(people=700, seeds=5))
-    beaten = pair("separate", "joint", Outcome.A_WINS)
-    assert answer(verdict(open_pair, beaten, pair("joint", "multihead"))) == (
-        "Undecided: separate scores highest (0.630), but multihead is within the noise (0.050; "
-        "700 people or 5 seeds would decide); separate beats joint."
+def test_a_leader_that_is_not_proven_says_whom_it_is_not_ahead_of():
+    near = pair("separate", "multihead")
+    rest = pair("joint", "multihead")
+    assert answer(verdict(near, pair("separate", "joint"), rest)) == (
+        "No winner is proven: separate leads with 0.630, not clearly ahead of multihead (0.050 "
+        "behind) and joint (0.110 behind)."
+    )
+    assert answer(verdict(near, pair("separate", "joint", Outcome.A_WINS), rest)) == (
+        "No winner is proven: separate leads with 0.630 and beats joint, but not clearly ahead of "
+        "multihead (0.050 behind)."
+    )
+    tie = pair("multihead", "separate", Outcome.EQUIVALENT)
+    assert answer(verdict(tie, pair("joint", "separate"), rest)) == (
+        "No winner is proven: separate leads with 0.630, multihead is equivalent, not clearly "
+        "ahead of joint (0.110 behind)."
     )
 
 
-@pytest.mark.parametrize("turned", [False, True])
-def test_one_seed_cannot_tell_even_where_the_people_can(turned):
-    names = ("joint", "separate") if turned else ("separate", "joint")
-    assert answer(verdict(pair(*names, caveat=Caveat.ONE_SEED))) == (
-        "Undecided: separate scores highest (0.630), ahead of joint by 0.110 [0.071, 0.149] over "
-        "people, but one seed cannot tell the luck of training."
+def test_one_seed_is_no_verdict():
+    one = pair("joint", "separate", caveat=Caveat.ONE_SEED)
+    found = verdict(one)
+    assert answer(found) == (
+        "No verdict from one training seed: separate leads with 0.630, but the luck of training "
+        "is not known."
+    )
+    step = NextStep(
+        pair=("separate", "joint"), seeds=2, minutes=3.4, command="headrace run --refit-seeds 2"
+    )
+    assert answer(found, recommend(found, {}, next_step=step)).endswith(
+        ". Use separate; a verdict takes headrace run --refit-seeds 2 (about 3 min) at least."
     )
 
 
-def test_one_seed_says_where_the_people_do_not_tell_either():
-    pairs = [
-        pair(*names, caveat=Caveat.ONE_SEED, spread=0.03) for names in (("separate", "joint"),)
-    ]
-    unclear = pair("multihead", "separate", caveat=Caveat.ONE_SEED, spread=0.03)
-    rest = pair("joint", "multihead", caveat=Caveat.ONE_SEED)
-    assert answer(verdict(*pairs, unclear, rest)) == (
-        "Undecided: separate scores highest (0.630), ahead of joint by 0.110 [0.051, 0.169], not "
-        "clearly ahead of multihead (0.050 [-0.009, 0.109]) over people, but one seed cannot tell "
-        "the luck of training."
-    )
-    assert answer(verdict(unclear)).endswith(
-        "(0.630), not clearly ahead of multihead (0.050 [-0.009, 0.109]) over people, and one "
-        "seed cannot tell the luck of training."
+def test_a_lead_among_those_who_chose_is_no_lead():
+    open_pair = pair("separate", "joint", caveat=Caveat.CHOSEN_BY)
+    assert answer(verdict(open_pair)) == (
+        "No winner is proven: separate leads with 0.630, but not on the people that the search "
+        "did not choose by."
     )
 
 
-def test_fixed_models_are_judged_without_a_word_on_seeds():
-    sentence = answer(verdict(pair("separate", "joint", caveat=Caveat.FIXED_MODELS)))
-    assert sentence.endswith("joint is within the noise (0.110).")
+def test_scores_like_guessing_mean_nothing_whoever_wins():
+    found = verdict(pair("separate", "joint", Outcome.A_WINS))
+    found = replace(found, baselines=(Baseline(name="prior", value=0.6),))
+    advice = recommend(found, {})
+    assert answer(found, advice) == (
+        "These scores mean nothing yet: no approach is shown to beat guessing (0.600). Train "
+        "longer or on more people before you choose."
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        (NextStep(pair=("separate", "joint"), people=1990), "1,990 people would decide"),
+        (NextStep(pair=("separate", "joint"), seeds=9), "9 seeds would decide"),
+        (
+            NextStep(pair=("separate", "joint"), seeds=9, people=700, minutes=150, command="go"),
+            "go (about 2.5 h) or 700 people would decide",
+        ),
+        (
+            NextStep(pair=("separate", "joint"), seeds=9, people=700, together=True),
+            "9 seeds and 700 people would decide",
+        ),
+    ],
+)
+def test_what_would_decide_is_said_as_a_command_or_as_people(step, said):
+    found = verdict(pair("separate", "joint"))
+    text = answer(found, recommend(found, {}, next_step=step))
+    assert text.endswith(f" Use separate; {said} it against joint.")
+
+
+def test_nothing_that_would_decide_is_not_said():
+    found = verdict(pair("separate", "joint"))
+    step = NextStep(pair=("separate", "joint"))
+    assert answer(found, recommend(found, {}, next_step=step)).endswith(" Use separate.")
+
+
+def test_a_cheaper_approach_and_the_ensemble_are_named():
+    bound = PairStatements(bound=Bound(worse=-0.09, better=0.018))
+    found = verdict(replace(pair("separate", "joint"), statements=bound))
+    prices = {"separate": Price(serve_ms=9.0), "joint": Price(serve_ms=3.0)}
+    advice = recommend(found, prices, ensemble=0.66)
+    assert answer(found, advice).endswith(
+        " Use joint, the cheapest and at most 0.018 worse (the ensemble scores 0.660)."
+    )
+    assert answer(found, recommend(found, {})).endswith(" Use separate.")
+
+
+def test_no_answer_is_the_one_word_undecided():
+    for outcome in Outcome:
+        for caveat in Caveat:
+            found = verdict(pair("separate", "joint", outcome, caveat=caveat))
+            assert "undecided" not in answer(found, recommend(found, {})).lower()
+            assert answer(found, recommend(found, {})).count(". ") <= 1
