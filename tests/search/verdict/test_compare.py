@@ -46,8 +46,16 @@ def test_the_better_file_wins_whatever_the_order_of_its_rows(files):
     assert answer(findings.verdict).startswith("A wins")
     written = json.loads((files / "out" / "verdict.json").read_text())
     assert written == findings.to_dict()
-    assert {"answer", "holds", "recommendation", "photos", "baselines", "notes"} < set(written)
+    told = [key for key in written if key not in ("holds", "recommendation")]
+    assert told == [
+        *("schema", "metric", "answer", "margin", "people", "photos", "scores", "baselines"),
+        *("means_nothing", "pairs", "reasons", "costs", "notes"),
+    ]
+    assert written["schema"] == 2
     assert written["recommendation"]["use"] == "A"
+    assert written["pairs"][0]["statements"]["log_score"]["decided"]
+    assert "attributes" in written["pairs"][0]["statements"]
+    assert not written["pairs"][0]["statements"]["attributes"]  # their classes are not known
     assert Findings.from_dict(written).to_dict() == written
     assert "A wins" in (files / "out" / "report.html").read_text()
 
@@ -110,6 +118,18 @@ def edited(path, **changes):
             r"row 2: a label is a whole number from 0, got '100000000000000000000'",
         ),
         (
+            lambda d: edited(d / "truth.csv", fold=lambda f: [-1, *[0] * (len(f) - 1)]),
+            r"row 2: a fold is a whole number from 0, got '-1'",
+        ),
+        (
+            lambda d: edited(d / "truth.csv", fold=lambda f: ["a", *[0] * (len(f) - 1)]),
+            r"row 2: a fold is a whole number from 0, got 'a'",
+        ),
+        (
+            lambda d: edited(d / "truth.csv", fold=lambda f: f.index % 2),
+            r"row 3: a group is in one fold with all its samples, got '0' in folds 0 and 1",
+        ),
+        (
             lambda d: pd.read_csv(d / "truth.csv").drop(columns="group").to_csv(d / "truth.csv"),
             r"must have the columns sample, group, label, lacks group",
         ),
@@ -133,3 +153,67 @@ def test_files_of_other_classes_do_not_compare(files):
     frame.to_csv(files / "wide.csv", index=False)
     with pytest.raises(UsageError, match=r"must have the same classes, got \{'A': 3, 'B': 4\}"):
         judged(files, A=files / "good.csv", B=files / "wide.csv")
+
+
+FREE = Rules(num_resamples=400)
+
+
+def with_seeds(files, num=3):
+    """Several trainings that differ by a few photos, as files of their own."""
+    rng = np.random.default_rng(1)
+    found = {}
+    for name in ("good", "bad"):
+        frame = pd.read_csv(files / f"{name}.csv")
+        columns = [f"p{number}" for number in range(CLASSES)]
+        seeds = []
+        for seed in range(num):
+            other = frame.assign(seed=seed)
+            rows = rng.random(len(frame)) < 0.1
+            other.loc[rows, columns] = np.roll(frame.loc[rows, columns].to_numpy(), 1, axis=1)
+            seeds.append(other)
+        pd.concat(seeds).to_csv(files / f"{name}{num}.csv", index=False)
+        found[name] = files / f"{name}{num}.csv"
+    return found
+
+
+def estimate_of(files, predictions):
+    findings = compare(files / "truth.csv", predictions, files / "out", FREE)
+    return findings.verdict.pairs[0], findings.verdict.pairs[0].headline.estimate
+
+
+def test_seeds_of_every_file_tell_the_luck_of_training_and_folds_tell_more(files):
+    predictions = with_seeds(files)
+    pair, whole = estimate_of(files, predictions)
+    assert pair.caveat is Caveat.NONE
+    assert [side.folds for side in whole.training] == [None, None]
+    edited(files / "truth.csv", fold=lambda f: 7 * (f["group"] % 3))
+    _, by_fold = estimate_of(files, predictions)
+    assert all(1 < side.folds <= 3 for side in by_fold.training)
+    assert by_fold.difference == whole.difference
+    edited(files / "truth.csv", fold=lambda _: 4)  # one model made them all
+    _, tied = estimate_of(files, predictions)
+    assert tied == whole
+
+
+def test_a_file_of_one_seed_makes_all_of_them_fixed_models(files):
+    predictions = with_seeds(files)
+    pair, found = estimate_of(files, {**predictions, "bad": files / "bad.csv"})
+    assert pair.caveat is Caveat.FIXED_MODELS
+    assert found.num_seeds == 0
+
+
+def test_without_folds_the_temperature_comes_from_other_people_all_the_same(files):
+    """Sharper probabilities of the same classes give the true class no more probability."""
+    frame = pd.read_csv(files / "good.csv")
+    columns = [f"p{number}" for number in range(CLASSES)]
+    sharp = frame[columns] ** 3
+    frame[columns] = sharp.div(sharp.sum(axis=1), axis=0)
+    frame.to_csv(files / "sharp.csv", index=False)
+    pair = judged(files, A=files / "good.csv", B=files / "sharp.csv").verdict.pairs[0]
+    assert pair.statements.log_score.difference.value == pytest.approx(0, abs=1e-3)
+    assert not pair.statements.log_score.decided
+
+
+def test_a_fold_number_may_be_any_whole_number(files):
+    edited(files / "truth.csv", fold=lambda f: 10**15 * (f["group"] % 3))
+    assert judged(files).verdict.pairs[0].winner == "A"

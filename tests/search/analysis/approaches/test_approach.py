@@ -40,3 +40,17 @@ def test_rule_and_ensemble_must_cover_the_same_seeds_and_samples():
         Approach(name="a", predicted=predicted, with_rule=predicted[:1])
     with pytest.raises(AnalysisError, match=r"`ensemble` of 'a' .* \(5,\), got \(4,\)"):
         Approach(name="a", predicted=predicted, ensemble=predicted[0, :4])
+
+
+def test_an_approach_keeps_its_probabilities_and_knows_its_networks():
+    probs = np.random.default_rng(0).dirichlet(np.ones(3), (2, 4))
+    kept = Approach.from_probs("separate", probs, num_networks=3)
+    assert kept.probs.dtype == np.float32
+    assert kept.probs == pytest.approx(probs)
+    assert kept.num_networks == 3
+    with pytest.raises(AnalysisError, match="`num_networks >= 1` must hold, got 0 for 'a'"):
+        Approach.from_probs("a", probs, num_networks=0)
+    with pytest.raises(AnalysisError, match="`log_choice_variance >= 0` must hold, got -1"):
+        Approach.from_probs("a", probs, log_choice_variance=-1)
+    with pytest.raises(AnalysisError, match=r"`probs` of 'a' must have shape \(2, 4\)"):
+        Approach(name="a", predicted=kept.predicted, probs=kept.probs[:1])

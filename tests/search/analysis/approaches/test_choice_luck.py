@@ -1,9 +1,16 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from search.analysis.approaches.choice_luck import Target, choice_variance
+from search.analysis.approaches.choice_luck import (
+    Target,
+    _Contest,
+    choice_variance,
+    log_choice_variance,
+)
+from search.analysis.errors import AnalysisError
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import macro_f1
 from search.analysis.people import person_strata, resample_weights
@@ -120,3 +127,50 @@ def test_the_score_of_chosen_configs_varies_as_much_as_the_luck_says():
     added = np.var(scores) - np.var(fixed)
     assert added > 0.2 * np.var(fixed)
     assert np.mean(luck) == pytest.approx(added, rel=0.5)
+
+
+def _with_logs(targets, right=0.0, wrong=-1.0):
+    """The log probability of the true class follows from whether a config is right."""
+    return tuple(
+        replace(t, log_probs=np.where(t.predicted == t.people.label, right, wrong))
+        for t in targets
+    )
+
+
+def _log_luck(targets, seed=0, num_resamples=400):
+    rng = np.random.default_rng(seed)
+    cross_fit = _plan(targets[0].people.num_people)
+    return log_choice_variance(targets, cross_fit, num_resamples=num_resamples, rng=rng)
+
+
+def test_the_luck_of_a_log_score_is_there_where_that_of_the_choice_is():
+    rng = np.random.default_rng(0)
+    clear, equal = _targets(rng, 150, (0.95, 0.5)), _targets(rng, 150, (0.7, 0.7))
+    assert _log_luck(_with_logs(clear)) == pytest.approx(0, abs=1e-6)
+    found = _log_luck(_with_logs(equal))
+    assert found > 1e-4
+    assert _log_luck(_with_logs(equal, wrong=-2.0)) == pytest.approx(4 * found)
+    assert _log_luck(_with_logs(equal, right=-1.0)) == pytest.approx(0, abs=1e-12)
+    assert _log_luck(_with_logs(_targets(rng, 60, (0.7,)))) == 0
+
+
+def test_the_luck_of_a_log_score_needs_the_probabilities():
+    with pytest.raises(AnalysisError, match="needs the probabilities of every config"):
+        _log_luck(_targets(np.random.default_rng(0), 60, (0.7, 0.7)))
+
+
+def test_the_log_score_of_a_choice_is_that_of_its_configs_on_weighted_people():
+    """Slow twin of one resample: every round and target by hand."""
+    rng = np.random.default_rng(2)
+    targets = _with_logs(_targets(rng, 40, (0.7, 0.7)))
+    plan = _plan(40)
+    contest = _Contest(targets=targets, rounds=tuple(plan.rounds()))
+    weights = np.concatenate(list(resample_weights(contest.people.strata, 3, rng)))
+    choices = contest.choices(weights)
+    for row, weight in enumerate(weights):
+        logs = np.zeros(40)
+        for number, (_, apply) in enumerate(plan.rounds()):
+            for place, target in enumerate(targets):
+                config = choices[row, place, number]
+                logs[apply] += target.log_probs[config].mean(axis=0)[apply]
+        assert contest.log_scores(choices, weights)[row] == pytest.approx(weight @ logs / 40)

@@ -6,12 +6,11 @@ from scipy.stats import binomtest
 
 from search.analysis.approaches.approach import Approach
 from search.analysis.metrics import macro_f1
-from search.analysis.people import People
 from search.analysis.recombine import attribute_classes
 from search.analysis.verdict.attributes import attribute_scores
 from search.analysis.verdict.multiplicity import holm
 from tests.search.builders.simulated_errors import ATTRIBUTES
-from tests.search.builders.simulated_people import NUM_CLASSES, World, simulate
+from tests.search.builders.simulated_people import World, simulate
 
 SIZES = {name: len(classes) for name, classes in ATTRIBUTES.items()}
 EQUAL_DATA_SETS = 300
@@ -19,9 +18,8 @@ EQUAL_DATA_SETS = 300
 
 def _judged(world, seed_or_rng, decided=(True, True, True)):
     sample = simulate(world, np.random.default_rng(seed_or_rng))
-    people = People(label=sample.y, person=sample.g, num_classes=NUM_CLASSES, fold=sample.g % 5)
     parts = [Approach(name=str(i), predicted=rows) for i, rows in enumerate(sample.predicted)]
-    found = attribute_scores(parts, people, SIZES, decided, fixed_models=False)
+    found = attribute_scores(parts, sample.people, SIZES, decided, fixed_models=False)
     return sample, found
 
 

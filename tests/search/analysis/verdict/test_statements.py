@@ -49,13 +49,13 @@ def test_a_bound_is_no_nearer_than_people_allow():
     assert Bound.of(_estimate(0.0, 0.0), 4, 3) == Bound(worse=1.0, better=1.0)
 
 
-def test_a_bound_in_words_says_a_lead_where_there_is_one():
+def test_a_bound_is_said_in_words_and_is_no_lead():
     assert Bound(worse=0.026, better=0.078).said("joint", "separate") == (
         "joint is at most 0.026 worse than separate and at most 0.078 better"
     )
     lead = Bound(worse=-0.01, better=0.05)
-    assert lead.said("a", "b") == "a is at least 0.010 and at most 0.050 above b"
-    assert lead.negated().said("b", "a") == "b is at least 0.010 and at most 0.050 below a"
+    assert lead.said("a", "b") == "a is not worse than b, and at most 0.050 better"
+    assert lead.negated().said("b", "a") == "b is not better than a, and at most 0.050 worse"
 
 
 def test_every_statement_stands_beside_its_pair(verdict):
