@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from search.analysis.metrics import Floats
 from search.analysis.people import People
+from search.analysis.uncertainty.interval import ALPHA
+from search.analysis.verdict.judging import estimates_of
 from tests.search.builders.luck_scores import (
     Scores,
     expected_scores,
@@ -43,11 +45,13 @@ class Found:
         repeats: by kind.
         expected: on the people who test.
         out_of_fold: on the people of each repeat.
+        num_classes: joint ones.
     """
 
     repeats: Mapping[str, Sequence[Repeat]]
     expected: Mapping[str, Sequence[Scores]]
     out_of_fold: Mapping[str, Sequence[Scores]]
+    num_classes: int
 
     @classmethod
     def of(cls, repeats: Mapping[str, Sequence[Repeat]], people: People) -> "Found":
@@ -57,6 +61,7 @@ class Found:
             repeats=repeats,
             expected={k: [expected_scores(r, people) for r in rs] for k, rs in repeats.items()},
             out_of_fold={k: [out_of_fold_scores(r, num) for r in rs] for k, rs in repeats.items()},
+            num_classes=num,
         )
 
     def resampled(self, rng: np.random.Generator) -> "Found":
@@ -75,6 +80,7 @@ class Found:
             repeats={k: [self.repeats[k][i] for i in rows] for k, rows in drawn.items()},
             expected={k: [self.expected[k][i] for i in rows] for k, rows in drawn.items()},
             out_of_fold={k: [self.out_of_fold[k][i] for i in rows] for k, rows in drawn.items()},
+            num_classes=self.num_classes,
         )
 
     @property
@@ -224,12 +230,15 @@ def _pairs(found: Found) -> str:
         wins = np.mean(np.array(square) > 3.8415 * variance)
         ratio = np.mean(square) / np.mean(variance)
         rows.append([name, f"{np.mean(variance) ** 0.5:.4f}", f"{ratio:.2f}", f"{wins:.0%}"])
+    rows += _judged(found)
     text = (
         f"All {len(pairs)} pairs of searches of the same people, judged on their out-of-fold "
         f"predictions. The difference of a pair has a root mean square of "
         f"{np.mean(square) ** 0.5:.4f}. A rule that knows all of it has 1.00 in the third column. "
         f"The pairs are of {len(scores)} searches and far from independent. The rule counts "
-        "people, choice, and training luck once; its terms are what out-of-fold scores show."
+        "people, choice, and training luck once; its terms are what out-of-fold scores show. All "
+        "rows are judged by the normal distribution but the last two, which are the rule of the "
+        "verdict itself, with its degrees of freedom."
     )
     head = [
         "variance of the rule",
@@ -238,6 +247,21 @@ def _pairs(found: Found) -> str:
         "called different at 5 %",
     ]
     return _section("A/A as it was", text, head, rows)
+
+
+def _judged(found: Found) -> list[list[str]]:
+    """Returns what the verdict's own rule makes of the pairs, without its term and with it."""
+    same = found.repeats[SAME]
+    people = replace(same[0].people(found.num_classes), fold=same[0].fold)
+    rows = []
+    for name, with_luck in (("the verdict, without its term", False), ("the verdict", True)):
+        parts = [each.approach(str(i), with_luck=with_luck) for i, each in enumerate(same)]
+        pairs = estimates_of(parts, people).values()
+        variance = float(np.mean([pair.variance for pair in pairs]))
+        square = float(np.mean([pair.difference**2 for pair in pairs]))
+        wins = float(np.mean([pair.p_value < ALPHA for pair in pairs]))
+        rows.append([name, f"{variance**0.5:.4f}", f"{square / variance:.2f}", f"{wins:.0%}"])
+    return rows
 
 
 def _own(pairs: Sequence[tuple[Scores, Scores]], name: str) -> Floats:

@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from search.analysis.approaches.approach import Approach
 from search.analysis.metrics import Floats, Ints
 from search.analysis.people import People
 from search.prepare.saved_run import load_run
 from search.prepare.setting import SharedImages
-from search.refit.units import Unit
+from search.refit.units import DEFAULT_CONFIG, Unit
 from search.store.files import write_arrays, write_text
 from tests.search.builders.one_model import build_one
 from tests.search.builders.searched_refit import (
@@ -135,6 +136,22 @@ class Repeat:
     def people(self, num_classes: int) -> People:
         """The people of the repeat."""
         return People(label=self.label, person=self.person, num_classes=num_classes)
+
+    def approach(self, name: str, *, with_luck: bool) -> Approach:
+        """Returns what a verdict judges: out-of-fold classes, with the finalists as variants.
+
+        Args:
+            name: of the approach.
+            with_luck: whether its finalists tell of the luck of the search.
+        """
+        photos, seeds = np.arange(len(self.label)), range(self.out_of_fold.shape[1])
+        finalists = self.out_of_fold[self.config_ids != DEFAULT_CONFIG]
+        return Approach(
+            name=name,
+            predicted=np.stack([self.out_of_fold[self.chosen, seed, photos] for seed in seeds]),
+            choice_variance=float(self.choice_variance),
+            variants=(finalists,) if with_luck and len(finalists) > 1 else (),
+        )
 
     def write(self, path: Path) -> None:
         """Writes the file, whole or not at all; classes as bytes."""
