@@ -1,14 +1,7 @@
-"""What is shown in the terminal: lines, progress of steps, commands to copy."""
-
-import shlex
-import shutil
-import sys
-from pathlib import Path
+"""Progress of steps in the terminal."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from search.store.run_store import RunStore
 
 
 def say(console: Console, text: str, style: str | None = None) -> None:
@@ -56,19 +49,3 @@ class StepBar:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-
-def headrace() -> str:
-    """Returns how the user calls headrace: by its name where the shell finds it, else by path."""
-    beside = Path(sys.executable).with_name("headrace")
-    if shutil.which("headrace") or not beside.exists():
-        return "headrace"
-    here = beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside
-    return shlex.quote(str(here))
-
-
-def resume_command(store: RunStore) -> str:
-    """Returns the command that goes on with a run."""
-    parent = store.root.parent
-    where = "" if str(parent) == "results" else f" --results {shlex.quote(str(parent))}"
-    return f"{headrace()} run --resume {store.root.name}{where}"

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from search.console import headrace, resume_command, say
+from search.console import say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
+from search.store.commands import headrace, resume_command
 from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
 

@@ -221,7 +221,8 @@ class Lineup:
             config_id: [probs[head] for head in self.heads(space)]
             for config_id, probs in predictions[space].items()
         }
-        return Model(key=space, heads=heads, layout=self.layout(space))
+        found = tuple(config_id for config_id in heads if config_id.isdigit())
+        return Model(key=space, heads=heads, layout=self.layout(space), finalists=found)
 
     def _space_of(self, block: Block) -> str | None:
         """Returns the space of a block, the one with the block's own name where there are more."""

@@ -57,7 +57,11 @@ def retake_looks(refitted: Refitted, margin: float, seed: int) -> Rounds | None:
 
     def look(pairs: Sequence[Pair], seeds: Mapping[str, int], *, ended: bool) -> None:
         asked = [name for name in names if any(name in pair for pair in pairs)]
-        built = [refitted.build_one(name, range(seeds[name]), with_rule=False) for name in asked]
+        built = [
+            # The first ones there are: a seed whose training broke is none.
+            refitted.build_one(name, refitted.own_seeds(name)[: seeds[name]], with_rule=False)
+            for name in asked
+        ]
         rounds.look(estimates_at(built, people, cross_fit, pairs, seed=seed), ended=ended)
 
     for each in refitted.note.looks:

@@ -1,7 +1,7 @@
 """A finished refit, read once: everything that later stages build on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class Refitted:
         note: shape, notes and configs.
         seeds: that all configs have.
         predictions: out-of-fold probabilities float [S, N, K] by space, config and head.
+        whole: seeds that all configs of an approach have, by its name, where they are more.
     """
 
     store: RunStore
@@ -38,6 +39,7 @@ class Refitted:
     note: RefitNote
     seeds: tuple[int, ...]
     predictions: Predictions
+    whole: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, store: RunStore, lineup: Lineup) -> "Refitted":
@@ -64,6 +66,7 @@ class Refitted:
             note=note,
             seeds=seeds,
             predictions=predictions,
+            whole={name: common_seeds(files, own) for name, own in lineup.approaches.items()},
         )
 
     @property
@@ -144,7 +147,7 @@ class Refitted:
 
     def own_seeds(self, name: str) -> tuple[int, ...]:
         """Returns the seeds that all configs of an approach have."""
-        return common_seeds(self.files, self.lineup.approaches[name])
+        return self.whole.get(name, self.seeds)
 
     def notes(self, space: str, config_id: str) -> list[Mapping[str, Any]]:
         """Returns what the trainings of a config noted; nothing in a run that noted nothing."""

@@ -12,10 +12,10 @@ from search.analysis.verdict.recommendation import (
     next_step,
     recommend,
 )
-from search.console import resume_command
 from search.prepare.config import MAX_REFIT_SEEDS
 from search.refit.refitted import Refitted
 from search.report.contents import Cost
+from search.store.commands import resume_command
 
 
 def advise(

@@ -28,6 +28,8 @@ class Approach:
         log_choice_variance: the same of the mean log score over seeds.
         probs: float [S, N, C], the joint probabilities; None where only predictions are known.
         num_networks: that one seed of it serves with.
+        variants: int [n, S, N] of every model with n >= 2 finalists: the predictions with each of
+            them in its place.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Approach:
     log_choice_variance: float = 0.0
     probs: Probs | None = None
     num_networks: int = 1
+    variants: tuple[Ints, ...] = ()
 
     def __post_init__(self) -> None:
         shape = self.predicted.shape
@@ -60,6 +63,7 @@ class Approach:
             "with_rule": (self.with_rule, shape),
             "ensemble": (self.ensemble, shape[1:]),
             "probs": (None if self.probs is None else self.probs[..., 0], shape),
+            **{f"variants[{i}]": (each[0], shape) for i, each in enumerate(self.variants)},
         }
         for what, (array, expected) in others.items():
             if array is not None and array.shape != expected:
@@ -76,6 +80,7 @@ class Approach:
         choice_variance: float = 0.0,
         log_choice_variance: float = 0.0,
         num_networks: int = 1,
+        variants: tuple[Ints, ...] = (),
     ) -> "Approach":
         """Returns the approach of joint probabilities, float [S, N, C], which it keeps as float32.
 
@@ -97,4 +102,5 @@ class Approach:
             log_choice_variance=log_choice_variance,
             probs=array.astype(np.float32),
             num_networks=num_networks,
+            variants=variants,
         )

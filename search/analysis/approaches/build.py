@@ -22,7 +22,7 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.approaches.choice_luck import Target, choice_variance, log_choice_variance
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import mean_in_any_order
-from search.analysis.fitting.calibration import Method, fit_calibration, log_of_true
+from search.analysis.fitting.calibration import Calibration, Method, fit_calibration, log_of_true
 from search.analysis.fitting.class_biases import fit_class_biases, predict_with_biases
 from search.analysis.fitting.cross_fit import CrossFit, Mask
 from search.analysis.metrics import Floats, Ints, as_classes, macro_f1
@@ -81,7 +81,7 @@ class JointPredictions:
 
     `probs` float [S, N, C]; `with_rule` int [S, N], classes under nested biases, None where they
     were not asked for; `choices` by the key of the model; `targets` what the configs of every
-    model competed for.
+    model competed for; `variants` as in `Approach`.
     """
 
     name: str
@@ -89,6 +89,7 @@ class JointPredictions:
     with_rule: Ints | None
     choices: Mapping[str, Choice]
     targets: tuple[Target, ...]
+    variants: tuple[Ints, ...] = ()
 
     @property
     def finalists(self) -> dict[str, dict[str, float]]:
@@ -127,6 +128,7 @@ class JointPredictions:
             choice_variance=luck,
             log_choice_variance=log_luck,
             num_networks=self.num_networks,
+            variants=self.variants,
         )
 
     @property
@@ -144,11 +146,13 @@ class Model:
         heads: of every config, the out-of-fold probabilities of its heads, each [S, N, K].
         layout: which attributes these heads decide; configs are chosen by the label that they
             make together.
+        finalists: those configs that the search found; the others were not searched for.
     """
 
     key: str
     heads: Mapping[str, Sequence[Floats]]
     layout: HeadLayout
+    finalists: tuple[str, ...] = ()
 
     @property
     def products(self) -> Candidates:
@@ -200,39 +204,86 @@ def build(
     num_classes = int(np.prod([target.people.num_classes for target in targets]))
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
     ruled = np.empty(probs.shape[:2], dtype=np.int64) if with_rule else None
+    variants = {
+        place: np.empty((len(model.finalists), *probs.shape[:2]), dtype=np.int64)
+        for place, model in enumerate(models)
+        if len(model.finalists) > 1
+    }
     for number, (fit, apply) in enumerate(cross_fit.rounds()):
-        chosen = [
-            model.heads[choices[model.key].by_round[number]][which]
-            for model in models
-            for which in range(len(model.layout.covers))
-        ]
+        chosen = [choices[model.key].by_round[number] for model in models]
         for seed in range(len(probs)):
-            heads = [head[seed] for head in chosen]
-            fitted, applied = _calibrated(heads, layout, true, fit, apply, method)
-            probs[seed, apply] = applied
+            calibrated = _Calibrated(models, true, fit, apply, method, seed)
+            probs[seed, apply] = applied = layout.joint(calibrated.applied(chosen))
+            for place, found in variants.items():
+                for row, config in enumerate(models[place].finalists):
+                    other = [*chosen[:place], config, *chosen[place + 1 :]]
+                    same = config == chosen[place]
+                    joint = applied if same else layout.joint(calibrated.applied(other))
+                    found[row, seed, apply] = joint.argmax(axis=-1)
             if ruled is not None:
-                biases = fit_class_biases(fitted, true[fit])
+                biases = fit_class_biases(layout.joint(calibrated.fitted(chosen)), true[fit])
                 ruled[seed, apply] = predict_with_biases(applied, biases)
     return JointPredictions(
-        name=name, probs=probs, with_rule=ruled, choices=choices, targets=targets
+        name=name,
+        probs=probs,
+        with_rule=ruled,
+        choices=choices,
+        targets=targets,
+        variants=tuple(variants.values()),
     )
 
 
-def _calibrated(
-    heads: Sequence[Floats],
-    layout: HeadLayout,
-    y: Ints,
-    fit: Mask,
-    apply: Mask,
-    method: Method,
-) -> tuple[Floats, Floats]:
-    """Returns the joint probabilities of one round's configs on its fit and its apply people."""
-    fitted, applied = [], []
-    for head, labels in zip(heads, layout.head_labels(y), strict=True):
-        calibration = fit_calibration(head[fit], labels[fit], method)
-        fitted.append(calibration.apply(head[fit]))
-        applied.append(calibration.apply(head[apply]))
-    return layout.joint(fitted), layout.joint(applied)
+class _Calibrated:
+    """The heads of one seed, calibrated in one round by its fit people, each once.
+
+    Args:
+        models: of the approach.
+        true: joint classes int [N].
+        fit: who decides, bool [N].
+        apply: about whom, bool [N].
+        method: of the calibration.
+        seed: number of the seed.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        true: Ints,
+        fit: Mask,
+        apply: Mask,
+        method: Method,
+        seed: int,
+    ) -> None:
+        self._models, self._fit, self._apply = models, fit, apply
+        self._labels = [model.layout.head_labels(true) for model in models]
+        self._method, self._seed = method, seed
+        self._done: dict[tuple[int, str], list[Calibration]] = {}
+
+    def fitted(self, configs: Sequence[str]) -> list[Floats]:
+        """Returns the probabilities of the fit people by the heads of one config a model."""
+        return self._heads(configs, self._fit)
+
+    def applied(self, configs: Sequence[str]) -> list[Floats]:
+        """Returns the probabilities of the apply people by the heads of one config a model."""
+        return self._heads(configs, self._apply)
+
+    def _heads(self, configs: Sequence[str], people: Mask) -> list[Floats]:
+        return [
+            calibration.apply(head[self._seed][people])
+            for place, config in enumerate(configs)
+            for head, calibration in zip(
+                self._models[place].heads[config], self._of(place, config), strict=True
+            )
+        ]
+
+    def _of(self, place: int, config: str) -> list[Calibration]:
+        if (place, config) not in self._done:
+            heads = self._models[place].heads[config]
+            self._done[place, config] = [
+                fit_calibration(head[self._seed][self._fit], labels[self._fit], self._method)
+                for head, labels in zip(heads, self._labels[place], strict=True)
+            ]
+        return self._done[place, config]
 
 
 def _target(candidates: Candidates, y: Ints, person: Ints) -> Target:

@@ -12,6 +12,7 @@ from scipy.special import stdtr
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import ROUNDING
 from search.analysis.uncertainty.interval import LEVEL, Interval, least_reach, student_quantile
+from search.analysis.uncertainty.search_luck import SearchLuck
 from search.analysis.uncertainty.training_luck import TrainingLuck
 
 NO_LUCK = TrainingLuck(num_seeds=0)
@@ -30,6 +31,8 @@ class PairEstimate:
         choice_variance: what the choice of configs adds, of both sides together.
         training: luck of a and of b; `NO_LUCK` where models are taken as fixed. Where seed s of
             both is the same models in the main, the luck of their difference, and none beside it.
+        search: luck of the configs that the searches of both sides found; empty where models are
+            taken as they are, or no space has two finalists.
         num_differing: people on whom the two differ at all.
     """
 
@@ -38,6 +41,7 @@ class PairEstimate:
     people_degrees: float
     choice_variance: float = 0.0
     training: tuple[TrainingLuck, TrainingLuck] = (NO_LUCK, NO_LUCK)
+    search: tuple[SearchLuck, ...] = ()
     num_differing: int
 
     def __post_init__(self) -> None:
@@ -63,23 +67,36 @@ class PairEstimate:
 
     @property
     def variance(self) -> float:
-        """Squared standard error over people, choice and training."""
-        return self.people_variance + self.choice_variance + self.training_excess
+        """Squared standard error over people, choice, training and search."""
+        counted = self.people_variance + self.choice_variance + self.training_excess
+        return counted + self.search_excess
+
+    @property
+    def search_excess(self) -> float:
+        """What the luck of the searches adds to the variance."""
+        return sum(luck.excess for luck in self.search)
+
+    @property
+    def people_limit(self) -> float:
+        """What people alone leave of the variance, with infinitely many seeds on both sides."""
+        interaction = sum(side.interaction for side in self.training)
+        return max(0.0, self.people_variance - interaction)
 
     @property
     def limit_variance(self) -> float:
         """What would be left of `variance` with infinitely many seeds on both sides."""
-        interaction = sum(side.interaction for side in self.training)
-        return max(0.0, self.people_variance - interaction) + self.choice_variance
+        return self.people_limit + self.choice_variance + self.search_excess
 
     @property
     def degrees(self) -> float:
-        """Degrees of freedom of `variance`: training luck never makes the people's surer."""
-        if self.training_excess == 0:
+        """Degrees of freedom of `variance`: other luck never makes the people's surer."""
+        others = [luck.variance**2 / luck.degrees for luck in self.search if luck.excess > 0]
+        if self.training_excess > 0:
+            others += [side.variance**2 / side.degrees for side in self.training]
+        if not others:
             return self.people_degrees
         spread = (self.people_variance + self.choice_variance) ** 2 / self.people_degrees
-        spread += sum(side.variance**2 / side.degrees for side in self.training)
-        return min(self.people_degrees, self.variance**2 / spread)
+        return min(self.people_degrees, self.variance**2 / (spread + sum(others)))
 
     @property
     def reach(self) -> float:
@@ -154,15 +171,14 @@ class PairEstimate:
     def with_more(self, *, people: float = 1.0, seeds: int = 0) -> "PairEstimate":
         """Returns the estimate to expect of `people` times the people and of more seeds a side.
 
-        The people's share shrinks with people alone, training's with seeds alone, and the
-        interaction with both.
+        The people's share shrinks with people alone, training's with seeds alone, the interaction
+        with both, and the search's with neither.
         """
         one, two = self.training
         first, second = self.training_at((one.num_seeds + seeds, two.num_seeds + seeds), people)
-        limit = self.limit_variance - self.choice_variance
         return replace(
             self,
-            people_variance=limit / people + first.interaction + second.interaction,
+            people_variance=self.people_limit / people + first.interaction + second.interaction,
             people_degrees=self.people_degrees * people,
             choice_variance=self.choice_variance / people,
             num_differing=int(self.num_differing * people),

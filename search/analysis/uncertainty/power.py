@@ -7,8 +7,11 @@ Planned as if the difference found were the true one: the verdict is reached wit
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+from scipy.stats import norm
+
 from search.analysis.uncertainty.difference import PairEstimate
-from search.analysis.uncertainty.interval import ALPHA, least_reach, student_quantile
+from search.analysis.uncertainty.interval import ALPHA, LEVEL, least_reach, student_quantile
 from search.analysis.uncertainty.training_luck import TrainingLuck
 
 POWER = 0.8
@@ -48,10 +51,26 @@ def detectable_difference(estimate: PairEstimate, num_pairs: float = 1) -> float
         num_pairs: pairs judged together.
     """
     alpha = ALPHA / num_pairs
-    reach = student_quantile(1 - alpha / 2, estimate.degrees) + student_quantile(
-        POWER, estimate.degrees
-    )
-    return reach * float(estimate.variance**0.5)
+    variance, degrees = _expected_luck(estimate)
+    reach = student_quantile(1 - alpha / 2, degrees) + student_quantile(POWER, degrees)
+    return reach * float(variance**0.5)
+
+
+def _expected_luck(planned: PairEstimate) -> tuple[float, float]:
+    """Returns the variance and the degrees of freedom that a verdict is expected to find.
+
+    What training adds is found as max(0, B - I) from few trainings. On average that is more than
+    the truth, and its degrees of freedom count wherever it is found above 0.
+    """
+    training = sum(side.variance**2 / side.degrees for side in planned.training)
+    excess, spread = planned.training_excess, (2 * training) ** 0.5
+    if spread > 0:
+        excess = excess * norm.cdf(excess / spread) + spread * norm.pdf(excess / spread)
+    people = planned.people_variance + planned.choice_variance
+    variance = people + planned.search_excess + float(excess)
+    others = training + sum(luck.variance**2 / luck.degrees for luck in planned.search)
+    total = people**2 / planned.people_degrees + others
+    return variance, min(planned.people_degrees, variance**2 / total if total > 0 else np.inf)
 
 
 def promised_difference(num_people: int, num_seeds: int, num_pairs: int) -> float:
@@ -129,8 +148,10 @@ def would_decide(
 def _decided(planned: PairEstimate, num_people: int, margin: float, num_tests: float) -> bool:
     size = abs(planned.difference)
     wins = detectable_difference(planned, num_tests) <= size and planned.p_value < ALPHA
-    power = student_quantile(POWER, planned.degrees) * planned.variance**0.5
-    return wins or power + max(planned.reach, least_reach(num_people)) <= margin - size
+    variance, degrees = _expected_luck(planned)
+    power = student_quantile(POWER, degrees) * variance**0.5
+    reach = student_quantile((1 + LEVEL) / 2, degrees) * variance**0.5
+    return wins or power + max(reach, least_reach(num_people)) <= margin - size
 
 
 def _least(holds: Callable[[int], bool], most: int) -> int | None:

@@ -10,6 +10,7 @@ The rules are those of `search.analysis.verdict.outcomes`, the luck that of
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
@@ -24,6 +25,7 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
+from search.analysis.uncertainty.search_luck import SearchLuck, search_luck
 from search.analysis.verdict.baselines import baselines_of
 from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.outcomes import (
@@ -42,7 +44,7 @@ from search.analysis.verdict.stating import with_statements
 Row = tuple[Ints, float]  # predictions [S, N] and the variance that choosing them adds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Panel:
     """The approaches, the samples they are judged on, and how."""
 
@@ -54,6 +56,14 @@ class Panel:
     def headline(self) -> list[Row]:
         """The approaches without post-hoc biases."""
         return [(part.predicted, part.choice_variance) for part in self.approaches]
+
+    @cached_property
+    def search_lucks(self) -> list[tuple[SearchLuck, ...]]:
+        """The luck of the search of every approach, by its models with several finalists."""
+        return [
+            tuple(search_luck(variants, self.people) for variants in part.variants)
+            for part in self.approaches
+        ]
 
     @property
     def with_rule(self) -> list[Row]:
@@ -95,9 +105,15 @@ class Panel:
         self, sheet: ScoreSheet, first: int = 0, *, by_fold: bool = True
     ) -> list[PairEstimate]:
         """Returns the differences of all pairs of the approaches from position `first`."""
-        pairs = combinations(range(first, first + len(self.approaches)), 2)
-        fixed = self.rules.fixed_models
-        return [sheet.pair(a, b, fixed_models=fixed, by_fold=by_fold) for a, b in pairs]
+        fixed, num = self.rules.fixed_models, len(self.approaches)
+        found = []
+        for a, b in combinations(range(num), 2):
+            pair = sheet.pair(first + a, first + b, fixed_models=fixed, by_fold=by_fold)
+            # Whoever predicts alike does so with whatever config.
+            lucky = not fixed and pair.num_differing > 0
+            search = (*self.search_lucks[a], *self.search_lucks[b]) if lucky else ()
+            found.append(replace(pair, search=search))
+        return found
 
     def figures(
         self, sheet: ScoreSheet, first: int = 0, *, by_fold: bool = True

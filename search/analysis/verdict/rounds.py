@@ -177,7 +177,7 @@ class Rounds:
             self.closings[pair] = replace(
                 look,
                 # After the whole design there is nothing left to be futile.
-                standing=Standing.FUTILE if estimate.num_seeds < self.full else Standing.OPEN,
+                standing=Standing.FUTILE if 0 < estimate.num_seeds < self.full else Standing.OPEN,
                 hopeless=is_futile(estimate, None, self.margin),
             )
 

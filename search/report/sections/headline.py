@@ -309,5 +309,5 @@ def _difference_heading(pairs: Sequence[PairVerdict]) -> str:
         return "No pair is decided by this data" if num > 1 else "This data does not decide"
     parts = [*wins, *ties]
     if num:
-        parts.append(f"{wording.plural(num, 'pair')} {'is' if num == 1 else 'are'} undecided")
+        parts.append(f"{wording.plural(num, 'pair')} {'is' if num == 1 else 'are'} not decided")
     return "; ".join(parts)

@@ -69,7 +69,7 @@ class Sample:
 
     y: Ints
     g: Ints
-    fold: Ints | None
+    fold: Ints | None = None
     predicted: Ints
     probs: Floats | None = None
 

@@ -17,6 +17,12 @@ from search.store.run_store import RunStore, check_name
 from tests.search.builders.runs import ROOT
 
 # Command, then every option or argument with its default; `...` must be given.
+CONCLUDING = {
+    "name": ...,
+    "--results": Path("results"),
+    "--margin": None,
+    "--accept-loss": None,
+}
 FROZEN = {
     "run": {
         "--space": None,
@@ -36,6 +42,7 @@ FROZEN = {
         "--pseudo-threshold": None,
         "--refit-seeds": None,
         "--margin": None,
+        "--accept-loss": None,
         "--gpus-per-trial": None,
         "--pretrained --no-pretrained": None,
         "--weights-dir": None,
@@ -43,8 +50,13 @@ FROZEN = {
         "--results": Path("results"),
         "--cache": None,
     },
-    "verdict": {"name": ..., "--results": Path("results"), "--margin": None},
-    "report": {"name": ..., "--results": Path("results"), "--margin": None},
+    "verdict": {
+        "name": ...,
+        "--results": Path("results"),
+        "--margin": None,
+        "--accept-loss": None,
+    },
+    "report": {"name": ..., "--results": Path("results"), "--margin": None, "--accept-loss": None},
     "ensemble": {
         "name": ...,
         "--results": Path("results"),
@@ -72,6 +84,7 @@ FROZEN = {
         "predictions": ...,
         "--out": Path("compared"),
         "--margin": 0.005,
+        "--accept-loss": 0.02,
         "--seed": 0,
     },
     "replay": {"best": ..., "--data": "", "--weights-dir": "", "--cache": None},

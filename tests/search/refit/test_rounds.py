@@ -256,3 +256,16 @@ def test_the_looks_are_told(prepared):
     rounds.go_on()
     assert said[0].startswith("round 2 of 6: separate - joint won, ")
     assert said[-1].endswith(describe(rounds.rounds))
+
+
+def test_a_training_that_broke_leaves_the_other_seeds_to_look_at(prepared):
+    rounds, _ = rounds_of(prepared, JOINT_IS_WORSE)
+    rounds.go_on()
+    written(rounds, prepared)
+    for path in prepared.store.predictions.glob("joint.1.0.npz"):
+        path.unlink()
+    refitted = Refitted.read(prepared.store, Lineup.of(prepared.schema, prepared.spaces))
+    assert refitted.own_seeds("joint") == (1,)
+    again = retake_looks(refitted, prepared.config.margin, prepared.config.seed)
+    assert again.closings["separate", "joint"].standing is Standing.OPEN  # of one seed
+    assert again.closings["separate", "multihead"].estimate.num_seeds > 2

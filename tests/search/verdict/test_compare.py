@@ -52,6 +52,7 @@ def test_the_better_file_wins_whatever_the_order_of_its_rows(files):
         *("means_nothing", "pairs", "reasons", "costs", "notes"),
     ]
     assert written["schema"] == 2
+    assert written["recommendation"]["use"] == "A"
     assert written["pairs"][0]["statements"]["log_score"]["decided"]
     assert "attributes" in written["pairs"][0]["statements"]
     assert not written["pairs"][0]["statements"]["attributes"]  # their classes are not known

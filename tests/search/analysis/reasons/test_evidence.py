@@ -18,7 +18,7 @@ from tests.search.builders.simulated_people import World, simulate
 
 @pytest.fixture(scope="module")
 def sample():
-    world = World(num_people=120, shared=0.8, num_seeds=2, error_factors=(0.4, 1.0))
+    world = World(num_people=120, shared=0.8, num_seeds=2, error_factors=(0.4, 1.0), num_folds=0)
     return simulate(world, np.random.default_rng(0))
 
 

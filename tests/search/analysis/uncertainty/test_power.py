@@ -90,9 +90,29 @@ def test_seeds_that_are_trained_after_an_end_have_what_is_left_of_the_level():
 def test_interaction_shrinks_with_people_and_with_seeds():
     """All of the luck of training is interaction: 2e-5 of 1e-4 that people have alone is 8e-5."""
     estimate = _estimate(0.015, seeds=(1e-5, 1e-5), interaction=1e-5)
-    assert _plan(estimate).people == _plan(_estimate(0.015)).people
+    # What a verdict finds of training is above 0 half of the time, though there is none.
+    alone = _plan(_estimate(0.015)).people
+    assert alone < _plan(estimate).people < 1.1 * alone
     assert _plan(estimate).seeds is None  # 8e-5 is left, and (1.97 + 0.84)^2 8e-5 > 0.015^2
     assert _plan(_estimate(0.026, seeds=(1e-5, 1e-5), interaction=1e-5)).seeds is not None
+
+
+@pytest.mark.parametrize("excess", [0.0, 1e-5, 6e-5])
+def test_the_luck_that_is_planned_with_is_what_verdicts_find_on_average(excess):
+    """B on 20 degrees of freedom a side, its interaction known, found as max(0, B - I)."""
+    side = TrainingLuck(variance=2e-5 + excess / 2, interaction=2e-5, num_seeds=5, folds=5.0)
+    planned = PairEstimate(
+        difference=0.01,
+        people_variance=1e-4,
+        people_degrees=1e6,
+        training=(side, side),
+        num_differing=300,
+    )
+    rng = np.random.default_rng(0)
+    found = side.variance * rng.chisquare(20, (200_000, 2)) / 20
+    luck = np.maximum(0.0, found.sum(axis=1) - 4e-5)
+    reach = detectable_difference(planned) / (1e-4 + luck.mean()) ** 0.5
+    assert reach == pytest.approx(1.96 + 0.8416, rel=0.02)
 
 
 def test_seeds_decide_where_training_luck_is_all_there_is():

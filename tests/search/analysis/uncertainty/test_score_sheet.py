@@ -27,7 +27,7 @@ def _sheet(sample, rows=None, num_resamples=300):
 
 @pytest.fixture(scope="module")
 def sample():
-    world = World(num_people=120, shared=0.8, num_seeds=3, error_factors=(1.0, 0.5))
+    world = World(num_people=120, shared=0.8, num_seeds=3, error_factors=(1.0, 0.5), num_folds=0)
     return simulate(world, np.random.default_rng(0))
 
 
@@ -40,8 +40,8 @@ def test_a_score_is_the_mean_over_seeds(sample):
 
 
 def test_training_luck_widens_the_interval_of_a_score():
-    world = World(num_people=300, shared=0.0, num_seeds=3, seed_sd=0.04)
-    sheet = _sheet(simulate(world, np.random.default_rng(0)), num_resamples=2_000)
+    world = World(num_people=300, shared=0.0, num_seeds=3, seed_sd=0.04, num_folds=0)
+    sheet = _sheet(simulate(world, np.random.default_rng(1)), num_resamples=2_000)
     widths = [
         half_width(sheet.score(0, fixed_models=fixed, rng=np.random.default_rng(0)))
         for fixed in (True, False)
@@ -67,7 +67,7 @@ def test_a_pair_is_the_difference_with_both_kinds_of_luck(sample):
 
 
 def test_luck_of_training_beyond_its_interaction_widens_a_pair():
-    world = World(num_people=300, shared=0.0, num_seeds=3, seed_sd=0.05)
+    world = World(num_people=300, shared=0.0, num_seeds=3, seed_sd=0.05, num_folds=0)
     sheet = _sheet(simulate(world, np.random.default_rng(0)))
     pair, fixed = (sheet.pair(0, 1, fixed_models=each) for each in (False, True))
     assert pair.training_excess > 0
@@ -165,7 +165,7 @@ def test_an_effect_is_what_a_little_more_of_a_person_changes_at_the_mean_of_the_
 
 def test_the_variance_over_people_is_that_of_many_resamples():
     """Of scores to first order the very same; of macro-F1 itself where people are many."""
-    world = World(num_people=1_000, shared=0.8, num_seeds=2, error_factors=(1.0, 0.8))
+    world = World(num_people=1_000, shared=0.8, num_seeds=2, error_factors=(1.0, 0.8), num_folds=0)
     drawn = simulate(world, np.random.default_rng(3))
     sheet = _sheet(drawn, num_resamples=10_000)
     found = sheet.pair(0, 1, fixed_models=True).people_variance
@@ -274,8 +274,9 @@ def test_one_person_cannot_be_compared_on():
         )
 
 
-def test_the_luck_of_choice_adds_to_a_pair_and_to_a_score(sample):
-    rng = np.random.default_rng(1)
+def test_the_luck_of_choice_adds_to_a_pair_and_to_a_score():
+    world = World(num_people=400, shared=0.8, num_seeds=3, error_factors=(1.0, 0.5), num_folds=0)
+    sample, rng = simulate(world, np.random.default_rng(0)), np.random.default_rng(1)
     sheet = score_sheet(
         list(sample.predicted),
         sample.people,
@@ -297,8 +298,8 @@ def test_the_luck_of_choice_adds_to_a_pair_and_to_a_score(sample):
 
 
 def test_the_luck_of_choice_weighs_against_that_of_seeds_in_the_degrees_of_freedom():
-    world = World(num_people=300, shared=0.0, num_seeds=2, seed_sd=0.05)
-    sheet = _sheet(simulate(world, np.random.default_rng(0)), num_resamples=1_000)
+    world = World(num_people=300, shared=0.0, num_seeds=2, seed_sd=0.05, num_folds=0)
+    sheet = _sheet(simulate(world, np.random.default_rng(1)), num_resamples=1_000)
     lucky = replace(sheet, choice_variances=(1e-2, 1e-2))
     widths = [
         part.score(0, fixed_models=False, rng=np.random.default_rng(0)) for part in (sheet, lucky)

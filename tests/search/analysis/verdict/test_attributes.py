@@ -28,7 +28,7 @@ def _world(*factors, num_people=100):
 
 
 def test_differences_are_those_of_the_attributes_macro_f1():
-    sample, found = _judged(_world(0.3, 1.0, 1.0), 0)
+    sample, found = _judged(_world(0.1, 1.0, 1.0, num_people=300), 0)
     true = attribute_classes(sample.y, (3, 2, 3))
     for (a, b), rows in zip(combinations(range(3), 2), found, strict=True):
         assert [row.name for row in rows] == ["mask", "gender", "age"]

@@ -53,6 +53,10 @@ def _looked(p_values, *, ended, **options):
     return rounds
 
 
+# As many as an estimate has: after the whole design nothing is futile.
+WHOLE = 3
+
+
 def _standings(rounds):
     return [rounds.closings[pair].standing for pair in rounds.pairs]
 
@@ -82,12 +86,12 @@ def test_an_end_after_a_look_takes_nine_tenths(factor, standing):
 
 def test_after_the_first_win_the_others_are_tested_at_the_whole_level():
     """Of three approaches two that differ leave one pair that can be equal."""
-    assert _standings(_looked([0.9, 0.016, 0.049], ended=True)) == [
+    assert _standings(_looked([0.9, 0.016, 0.049], ended=True, full=WHOLE)) == [
         Standing.OPEN,
         Standing.WON,
         Standing.WON,
     ]
-    assert _standings(_looked([0.9, 0.017, 0.02], ended=True)) == [Standing.OPEN] * 3
+    assert _standings(_looked([0.9, 0.017, 0.02], ended=True, full=WHOLE)) == ([Standing.OPEN] * 3)
 
 
 def test_a_win_of_an_earlier_look_raises_the_level_of_a_later_one():
@@ -101,7 +105,7 @@ def test_a_win_of_an_earlier_look_raises_the_level_of_a_later_one():
 
 
 def test_a_pair_that_differs_within_the_margin_counts_as_one_that_differs():
-    rounds = _rounds(num_people=10**6)
+    rounds = _rounds(num_people=10**6, full=WHOLE)
     tiny = _estimate(1e-6, variance=1e-8)  # 0.0005 at a standard error of 0.0001
     rounds.look({AB: tiny, AC: _estimate(0.03), BC: _estimate(0.5)}, ended=True)
     assert _standings(rounds) == [Standing.EQUIVALENT, Standing.WON, Standing.OPEN]
@@ -218,13 +222,31 @@ def test_a_pair_that_no_number_of_seeds_would_decide_is_hopeless():
     assert is_futile(far, None, 0.005)
 
 
-def test_an_end_is_no_sign_of_futility():
-    rounds = _rounds()
+@pytest.mark.parametrize("ended", [False, True])
+def test_after_the_whole_design_nothing_is_futile(ended):
+    rounds = _rounds(full=WHOLE)
     far = _estimate(1.0, variance=1.05e-4, excess=5e-6)
-    rounds.look(dict.fromkeys(rounds.pairs, far), ended=True)
+    rounds.look(dict.fromkeys(rounds.pairs, far), ended=ended)
     assert _standings(rounds) == [Standing.OPEN] * 3
     assert all(rounds.closings[pair].hopeless for pair in rounds.pairs)
     assert rounds.training_on == ("a", "b", "c")
+    # An end before it leaves what is futile so, until more seeds are wished for than would do.
+    rounds = _rounds()
+    rounds.look(dict.fromkeys(rounds.pairs, far), ended=ended)
+    assert _standings(rounds) == [Standing.FUTILE] * 3
+    rounds.reopen(20)
+    assert _standings(rounds) == [Standing.FUTILE] * 3
+
+
+def test_what_is_futile_at_few_seeds_is_open_again_where_many_are_wished_for():
+    # Nothing is known of people here: all of the luck is training's.
+    rounds = _rounds(full=3, num_people=10_000)
+    slow = _estimate(0.9, excess=9.9e-5, seeds=2)
+    rounds.look(dict.fromkeys(rounds.pairs, slow), ended=False)
+    assert _standings(rounds) == [Standing.FUTILE] * 3
+    rounds.reopen(30)
+    assert _standings(rounds) == [Standing.OPEN] * 3
+    assert rounds.full == 30
 
 
 def test_models_that_are_taken_as_they_are_have_nothing_to_wait_for():
@@ -250,7 +272,7 @@ def test_a_closed_pair_keeps_what_it_was_closed_by():
     first = _estimate(1e-6)
     rest = _estimate(0.02, excess=5e-5)
     rounds.look({AB: first, AC: rest, BC: rest}, ended=False)
-    later = dict.fromkeys(rounds.pairs, _estimate(0.5, seeds=6))
+    later = dict.fromkeys((AC, BC), _estimate(0.5, seeds=6))
     rounds.look(later, ended=True)
     assert rounds.closings[AB].estimate is first
     assert rounds.closings[AC].estimate is later[AC]
@@ -262,13 +284,14 @@ def test_before_any_look_all_pairs_are_open():
     assert rounds.training_on == ("a", "b", "c")
 
 
-def test_a_look_without_an_open_pair_is_refused():
-    rounds = _rounds()
-    with pytest.raises(AnalysisError, match=r"needs every open pair, got none of \[\('b', 'c'\)"):
-        rounds.look({AB: _estimate(), AC: _estimate()}, ended=False)
-    assert rounds.closings == {}
-    rounds.look({AB: _estimate(), AC: _estimate(), BC: _estimate(1e-6)}, ended=True)
-    rounds.look({AB: _estimate(seeds=6), AC: _estimate(seeds=6)}, ended=True)  # BC is closed
+def test_a_look_is_taken_at_open_pairs_alone_but_not_at_all_of_them():
+    rounds = _rounds(full=WHOLE)
+    rounds.look({AB: _estimate(), BC: _estimate(1e-6)}, ended=False)
+    assert rounds.open_pairs == (AB, AC)
+    with pytest.raises(AnalysisError, match=r"taken at open pairs, got \[\('b', 'c'\)\]"):
+        rounds.look({AB: _estimate(), BC: _estimate()}, ended=True)
+    rounds.look({AC: _estimate()}, ended=True)
+    assert (rounds.closings[AB].ended, rounds.closings[AC].ended) == (False, True)
 
 
 def test_one_seed_declares_nothing_and_takes_nothing_of_the_level():
@@ -286,7 +309,7 @@ def test_a_single_look_at_the_end_is_the_plain_rule(seed):
     """Equivalence first, else Shaffer's p below 0.05."""
     rng = np.random.default_rng(seed)
     names = "abcd"[: rng.integers(2, 5)]
-    rounds = _rounds(names, num_people=2_000)
+    rounds = _rounds(names, num_people=2_000, full=WHOLE)
     spread = 10 ** rng.uniform(-7, -4, len(rounds.pairs))
     p_values = rng.uniform(0, 1, len(rounds.pairs)) ** 4
     estimates = [_estimate(p, variance=v) for p, v in zip(p_values, spread, strict=True)]

@@ -75,7 +75,7 @@ def test_biases_that_may_change_nothing_are_no_doubt():
 def test_wins_come_before_equivalence_and_what_is_undecided():
     verdicts = ("undecided", "equivalent", "a_wins")
     found = contents({"pairs": [pair(a=name, verdict=name) for name in verdicts]})
-    assert [row.outcome for row in claims(found)] == ["win", "equivalent", "undecided"]
+    assert [row.outcome for row in claims(found)] == ["win", "equivalent", "open"]
 
 
 def test_the_table_of_scores_has_the_best_first_and_no_empty_column():
@@ -108,7 +108,7 @@ def test_the_forest_shows_the_parts_of_every_pair():
     [
         (["undecided"], "This data does not decide"),
         (["undecided", "undecided"], "No pair is decided by this data"),
-        (["a_wins", "undecided"], "joint beats separate; 1 pair is undecided"),
+        (["a_wins", "undecided"], "joint beats separate; 1 pair is not decided"),
         (["equivalent"], "joint and separate are equivalent"),
     ],
 )
@@ -125,7 +125,7 @@ def test_without_a_verdict_there_is_nothing_to_say():
 
 def test_with_one_seed_a_lead_over_people_is_said_and_not_called_noise():
     ahead = claim(difference=-0.1, half=0.05, **ONE_SEED)
-    assert ahead.text == "separate against joint is undecided: +0.100 [+0.050, +0.150]"
+    assert ahead.text == "separate against joint is not decided: +0.100 [+0.050, +0.150]"
     assert ahead.note.startswith("separate is ahead over people. One training seed cannot tell")
     level = claim(difference=0.01, half=0.05, **ONE_SEED)
     assert level.note.startswith("One training seed cannot tell the luck of training")
