@@ -280,10 +280,10 @@ class _Walk:
             bound = walk.bound(share)
             here = np.linspace(-bound, bound, 2 * _CELLS + 1)
             width = max(walk.step, 2 * bound / _CELLS)
-            kernel = norm.pdf(here[:, None] - walk.places, scale=width)
+            kernel = np.exp(-0.5 * ((here[:, None] - walk.places) / width) ** 2)
             walk = cls(
                 places=here,
-                mass=(kernel @ walk.mass) * _weights(here),
+                mass=(kernel @ walk.mass) * _weights(here) / (width * (2 * np.pi) ** 0.5),
                 error=walk.error_with(share),
                 information=information[look + 1],
                 step=float(steps[look + 1]),

@@ -207,17 +207,19 @@ def test_a_pair_that_no_number_of_seeds_would_decide_is_hopeless():
     rounds = _rounds()
     rest = _estimate(0.02, excess=5e-5)
     far = _estimate(1.0, variance=1.05e-4, excess=5e-6)
-    # Of this one seeds are most of the luck: six do not decide it, infinitely many might.
+    # Thirty seeds are not likely to decide this one, infinitely many are: 0.0088 lies between
+    # 1.96 (1e-4 + 5e-5 / 6)^0.5 - 1.645 (5e-5 x 5 / 6)^0.5 and 1.96 x 0.01 - 1.645 (5e-5)^0.5.
     slow = PairEstimate(
-        difference=0.004,
-        people_variance=1e-5,
+        difference=0.0088,
+        people_variance=1e-4,
         people_degrees=MANY,
-        training=(_luck(5e-5, 5), _luck(5e-5, 5)),
+        training=(_luck(2.5e-5, 5), _luck(2.5e-5, 5)),
         num_differing=500,
     )
     rounds.look({AB: far, AC: rest, BC: slow}, ended=False)
     assert _standings(rounds) == [Standing.FUTILE, Standing.OPEN, Standing.FUTILE]
     assert [rounds.closings[pair].hopeless for pair in rounds.pairs] == [True, False, False]
+    assert is_futile(slow, 30, 0.005)
     assert not is_futile(slow, None, 0.005)
     assert is_futile(far, None, 0.005)
 
