@@ -235,9 +235,32 @@ def test_an_approach_for_the_verdict_has_its_rule_and_the_luck_of_its_choice():
     approach = built.approach(cross_fit, num_resamples=50)
     assert approach.with_rule.shape == approach.predicted.shape == (2, 200)
     assert approach.choice_variance > 0
+    assert approach.log_choice_variance > 0
+    assert approach.probs == pytest.approx(built.probs)
     single = build_one("joint", {"0": configs["0"]}, _people(y, 4), cross_fit)
     alone = single.approach(cross_fit)
-    assert alone.choice_variance == 0
+    assert alone.choice_variance == alone.log_choice_variance == 0
+
+
+@pytest.mark.parametrize(("approach", "networks"), [("separate", 3), ("multihead", 1)])
+def test_an_approach_serves_with_a_network_a_model(approach, networks):
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 18, 240)
+    cross_fit = _plan(240)
+    built = build(approach, _models(rng, y, approach), _people(y, 18), cross_fit)
+    assert built.num_networks == networks
+    assert built.approach(cross_fit, num_resamples=10).num_networks == networks
+
+
+def test_configs_that_differ_in_sharpness_alone_leave_no_luck_to_the_choice_by_log_score():
+    """A temperature for every config: else its sharpness would pass for its quality."""
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 4, 200)
+    logs = np.log(_config(rng, y, 4, 0.6))
+    sharp = np.exp(4 * logs) / np.exp(4 * logs).sum(axis=-1, keepdims=True)
+    built = build_one("joint", {"0": np.exp(logs), "1": sharp}, _people(y, 4), _plan(200))
+    (target,) = built.targets
+    assert target.log_probs[0] == pytest.approx(target.log_probs[1], abs=0.02)
 
 
 def test_the_best_of_many_useless_configs_looks_good_only_where_it_was_chosen():

@@ -75,3 +75,16 @@ def test_equally_good_approaches_have_a_different_attribute_in_at_most_five_perc
         for _ in range(EQUAL_DATA_SETS)
     )
     assert binomtest(declared, EQUAL_DATA_SETS, 0.05, alternative="greater").pvalue > 0.025
+
+
+def test_the_luck_of_choosing_widens_every_attribute():
+    sample = simulate(_world(1.0, 1.0), np.random.default_rng(0))
+    widths = []
+    for luck in (0.0, 0.001):
+        parts = [
+            Approach(name=str(i), predicted=rows, choice_variance=luck)
+            for i, rows in enumerate(sample.predicted)
+        ]
+        (rows,) = attribute_scores(parts, sample.people, SIZES, [True], fixed_models=False)
+        widths.append([row.difference.high - row.difference.low for row in rows])
+    assert all(wide > plain for plain, wide in zip(*widths, strict=True))

@@ -1,4 +1,4 @@
-from search.report.document import Folded, Grid, Text
+from search.report.document import Folded, Grid, Items, Text
 from search.report.sections.reasons import groups, reason_section
 from tests.search.builders.example import (
     ONE_SEED,
@@ -95,3 +95,21 @@ def test_with_one_seed_effects_are_said_to_hold_for_these_models():
     assert caution(**ONE_SEED).endswith(
         "With one training seed they hold for these very models, not for the approach."
     )
+
+
+def test_effects_that_were_tested_together_say_so_and_a_doubt_follows_its_sentence():
+    doubted = reason(
+        "class_size", {}, PAIR, "The rare gain.", effect(0.1), doubt="Not supported: why."
+    )
+    tested = {**REASONS["attribution"], "p_adjusted": 0.01}
+    blocks = section({**doubted, "p_adjusted": 0.2}, tested).blocks
+    (caution,) = (block.text for block in blocks if isinstance(block, Text))
+    assert caution == (
+        "2 effects looked at; those of decided pairs were tested together within 5 % (Holm), "
+        "those of other pairs were not tested."
+    )
+    (folded,) = (block for block in blocks if isinstance(block, Folded))
+    (items,) = (block for block in folded.blocks if isinstance(block, Items))
+    assert items.items == ("The rare gain. Not supported: why.",)
+    (grid,) = (block for block in blocks if isinstance(block, Grid))
+    assert len(grid.cards) == 1
