@@ -18,7 +18,9 @@ from pathlib import Path
 
 from scipy import stats
 
-from search.analysis.verdict.outcomes import PairVerdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+)
 from search.tuning.cluster import ray_runtime
 from tests.search.builders.equal_searches import Size, one_repeat
 

@@ -14,7 +14,9 @@ from benchmarks.verdict_tables import Rows, Table, false_rate, rate, shares
 from search.analysis.approaches.approach import Approach
 from search.analysis.uncertainty.power import POWER
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from tests.search.builders.simulated_people import World, simulate
 from tests.search.builders.verdict_cells import (
     Effort,

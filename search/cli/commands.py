@@ -180,7 +180,9 @@ def _compare(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from search.analysis.errors import AnalysisError
-    from search.analysis.verdict.outcomes import Rules
+    from search.analysis.verdict.rules import (
+        Rules,
+    )
     from search.verdict.compare import compare
     from search.verdict.console import print_verdict
 

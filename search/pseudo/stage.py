@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.console import say
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared

@@ -15,7 +15,12 @@ from search.analysis.people import People
 from search.analysis.uncertainty.interval import ALPHA
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.multiplicity import holm
-from search.analysis.verdict.outcomes import PairVerdict, Rules
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+)
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.refit.files import RefitFiles
 from search.refit.refitted import Refitted, common_seeds
 from search.refit.units import config_name

@@ -14,7 +14,11 @@ from search.analysis.curves import Curve
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.reasons.reason import Reason
 from search.analysis.uncertainty.interval import Interval
-from search.analysis.verdict.outcomes import PairVerdict, Score, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Score,
+    Verdict,
+)
 from search.analysis.verdict.recommendation import Recommendation
 from search.analysis.verdict.sentence import advised, finding
 from search.report.errors import ReportError

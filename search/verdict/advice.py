@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from search.analysis.ensemble.summary import EnsembleSummary
-from search.analysis.verdict.outcomes import Verdict
+from search.analysis.verdict.outcomes import (
+    Verdict,
+)
 from search.analysis.verdict.recommendation import (
     NextStep,
     Price,

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from search.analysis.approaches.approach import Approach
 from search.analysis.people import People
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Rules
 from search.analysis.verdict.recommendation import ACCEPT_LOSS, next_step, recommend
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html

@@ -10,7 +10,9 @@ from search.analysis.reasons.gather import (
     reasons_of_pair,
 )
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.errors import ResultsError
 from search.refit.looks import retake_looks
 from search.refit.refitted import Refitted

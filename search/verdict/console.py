@@ -6,7 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 from search.analysis import wording
-from search.analysis.verdict.outcomes import PairVerdict, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Verdict,
+)
 from search.analysis.verdict.sentence import SCOPE, answer
 from search.console import say
 from search.verdict.findings import Findings

@@ -13,7 +13,9 @@ from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.reasons.read import read_reason
 from search.analysis.reasons.reason import Reason
-from search.analysis.verdict.outcomes import Verdict
+from search.analysis.verdict.outcomes import (
+    Verdict,
+)
 from search.analysis.verdict.recommendation import Recommendation
 from search.analysis.verdict.sentence import SCOPE, answer
 from search.report.contents import Cost

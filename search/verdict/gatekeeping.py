@@ -13,7 +13,10 @@ from search.analysis import wording
 from search.analysis.reasons.reason import Reason, rank_reasons
 from search.analysis.uncertainty.interval import ALPHA
 from search.analysis.verdict.multiplicity import holm
-from search.analysis.verdict.outcomes import PairVerdict, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Verdict,
+)
 from search.analysis.verdict.statements import AttributeScore
 
 Pair = tuple[str, str]

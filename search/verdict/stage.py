@@ -6,8 +6,10 @@ from rich.console import Console
 
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain
-from search.analysis.verdict.outcomes import Rules
 from search.analysis.verdict.recommendation import ACCEPT_LOSS
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted

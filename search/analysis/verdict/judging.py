@@ -4,7 +4,7 @@ Notation:
     N samples, C joint classes, P people, S seeds of an approach.
     chose: bool [N], people by whom the search chose its finalists.
 
-The rules are those of `search.analysis.verdict.outcomes`, the luck that of
+The rules are those of `search.analysis.verdict.rules`, the luck that of
 `search.analysis.uncertainty.score_sheet`.
 """
 
@@ -29,16 +29,18 @@ from search.analysis.uncertainty.search_luck import SearchLuck, search_luck
 from search.analysis.verdict.baselines import baselines_of
 from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.outcomes import (
-    Caveat,
-    Outcome,
     PairFigures,
     PairVerdict,
-    Rules,
     Score,
     Verdict,
-    outcome_of,
 )
 from search.analysis.verdict.rounds import SHARE_AFTER_END, Closing, Pair, Rounds, Standing
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+    Rules,
+    outcome_of,
+)
 from search.analysis.verdict.stating import with_statements
 
 Row = tuple[Ints, float]  # predictions [S, N] and the variance that choosing them adds

@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from search.analysis.verdict.outcomes import Outcome, PairVerdict, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Verdict,
+)
+from search.analysis.verdict.rules import (
+    Outcome,
+)
 
 ACCEPT_LOSS = 0.02
 

@@ -1,8 +1,15 @@
 """The answer in at most two short sentences: is there a winner, and what to do now."""
 
 from search.analysis import wording
-from search.analysis.verdict.outcomes import Caveat, Outcome, PairVerdict, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Verdict,
+)
 from search.analysis.verdict.recommendation import NextStep, Recommendation
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+)
 
 SCOPE = "between the configs this search found, trained on these people"
 """What a verdict holds for: the luck of the search and of these people is in no interval."""

@@ -8,7 +8,10 @@ from search.analysis.people import People
 from search.analysis.uncertainty.score_sheet import ScoreSheet
 from search.analysis.verdict.attributes import attribute_scores
 from search.analysis.verdict.log_score import log_scores
-from search.analysis.verdict.outcomes import PairVerdict, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Verdict,
+)
 from search.analysis.verdict.served import deployed, equal_networks
 from search.analysis.verdict.statements import Bound, PairStatements
 

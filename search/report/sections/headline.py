@@ -3,7 +3,15 @@
 from collections.abc import Mapping, Sequence
 
 from search.analysis import wording
-from search.analysis.verdict.outcomes import Caveat, Outcome, PairFigures, PairVerdict, Score
+from search.analysis.verdict.outcomes import (
+    PairFigures,
+    PairVerdict,
+    Score,
+)
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+)
 from search.analysis.verdict.sentence import SCOPE
 from search.analysis.verdict.statements import PairStatements
 from search.report.contents import ReportContents

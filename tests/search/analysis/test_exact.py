@@ -39,7 +39,10 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import interval_of_draws
 from search.analysis.uncertainty.score_sheet import score_sheet
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Outcome, Rules
+from search.analysis.verdict.rules import (
+    Outcome,
+    Rules,
+)
 from tests.search.builders.labelled_people import people_of
 from tests.search.builders.simulated_errors import ATTRIBUTES, NUM_CLASSES
 from tests.search.builders.simulated_people import World, simulate

@@ -8,7 +8,9 @@ import numpy as np
 from search.analysis.approaches.approach import Approach
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import PairVerdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+)
 from search.prepare.setting import SharedImages
 from search.refit.units import Folds
 from tests.search.builders.one_model import build_one

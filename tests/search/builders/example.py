@@ -7,7 +7,13 @@ from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain
 from search.analysis.reasons.read import read_reason
 from search.analysis.uncertainty.interval import Interval
-from search.analysis.verdict.outcomes import Caveat, PairVerdict, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Verdict,
+)
+from search.analysis.verdict.rules import (
+    Caveat,
+)
 from search.report.contents import (
     Confusion,
     Cost,

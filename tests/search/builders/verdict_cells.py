@@ -15,7 +15,14 @@ from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import MARGIN, Outcome, Rules, Verdict
+from search.analysis.verdict.outcomes import (
+    Verdict,
+)
+from search.analysis.verdict.rules import (
+    MARGIN,
+    Outcome,
+    Rules,
+)
 from tests.search.builders.one_model import build_one
 from tests.search.builders.simulated_errors import NUM_CLASSES
 from tests.search.builders.simulated_people import Sample, World

@@ -19,7 +19,13 @@ from scipy.stats import norm
 from search.analysis.approaches.approach import Approach
 from search.analysis.uncertainty.interval import ALPHA
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Outcome, PairFigures, Rules
+from search.analysis.verdict.outcomes import (
+    PairFigures,
+)
+from search.analysis.verdict.rules import (
+    Outcome,
+    Rules,
+)
 from tests.search.builders.labelled_people import half_width
 from tests.search.builders.simulated_errors import factor_of_score, population_macro_f1
 from tests.search.builders.simulated_people import Sample, World, simulate

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.errors import UsageError
 from search.pseudo.stage import DEFAULT_THRESHOLD, read_thresholds
 from search.pseudo.verdict import PSEUDO_CONFIG, adopt, judge_spaces, labels_folder, print_pseudo

@@ -5,7 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from search.analysis.verdict.outcomes import Caveat, Outcome, Rules
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+    Rules,
+)
 from search.analysis.verdict.sentence import answer
 from search.errors import UsageError
 from search.verdict.compare import compare

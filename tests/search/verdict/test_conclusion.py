@@ -7,7 +7,9 @@ import pytest
 from search.analysis.metrics import macro_f1
 from search.analysis.reasons.reason import Reason
 from search.analysis.uncertainty.interval import Interval
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.analysis.verdict.sentence import answer
 from search.errors import ResultsError
 from search.refit.approaches import Lineup

@@ -11,7 +11,9 @@ from search.analysis.reasons.reason import Reason
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.multiplicity import holm
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.verdict.findings import Findings
 from search.verdict.gatekeeping import NO_BETTER_THAN_GUESSING, NOT_DECIDED, gated
 from tests.search.builders.fold_models import SIZES, refit_of

@@ -10,7 +10,9 @@ from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.reason import Reason, rank_reasons
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_errors import ATTRIBUTES, NUM_CLASSES
 from tests.search.builders.simulated_people import World, simulate

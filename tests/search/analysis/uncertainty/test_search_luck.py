@@ -11,7 +11,9 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.search_luck import SearchLuck, search_luck
 from search.analysis.verdict.judging import estimates_of, judge
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from tests.search.builders.simulated_people import World, simulate
 
 QUICK = Rules(num_resamples=100)

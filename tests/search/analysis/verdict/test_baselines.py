@@ -8,7 +8,9 @@ from search.analysis.metrics import macro_f1
 from search.analysis.people import People
 from search.analysis.verdict.baselines import baselines_of
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Rules
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from tests.search.builders.fold_models import refit_of
 
 QUICK = Rules(num_resamples=400)

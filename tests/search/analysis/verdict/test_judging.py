@@ -11,8 +11,12 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.training_luck import TrainingLuck
 from search.analysis.verdict.judging import estimates_of, judge
-from search.analysis.verdict.outcomes import Caveat, Outcome, Rules
 from search.analysis.verdict.rounds import SHARE_AFTER_END, Rounds, Standing
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+    Rules,
+)
 from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_errors import NUM_CLASSES
 from tests.search.builders.simulated_people import Sample, World, simulate

@@ -9,16 +9,18 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.power import WouldDecide
 from search.analysis.verdict.outcomes import (
-    Caveat,
-    Outcome,
     PairFigures,
     PairVerdict,
-    Rules,
     Score,
     Verdict,
-    outcome_of,
 )
 from search.analysis.verdict.rounds import Standing
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+    Rules,
+    outcome_of,
+)
 from tests.search.builders.example import ONE_SEED, effect, pair, typed_pair, verdict
 
 

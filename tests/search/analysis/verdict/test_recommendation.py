@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from search.analysis.uncertainty.power import WouldDecide
-from search.analysis.verdict.outcomes import Outcome
 from search.analysis.verdict.recommendation import NextStep, Price, next_step, recommend
+from search.analysis.verdict.rules import (
+    Outcome,
+)
 from search.analysis.verdict.statements import Bound, PairStatements
 from tests.search.analysis.verdict.test_sentence import pair, verdict
 

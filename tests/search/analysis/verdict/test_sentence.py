@@ -6,14 +6,16 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.baselines import Baseline
 from search.analysis.verdict.outcomes import (
-    Caveat,
-    Outcome,
     PairFigures,
     PairVerdict,
     Score,
     Verdict,
 )
 from search.analysis.verdict.recommendation import NextStep, Price, recommend
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+)
 from search.analysis.verdict.sentence import answer
 from search.analysis.verdict.statements import Bound, PairStatements
 

@@ -7,7 +7,13 @@ from scipy.stats import t
 from search.analysis.plain import from_plain, to_plain
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import PairVerdict, Rules, Verdict
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+    Verdict,
+)
+from search.analysis.verdict.rules import (
+    Rules,
+)
 from search.analysis.verdict.statements import Bound, PairStatements
 from tests.search.builders.fold_models import SIZES, refit_of
 

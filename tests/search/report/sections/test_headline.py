@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from search.analysis.verdict.outcomes import Caveat
+from search.analysis.verdict.rules import (
+    Caveat,
+)
 from search.report.sections.headline import claims, difference_section, score_section
 from tests.search.builders.example import ONE_SEED, contents, effect, pair
 
