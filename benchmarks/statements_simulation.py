@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from benchmarks.simulation_report import Simulation
 from benchmarks.verdict_tables import Rows, Table, false_rate, rate, shares
-from search.analysis.verdict.outcomes import MARGIN
 from search.analysis.verdict.recommendation import ACCEPT_LOSS
+from search.analysis.verdict.rules import (
+    MARGIN,
+)
 from tests.search.builders.equivalence_cells import ANYBODY, RAREST, equivalence_cell
 from tests.search.builders.rule_cells import biased_cell, kept_cell, redrawn_cell
 from tests.search.builders.statements_cells import Said, advised_cell, statements_cell

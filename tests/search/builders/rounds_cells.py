@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 from search.analysis.approaches.approach import Approach
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.verdict.judging import estimates_of
-from search.analysis.verdict.outcomes import MARGIN
 from search.analysis.verdict.rounds import LOOKS, Look, Pair, Rounds, Standing, next_look
+from search.analysis.verdict.rules import (
+    MARGIN,
+)
 from tests.search.builders.simulated_people import Sample
 from tests.search.builders.verdict_grid import Place, samples
 

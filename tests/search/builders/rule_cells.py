@@ -21,7 +21,15 @@ from search.analysis.approaches.approach import Approach
 from search.analysis.fitting.class_biases import predict_with_biases
 from search.analysis.metrics import macro_f1
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Caveat, Outcome, PairFigures, PairVerdict, Rules
+from search.analysis.verdict.outcomes import (
+    PairFigures,
+    PairVerdict,
+)
+from search.analysis.verdict.rules import (
+    Caveat,
+    Outcome,
+    Rules,
+)
 from tests.search.builders.simulated_errors import NUM_CLASSES
 from tests.search.builders.simulated_people import Sample
 from tests.search.builders.statements_cells import samples_with_probs

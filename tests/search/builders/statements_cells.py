@@ -18,8 +18,14 @@ from numpy.typing import NDArray
 from search.analysis.approaches.approach import Approach
 from search.analysis.verdict.attributes import attribute_scores
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.outcomes import Outcome, PairVerdict, Rules
+from search.analysis.verdict.outcomes import (
+    PairVerdict,
+)
 from search.analysis.verdict.recommendation import ACCEPT_LOSS, Price, recommend
+from search.analysis.verdict.rules import (
+    Outcome,
+    Rules,
+)
 from search.analysis.verdict.statements import AttributeScore, PairStatements
 from tests.search.builders.simulated_errors import ATTRIBUTES
 from tests.search.builders.simulated_people import Sample, World, simulate
