@@ -86,8 +86,8 @@ def _head(trials: int) -> str:
         f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python "
         f"{platform.python_version()}. Command: `{arguments}`.\n\n"
         f"Pictures of 32 x 32 pixels, test_resnet from scratch, {trials} trials a space, refit of "
-        "5 folds x 3 seeds. Every seed is of the pictures, too. The planted gap is that between "
-        "the best scores that can be reached at all (`tests/search/builders/planted_pictures.py`)."
+        "5 folds, up to 6 seeds in rounds. Every seed is of the pictures, too. The planted gap is "
+        "that between the best scores that can be reached at all (`tests/search/builders/planted_pictures.py`)."
     )
 
 
