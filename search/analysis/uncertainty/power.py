@@ -6,9 +6,10 @@ Planned as if the difference found were the true one: the verdict is reached wit
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import exp, pi, sqrt
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import ALPHA, LEVEL, least_reach, student_quantile
@@ -65,9 +66,10 @@ def _expected_luck(planned: PairEstimate) -> tuple[float, float]:
     training = sum(side.variance**2 / side.degrees for side in planned.training)
     excess, spread = planned.training_excess, (2 * training) ** 0.5
     if spread > 0:
-        excess = excess * norm.cdf(excess / spread) + spread * norm.pdf(excess / spread)
+        z = excess / spread
+        excess = excess * float(ndtr(z)) + spread * exp(-(z**2) / 2) / sqrt(2 * pi)
     people = planned.people_variance + planned.choice_variance
-    variance = people + planned.search_excess + float(excess)
+    variance = people + planned.search_excess + excess
     others = training + sum(luck.variance**2 / luck.degrees for luck in planned.search)
     total = people**2 / planned.people_degrees + others
     return variance, min(planned.people_degrees, variance**2 / total if total > 0 else np.inf)
