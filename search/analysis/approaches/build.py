@@ -12,7 +12,7 @@ round does everything anew on its own fit people: it chooses, calibrates the cho
 class biases, so that no label of a fold reaches that fold by a detour through the others.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,7 @@ from search.analysis.people import People
 from search.analysis.recombine import HeadLayout
 
 Candidates = Mapping[str, Floats]
+ChoiceVariance = Callable[..., float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,27 +107,29 @@ class JointPredictions:
         return found
 
     def approach(
-        self, cross_fit: CrossFit, *, num_resamples: int = 400, seed: int = 0
+        self,
+        cross_fit: CrossFit,
+        *,
+        num_resamples: int = 400,
+        seed: int = 0,
+        log_scores: bool = True,
     ) -> Approach:
         """Returns the approach for the verdict; `cross_fit` is the one it was built with.
 
-        The luck of its choices is that over `num_resamples` of the people, drawn from `seed`.
+        The luck of its choices is that over `num_resamples` of the people, drawn from `seed`. That
+        of log scores takes a temperature of every config; without `log_scores` it is left out.
         """
-        luck, log_luck = (
-            variance(
-                self.targets,
-                cross_fit,
-                num_resamples=num_resamples,
-                rng=np.random.default_rng(seed),
-            )
-            for variance in (choice_variance, log_choice_variance)
-        )
+
+        def luck(variance: ChoiceVariance) -> float:
+            rng = np.random.default_rng(seed)
+            return variance(self.targets, cross_fit, num_resamples=num_resamples, rng=rng)
+
         return Approach.from_probs(
             self.name,
             self.probs,
             with_rule=self.with_rule,
-            choice_variance=luck,
-            log_choice_variance=log_luck,
+            choice_variance=luck(choice_variance),
+            log_choice_variance=luck(log_choice_variance) if log_scores else 0.0,
             num_networks=self.num_networks,
             variants=self.variants,
         )
