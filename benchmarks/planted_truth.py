@@ -87,7 +87,8 @@ def _head(trials: int) -> str:
         f"{platform.python_version()}. Command: `{arguments}`.\n\n"
         f"Pictures of 32 x 32 pixels, test_resnet from scratch, {trials} trials a space, refit of "
         "5 folds, up to 6 seeds in rounds. Every seed is of the pictures, too. The planted gap is "
-        "that between the best scores that can be reached at all (`tests/search/builders/planted_pictures.py`)."
+        "that between the best scores that can be reached at all "
+        "(`tests/search/builders/planted_pictures.py`)."
     )
 
 

@@ -64,7 +64,9 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
         budget_s=None if budget.seconds is None else budget.seconds - VERDICT_SECONDS,
     )
     share = 0.5
-    if clock.budget_s is not None and budget.seconds is not None:
+    # A refit that is done is repeated, or goes on with what is asked for now, at any time.
+    is_done = RefitNote.exists(run.store)
+    if clock.budget_s is not None and budget.seconds is not None and not is_done:
         share = search_share(probed_costs(run), clock.budget_s, wished_shape(run))
         # The probe took time, too.
         share -= (time.monotonic() - clock.began) / budget.seconds

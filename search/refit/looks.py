@@ -48,9 +48,9 @@ def retake_looks(refitted: Refitted, margin: float, seed: int) -> Rounds | None:
         seed: of the luck of choices.
 
     Returns:
-        None where there was one look, at the end.
+        None where none is noted: all seeds were trained, and looked at once.
     """
-    if len(refitted.note.looks) < 2:
+    if not refitted.note.looks:
         return None
     names = tuple(refitted.lineup.approaches)
     num_seeds = {name: len(refitted.own_seeds(name)) for name in names}

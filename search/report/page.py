@@ -58,9 +58,11 @@ def _warning(contents: ReportContents) -> str:
 def _facts(contents: ReportContents) -> tuple[str, ...]:
     """Returns what the verdict rests on, in a few words each."""
     counted = contents.verdict or contents.data
+    seeds = {len(row.per_seed) for row in contents.scores} or {0}
+    trained = "training seed" if len(seeds) == 1 else "training seeds at most"
     counts = (
         (counted.num_people if counted else 0, "person", "people"),
         (counted.num_photos if counted else 0, "photo", "photos"),
-        (max((len(row.per_seed) for row in contents.scores), default=0), "training seed", ""),
+        (max(seeds), trained, "" if len(seeds) == 1 else trained),
     )
     return tuple(wording.plural(count, one, many) for count, one, many in counts if count)

@@ -58,14 +58,15 @@ def _price(cost: Cost) -> Price:
 def _next_step(verdict: Verdict, refitted: Refitted) -> NextStep | None:
     """Returns what would decide the open pair of the leader, with the command of its seeds."""
     step = next_step(verdict)
-    if step is None or step.seeds is None:
+    # People cannot be added to a run: seeds and people together are a new one.
+    if step is None or step.seeds is None or step.together:
         return step
     if step.seeds > MAX_REFIT_SEEDS:
-        return replace(step, seeds=None, people=None if step.together else step.people)
+        return replace(step, seeds=None)
     now = min(len(refitted.own_seeds(name)) for name in step.pair)
     taken = refitted.note.seed_seconds
     return replace(
         step,
-        minutes=None if taken is None else taken * (step.seeds - now) / 60,
+        minutes=taken * (step.seeds - now) / 60 if taken else None,
         command=f"{resume_command(refitted.store)} --refit-seeds {step.seeds}",
     )

@@ -10,7 +10,7 @@ from search.analysis.verdict.outcomes import (
     PairVerdict,
     Verdict,
 )
-from search.analysis.verdict.sentence import SCOPE, answer
+from search.analysis.verdict.sentence import answer
 from search.console import say
 from search.verdict.findings import Findings
 
@@ -26,8 +26,9 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
     for pair in verdict.pairs:
         for text in () if pair.statements is None else pair.statements.said(pair.a, pair.b):
             say(console, f"  {text}")
-    say(console, f"All of it holds {SCOPE}.")
-    for note in findings.notes:
+    say(console, f"All of it holds {findings.holds}.")
+    caveats = [pair.caveat.value for pair in verdict.pairs if pair.caveat]
+    for note in dict.fromkeys((*caveats, *findings.notes)):
         say(console, f"note: {note}")
     say(console, answer(verdict, findings.advice), style="bold")
     say(console, f"Report: {folder / 'report.html'}")

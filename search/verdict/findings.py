@@ -17,7 +17,7 @@ from search.analysis.verdict.outcomes import (
     Verdict,
 )
 from search.analysis.verdict.recommendation import Recommendation
-from search.analysis.verdict.sentence import SCOPE, answer
+from search.analysis.verdict.sentence import OF_FILES, SCOPE, answer
 from search.report.contents import Cost
 from search.store.files import write_json
 from search.verdict.gatekeeping import gated
@@ -69,6 +69,11 @@ class Findings:
         groups = (*self.reasons.values(), *self.descriptions.values())
         return tuple(reason for reasons in groups for reason in reasons)
 
+    @property
+    def holds(self) -> str:
+        """What the verdict holds for."""
+        return OF_FILES if self.training is None else SCOPE
+
     def with_reasons(self, more: Iterable[Reason]) -> Self:
         """Returns the findings with more reasons, all tested together anew.
 
@@ -97,7 +102,7 @@ class Findings:
             "schema": VERDICT_SCHEMA,
             "metric": "macro_f1",
             "answer": answer(verdict, self.advice),
-            "holds": SCOPE,
+            "holds": self.holds,
             "recommendation": to_plain(self.advice),
             "margin": verdict.margin,
             "people": verdict.num_people,

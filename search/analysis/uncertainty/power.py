@@ -107,7 +107,7 @@ def would_decide(
     num_seeds: int | None,
     margin: float,
     num_pairs: int,
-    share: float = 1.0,
+    share: Callable[[PairEstimate], float] = lambda _: 1.0,
 ) -> WouldDecide:
     """Returns the least people and the least seeds per approach that would decide the pair.
 
@@ -119,14 +119,15 @@ def would_decide(
             are the least and people alone never decide.
         margin: of equivalence, > 0.
         num_pairs: pairs judged together.
-        share: of the level that is left for a look with more seeds; other people are a new run.
+        share: returns how much of the level is left for a look at an estimate with more seeds;
+            other people are a new run.
     """
     if num_seeds == 1:
         return WouldDecide(people=None, seeds=2)
 
     def decided(people: float, more: int) -> bool:
         planned = estimate.with_more(people=people, seeds=more)
-        tests = num_pairs if people > 1 else num_pairs / share
+        tests = num_pairs if people > 1 else num_pairs / max(share(planned), 1e-9)
         return _decided(planned, round(num_people * people), margin, tests)
 
     def people_at(more: int) -> int | None:

@@ -34,7 +34,7 @@ from search.analysis.verdict.outcomes import (
     Score,
     Verdict,
 )
-from search.analysis.verdict.rounds import SHARE_AFTER_END, Closing, Pair, Rounds, Standing
+from search.analysis.verdict.rounds import Closing, Pair, Rounds, Standing
 from search.analysis.verdict.rules import (
     Caveat,
     Outcome,
@@ -130,17 +130,27 @@ class Panel:
             figures.append(PairFigures.of(estimate, p_adjusted, outcome))
         return figures
 
-    def headlines(self, closings: Sequence[Closing]) -> list[PairFigures]:
-        """Returns the figures of all pairs, each as it stood at its last look."""
+    def headlines(
+        self, closings: Sequence[Closing], estimates: Sequence[PairEstimate]
+    ) -> list[PairFigures]:
+        """Returns the figures of all pairs at all seeds there are, and what their looks decided.
+
+        What a look decided stands, unless the seeds that were trained after it speak against it.
+        """
         adjusted = shaffer([each.p_value for each in closings], len(self.approaches))
         figures = []
-        for closing, p_adjusted in zip(closings, adjusted, strict=True):
-            ahead = closing.estimate.difference > 0
-            outcome = {
-                Standing.WON: Outcome.A_WINS if ahead else Outcome.B_WINS,
-                Standing.EQUIVALENT: Outcome.EQUIVALENT,
-            }.get(closing.standing, Outcome.UNDECIDED)
-            figures.append(PairFigures.of(closing.estimate, p_adjusted, outcome))
+        for closing, now, p_adjusted in zip(closings, estimates, adjusted, strict=True):
+            outcome = Outcome.UNDECIDED
+            if (
+                closing.standing is Standing.WON
+                and now.difference * closing.estimate.difference > 0
+            ):
+                outcome = Outcome.A_WINS if now.difference > 0 else Outcome.B_WINS
+            if closing.standing is Standing.EQUIVALENT and now.is_equivalent(
+                self.people.num_people, self.rules.margin
+            ):
+                outcome = Outcome.EQUIVALENT
+            figures.append(PairFigures.of(now, p_adjusted, outcome))
         return figures
 
     def verdict_on(
@@ -148,11 +158,23 @@ class Panel:
         a: Approach,
         b: Approach,
         headline: PairFigures,
-        closing: Closing,
+        now: PairEstimate,
+        rounds: Rounds,
         beside: Mapping[str, PairFigures],
     ) -> PairVerdict:
-        """Returns the verdict on a pair; `beside` are its other figures, by field."""
-        caveat = {0: Caveat.FIXED_MODELS, 1: Caveat.ONE_SEED}.get(closing.estimate.num_seeds)
+        """Returns the verdict on a pair.
+
+        Args:
+            a: the first.
+            b: the second.
+            headline: figures of the pair.
+            now: that they were taken from.
+            rounds: the looks at it.
+            beside: other figures, by field.
+        """
+        names = (a.name, b.name)
+        closing = rounds.closings[names]
+        caveat = {0: Caveat.FIXED_MODELS, 1: Caveat.ONE_SEED}.get(now.num_seeds)
         untouched = beside.get("chose_nothing")
         if headline.outcome in (Outcome.A_WINS, Outcome.B_WINS) and untouched is not None:
             ahead = headline.difference.value * untouched.difference.value
@@ -164,12 +186,12 @@ class Panel:
         if headline.outcome is Outcome.UNDECIDED and caveat is not Caveat.CHOSEN_BY:
             num = len(self.approaches)
             decide = would_decide(
-                closing.estimate,
+                now,
                 num_people=self.people.num_people,
-                num_seeds=None if self.rules.fixed_models else closing.estimate.num_seeds,
+                num_seeds=None if self.rules.fixed_models else now.num_seeds,
                 margin=self.rules.margin,
                 num_pairs=num * (num - 1) // 2,
-                share=SHARE_AFTER_END,
+                share=lambda planned: rounds.share_left(names, planned),
             )
         return PairVerdict(
             a=a.name,
@@ -265,18 +287,23 @@ def judge(
     if with_rule:
         beside["with_rule"] = panel.figures(sheet, first=len(approaches), by_fold=False)
         effects = [*panel.rule_effects(sheet)]
+    estimates = panel.estimates(sheet)
     rounds = rounds or _one_look(panel, sheet)
     _check_rounds(rounds, approaches)
-    closings = [rounds.closings[pair] for pair in rounds.pairs]
-    figures = zip(combinations(approaches, 2), panel.headlines(closings), closings, strict=True)
+    headlines = panel.headlines([rounds.closings[pair] for pair in rounds.pairs], estimates)
     pairs = [
         replace(
             panel.verdict_on(
-                a, b, headline, closing, {name: found[i] for name, found in beside.items()}
+                a,
+                b,
+                headlines[i],
+                estimates[i],
+                rounds,
+                {name: found[i] for name, found in beside.items()},
             ),
             rule_effect=effects[i],
         )
-        for i, ((a, b), headline, closing) in enumerate(figures)
+        for i, (a, b) in enumerate(combinations(approaches, 2))
     ]
     verdict = Verdict(
         scores=tuple(panel.scores(sheet, bool(with_rule), rng)),

@@ -9,9 +9,10 @@ A difference at S seeds has variance P + Q / S with independent increments, so g
 theory holds. Looking costs little where looks take little of the level: a pair is
 
     won         if p <= 0.1 a at an interim look, or p <= 0.9 a at the one that ends the run, and a
-                where it is the only look. No look takes more than what the exact Gaussian error of
-                all looks leaves of 1.02 a: that is less where many looks, or much luck of seeds,
-                make the looks differ, and where a run that ended goes on later;
+                where the whole design is looked at once. No look takes more than what the exact
+                Gaussian error of all looks leaves of 1.02 a: that is less where many looks, or
+                much luck of seeds, make the looks differ, and where a run that ended goes on
+                later. Then only the next end takes what is left;
     equivalent  if its interval lies inside the margin, at any look;
     futile      if neither end of the whole design is likely any more;
     open        else, and both its approaches train on.
@@ -34,9 +35,6 @@ from search.analysis.verdict.multiplicity import possibly_equal
 
 LOOKS = (2, 3, 4, 6, 9, 12)
 """Seeds after which a refit looks; beyond them, every third."""
-
-SHARE_AFTER_END = 0.3
-"""About what is left of the level for seeds that are trained after a run has ended."""
 
 Pair = tuple[str, str]
 
@@ -188,11 +186,26 @@ class Rounds:
         return ALPHA / possibly_equal(len(self.names))[different]
 
     def _share(self, pair: Pair, estimate: PairEstimate, *, ended: bool) -> float:
+        taken = [share for share, _ in self._taken.get(pair, [])]
+        if not ended:
+            # What an earlier end has left is kept for the next one.
+            return (
+                0.0 if max(taken, default=0.0) > _INTERIM else self._left(pair, estimate, _INTERIM)
+            )
+        if not taken and not 0 < estimate.num_seeds < self.full:
+            return 1.0
+        return self.share_left(pair, estimate)
+
+    def share_left(self, pair: Pair, estimate: PairEstimate) -> float:
+        """Returns the share of the level that an end with such an estimate may take."""
+        return self._left(pair, estimate, _END)
+
+    def _left(self, pair: Pair, estimate: PairEstimate, most: float) -> float:
         taken = self._taken.get(pair, [])
-        if not taken:
-            return 1.0 if ended else _INTERIM
+        # Without luck there is nothing that another look could draw.
+        if not taken or estimate.variance == 0:
+            return most
         variances = [variance for _, variance in taken] + [estimate.variance]
-        most = _END if ended else _INTERIM
         return _left([share for share, _ in taken], variances, self._level, most)
 
 

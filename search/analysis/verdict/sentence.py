@@ -12,7 +12,11 @@ from search.analysis.verdict.rules import (
 )
 
 SCOPE = "between the configs this search found, trained on these people"
-"""What a verdict holds for: the luck of the search and of these people is in no interval."""
+"""What a run's verdict holds for: other people to train on would give other models, and the luck
+of the search is counted only as far as the finalists of a space differ."""
+
+OF_FILES = "for these predictions; how their configs were found is not counted"
+"""What a verdict on anybody's files holds for."""
 
 
 def answer(verdict: Verdict, advice: Recommendation | None = None) -> str:
@@ -37,6 +41,9 @@ def finding(verdict: Verdict) -> str:
     if all(pair.outcome is Outcome.EQUIVALENT for pair in verdict.pairs):
         names = wording.listing([each.name for each in verdict.ranked])
         return f"It makes no difference: {names} are equivalent within {verdict.margin:g}."
+    if all(pair.headline.difference.value == 0 for pair in pairs):
+        names = wording.listing([each.name for each in verdict.ranked])
+        return f"No winner is proven: {names} score the same, {score}."
     if all(pair.is_of_one_seed for pair in pairs):
         return (
             f"No verdict from one training seed: {best.name} leads with {score}, but the luck of "
@@ -88,7 +95,7 @@ def _decided_by(verdict: Verdict, step: NextStep) -> str:
     joined = wording.listing(ways, "and" if step.together else "or")
     if verdict.pair(*step.pair).is_of_one_seed:
         return f"a verdict takes {joined} at least"
-    return f"{joined} would decide it against {step.pair[1]}"
+    return f"{joined} would decide between {step.pair[0]} and {step.pair[1]}"
 
 
 def _minutes(minutes: float) -> str:

@@ -31,13 +31,16 @@ class LogScore:
 
     def said(self, a: str, b: str) -> str:
         """Returns it in words."""
+        if not self.decided:
+            found = wording.estimate(self.difference)
+            return (
+                f"{wording.minus(a, b)}: no supported difference in probabilities ({found} nats)"
+            )
         more, less, size = a, b, self.difference
         if size.value < 0:
             more, less, size = b, a, size.negated()
-        found = f"({wording.estimate(size)} nats)"
-        if not self.decided:
-            return f"{a} and {b}: no supported difference in probabilities {found}"
-        return f"{more} gives the true class more probability than {less} {found}"
+        found = wording.estimate(size)
+        return f"{more} gives the true class more probability than {less} ({found} nats)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

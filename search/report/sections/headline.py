@@ -12,7 +12,7 @@ from search.analysis.verdict.rules import (
     Caveat,
     Outcome,
 )
-from search.analysis.verdict.sentence import SCOPE
+from search.analysis.verdict.sentence import OF_FILES, SCOPE
 from search.analysis.verdict.statements import PairStatements
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Claim, Items, Section, Text, table
@@ -168,7 +168,7 @@ def _spread(space: str, finalists: Mapping[str, float]) -> str:
 
 def _score_note(contents: ReportContents) -> str:
     rows, pairs = contents.scores, contents.pairs
-    note = f"{_HOW_TO_READ} They hold {SCOPE}."
+    note = f"{_HOW_TO_READ} They hold {SCOPE if contents.searches else OF_FILES}."
     if contents.searches:
         note += f" {BRIDGE}"
     spread = [_spread(space, found) for space, found in contents.finalists.items()]

@@ -80,11 +80,11 @@ def test_no_plan_for_equivalence_rests_on_fewer_people_than_the_floor_allows():
 
 def test_seeds_that_are_trained_after_an_end_have_what_is_left_of_the_level():
     estimate = _estimate(0.03, people=1e-6, seeds=(1e-4, 1e-4))
-    whole, left = _plan(estimate), _plan(estimate, share=0.3)
+    whole, left = _plan(estimate), _plan(estimate, share=lambda _: 0.3)
     assert left.seeds > whole.seeds
     assert left == _plan(estimate, num_pairs=1 / 0.3)
     more_people = _estimate(0.015)
-    assert _plan(more_people, share=0.3).people == _plan(more_people).people
+    assert _plan(more_people, share=lambda _: 0.3).people == _plan(more_people).people
 
 
 def test_interaction_shrinks_with_people_and_with_seeds():

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -7,11 +8,11 @@ import pytest
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.analysis.uncertainty.difference import PairEstimate
+from search.analysis.uncertainty.difference import NO_LUCK, PairEstimate
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.training_luck import TrainingLuck
 from search.analysis.verdict.judging import estimates_of, judge
-from search.analysis.verdict.rounds import SHARE_AFTER_END, Rounds, Standing
+from search.analysis.verdict.rounds import Rounds, Standing
 from search.analysis.verdict.rules import (
     Caveat,
     Outcome,
@@ -318,7 +319,7 @@ def _made_estimate(difference, seeds=3, people=5e-5):
 
 def test_rounds_decide_a_pair_by_its_last_look():
     """What was won, given up or left open at a look is what the verdict says."""
-    sample = _sample(60, factors=(1.0, 1.0, 1.0))
+    sample = _sample(60, factors=(1.0, 0.2, 1.0))
     rounds = Rounds(names="abc", num_people=60, margin=0.005, full=6)
     won, given_up = _made_estimate(-0.06, seeds=2), _made_estimate(0.0, seeds=2)
     open_one = _made_estimate(0.024, seeds=2)
@@ -332,7 +333,8 @@ def test_rounds_decide_a_pair_by_its_last_look():
         Outcome.UNDECIDED,
         Outcome.UNDECIDED,
     ]
-    assert [pair.headline.estimate for pair in pairs] == [won, given_up, last]
+    now = estimates_of(_approaches(sample), sample.people)
+    assert [pair.headline.estimate for pair in pairs] == list(now.values())
     assert [pair.standing for pair in pairs] == [Standing.WON, Standing.FUTILE, Standing.OPEN]
     assert [pair.hopeless for pair in pairs] == [False, True, False]
     # Shares of a tenth, and of nine tenths where the run ended.
@@ -357,13 +359,48 @@ def test_rounds_with_a_single_look_at_the_end_say_what_no_rounds_say():
 def test_a_plan_after_an_end_has_what_is_left_of_the_level():
     sample = _sample(60)
     rounds = Rounds(names="ab", num_people=60, margin=0.005, full=3)
-    estimate = _made_estimate(0.0185, people=1e-5)
-    rounds.look({("a", "b"): estimate}, ended=True)
+    estimates = estimates_of(_approaches(sample), sample.people)
+    rounds.look(estimates, ended=True)
     found = _judge(sample, rounds=rounds).pairs[0].would_decide
-    planned = {"num_people": 60, "num_seeds": 3, "margin": 0.005, "num_pairs": 1}
-    assert found == would_decide(estimate, **planned, share=SHARE_AFTER_END)
-    # (1.96 + 0.84)^2 (1e-5 + 2.7e-4 / S) <= 0.0185^2, and with 2.43 for 1.96
-    assert (would_decide(estimate, **planned).seeds, found.seeds) == (9, 13)
+    (pair,), planned = rounds.pairs, {"num_people": 60, "margin": 0.005, "num_pairs": 1}
+    share = partial(rounds.share_left, pair)
+    assert found == would_decide(estimates[pair], num_seeds=3, **planned, share=share)
+    lucky = _made_estimate(0.0185, people=1e-6)
+    rounds = Rounds(names="ab", num_people=60, margin=0.005, full=3)
+    rounds.look({pair: lucky}, ended=True)
+    share = partial(rounds.share_left, pair)
+    whole = would_decide(lucky, num_seeds=3, **planned).seeds
+    left = would_decide(lucky, num_seeds=3, **planned, share=share).seeds
+    assert whole < left
+    # What is planned with is what an end at so many seeds then gets.
+    more = lucky.with_more(seeds=left - 3)
+    promised = share(more)
+    rounds.reopen(left)
+    rounds.look({pair: more}, ended=True)
+    assert rounds.closings[pair].share == promised
+
+
+def test_what_seeds_after_a_decision_speak_against_does_not_stand():
+    sample = _sample(factors=(0.4, 1.0))
+    rounds = Rounds(names="ab", num_people=300, margin=0.005, full=3)
+    (pair,) = rounds.pairs
+    ahead = _made_estimate(0.1, people=1e-5)
+    rounds.look({pair: ahead}, ended=False)
+    assert rounds.closings[pair].standing is Standing.WON
+    found = _judge(sample, rounds=rounds).pairs[0]
+    assert found.winner == "a"
+    # The figures are of all seeds there are.
+    now = estimates_of(_approaches(sample), sample.people)[pair]
+    assert found.headline.difference == now.interval
+    behind = Rounds(names="ab", num_people=300, margin=0.005, full=3)
+    behind.look({pair: _made_estimate(-0.1, people=1e-5)}, ended=False)
+    assert behind.closings[pair].standing is Standing.WON
+    assert _judge(sample, rounds=behind).pairs[0].outcome is Outcome.UNDECIDED
+    alike = Rounds(names="ab", num_people=10**6, margin=0.005, full=3)
+    tiny = replace(ahead, difference=0.0, people_variance=1e-9, training=(NO_LUCK, NO_LUCK))
+    alike.look({pair: tiny}, ended=False)
+    assert alike.closings[pair].standing is Standing.EQUIVALENT
+    assert _judge(sample, rounds=alike).pairs[0].outcome is Outcome.UNDECIDED
 
 
 def test_rounds_of_other_approaches_or_without_a_look_are_refused():

@@ -148,7 +148,7 @@ def test_probabilities_are_never_called_better():
         "joint gives the true class more probability than separate (+"
     )
     equal = _scores(refit_of(np.random.default_rng(1)))[0]
-    assert equal.said("a", "b").startswith("a and b: no supported difference in probabilities")
+    assert equal.said("a", "b").startswith("a − b: no supported difference in probabilities")  # noqa: RUF001
     assert "better" not in found.said("a", "b") + equal.said("a", "b")
 
 

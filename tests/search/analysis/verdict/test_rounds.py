@@ -297,7 +297,7 @@ def test_a_look_is_taken_at_open_pairs_alone_but_not_at_all_of_them():
 
 
 def test_one_seed_declares_nothing_and_takes_nothing_of_the_level():
-    rounds = _rounds()
+    rounds = _rounds(full=WHOLE)
     single = _estimate(1e-9, seeds=1)
     rounds.look(dict.fromkeys(rounds.pairs, single), ended=True)
     assert _standings(rounds) == [Standing.OPEN] * 3
@@ -419,7 +419,7 @@ def test_all_looks_together_take_at_most_a_fiftieth_more_than_the_level(ratio, l
     assert error_of_looks(shares, variances, 0.05) <= 1.02 * 0.05 * (1 + 1e-9)
     drawn = _simulated_error(shares, variances, 0.05)
     assert drawn <= 1.02 * 0.05 + 4 * (0.05 / 400_000) ** 0.5
-    assert shares[0] == (1.0 if looks[0] in ends else 0.1)
+    assert shares[0] == (0.9 if looks[0] in ends else 0.1)
     assert max(shares[1:]) <= 0.9
 
 
@@ -438,10 +438,40 @@ def test_an_end_after_an_end_takes_all_that_is_left_of_the_level():
         )
         rounds.look({pair: estimate}, ended=True)
         shares.append(rounds.closings[pair].share)
-    assert shares[0] == 1.0
+    assert shares[0] == 0.9
     error = error_of_looks(shares, _variances(1.0, (2, 6)), 0.05)
     assert error == pytest.approx(1.02 * 0.05, rel=1e-3)
     assert 0.1 < shares[1] < 0.9
+
+
+def test_after_an_end_only_the_next_end_takes_of_the_level():
+    rounds = _rounds("ab", full=2, margin=1e-9)
+    (pair,) = rounds.pairs
+    shares = []
+    for seeds in (2, 3, 4, 6):
+        half = _luck(0.5 / seeds, seeds)
+        estimate = PairEstimate(
+            difference=1.9 * (1 + 1 / seeds) ** 0.5,
+            people_variance=1.0,
+            people_degrees=MANY,
+            training=(half, half),
+            num_differing=500,
+        )
+        if seeds == 6:
+            promised = rounds.share_left(pair, estimate)
+        rounds.look({pair: estimate}, ended=seeds in (2, 6))
+        rounds.reopen(6)
+        shares.append(rounds.closings[pair].share)
+    assert shares[:3] == [1.0, 0.0, 0.0]
+    assert shares[3] == promised > 0.1
+
+
+def test_a_pair_without_any_luck_has_all_of_the_level():
+    rounds = _rounds("ab", full=6)
+    (pair,) = rounds.pairs
+    same = PairEstimate(difference=0.0, people_variance=0.0, people_degrees=9.0, num_differing=0)
+    rounds.look({pair: same}, ended=False)
+    assert rounds.share_left(pair, same) == 0.9
 
 
 def test_what_has_nothing_left_of_the_level_cannot_win():

@@ -139,7 +139,7 @@ def test_scores_like_guessing_mean_nothing_whoever_wins():
 def test_what_would_decide_is_said_as_a_command_or_as_people(step, said):
     found = verdict(pair("separate", "joint"))
     text = answer(found, recommend(found, {}, next_step=step))
-    assert text.endswith(f" Use separate; {said} it against joint.")
+    assert text.endswith(f" Use separate; {said} between separate and joint.")
 
 
 def test_nothing_that_would_decide_is_not_said():
