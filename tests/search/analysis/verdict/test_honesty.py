@@ -44,7 +44,7 @@ def test_intervals_of_fixed_models_cover_the_true_difference_and_the_true_score(
 
 def test_three_approaches_are_judged_truly_and_by_intervals_no_wider_than_needed():
     """Luck counted twice would make them wider by a half at 2 seeds, by a fifth at 3."""
-    cells = trio_cells(COMP_300, 200, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3))
+    cells = trio_cells(COMP_300, 110, seed=0, seed_sd=0.005, gains=(0.0, 0.04), num_seeds=(2, 3))
     for trios in cells.values():
         assert not above_five_percent(trios.false_alone)
         assert not above_five_percent(trios.false_of_three)
@@ -82,7 +82,7 @@ def test_the_luck_of_the_search_is_in_no_variance():
 def test_a_search_of_many_equal_configs_does_not_beat_one_of_few():
     """And it would, if the luck of the choice were left out."""
     world = World(num_people=60, shared=0.8, num_seeds=2, error_factors=(1.0,) * 20, own=0.02)
-    ours, left_out, _ = zip(*searches_cell(world, 16, _effort(100)), strict=True)
+    ours, left_out, _ = zip(*searches_cell(world, 16, _effort(60)), strict=True)
     assert not above_five_percent(ours)
     assert above_five_percent(left_out)
 
