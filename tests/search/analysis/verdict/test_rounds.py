@@ -42,6 +42,18 @@ def _estimate(p_value=1.0, variance=1e-4, excess=0.0, seeds=3, sign=1):
     )
 
 
+def _luck_of_seeds(z, ratio, seeds):
+    """A pair z standard errors apart; variance 1 of people, `ratio` of one seed of both sides."""
+    half = _luck(ratio / 2 / seeds, seeds)
+    return PairEstimate(
+        difference=z * (1 + ratio / seeds) ** 0.5,
+        people_variance=1.0,
+        people_degrees=MANY,
+        training=(half, half),
+        num_differing=500,
+    )
+
+
 def _rounds(names="abc", num_people=300, full=6, margin=0.005):
     return Rounds(names=tuple(names), num_people=num_people, margin=margin, full=full)
 
@@ -404,15 +416,8 @@ def test_all_looks_together_take_at_most_a_fiftieth_more_than_the_level(ratio, l
     """A pair that keeps a p of 0.0505 at all looks, so that none is cut short."""
     rounds = _rounds("ab", full=max(looks), margin=1e-9)
     pair, shares, variances = rounds.pairs[0], [], _variances(ratio, looks)
-    for seeds, variance in zip(looks, variances, strict=True):
-        half = _luck((variance - 1) / 2, seeds)
-        estimate = PairEstimate(
-            difference=float(stats.norm.isf(0.02525)) * variance**0.5,
-            people_variance=1.0,
-            people_degrees=MANY,
-            training=(half, half),
-            num_differing=500,
-        )
+    for seeds in looks:
+        estimate = _luck_of_seeds(float(stats.norm.isf(0.02525)), ratio, seeds)
         rounds.look({pair: estimate}, ended=seeds in ends)
         assert rounds.closings[pair].standing is Standing.OPEN
         shares.append(rounds.closings[pair].share)
@@ -428,14 +433,7 @@ def test_an_end_after_an_end_takes_all_that_is_left_of_the_level():
     pair = rounds.pairs[0]
     shares = []
     for seeds in (2, 6):
-        half = _luck(0.5 / seeds, seeds)
-        estimate = PairEstimate(
-            difference=1.9 * (1 + 1 / seeds) ** 0.5,
-            people_variance=1.0,
-            people_degrees=MANY,
-            training=(half, half),
-            num_differing=500,
-        )
+        estimate = _luck_of_seeds(1.9, 1.0, seeds)
         rounds.look({pair: estimate}, ended=True)
         shares.append(rounds.closings[pair].share)
     assert shares[0] == 0.9
@@ -449,14 +447,7 @@ def test_after_an_end_only_the_next_end_takes_of_the_level():
     (pair,) = rounds.pairs
     shares = []
     for seeds in (2, 3, 4, 6):
-        half = _luck(0.5 / seeds, seeds)
-        estimate = PairEstimate(
-            difference=1.9 * (1 + 1 / seeds) ** 0.5,
-            people_variance=1.0,
-            people_degrees=MANY,
-            training=(half, half),
-            num_differing=500,
-        )
+        estimate = _luck_of_seeds(1.9, 1.0, seeds)
         if seeds == 6:
             promised = rounds.share_left(pair, estimate)
         rounds.look({pair: estimate}, ended=seeds in (2, 6))
@@ -478,14 +469,7 @@ def test_what_has_nothing_left_of_the_level_cannot_win():
     rounds = _rounds("ab", full=12, margin=1e-9)
     pair = rounds.pairs[0]
     for seeds in (2, 3, 4, 6, 9):
-        half = _luck(500 / seeds, seeds)
-        estimate = PairEstimate(
-            difference=1.9 * (1 + 1000 / seeds) ** 0.5,
-            people_variance=1.0,
-            people_degrees=MANY,
-            training=(half, half),
-            num_differing=500,
-        )
+        estimate = _luck_of_seeds(1.9, 1000.0, seeds)
         rounds.look({pair: estimate}, ended=True)
     found = rounds.closings[pair]
     assert found.share == 0
