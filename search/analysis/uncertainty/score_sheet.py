@@ -28,7 +28,7 @@ from itertools import pairwise
 import numpy as np
 
 from search.analysis.errors import AnalysisError
-from search.analysis.exact import first_equals, variance_of_mean
+from search.analysis.exact import ROUNDING, first_equals, variance_of_mean
 from search.analysis.metrics import Floats, Ints, macro_f1_gradient, macro_f1_of_counts
 from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import (
@@ -81,6 +81,10 @@ class ScoreSheet:
 
     def same_predictions(self, a: int, b: int) -> bool:
         """Whether nobody tells `a` from `b`: the same counts of all people in as many seeds."""
+        # Equal counts have equal scores: most pairs need no look at the counts of all people.
+        best, other = (self.scores[self.slices[place]].max() for place in (a, b))
+        if abs(best - other) > ROUNDING:
+            return False
         one, two = self.counts[self.slices[a]], self.counts[self.slices[b]]
         which = first_equals([*one, *two])
         of_one, of_two = np.split(which, [len(one)])

@@ -24,8 +24,7 @@ from enum import StrEnum
 from itertools import combinations
 
 import numpy as np
-from scipy.special import ndtr
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import Floats
@@ -306,7 +305,7 @@ class _Walk:
 
     def bound(self, share: float) -> float:
         """Returns from where on the last look calls approaches different."""
-        return float(norm.isf(max(share * self.level / 2, 1e-12)) * self.information**0.5)
+        return float(-ndtri(max(share * self.level / 2, 1e-12)) * self.information**0.5)
 
     def error_with(self, share: float) -> float:
         """Returns the error of all looks where the last takes a share."""
