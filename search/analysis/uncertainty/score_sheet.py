@@ -103,7 +103,9 @@ class ScoreSheet:
         one, two = self.counts[self.slices[a]], self.counts[self.slices[b]]
         if len(one) != len(two) or len(one) < 2:
             return False
-        apart = np.array([[np.abs(left - right).sum() for right in two] for left in one])
+        left, right = (rows.reshape(len(rows), -1) for rows in (one, two))
+        sizes = [np.einsum("sm,sm->s", rows, rows) for rows in (left, right)]
+        apart = sizes[0][:, None] + sizes[1] - 2 * left @ right.T  # squared distances
         equal = float(np.trace(apart))
         return equal < 0.5 * float(apart.sum() - equal) / (len(one) - 1)
 
