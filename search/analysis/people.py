@@ -91,6 +91,17 @@ class People:
             return None
         return self.fold[np.unique(self.person, return_index=True)[1]]
 
+    @property
+    def largest_move(self) -> float:
+        """How far one person moves a difference of macro-F1 at most, all samples changing sides.
+
+        A sample of a class of n samples that one side had right and now the other has moves it by
+        2 / (C n); the mean over people is 2 / P, the people of the rarest classes weigh most.
+        """
+        of_class = np.bincount(self.label, minlength=self.num_classes)
+        moves = 2 / (self.num_classes * of_class[self.label])
+        return float(np.bincount(self.person, moves).max())
+
     def num_in(self, samples: ArrayLike) -> int:
         """Returns how many people some samples, bool [N], are of."""
         return len(np.unique(self.person[np.asarray(samples)]))

@@ -20,6 +20,9 @@ from search.analysis.plain import need
 ALPHA = 0.05
 LEVEL = 1 - ALPHA
 
+UNSEEN_PEOPLE = 3
+"""The rule of three: of a kind that none of P people is of, up to 3 / P of all may be (95 %)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -76,10 +79,10 @@ class Interval:
 def least_reach(num_people: int) -> float:
     """Returns the least half-width of an interval that a statement of "no worse" may rest on.
 
-    The rule of three: of something that none of P people shows, up to 3 / P of all people may
-    still be so, and a person whose photos all change sides moves macro-F1 by 2 / P on average.
+    Of a kind of person that nobody of P shows there may still be `UNSEEN_PEOPLE` / P, and a person
+    whose photos all change sides moves macro-F1 by 2 / P on average.
     """
-    return 6 / num_people
+    return UNSEEN_PEOPLE * 2 / num_people
 
 
 def student_quantile(level: float, degrees: float) -> float:

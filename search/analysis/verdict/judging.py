@@ -22,7 +22,7 @@ from search.analysis.fitting.cross_fit import Mask
 from search.analysis.metrics import Ints
 from search.analysis.people import People
 from search.analysis.uncertainty.difference import PairEstimate
-from search.analysis.uncertainty.interval import Interval
+from search.analysis.uncertainty.interval import UNSEEN_PEOPLE, Interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
 from search.analysis.uncertainty.search_luck import SearchLuck, search_luck
@@ -181,6 +181,9 @@ class Panel:
             if ahead <= 0:
                 headline = replace(headline, outcome=Outcome.UNDECIDED)
                 caveat = Caveat.CHOSEN_BY
+        unseen = UNSEEN_PEOPLE * self.people.largest_move
+        if headline.outcome is Outcome.EQUIVALENT and unseen > self.rules.margin:
+            caveat = caveat or Caveat.RARE_KINDS
         decide = None
         # Where the lead comes from the choice, no number of people or seeds is what is missing.
         if headline.outcome is Outcome.UNDECIDED and caveat is not Caveat.CHOSEN_BY:

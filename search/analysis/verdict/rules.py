@@ -5,6 +5,8 @@ A pair is `equivalent` if its 95 % interval, no narrower than 6 / P to each side
 people who chose nothing as well; else `undecided`. With one training seed nobody knows what
 another training would have given, so neither a win nor equivalence is declared, unless the models
 are taken as fixed: then the verdict holds for these models, not for the way they were trained.
+Where three unseen people of the rarest classes could move an equivalent pair past the margin, that
+is said beside it (`Caveat.RARE_KINDS`).
 """
 
 from dataclasses import dataclass
@@ -28,6 +30,10 @@ class Caveat(StrEnum):
     FIXED_MODELS = (
         "the predictions are judged as fixed models: the verdict holds for these files, not for "
         "the training that made them"
+    )
+    RARE_KINDS = (
+        "equivalent over all people: among those of the rarest classes, a kind of person that is "
+        "not in these data could still make a difference above the margin"
     )
     CHOSEN_BY = (
         "the lead comes from the people the search chose by: on all others the leader is not ahead"

@@ -94,6 +94,19 @@ def test_four_people_with_equal_predictions_are_no_proof_of_equivalence():
     assert verdict.pairs[0].outcome is Outcome.UNDECIDED
 
 
+@pytest.mark.parametrize(
+    ("num_rare", "caveat"), [(400, Caveat.NONE), (200, Caveat.NONE), (100, Caveat.RARE_KINDS)]
+)
+def test_what_unseen_people_of_a_rare_class_could_change_is_said(num_rare, caveat):
+    """Three of them move the difference by 3 * 2 / (2 classes * their number): 0.03 of 100."""
+    label = (np.arange(800) < num_rare).astype(int)
+    people = people_of(label, np.arange(800), 2)
+    assert people.largest_move == pytest.approx(1 / num_rare)
+    parts = [Approach(name=name, predicted=np.tile(label, (2, 1))) for name in "ab"]
+    pair = judge(parts, people, rules=Rules(num_resamples=400, margin=0.02)).pairs[0]
+    assert (pair.outcome, pair.caveat) == (Outcome.EQUIVALENT, caveat)
+
+
 def test_an_undecided_pair_says_what_would_decide():
     pair = _judge(_sample(factors=(0.8, 1.0))).pairs[0]
     assert pair.outcome is Outcome.UNDECIDED
