@@ -11,10 +11,21 @@ from tests.leaks import leak_guard
 
 SEED_VARIABLE = "HEADRACE_TEST_SEED"
 
+# Processes of `-n` share the machine: none of them computes on all its cores.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # No test may depend on how fast or how busy the machine is. Loaded before any test module is
 # imported, so that it is also the base of their own @settings.
 settings.register_profile("headrace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("headrace")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keeps all tests of Ray in one process of `-n`: there is one runtime a test session."""
+    for item in items:
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
 
 
 def pytest_report_header() -> str:
