@@ -130,6 +130,13 @@ class PairVerdict:
         return self.winner is not None or (log_score is not None and log_score.decided)
 
     @property
+    def said(self) -> tuple[str, ...]:
+        """What is said of probabilities and of bounds, in words; nothing of a schema 1 pair."""
+        if self.statements is None:
+            return ()
+        return self.statements.said(self.a, self.b, self.winner)
+
+    @property
     def is_of_one_seed(self) -> bool:
         """Whether only the luck of training is in the way of a verdict: nobody knows it."""
         return self.caveat is Caveat.ONE_SEED
@@ -184,8 +191,7 @@ class PairVerdict:
         """Returns the statements with their words; nothing of a pair of schema 1."""
         if self.statements is None:
             return {}
-        said = list(self.statements.said(self.a, self.b))
-        return {"statements": {**to_plain(self.statements), "said": said}}
+        return {"statements": {**to_plain(self.statements), "said": list(self.said)}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

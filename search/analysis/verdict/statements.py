@@ -66,8 +66,11 @@ class Bound:
         """Returns the same of b - a."""
         return replace(self, worse=self.better, better=self.worse)
 
-    def said(self, a: str, b: str) -> str:
-        """Returns it in words."""
+    def said(self, a: str, b: str, winner: str | None = None) -> str:
+        """Returns it in words; of a winner by how much at most."""
+        if winner is not None:
+            loser, lead = (b, self.better) if winner == a else (a, self.worse)
+            return f"{winner} is at most {lead:.3f} better than {loser}"
         # One-sided, so it may hold where the two-sided verdict is not reached: no lead is told.
         if self.worse <= 0:
             return f"{a} is not worse than {b}, and at most {self.better:.3f} better"
@@ -155,7 +158,13 @@ class PairStatements:
             attributes=tuple(each.negated() for each in self.attributes),
         )
 
-    def said(self, a: str, b: str) -> tuple[str, ...]:
-        """Returns in words what is said of probabilities and of bounds."""
-        parts = (self.log_score, self.bound)
-        return tuple(part.said(a, b) for part in parts if part is not None)
+    def said(self, a: str, b: str, winner: str | None) -> tuple[str, ...]:
+        """Returns in words what is said of probabilities and of bounds.
+
+        Args:
+            a: name of the first.
+            b: name of the second.
+            winner: of macro-F1, if there is one.
+        """
+        found = [] if self.log_score is None else [self.log_score.said(a, b)]
+        return (*found, *([] if self.bound is None else [self.bound.said(a, b, winner)]))

@@ -73,7 +73,7 @@ def _claim(pair: PairVerdict, margin: float) -> Claim:
 
 def _bounds(pair: PairVerdict) -> str:
     """Returns what is known all the same."""
-    said = () if pair.statements is None else pair.statements.said(pair.a, pair.b)
+    said = pair.said
     return " ".join(f"{text}." for text in said)
 
 
@@ -231,7 +231,7 @@ def _statement_blocks(pairs: Sequence[PairVerdict]) -> tuple[Block, ...]:
         for pair in stated
         if pair.statements is not None
         for text in (
-            *pair.statements.said(pair.a, pair.b),
+            *pair.said,
             *_attributes_said(pair, pair.statements),
         )
     ]

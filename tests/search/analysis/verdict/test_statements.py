@@ -62,6 +62,10 @@ def test_a_bound_is_said_in_words_and_is_no_lead():
     lead = Bound(worse=-0.01, better=0.05)
     assert lead.said("a", "b") == "a is not worse than b, and at most 0.050 better"
     assert lead.negated().said("b", "a") == "b is not better than a, and at most 0.050 worse"
+    # People may allow a winner to be worse: what is proven of it is said, and no more.
+    won = Bound(worse=0.012, better=0.058)
+    assert won.said("a", "b", "a") == "a is at most 0.058 better than b"
+    assert won.negated().said("b", "a", "a") == "a is at most 0.058 better than b"
 
 
 def test_every_statement_stands_beside_its_pair(verdict):
