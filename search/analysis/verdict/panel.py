@@ -25,7 +25,7 @@ from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import UNSEEN_PEOPLE, Interval
 from search.analysis.uncertainty.power import would_decide
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
-from search.analysis.uncertainty.search_luck import SearchLuck, search_luck
+from search.analysis.uncertainty.search_luck import SearchLuck, pooled, search_luck
 from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.outcomes import (
     PairFigures,
@@ -57,12 +57,10 @@ class Panel:
         return [(part.predicted, part.choice_variance) for part in self.approaches]
 
     @cached_property
-    def search_lucks(self) -> list[tuple[SearchLuck, ...]]:
-        """The luck of the search of every approach, by its models with several finalists."""
-        return [
-            tuple(search_luck(variants, self.people) for variants in part.variants)
-            for part in self.approaches
-        ]
+    def search_lucks(self) -> list[SearchLuck]:
+        """The luck of the search of every model with several finalists."""
+        models = (variants for part in self.approaches for variants in part.variants)
+        return [search_luck(variants, self.people) for variants in models]
 
     @property
     def with_rule(self) -> list[Row]:
@@ -108,10 +106,11 @@ class Panel:
         found = []
         for a, b in combinations(range(num), 2):
             pair = sheet.pair(first + a, first + b, fixed_models=fixed, by_fold=by_fold)
+            num_models = len(self.approaches[a].variants) + len(self.approaches[b].variants)
             # Whoever predicts alike does so with whatever config.
-            lucky = not fixed and pair.num_differing > 0
-            search = (*self.search_lucks[a], *self.search_lucks[b]) if lucky else ()
-            found.append(replace(pair, search=search))
+            if not fixed and pair.num_differing > 0 and num_models:
+                pair = replace(pair, search=(pooled(self.search_lucks, num_models),))
+            found.append(pair)
         return found
 
     def figures(
