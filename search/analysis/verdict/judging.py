@@ -86,6 +86,7 @@ def judge(
         sheet,
         fixed_models=rules.fixed_models,
         attributes=attributes,
+        num_ends=1 if rounds is None else rounds.num_ends,
     )
 
 

@@ -32,7 +32,7 @@ from search.analysis.verdict.outcomes import (
     PairVerdict,
     Score,
 )
-from search.analysis.verdict.rounds import Closing, Rounds, Standing
+from search.analysis.verdict.rounds import Closing, Rounds, Standing, is_futile
 from search.analysis.verdict.rules import (
     Caveat,
     Outcome,
@@ -200,7 +200,10 @@ class Panel:
             chose_nothing=untouched,
             chose=beside.get("chose"),
             standing=closing.standing,
-            hopeless=closing.hopeless,
+            look_seeds=closing.estimate.num_seeds,
+            hopeless=now.num_seeds > 1
+            and headline.outcome is Outcome.UNDECIDED
+            and is_futile(now, None, self.rules.margin),
             would_decide=decide,
             caveat=caveat or Caveat.NONE,
         )

@@ -14,6 +14,7 @@ from search.analysis.verdict.rounds import Rounds, Standing
 from search.analysis.verdict.rules import (
     Outcome,
 )
+from search.analysis.verdict.statements import Bound
 from tests.search.builders.judged import approaches_of, judged, people_with_errors
 
 
@@ -48,6 +49,7 @@ def test_rounds_decide_a_pair_by_its_last_look():
     now = estimates_of(approaches_of(sample), sample.people)
     assert [pair.headline.estimate for pair in pairs] == list(now.values())
     assert [pair.standing for pair in pairs] == [Standing.WON, Standing.FUTILE, Standing.OPEN]
+    assert [pair.look_seeds for pair in pairs] == [2, 2, 6]  # what the p are of
     assert [pair.hopeless for pair in pairs] == [False, True, False]
     # Shares of a tenth, and of nine tenths where the run ended.
     raw = [won.p_value / 0.1, 1.0, last.p_value / 0.9]
@@ -90,6 +92,24 @@ def test_a_plan_after_an_end_has_what_is_left_of_the_level():
     rounds.reopen(left)
     rounds.look({pair: more}, ended=True)
     assert rounds.closings[pair].share == promised
+
+
+def test_statements_at_a_second_end_have_half_of_their_level():
+    sample = people_with_errors(100)
+    rounds = Rounds(names="ab", num_people=100, margin=0.005, full=3)
+    (pair,) = rounds.pairs
+    rounds.look({pair: _made_estimate(0.0186, people=1e-6)}, ended=True)
+    once = judged(sample, rounds=rounds).pairs[0]
+    assert (rounds.num_ends, once.statements.bound) == (
+        1,
+        Bound.of(once.headline.estimate, 100, 1),
+    )
+    rounds.reopen(6)
+    rounds.look({pair: _made_estimate(0.0186, people=1e-6)}, ended=True)
+    again = judged(sample, rounds=rounds).pairs[0]
+    assert (rounds.num_ends, again.headline.estimate) == (2, once.headline.estimate)
+    assert again.statements.bound == Bound.of(once.headline.estimate, 100, 1, num_ends=2)
+    assert again.statements.bound.worse > once.statements.bound.worse
 
 
 def test_what_seeds_after_a_decision_speak_against_does_not_stand():
