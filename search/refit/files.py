@@ -13,7 +13,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +38,7 @@ MIRRORED = "mirrored."
 """Before the name of a head: its probabilities of the mirrored image."""
 _NOT_HEADS = frozenset({"indices", "seconds", "key", "note"})
 _SCHEMA = 1
+_SHAPE = frozenset(each.name for each in fields(Shape))  # an older run noted more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,8 @@ class RefitNote:
             write them.
         looks: at the pairs, in their order; none of a run that did not look before its end.
         asked: seeds that the user asked for; None for the default.
-        seed_seconds: wall-clock time of one more seed of everything that was refitted.
+        seed_seconds: wall-clock time of one more seed of every space, by name.
+        done: whether the refit came to its end; one that did not goes on in the same shape.
     """
 
     shape: Shape
@@ -155,13 +157,19 @@ class RefitNote:
     configs: Mapping[str, Mapping[str, FlatValue]]
     looks: tuple[Look, ...] = ()
     asked: int | None = None
-    seed_seconds: float | None = None
+    seed_seconds: Mapping[str, float] = field(default_factory=dict)
+    done: bool = True
 
     FILE: ClassVar[str] = "predictions/refit.json"
 
     @classmethod
     def exists(cls, store: RunStore) -> bool:
         """Returns whether the run has finished a refit."""
+        return cls.has_begun(store) and store.read_json(cls.FILE).get("done", True) is True
+
+    @classmethod
+    def has_begun(cls, store: RunStore) -> bool:
+        """Returns whether the run has begun a refit."""
         return (store.root / cls.FILE).is_file()
 
     @classmethod
@@ -173,13 +181,17 @@ class RefitNote:
         """
         values = store.read_json(cls.FILE)
         configs = values.get("configs", {})
+        seconds = values.get("seed_seconds")
+        shape = {name: each for name, each in values["shape"].items() if name in _SHAPE}
         return cls(
-            shape=Shape(**values["shape"]),
+            shape=Shape(**shape),
             notes=tuple(values["notes"]),
             configs={name: read_flat(config, names) for name, config in configs.items()},
             looks=tuple(Look(**look) for look in values.get("looks", ())),
             asked=values.get("asked"),
-            seed_seconds=values.get("seed_seconds"),
+            # An older run noted one number for all spaces.
+            seed_seconds=seconds if isinstance(seconds, dict) else {},
+            done=values.get("done", True),
         )
 
     def write(self, store: RunStore) -> None:
@@ -191,7 +203,8 @@ class RefitNote:
             "configs": {name: dict(config) for name, config in self.configs.items()},
             "looks": [asdict(look) for look in self.looks],
             "asked": self.asked,
-            "seed_seconds": self.seed_seconds,
+            "seed_seconds": dict(self.seed_seconds),
+            "done": self.done,
         }
         write_json(store.root / self.FILE, values)
 

@@ -13,6 +13,7 @@ from search.errors import ResultsError
 from search.refit.approaches import Lineup, Predictions
 from search.refit.files import RefitFiles, RefitNote, Truth
 from search.refit.units import config_name
+from search.store.commands import resume_command
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue
 
@@ -50,6 +51,11 @@ class Refitted:
         """
         truth = Truth.read(store.predictions)
         note = RefitNote.read(store, lineup.schema.names)
+        if not note.done:
+            raise ResultsError(
+                f"a verdict needs a whole refit, and that of {store.root.name} has not ended; "
+                f"{resume_command(store)} goes on with it"
+            )
         files, spaces = RefitFiles(store.predictions), tuple(lineup.blocks)
         seeds = common_seeds(files, spaces)
         predictions = {
