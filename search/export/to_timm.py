@@ -14,6 +14,7 @@ import yaml
 from search.errors import ResultsError
 from search.store.best_file import BestFile
 from search.store.files import write_text
+from search.store.names import as_file, from_key
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
@@ -65,7 +66,8 @@ def read_best(path: Path, schema: LabelSchema) -> Best:
         ConfigError: it is of a headrace with other options.
     """
     if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("[!.]*.yaml"))) or "none"
+        stems = sorted(each.stem for each in path.parent.glob("[!.]*.yaml"))
+        there = ", ".join(map(from_key, stems)) or "none"
         raise ResultsError(f"there is no best config {path}; spaces with one: {there}")
     found = BestFile.read(path)
     return Best(
@@ -85,7 +87,7 @@ def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, Tim
         ConfigError: the installed timm has no such model.
     """
     arguments = timm_arguments(best, schema)
-    path = folder / f"{best.space}.yaml"
+    path = folder / f"{as_file(best.space)}.yaml"
     body = yaml.safe_dump(dict(arguments.options), sort_keys=False, allow_unicode=True)
     lines = [*_heading(best, schema), "No counterpart in timm:"]
     lines += [f"  - {text}" for text in arguments.missing]

@@ -101,7 +101,9 @@ def _absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
     # A resumed run may be started from another folder.
     split = (space.rpartition("=") for space in given)
     return tuple(
-        f"{name}{equals}{absolute(file) if file.endswith('.py') else file}"
+        f"{name}{equals}{absolute(file)}"
+        if file.endswith(".py") and not (name or file).startswith("attribute:")
+        else f"{name}{equals}{file}"
         for name, equals, file in split
     )
 

@@ -50,7 +50,7 @@ def load_run(store: RunStore) -> SavedRun:
 
 
 def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> SpaceResult:
-    path = store.root / "best" / f"{space}.yaml"
+    path = store.best_path(space)
     interval = None
     if path.is_file():
         value, low, high = BestFile.read(path).score

@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.approaches.build import JointPredictions
+from search.analysis.metrics import Floats
 from search.analysis.people import People
 from search.errors import ResultsError
 from search.refit.approaches import Lineup, Predictions
 from search.refit.files import RefitFiles, RefitNote, Truth
 from search.refit.units import config_name
-from search.store.run_store import RunStore
+from search.store.reading import reading
+from search.store.run_store import RunStore, read_validation
 from trainables.blocks import FlatValue
 
 Triple = tuple[float, float, float]
@@ -48,13 +50,15 @@ class Refitted:
         Raises:
             ResultsError: there is none, a space has no refitted config, or a file is torn.
         """
-        truth = Truth.read(store.predictions)
+        truth = Truth.read(store.predictions, lineup.schema)
         note = RefitNote.read(store, lineup.schema.names)
         files, spaces = RefitFiles(store.predictions), tuple(lineup.blocks)
-        seeds = common_seeds(files, spaces)
+        seeds, photos = common_seeds(files, spaces), len(truth.label)
         predictions = {
             space: {
-                config_id: files.heads(space, config_id, seeds)
+                config_id: _whole(
+                    lineup, space, config_id, files.heads(space, config_id, seeds), photos
+                )
                 for config_id in files.config_ids(space)
             }
             for space in sorted(spaces)
@@ -95,10 +99,10 @@ class Refitted:
         if self.truth.chose is not None:
             return self.truth.chose
         for path in sorted(self.store.predictions.glob("validation.*.npz")):
-            with np.load(path) as kept:
-                found = np.zeros(len(self.truth.label), dtype=bool)
-                found[kept["indices"]] = True
-                return found
+            found = np.zeros(len(self.truth.label), dtype=bool)
+            with reading(path, "put it back, or delete it"):
+                found[read_validation(path).indices] = True
+            return found
         return None
 
     @property
@@ -199,6 +203,22 @@ def common_seeds(files: RefitFiles, spaces: Sequence[str]) -> tuple[int, ...]:
     if not common:
         raise ResultsError("the refitted configs have no seed in common; resume the run")
     return tuple(common)
+
+
+def _whole(
+    lineup: Lineup, space: str, config_id: str, heads: Mapping[str, Floats], photos: int
+) -> Mapping[str, Floats]:
+    """Returns the probabilities of a config where they are those of its model and these photos."""
+    sizes = lineup.sizes(space)
+    found = {head: probs.shape[1:] for head, probs in heads.items()}
+    wanted = {head: (photos, size) for head, size in sizes.items()}
+    if {head: found.get(head) for head in wanted} != wanted:
+        raise ResultsError(
+            f"the predictions {config_name(space, config_id)} of a refit must be of the heads, "
+            f"photos and classes {wanted}, got {found}; resume the run, which puts them together "
+            "again"
+        )
+    return heads
 
 
 def _triple(values: Sequence[Any]) -> Triple:

@@ -16,7 +16,9 @@ from search.analysis.metrics import confusion_matrix, macro_f1
 from search.analysis.recombine import marginals, recombine
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
+from search.store.names import as_file
 from search.store.records import Cause
+from search.store.run_store import trial_file
 from search.trial.board import TrialBoard
 from trainables.blocks import Block, FlatValue
 from trainables.checkpoint import load_checkpoint, save_checkpoint
@@ -103,9 +105,10 @@ class TrialRun:
         self._config = config
         self._seed = seed
         results = images.setting.results_dir
-        self._checkpoint = results / "checkpoints" / f"{space}-{number}.pt"
-        self.predictions_path = results / "checkpoints" / f"{space}-{number}.npz"
-        self._board_dir = results / "tensorboard" / space / f"{number:04d}"
+        name = trial_file(space, number)
+        self._checkpoint = results / "checkpoints" / f"{name}.pt"
+        self.predictions_path = results / "checkpoints" / f"{name}.npz"
+        self._board_dir = results / "tensorboard" / as_file(space) / f"{number:04d}"
         self._write = write
         self._began = time.time()
         self._started = time.perf_counter()

@@ -142,9 +142,9 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
     def score(best: Mapping[str, TrialEnd]) -> float:
         parts = []
         for space in spaces:
-            with np.load(refitted.store.validation_path(space, best[space].trial)) as saved:
-                parts.append(saved["probabilities"])
-                indices = saved["indices"]
+            saved = refitted.store.read_validation(space, best[space].trial)
+            parts.append(saved.probabilities)
+            indices = saved.indices
         joint = layout.joint(parts).argmax(axis=1)
         return macro_f1(refitted.truth.label[indices], joint, layout.num_classes)
 

@@ -31,9 +31,13 @@ def test_study_json_round_trips_with_its_schema(store):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"schema": 1, "con', r"study\.json is not JSON: .*; it was not written whole"),
-        ('{"schema": 99}', "must have schema 1, got 99"),
-        ("[]", "must have schema 1, got None"),
+        ('{"schema": 1, "con', r"study\.json cannot be read: it is not JSON, or was not .*; copy"),
+        (
+            '{"schema": 99}',
+            "must have schema 1, got 99; a newer headrace wrote it: update headrace",
+        ),
+        ("{}", "must have schema 1, got None; it is not a file of headrace"),
+        ("[]", "must hold an object, got list; copy the run whole"),
     ],
 )
 def test_a_study_json_that_is_not_one_says_why(store, text, message):
