@@ -36,7 +36,7 @@ from search.refit.unit_file import (
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit
 from search.store.files import write_arrays, write_json, write_text
 from search.store.names import columns_of, spellings, stored
-from search.store.reading import reading
+from search.store.reading import reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
 from trainables.data.sample_table import SampleTable
@@ -47,6 +47,7 @@ _ATTRIBUTE, _NUMBER = "attribute:", "number:"
 _OWN = ("sample", "group", "label", "fold", "held_out", "chose")
 _BARE_NUMBER = "_raw"  # after the name of an attribute, in older runs
 _SCHEMA = 1
+_MOST = 1000  # folds or seeds of a refit; a larger number is a torn one
 WAY_OUT = "copy the run again, or delete the file and resume the run, which writes it anew"
 
 
@@ -219,15 +220,27 @@ class RefitNote:
         """
         with reading(store.root / cls.FILE, WAY_OUT):
             values = store.read_json(cls.FILE)
-            configs = values.get("configs", {})
-            return cls(
-                shape=Shape(**values["shape"]),
-                notes=tuple(map(str, values["notes"])),
+            configs = typed(dict[str, dict[str, Any]], values.get("configs", {}))
+            note = cls(
+                shape=typed(Shape, values["shape"]),
+                notes=typed(tuple[str, ...], values["notes"]),
                 configs={name: read_flat(config, names) for name, config in configs.items()},
-                looks=tuple(Look(**look) for look in values.get("looks", ())),
-                asked=values.get("asked"),
-                seed_seconds=values.get("seed_seconds"),
+                looks=typed(tuple[Look, ...], values.get("looks", ())),
+                asked=typed(int | None, values.get("asked")),
+                seed_seconds=typed(float | None, values.get("seed_seconds")),
             )
+            note.check()
+            return note
+
+    def check(self) -> None:
+        """Raises ValueError where a number could not have been written by a refit."""
+        shape = self.shape
+        seeds = [n for look in self.looks for n in (look.seeds, look.full)]
+        for number in (shape.folds, shape.seeds, shape.configs + 1, self.asked or 1, *seeds):
+            if not 1 <= number <= _MOST:
+                raise ValueError(f"folds, seeds and configs must be in [1, {_MOST}], got {number}")
+        if not 0 < shape.epochs_share <= 1:
+            raise ValueError(f"epochs_share must be in (0, 1], got {shape.epochs_share}")
 
     def write(self, store: RunStore) -> None:
         """Writes the file."""

@@ -9,12 +9,14 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
 
 from search.errors import ResultsError
 from trainables.errors import in_short
@@ -74,6 +76,35 @@ def check_schema(path: Path, values: Mapping[str, Any], schema: int) -> None:
     )
 
 
+class Entries(dict[str, Any]):
+    """An object of a JSON file; an entry that it lacks is asked for in the name of the file."""
+
+    def __init__(self, path: Path, way_out: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._said = (path, way_out)
+
+    def __missing__(self, key: str) -> Any:
+        path, way_out = self._said
+        raise ResultsError(f"{path} lacks {key}; {way_out}")
+
+
+def typed(kind: Any, value: Any) -> Any:
+    """Returns a value as a type has it: a dataclass, a mapping, a list, a number.
+
+    Raises:
+        ValueError: it is not of that type; says where.
+    """
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        issue = error.errors(include_url=False, include_context=False)[0]
+        where = ".".join(map(str, issue["loc"])) or "it"
+        raise ValueError(
+            f"{in_short(ValueError(where))}: {issue['msg']}, got "
+            f"{in_short(ValueError(repr(issue['input'])))}"
+        ) from error
+
+
 def read_yaml(path: Path) -> Any:
     """Returns what a YAML file holds; what it raises is for `reading`."""
     try:
@@ -82,10 +113,15 @@ def read_yaml(path: Path) -> Any:
         raise ValueError(f"it is not YAML: {error}") from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Returns the object of a JSON file; what it raises is for `reading`."""
+def read_json(path: Path, way_out: str) -> dict[str, Any]:
+    """Returns the object of a JSON file; what it raises is for `reading`.
+
+    So is what is asked for later and is not there: the way out is said then, too.
+    """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(
+            path.read_text(encoding="utf-8"), object_hook=partial(Entries, path, way_out)
+        )
     except ValueError as error:
         raise ValueError(f"it is not JSON, or was not written whole: {error}") from error
     if not isinstance(found, dict):

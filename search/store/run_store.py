@@ -18,9 +18,11 @@ from search.store.files import SCHEMA, write_json, write_text
 from search.store.names import as_file, spellings, stored
 from search.store.reading import check_schema, read_arrays, read_json, reading
 from search.store.records import State, TrialRecord
+from search.store.study_file import check_study
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
+_WAY_OUT = "copy the run whole, or start a new one"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COLUMNS = (
     *("space", "number", "state", "cause", "objective", "epochs", "seconds", "device_seconds"),
@@ -82,10 +84,25 @@ class RunStore:
             ResultsError: there is none; the message lists what there is.
         """
         check_name(name)
-        if not (results / name / "study.json").is_file():
+        store = cls(results / name)
+        if not (store.root / "study.json").is_file():
+            store._check_begun()
             there = ", ".join(run_names(results)) or "none"
             raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
-        return cls(results / name)
+        return store
+
+    def _check_begun(self) -> None:
+        """Raises ResultsError where a run has a folder without `study.json`."""
+        if (self.root / ".lock").exists() and not self.journal.exists():
+            raise ResultsError(
+                f"the run {self.root} ended before it wrote study.json, so nothing of it is there "
+                "to go on with; start it again with the same command"
+            )
+        if self.journal.exists() or self.predictions.is_dir():
+            raise ResultsError(
+                f"{self.root} has lost its study.json, without which nobody knows what the run "
+                "searched; copy it whole, or start a new one under another name"
+            )
 
     @contextmanager
     def lock(self, *, new: bool = False) -> Iterator[None]:
@@ -124,8 +141,12 @@ class RunStore:
         write_json(self.root / "study.json", {"schema": SCHEMA, **values})
 
     def read_study(self) -> dict[str, Any]:
-        """Reads `study.json`; raises ResultsError where it is torn or of another schema."""
-        return self.read_json("study.json")
+        """Reads `study.json`; raises ResultsError where it is not one of this headrace."""
+        path = self.root / "study.json"
+        values = self.read_json(path.name)
+        with reading(path, _WAY_OUT, wrong="is not a whole study.json"):
+            check_study(values)
+        return values
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Reads a JSON file of the run.
@@ -134,8 +155,8 @@ class RunStore:
             ResultsError: it is missing, torn, or of another schema.
         """
         path = self.root / name
-        with reading(path, "copy the run whole, or start a new one"):
-            values = read_json(path)
+        with reading(path, _WAY_OUT):
+            values = read_json(path, _WAY_OUT)
             check_schema(path, values, SCHEMA)
             return values
 

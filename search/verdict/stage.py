@@ -13,6 +13,7 @@ from search.analysis.verdict.rules import (
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
+from search.store.reading import reading
 from search.store.run_store import RunStore
 from search.verdict.advice import advise
 from search.verdict.board import write_refit_board
@@ -70,7 +71,9 @@ def write_verdict(
     said = [reason for part in conclusion.built for reason in logged.reasons(part)]
     ensemble = None
     if (store.root / _ENSEMBLE).is_file():
-        ensemble = from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))
+        path = store.root / _ENSEMBLE
+        with reading(path, "build the ensemble again with headrace ensemble NAME"):
+            ensemble = from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))
     costs = approach_costs(logged, conclusion.built)
     # Runs of before had no such option.
     accepted = config.get("accept_loss", ACCEPT_LOSS)
