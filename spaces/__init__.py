@@ -116,7 +116,10 @@ def _from_file(name: str, path: Path, schema: Schema) -> Space:
             f"{path} must say what it predicts: define ATTRIBUTE = 'gender' (or APPROACH = "
             f"'joint' or 'multihead') in it, or call it --space gender={path}"
         )
-    space = _from_module(name, module, schema)
+    try:
+        space = _from_module(name, module, schema)
+    except SpaceError as error:
+        raise SpaceError(f"{path}: {error}") from error
     taken = (*schema.names, *WHOLE, "separate", "all")
     own = _own_name(space.attributes, space.form, schema)
     if name in taken and name != own:

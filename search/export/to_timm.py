@@ -15,10 +15,12 @@ from search.errors import ResultsError
 from search.store.best_file import BestFile
 from search.store.files import write_text
 from search.store.names import as_file, from_key
+from search.store.reading import reading
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
 from trainables.data.schema import LabelSchema
+from trainables.errors import ConfigError
 from trainables.preprocess import CROPS
 
 TIMM_VERSION = "1.0.28"
@@ -70,9 +72,11 @@ def read_best(path: Path, schema: LabelSchema) -> Best:
         there = ", ".join(map(from_key, stems)) or "none"
         raise ResultsError(f"there is no best config {path}; spaces with one: {there}")
     found = BestFile.read(path)
+    with reading(path, "resume its run", ConfigError):
+        config = found.trial_config(schema.names)
     return Best(
         space=found.space,
-        config=found.trial_config(schema.names),
+        config=config,
         score=found.score,
         stored_size=found.stored_size,
         device=found.device,

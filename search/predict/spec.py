@@ -24,6 +24,7 @@ from search.errors import ResultsError
 from search.store.files import write_text
 from search.store.reading import check_schema, read_yaml, reading
 from trainables.blocks import FlatValue, block_of, read_flat
+from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
 
 __all__ = ["EnsembleSpec", "Member", "Part"]
@@ -303,7 +304,10 @@ class EnsembleSpec:
                     f"{path} is not an ensemble of headrace: it has no key 'schema'"
                 )
             check_schema(path, values, SCHEMA)
-            return _from_dict(values)
+            found = _from_dict(values)
+            for part in found.parts:
+                TrialConfig.from_flat(part.config)
+            return found
 
     def check_files(self, folder: Path) -> None:
         """Raises ResultsError naming the first missing weights file and how many are missing."""

@@ -36,7 +36,7 @@ from search.refit.unit_file import (
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit
 from search.store.files import write_arrays, write_json, write_text
 from search.store.names import columns_of, spellings, stored
-from search.store.reading import reading, typed
+from search.store.reading import Entries, reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
 from trainables.data.sample_table import SampleTable
@@ -218,13 +218,17 @@ class RefitNote:
         Raises:
             ResultsError: it is missing, torn, or of another schema.
         """
-        with reading(store.root / cls.FILE, WAY_OUT):
+        path = store.root / cls.FILE
+        with reading(path, WAY_OUT):
             values = store.read_json(cls.FILE)
             configs = typed(dict[str, dict[str, Any]], values.get("configs", {}))
             note = cls(
                 shape=typed(Shape, values["shape"]),
                 notes=typed(tuple[str, ...], values["notes"]),
-                configs={name: read_flat(config, names) for name, config in configs.items()},
+                configs={
+                    name: Entries.of(path, WAY_OUT, read_flat(config, names))
+                    for name, config in configs.items()
+                },
                 looks=typed(tuple[Look, ...], values.get("looks", ())),
                 asked=typed(int | None, values.get("asked")),
                 seed_seconds=typed(float | None, values.get("seed_seconds")),
@@ -368,18 +372,22 @@ class RefitFiles:
         Raises:
             ResultsError: a file is missing or torn, or those of the seeds differ in shape.
         """
-        paths = [stored(self.folder, "", space, f".{config_id}.{seed}.npz") for seed in seeds]
+        paths = self.merged_paths(space, config_id, seeds)
         loaded = [read_heads(path)[mirrored] for path in paths]
-        found = {}
-        for head in loaded[0]:
-            for path, arrays in zip(paths, loaded, strict=True):
-                if head not in arrays or arrays[head].shape != loaded[0][head].shape:
-                    raise ResultsError(
-                        f"{path} must hold head {head!r} in the shape of the other seeds, "
-                        f"{loaded[0][head].shape}; resume the run, which puts it together again"
-                    )
-            found[head] = np.stack([arrays[head] for arrays in loaded]).astype(np.float64)
-        return found
+        shapes = [{head: probs.shape for head, probs in each.items()} for each in loaded]
+        if any(each != shapes[0] for each in shapes):
+            raise ResultsError(
+                f"{', '.join(map(str, paths))} must have the same heads in the same shape, got "
+                f"{shapes}; resume the run, which puts them together again"
+            )
+        return {
+            head: np.stack([heads[head] for heads in loaded]).astype(np.float64)
+            for head in loaded[0]
+        }
+
+    def merged_paths(self, space: str, config_id: str, seeds: Iterable[int]) -> list[Path]:
+        """Returns the files of the predictions of a config."""
+        return [stored(self.folder, "", space, f".{config_id}.{seed}.npz") for seed in seeds]
 
     def drop(self, space: str, config_id: str) -> None:
         """Deletes the predictions of a config, not its trainings."""

@@ -56,9 +56,7 @@ class Refitted:
         seeds, photos = common_seeds(files, spaces), len(truth.label)
         predictions = {
             space: {
-                config_id: _whole(
-                    lineup, space, config_id, files.heads(space, config_id, seeds), photos
-                )
+                config_id: _whole(lineup, files, space, config_id, seeds, photos)
                 for config_id in files.config_ids(space)
             }
             for space in sorted(spaces)
@@ -206,17 +204,22 @@ def common_seeds(files: RefitFiles, spaces: Sequence[str]) -> tuple[int, ...]:
 
 
 def _whole(
-    lineup: Lineup, space: str, config_id: str, heads: Mapping[str, Floats], photos: int
+    lineup: Lineup,
+    files: RefitFiles,
+    space: str,
+    config_id: str,
+    seeds: Sequence[int],
+    photos: int,
 ) -> Mapping[str, Floats]:
     """Returns the probabilities of a config where they are those of its model and these photos."""
-    sizes = lineup.sizes(space)
+    heads = files.heads(space, config_id, seeds)
     found = {head: probs.shape[1:] for head, probs in heads.items()}
-    wanted = {head: (photos, size) for head, size in sizes.items()}
+    wanted = {head: (photos, size) for head, size in lineup.sizes(space).items()}
     if {head: found.get(head) for head in wanted} != wanted:
+        paths = ", ".join(str(path) for path in files.merged_paths(space, config_id, seeds))
         raise ResultsError(
-            f"the predictions {config_name(space, config_id)} of a refit must be of the heads, "
-            f"photos and classes {wanted}, got {found}; resume the run, which puts them together "
-            "again"
+            f"{paths} must be of the photos of truth.csv and the heads of the space, {wanted}, "
+            f"got {found}; resume the run, which puts them together again"
         )
     return heads
 

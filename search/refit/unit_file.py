@@ -99,7 +99,11 @@ def read_heads(path: Path) -> tuple[Heads, Heads]:
         ResultsError: the file is missing or torn.
     """
     with reading(path, "resume the run, which puts it together again"):
-        return heads_in(read_arrays(path))
+        arrays = read_arrays(path)
+        for name, probs in arrays.items():
+            if probs.ndim != 2 or probs.dtype.kind != "f":
+                raise ValueError(f"{name!r} must be probabilities [N, K], got {probs.shape}")
+        return heads_in(arrays)
 
 
 def head_arrays(heads: Heads, mirrored: Heads) -> dict[str, NDArray[np.float32]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import yaml
@@ -79,13 +79,20 @@ def check_schema(path: Path, values: Mapping[str, Any], schema: int) -> None:
 class Entries(dict[str, Any]):
     """An object of a JSON file; an entry that it lacks is asked for in the name of the file."""
 
-    def __init__(self, path: Path, way_out: str, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-        self._said = (path, way_out)
+    _file: Path | None = None
+    _way_out = ""
+
+    @classmethod
+    def of(cls, path: Path, way_out: str, values: Mapping[str, Any]) -> Self:
+        """Returns the entries of an object of a file, with what to do where one is missing."""
+        found = cls(values)
+        found._file, found._way_out = path, way_out
+        return found
 
     def __missing__(self, key: str) -> Any:
-        path, way_out = self._said
-        raise ResultsError(f"{path} lacks {key}; {way_out}")
+        if self._file is None:
+            raise KeyError(key)
+        raise ResultsError(f"{self._file} lacks {key}; {self._way_out}")
 
 
 def typed(kind: Any, value: Any) -> Any:
@@ -120,7 +127,7 @@ def read_json(path: Path, way_out: str) -> dict[str, Any]:
     """
     try:
         found = json.loads(
-            path.read_text(encoding="utf-8"), object_hook=partial(Entries, path, way_out)
+            path.read_text(encoding="utf-8"), object_hook=partial(Entries.of, path, way_out)
         )
     except ValueError as error:
         raise ValueError(f"it is not JSON, or was not written whole: {error}") from error

@@ -88,20 +88,23 @@ class RunStore:
         if not (store.root / "study.json").is_file():
             store._check_begun()
             there = ", ".join(run_names(results)) or "none"
-            raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
+            raise ResultsError(
+                f"no run {name!r} in {results} (one that ended before its search began is started "
+                f"again with the same command); runs there: {there}"
+            )
         return store
 
     def _check_begun(self) -> None:
         """Raises ResultsError where a run has a folder without `study.json`."""
-        if (self.root / ".lock").exists() and not self.journal.exists():
-            raise ResultsError(
-                f"the run {self.root} ended before it wrote study.json, so nothing of it is there "
-                "to go on with; start it again with the same command"
-            )
         if self.journal.exists() or self.predictions.is_dir():
             raise ResultsError(
                 f"{self.root} has lost its study.json, without which nobody knows what the run "
                 "searched; copy it whole, or start a new one under another name"
+            )
+        if self.root.is_dir():
+            raise ResultsError(
+                f"the run {self.root} ended before it wrote study.json, so nothing of it is there "
+                "to go on with; start it again with the same command"
             )
 
     @contextmanager
