@@ -1,8 +1,13 @@
 """Errors a user of the command line can cause; the command ends with exit code 2."""
 
+from trainables.errors import bounded
+
 
 class SearchError(Exception):
     """Root of the errors raised deliberately by `search`."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(bounded(message))
 
 
 class UsageError(SearchError, ValueError):

@@ -23,6 +23,8 @@ from spaces.space import Flat, Schema, Space
 _NOT_SPACES = frozenset({"errors", "groups", "parts", "scale", "space", "attribute", "block"})
 WHOLE = {"joint": "softmax", "multihead": "heads"}
 """Spaces of all attributes together, and the form of their prediction."""
+_PREFIX = "attribute:"
+"""Before the name of an attribute that is called like one of these, or like a file."""
 
 
 def names() -> tuple[str, ...]:
@@ -35,19 +37,22 @@ def load(spec: str, schema: Schema) -> Space:
     """Loads a space for this data.
 
     Args:
-        spec: a name (`age`), a file (`path/to/mine.py`) or both (`gender=path/to/mine.py`).
+        spec: a name (`age`), a file (`path/to/mine.py`) or both (`gender=path/to/mine.py`); an
+            attribute that could be mistaken for either is `attribute:<name>`.
         schema: of the data.
 
     Raises:
         SpaceError: unknown name, a file that is not a space, or an attribute that the data lacks.
     """
+    if spec not in schema and spec.removeprefix(_PREFIX) in schema:
+        spec = spec.removeprefix(_PREFIX)
+    if spec in schema and spec not in names():
+        return _generic((spec,), "softmax")
     name, given, file = spec.partition("=")
     if given or spec.endswith(".py"):
         return _from_file(name if given else "", Path(file if given else spec), schema)
     if name in names():
         return _from_module(name, importlib.import_module(f"spaces.{name}"), schema)
-    if name in schema:
-        return _generic((name,), "softmax")
     available = dict.fromkeys([*names(), *schema.names])
     raise SpaceError(
         f"unknown space {name!r}; available: {', '.join(available)}, or a file path/to/space.py"
@@ -69,7 +74,7 @@ def load_block(attributes: tuple[str, ...], form: str, schema: Schema) -> Space:
         names = [name for name, whole in WHOLE.items() if whole == form]
         if len(attributes) > 1 or form == "heads":
             return load(names[0], schema)
-    if len(attributes) == 1 and form == "softmax":
+    if len(attributes) == 1 and form == "softmax" and attributes[0] not in WHOLE:
         return load(attributes[0], schema)
     return _generic(attributes, form).check(schema)
 
@@ -104,14 +109,19 @@ def _from_file(name: str, path: Path, schema: Schema) -> Space:
     if not name and getattr(module, "ATTRIBUTES", None):
         name = _own_name(*_block(path.stem, module, schema), schema)
     if not name:
-        name = getattr(module, "ATTRIBUTE", "") or getattr(module, "APPROACH", "")
+        attribute = _in_data(getattr(module, "ATTRIBUTE", ""), schema)
+        name = attribute or getattr(module, "APPROACH", "")
     if not (isinstance(name, str) and name):
         raise SpaceError(
             f"{path} must say what it predicts: define ATTRIBUTE = 'gender' (or APPROACH = "
             f"'joint' or 'multihead') in it, or call it --space gender={path}"
         )
-    space = _from_module(name, module, schema)
-    taken, own = (*schema.names, *WHOLE), _own_name(space.attributes, space.form, schema)
+    try:
+        space = _from_module(name, module, schema)
+    except SpaceError as error:
+        raise SpaceError(f"{path}: {error}") from error
+    taken = (*schema.names, *WHOLE, "separate", "all")
+    own = _own_name(space.attributes, space.form, schema)
     if name in taken and name != own:
         raise SpaceError(
             f"{path} predicts {own!r}, so it cannot be the space {name!r}; call it --space "
@@ -186,11 +196,18 @@ def _block(name: str, module: ModuleType, schema: Schema) -> tuple[tuple[str, ..
             )
         return schema.names, WHOLE[approach]
     if several is None:
-        return (attribute or name,), "softmax"
+        return (_in_data(attribute or name, schema),), "softmax"
     if not isinstance(several, tuple | list) or not all(isinstance(n, str) for n in several):
         raise SpaceError(f"ATTRIBUTES of space {name!r} must be a list of names, got {several!r}")
+    several = [_in_data(each, schema) for each in several]
     ordered = sorted(several, key=lambda one: schema.names.index(one) if one in schema else -1)
     return tuple(ordered), getattr(module, "FORM", "softmax")
+
+
+def _in_data(attribute: str, schema: Schema) -> str:
+    """Returns what the data calls an attribute: one called like an approach has a prefix."""
+    prefixed = f"{_PREFIX}{attribute}"
+    return prefixed if attribute not in schema and prefixed in schema else attribute
 
 
 def _warm_start(name: str, module: ModuleType) -> tuple[Any, ...]:

@@ -80,7 +80,7 @@ class Space:
         source: text of the file that defines the space; part of the fingerprint.
 
     Raises:
-        SpaceError: the name cannot be a file name, warm starts are not mappings, or attributes
+        SpaceError: the name is empty, warm starts are not mappings, or attributes
             and form do not fit.
     """
 
@@ -93,11 +93,8 @@ class Space:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if not self.name or self.name.startswith(".") or "/" in self.name:
-            raise SpaceError(
-                "the name of a space becomes a file name, so it cannot hold '/' or start with "
-                f"'.', got {self.name!r}; give another: --space NAME=path/to/space.py"
-            )
+        if not self.name:
+            raise SpaceError("a space needs a name; give one: --space NAME=path/to/space.py")
         if not all(isinstance(extra, Mapping) for extra in self.warm_start):
             raise SpaceError(
                 f"warm starts of space {self.name!r} must be mappings of config names to values, "

@@ -24,7 +24,13 @@ def gradient_cosines(losses: Mapping[str, Tensor], shared: Sequence[Tensor]) -> 
             for gradient, weight in zip(gradients, shared, strict=True)
         ]
         flat[name] = torch.cat(parts)
+    cosine = functional.cosine_similarity
     return {
-        f"{a}|{b}": float(functional.cosine_similarity(flat[a], flat[b], dim=0))
+        f"{_escaped(a)}|{_escaped(b)}": float(cosine(flat[a], flat[b], dim=0))
         for a, b in itertools.combinations(flat, 2)
     }
+
+
+def _escaped(name: str) -> str:
+    # "|" stands between two names alone.
+    return name.replace("%", "%25").replace("|", "%7C")

@@ -80,8 +80,9 @@ class Predictor:
         try:
             self.network.load_weights(load_file(weights))
         except (OSError, SafetensorError) as error:
-            raise WeightsError(f"the weights {weights} cannot be read: {error}") from error
-        except RuntimeError as error:
+            reason = in_short(error)
+            raise WeightsError(f"the weights {weights} cannot be read: {reason}") from error
+        except (RuntimeError, ValueError, TypeError, LookupError) as error:
             reason = in_short(error)
             raise WeightsError(
                 f"the weights {weights} are of another network than {self.config.backbone.name} "

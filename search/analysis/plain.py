@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from search.analysis.errors import AnalysisError
 
 T = TypeVar("T")
+_LEAVES = (bool, int, float, str)
 
 
 def to_plain(value: Any) -> Any:
@@ -79,7 +80,15 @@ def _read(kind: Any, data: Any) -> Any:
         return tuple(_read(one, part) for one, part in zip(kinds, data, strict=True))
     if origin is Mapping:
         return {key: _read(args[1], part) for key, part in data.items()}
+    if kind in _LEAVES and not _is_leaf(kind, data):
+        raise AnalysisError(f"a {kind.__name__} is needed, got {data!r}")
     return data
+
+
+def _is_leaf(kind: type, data: Any) -> bool:
+    if kind is not bool and isinstance(data, bool):
+        return False
+    return isinstance(data, (int, float) if kind is float else kind)
 
 
 def _member(kind: type[Enum], data: Any) -> Enum:

@@ -50,15 +50,19 @@ def new_config(options: argparse.Namespace) -> RunConfig:
 
 def resumed_config(options: argparse.Namespace) -> RunConfig:
     """Returns the stored config with what may change put in; raises UsageError, ResultsError."""
+    from search.store.reading import reading
     from search.store.run_store import RunStore
 
     for option in OPTIONS.values():
         if not option.on_top and getattr(options, option.dest) is not None:
             raise UsageError(f"--resume takes the run as it was; leave out {option.flag}")
     given = _given(options)
-    study = RunStore.open(options.results, options.resume).read_study()
-    # The folder may have been renamed or copied.
-    return RunConfig.from_dict(study["config"]).changed(**{**given, "name": options.resume})
+    store = RunStore.open(options.results, options.resume)
+    stored = store.read_study()["config"]
+    with reading(store.root / "study.json", "copy the run whole, or start a new one"):
+        # The folder may have been renamed or copied.
+        config = RunConfig.from_dict(stored).changed(name=options.resume)
+    return config.changed(**given)
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from search.errors import ResultsError
 from search.predict.serving_cost import serving_costs
 from search.predict.spec import MEMBERS_FOLDER, Member, Part
 from search.refit.refitted import Refitted
-from search.refit.units import config_name
+from search.refit.units import config_file, config_name
 from trainables.blocks import FlatValue
 
 CHOSEN = "chosen"
@@ -78,7 +78,7 @@ def member_of(fitted: FittedMember, refitted: Refitted) -> Member:
             mean=mean,
             std=std,
             files=tuple(
-                f"{MEMBERS_FOLDER}/{config}.{seed}.{fold}.safetensors"
+                f"{MEMBERS_FOLDER}/{config_file(space, config_id)}.{seed}.{fold}.safetensors"
                 for fold in range(refitted.num_folds)
             ),
         )

@@ -100,11 +100,11 @@ def made_up_photos(size: tuple[int, int]) -> Photos:
 def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) -> int:
     schema = LabelSchema.from_dict(store.read_study()["data"]["schema"])
     best = store.root / "best"
-    names = spaces or sorted(path.stem for path in best.glob("[!.]*.yaml"))
-    if not names:
+    paths = [store.best_path(name) for name in spaces or ()] or sorted(best.glob("[!.]*.yaml"))
+    if not paths:
         raise ResultsError(f"{store.root} has no best config yet; resume the run")
     # All are read before the first is written: a wrong name leaves nothing behind.
-    for found in [read_best(best / f"{name}.yaml", schema) for name in names]:
+    for found in [read_best(path, schema) for path in paths]:
         path, arguments = write_timm(store.root / "timm", found, schema)
         console.print(f"[bold]{path}[/bold]: no counterpart in timm:", highlight=False)
         for text in arguments.missing:

@@ -14,10 +14,13 @@ import yaml
 from search.errors import ResultsError
 from search.store.best_file import BestFile
 from search.store.files import write_text
+from search.store.names import as_file, from_key
+from search.store.reading import reading
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
 from trainables.data.schema import LabelSchema
+from trainables.errors import ConfigError
 from trainables.preprocess import CROPS
 
 TIMM_VERSION = "1.0.28"
@@ -65,12 +68,15 @@ def read_best(path: Path, schema: LabelSchema) -> Best:
         ConfigError: it is of a headrace with other options.
     """
     if not path.is_file():
-        there = ", ".join(sorted(p.stem for p in path.parent.glob("[!.]*.yaml"))) or "none"
+        stems = sorted(each.stem for each in path.parent.glob("[!.]*.yaml"))
+        there = ", ".join(map(from_key, stems)) or "none"
         raise ResultsError(f"there is no best config {path}; spaces with one: {there}")
     found = BestFile.read(path)
+    with reading(path, "resume its run", ConfigError):
+        config = found.trial_config(schema.names)
     return Best(
         space=found.space,
-        config=found.trial_config(schema.names),
+        config=config,
         score=found.score,
         stored_size=found.stored_size,
         device=found.device,
@@ -85,7 +91,7 @@ def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, Tim
         ConfigError: the installed timm has no such model.
     """
     arguments = timm_arguments(best, schema)
-    path = folder / f"{best.space}.yaml"
+    path = folder / f"{as_file(best.space)}.yaml"
     body = yaml.safe_dump(dict(arguments.options), sort_keys=False, allow_unicode=True)
     lines = [*_heading(best, schema), "No counterpart in timm:"]
     lines += [f"  - {text}" for text in arguments.missing]

@@ -1,6 +1,5 @@
 """`label_shift.json`, its page and its table: what label_shift.py found, for people."""
 
-import json
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -9,13 +8,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from search.console import say
-from search.errors import ResultsError
 from search.predict.label_shift import LabelShift
 from search.predict.spec import EnsembleSpec
 from search.report.contents import DataFacts, ReportContents
 from search.report.render import render_html
 from search.report.shift import Shift
 from search.store.files import write_json, write_text
+from search.store.reading import read_json, reading
 from trainables.data.schema import JOINT
 
 SHIFT_FILE = "label_shift.json"
@@ -67,12 +66,9 @@ def read_shifts(folder: Path) -> tuple[Shift, ...]:
     path = folder / SHIFT_FILE
     if not path.is_file():
         return ()
-    try:
-        return tuple(Shift.of(target) for target in json.loads(path.read_text())["targets"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ResultsError(
-            f"{path} is not a label shift: {error}; run headrace predict --label-shift again"
-        ) from error
+    way_out = "run headrace predict --label-shift again"
+    with reading(path, way_out, wrong="is not a label shift"):
+        return tuple(Shift.of(target) for target in read_json(path, way_out)["targets"])
 
 
 def _cells(shift: Shift, place: int) -> list[str]:

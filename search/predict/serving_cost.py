@@ -5,13 +5,15 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NotRequired
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
+from typing_extensions import TypedDict
 
 from search.store.files import SCHEMA, write_json
+from search.store.reading import reading, typed
 from search.store.run_store import RunStore
 from trainables.backbone import build_backbone
 from trainables.blocks import FlatValue, as_before_blocks
@@ -28,6 +30,16 @@ SERVING_FILE = "predictions/serving.json"
 _BATCH = 32
 _PATIENCE_S = 1.0
 _MOST_REPEATS = 10
+
+
+class _Measured(TypedDict):
+    """The cost of a config in the file; older runs did not say where it was measured."""
+
+    key: str
+    flops: float
+    milliseconds: float
+    device: NotRequired[str]
+    threads: NotRequired[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +65,8 @@ def serving_costs(
     """
     known: dict[str, Any] = {}
     if (store.root / SERVING_FILE).is_file():
-        known = store.read_json(SERVING_FILE)["configs"]
+        with reading(store.root / SERVING_FILE, "delete it: the costs are measured again"):
+            known = typed(dict[str, _Measured], store.read_json(SERVING_FILE)["configs"])
     found, device = {}, torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name_of_device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     where = {"device": name_of_device, "threads": torch.get_num_threads()}

@@ -22,7 +22,9 @@ from search.analysis.errors import AnalysisError
 from search.analysis.recombine import HeadLayout
 from search.errors import ResultsError
 from search.store.files import write_text
+from search.store.reading import check_schema, read_yaml, reading
 from trainables.blocks import FlatValue, block_of, read_flat
+from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
 
 __all__ = ["EnsembleSpec", "Member", "Part"]
@@ -32,6 +34,7 @@ ENSEMBLE_FILE = "ensemble.yaml"
 OOF_FILE = "oof.npz"
 MEMBERS_FOLDER = "members"
 SELECTIONS = ("greedy", "cma_es", "single")
+WAY_OUT = "copy the ensemble's folder whole, or build it again with headrace ensemble NAME"
 _WEIGHT_TOLERANCE = 1e-6
 _IN_FILE = {"config_id": "rank"}  # names of fields that the file calls otherwise
 
@@ -289,12 +292,22 @@ class EnsembleSpec:
             ResultsError: there is none, it is torn or not one, or a newer headrace wrote it.
         """
         path = folder / ENSEMBLE_FILE
-        values = _read_yaml(path)
-        try:
-            return _from_dict(values)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
-            raise ResultsError(f"{path} is not a whole ensemble: {reason}") from error
+        if not path.is_file():
+            raise ResultsError(
+                f"there is no ensemble: no file {path}; headrace ensemble NAME makes one from a "
+                "finished run"
+            )
+        with reading(path, WAY_OUT, wrong="is not a whole ensemble"):
+            values = read_yaml(path)
+            if not isinstance(values, dict) or "schema" not in values:
+                raise ResultsError(
+                    f"{path} is not an ensemble of headrace: it has no key 'schema'"
+                )
+            check_schema(path, values, SCHEMA)
+            found = _from_dict(values)
+            for part in found.parts:
+                TrialConfig.from_flat(part.config)
+            return found
 
     def check_files(self, folder: Path) -> None:
         """Raises ResultsError naming the first missing weights file and how many are missing."""
@@ -305,26 +318,6 @@ class EnsembleSpec:
                 f"({len(missing)} of {len(self.files)} files); copy the folder whole, or build "
                 "the ensemble again with headrace ensemble NAME"
             )
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ResultsError(
-            f"there is no ensemble: no file {path}; headrace ensemble NAME makes one from a "
-            "finished run"
-        )
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ResultsError(f"{path} cannot be read: {error}; build the ensemble again") from error
-    if not isinstance(values, dict) or "schema" not in values:
-        raise ResultsError(f"{path} is not an ensemble of headrace: it has no key 'schema'")
-    schema = values["schema"]
-    if schema != SCHEMA:
-        is_newer = isinstance(schema, int) and schema > SCHEMA
-        newer = "; a newer headrace wrote it: update headrace" if is_newer else ""
-        raise ResultsError(f"{path} must have schema {SCHEMA}, got {schema!r}{newer}")
-    return values
 
 
 def _entries(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from argparse import BooleanOptionalAction
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from search.errors import UsageError
 from search.prepare.option import Option, absolute, at_least, below_one, between, option
 from search.prepare.resources import check_fraction
+from search.store.reading import typed
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -101,7 +102,9 @@ def _absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
     # A resumed run may be started from another folder.
     split = (space.rpartition("=") for space in given)
     return tuple(
-        f"{name}{equals}{absolute(file) if file.endswith('.py') else file}"
+        f"{name}{equals}{absolute(file)}"
+        if file.endswith(".py") and not (name or file).startswith("attribute:")
+        else f"{name}{equals}{file}"
         for name, equals, file in split
     )
 
@@ -298,9 +301,13 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "RunConfig":
-        """Reads `to_dict` back."""
-        lists = {n: tuple(v) for n, v in values.items() if isinstance(v, list)}
-        return cls(**{**values, **lists})
+        """Reads `to_dict` back.
+
+        Raises:
+            TypeError, ValueError: a value is missing, unknown or of another type.
+        """
+        kinds = get_type_hints(cls)
+        return cls(**{n: typed(kinds[n], v) if n in kinds else v for n, v in values.items()})
 
 
 OPTIONS: dict[str, Option] = {e.name: e.metadata["option"] for e in fields(RunConfig)}

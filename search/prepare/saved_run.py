@@ -9,6 +9,7 @@ from search.errors import ResultsError
 from search.prepare.space_result import SpaceResult
 from search.store.best_file import BestFile
 from search.store.journal_file import read_records
+from search.store.known_trials import check_whole
 from search.store.records import TrialRecord, best_record
 from search.store.run_store import RunStore
 from trainables.data.schema import LabelSchema
@@ -45,12 +46,13 @@ def load_run(store: RunStore) -> SavedRun:
         )
     schema = LabelSchema.from_dict(study["data"]["schema"])
     records = read_records(store.journal, study["studies"], schema.names)
+    check_whole(store, records)
     results = tuple(_result(store, space, records[space]) for space in study["studies"])
     return SavedRun(study=study, schema=schema, results=results)
 
 
 def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> SpaceResult:
-    path = store.root / "best" / f"{space}.yaml"
+    path = store.best_path(space)
     interval = None
     if path.is_file():
         value, low, high = BestFile.read(path).score

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from search.analysis.recombine import marginals
 from search.store.files import write_arrays
+from search.store.reading import read_arrays, reading
 from trainables.blocks import FlatValue, as_before_blocks
 from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
@@ -121,7 +122,8 @@ class PseudoLabels:
         self, images: Tensor, schema: LabelSchema
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self.labels.exists():
-            with np.load(self.labels) as kept:
+            with reading(self.labels, "delete it: the photos are labelled again"):
+                kept = read_arrays(self.labels)
                 if str(kept["key"]) == repr(self):
                     return kept["rows"], kept["labels"]
         heads = TrialConfig.from_flat(dict(self.config)).target.block.heads(schema)

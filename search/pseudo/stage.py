@@ -25,10 +25,11 @@ from search.refit.approaches import Lineup
 from search.refit.files import RefitNote
 from search.refit.refitted import Refitted
 from search.refit.stage import train_units
-from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_name
+from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_file
+from search.store.names import as_file
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
-from trainables.data.schema import LabelSchema
+from trainables.data.schema import LabelSchema, own_name
 
 DEFAULT_THRESHOLD = 0.9
 
@@ -41,7 +42,8 @@ def read_thresholds(given: Sequence[str], schema: LabelSchema) -> dict[str, floa
     """
     found = dict.fromkeys(schema.names, DEFAULT_THRESHOLD)
     for text in given:
-        name, _, number = text.partition("=")
+        column, _, number = text.rpartition("=")
+        name = column if column in found else own_name(column)
         try:
             share = float(number)
         except ValueError:
@@ -153,12 +155,12 @@ def _change(
 ) -> PseudoLabels:
     config_id = _config_id(refitted.note, space)
     mean, std = refitted.normalisation(space, config_id)
-    name = config_name(space, config_id)
+    name = config_file(space, config_id)
     models = [
         (run.store.models / f"{name}.{seed}.{fold}.safetensors").resolve()
         for seed in refitted.seeds
     ]
-    labels = labels_folder(run.store).resolve() / f"{space}.{fold}.npz"
+    labels = labels_folder(run.store).resolve() / f"{as_file(space)}.{fold}.npz"
     missing = [path for path in models if not path.is_file()]
     if missing and not labels.is_file():
         raise ResultsError(

@@ -1,6 +1,5 @@
 """Whether training with pseudo-labels wins in a space; what wins joins the refitted configs."""
 
-import glob
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +22,10 @@ from search.analysis.verdict.rules import (
 )
 from search.refit.files import RefitFiles
 from search.refit.refitted import Refitted, common_seeds
-from search.refit.units import config_name
+from search.refit.units import config_file, config_name
 from search.store.files import write_json
+from search.store.names import as_file
+from search.store.reading import read_arrays, reading
 from search.store.run_store import RunStore
 
 PSEUDO_CONFIG = "pseudo"
@@ -148,7 +149,7 @@ def adopt(
             configs[name] = configs[config_name(space, config_ids[space])]
             files.copy(space, PSEUDO_CONFIG, refitted.files)
         else:
-            for path in store.models.glob(f"{glob.escape(name)}.*.safetensors"):
+            for path in store.models.glob(f"{config_file(space, PSEUDO_CONFIG)}.*.safetensors"):
                 path.unlink()
     replace(refitted.note, notes=tuple(notes), configs=configs).write(store)
     values = {"schema": 1, "spaces": [verdict.to_dict() for verdict in verdicts]}
@@ -176,7 +177,7 @@ def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
 
 def _num_photos(store: RunStore, space: str) -> float:
     counts = []
-    for path in labels_folder(store).glob(f"{space}.*.npz"):
-        with np.load(path) as kept:
-            counts.append(len(kept["rows"]))
+    for path in labels_folder(store).glob(f"{as_file(space)}.*.npz"):
+        with reading(path, "delete it and resume the run, which labels the photos again"):
+            counts.append(len(read_arrays(path, "rows")["rows"]))
     return float(np.mean(counts)) if counts else 0.0

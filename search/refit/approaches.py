@@ -162,7 +162,9 @@ class Lineup:
             names = [name for name, spaces in whole.items() if space in spaces]
             if not names:
                 known = [name for name, blocks in every.items() if block in blocks]
-                names = [next(iter(known), space)]
+                # A space of its own may be called like an approach.
+                own = f"space {space}" if space in every else space
+                names = [next(iter(known), own)]
             for name in names:
                 groups[name] = (*groups.get(name, ()), space)
         return groups
@@ -174,6 +176,10 @@ class Lineup:
     def heads(self, space: str) -> dict[str, Names]:
         """Returns the attributes that every output of a space's model decides, by its name."""
         return self.blocks[space].heads(self.schema)
+
+    def sizes(self, space: str) -> dict[str, int]:
+        """Returns the number of classes of every output of a space's model, by its name."""
+        return {head: self.schema.only(axes).num_joint for head, axes in self.heads(space).items()}
 
     def layout(self, *spaces: str) -> HeadLayout:
         """Returns which attributes the heads of some spaces' models decide, in their order."""

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.approaches.build import JointPredictions
+from search.analysis.metrics import Floats
 from search.analysis.people import People
 from search.errors import ResultsError
 from search.refit.approaches import Lineup, Predictions
 from search.refit.files import RefitFiles, RefitNote, Truth
 from search.refit.units import config_name
 from search.store.commands import resume_command
-from search.store.run_store import RunStore
+from search.store.reading import reading
+from search.store.run_store import RunStore, read_validation
 from trainables.blocks import FlatValue
 
 Triple = tuple[float, float, float]
@@ -49,7 +51,7 @@ class Refitted:
         Raises:
             ResultsError: there is none, a space has no refitted config, or a file is torn.
         """
-        truth = Truth.read(store.predictions)
+        truth = Truth.read(store.predictions, lineup.schema)
         note = RefitNote.read(store, lineup.schema.names)
         if not note.done:
             raise ResultsError(
@@ -57,10 +59,10 @@ class Refitted:
                 f"{resume_command(store)} goes on with it"
             )
         files, spaces = RefitFiles(store.predictions), tuple(lineup.blocks)
-        seeds = common_seeds(files, spaces)
+        seeds, photos = common_seeds(files, spaces), len(truth.label)
         predictions = {
             space: {
-                config_id: files.heads(space, config_id, seeds)
+                config_id: _whole(lineup, files, space, config_id, seeds, photos)
                 for config_id in files.config_ids(space)
             }
             for space in sorted(spaces)
@@ -101,10 +103,10 @@ class Refitted:
         if self.truth.chose is not None:
             return self.truth.chose
         for path in sorted(self.store.predictions.glob("validation.*.npz")):
-            with np.load(path) as kept:
-                found = np.zeros(len(self.truth.label), dtype=bool)
-                found[kept["indices"]] = True
-                return found
+            found = np.zeros(len(self.truth.label), dtype=bool)
+            with reading(path, "put it back, or delete it"):
+                found[read_validation(path).indices] = True
+            return found
         return None
 
     @property
@@ -205,6 +207,27 @@ def common_seeds(files: RefitFiles, spaces: Sequence[str]) -> tuple[int, ...]:
     if not common:
         raise ResultsError("the refitted configs have no seed in common; resume the run")
     return tuple(common)
+
+
+def _whole(
+    lineup: Lineup,
+    files: RefitFiles,
+    space: str,
+    config_id: str,
+    seeds: Sequence[int],
+    photos: int,
+) -> Mapping[str, Floats]:
+    """Returns the probabilities of a config where they are those of its model and these photos."""
+    heads = files.heads(space, config_id, seeds)
+    found = {head: probs.shape[1:] for head, probs in heads.items()}
+    wanted = {head: (photos, size) for head, size in lineup.sizes(space).items()}
+    if {head: found.get(head) for head in wanted} != wanted:
+        paths = ", ".join(str(path) for path in files.merged_paths(space, config_id, seeds))
+        raise ResultsError(
+            f"{paths} must be of the photos of truth.csv and the heads of the space, {wanted}, "
+            f"got {found}; resume the run, which puts them together again"
+        )
+    return heads
 
 
 def _triple(values: Sequence[Any]) -> Triple:

@@ -11,7 +11,7 @@ from search.analysis.people import People
 from search.analysis.verdict.rounds import Look, Rounds, next_look
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup, spaces_of
-from search.refit.files import MIRRORED, RefitFiles, RefitNote, Truth
+from search.refit.files import RefitFiles, RefitNote, Truth
 from search.refit.finalists import wished_shape
 from search.refit.looks import describe, estimates_at
 from search.refit.plan import Shape, cuts
@@ -175,7 +175,7 @@ class RefitRounds:
     def _seed_seconds(self, spaces: Sequence[str]) -> float:
         """Returns the wall-clock time of one more seed of some spaces, as the first one took."""
         taken = sum(
-            self.files.read_unit(unit.name).seconds
+            self.files.read_unit(unit).seconds
             for unit in self.units
             if unit.seed == 0 and unit.space in spaces and self.files.has(unit)
         )
@@ -228,6 +228,5 @@ class RefitRounds:
                 and self.files.is_done(unit, self.folds)
             ]
             whole = len(units) == self.folds.num_folds
-            heads = self.files.merged(units, self.folds) if whole else {}
-            self._merged[key] = {h: p for h, p in heads.items() if not h.startswith(MIRRORED)}
+            self._merged[key] = self.files.merged(units, self.folds)[0] if whole else {}
         return self._merged[key]

@@ -6,7 +6,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from search.prepare.setting import SharedImages
-from search.refit.files import MIRRORED, RefitFiles, TrainedUnit
+from search.refit.files import RefitFiles
+from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
@@ -49,7 +50,8 @@ def train_unit(
             "mean": classifier.preprocess.mean,
             "std": classifier.preprocess.std,
         },
-        heads={**probabilities, **{MIRRORED + head: p for head, p in mirrored.items()}},
+        heads=probabilities,
+        mirrored=mirrored,
     )
     files.write_unit(unit, trained)
     return seconds

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from search.store.names import as_file
 from trainables.blocks import FlatValue, as_before_blocks
 from trainables.data.sample_table import SampleTable
 
@@ -57,7 +58,7 @@ class Unit:
     @property
     def merged_name(self) -> str:
         """File name without ending of the predictions of all folds together."""
-        return f"{self.config_name}.{self.seed}"
+        return f"{config_file(self.space, self.config_id)}.{self.seed}"
 
     @property
     def config_name(self) -> str:
@@ -68,6 +69,11 @@ class Unit:
 def config_name(space: str, config_id: str) -> str:
     """Returns what a config is called among those of all spaces: `<space>.<config_id>`."""
     return f"{space}.{config_id}"
+
+
+def config_file(space: str, config_id: str) -> str:
+    """Returns how the files of a config begin."""
+    return f"{as_file(space)}.{config_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

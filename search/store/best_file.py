@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from search.errors import ResultsError
+from search.store.reading import read_yaml, reading
 from trainables.blocks import read_flat
 from trainables.config import TrialConfig
 
+_MAX_SIDE, _MAX_NUMBER = 2**16, 2**63
 _NEEDED = (
     *("space", "trial", "seed", "config", "score.value", "score.interval", "score.probabilities"),
     *("data.path", "data.layout", "data.demo_people", "data.fingerprint", "data.split"),
@@ -63,6 +64,16 @@ class BestFile:
         value, low, high = self.score
         if not low <= value <= high:
             raise ValueError(f"`low <= score <= high` must hold, got {low}, {value}, {high}")
+        if not all(1 <= side <= _MAX_SIDE for side in self.stored_size):
+            raise ValueError(
+                f"stored_size must be pixels in [1, {_MAX_SIDE}], got {self.stored_size}"
+            )
+        if self.device not in ("cpu", "cuda"):
+            raise ValueError(f"device must be cpu or cuda, got {self.device!r}")
+        bounds = {"num_threads": 1, "trial": 0, "seed": 0, "demo_people": 0}
+        for name, least in bounds.items():
+            if not least <= getattr(self, name) < _MAX_NUMBER:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
     @classmethod
     def read(cls, path: Path) -> "BestFile":
@@ -76,19 +87,12 @@ class BestFile:
             raise ResultsError(
                 f"a best config must exist, got {path}; runs write best/<space>.yaml"
             )
-        wrong = f"{path} is not a best config of headrace"
-        try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ResultsError(f"{wrong}: it is not YAML: {error}; resume its run") from error
-        missing = [name for name in _NEEDED if not _has(tree, name)]
-        if missing:
-            raise ResultsError(f"{wrong}: it lacks {', '.join(missing)}; resume its run")
-        try:
+        with reading(path, "resume its run", wrong="is not a best config of headrace"):
+            tree = read_yaml(path)
+            missing = [name for name in _NEEDED if not _has(tree, name)]
+            if missing:
+                raise ValueError(f"it lacks {', '.join(missing)}")
             return cls._of(tree)
-        except (TypeError, ValueError) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise ResultsError(f"{wrong}: {reason}; resume its run") from error
 
     def trial_config(self, names: Sequence[str]) -> TrialConfig:
         """Returns the config, of this run or of an older one.

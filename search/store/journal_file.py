@@ -6,16 +6,27 @@ run of headrace writes; a test holds it against Optuna itself.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 from search.errors import ResultsError
+from search.store.reading import reading
 from search.store.records import State, StudyTrial, TrialRecord, record_of
 from trainables.blocks import FlatValue
 
+logger = logging.getLogger(__name__)
+
+_WAY_OUT = "copy the run whole"
+_CUT = (
+    "copy the run whole, or delete that line and all after it, and trials.csv: a resumed run "
+    "searches on from there"
+)
 _STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")  # by Optuna's numbers
 
 
@@ -29,49 +40,101 @@ class _Operation(IntEnum):
 
 
 def read_records(
-    path: Path, studies: Mapping[str, str], names: Sequence[str]
+    path: Path, studies: Mapping[str, str], names: Sequence[str], *, begun: bool = True
 ) -> dict[str, tuple[TrialRecord, ...]]:
     """Returns the started trials of the studies in a journal, by space.
+
+    Args:
+        path: of the journal.
+        studies: name of every space's study.
+        names: of all attributes of the data.
+        begun: whether the studies must be there; else one that is not has no trials.
 
     Raises:
         ResultsError: the journal cannot be read, or lacks a study.
     """
-    found = _replay(path)
+    found = _replay(path) if begun or path.exists() else {}
     missing = [study for study in studies.values() if study not in found]
-    if missing:
-        raise ResultsError(f"{path} holds no study {missing[0]!r}; copy the run whole")
+    if missing and begun:
+        raise ResultsError(f"{path} holds no study {missing[0]!r}; {_WAY_OUT}")
     return {
         space: tuple(
-            record_of(space, trial, names)
-            for trial in found[study]
+            _record(path, space, trial, names)
+            for trial in found.get(study, ())
             if trial.state is not State.WAITING
         )
         for space, study in studies.items()
     }
 
 
+def torn_end(path: Path) -> int:
+    """Returns the bytes of a last line that a killed driver did not write whole."""
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    before = data.rfind(b"\n", 0, max(0, whole - 1)) + 1
+    if whole and not _is_json(data[before:whole]):
+        whole = before
+    return len(data) - whole
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _record(path: Path, space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecord:
+    wrong = f"cannot be read: trial {trial.number} of {space}"
+    with reading(path, _WAY_OUT, wrong=wrong):
+        return record_of(space, trial, names)
+
+
 def _replay(path: Path) -> dict[str, list[StudyTrial]]:
     """Returns the trials of every study, by its name."""
-    studies: list[list[StudyTrial]] = []
-    by_name: dict[str, list[StudyTrial]] = {}
-    trials: list[StudyTrial] = []
-    for entry in _entries(path):
+    with reading(path, _WAY_OUT):
+        lines = path.read_bytes().split(b"\n")
+    lines.pop()  # what a killed driver did not write whole has no end of line
+    if lines and not _is_json(lines[-1]):
+        logger.warning("the last line of %s, %d, is torn and passed over", path, len(lines))
+        lines.pop()
+    journal = _Journal()
+    for number, line in enumerate(lines, start=1):
+        with reading(path, _CUT, wrong=f"line {number} cannot be read"):
+            try:
+                entry = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"it is not JSON: {error}") from error
+            journal.apply(entry)
+    return journal.by_name
+
+
+@dataclass(slots=True)
+class _Journal:
+    """What the lines up to now say: trials of every study by its name, and all in their order."""
+
+    by_name: dict[str, list[StudyTrial]] = field(default_factory=dict)
+    studies: list[list[StudyTrial]] = field(default_factory=list)
+    trials: list[StudyTrial] = field(default_factory=list)
+
+    def apply(self, entry: Mapping[str, Any]) -> None:
+        """Applies a line; raises what its content makes it raise."""
         operation = entry["op_code"]
         if operation == _Operation.CREATE_STUDY:
-            if entry["study_name"] not in by_name:
-                studies.append(by_name.setdefault(entry["study_name"], []))
+            if entry["study_name"] not in self.by_name:
+                self.studies.append(self.by_name.setdefault(str(entry["study_name"]), []))
         elif operation == _Operation.CREATE_TRIAL:
-            study = studies[entry["study_id"]]
+            study = self.studies[_number(entry["study_id"])]
             trial = StudyTrial(
                 number=len(study),
-                state=State(_STATES[entry.get("state", 0)]),
+                state=_state(entry.get("state", 0)),
                 started=_timestamp(entry["datetime_start"]),
             )
             study.append(trial)
-            trials.append(trial)
+            self.trials.append(trial)
         elif "trial_id" in entry:
-            _apply(trials[entry["trial_id"]], entry)
-    return by_name
+            _apply(self.trials[_number(entry["trial_id"])], entry)
 
 
 def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:
@@ -82,42 +145,41 @@ def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:
         distribution = json.loads(entry["distribution"])
         trial.params[entry["param_name"]] = _external(distribution, entry["param_value_internal"])
     elif operation == _Operation.SET_STATE:
-        trial.state = State(_STATES[entry["state"]])
+        trial.state = _state(entry["state"])
         if trial.state is State.RUNNING:
             trial.started = _timestamp(entry["datetime_start"])
         if entry["values"] is not None:
-            trial.value = float(entry["values"][0])
+            trial.value = _finite(entry["values"][0])
     elif operation == _Operation.SET_VALUE:
-        trial.values[int(entry["step"])] = float(entry["intermediate_value"])
+        trial.values[_number(entry["step"])] = _finite(entry["intermediate_value"])
     elif operation == _Operation.SET_ATTRIBUTE:
         trial.attributes.update(entry["user_attr"])
 
 
-def _entries(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ResultsError(f"{path} cannot be read: {error}; copy the run whole") from error
-    lines.pop()  # what a killed driver did not write whole has no end of line
-    for number, line in enumerate(lines, start=1):
-        try:
-            entry = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):
-                return
-            raise ResultsError(
-                f"{path} line {number} is not JSON: {error}; copy the run whole"
-            ) from error
-        yield entry
+def _number(value: Any) -> int:
+    """Returns a number from 0: below it, Python would count from the end."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"a number from 0 is needed, got {value!r}")
+    return value
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"a finite number is needed, got {value!r}")
+    return float(value)
+
+
+def _state(value: Any) -> State:
+    return State(_STATES[_number(value)])
 
 
 def _external(distribution: Mapping[str, Any], internal: float) -> FlatValue:
     """Returns a parameter as the space suggested it."""
     attributes = distribution["attributes"]
     if distribution["name"] == "CategoricalDistribution":
-        choice: FlatValue = attributes["choices"][int(internal)]
+        choice: FlatValue = attributes["choices"][_number(int(internal))]
         return choice
-    return int(internal) if distribution["name"] == "IntDistribution" else float(internal)
+    return int(internal) if distribution["name"] == "IntDistribution" else _finite(internal)
 
 
 def _timestamp(text: str | None) -> float:

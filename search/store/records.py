@@ -8,6 +8,8 @@ from typing import Any
 
 from trainables.blocks import FlatValue, read_flat
 
+WORST_VALUE = 0.0
+"""What a trial is told that ran out of memory at the smallest batch."""
 DEFAULT_NUMBER = 0
 """Number of the trial of every study that has the default config."""
 
@@ -112,8 +114,14 @@ class StudyTrial:
 
 
 def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecord:
-    """Returns a trial of a space's study as a record; `names` are those of all attributes."""
+    """Returns a trial of a space's study as a record; `names` are those of all attributes.
+
+    How a trial ended is what its state says: what a driver noted of its end and was killed before
+    it told it is of no end.
+    """
     attributes = trial.attributes
+    cause = cause_of(trial.state, attributes.get("cause", ""), trial.value)
+    is_over = trial.state in (State.COMPLETE, State.PRUNED, State.FAIL)
     ordered = dict(sorted(trial.values.items()))
     objective = trial.value if trial.state is State.COMPLETE else None
     if trial.state is State.PRUNED and ordered:
@@ -123,7 +131,7 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         space=space,
         number=trial.number,
         state=trial.state,
-        cause=Cause(attributes.get("cause", "")),
+        cause=cause,
         objective=objective,
         values=ordered,
         params=dict(trial.params),
@@ -133,9 +141,17 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         device_seconds=float(attributes.get("device_seconds", 0.0)),
         started=trial.started,
         gap=None if gap is None else float(gap),
-        error=str(attributes.get("error", "")),
-        ended=float(attributes.get("ended", 0.0)),
+        error=str(attributes.get("error", "")) if cause is not Cause.NONE else "",
+        ended=float(attributes.get("ended", 0.0)) if is_over else 0.0,
     )
+
+
+def cause_of(state: State, noted: str, value: float | None) -> Cause:
+    """Returns what ended a trial, given what a driver noted of it before it told the state."""
+    cause = Cause(noted)
+    out_of_memory = cause is Cause.OUT_OF_MEMORY and value == WORST_VALUE
+    has_cause = state is State.FAIL or (state is State.COMPLETE and out_of_memory)
+    return cause if has_cause else Cause.NONE
 
 
 def default_value(records: tuple[TrialRecord, ...]) -> float | None:

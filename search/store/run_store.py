@@ -2,27 +2,52 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import filelock
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from search.store.files import SCHEMA, write_json, write_text
+from search.store.names import as_file, spellings, stored
+from search.store.reading import check_schema, read_arrays, read_json, reading
 from search.store.records import State, TrialRecord
+from search.store.study_file import check_study
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
+_WAY_OUT = "copy the run whole, or start a new one"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COLUMNS = (
     *("space", "number", "state", "cause", "objective", "epochs", "seconds", "device_seconds"),
     *("seed", "error"),
 )
+
+
+class Validation(NamedTuple):
+    """What a complete trial predicted: samples int [n], probabilities float32 [n, K]."""
+
+    indices: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+
+
+def read_validation(path: Path) -> Validation:
+    """Reads validation predictions; ResultsError where they are missing or torn."""
+    with reading(path, "put it back, or start a new run: a trial writes it once"):
+        arrays = read_arrays(path)
+        indices, probabilities = arrays["indices"], arrays["probabilities"]
+        if indices.dtype.kind not in "iu" or probabilities.shape[:-1] != indices.shape:
+            raise ValueError(
+                "it must hold whole numbers [n] and probabilities [n, K], got "
+                f"{indices.shape} and {probabilities.shape}"
+            )
+        return Validation(indices, probabilities)
 
 
 class RunStore:
@@ -59,10 +84,28 @@ class RunStore:
             ResultsError: there is none; the message lists what there is.
         """
         check_name(name)
-        if not (results / name / "study.json").is_file():
+        store = cls(results / name)
+        if not (store.root / "study.json").is_file():
+            store._check_begun()
             there = ", ".join(run_names(results)) or "none"
-            raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
-        return cls(results / name)
+            raise ResultsError(
+                f"no run {name!r} in {results} (one that ended before its search began is started "
+                f"again with the same command); runs there: {there}"
+            )
+        return store
+
+    def _check_begun(self) -> None:
+        """Raises ResultsError where a run has a folder without `study.json`."""
+        if self.journal.exists() or self.predictions.is_dir():
+            raise ResultsError(
+                f"{self.root} has lost its study.json, without which nobody knows what the run "
+                "searched; copy it whole, or start a new one under another name"
+            )
+        if self.root.is_dir():
+            raise ResultsError(
+                f"the run {self.root} ended before it wrote study.json, so nothing of it is there "
+                "to go on with; start it again with the same command"
+            )
 
     @contextmanager
     def lock(self, *, new: bool = False) -> Iterator[None]:
@@ -101,8 +144,12 @@ class RunStore:
         write_json(self.root / "study.json", {"schema": SCHEMA, **values})
 
     def read_study(self) -> dict[str, Any]:
-        """Reads `study.json`; raises ResultsError where it is torn or of another schema."""
-        return self.read_json("study.json")
+        """Reads `study.json`; raises ResultsError where it is not one of this headrace."""
+        path = self.root / "study.json"
+        values = self.read_json(path.name)
+        with reading(path, _WAY_OUT, wrong="is not a whole study.json"):
+            check_study(values)
+        return values
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Reads a JSON file of the run.
@@ -111,16 +158,10 @@ class RunStore:
             ResultsError: it is missing, torn, or of another schema.
         """
         path = self.root / name
-        try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise ResultsError(f"{path} cannot be read: {error}") from error
-        except ValueError as error:
-            raise ResultsError(f"{path} is not JSON: {error}; it was not written whole") from error
-        schema = values.get("schema") if isinstance(values, dict) else None
-        if schema != SCHEMA:
-            raise ResultsError(f"{path} must have schema {SCHEMA}, got {schema!r}")
-        return values
+        with reading(path, _WAY_OUT):
+            values = read_json(path, _WAY_OUT)
+            check_schema(path, values, SCHEMA)
+            return values
 
     def write_trials(self, records: Iterable[TrialRecord]) -> None:
         """Writes `trials.csv`: a row per trial, a column per parameter of any space."""
@@ -137,9 +178,15 @@ class RunStore:
 
     def write_best(self, space: str, values: Mapping[str, Any]) -> Path:
         """Writes `best/<space>.yaml` and returns its path."""
-        path = self.root / "best" / f"{space}.yaml"
+        path = self.root / "best" / f"{as_file(space)}.yaml"
         write_text(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+        for older in spellings(space)[1:]:
+            path.with_name(f"{older}.yaml").unlink(missing_ok=True)
         return path
+
+    def best_path(self, space: str) -> Path:
+        """Returns where the best config of a space is kept."""
+        return stored(self.root / "best", "", space, ".yaml")
 
     def write_importance(self, spaces: Mapping[str, Mapping[str, float]]) -> None:
         """Writes `importance.json`: which parameters the score of every space depended on."""
@@ -147,7 +194,15 @@ class RunStore:
 
     def validation_path(self, space: str, number: int) -> Path:
         """Returns where the validation predictions of a complete trial are kept."""
-        return self.predictions / f"validation.{space}.{number}.npz"
+        return stored(self.predictions, "validation.", space, f".{number}.npz")
+
+    def read_validation(self, space: str, number: int) -> Validation:
+        """Reads the validation predictions of a complete trial.
+
+        Raises:
+            ResultsError: they are missing or torn.
+        """
+        return read_validation(self.validation_path(space, number))
 
     def has_predictions(self, record: TrialRecord) -> bool:
         """Returns whether the validation predictions of a trial are kept."""
@@ -158,19 +213,24 @@ class RunStore:
         self.predictions.mkdir(exist_ok=True)
         for record in records:
             kept = self.validation_path(record.space, record.number)
-            written = self.checkpoints / f"{record.space}-{record.number}.npz"
+            written = self.checkpoints / f"{trial_file(record.space, record.number)}.npz"
             if not kept.exists() and written.exists():
                 written.replace(kept)
 
     def drop_checkpoints(self, running: Iterable[TrialRecord] = ()) -> None:
         """Deletes the checkpoints of trials that are over."""
-        trials = [f"{record.space}-{record.number}" for record in running]
+        trials = [trial_file(record.space, record.number) for record in running]
         keep = {f"{trial}.{kind}" for trial in trials for kind in ("pt", "npz")}
         for path in self.checkpoints.glob("*"):
             if path.name not in keep:
                 path.unlink()
         if self.checkpoints.is_dir() and not any(self.checkpoints.iterdir()):
             self.checkpoints.rmdir()
+
+
+def trial_file(space: str, number: int) -> str:
+    """Returns how the files of a trial in `checkpoints/` begin."""
+    return f"{as_file(space)}-{number}"
 
 
 def check_name(name: str) -> None:

@@ -11,6 +11,7 @@ from search.prepare.config import RunConfig
 from search.prepare.dataset import ProgressBar, decode_images, open_dataset
 from search.prepare.setting import SharedImages, TrialSetting
 from search.store.best_file import BestFile, digest
+from search.store.reading import reading
 from search.trial.trial_run import TrialRun
 from trainables.config import TrialConfig
 
@@ -46,9 +47,11 @@ def replay(
         UsageError: the device it was trained on is not here.
     """
     best = BestFile.read(path)
-    study = _study_config(best, data or best.data, weights_dir)
+    with reading(path, "resume its run"):
+        study = _study_config(best, data or best.data, weights_dir)
     dataset = open_dataset(study, cache, progress)
-    config = best.trial_config(dataset.table.schema.names)
+    with reading(path, "resume its run"):
+        config = best.trial_config(dataset.table.schema.names)
     found = (dataset.table.fingerprint, dataset.split.fingerprint)
     recorded = (best.fingerprint, best.split)
     if found != recorded:

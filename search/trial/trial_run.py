@@ -16,7 +16,10 @@ from search.analysis.metrics import confusion_matrix, macro_f1
 from search.analysis.recombine import marginals, recombine
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
+from search.store.names import as_file
+from search.store.reading import reading
 from search.store.records import Cause
+from search.store.run_store import trial_file
 from search.trial.board import TrialBoard
 from trainables.blocks import Block, FlatValue
 from trainables.checkpoint import load_checkpoint, save_checkpoint
@@ -103,9 +106,10 @@ class TrialRun:
         self._config = config
         self._seed = seed
         results = images.setting.results_dir
-        self._checkpoint = results / "checkpoints" / f"{space}-{number}.pt"
-        self.predictions_path = results / "checkpoints" / f"{space}-{number}.npz"
-        self._board_dir = results / "tensorboard" / space / f"{number:04d}"
+        name = trial_file(space, number)
+        self._checkpoint = results / "checkpoints" / f"{name}.pt"
+        self.predictions_path = results / "checkpoints" / f"{name}.npz"
+        self._board_dir = results / "tensorboard" / as_file(space) / f"{number:04d}"
         self._write = write
         self._began = time.time()
         self._started = time.perf_counter()
@@ -170,26 +174,30 @@ class TrialRun:
 
     def _open(self) -> tuple[ImageClassifier, dict[str, object] | None]:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
-        classifier = ImageClassifier(
+        classifier, told = self._new(), None
+        if self._write and self._checkpoint.exists():
+            try:
+                with reading(self._checkpoint, "the trial starts again", CheckpointError):
+                    state = load_checkpoint(self._checkpoint)
+                    if "classifier" in state:
+                        classifier.load_state_dict(state["classifier"])
+                    told, best = dict(state["report"]), float(state["best"])
+            except CheckpointError as error:
+                logger.warning("%s; the trial starts again", error)
+                classifier = self._new()  # the old one may have taken half of it
+            else:
+                self._best = best
+        self.first_batch = time.time()
+        return classifier, told
+
+    def _new(self) -> ImageClassifier:
+        return ImageClassifier(
             TrialConfig.from_flat(self._config),
             self._images.training_data(self._images.setting.split.search_train),
             seed=self._seed,
             device=self._images.device,
             weights_dir=self._images.setting.weights_dir,
         )
-        told = None
-        if self._write and self._checkpoint.exists():
-            try:
-                state = load_checkpoint(self._checkpoint)
-                if "classifier" in state:
-                    classifier.load_state_dict(state["classifier"])
-            except CheckpointError as error:
-                logger.warning("%s; the trial starts again", error)
-            else:
-                self._best = float(state["best"])
-                told = state["report"]
-        self.first_batch = time.time()
-        return classifier, told
 
     def _write_curves(self, report: EpochReport, evaluation: Evaluation) -> None:
         if self._board is None:

@@ -46,8 +46,7 @@ def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Int
     store, table = run.store, run.dataset.table
     lineup = Lineup.of(run.schema, run.spaces)
     block = lineup.blocks[record.space]
-    with np.load(store.validation_path(record.space, record.number)) as saved:
-        indices, probabilities = saved["indices"], saved["probabilities"]
+    indices, probabilities = store.read_validation(record.space, record.number)
     interval = score_interval(table, block.attributes, indices, probabilities)
     store.write_best(
         record.space,

@@ -28,6 +28,7 @@ from optuna.distributions import (
 from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
+from search.store.records import Cause, State, cause_of
 from search.tuning.journal import read_trials
 
 LEAST_TRIALS = 12
@@ -68,7 +69,8 @@ def parameter_importance(
 
 def _value(trial: FrozenTrial) -> float | None:
     """Returns the objective of a trial that says something about its parameters."""
-    if trial.user_attrs.get("cause"):
+    noted = trial.user_attrs.get("cause", "")
+    if cause_of(State(trial.state.name), noted, trial.value) is not Cause.NONE:
         return None
     value = trial.value if trial.state is TrialState.COMPLETE else None
     if trial.state is TrialState.PRUNED and trial.intermediate_values:

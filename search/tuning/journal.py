@@ -6,6 +6,7 @@ value: a FAIL would teach the sampler nothing, and the config would come back.
 """
 
 import json
+import logging
 import math
 import time
 import warnings
@@ -19,20 +20,24 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
-from search.store.records import Cause, State, StudyTrial, TrialRecord, record_of
+from search.store.journal_file import torn_end
+from search.store.reading import reading
+from search.store.records import WORST_VALUE, Cause, State, StudyTrial, TrialRecord, record_of
 from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.blocks import FlatValue
 from trainables.seeding import derive_seed
 
-WORST_VALUE = 0.0
+logger = logging.getLogger(__name__)
+
 _NUM_STARTUP_TRIALS = 8
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """Opens the journal file, or makes it."""
-    return JournalStorage(JournalFileBackend(str(path)))
+    """Opens the journal file, or makes it; ResultsError where it cannot be read."""
+    with reading(path, "copy the run whole"):
+        return JournalStorage(JournalFileBackend(str(path)))
 
 
 def clear_leftovers(path: Path) -> None:
@@ -42,9 +47,10 @@ def clear_leftovers(path: Path) -> None:
     own lock, for which it would wait half a minute.
     """
     path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
-    if path.exists():
+    if path.exists() and (torn := torn_end(path)):
+        logger.warning("dropped the torn last line of %s, %d bytes", path, torn)
         with path.open("rb+") as file:
-            file.truncate(file.read().rfind(b"\n") + 1)
+            file.truncate(path.stat().st_size - torn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +124,10 @@ class StudyJournal:
             if "seed" not in frozen.user_attrs:
                 found.append(self._start(trial))
                 continue
+            for name in ("cause", "error"):
+                if frozen.user_attrs.get(name):
+                    # The driver was killed between this note and the end, which is still to come.
+                    trial.set_user_attr(name, "")
             self._open[frozen.number] = trial
             self._reported[frozen.number] = set(frozen.intermediate_values)
             same = {f.name: getattr(self._record(frozen), f.name) for f in fields(Asked)}

@@ -10,11 +10,13 @@ from search.prepare.config import Budget
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
+from search.store.journal_file import read_records
+from search.store.known_trials import check_whole
 from search.store.records import Cause, State, TrialRecord, best_record
 from search.store.run_store import running
 from search.tuning.best import write_best
 from search.tuning.importance import importances_of
-from search.tuning.journal import StudyJournal, clear_leftovers, open_storage
+from search.tuning.journal import StudyJournal, clear_leftovers, open_storage, study_name
 from search.tuning.progress import SearchProgress
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
@@ -76,8 +78,18 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
 
 
 def open_journals(run: Prepared) -> dict[str, StudyJournal]:
-    """Opens the study of every space in the run's journal; the caller holds the run."""
+    """Opens the study of every space in the run's journal; the caller holds the run.
+
+    Raises:
+        ResultsError: the journal cannot be read, or is shorter than it was.
+    """
     clear_leftovers(run.store.journal)
+    names = {
+        space.name: study_name(space, run.schema, run.scale, run.dataset.fingerprint)
+        for space in run.spaces
+    }
+    # Optuna would say of a broken line neither the file nor the way out.
+    check_whole(run.store, read_records(run.store.journal, names, run.schema.names, begun=False))
     storage = open_storage(run.store.journal)
     return {
         space.name: StudyJournal(

@@ -19,6 +19,7 @@ from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html
 from search.store.files import write_text
+from search.store.reading import reading
 from search.verdict.findings import Findings
 
 _TRUTH_COLUMNS = ("sample", "group", "label")
@@ -48,25 +49,8 @@ def compare(
     Raises:
         UsageError: a file is missing or not what it should be; names file and row.
     """
-    if len(predictions) < 2:
-        raise UsageError(f"compare needs two prediction files or more, got {len(predictions)}")
-    truth = _read_csv(truth_path, _TRUTH_COLUMNS)
-    labels = _labels(truth, truth_path)
-    found = {name: _read_predictions(path, truth) for name, path in predictions.items()}
-    widths = {name: probs.shape[2] for name, probs in found.items()}
-    num_classes = max(widths.values())
-    if len(set(widths.values())) > 1:
-        raise UsageError(f"all prediction files must have the same classes, got {widths}")
-    if labels.max() >= num_classes:
-        raise UsageError(
-            f"labels in {truth_path} must be in [0, {num_classes}) (the predictions have columns "
-            f"p0 to p{num_classes - 1}), got {int(labels.max())}"
-        )
+    found, people = read_files(truth_path, predictions)
     approaches = [Approach.from_probs(name, probs) for name, probs in found.items()]
-    group = truth["group"].to_numpy(dtype=str)
-    people = People(
-        label=labels, person=group, num_classes=num_classes, fold=_folds(truth, truth_path)
-    )
     fixed = rules.fixed_models or any(len(probs) == 1 for probs in found.values())
     verdict = judge(approaches, people, rules=replace(rules, fixed_models=fixed))
     advice = recommend(verdict, {}, accept_loss=accept_loss, next_step=next_step(verdict))
@@ -78,13 +62,39 @@ def compare(
     return findings
 
 
+def read_files(
+    truth_path: Path, predictions: Mapping[str, Path]
+) -> tuple[dict[str, NDArray[np.float64]], People]:
+    """Returns probabilities [S, N, C] by approach, and the labelled people; as `compare`."""
+    if len(predictions) < 2:
+        raise UsageError(f"compare needs two prediction files or more, got {len(predictions)}")
+    with reading(truth_path, "correct it", UsageError):
+        truth = _read_csv(truth_path, _TRUTH_COLUMNS)
+        labels, fold = _labels(truth, truth_path), _folds(truth, truth_path)
+        group = truth["group"].to_numpy(dtype=str)
+    found = {}
+    for name, path in predictions.items():
+        with reading(path, "correct it", UsageError):
+            found[name] = _read_predictions(path, truth)
+    widths = {name: probs.shape[2] for name, probs in found.items()}
+    num_classes = max(widths.values())
+    if len(set(widths.values())) > 1:
+        raise UsageError(f"all prediction files must have the same classes, got {widths}")
+    if labels.max() >= num_classes:
+        raise UsageError(
+            f"labels in {truth_path} must be in [0, {num_classes}) (the predictions have columns "
+            f"p0 to p{num_classes - 1}), got {int(labels.max())}"
+        )
+    with reading(truth_path, "correct it", UsageError):
+        people = People(label=labels, person=group, num_classes=num_classes, fold=fold)
+    return found, people
+
+
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.is_file():
         raise UsageError(f"a CSV file must exist, got {path}")
-    try:
+    with reading(path, "correct it", UsageError, wrong="is not a CSV file"):
         frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not a CSV file: {error}") from error
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise UsageError(

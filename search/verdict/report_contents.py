@@ -25,6 +25,7 @@ from search.report.contents import (
 )
 from search.report.render import render_html, render_markdown
 from search.store.files import write_text
+from search.store.reading import reading, typed
 from search.store.records import default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
@@ -65,7 +66,10 @@ def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
     The search stores them; of a run that did not, they are computed where Optuna is installed.
     """
     if (store.root / IMPORTANCE_FILE).is_file():
-        stored: dict[str, dict[str, float]] = store.read_json(IMPORTANCE_FILE)["spaces"]
+        with reading(store.root / IMPORTANCE_FILE, "delete it: it is computed again"):
+            stored: dict[str, dict[str, float]] = typed(
+                dict[str, dict[str, float]], store.read_json(IMPORTANCE_FILE)["spaces"]
+            )
         return stored
     try:
         from search.tuning.importance import importances_of
@@ -142,9 +146,9 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
     def score(best: Mapping[str, TrialEnd]) -> float:
         parts = []
         for space in spaces:
-            with np.load(refitted.store.validation_path(space, best[space].trial)) as saved:
-                parts.append(saved["probabilities"])
-                indices = saved["indices"]
+            saved = refitted.store.read_validation(space, best[space].trial)
+            parts.append(saved.probabilities)
+            indices = saved.indices
         joint = layout.joint(parts).argmax(axis=1)
         return macro_f1(refitted.truth.label[indices], joint, layout.num_classes)
 

@@ -13,6 +13,7 @@ from search.analysis.verdict.rules import (
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
+from search.store.reading import reading
 from search.store.run_store import RunStore
 from search.verdict.advice import advise
 from search.verdict.board import write_refit_board
@@ -68,9 +69,7 @@ def write_verdict(
     trained = read_record(refitted)
     controlled = controlled_reasons(refitted, trained, rules.seed)
     said = [reason for part in conclusion.built for reason in logged.reasons(part)]
-    ensemble = None
-    if (store.root / _ENSEMBLE).is_file():
-        ensemble = from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))
+    ensemble = read_ensemble(store)
     costs = approach_costs(logged, conclusion.built)
     # Runs of before had no such option.
     accepted = config.get("accept_loss", ACCEPT_LOSS)
@@ -89,3 +88,16 @@ def write_verdict(
     )
     findings.write(store.root / "verdict.json")
     return replace(conclusion, findings=findings)
+
+
+def read_ensemble(store: RunStore) -> EnsembleSummary | None:
+    """Returns what the ensemble of a run is and gains; None where it has none.
+
+    Raises:
+        ResultsError: its summary cannot be read.
+    """
+    path = store.root / _ENSEMBLE
+    if not path.is_file():
+        return None
+    with reading(path, "build the ensemble again with headrace ensemble NAME"):
+        return from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))

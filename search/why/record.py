@@ -18,6 +18,7 @@ from search.refit.files import RefitFiles, Truth
 from search.refit.refitted import Refitted
 from search.refit.units import Unit
 from search.store.files import write_json
+from search.store.reading import reading
 from search.store.run_store import RunStore
 from search.why.controls import Control, ControlDesign
 from search.why.plan import LEAST_FOLDS, PlannedControl
@@ -113,10 +114,11 @@ def read_record(refitted: Refitted) -> WhyRecord | None:
     store = refitted.store
     if not (store.root / WHY_FILE).is_file():
         return None
-    values = store.read_json(WHY_FILE)
-    if values["key"] not in refit_keys(refitted):
-        return None
-    return from_plain(WhyRecord, values)
+    with reading(store.root / WHY_FILE, "delete it and resume the run, which writes it anew"):
+        values = store.read_json(WHY_FILE)
+        if values["key"] not in refit_keys(refitted):
+            return None
+        return from_plain(WhyRecord, values)
 
 
 def complete_part(

@@ -132,10 +132,14 @@ def test_the_fingerprint_changes_with_the_scale():
     assert space().fingerprint(FACES, longer) != space().fingerprint(FACES, SCALE)
 
 
-@pytest.mark.parametrize("name", ["", "hair/colour", ".hidden", ".."])
-def test_a_name_that_is_no_file_name_is_refused(name):
-    with pytest.raises(SpaceError, match=r"becomes a file name.*--space NAME=path/to/space\.py"):
-        space(name=name)
+def test_a_space_without_a_name_is_refused():
+    with pytest.raises(SpaceError, match=r"needs a name; .*--space NAME=path/to/space\.py"):
+        space(name="")
+
+
+@pytest.mark.parametrize("name", ["hair/colour", ".hidden", ".."])
+def test_a_name_need_not_be_a_file_name(name):
+    assert space(name=name).name == name
 
 
 def test_a_name_may_be_of_any_script():

@@ -46,13 +46,20 @@ def check_paths(paths: Sequence[str], source_rows: Sequence[str]) -> None:
 
 def check_files(root: Path, paths: Sequence[str], source_rows: Sequence[str]) -> None:
     """Raises DataError naming the first missing image, its row and how many are missing."""
-    missing = [i for i, path in enumerate(paths) if not (root / path).is_file()]
+    missing = [i for i, path in enumerate(paths) if not _is_file(root / path)]
     if missing:
         first = missing[0]
         raise DataError(
             f"{source_rows[first]}: image {paths[first]!r} is missing under {root} "
             f"({len(missing)} of {len(paths)} images are missing)"
         )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
 
 
 def file_sizes(root: Path, paths: Sequence[str]) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from trainables.errors import DataError
+from trainables.errors import DataError, reading_data
 
 _KEYS = ("name", "licence", "group", "path", "attributes", "ignore")
 _ATTRIBUTE_KEYS = ("column", "classes", "ordered", "bins")
@@ -59,13 +59,11 @@ def read_config(path: Path) -> ManifestConfig:
     Raises:
         DataError: the file is not YAML, or a key or value is not understood; names the file.
     """
-    try:
+    with reading_data(path, "cannot be read as YAML"):
         data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"{path} cannot be read as YAML: {error}") from error
     try:
         return _config({} if data is None else data)
-    except DataError as error:
+    except (DataError, OverflowError) as error:
         raise DataError(f"{path}: {error}") from error
 
 

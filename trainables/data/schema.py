@@ -8,6 +8,7 @@ so mask x gender x age gives 6 * mask + 3 * gender + age.
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise, product
@@ -23,6 +24,8 @@ FloatArray = npt.NDArray[np.float64]
 
 JOINT = "joint"
 """The target name of the joint label; no attribute may be called so."""
+_TAKEN = frozenset({JOINT, "multihead", "separate", "all"})
+_PREFIX = "attribute:"
 
 
 class UnknownTargetError(DataError, KeyError):
@@ -111,6 +114,20 @@ class Attribute:
         return np.searchsorted(np.array(self.edges), values, side="right").astype(np.int64)
 
 
+def own_name(column: str) -> str:
+    """Returns what an attribute is called that the data calls `column`.
+
+    That is the same, or `attribute:joint` where the joint label, an approach or the word for all
+    spaces is called so. Two columns never get the same name.
+
+    Raises:
+        DataError: the name has control characters, which no terminal and no file should get.
+    """
+    if any(unicodedata.category(each) in ("Cc", "Cs") for each in column):
+        raise DataError(f"an attribute needs a name without control characters, got {column!r}")
+    return _PREFIX + column if column in _TAKEN or column.startswith(_PREFIX) else column
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSchema:
     """The attributes of a data set, in the order that defines the joint label.
@@ -157,8 +174,12 @@ class LabelSchema:
 
     @property
     def joint_names(self) -> tuple[str, ...]:
-        """Names of the joint classes in code order, such as "wear male <30"."""
-        return tuple(map(" ".join, product(*(each.classes for each in self.attributes))))
+        """Names of the joint classes in code order, such as "wear male <30", each another one."""
+        every = tuple(product(*(each.classes for each in self.attributes)))
+        names = tuple(map(" ".join, every))
+        # "a b" and "c" would be one with "a" and "b c".
+        differ = len(set(names)) == len(names)
+        return names if differ else tuple(" ".join(map(repr, each)) for each in every)
 
     @property
     def _radices(self) -> tuple[int, ...]:

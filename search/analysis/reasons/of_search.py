@@ -211,7 +211,7 @@ def _pull(pair: str, values: Floats) -> str:
 
 
 def _names(pair: str) -> str:
-    return " and ".join(pair.split("|"))
+    return " and ".join(n.replace("%7C", "|").replace("%25", "%") for n in pair.split("|"))
 
 
 def _by_epoch(pair: str, trainings: Sequence[Sequence[Cosines]]) -> tuple[Point, ...]:

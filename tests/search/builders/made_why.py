@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from search.refit.approaches import Lineup
-from search.refit.files import RefitNote, TrainedUnit
+from search.refit.files import RefitNote
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
+from search.refit.unit_file import TrainedUnit
 from search.refit.units import DEFAULT_CONFIG, Unit
 from search.store.run_store import RunStore
 from search.why.controls import ControlDesign, Training
@@ -95,7 +96,8 @@ def write_units(refitted: Refitted, units: Iterable[Unit], accuracy: Accuracy) -
             seconds=1.0,
             key=folds.key(unit),
             note={},
-            heads={**found, **mirrored(found)},
+            heads=found,
+            mirrored=found,
         )
         files.write_unit(unit, trained)
 

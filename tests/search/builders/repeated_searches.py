@@ -257,7 +257,7 @@ def _tested(search: Search, refitted: Refitted, test: OtherPeople) -> Ints:
 
 
 def _predicted(search: Search, refitted: Refitted, unit: Unit, test: OtherPeople) -> Ints:
-    note = refitted.files.read_unit(unit.name).note
+    note = refitted.files.read_unit(unit).note
     predictor = Predictor(
         TrialConfig.from_flat(unit.config),
         test.images.setting.table.schema,

@@ -70,8 +70,8 @@ def test_its_block_is_searched_and_the_other_space_is_shared(run):
     assert best["config"]["target"] == {"attributes": ["mask", "gender"], "form": "softmax"}
     assert best["approach"] == GROUPED.name
     with np.load(run / "predictions" / "mask+gender.default.0.npz") as stored:
-        assert stored["mask+gender"].shape == (2 * PEOPLE, 4)
-        assert np.allclose(stored["mask+gender"].sum(axis=1), 1, atol=1e-5)
+        assert stored["head:mask+gender"].shape == (2 * PEOPLE, 4)
+        assert np.allclose(stored["head:mask+gender"].sum(axis=1), 1, atol=1e-5)
 
 
 def test_it_is_judged_against_every_other_approach_with_its_costs(run):

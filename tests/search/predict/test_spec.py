@@ -178,10 +178,10 @@ def test_no_ensemble_is_named_with_the_command_that_makes_one(tmp_path):
     [
         ("", "has no key 'schema'"),
         ("- 1\n- 2\n", "has no key 'schema'"),
-        ("schema: [", "(?s)cannot be read: .*; build the ensemble again"),
+        ("schema: [", "(?s)it is not YAML: .*; copy .* or build it again"),
         ("schema: 2\n", "must have schema 1, got 2; a newer headrace wrote it: update headrace"),
-        ("schema: one\n", "must have schema 1, got 'one'$"),
-        ("schema: 1\nrun: a\n", "not a whole ensemble: lacks 'stored_size'"),
+        ("schema: one\n", "must have schema 1, got 'one'; it is not a file of headrace$"),
+        ("schema: 1\nrun: a\n", "not a whole ensemble: it lacks 'stored_size'; copy"),
     ],
 )
 def test_a_file_that_is_no_ensemble_is_named(tmp_path, text, message):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from search.errors import ResultsError
-from search.refit.files import RefitFiles, TrainedUnit
+from search.refit.files import RefitFiles
+from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit
 from tests.search.builders.logged_run import made_run, write_part
 
@@ -34,31 +35,34 @@ def write(files, *units):
             seconds=2.5,
             key=FOLDS.key(each),
             note={"parameters": 7},
-            heads={"age": one, "mirrored.age": 2 * one},
+            heads={"age": one},
+            mirrored={"age": 2 * one},
         )
         files.write_unit(each, trained)
 
 
 def test_what_a_training_left_survives_the_disk(files):
     write(files, unit(fold=1))
-    found = files.read_unit("age.1.0.1")
+    found = files.read_unit(unit(fold=1))
     assert (found.indices.tolist(), found.seconds, found.note) == ([1, 3], 2.5, {"parameters": 7})
     assert found.key == FOLDS.key(unit(fold=1))
     assert {head: probs.tolist() for head, probs in found.heads.items()} == {
-        "age": [[1, 1], [1, 1]],
-        "mirrored.age": [[2, 2], [2, 2]],
+        "age": [[1, 1], [1, 1]]
+    }
+    assert {head: probs.tolist() for head, probs in found.mirrored.items()} == {
+        "age": [[2, 2], [2, 2]]
     }
 
 
 def test_a_training_that_is_not_there_or_torn_is_named(files):
     with pytest.raises(ResultsError, match=r"age\.1\.0\.0\.npz cannot be read: .*; resume"):
-        files.read_unit("age.1.0.0")
+        files.read_unit(unit())
     write(files, unit())
     path = files.folder / "parts" / "age.1.0.0.npz"
     assert files.is_done(unit(), FOLDS)
     path.write_bytes(path.read_bytes()[:50])
     for read in (
-        lambda: files.read_unit("age.1.0.0"),
+        lambda: files.read_unit(unit()),
         lambda: files.seconds("age"),
         lambda: files.notes("age", "1", [0], 1),
     ):
@@ -109,8 +113,8 @@ def test_folds_that_were_not_trained_are_nan_where_that_is_wanted(files):
     write(files, unit(fold=1))
     files.merge([unit(fold=0), unit(fold=1)], FOLDS, whole=False, mirrored=False)
     with np.load(files.folder / "age.1.0.npz") as merged:
-        assert merged.files == ["age"]
-        assert np.isfinite(merged["age"]).all(axis=1).tolist() == [False, True, False, True]
+        assert merged.files == ["head:age"]
+        assert np.isfinite(merged["head:age"]).all(axis=1).tolist() == [False, True, False, True]
 
 
 def test_configs_of_a_space_are_those_with_predictions_the_default_last(files):

@@ -44,7 +44,7 @@ def three_folds(setting):
 def trained(setting, unit, folds, tmp_path):
     files = RefitFiles(tmp_path)
     train_unit(unit, folds, SharedImages(setting), 0, files, tmp_path / "models")
-    return files.read_unit(unit.name)
+    return files.read_unit(unit)
 
 
 def test_a_unit_predicts_its_own_fold_alone(people, tmp_path):
@@ -134,10 +134,9 @@ def test_merged_folds_cover_every_sample_once(people, tmp_path):
     units = [unit_of(people, "multihead", fold) for fold in range(3)]
     for unit in units:
         trained(people, unit, folds, tmp_path)
-    merged = RefitFiles(tmp_path).merged(units, folds)
-    names = people.table.schema.names
-    assert set(merged) == {*names, *(f"mirrored.{name}" for name in names)}
-    for probabilities in merged.values():
+    shown, mirrored = RefitFiles(tmp_path).merged(units, folds)
+    assert set(shown) == set(mirrored) == set(people.table.schema.names)
+    for probabilities in (*shown.values(), *mirrored.values()):
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
@@ -209,6 +208,6 @@ def test_units_run_on_warm_workers_and_finished_ones_are_not_repeated(
     assert ["unknown timm model" in end.error for end in ends[0] if end.error] == [True]
     assert sum(end.seconds == 0.0 for end in ends[1]) == 4
     alone = trained(people, units[2], folds, tmp_path / "alone")
-    part = files.read_unit(units[2].name)
+    part = files.read_unit(units[2])
     assert part.heads["joint"].tobytes() == alone.heads["joint"].tobytes()
     assert torch.get_num_threads() == 1

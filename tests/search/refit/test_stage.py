@@ -13,11 +13,12 @@ from search.prepare.prepared import Prepared
 from search.prepare.resources import plan_resources
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
-from search.refit.files import RefitNote, TrainedUnit
+from search.refit.files import RefitNote
 from search.refit.finalists import begun_plan
 from search.refit.plan import RefitPlan, Shape
 from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
+from search.refit.unit_file import TrainedUnit
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_config, made_record
 from tests.search.builders.made_search import write_search

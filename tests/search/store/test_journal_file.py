@@ -120,5 +120,42 @@ def test_a_line_that_is_torn_in_the_middle_is_named(path, journal):
     journal.ask()
     first, second, *rest = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([first, second[:10], b"\n", *rest]))
-    with pytest.raises(ResultsError, match="line 2 is not JSON: "):
+    with pytest.raises(
+        ResultsError, match=r"line 2 cannot be read: it is not JSON: .*; copy the run whole, or"
+    ):
+        read(path, journal)
+
+
+def test_a_whole_last_line_that_is_torn_is_passed_over_and_told(path, journal, caplog):
+    number = journal.ask().number
+    journal.complete(number, 0.5)
+    with path.open("ab") as file:
+        file.write(b'{"op_code":4,\0\0\0\n')
+    assert read(path, journal) == {"gender": (journal.record(number),)}
+    assert "is torn and passed over" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b"[]", "line 1 cannot be read: TypeError"),
+        (b"{}", "line 1 cannot be read: it lacks 'op_code'"),
+        (
+            b'{"op_code":4,"study_id":-1,"datetime_start":null}',
+            "a number from 0 is needed, got -1",
+        ),
+        (b'{"op_code":8,"trial_id":7,"user_attr":{}}', "line 1 cannot be read: IndexError"),
+        (b"[" * 100_000 + b"]" * 100_000, "line 1 cannot be read: it is nested too deeply"),
+    ],
+)
+def test_a_line_that_is_of_nothing_headrace_writes_is_named(path, journal, line, message):
+    path.write_bytes(line + b"\n" + path.read_bytes())
+    with pytest.raises(ResultsError, match=message):
+        read(path, journal)
+
+
+def test_an_objective_that_is_no_number_is_refused(path, journal):
+    journal.complete(journal.ask().number, 0.5)
+    path.write_bytes(path.read_bytes().replace(b'"values":[0.5]', b'"values":[NaN]'))
+    with pytest.raises(ResultsError, match="a finite number is needed, got nan"):
         read(path, journal)

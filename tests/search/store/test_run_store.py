@@ -31,9 +31,13 @@ def test_study_json_round_trips_with_its_schema(store):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"schema": 1, "con', r"study\.json is not JSON: .*; it was not written whole"),
-        ('{"schema": 99}', "must have schema 1, got 99"),
-        ("[]", "must have schema 1, got None"),
+        ('{"schema": 1, "con', r"study\.json cannot be read: it is not JSON, or was not .*; copy"),
+        (
+            '{"schema": 99}',
+            "must have schema 1, got 99; a newer headrace wrote it: update headrace",
+        ),
+        ("{}", "must have schema 1, got None; it is not a file of headrace"),
+        ("[]", "must hold an object, got list; copy the run whole"),
     ],
 )
 def test_a_study_json_that_is_not_one_says_why(store, text, message):
@@ -230,3 +234,46 @@ def test_the_importance_of_parameters_is_kept_by_space(tmp_path):
     store.write_importance({"age": {"optim.lr": 0.75}, "joint": {}})
     found = store.read_json(IMPORTANCE_FILE)
     assert found == {"schema": 1, "spaces": {"age": {"optim.lr": 0.75}, "joint": {}}}
+
+
+def test_a_run_that_ended_before_its_study_json_is_started_again(tmp_path):
+    with RunStore.check_new(tmp_path, "mine").lock(new=True):
+        pass  # killed here
+    with pytest.raises(ResultsError, match="start it again with the same command"):
+        RunStore.open(tmp_path, "mine")
+    RunStore.check_new(tmp_path, "mine")  # which works
+
+
+@pytest.mark.parametrize("left", ["optuna.journal", "predictions/truth.csv"])
+def test_a_run_that_lost_its_study_json_says_so(tmp_path, left):
+    path = tmp_path / "mine" / left
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(ResultsError, match=r"has lost its study\.json, .*; copy it whole"):
+        RunStore.open(tmp_path, "mine")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"config": 3}, r"study\.json is not a whole study\.json: config: .*got 3; copy"),
+        ({"config": {"seed": "x"}}, r"config\.seed: .*got 'x'"),
+        ({"data": {"schema": {}}}, r"study\.json lacks attributes; copy"),
+        ({"data": {"stored_size": [1]}}, r"data\.stored_size"),
+        ({"blocks": {"age": {"attributes": ["age"], "form": "x"}}}, r"blocks\.age\.form"),
+    ],
+)
+def test_an_entry_of_study_json_that_is_of_another_kind_is_named(store, values, message):
+    store.write_study(values)
+    with pytest.raises(ResultsError, match=message):
+        store.read_study()
+
+
+def test_an_entry_that_study_json_lacks_is_named_where_it_is_asked_for(store):
+    store.write_study({"config": {"seed": 0}})
+    study = store.read_study()
+    with pytest.raises(ResultsError, match=r"study\.json lacks data; copy the run whole"):
+        study["data"]
+    with pytest.raises(ResultsError, match=r"study\.json lacks margin; copy"):
+        study["config"]["margin"]
+    assert study["config"].get("margin") is None

@@ -262,3 +262,18 @@ def test_a_part_of_a_device_is_no_part_of_the_seconds(images, start):
     result = start(write=False).epoch()
     assert result["seconds"] > 0
     assert "device_seconds" not in result
+
+
+@pytest.mark.parametrize("entry", ["report", "best", "classifier"])
+@pytest.mark.parametrize("value", [None, "text", [1]])
+def test_a_checkpoint_with_an_entry_that_is_none_starts_the_trial_again(
+    start, tmp_path, caplog, entry, value
+):
+    first = start()
+    expected = first.epoch()["value"]
+    path = tmp_path / "checkpoints" / "gender-3.pt"
+    state = load_checkpoint(path)
+    save_checkpoint(path, {**state, entry: value})
+    result = start().epoch()
+    assert (result.get("cause"), result["epoch"], result["value"]) == (None, 1, expected)
+    assert "gender-3.pt" in caplog.text

@@ -44,7 +44,9 @@ def test_a_journal_that_is_torn_or_gone(tmp_path):
     with pytest.raises(ResultsError, match=r"optuna\.journal cannot be read: .*; copy"):
         read_records(journal, {}, [])
     journal.write_text('{"op_code": 0\n{"op_code": 0}\n', encoding="utf-8")
-    with pytest.raises(ResultsError, match=r"optuna\.journal line 1 is not JSON: .*; copy"):
+    with pytest.raises(
+        ResultsError, match=r"optuna\.journal line 1 cannot be read: it is not JSON: .*; copy"
+    ):
         read_records(journal, {}, [])
 
 

@@ -64,8 +64,8 @@ def test_merged_files_hold_the_trained_folds_and_nothing_mirrored(tmp_path):
     units = [u for fold in (0, 2) for u in design.units(Control.SHARED, 0, fold)]
     recorded(refitted, design, units)
     with np.load(refitted.store.predictions / "why" / "gender.shared.0.npz") as merged:
-        assert merged.files == ["gender"]
-        there = np.isfinite(merged["gender"]).all(axis=1)
+        assert merged.files == ["head:gender"]
+        there = np.isfinite(merged["head:gender"]).all(axis=1)
     assert there.tolist() == np.isin(refitted.truth.fold, (0, 2)).tolist()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from trainables.data.sample_table import SampleTable
-from trainables.errors import DataError
+from trainables.errors import DataError, reading_data
 
 
 def names() -> tuple[str, ...]:
@@ -66,7 +66,8 @@ def load(root: Path, layout: str | None = None) -> SampleTable:
     elif not root.is_dir():
         raise DataError(f"data must be a folder, got {root}")
     module = _module(layout)
-    table = module.read(root) if module.LABELLED else None
+    with reading_data(root):
+        table = module.read(root) if module.LABELLED else None
     if not isinstance(table, SampleTable):
         labelled = "; ".join(
             f"{name}: {_module(name).LOOKS_FOR}" for name in names() if _module(name).LABELLED

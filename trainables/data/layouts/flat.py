@@ -7,7 +7,7 @@ from pathlib import Path
 from trainables.data.csv_rows import read_csv
 from trainables.data.image_files import check_files, image_names, normal_path
 from trainables.data.sample_table import UnlabelledTable
-from trainables.errors import DataError
+from trainables.errors import DataError, reading_data
 
 LOOKS_FOR = "info.csv (ImageID) with images/ or images beside it, or only a folder of images"
 LABELLED = False
@@ -39,7 +39,8 @@ def read(root: Path) -> UnlabelledTable:
     """
     info = _info(root)
     if info is not None:
-        return _read_listed(info)
+        with reading_data(info):
+            return _read_listed(info)
     folder = _image_folder(root)
     if folder is None:
         raise DataError(f"{root} holds no images; a folder to predict needs {LOOKS_FOR}")

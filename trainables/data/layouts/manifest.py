@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from trainables.data.csv_rows import CsvRows, parse_number, read_csv
 from trainables.data.image_files import normal_path
 from trainables.data.manifest_config import AttributeConfig, ManifestConfig, read_config
 from trainables.data.sample_table import SampleTable
-from trainables.data.schema import Attribute, LabelSchema
+from trainables.data.schema import Attribute, LabelSchema, own_name
 from trainables.errors import DataError
 
 LOOKS_FOR = "manifest.csv (path,group,<attributes>), with or without dataset.yaml beside it"
@@ -80,7 +81,7 @@ def _attribute_configs(rows: CsvRows, config: ManifestConfig) -> tuple[Attribute
         _check_columns(rows, taken, free, wanted)
     if not wanted:
         raise DataError(f"{rows.path} has no attribute column beside {', '.join(sorted(taken))}")
-    return wanted
+    return tuple(replace(each, name=own_name(each.name)) for each in wanted)
 
 
 def _check_columns(

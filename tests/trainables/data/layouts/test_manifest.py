@@ -122,6 +122,15 @@ def test_many_words_are_classes(tmp_path):
     assert sorted(manifest.read(write_manifest(tmp_path, lines)).labels[:, 0]) == list(range(20))
 
 
+@pytest.mark.parametrize("name", ["joint", "multihead", "separate", "all", "attribute:joint"])
+def test_an_attribute_called_like_one_of_our_words_gets_a_prefix(tmp_path, name):
+    lines = (f"path,group,{name},mask", "1.jpg,p,a,x", "2.jpg,q,b,y")
+    table = manifest.read(write_manifest(tmp_path, lines))
+    assert table.schema.names == (f"attribute:{name}", "mask")
+    renamed = ("path,group,other,mask", *lines[1:])
+    assert (table.labels == manifest.read(write_manifest(tmp_path, renamed)).labels).all()
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
@@ -137,7 +146,7 @@ def test_many_words_are_classes(tmp_path):
         (("path,group,m", "x,p,a", "../x,p,b"), "manifest.csv row 3: .*stay inside it"),
         (("path,group,m", "/x,p,a", "x,p,b"), "manifest.csv row 2: .*got '/x'"),
         (("path,group,m", "x,p,a,b"), "manifest.csv row 2: 3 cells are needed"),
-        (("path,group,joint", "x,p,a", "y,p,b"), "column 'joint': .*other than 'joint'"),
+        (("path,group,a\x1bb", "x,p,a", "y,p,b"), r"without control characters, got 'a\\x1bb'"),
     ],
 )
 def test_a_manifest_that_breaks_a_rule_is_refused(tmp_path, lines, message):
