@@ -88,10 +88,7 @@ class RunStore:
         if not (store.root / "study.json").is_file():
             store._check_begun()
             there = ", ".join(run_names(results)) or "none"
-            raise ResultsError(
-                f"no run {name!r} in {results} (one that ended before its search began is started "
-                f"again with the same command); runs there: {there}"
-            )
+            raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
         return store
 
     def _check_begun(self) -> None:
