@@ -220,7 +220,7 @@ class RefitNote:
         """
         path = store.root / cls.FILE
         with reading(path, WAY_OUT):
-            values = store.read_json(cls.FILE)
+            values = store.read_json(cls.FILE, WAY_OUT)
             configs = typed(dict[str, dict[str, Any]], values.get("configs", {}))
             note = cls(
                 shape=typed(Shape, values["shape"]),

@@ -148,15 +148,15 @@ class RunStore:
             check_study(values)
         return values
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Reads a JSON file of the run.
+    def read_json(self, name: str, way_out: str = _WAY_OUT) -> dict[str, Any]:
+        """Reads a JSON file of the run; `way_out` is what to do where it cannot be read.
 
         Raises:
             ResultsError: it is missing, torn, or of another schema.
         """
         path = self.root / name
-        with reading(path, _WAY_OUT):
-            values = read_json(path, _WAY_OUT)
+        with reading(path, way_out):
+            values = read_json(path, way_out)
             check_schema(path, values, SCHEMA)
             return values
 
