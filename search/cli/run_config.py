@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from search.errors import UsageError
+from search.errors import ResultsError, UsageError
 from search.prepare.config import (
     DEFAULT_BUDGET_OF_ALL,
     DEFAULT_PEOPLE,
@@ -57,7 +57,15 @@ def resumed_config(options: argparse.Namespace) -> RunConfig:
         if not option.on_top and getattr(options, option.dest) is not None:
             raise UsageError(f"--resume takes the run as it was; leave out {option.flag}")
     given = _given(options)
-    store = RunStore.open(options.results, options.resume)
+    try:
+        store = RunStore.open(options.results, options.resume)
+    except ResultsError as error:
+        if (options.results / options.resume).exists():
+            raise
+        raise ResultsError(
+            f"{error}; a run that ended before its search began is started again with the same "
+            "command"
+        ) from error
     stored = store.read_study()["config"]
     with reading(store.root / "study.json", "copy the run whole, or start a new one"):
         # The folder may have been renamed or copied.

@@ -1,5 +1,6 @@
 """`label_shift.json`, its page and its table: what label_shift.py found, for people."""
 
+import json
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -14,7 +15,7 @@ from search.report.contents import DataFacts, ReportContents
 from search.report.render import render_html
 from search.report.shift import Shift
 from search.store.files import write_json, write_text
-from search.store.reading import read_json, reading
+from search.store.reading import reading
 from trainables.data.schema import JOINT
 
 SHIFT_FILE = "label_shift.json"
@@ -68,7 +69,8 @@ def read_shifts(folder: Path) -> tuple[Shift, ...]:
         return ()
     way_out = "run headrace predict --label-shift again"
     with reading(path, way_out, wrong="is not a label shift"):
-        return tuple(Shift.of(target) for target in read_json(path, way_out)["targets"])
+        text = path.read_text(encoding="utf-8")
+        return tuple(Shift.of(target) for target in json.loads(text)["targets"])
 
 
 def _cells(shift: Shift, place: int) -> list[str]:

@@ -227,7 +227,7 @@ class RefitNote:
         """
         path = store.root / cls.FILE
         with reading(path, WAY_OUT):
-            values = store.read_json(cls.FILE)
+            values = store.read_json(cls.FILE, WAY_OUT)
             configs = typed(dict[str, dict[str, Any]], values.get("configs", {}))
             seconds = typed(dict[str, float] | float | None, values.get("seed_seconds"))
             note = cls(

@@ -88,10 +88,7 @@ class RunStore:
         if not (store.root / "study.json").is_file():
             store._check_begun()
             there = ", ".join(run_names(results)) or "none"
-            raise ResultsError(
-                f"no run {name!r} in {results} (one that ended before its search began is started "
-                f"again with the same command); runs there: {there}"
-            )
+            raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
         return store
 
     def _check_begun(self) -> None:
@@ -151,15 +148,15 @@ class RunStore:
             check_study(values)
         return values
 
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Reads a JSON file of the run.
+    def read_json(self, name: str, way_out: str = _WAY_OUT) -> dict[str, Any]:
+        """Reads a JSON file of the run; `way_out` is what to do where it cannot be read.
 
         Raises:
             ResultsError: it is missing, torn, or of another schema.
         """
         path = self.root / name
-        with reading(path, _WAY_OUT):
-            values = read_json(path, _WAY_OUT)
+        with reading(path, way_out):
+            values = read_json(path, way_out)
             check_schema(path, values, SCHEMA)
             return values
 

@@ -66,10 +66,10 @@ def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
     The search stores them; of a run that did not, they are computed where Optuna is installed.
     """
     if (store.root / IMPORTANCE_FILE).is_file():
-        with reading(store.root / IMPORTANCE_FILE, "delete it: it is computed again"):
-            stored: dict[str, dict[str, float]] = typed(
-                dict[str, dict[str, float]], store.read_json(IMPORTANCE_FILE)["spaces"]
-            )
+        way_out = "delete it: it is computed again"
+        with reading(store.root / IMPORTANCE_FILE, way_out):
+            spaces = store.read_json(IMPORTANCE_FILE, way_out)["spaces"]
+            stored: dict[str, dict[str, float]] = typed(dict[str, dict[str, float]], spaces)
         return stored
     try:
         from search.tuning.importance import importances_of

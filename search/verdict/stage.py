@@ -99,5 +99,6 @@ def read_ensemble(store: RunStore) -> EnsembleSummary | None:
     path = store.root / _ENSEMBLE
     if not path.is_file():
         return None
-    with reading(path, "build the ensemble again with headrace ensemble NAME"):
-        return from_plain(EnsembleSummary, store.read_json(_ENSEMBLE))
+    way_out = "build the ensemble again with headrace ensemble NAME"
+    with reading(path, way_out):
+        return from_plain(EnsembleSummary, store.read_json(_ENSEMBLE, way_out))

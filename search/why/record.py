@@ -114,8 +114,9 @@ def read_record(refitted: Refitted) -> WhyRecord | None:
     store = refitted.store
     if not (store.root / WHY_FILE).is_file():
         return None
-    with reading(store.root / WHY_FILE, "delete it and resume the run, which writes it anew"):
-        values = store.read_json(WHY_FILE)
+    way_out = "delete it and resume the run, which writes it anew"
+    with reading(store.root / WHY_FILE, way_out):
+        values = store.read_json(WHY_FILE, way_out)
         if values["key"] not in refit_keys(refitted):
             return None
         return from_plain(WhyRecord, values)

@@ -53,7 +53,7 @@ def test_a_real_refits_weights_predict_each_fold_as_they_did_out_of_fold(
     store.write_study({**study, "data": data})
     part = build_ensemble(store, Console(quiet=True)).members[0].parts[0]
     with np.load(store.predictions / "joint.default.0.npz") as file:
-        stored = file["joint"]
+        stored = file["head:joint"]
     for fold, file in enumerate(part.files):
         predictor = Predictor(
             TrialConfig.from_flat(part.config),
