@@ -1,6 +1,5 @@
 """`label_shift.json`, its page and its table: what label_shift.py found, for people."""
 
-import json
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -16,6 +15,7 @@ from search.report.contents import DataFacts, ReportContents
 from search.report.render import render_html
 from search.report.shift import Shift
 from search.store.files import write_json, write_text
+from trainables.data.bounded_files import load_json, read_text
 from trainables.data.schema import JOINT
 
 SHIFT_FILE = "label_shift.json"
@@ -68,7 +68,7 @@ def read_shifts(folder: Path) -> tuple[Shift, ...]:
     if not path.is_file():
         return ()
     try:
-        return tuple(Shift.of(target) for target in json.loads(path.read_text())["targets"])
+        return tuple(Shift.of(target) for target in load_json(read_text(path))["targets"])
     except (ValueError, KeyError, TypeError) as error:
         raise ResultsError(
             f"{path} is not a label shift: {error}; run headrace predict --label-shift again"

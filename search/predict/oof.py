@@ -3,7 +3,6 @@
 Notation: N photos of the run, C joint classes.
 """
 
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from search.errors import ResultsError
 from search.predict.spec import OOF_FILE
 from search.store.files import write_arrays
+from trainables.data.bounded_arrays import load_arrays
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,15 +71,14 @@ class OutOfFold:
         """
         path = folder / OOF_FILE
         try:
-            # NumPy would take a file that is not a zip for a pickle, and advise to trust it.
-            with zipfile.ZipFile(path), np.load(path) as file:
-                return cls(
-                    label=file["label"].astype(np.int64),
-                    person=file["person"].astype(np.int64),
-                    probs=file["probs"].astype(np.float32),
-                    predicted=file["predicted"].astype(np.int64),
-                )
-        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            file = load_arrays(path)
+            return cls(
+                label=file["label"].astype(np.int64),
+                person=file["person"].astype(np.int64),
+                probs=file["probs"].astype(np.float32),
+                predicted=file["predicted"].astype(np.int64),
+            )
+        except (OSError, KeyError, ValueError) as error:
             raise ResultsError(
                 f"{path} cannot be read: {error}; copy the ensemble's folder whole, or build it "
                 "again with headrace ensemble NAME"

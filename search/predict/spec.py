@@ -23,6 +23,7 @@ from search.analysis.recombine import HeadLayout
 from search.errors import ResultsError
 from search.store.files import write_text
 from trainables.blocks import FlatValue, block_of, read_flat
+from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
 from trainables.data.schema import LabelSchema
 
 __all__ = ["EnsembleSpec", "Member", "Part"]
@@ -314,8 +315,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             "finished run"
         )
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        values = load_yaml(read_text(path, MAX_YAML_BYTES))
+    except (OSError, ValueError) as error:
         raise ResultsError(f"{path} cannot be read: {error}; build the ensemble again") from error
     if not isinstance(values, dict) or "schema" not in values:
         raise ResultsError(f"{path} is not an ensemble of headrace: it has no key 'schema'")

@@ -22,6 +22,7 @@ from search.store.files import write_arrays
 from trainables.blocks import FlatValue, as_before_blocks
 from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
+from trainables.data.bounded_arrays import load_arrays
 from trainables.data.image_store import ImageStore, Size
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema
@@ -121,9 +122,9 @@ class PseudoLabels:
         self, images: Tensor, schema: LabelSchema
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self.labels.exists():
-            with np.load(self.labels) as kept:
-                if str(kept["key"]) == repr(self):
-                    return kept["rows"], kept["labels"]
+            kept = load_arrays(self.labels)
+            if str(kept["key"]) == repr(self):
+                return kept["rows"], kept["labels"]
         heads = TrialConfig.from_flat(dict(self.config)).target.block.heads(schema)
         predicted = self._predicted(images, schema)
         rows, labels = sure(predicted, heads, schema, dict(self.thresholds))

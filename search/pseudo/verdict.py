@@ -26,6 +26,7 @@ from search.refit.refitted import Refitted, common_seeds
 from search.refit.units import config_name
 from search.store.files import write_json
 from search.store.run_store import RunStore
+from trainables.data.bounded_arrays import load_arrays
 
 PSEUDO_CONFIG = "pseudo"
 PSEUDO_FILE = "predictions/pseudo/verdict.json"
@@ -177,6 +178,5 @@ def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
 def _num_photos(store: RunStore, space: str) -> float:
     counts = []
     for path in labels_folder(store).glob(f"{space}.*.npz"):
-        with np.load(path) as kept:
-            counts.append(len(kept["rows"]))
+        counts.append(len(load_arrays(path)["rows"]))
     return float(np.mean(counts)) if counts else 0.0

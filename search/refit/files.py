@@ -11,7 +11,6 @@ Controlled trainings and pseudo-labels have the same files in a folder of their 
 import glob
 import json
 import shutil
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,6 +28,8 @@ from search.refit.units import DEFAULT_CONFIG, Folds, Unit, config_name
 from search.store.files import write_arrays, write_json, write_text
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
+from trainables.data.bounded_arrays import load_arrays
+from trainables.data.bounded_files import load_json
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split
 
@@ -250,7 +251,7 @@ class RefitFiles:
             indices=arrays["indices"],
             seconds=float(arrays["seconds"]),
             key=str(arrays.get("key", "")),
-            note=json.loads(str(arrays["note"])) if "note" in arrays else {},
+            note=load_json(str(arrays["note"])) if "note" in arrays else {},
             heads={name: each for name, each in arrays.items() if name not in _NOT_HEADS},
         )
 
@@ -284,7 +285,7 @@ class RefitFiles:
             for fold in range(num_folds):
                 path = self._parts / f"{config_name(space, config_id)}.{seed}.{fold}.npz"
                 if path.is_file() and "note" in (stored := _arrays(path, "note")):
-                    found.append(json.loads(str(stored["note"])))
+                    found.append(load_json(str(stored["note"])))
         return found
 
     def merge(
@@ -377,8 +378,6 @@ class RefitFiles:
 def _arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     """Returns the arrays of a file, those of some names where they are given and there."""
     try:
-        # NumPy would take a file that is no zip for a pickle, and advise to trust it.
-        with zipfile.ZipFile(path), np.load(path) as file:
-            return {name: file[name] for name in file.files if not names or name in names}
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
+        return load_arrays(path, *names)
+    except (OSError, ValueError) as error:
         raise ResultsError(f"{path} cannot be read: {error}; resume the run") from error

@@ -15,6 +15,7 @@ from search.refit.files import RefitFiles, RefitNote, Truth
 from search.refit.units import config_name
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue
+from trainables.data.bounded_arrays import load_arrays
 
 Triple = tuple[float, float, float]
 
@@ -95,10 +96,9 @@ class Refitted:
         if self.truth.chose is not None:
             return self.truth.chose
         for path in sorted(self.store.predictions.glob("validation.*.npz")):
-            with np.load(path) as kept:
-                found = np.zeros(len(self.truth.label), dtype=bool)
-                found[kept["indices"]] = True
-                return found
+            found = np.zeros(len(self.truth.label), dtype=bool)
+            found[load_arrays(path)["indices"]] = True
+            return found
         return None
 
     @property

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from trainables.blocks import read_flat
 from trainables.config import TrialConfig
+from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
 
 _NEEDED = (
     *("space", "trial", "seed", "config", "score.value", "score.interval", "score.probabilities"),
@@ -78,8 +78,8 @@ class BestFile:
             )
         wrong = f"{path} is not a best config of headrace"
         try:
-            tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            tree = load_yaml(read_text(path, MAX_YAML_BYTES))
+        except (OSError, ValueError) as error:
             raise ResultsError(f"{wrong}: it is not YAML: {error}; resume its run") from error
         missing = [name for name in _NEEDED if not _has(tree, name)]
         if missing:

@@ -5,7 +5,6 @@ It is replayed here as Optuna does (`JournalStorageReplayResult`), with only the
 run of headrace writes; a test holds it against Optuna itself.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
@@ -15,6 +14,7 @@ from typing import Any
 from search.errors import ResultsError
 from search.store.records import State, StudyTrial, TrialRecord, record_of
 from trainables.blocks import FlatValue
+from trainables.data.bounded_files import load_json
 
 _STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")  # by Optuna's numbers
 
@@ -79,7 +79,7 @@ def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:
         return  # a finished trial is never changed
     operation = entry["op_code"]
     if operation == _Operation.SET_PARAM:
-        distribution = json.loads(entry["distribution"])
+        distribution = load_json(entry["distribution"])
         trial.params[entry["param_name"]] = _external(distribution, entry["param_value_internal"])
     elif operation == _Operation.SET_STATE:
         trial.state = State(_STATES[entry["state"]])
@@ -101,7 +101,7 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
     lines.pop()  # what a killed driver did not write whole has no end of line
     for number, line in enumerate(lines, start=1):
         try:
-            entry = json.loads(line)
+            entry = load_json(line)
         except ValueError as error:
             if number == len(lines):
                 return

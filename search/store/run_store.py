@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import yaml
 from search.errors import ResultsError
 from search.store.files import SCHEMA, write_json, write_text
 from search.store.records import State, TrialRecord
+from trainables.data.bounded_files import load_json, read_text
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
@@ -112,7 +112,7 @@ class RunStore:
         """
         path = self.root / name
         try:
-            values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values: dict[str, Any] = load_json(read_text(path))
         except OSError as error:
             raise ResultsError(f"{path} cannot be read: {error}") from error
         except ValueError as error:

@@ -16,6 +16,7 @@ from search.store.provenance import package_versions
 from search.store.records import TrialRecord, default_value
 from search.tuning.journal import StudyJournal
 from trainables.config import TrialConfig
+from trainables.data.bounded_arrays import load_arrays
 from trainables.data.sample_table import SampleTable
 
 
@@ -46,8 +47,8 @@ def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Int
     store, table = run.store, run.dataset.table
     lineup = Lineup.of(run.schema, run.spaces)
     block = lineup.blocks[record.space]
-    with np.load(store.validation_path(record.space, record.number)) as saved:
-        indices, probabilities = saved["indices"], saved["probabilities"]
+    saved = load_arrays(store.validation_path(record.space, record.number))
+    indices, probabilities = saved["indices"], saved["probabilities"]
     interval = score_interval(table, block.attributes, indices, probabilities)
     store.write_best(
         record.space,

@@ -19,6 +19,7 @@ from search.refit.approaches import chosen_configs
 from search.refit.refitted import Refitted
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, config_name
 from search.store.records import DEFAULT_NUMBER
+from trainables.data.bounded_arrays import load_arrays
 
 _EPOCHS = "schedule.epochs"  # a refit that lacks the time shortens the schedule of a config
 
@@ -51,9 +52,9 @@ class Logged:
             config_id = self._config_of_best(result)
             if config_id is None or result.best is None or not store.has_predictions(result.best):
                 return None
-            with np.load(store.validation_path(space, result.best.number)) as saved:
-                indices = saved["indices"]
-                searched.append(saved["probabilities"])
+            saved = load_arrays(store.validation_path(space, result.best.number))
+            indices = saved["indices"]
+            searched.append(saved["probabilities"])
             heads = refitted.predictions[space][config_id]
             fresh += [heads[head][:, indices] for head in lineup.heads(space)]
         layout = lineup.layout(*built.choices)

@@ -28,6 +28,7 @@ from search.store.files import write_text
 from search.store.records import default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
+from trainables.data.bounded_arrays import load_arrays
 from trainables.data.schema import JOINT, LabelSchema
 
 
@@ -142,9 +143,9 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
     def score(best: Mapping[str, TrialEnd]) -> float:
         parts = []
         for space in spaces:
-            with np.load(refitted.store.validation_path(space, best[space].trial)) as saved:
-                parts.append(saved["probabilities"])
-                indices = saved["indices"]
+            saved = load_arrays(refitted.store.validation_path(space, best[space].trial))
+            parts.append(saved["probabilities"])
+            indices = saved["indices"]
         joint = layout.joint(parts).argmax(axis=1)
         return macro_f1(refitted.truth.label[indices], joint, layout.num_classes)
 

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
+from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import (
     DECODER_VERSION,
     UINT8,
@@ -121,7 +122,7 @@ def _files_digest(table: ImageTable) -> str:
 def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.uint8]] | None:
     """Returns the stored array, or None if there is none or it was made from other files."""
     try:
-        if json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) != described:
+        if load_json(read_text(path.with_suffix(".json"))) != described:
             return None
         array = np.lib.format.open_memmap(path, mode="c")
     except (OSError, ValueError, EOFError):

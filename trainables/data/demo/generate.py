@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from trainables.data.bounded_files import load_json, read_text
 from trainables.data.demo.people import MIN_PEOPLE, OLD_SHARE, Person, check_request, plan_people
 from trainables.data.demo.photo import STEMS, Sitting, mask_class
 from trainables.data.demo.studio import Progress, photograph_all
@@ -133,7 +134,7 @@ def _is_there(root: Path, request: _Request) -> bool:
         return False
     way_out = "give another folder, or delete this one"
     try:
-        found = json.loads((root / _MARK).read_text(encoding="utf-8"))
+        found = load_json(read_text(root / _MARK))
     except FileNotFoundError:
         raise DataError(f"{root} exists but holds no demo data (no {_MARK}); {way_out}") from None
     except (OSError, ValueError) as error:
