@@ -82,7 +82,7 @@ class _BoundedLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Returns the next node; ComposerError where the document is out of bounds."""
         is_alias = self.check_event(yaml.AliasEvent)
-        mark = self.peek_event().start_mark
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         self._open += 1
         if self._open > MAX_DEPTH:
             raise _out_of_bounds(f"at most {MAX_DEPTH} lists and mappings in each other", mark)
