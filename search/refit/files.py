@@ -30,6 +30,7 @@ from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
 from trainables.data.bounded_arrays import load_arrays
 from trainables.data.bounded_files import load_json
+from trainables.data.csv_cells import harmless, original
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split
 
@@ -107,7 +108,7 @@ class Truth:
         }
         return cls(
             label=frame["label"].to_numpy(dtype=np.int64),
-            group=frame["group"].to_numpy(dtype=str),
+            group=frame["group"].map(original).to_numpy(dtype=str),
             fold=frame["fold"].to_numpy(dtype=np.int64),
             held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
             chose=frame["chose"].to_numpy(dtype=np.int64) == 1 if "chose" in frame else None,
@@ -121,15 +122,15 @@ def write_truth(predictions: Path, table: SampleTable, folds: Folds, split: Spli
     marks[0, split.held_out] = 1
     marks[1, split.search_val] = 1
     columns: dict[str, object] = {
-        "sample": table.paths,
-        "group": table.groups,
+        "sample": [harmless(path) for path in table.paths],
+        "group": [harmless(group) for group in table.groups],
         "label": table.joint,
         "fold": folds.of_sample,
         "held_out": marks[0],
         "chose": marks[1],
     }
     for axis, attribute in enumerate(table.schema.attributes):
-        columns[attribute.name] = [attribute.classes[k] for k in table.labels[:, axis]]
+        columns[attribute.name] = [harmless(attribute.classes[k]) for k in table.labels[:, axis]]
         if attribute.has_raw:
             columns[f"{attribute.name}_raw"] = table.raw[attribute.name]
     text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")

@@ -15,6 +15,7 @@ from search.errors import ResultsError
 from search.store.files import SCHEMA, write_json, write_text
 from search.store.records import State, TrialRecord
 from trainables.data.bounded_files import load_json, read_text
+from trainables.data.csv_cells import harmless
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
@@ -132,7 +133,8 @@ class RunStore:
         for r in rows:
             fixed = {name: getattr(r, name) for name in _COLUMNS}
             fixed |= {name: round(fixed[name], 3) for name in ("seconds", "device_seconds")}
-            writer.writerow([*fixed.values(), *(r.params.get(name, "") for name in params)])
+            cells = [*fixed.values(), *(r.params.get(name, "") for name in params)]
+            writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
         write_text(self.root / "trials.csv", text.getvalue())
 
     def write_best(self, space: str, values: Mapping[str, Any]) -> Path:
