@@ -13,6 +13,7 @@ import yaml
 
 from search.errors import ResultsError
 from search.store.files import SCHEMA, write_json, write_text
+from search.store.links import check_links
 from search.store.records import State, TrialRecord
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.csv_cells import harmless
@@ -57,12 +58,14 @@ class RunStore:
         """Opens the folder of an existing run.
 
         Raises:
-            ResultsError: there is none; the message lists what there is.
+            ResultsError: there is none; the message lists what there is. Or a link in it leads
+                out of it.
         """
         check_name(name)
         if not (results / name / "study.json").is_file():
             there = ", ".join(run_names(results)) or "none"
             raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
+        check_links(results / name)
         return cls(results / name)
 
     @contextmanager
@@ -74,13 +77,14 @@ class RunStore:
                 since `check_new`.
 
         Raises:
-            ResultsError: another process has it, the folder cannot be made or written, or a new
-                run exists by now.
+            ResultsError: another process has it, the folder cannot be made or written, a link in
+                it leads out of it, or a new run exists by now.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ResultsError(f"the folder {self.root} cannot be made: {error}") from error
+        check_links(self.root)  # before the lock, which is a file in it, too
         lock = filelock.FileLock(self.root / ".lock", timeout=0)
         try:
             lock.acquire()
