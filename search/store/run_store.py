@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from search.store.links import check_links
 from search.store.records import State, TrialRecord
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.csv_cells import harmless
+from trainables.drafts import clear_drafts
+
+logger = logging.getLogger(__name__)
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
@@ -70,7 +74,7 @@ class RunStore:
 
     @contextmanager
     def lock(self, *, new: bool = False) -> Iterator[None]:
-        """Holds the run for this process.
+        """Holds the run for this process, and clears away what a killed one was writing.
 
         Args:
             new: whether the run must not exist yet: another process may have run it to its end
@@ -97,6 +101,8 @@ class RunStore:
         try:
             if new:
                 self.check_new(self.root.parent, self.root.name)
+            for draft in clear_drafts(self.root):
+                logger.warning("%s was left by a killed run and cannot be deleted", draft)
             yield
         finally:
             lock.release()

@@ -24,6 +24,7 @@ from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.blocks import FlatValue
+from trainables.drafts import sync_folder
 from trainables.seeding import derive_seed
 
 WORST_VALUE = 0.0
@@ -31,8 +32,13 @@ _NUM_STARTUP_TRIALS = 8
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """Opens the journal file, or makes it."""
-    return JournalStorage(JournalFileBackend(str(path)))
+    """Opens the journal file, or makes it.
+
+    Optuna brings every line to the disk before it goes on; the name of a new file is brought here.
+    """
+    backend = JournalFileBackend(str(path))
+    sync_folder(path.parent)
+    return JournalStorage(backend)
 
 
 def clear_leftovers(path: Path) -> None:
