@@ -1,7 +1,7 @@
 """Files written under another name and renamed: whole or not at all, and then on the disk.
 
-The name of a draft says which process writes it, by its id and its start, so that the next run can
-tell what a killed process left from what a living one is at.
+The name of a draft says which process of which machine writes it, by its id and its start, so that
+the next run can tell what a killed process left from what a living one is at.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,9 +41,9 @@ def written(path: Path) -> Iterator[Path]:
 
 def draft_of(path: Path) -> Path:
     """Returns the name beside `path` under which this process writes it."""
-    digest = hashlib.sha256(path.name.encode("utf-8", "surrogateescape")).hexdigest()[:12]
     process = os.getpid()  # not kept: a process may be forked
-    return path.with_name(f".{digest}.{process}-{_started(process)}{ENDING}")
+    mark = f"{_digest(platform.node())}.{process}-{_started(process)}"
+    return path.with_name(f".{_digest(path.name)}.{mark}{ENDING}")
 
 
 def make_folder(folder: Path) -> None:
@@ -65,15 +66,20 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def clear_drafts(folder: Path) -> tuple[Path, ...]:
-    """Deletes the drafts below a folder whose process has ended; returns those that stay.
+def clear_drafts(folder: Path, *, held: bool) -> tuple[Path, ...]:
+    """Deletes drafts in a folder whose process has ended; returns those that stay.
 
     Drafts of living processes and of other users are neither deleted nor returned.
+
+    Args:
+        folder: where to look.
+        held: whether the folder belongs to this process, so that drafts of other machines are
+            nobody's any more, and those in the folders below it are looked at, too.
     """
     stay = []
-    for draft in sorted(folder.rglob(f".*{ENDING}")):
+    for draft in sorted(folder.glob(f"{'**/' if held else ''}.*{ENDING}")):
         try:
-            if draft.lstat().st_uid != os.getuid() or _is_written(draft):
+            if draft.lstat().st_uid != os.getuid() or _is_written(draft, held):
                 continue
             if draft.is_dir() and not draft.is_symlink():
                 shutil.rmtree(draft)
@@ -86,9 +92,16 @@ def clear_drafts(folder: Path) -> tuple[Path, ...]:
     return tuple(stay)
 
 
-def _is_written(draft: Path) -> bool:
-    process, _, start = draft.name.removesuffix(ENDING).rpartition(".")[2].partition("-")
+def _is_written(draft: Path, held: bool) -> bool:
+    parts = draft.name.removesuffix(ENDING).split(".")
+    process, _, start = parts[-1].partition("-")
+    if parts[-2] != _digest(platform.node()):
+        return not held
     return process.isdigit() and _started(int(process)) == start
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
 def _started(process: int) -> str:

@@ -101,7 +101,7 @@ class RunStore:
         try:
             if new:
                 self.check_new(self.root.parent, self.root.name)
-            for draft in clear_drafts(self.root):
+            for draft in clear_drafts(self.root, held=True):
                 logger.warning("%s was left by a killed run and cannot be deleted", draft)
             yield
         finally:

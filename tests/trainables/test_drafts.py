@@ -53,11 +53,11 @@ def test_a_draft_of_a_living_process_stays_and_one_of_a_killed_process_goes(tmp_
     with writer(tmp_path) as process:
         there = names(tmp_path)
         assert len(there) == 4
-        assert clear_drafts(tmp_path) == ()
+        assert clear_drafts(tmp_path, held=True) == ()
         assert names(tmp_path) == there
         process.kill()
         process.wait()
-        assert clear_drafts(tmp_path) == ()
+        assert clear_drafts(tmp_path, held=True) == ()
     assert names(tmp_path) == ["deep"]
 
 
@@ -71,31 +71,49 @@ def test_whoever_holds_a_run_clears_away_what_a_killed_one_was_writing(tmp_path)
 
 def test_a_process_of_the_same_number_is_another_one(tmp_path):
     draft = draft_of(tmp_path / "a.txt")
-    number, _, start = draft.name.split(".")[2].partition("-")
+    number, _, start = draft.name.split(".")[3].partition("-")
     assert (int(number), int(start) > 0) == (os.getpid(), True)
     earlier = draft.with_name(draft.name.replace(f"-{start}", f"-{int(start) - 1}"))
     for path in (draft, earlier):
         path.touch()
-    clear_drafts(tmp_path)
+    clear_drafts(tmp_path, held=True)
     assert names(tmp_path) == [draft.name]
 
 
+def test_a_draft_of_another_machine_goes_only_where_the_folder_is_held(tmp_path):
+    (tmp_path / ".0123.4567.999999999-1.draft").touch()
+    clear_drafts(tmp_path, held=False)
+    assert len(names(tmp_path)) == 1
+    clear_drafts(tmp_path, held=True)
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_others_use_is_not_looked_through(tmp_path):
+    mine = draft_of(tmp_path / "a")
+    ended = mine.name.replace(f".{os.getpid()}-", ".999999999-")
+    (tmp_path / "images").mkdir()
+    for folder in (tmp_path, tmp_path / "images"):
+        (folder / ended).touch()
+    clear_drafts(tmp_path, held=False)
+    assert names(tmp_path) == ["images", f"images/{ended}"]
+
+
 def test_a_draft_of_another_user_stays(tmp_path, monkeypatch):
-    (tmp_path / ".0123.999999999-1.draft").touch()
+    (tmp_path / ".0123.4567.999999999-1.draft").touch()
     monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
-    assert clear_drafts(tmp_path) == ()
+    assert clear_drafts(tmp_path, held=True) == ()
     assert len(names(tmp_path)) == 1
 
 
 def test_a_draft_that_cannot_be_deleted_is_told(tmp_path, monkeypatch):
-    draft = tmp_path / ".0123.999999999-1.draft"
+    draft = tmp_path / ".0123.4567.999999999-1.draft"
     draft.touch()
 
     def refuse(self, missing_ok=False):
         raise PermissionError(errno.EACCES, "no")
 
     monkeypatch.setattr(Path, "unlink", refuse)
-    assert clear_drafts(tmp_path) == (draft,)
+    assert clear_drafts(tmp_path, held=True) == (draft,)
 
 
 def test_no_other_file_is_taken_for_a_draft(tmp_path):
@@ -103,7 +121,7 @@ def test_no_other_file_is_taken_for_a_draft(tmp_path):
     for name in others:
         (tmp_path / name).touch()
     (tmp_path / "link.draft").symlink_to(tmp_path)
-    clear_drafts(tmp_path)
+    clear_drafts(tmp_path, held=True)
     assert len(names(tmp_path)) == len(others) + 1
 
 
@@ -112,8 +130,8 @@ def test_a_link_with_the_name_of_a_draft_goes_and_what_it_leads_to_stays(tmp_pat
     kept.mkdir()
     (kept / "file").touch()
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".0123.999999999-1.draft").symlink_to(kept)
-    clear_drafts(tmp_path / "run")
+    (tmp_path / "run" / ".0123.4567.999999999-1.draft").symlink_to(kept)
+    clear_drafts(tmp_path / "run", held=True)
     assert names(tmp_path) == ["kept", "kept/file", "run"]
 
 

@@ -29,6 +29,7 @@ from trainables.data.image_decoding import (
     decode_image,
     stored_size,
 )
+from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
 
 __all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "stored_size"]
@@ -86,6 +87,7 @@ class ImageStore:
             with FileLock(path.with_suffix(".lock")):
                 array = _load(path, described)  # another process may have been first
                 if array is None:
+                    clear_drafts(path.parent, held=False)
                     _build(table, path, shape, num_threads, progress)
                     with _temporary(path.with_suffix(".json")) as temporary:
                         temporary.write_text(json.dumps(described), encoding="utf-8")
@@ -134,7 +136,7 @@ def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.u
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """Yields a path to write to; it becomes `path` in one step, or is removed if that fails."""
-    temporary = path.with_name(f"{path.name}.tmp")  # the lock makes it ours
+    temporary = draft_of(path)
     try:
         yield temporary
         os.replace(temporary, path)  # noqa: PTH105
