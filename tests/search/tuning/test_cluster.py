@@ -16,7 +16,17 @@ import ray
 
 from search.errors import UsageError
 from search.tuning.cluster import ray_runtime
-from tests.search.builders.runs import ROOT, descendants, is_alive, wait_for
+from tests.search.builders.runs import (
+    ROOT,
+    arguments,
+    descendants,
+    held_driver,
+    is_alive,
+    stored,
+    wait_for,
+    write_space,
+)
+from trainables.drafts import draft_of
 
 NOBODY = 65534
 STRANGER = """
@@ -246,6 +256,38 @@ def test_after_a_kill_the_next_start_ends_and_deletes_all_that_the_last_left(bas
                 wait_for(lambda gone=ended: not any(map(is_alive, gone)))
     assert workplaces(base) == places
     wait_for(lambda: shared_memory() <= shared)  # others may come and go meanwhile
+
+
+@pytest.mark.ray
+def test_a_run_that_was_killed_and_goes_on_leaves_nothing(
+    people, cache, tmp_path, base, monkeypatch
+):
+    for name, value in environment(base).items():
+        monkeypatch.setenv(name, value)
+    shared, places = shared_memory(), workplaces(base)
+    run = tmp_path / "results" / "killed"
+    options = {"trials": 2, "max_epochs": 2, "name": "killed"}
+    space = write_space(tmp_path, "gender")
+    command = arguments(people, cache, tmp_path / "results", space, **options)
+    with held_driver(command, tmp_path / "held") as process:
+        assert (tmp_path / "held").exists()
+        started = descendants(process.pid)
+        process.kill()
+    (run / draft_of_ended(run / "trials.csv")).touch()
+    assert len(workplaces(base) - places) == 2  # Ray's and Tune's
+    given = ["--resume", "killed", "--results", str(run.parent), "--cache", str(cache)]
+    resumed = [sys.executable, "-m", "search", "run", *given]
+    subprocess.run(resumed, cwd=ROOT, capture_output=True, check=True)
+    assert not any(map(is_alive, started))
+    assert workplaces(base) == places
+    assert [path for path in run.rglob("*") if path.suffix == ".draft"] == []
+    assert sum(record.is_finished for record in stored(run).values()) == 2
+    wait_for(lambda: shared_memory() <= shared)
+
+
+def draft_of_ended(path: Path) -> str:
+    """Returns the name of a draft of a process that has ended."""
+    return draft_of(path).name.replace(f".{os.getpid()}-", ".999999999-")
 
 
 def workplaces(base: Path) -> set[str]:
