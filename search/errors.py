@@ -1,6 +1,8 @@
 """Errors a user of the command line can cause; the command ends with exit code 2."""
 
-from trainables.errors import bounded
+from trainables.errors import MAX_MESSAGE, bounded
+
+__all__ = ["MAX_MESSAGE", "ResultsError", "SearchError", "UsageError", "bounded"]
 
 
 class SearchError(Exception):

@@ -1,6 +1,7 @@
 """Environment that Ray reads when it is imported and when a run starts; applied before either."""
 
 import os
+import secrets
 
 _ALWAYS = {
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -21,13 +22,20 @@ _ALWAYS = {
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "120",
 }
 # On one machine every port is bound to the loopback; a cluster needs its real addresses.
-_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+_ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
 WORKER_ENV = {"MALLOC_ARENA_MAX": "2", "TUNE_FUNCTION_THREAD_TIMEOUT_S": "120"}
 
 
 def apply(*, one_machine: bool) -> None:
-    """Sets the variables in this process; what the user has set stays."""
-    wanted = {**_ALWAYS, **WORKER_ENV, **(_ONE_MACHINE if one_machine else {})}
+    """Sets the variables in this process; what the user has set stays.
+
+    On one machine every run has a token of its own, which only processes of this user can read.
+    Ray by itself would leave one in the home folder, where every user of the machine may read it,
+    and take the one that is there.
+    """
+    wanted = {**_ALWAYS, **WORKER_ENV}
+    if one_machine:
+        wanted |= {**_ONE_MACHINE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     for name, value in wanted.items():
         os.environ.setdefault(name, value)

@@ -206,6 +206,30 @@ def test_an_engine_is_known_to_its_own_rooms(dependency, rooms):
     assert all(any(path.startswith(room) for path in found) for room in rooms)
 
 
+BOUNDED = {
+    "np.load": set(),
+    "yaml.load": {"trainables/data/bounded_files.py"},
+    "yaml.safe_load": set(),
+    "json.load": set(),
+    "json.loads": {"trainables/data/bounded_files.py"},
+    "Image.open": {"trainables/data/image_decoding.py"},
+    "pickle.load": set(),
+    "pickle.loads": set(),
+}
+"""Calls that read what anybody may have written, and the files that put bounds to them."""
+
+
+@pytest.mark.parametrize("call", BOUNDED)
+def test_what_anybody_may_have_written_is_read_within_bounds(call):
+    found = {
+        path
+        for path, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == call
+    }
+    assert found == BOUNDED[call]
+
+
 def test_timm_is_known_to_its_own_files():
     assert importers("timm") == TIMM_FILES
 

@@ -1,12 +1,12 @@
 """Checkpoints of a running trial: written whole or not at all, read without unpickling code."""
 
-import os
 import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from trainables.drafts import written
 from trainables.errors import CheckpointError
 
 SCHEMA = 1
@@ -16,13 +16,8 @@ _UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, LookupError, pickle.
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """Writes `state` (tensors, numbers, strings, containers) so that `path` is old or whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        torch.save({"schema": SCHEMA, **state}, temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written(path) as draft:
+        torch.save({"schema": SCHEMA, **state}, draft)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -11,10 +11,12 @@ MAX_MESSAGE = 1_900
 
 def bounded(message: str) -> str:
     """Returns a message of at most `MAX_MESSAGE` characters: its start and its end."""
-    if len(message) <= MAX_MESSAGE:
+    left_out = len(message) - MAX_MESSAGE
+    if left_out <= 0:
         return message
+    note = f" ... ({left_out} characters left out) ... "
     end = MAX_MESSAGE // 4
-    return f"{message[: MAX_MESSAGE - end - 5]} ... {message[-end:]}"
+    return message[: MAX_MESSAGE - end - len(note)] + note + message[-end:]
 
 
 class TrainablesError(Exception):

@@ -14,7 +14,7 @@ from pathlib import Path
 from search import ray_settings
 from search.cli.options import build_parser
 from search.cli.run_config import check_not_empty, new_config, resumed_config
-from search.errors import SearchError, UsageError
+from search.errors import SearchError, UsageError, bounded
 from search.prepare.option import absolute, at_least, below_one
 from search.store.files import check_writable
 from search.store.run_store import check_name
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _refuse(error: Exception) -> int:
     # Some libraries spread their message over lines; the user gets one.
-    text = " ".join(line.strip() for line in str(error).splitlines())
+    text = " ".join(line.strip() for line in bounded(str(error)).splitlines())
     print(f"headrace: {text}", file=sys.stderr)
     return BAD_INPUT
 

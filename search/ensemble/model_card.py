@@ -1,5 +1,6 @@
 """README.md of an ensemble's folder: what it is, how good it is, and what it is not for."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from search.store.files import write_text
 from trainables.data.schema import JOINT
 
 CARD_FILE = "README.md"
+_MARKUP = re.compile(r"[\\`*\[\]~|]")
+_ADDRESS = re.compile(r"(:(?=//)|(?<=www)\.)", re.IGNORECASE)
+_BLOCK = re.compile(r"[#>+=-]|\d(?=\d*[.)])")
 
 _USE = """\
 From Python (photos are paths, Pillow images or uint8 arrays [N, H, W, 3] in RGB):
@@ -78,9 +82,9 @@ def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
         ResultsError: the two are of different classes.
     """
     oof.check_classes(spec.labels.num_joint)
-    use = _USE.format(run=spec.run, num_classes=spec.labels.num_joint)
+    use = _USE.format(run=_code(spec.run), num_classes=spec.labels.num_joint)
     blocks = (
-        f"# Ensemble of the run {spec.run}",
+        f"# Ensemble of the run {_cell(spec.run)}",
         _introduction(spec),
         "## How good it is",
         _scores(spec, oof),
@@ -95,14 +99,14 @@ def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
         "## What it is for, and what not",
         _LIMITS,
         "## Versions",
-        ", ".join(f"{name} {version}" for name, version in spec.versions.items()),
+        ", ".join(_cell(f"{name} {version}") for name, version in spec.versions.items()),
     )
     return "\n\n".join(blocks) + "\n"
 
 
 def _introduction(spec: EnsembleSpec) -> str:
     attributes = "\n".join(
-        f"* {_cell(attribute.name)}: {', '.join(map(_cell, attribute.classes))}"
+        f"* {_first(attribute.name)}: {', '.join(map(_cell, attribute.classes))}"
         for attribute in spec.labels.attributes
     )
     height, width = spec.stored_size
@@ -110,7 +114,7 @@ def _introduction(spec: EnsembleSpec) -> str:
         f"Tells {spec.labels.num_joint} classes from a photo of a person, the combinations of\n\n"
         f"{attributes}\n\n"
         f"Trained on {spec.photos} photos of {spec.people} people (data fingerprint "
-        f"`{spec.fingerprint}`), brought to {width} x {height} pixels."
+        f"`{_code(spec.fingerprint)}`), brought to {width} x {height} pixels."
     )
 
 
@@ -143,7 +147,7 @@ def _gain(spec: EnsembleSpec) -> str:
         return ""
     low, high = score["gain_interval"]
     gain = Interval(value=score["gain"], low=low, high=high)
-    best = score.get("best_approach", "the best single approach")
+    best = _cell(str(score.get("best_approach", "the best single approach")))
     return f" Gain over {best} (its seeds averaged), both without class biases: {gain:+.4f}."
 
 
@@ -161,11 +165,11 @@ def _members(spec: EnsembleSpec) -> str:
     rows = (
         (
             _cell(member.name),
-            member.approach,
+            _cell(member.approach),
             f"{member.weight:.3f}",
             "; ".join(
-                f"{_cell(part.name)}: {part.config.get('backbone.name', '?')} at "
-                f"{part.config.get('input.size', '?')} px"
+                f"{_cell(part.name)}: {_cell(str(part.config.get('backbone.name', '?')))} at "
+                f"{_cell(str(part.config.get('input.size', '?')))} px"
                 for part in member.parts
             ),
             str(member.num_folds * len(member.parts)),
@@ -207,5 +211,21 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _cell(text: str) -> str:
-    # Markdown would take a class "<b>" for a tag and "a|b" for two cells.
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    """Returns a name from data or a file as Markdown that shows it, on one line.
+
+    A class "<b>" is no tag, "a|b" is one cell, and no name becomes a link, a picture or a block of
+    its own; addresses would be links even without brackets.
+    """
+    one_line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return _ADDRESS.sub(r"\\\1", _MARKUP.sub(r"\\\g<0>", one_line))
+
+
+def _first(text: str) -> str:
+    """Returns a name at the start of a line: it begins no heading, quotation or list."""
+    start = _BLOCK.match(text.lstrip())
+    return f"&#{ord(start[0])};{_cell(text.lstrip()[1:])}" if start else _cell(text)
+
+
+def _code(text: str) -> str:
+    """Returns a name between backticks or in a block of code, out of which nothing leads."""
+    return re.sub(r"[^\w. -]", "_", text)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from search.errors import UsageError
 from search.store.files import check_writable, write_text
+from trainables.data.csv_cells import harmless
 from trainables.data.sample_table import UnlabelledTable
 
 
@@ -52,7 +53,8 @@ def write_answers(
 
     Args:
         out: the CSV file.
-        names: ImageID of every photo, in the order of the rows.
+        names: ImageID of every photo, in the order of the rows; a spreadsheet takes none of them
+            for a formula (`trainables.data.csv_cells`).
         classes: joint class int [n]. It is the likeliest one only where the ensemble has no class
             biases.
         probs: float [n, C], or None to leave the columns out.
@@ -66,7 +68,7 @@ def write_answers(
     writer.writerow(["ImageID", "ans", *header])
     for row, (name, code) in enumerate(zip(names, classes, strict=True)):
         values = [] if probs is None else [f"{value:.6g}" for value in probs[row]]
-        writer.writerow([name, int(code), *values])
+        writer.writerow([harmless(name), int(code), *values])
     try:
         write_text(out, text.getvalue())
     except (OSError, UnicodeEncodeError) as error:

@@ -28,6 +28,7 @@ from search.predict.label_shift_files import print_shift, write_shift
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
 from search.store.files import check_writable
+from search.store.links import check_links
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable
@@ -96,6 +97,7 @@ def predict_command(
     check_answers(out)
     if label_shift is not None:
         check_writable("--results, where --label-shift writes,", ensemble_folder.parent)
+        check_links(ensemble_folder.parent)
     table = read_folder(images)
     check_names(table.names)
     check_no_input(out, table)

@@ -1,6 +1,5 @@
 """`label_shift.json`, its page and its table: what label_shift.py found, for people."""
 
-import json
 from pathlib import Path
 
 from rich.box import SIMPLE
@@ -16,6 +15,7 @@ from search.report.render import render_html
 from search.report.shift import Shift
 from search.store.files import write_json, write_text
 from search.store.reading import reading
+from trainables.data.bounded_files import load_json, read_text
 from trainables.data.schema import JOINT
 
 SHIFT_FILE = "label_shift.json"
@@ -69,8 +69,7 @@ def read_shifts(folder: Path) -> tuple[Shift, ...]:
         return ()
     way_out = "run headrace predict --label-shift again"
     with reading(path, way_out, wrong="is not a label shift"):
-        text = path.read_text(encoding="utf-8")
-        return tuple(Shift.of(target) for target in json.loads(text)["targets"])
+        return tuple(Shift.of(target) for target in load_json(read_text(path))["targets"])
 
 
 def _cells(shift: Shift, place: int) -> list[str]:

@@ -39,6 +39,7 @@ from search.store.names import columns_of, spellings, stored
 from search.store.reading import Entries, reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
+from trainables.data.csv_cells import harmless, original
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
 from trainables.data.splits import Split
@@ -133,7 +134,7 @@ class Truth:
             numbers = columns_of(frame.columns, _NUMBER)
         return cls(
             label=frame["label"].to_numpy(dtype=np.int64),
-            group=frame["group"].to_numpy(dtype=str),
+            group=frame["group"].map(original).to_numpy(dtype=str),
             fold=frame["fold"].to_numpy(dtype=np.int64),
             held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
             chose=frame["chose"].to_numpy(dtype=np.int64) == 1 if "chose" in frame else None,
@@ -166,8 +167,8 @@ def write_truth(predictions: Path, table: SampleTable, folds: Folds, split: Spli
     marks[0, split.held_out] = 1
     marks[1, split.search_val] = 1
     columns: dict[str, object] = {
-        "sample": table.paths,
-        "group": table.groups,
+        "sample": [harmless(path) for path in table.paths],
+        "group": [harmless(group) for group in table.groups],
         "label": table.joint,
         "fold": folds.of_sample,
         "held_out": marks[0],
@@ -175,7 +176,8 @@ def write_truth(predictions: Path, table: SampleTable, folds: Folds, split: Spli
     }
     for axis, attribute in enumerate(table.schema.attributes):
         name = attribute.name
-        columns[_ATTRIBUTE + name] = [attribute.classes[k] for k in table.labels[:, axis]]
+        classes = [harmless(each) for each in attribute.classes]
+        columns[_ATTRIBUTE + name] = [classes[k] for k in table.labels[:, axis]]
         if attribute.has_raw:
             columns[_NUMBER + name] = table.raw[name]
     text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")

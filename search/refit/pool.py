@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import ray
 
+from search.errors import bounded
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import RefitFiles
@@ -146,12 +147,11 @@ class Pool:
         except ray.exceptions.RayTaskError as error:
             self._idle.append(actor)
             cause = error.cause if error.cause is not None else error
-            return UnitEnd(
-                unit=unit, seconds=0.0, error=f"{type(cause).__name__}: {cause}"
-            ), failures
+            text = bounded(f"{type(cause).__name__}: {cause}")
+            return UnitEnd(unit=unit, seconds=0.0, error=text), failures
         except ray.exceptions.RayActorError as error:
             self.died = True
-            return UnitEnd(unit=unit, seconds=0.0, error=str(error)), failures
+            return UnitEnd(unit=unit, seconds=0.0, error=bounded(str(error))), failures
         self._idle.append(actor)
         return UnitEnd(unit=unit, seconds=seconds), failures
 

@@ -11,6 +11,7 @@ from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
+from trainables.drafts import written
 from trainables.seeding import derive_seed
 
 
@@ -36,10 +37,9 @@ def train_unit(
     probabilities = classifier.predict(out)
     mirrored = classifier.predict(out, mirrored=True)
     seconds = time.perf_counter() - started
-    models.mkdir(parents=True, exist_ok=True)
-    weights = models / f".{unit.name}.safetensors"
-    save_file(classifier.weights(), weights)
-    weights.replace(models / f"{unit.name}.safetensors")
+    # Before the unit's own file, which says that all of it is there.
+    with written(models / f"{unit.name}.safetensors") as draft:
+        save_file(classifier.weights(), draft)
     trained = TrainedUnit(
         indices=out,
         seconds=seconds,

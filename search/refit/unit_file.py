@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from search.store.files import write_arrays
 from search.store.names import as_key, columns_of, from_key
 from search.store.reading import read_arrays, reading
+from trainables.data.bounded_files import load_json
 
 Heads = Mapping[str, NDArray[np.float32]]
 
@@ -124,4 +125,4 @@ def heads_in(arrays: Heads) -> tuple[Heads, Heads]:
 
 
 def _note(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    return dict(json.loads(str(arrays["note"]))) if "note" in arrays else {}
+    return dict(load_json(str(arrays["note"]))) if "note" in arrays else {}

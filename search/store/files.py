@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from search.errors import ResultsError
+from trainables.drafts import draft_of, sync_folder, written
 
 SCHEMA = 1
 """Of the JSON files of a run."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file under a temporary name and renames it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _renamed(path, f".{os.getpid()}") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Writes a text file, whole or not at all; makes its folder."""
+    with written(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
@@ -35,29 +35,19 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
     """Writes arrays as an npz file, whole or not at all; makes its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _renamed(path, ".npz") as temporary:  # numpy insists on the ending
-        np.savez(temporary, **arrays)
-
-
-@contextmanager
-def _renamed(path: Path, ending: str) -> Iterator[Path]:
-    temporary = path.with_name(f".{path.name}{ending}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # To a name, NumPy would add its own ending.
+    with written(path) as draft, draft.open("wb") as file:
+        np.savez(file, **arrays)
 
 
 @contextmanager
 def replaced(folder: Path) -> Iterator[Path]:
     """Yields an empty folder that takes the place of `folder` where the block ends well.
 
-    One process at a time: the names beside `folder` are the same for all, so that the next one
+    One process at a time: the name of the older folder is the same for all, so that the next one
     puts back what a killed one left.
     """
-    temporary, older = (folder.with_name(f".{folder.name}.{kind}") for kind in ("new", "old"))
+    temporary, older = draft_of(folder), folder.with_name(f".{folder.name}.old")
     _restore(folder, older)  # of a process that was killed
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -66,6 +56,7 @@ def replaced(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rename(older)
         temporary.rename(folder)
+        sync_folder(folder.parent)
     finally:
         _restore(folder, older)
         shutil.rmtree(temporary, ignore_errors=True)

@@ -5,7 +5,6 @@ It is replayed here as Optuna does (`JournalStorageReplayResult`), with only the
 run of headrace writes; a test holds it against Optuna itself.
 """
 
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from search.errors import ResultsError
 from search.store.reading import reading
 from search.store.records import State, StudyTrial, TrialRecord, record_of
 from trainables.blocks import FlatValue
+from trainables.data.bounded_files import load_json
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def torn_end(path: Path) -> int:
 
 def _is_json(line: bytes) -> bool:
     try:
-        json.loads(line)
+        load_json(line)
     except (ValueError, RecursionError):
         return False
     return True
@@ -103,7 +103,7 @@ def _replay(path: Path) -> dict[str, list[StudyTrial]]:
     for number, line in enumerate(lines, start=1):
         with reading(path, _CUT, wrong=f"line {number} cannot be read"):
             try:
-                entry = json.loads(line)
+                entry = load_json(line)
             except ValueError as error:
                 raise ValueError(f"it is not JSON: {error}") from error
             journal.apply(entry)
@@ -142,7 +142,7 @@ def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:
         return  # a finished trial is never changed
     operation = entry["op_code"]
     if operation == _Operation.SET_PARAM:
-        distribution = json.loads(entry["distribution"])
+        distribution = load_json(entry["distribution"])
         trial.params[entry["param_name"]] = _external(distribution, entry["param_value_internal"])
     elif operation == _Operation.SET_STATE:
         trial.state = _state(entry["state"])

@@ -5,7 +5,6 @@ list: torn, of another program, of a newer headrace, nested without an end. So e
 file stands in `reading`.
 """
 
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-import yaml
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from search.errors import ResultsError
+from trainables.data.bounded_arrays import load_arrays
+from trainables.data.bounded_files import MAX_YAML_BYTES, load_json, load_yaml, read_text
 from trainables.errors import in_short
 
 
@@ -115,8 +114,8 @@ def typed(kind: Any, value: Any) -> Any:
 def read_yaml(path: Path) -> Any:
     """Returns what a YAML file holds; what it raises is for `reading`."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+        return load_yaml(read_text(path, MAX_YAML_BYTES))
+    except ValueError as error:
         raise ValueError(f"it is not YAML: {error}") from error
 
 
@@ -126,9 +125,7 @@ def read_json(path: Path, way_out: str) -> dict[str, Any]:
     So is what is asked for later and is not there: the way out is said then, too.
     """
     try:
-        found = json.loads(
-            path.read_text(encoding="utf-8"), object_hook=partial(Entries.of, path, way_out)
-        )
+        found = load_json(read_text(path), object_hook=partial(Entries.of, path, way_out))
     except ValueError as error:
         raise ValueError(f"it is not JSON, or was not written whole: {error}") from error
     if not isinstance(found, dict):
@@ -141,6 +138,4 @@ def read_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
 
     What it raises is for `reading`.
     """
-    # NumPy would take a file that is no zip for a pickle, and advise to trust it.
-    with zipfile.ZipFile(path), np.load(path) as file:
-        return {name: file[name] for name in file.files if not names or name in names}
+    return load_arrays(path, *names)

@@ -1,12 +1,12 @@
 """TrialRecord: a finished or running trial as plain frozen data, cut off from Optuna."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from trainables.blocks import FlatValue, read_flat
+from trainables.data.bounded_files import load_json
 
 WORST_VALUE = 0.0
 """What a trial is told that ran out of memory at the smallest batch."""
@@ -135,7 +135,7 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         objective=objective,
         values=ordered,
         params=dict(trial.params),
-        config=read_flat(json.loads(attributes.get("config", "{}")), names),
+        config=read_flat(load_json(attributes.get("config", "{}")), names),
         seed=int(attributes.get("seed", 0)),
         seconds=float(attributes.get("seconds", 0.0)),
         device_seconds=float(attributes.get("device_seconds", 0.0)),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,10 +16,15 @@ from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from search.store.files import SCHEMA, write_json, write_text
+from search.store.links import check_links
 from search.store.names import as_file, spellings, stored
 from search.store.reading import check_schema, read_arrays, read_json, reading
 from search.store.records import State, TrialRecord
 from search.store.study_file import check_study
+from trainables.data.csv_cells import harmless
+from trainables.drafts import clear_drafts
+
+logger = logging.getLogger(__name__)
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
@@ -81,7 +87,8 @@ class RunStore:
         """Opens the folder of an existing run.
 
         Raises:
-            ResultsError: there is none; the message lists what there is.
+            ResultsError: there is none; the message lists what there is. Or a link in it leads
+                out of it.
         """
         check_name(name)
         store = cls(results / name)
@@ -89,6 +96,7 @@ class RunStore:
             store._check_begun()
             there = ", ".join(run_names(results)) or "none"
             raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
+        check_links(store.root)
         return store
 
     def _check_begun(self) -> None:
@@ -106,20 +114,21 @@ class RunStore:
 
     @contextmanager
     def lock(self, *, new: bool = False) -> Iterator[None]:
-        """Holds the run for this process.
+        """Holds the run for this process, and clears away what a killed one was writing.
 
         Args:
             new: whether the run must not exist yet: another process may have run it to its end
                 since `check_new`.
 
         Raises:
-            ResultsError: another process has it, the folder cannot be made or written, or a new
-                run exists by now.
+            ResultsError: another process has it, the folder cannot be made or written, a link in
+                it leads out of it, or a new run exists by now.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ResultsError(f"the folder {self.root} cannot be made: {error}") from error
+        check_links(self.root)  # before the lock, which is a file in it, too
         lock = filelock.FileLock(self.root / ".lock", timeout=0)
         try:
             lock.acquire()
@@ -132,6 +141,8 @@ class RunStore:
         try:
             if new:
                 self.check_new(self.root.parent, self.root.name)
+            for draft in clear_drafts(self.root, held=True):
+                logger.warning("%s was left by a killed run and cannot be deleted", draft)
             yield
         finally:
             lock.release()
@@ -170,7 +181,8 @@ class RunStore:
         for r in rows:
             fixed = {name: getattr(r, name) for name in _COLUMNS}
             fixed |= {name: round(fixed[name], 3) for name in ("seconds", "device_seconds")}
-            writer.writerow([*fixed.values(), *(r.params.get(name, "") for name in params)])
+            cells = [*fixed.values(), *(r.params.get(name, "") for name in params)]
+            writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])
         write_text(self.root / "trials.csv", text.getvalue())
 
     def write_best(self, space: str, values: Mapping[str, Any]) -> Path:

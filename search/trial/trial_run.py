@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from search.analysis.metrics import confusion_matrix, macro_f1
 from search.analysis.recombine import marginals, recombine
+from search.errors import bounded
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
 from search.store.names import as_file
@@ -242,7 +243,7 @@ class TrialRun:
         self._classifier = None
         release(self._images.device)
         self._checkpoint.unlink(missing_ok=True)
-        return {"cause": cause.value, "error": error, "done": True, **self._costs()}
+        return {"cause": cause.value, "error": bounded(error), "done": True, **self._costs()}
 
     def _costs(self) -> dict[str, float]:
         return {"started": self._began, "seconds": time.perf_counter() - self._started}

@@ -2,21 +2,36 @@
 
 import logging
 import os
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
 
 import ray
 
 from search.errors import UsageError
 from search.ray_settings import WORKER_ENV
+from search.tuning.workplace import clear_leftovers, workplace
+
+logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 256 * 2**20
+_KNOCK_S = 5.0
+_LONGEST_SOCKET = "ray/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+_WITHOUT_TOKEN = """
+import sys
+from ray._raylet import GcsClient
+GcsClient(address=sys.argv[1]).internal_kv_keys(b"", timeout=60)
+"""
 
 
 @contextmanager
 def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
     """Connects to Ray and yields the cluster's numbers of CPUs and GPUs.
+
+    Before it starts a runtime, it clears away what killed runs of this user left of theirs. A
+    cluster that lets anybody in is joined with a warning.
 
     Args:
         address: of a running cluster; empty starts a runtime on this machine, bound to the
@@ -24,35 +39,120 @@ def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
             and left running.
 
     Raises:
-        UsageError: no cluster answers at the address.
+        UsageError: no cluster answers at the address, it wants a token, or the installed Ray
+            knows none.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
-    own = not ray.is_initialized()
-    if own:
-        _start(address)
-    try:
-        total = ray.cluster_resources()
-        yield int(total.get("CPU", 0)), int(total.get("GPU", 0))
-    finally:
-        if own:
+    if ray.is_initialized():
+        yield _resources()
+        return
+    with _joined(address) if address else _started():
+        yield _resources()
+
+
+def _resources() -> tuple[int, int]:
+    total = ray.cluster_resources()
+    return int(total.get("CPU", 0)), int(total.get("GPU", 0))
+
+
+@contextmanager
+def _started() -> Iterator[None]:
+    for note in clear_leftovers():
+        logger.warning("a killed run left something behind: %s", note)
+    _check_token()
+    with workplace(_LONGEST_SOCKET) as folder:
+        try:
+            ray.init(
+                "local",
+                num_cpus=len(os.sched_getaffinity(0)),
+                include_dashboard=False,
+                object_store_memory=_OBJECT_STORE_BYTES,
+                _temp_dir=str(folder / "ray"),  # which Ray opens to every user
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            yield
+        finally:
             ray.shutdown()
 
 
-def _start(address: str) -> None:
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if not address:
-        ray.init(
-            "local",
-            num_cpus=len(os.sched_getaffinity(0)),
-            include_dashboard=False,
-            object_store_memory=_OBJECT_STORE_BYTES,
-            **quiet,
-        )
-        return
+@contextmanager
+def _joined(address: str) -> Iterator[None]:
     try:
-        ray.init(address, runtime_env={"env_vars": WORKER_ENV}, **quiet)
+        _knock(address)
+        ray.init(
+            address,
+            runtime_env={"env_vars": WORKER_ENV},
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+    except ray.exceptions.AuthenticationError as error:
+        raise UsageError(
+            f"the Ray cluster at --address {address!r} wants its token; set RAY_AUTH_MODE=token "
+            "and RAY_AUTH_TOKEN_PATH to a file that holds it (docs/cluster.md)"
+        ) from error
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"no Ray cluster answers at --address {address!r}: {error}; "
             "leave --address out to use this machine"
         ) from error
+    try:
+        if lets_anybody_in(ray.get_runtime_context().gcs_address):
+            logger.warning(
+                "the Ray cluster at %s lets in anybody who reaches it, and whoever is in can run "
+                "code as its workers; docs/cluster.md says how to give it a token",
+                address,
+            )
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises Ray's AuthenticationError at once where a head wants another token.
+
+    Ray itself knocks for twenty seconds, says each time that it was refused, and then that nobody
+    was there.
+    """
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return  # an address that Ray looks up
+    with suppress(OSError):
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_S).close()
+        ray._raylet.GcsClient(address=address)
+
+
+def _check_token() -> None:
+    """Warns where the user has switched tokens off; UsageError where Ray does not know them."""
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        logger.warning(
+            "RAY_AUTH_MODE is %s: every user of this machine can enter the run through Ray and "
+            "run code in it; unset it to use a token",
+            os.environ.get("RAY_AUTH_MODE", "not set"),
+        )
+    elif not _knows_tokens():
+        raise UsageError(
+            f"a run needs a Ray that lets nobody in without a token, got Ray {ray.__version__}; "
+            "install ray>=2.60, or set RAY_AUTH_MODE=disabled where nobody else uses the machine"
+        )
+
+
+def _knows_tokens() -> bool:
+    raylet = ray._raylet
+    if not hasattr(raylet, "get_authentication_mode"):
+        return False
+    return bool(raylet.get_authentication_mode() == raylet.AuthenticationMode.TOKEN)
+
+
+def lets_anybody_in(gcs_address: str) -> bool:
+    """Returns whether a cluster's head answers to who brings no token."""
+    if os.environ.get("RAY_AUTH_MODE") != "token":
+        return True  # this process is in, and has brought none
+    # A process of its own: Ray reads once whether there is a token.
+    asked = subprocess.run(
+        [sys.executable, "-c", _WITHOUT_TOKEN, gcs_address],
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        capture_output=True,
+        check=False,
+    )
+    return asked.returncode == 0

@@ -27,6 +27,7 @@ from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.blocks import FlatValue
+from trainables.drafts import sync_folder
 from trainables.seeding import derive_seed
 
 logger = logging.getLogger(__name__)
@@ -35,9 +36,14 @@ _NUM_STARTUP_TRIALS = 8
 
 
 def open_storage(path: Path) -> JournalStorage:
-    """Opens the journal file, or makes it; ResultsError where it cannot be read."""
+    """Opens the journal file, or makes it; ResultsError where it cannot be read.
+
+    Optuna brings every line to the disk before it goes on; the name of a new file is brought here.
+    """
     with reading(path, "copy the run whole"):
-        return JournalStorage(JournalFileBackend(str(path)))
+        storage = JournalStorage(JournalFileBackend(str(path)))
+    sync_folder(path.parent)
+    return storage
 
 
 def clear_leftovers(path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from search.prepare.setting import TrialSetting
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.worker import Worker
+from search.tuning.workplace import workplace
+from trainables.drafts import draft_of
 
 _MAX_FAILURES = 2
 
@@ -52,31 +53,45 @@ def run_trials(
         resources: of a trial.
         shared_storage: folder that every node of a cluster sees; None on one machine.
     """
-    # Tune insists on a folder for its own state, which nothing of ours ever reads.
-    scratch = Path(tempfile.mkdtemp(prefix="headrace-tune-", dir=shared_storage))
     per_trial = {"cpu": resources.cpus_per_trial}
     if resources.gpus_per_trial:
         per_trial["gpu"] = resources.gpus_per_trial  # type: ignore[assignment]
+    with (
+        _scratch(shared_storage) as scratch,
+        _workers_starting_together(resources.slots),
+        _stopping_on_signals(searcher),
+    ):
+        tune.run(
+            tune.with_parameters(Worker, setting=setting),
+            name="search",
+            storage_path=str(scratch),
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=-1,
+            resources_per_trial=per_trial,
+            stop=_EndOfSearch(searcher),
+            max_failures=_MAX_FAILURES,
+            reuse_actors=True,
+            raise_on_failed_trial=False,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+            verbose=0,
+        )
+
+
+@contextmanager
+def _scratch(shared_storage: Path | None) -> Iterator[Path]:
+    """Yields the folder that Tune insists on for its own state, which nothing of ours reads."""
+    if shared_storage is None:
+        with workplace() as folder:
+            yield folder
+        return
+    folder = draft_of(shared_storage / "tune")  # cleared by whoever holds the run next
+    folder.mkdir()
     try:
-        with _workers_starting_together(resources.slots), _stopping_on_signals(searcher):
-            tune.run(
-                tune.with_parameters(Worker, setting=setting),
-                name="search",
-                storage_path=str(scratch),
-                search_alg=searcher,
-                scheduler=scheduler,
-                num_samples=-1,
-                resources_per_trial=per_trial,
-                stop=_EndOfSearch(searcher),
-                max_failures=_MAX_FAILURES,
-                reuse_actors=True,
-                raise_on_failed_trial=False,
-                trial_name_creator=_trial_name,
-                trial_dirname_creator=_trial_name,
-                verbose=0,
-            )
+        yield folder
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _trial_name(trial: object) -> str:

@@ -14,6 +14,7 @@ from search.analysis.curves import Curve
 from search.report.contents import Confusion
 from search.store.run_store import RunStore
 from search.trial.board import draw_confusion
+from trainables.drafts import draft_of
 
 CURVE = "anytime/best validation macro-F1 (step: device seconds)"
 
@@ -23,7 +24,7 @@ def write_refit_board(
 ) -> None:
     """Writes the event files of every approach; those of an earlier verdict are replaced."""
     # Written beside and renamed: TensorBoard would add a second file to what it has read.
-    written, old = store.root / ".refit-board", store.root / ".refit-board-old"
+    written, old = (draft_of(store.root / name) for name in ("refit-board", "old-refit-board"))
     place = store.tensorboard / "refit"
     for folder in (written, old):
         shutil.rmtree(folder, ignore_errors=True)

@@ -21,6 +21,7 @@ from search.report.render import render_html
 from search.store.files import write_text
 from search.store.reading import reading
 from search.verdict.findings import Findings
+from trainables.data.csv_cells import original
 
 _TRUTH_COLUMNS = ("sample", "group", "label")
 _SUM_TOLERANCE = 1e-3
@@ -103,6 +104,8 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         )
     if frame.empty:
         raise UsageError(f"{path} must have at least one row")
+    for name in frame.columns.intersection(["sample", "group"]):
+        frame[name] = frame[name].map(original)  # our own files keep names from being formulas
     return frame
 
 

@@ -7,20 +7,36 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from trainables.errors import DataError
+from trainables.errors import DataError, in_short
 
 UINT8 = npt.NDArray[np.uint8]
 Size = tuple[int, int]
 
 DECODER_VERSION = 1
 """Raised when `decode_image` changes its pixels, so that stores made before are rebuilt."""
+
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+"""Those of `IMAGE_SUFFIXES`, the only decoders that ever see a file.
+
+Pillow chooses a decoder by what a file holds, whatever its name: a `.jpg` may be PostScript, which
+it hands to Ghostscript, or of a plug-in that some package has added.
+"""
+
+MAX_PIXELS = 178_956_970
+"""Of a photo: where Pillow, too, takes a file for a decompression bomb (half a gigabyte of RGB).
+
+Checked from the header, before anything is decoded, and whatever `Image.MAX_IMAGE_PIXELS` is: any
+package in the process may have set it to None.
+"""
 
 _UNREADABLE = (
     OSError,
@@ -76,13 +92,30 @@ def decode_image(path: Path, size: Size, where: str) -> UINT8:
     """
     height, width = size
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             wanted = (height, width) if _is_sideways(image) else (width, height)
             image.draft("RGB", wanted)  # JPEG only: decodes at 1/2, 1/4 or 1/8, never below wanted
             fitted = fit_image(image, size)
     except _UNREADABLE as error:
         raise _unreadable(path, where, error) from error
     return fitted
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """Opens an image by the decoders of `FORMATS` alone; reads its header only.
+
+    Raises:
+        OSError: the file is missing or of no such format.
+        ValueError: it has more than `MAX_PIXELS` pixels.
+    """
+    with Image.open(path, formats=FORMATS) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise ValueError(
+                f"a photo has at most {MAX_PIXELS} pixels, got {width} x {height}: scale it down"
+            )
+        yield image
 
 
 def fit_image(image: Image.Image, size: Size) -> UINT8:
@@ -113,8 +146,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _unreadable(path: Path, where: str, error: Exception) -> DataError:
+    reason = in_short(error)
+    if isinstance(error, UnidentifiedImageError):
+        reason = f"it is no image of the formats {', '.join(FORMATS)}"
     return DataError(
-        f"{where}: image {path} cannot be read ({error}); replace the file or remove its row"
+        f"{where}: image {path} cannot be read ({reason}); replace the file or remove its row"
     )
 
 
@@ -148,7 +184,7 @@ def _multiple_of_8(pixels: float) -> int:
 def _original_size(table: ImageTable, row: int) -> Size:
     path = table.root / table.paths[row]
     try:
-        with Image.open(path) as image:
+        with open_image(path) as image:
             width, height = image.size
             return (width, height) if _is_sideways(image) else (height, width)
     except _UNREADABLE as error:

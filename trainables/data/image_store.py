@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
+from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import (
     DECODER_VERSION,
     UINT8,
@@ -28,6 +29,7 @@ from trainables.data.image_decoding import (
     decode_image,
     stored_size,
 )
+from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
 
 __all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "stored_size"]
@@ -85,6 +87,7 @@ class ImageStore:
             with FileLock(path.with_suffix(".lock")):
                 array = _load(path, described)  # another process may have been first
                 if array is None:
+                    clear_drafts(path.parent, held=False)
                     _build(table, path, shape, num_threads, progress)
                     with _temporary(path.with_suffix(".json")) as temporary:
                         temporary.write_text(json.dumps(described), encoding="utf-8")
@@ -121,7 +124,7 @@ def _files_digest(table: ImageTable) -> str:
 def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.uint8]] | None:
     """Returns the stored array, or None if there is none or it was made from other files."""
     try:
-        if json.loads(path.with_suffix(".json").read_text(encoding="utf-8")) != described:
+        if load_json(read_text(path.with_suffix(".json"))) != described:
             return None
         array = np.lib.format.open_memmap(path, mode="c")
     except (OSError, ValueError, EOFError):
@@ -133,7 +136,7 @@ def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.u
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
     """Yields a path to write to; it becomes `path` in one step, or is removed if that fails."""
-    temporary = path.with_name(f"{path.name}.tmp")  # the lock makes it ours
+    temporary = draft_of(path)
     try:
         yield temporary
         os.replace(temporary, path)  # noqa: PTH105

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
 from trainables.errors import DataError, reading_data
 
 _KEYS = ("name", "licence", "group", "path", "attributes", "ignore")
@@ -60,7 +59,7 @@ def read_config(path: Path) -> ManifestConfig:
         DataError: the file is not YAML, or a key or value is not understood; names the file.
     """
     with reading_data(path, "cannot be read as YAML"):
-        data = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        data = load_yaml(read_text(path, MAX_YAML_BYTES))
     try:
         return _config({} if data is None else data)
     except (DataError, OverflowError) as error:

@@ -1,5 +1,6 @@
 """The card says what the folder holds, with the figures of its out-of-fold predictions."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -134,3 +135,45 @@ def test_predictions_of_other_classes_are_refused():
     other = replace(oof, probs=np.pad(oof.probs, ((0, 0), (0, 2))))
     with pytest.raises(ResultsError, match="must have the ensemble's 18 classes, got 20"):
         model_card(made_spec(), other)
+
+
+EVIL = (
+    "[a](https://evil.example) <img src=x> ![b](//evil.example)\n\n# `c`\r| *d* www.evil.example"
+)
+
+
+def test_names_become_no_links_tags_lines_or_headings():
+    labels = LabelSchema(
+        name="t",
+        attributes=(
+            Attribute(name="mask", classes=(EVIL, "incorrect", "normal")),
+            Attribute(name="gender", classes=("male", "female")),
+            Attribute(name="age", classes=("<30", "30-59", ">=60")),
+        ),
+    )
+    spec = made_spec()
+    evil = replace(spec, labels=labels, run=EVIL, fingerprint=EVIL, versions={EVIL: EVIL})
+    plain, card = model_card(spec, made_oof()), model_card(evil, made_oof())
+    assert len(card.splitlines()) == len(plain.splitlines())
+    assert card.count("```") == plain.count("```")
+    assert [line[:3] for line in card.splitlines() if line.startswith("#")] == [
+        line[:3] for line in plain.splitlines() if line.startswith("#")
+    ]
+    shown = [line for line in card.splitlines() if "](" in line or "\\]" in line]
+    assert len(shown) > 6
+    for line in shown:
+        odd = re.search(r"(?<!\\)[\[\]`*]|<|(?<!\\):(?=//)|(?<=www)\.", line.removeprefix("* "))
+        assert odd is None, line
+
+
+@pytest.mark.parametrize("name", ["# a", "> a", "- a", "+ a", "12. a", "1) a", "=="])
+def test_the_name_of_an_attribute_begins_no_block(name):
+    mask, gender = SCHEMA.attributes[:2]
+    labels = LabelSchema(name="t", attributes=(replace(mask, name=name), gender))
+    oof = made_oof()
+    probs = np.full((len(oof.label), 6), 1 / 6, dtype=np.float32)
+    few = replace(oof, label=oof.label % 6, predicted=oof.predicted % 6, probs=probs)
+    joint = made_part("joint", config=tiny.flat({"target.attributes": (name, "gender")}))
+    member = Member(name="joint.1.0", approach="joint", weight=1.0, parts=(joint,))
+    card = model_card(made_spec(labels=labels, biases=(0.0,) * 6, members=(member,)), few)
+    assert f"\n* &#{ord(name[0])};" in card

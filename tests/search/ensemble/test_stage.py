@@ -144,12 +144,12 @@ def test_a_limit_that_nothing_can_keep_is_refused(store):
 def test_an_older_ensemble_is_replaced_whole_and_nothing_else_is_left(store):
     built(store)
     (store.root / "ensemble" / "onnx").mkdir()
-    (store.root / ".ensemble.new").mkdir()  # of a process that was killed
+    (store.root / ".ensemble.old").mkdir()  # of a process that was killed
     spec, _ = built(store, max_members=1)
     assert not (store.root / "ensemble" / "onnx").exists()
     members = {path.name for path in (store.root / "ensemble" / "members").iterdir()}
     assert members == {Path(file).name for file in spec.files}
-    assert not list(store.root.glob(".ensemble*"))
+    assert not list(store.root.glob(".*"))
 
 
 def test_an_ensemble_that_cannot_be_written_leaves_the_older_one(store, monkeypatch):
@@ -162,7 +162,7 @@ def test_an_ensemble_that_cannot_be_written_leaves_the_older_one(store, monkeypa
     with pytest.raises(OSError, match="no space left"):
         built(store, max_members=1)
     assert EnsembleSpec.read(store.root / "ensemble") == older
-    assert not list(store.root.glob(".ensemble*"))
+    assert not list(store.root.glob(".*"))
 
 
 def test_a_deleted_model_is_named_with_the_way_out_and_the_older_ensemble_stays(store):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from search.errors import ResultsError, UsageError
 from search.predict.answers import check_answers, check_names, check_no_input, write_answers
 from tests.trainables.data.folders import write_flat
+from trainables.data.csv_cells import original
 from trainables.data.layouts.flat import read
 
 PROBS = np.array([[0.25, 0.75], [1 - 1e-9, 1e-9], [1 / 3, 2 / 3]])
@@ -46,7 +47,21 @@ def test_any_name_is_read_back(tmp_path_factory, names):
     write_answers(out, names, np.arange(len(names)))
     with out.open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file))
-    assert rows == [["ImageID", "ans"], *([name, str(row)] for row, name in enumerate(names))]
+    assert rows[0] == ["ImageID", "ans"]
+    assert [(original(cell), code) for cell, code in rows[1:]] == [
+        (name, str(row)) for row, name in enumerate(names)
+    ]
+
+
+FORMULAS = ["=1+1.jpg", "+a.jpg", "-a.jpg", "@a.jpg", "'=a.jpg"]
+
+
+def test_no_name_of_a_photo_is_a_formula_and_predict_finds_the_photos_again(tmp_path):
+    folder = write_flat(tmp_path / "photos", FORMULAS, info=False)
+    write_answers(folder / "info.csv", FORMULAS, np.zeros(len(FORMULAS), dtype=np.int64))
+    cells = [row.partition(",")[0] for row in (folder / "info.csv").read_text().splitlines()[1:]]
+    assert cells == [f"'{name}" for name in FORMULAS]
+    assert read(folder).names == tuple(FORMULAS)
 
 
 def test_a_name_that_is_no_text_leaves_the_old_answers(tmp_path):

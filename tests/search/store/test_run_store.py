@@ -180,6 +180,15 @@ def test_trials_csv_has_a_row_a_trial_and_a_column_a_parameter(store):
     ]
 
 
+def test_no_cell_of_trials_csv_is_a_formula_and_numbers_stay_numbers(store):
+    params = {"loss.gamma": -2.0, "backbone.name": "=1+1"}
+    broken = made_record(1, {}, state=State.FAIL, cause=Cause.ERROR, error="@a", params=params)
+    store.write_trials([broken])
+    with (store.root / "trials.csv").open(newline="", encoding="utf-8") as file:
+        row = next(csv.DictReader(file))
+    assert (row["error"], row["backbone.name"], row["loss.gamma"]) == ("'@a", "'=1+1", "-2.0")
+
+
 def test_no_trials_are_a_header(store):
     store.write_trials([])
     assert (store.root / "trials.csv").read_text(encoding="utf-8").count("\n") == 1

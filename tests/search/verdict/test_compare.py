@@ -93,6 +93,15 @@ def edited(path, **changes):
     frame.to_csv(path, index=False)
 
 
+def test_samples_and_people_whose_names_are_formulas_may_be_marked_or_not(files):
+    whole = judged(files).to_dict()
+    for name in ("sample", "group"):
+        edited(files / "truth.csv", **{name: lambda f, n=name: [f"=x {v}" for v in f[n]]})
+    edited(files / "good.csv", sample=lambda f: [f"'=x {v}" for v in f["sample"]])
+    edited(files / "bad.csv", sample=lambda f: [f"=x {v}" for v in f["sample"]])
+    assert judged(files).to_dict()["pairs"] == whole["pairs"]
+
+
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [

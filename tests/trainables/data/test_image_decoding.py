@@ -1,11 +1,14 @@
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from tests.trainables.data.folders import write_image
 from trainables.data.image_decoding import decode_image, stored_size
+from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.sample_table import UnlabelledTable
 from trainables.errors import DataError
 
@@ -156,3 +159,52 @@ def test_an_unreadable_image_has_no_size(tmp_path):
     _cut(tmp_path / "000.png", 0.1)
     with pytest.raises(DataError, match=r"image '000.png': image .*000.png cannot be read"):
         stored_size(table, 256)
+
+
+def _bomb_header(width: int, height: int) -> bytes:
+    """Returns a PNG of 45 bytes that claims a size and holds no pixel."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+
+
+@pytest.mark.parametrize("limit", [89_478_485, None], ids=["as Pillow has it", "switched off"])
+def test_a_decompression_bomb_is_refused_by_its_header(tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    path = tmp_path / "a.png"
+    path.write_bytes(_bomb_header(60_000, 60_000))
+    with pytest.raises(DataError, match=r"row 7: image .*pixels"):
+        decode_image(path, (8, 8), "row 7")
+
+
+@pytest.mark.parametrize("kind", ["EPS", "GIF", "TIFF", "PPM", "PDF", "ICO", "TGA"])
+def test_what_a_file_holds_never_chooses_another_decoder(tmp_path, kind):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (16, 16), RED).save(path, format=kind)
+    with pytest.raises(DataError, match="no image of the formats JPEG, PNG, BMP, WEBP"):
+        decode_image(path, (8, 8), "row 7")
+
+
+def test_postscript_never_reaches_ghostscript(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **_: started.append(given))
+    path = tmp_path / "a.png"
+    Image.new("RGB", (16, 16), RED).save(path, format="EPS")
+    with pytest.raises(DataError):
+        decode_image(path, (8, 8), "row 7")
+    assert started == []
+
+
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
+def test_every_named_suffix_has_its_decoder(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    Image.new("RGB", (16, 16), RED).save(path)
+    assert decode_image(path, (8, 8), "row 1").shape == (8, 8, 3)
+
+
+def test_the_name_does_not_choose_the_decoder_either(tmp_path):
+    path = tmp_path / "a.jpg"
+    Image.new("RGB", (16, 16), RED).save(path, format="PNG")
+    assert decode_image(path, (8, 8), "row 1")[0, 0].tolist() == list(RED)

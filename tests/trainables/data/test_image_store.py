@@ -15,6 +15,7 @@ from tests.trainables.data.folders import colour_table, write_image
 from trainables.data import image_store
 from trainables.data.image_store import ImageStore, decode_image
 from trainables.data.sample_table import SampleTable, UnlabelledTable
+from trainables.drafts import draft_of
 from trainables.errors import DataError
 
 SIZE = (16, 8)
@@ -206,8 +207,9 @@ def test_an_interruption_leaves_nothing_behind(table, cache, error):
     assert not [each for each in threading.enumerate() if each.name.startswith("decode")]
 
 
-def test_what_a_killed_process_left_is_replaced(table, cache):
-    left = cache / "images" / f"{table.fingerprint}-16x8.npy.tmp"
+def test_what_a_killed_process_left_is_cleared_away(table, cache):
+    mine = draft_of(cache / "images" / "other.npy")
+    left = mine.with_name(mine.name.replace(f".{os.getpid()}-", ".999999999-"))
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half" * 10_000)
     store, _ = _open(table, cache)

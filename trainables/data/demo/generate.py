@@ -1,7 +1,7 @@
 """The demo data: drawn people, written to disk in the competition's own layout."""
 
 import json
-import tempfile
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from trainables.data.bounded_files import load_json, read_text
 from trainables.data.demo.people import MIN_PEOPLE, OLD_SHARE, Person, check_request, plan_people
 from trainables.data.demo.photo import STEMS, Sitting, mask_class
 from trainables.data.demo.studio import Progress, photograph_all
+from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
 
 __all__ = ["OLD_SHARE", "VERSION", "Person", "demo_dir", "generate", "plan_people"]
@@ -111,15 +113,17 @@ def generate(
     if _is_there(root, request):
         return root
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
-        draft = Path(scratch) / root.name
+    clear_drafts(root.parent, held=False)
+    draft = draft_of(root)
+    try:
         _write(draft, request, num_workers, progress)
-        try:
-            draft.rename(root)
-        except OSError:
-            # Another process finished the same folder first.
-            if not _is_there(root, request):
-                raise
+        draft.rename(root)
+    except OSError:
+        # Another process finished the same folder first.
+        if not _is_there(root, request):
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
     return root
 
 
@@ -133,7 +137,7 @@ def _is_there(root: Path, request: _Request) -> bool:
         return False
     way_out = "give another folder, or delete this one"
     try:
-        found = json.loads((root / _MARK).read_text(encoding="utf-8"))
+        found = load_json(read_text(root / _MARK))
     except FileNotFoundError:
         raise DataError(f"{root} exists but holds no demo data (no {_MARK}); {way_out}") from None
     except (OSError, ValueError) as error:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
+from threading import Thread
 from typing import Final
 
 from trainables.data.demo.photo import STEMS, Sitting, photograph
@@ -39,6 +41,18 @@ def photograph_all(
                 progress(done * len(STEMS), len(sittings) * len(STEMS))
 
 
+def _end_with_parent() -> None:
+    """Ends this process where the one that started it was killed, instead of waiting for work."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
+
+
 def _num_processors() -> int:
     affinity = getattr(os, "sched_getaffinity", None)  # not on every system
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
@@ -57,7 +71,10 @@ def _in_pool(sittings: Sequence[Sitting], num_workers: int) -> Generator[None, N
     cannot start processes; the pictures are the same either way.
     """
     left = dict(enumerate(sittings))
-    with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(
+        num_workers, mp_context=context, initializer=_end_with_parent
+    ) as pool:
         try:
             futures = {pool.submit(photograph, sitting): index for index, sitting in left.items()}
             for future in as_completed(futures):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from trainables.data.csv_cells import original
 from trainables.data.csv_rows import read_csv
 from trainables.data.image_files import check_files, image_names, normal_path
 from trainables.data.sample_table import UnlabelledTable
@@ -50,7 +51,8 @@ def read(root: Path) -> UnlabelledTable:
 
 def _read_listed(info: Path) -> UnlabelledTable:
     rows = read_csv(info)
-    names = rows.filled("ImageID")
+    folder = info.parent / "images" if (info.parent / "images").is_dir() else info.parent
+    names = tuple(_name(cell, folder) for cell in rows.filled("ImageID"))
     first_row: dict[str, int] = {}
     for row, name in enumerate(names):
         if name in first_row:
@@ -59,7 +61,12 @@ def _read_listed(info: Path) -> UnlabelledTable:
                 f"and {rows.where(row)}"
             )
         first_row[name] = row
-    folder = info.parent / "images" if (info.parent / "images").is_dir() else info.parent
     paths = tuple(normal_path(name, rows.where(row)) for row, name in enumerate(names))
     check_files(folder, paths, rows.source_rows)
     return UnlabelledTable(root=folder, paths=paths, names=names)
+
+
+def _name(cell: str, folder: Path) -> str:
+    """Returns the ImageID of a cell: info.csv may be an `ans.csv` of ours, which marks some."""
+    name = original(cell)
+    return cell if name == cell or (folder / cell).is_file() else name

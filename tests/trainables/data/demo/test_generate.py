@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.search.builders.runs import ROOT, descendants, is_alive, wait_for
 from trainables.data.demo.generate import OLD_SHARE, demo_dir, generate, plan_people
 from trainables.data.demo.people import AGE_HISTOGRAM
 from trainables.data.demo.photo import STEMS
@@ -344,3 +345,39 @@ def test_demo_folders_of_different_requests_differ(tmp_path):
     assert {folder.parent for folder in folders} == {tmp_path}
     assert folders[0].name == "demo-v1-300p-seed0-192x256"
     assert list(tmp_path.iterdir()) == []
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from trainables.data.demo import generate
+
+def hold(done, total):
+    print("drawing", flush=True)
+    sys.stdin.read()
+
+if __name__ == "__main__":
+    generate.generate(Path(sys.argv[1]), num_people=20, num_workers=2, progress=hold)
+"""
+
+
+def test_what_a_killed_process_was_drawing_goes_and_so_do_its_processes(tmp_path):
+    script = tmp_path / "draw.py"
+    script.write_text(KILLED, encoding="utf-8")
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    with subprocess.Popen(
+        [sys.executable, str(script), str(cache / "people")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "drawing\n"
+        drawing = descendants(process.pid)
+        assert len(drawing) >= 2
+        process.kill()
+    assert [path.suffix for path in cache.iterdir()] == [".draft"]
+    wait_for(lambda: not any(map(is_alive, drawing)))
+    _generate(cache / "others")
+    assert [path.name for path in cache.iterdir()] == ["others"]

@@ -1,0 +1,132 @@
+"""JSON and YAML of whatever origin, read within bounds: size, depth, aliases, whole numbers.
+
+A results folder or a `dataset.yaml` may come from anybody, and a few hundred bytes can stand for
+gigabytes: YAML aliases that double from line to line, brackets nested until the stack ends, a
+number too long to be printed. Whatever is wrong becomes a ValueError; the disk raises OSError.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+import yaml
+
+from trainables.errors import in_short
+
+MAX_JSON_BYTES = 2**28
+"""Of a JSON file: a hundred times those of a long run with many classes."""
+MAX_YAML_BYTES = 2**23
+"""Of a YAML file, which people or a run's few figures write: PyYAML reads 0.2 MB a second."""
+MAX_DEPTH = 64
+"""Of lists and mappings in each other, aliases followed."""
+MAX_EXPANDED = 2**25
+"""Characters and nodes of a YAML file once every alias is written out."""
+MAX_BITS = 256
+"""Of a whole number: seeds have 64, and Python prints no number of 4,300 digits."""
+
+_NOT_YAML = (
+    *(yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError),
+    RecursionError,
+)
+"""What PyYAML raises for what it cannot read, or makes no value of."""
+
+
+def read_text(path: Path, max_bytes: int = MAX_JSON_BYTES) -> str:
+    """Returns a UTF-8 file of `max_bytes` at most, without a byte order mark.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file (a pipe or a device never ends).
+        ValueError: it is longer, or not UTF-8.
+    """
+    if not S_ISREG(path.stat().st_mode):
+        raise OSError(f"{path} must be a plain file")
+    with path.open("rb") as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"it must have at most {max_bytes} bytes, got more")
+    return data.decode("utf-8-sig")
+
+
+def load_json(
+    text: str | bytes, object_hook: Callable[[dict[str, Any]], Any] | None = None
+) -> Any:
+    """Returns what a JSON text says; ValueError where it is not JSON, or nested too deeply.
+
+    Args:
+        text: of the file.
+        object_hook: makes something else of every object; objects stay as they are if None.
+    """
+    try:
+        return json.loads(text, object_hook=object_hook)
+    except RecursionError as error:
+        raise ValueError("its lists and mappings are nested too deeply") from error
+
+
+def load_yaml(text: str) -> Any:
+    """Returns what a YAML text says, with plain types alone.
+
+    Raises:
+        ValueError: it is not YAML, breaks one of the bounds of this module, or holds a value that
+            Python has none for, such as the 99th of a month.
+    """
+    try:
+        return yaml.load(text, _BoundedLoader)
+    except _NOT_YAML as error:
+        raise ValueError(in_short(error)) from error
+
+
+class _BoundedLoader(yaml.SafeLoader):
+    """Refuses a document while it is put together: aliases are counted as if written out."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._open = 0
+        self._expanded: dict[int, tuple[int, int]] = {}  # characters and depth of a node, by id
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Returns the next node; ComposerError where the document is out of bounds."""
+        is_alias = self.check_event(yaml.AliasEvent)
+        mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+        self._open += 1
+        if self._open > MAX_DEPTH:
+            raise _out_of_bounds(f"at most {MAX_DEPTH} lists and mappings in each other", mark)
+        node = super().compose_node(parent, index)
+        self._open -= 1
+        if node is None:
+            return None
+        if is_alias:
+            if id(node) not in self._expanded:
+                raise _out_of_bounds("no list or mapping that holds itself", mark)
+            return node
+        parts = [self._expanded[id(child)] for child in _children(node)]
+        length = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        expanded = 1 + length + sum(part[0] for part in parts)
+        depth = 1 + max((part[1] for part in parts), default=0)
+        if expanded > MAX_EXPANDED or depth > MAX_DEPTH:
+            raise _out_of_bounds("aliases that stand for a bounded amount", mark)
+        self._expanded[id(node)] = expanded, depth
+        return node
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Returns a whole number; ConstructorError where it is none that a file needs."""
+        value = int(super().construct_yaml_int(node))
+        if value.bit_length() > MAX_BITS:
+            raise _out_of_bounds(f"whole numbers of at most {MAX_BITS} bits", node.start_mark)
+        return value
+
+
+_BoundedLoader.add_constructor("tag:yaml.org,2002:int", _BoundedLoader.construct_yaml_int)
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _out_of_bounds(rule: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=f"it must have {rule}", problem_mark=mark)
