@@ -28,6 +28,7 @@ from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
+from trainables.machine import Machine
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
 _WRAP_UP_SECONDS = 5.0
@@ -61,8 +62,8 @@ def execute(
     store = place(results, config.name)
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
-    with ray_runtime(config.address) as (num_cpus, num_gpus):
-        resources = plan_resources(num_cpus, num_gpus, config.gpus_per_trial)
+    with ray_runtime(config.address) as nodes:
+        resources = plan_resources(nodes, config.gpus_per_trial)
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         check_pseudo(run)
         if forecast_only:
@@ -129,7 +130,7 @@ def _prepare(
     scale = _scale(config, resources)
     offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
     size = stored_size_for(dataset.table, offer.largest_input)
-    decode_images(dataset.table, size, cache, resources.num_cpus, partial(StepBar, console))
+    decode_images(dataset.table, size, cache, Machine().cpus(), partial(StepBar, console))
     return Prepared(
         config=config,
         dataset=dataset,

@@ -1,7 +1,6 @@
 """Ray itself: a runtime of our own on this machine, or a cluster that is there."""
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,14 +8,17 @@ from typing import Any
 import ray
 
 from search.errors import UsageError
+from search.prepare.resources import Node
 from search.ray_settings import WORKER_ENV
+from search.refit.fleet import alive_nodes
+from trainables.machine import Machine
 
 _OBJECT_STORE_BYTES = 256 * 2**20
 
 
 @contextmanager
-def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
-    """Connects to Ray and yields the cluster's numbers of CPUs and GPUs.
+def ray_runtime(address: str) -> Iterator[tuple[Node, ...]]:
+    """Connects to Ray and yields the nodes of the cluster.
 
     Args:
         address: of a running cluster; empty starts a runtime on this machine, bound to the
@@ -31,8 +33,7 @@ def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
     if own:
         _start(address)
     try:
-        total = ray.cluster_resources()
-        yield int(total.get("CPU", 0)), int(total.get("GPU", 0))
+        yield alive_nodes()
     finally:
         if own:
             ray.shutdown()
@@ -41,9 +42,11 @@ def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
 def _start(address: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if not address:
+        machine = Machine()
         ray.init(
             "local",
-            num_cpus=len(os.sched_getaffinity(0)),
+            num_cpus=machine.cpus(),
+            _memory=machine.memory_bytes(),
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE_BYTES,
             **quiet,

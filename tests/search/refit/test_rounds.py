@@ -8,7 +8,7 @@ import pytest
 from search.analysis.verdict.rounds import Look, Standing
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
-from search.prepare.resources import plan_resources
+from search.prepare.resources import Node, plan_resources
 from search.refit.approaches import Lineup
 from search.refit.files import RefitFiles, TrainedUnit, write_truth
 from search.refit.looks import describe, retake_looks
@@ -103,7 +103,7 @@ def prepared(tmp_path):
         spaces=tuple(map(space, BLOCKS)),
         scale=SCALE,
         backbones=("test_resnet",),
-        resources=plan_resources(2, 0, "auto"),
+        resources=plan_resources([Node(cpus=2)], "auto"),
         store=RunStore(tmp_path / "run"),
         stored_size=setting.stored_size,
         cache_dir=setting.cache_dir,

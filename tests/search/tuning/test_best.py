@@ -6,7 +6,7 @@ import yaml
 
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
-from search.prepare.resources import plan_resources
+from search.prepare.resources import Node, plan_resources
 from search.store.best_file import digest
 from search.store.provenance import package_versions
 from search.store.run_store import RunStore
@@ -28,7 +28,7 @@ def run(people, cache, tmp_path):
         spaces=(tiny_space("gender"),),
         scale=SCALE,
         backbones=("test_resnet",),
-        resources=plan_resources(1, 0, "auto"),
+        resources=plan_resources([Node(cpus=1)], "auto"),
         store=RunStore(tmp_path),
         stored_size=setting.stored_size,
         cache_dir=cache,

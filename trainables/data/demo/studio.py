@@ -1,7 +1,6 @@
 """Photographs many people with a pool of processes; the bytes do not depend on how many."""
 
 import logging
-import os
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -10,6 +9,7 @@ from multiprocessing import get_context
 from typing import Final
 
 from trainables.data.demo.photo import STEMS, Sitting, photograph
+from trainables.machine import Machine
 
 Progress = Callable[[int, int], None]
 
@@ -30,18 +30,13 @@ def photograph_all(
         progress: Called from this process with (photos done, photos in all).
     """
     if num_workers is None:
-        num_workers = 1 if len(sittings) < _FEW_PEOPLE else min(_num_processors(), _MAX_WORKERS)
+        num_workers = 1 if len(sittings) < _FEW_PEOPLE else min(Machine().cpus(), _MAX_WORKERS)
     draw = _in_pool(sittings, num_workers) if num_workers > 1 else _here(sittings)
     # Closed at once: an error in `progress` must not leave processes writing behind our back.
     with closing(draw):
         for done, _ in enumerate(draw, start=1):
             if progress is not None:
                 progress(done * len(STEMS), len(sittings) * len(STEMS))
-
-
-def _num_processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _here(sittings: Sequence[Sitting]) -> Generator[None, None, None]:
