@@ -269,6 +269,13 @@ class RefitFiles:
             return False  # torn: it is trained again
         return "key" in stored and folds.is_key(str(stored["key"]), unit)
 
+    def is_whole(self, unit: Unit, folds: Folds) -> bool:
+        """Returns whether a unit is done and its file can be read to the end, which is slower."""
+        try:
+            return self.is_done(unit, folds) and bool(self.read_unit(unit.name).heads)
+        except (ResultsError, KeyError, ValueError):
+            return False  # torn in the middle: it is trained again
+
     def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
         """Returns the device seconds of every training of a space, or of one of its configs."""
         name = space if config_id is None else config_name(space, config_id)
