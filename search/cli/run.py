@@ -12,14 +12,15 @@ from search.cli.every_stage import run_every_stage
 from search.cli.forecast import print_forecast
 from search.cli.preflight import check_spaces
 from search.cli.summary import print_plan, print_summary
-from search.console import StepBar
-from search.errors import ResultsError, UsageError
+from search.console import StepBar, say
+from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Resources, plan_resources
 from search.pseudo.stage import check_pseudo
 from search.refit.approaches import Lineup, blocks_of_all
+from search.store.commands import resume_command
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
@@ -155,6 +156,15 @@ def _scale(config: RunConfig, resources: Resources) -> Scale:
 
 
 def _run_stages(run: Prepared, console: Console) -> SearchEnd:
+    try:
+        return _every_stage(run, console)
+    except StalledError as error:
+        resume = resume_command(run.store)
+        say(console, f"Stopped: {error}. Nothing is lost; go on with: {resume}")
+        return SearchEnd(results=(), interrupted=True)
+
+
+def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     if ALL in run.config.spaces:
         return run_every_stage(run, console)
     end = run_search(run, console, run.config.budget.minus(_WRAP_UP_SECONDS))

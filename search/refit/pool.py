@@ -133,7 +133,6 @@ def _begins_again(lost: Lost, retries: Retries, tell: Callable[[str], None]) -> 
         minutes = f"{lost.silent_s / 60:.0f} minutes"
         tell(f"{name} made no step for {minutes} and begins again, {after}")
         return True
-    retries.check_packages(lost.error)
     again = retries.after_death(name, lost.node)
     if again:
         tell(f"the worker of {name} was lost and the unit begins again, {after}")

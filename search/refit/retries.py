@@ -6,7 +6,6 @@ no step for a long time begins again once: a second time it would be the machine
 and somebody has to look.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
@@ -18,9 +17,6 @@ STEP_S, START_S = 600.0, 1800.0
 """Seconds without a step after which a training is ended, and from its hand-out to its first."""
 NODES_S = 600.0
 """Seconds that a run waits for a node with room for a training."""
-
-
-_LACKING = re.compile(r"ModuleNotFoundError: No module named '([^']+)'")
 
 
 class Retries:
@@ -43,15 +39,6 @@ class Retries:
         # Asked again for the earlier ones: that a node is dead is known a while after its workers.
         own = sum(not name or self._is_alive(name) for name in self._nodes[training])
         return own <= self._max_deaths
-
-    def check_packages(self, error: str) -> None:
-        """Raises StalledError where a worker died because its machine lacks a package."""
-        lacking = _LACKING.search(error)
-        if lacking:
-            raise StalledError(
-                f"a worker of the cluster cannot import the package {lacking[1]!r}, so the run "
-                "was stopped; install headrace on every node as it is here"
-            )
 
     def after_silence(self, training: str, silent_s: float) -> None:
         """Counts a training that was ended because it made no step.

@@ -225,15 +225,3 @@ def test_a_run_whose_nodes_are_all_gone_waits_and_then_ends(cluster, train):
     with pytest.raises(StalledError, match=r"no node .* room for a training \(1 CPU\)"):
         train(2)
     assert cluster.clock.now - began > NODES_S
-
-
-def test_a_worker_without_the_package_ends_the_run(cluster, train):
-    text = "RefitWorker failed to import\nModuleNotFoundError: No module named 'search'"
-
-    def lacking(it):
-        for call in it.open_calls:
-            call.answer = ray.exceptions.RayActorError(error_msg=text)
-
-    cluster.steady = lacking
-    with pytest.raises(StalledError, match="cannot import the package 'search'"):
-        train(1)

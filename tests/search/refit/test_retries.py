@@ -45,11 +45,3 @@ def test_a_start_has_more_time_than_a_step():
     assert is_silent(STEP_S + 1, has_begun=True)
     assert not is_silent(STEP_S + 1, has_begun=False)
     assert is_silent(START_S + 1, has_begun=False)
-
-
-def test_a_worker_without_the_package_ends_the_run_in_one_line():
-    retries = Retries(lambda node: True)
-    retries.check_packages("The actor died because its node has died")
-    error = "ray::Worker.__init__()\n  import x\nModuleNotFoundError: No module named 'search'\n"
-    with pytest.raises(StalledError, match=r"the package 'search', .* on every node"):
-        retries.check_packages(error)
