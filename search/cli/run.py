@@ -1,6 +1,8 @@
 """The order of events of a run, and nothing else."""
 
 import platform
+import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,12 @@ from search.console import StepBar, say
 from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
+from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
-from search.prepare.resources import Resources, plan_resources
+from search.prepare.resources import Node, Resources, plan_resources
 from search.pseudo.stage import check_pseudo
 from search.refit.approaches import Lineup, blocks_of_all
+from search.refit.plan import FULL
 from search.store.commands import resume_command
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
@@ -64,15 +68,18 @@ def execute(
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
     with ray_runtime(config.address) as nodes:
-        resources = plan_resources(nodes, config.gpus_per_trial)
+        sizes = _label_sizes(config, dataset, loaded)
+        sizes.check(_room(nodes, store))
+        device = "cuda" if any(node.gpus for node in nodes) else "cpu"
+        resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         check_pseudo(run)
         if forecast_only:
-            print_plan(console, run)
+            print_plan(console, run, sizes.notes())
             print_forecast(console, run)
             return SearchEnd(results=(), interrupted=False)
         with store.lock(new=not resume):
-            print_plan(console, run)
+            print_plan(console, run, sizes.notes())
             if resume:
                 _check_unchanged(run)
                 # What was asked for on top stays asked for when the run is resumed again.
@@ -80,6 +87,27 @@ def execute(
             else:
                 store.write_study(_description(run))
             return _run_stages(run, console)
+
+
+def _label_sizes(config: RunConfig, dataset: Dataset, loaded: tuple[Space, ...]) -> LabelSizes:
+    table = dataset.table
+    return LabelSizes(
+        schema=table.schema,
+        blocks=Lineup.of(table.schema, loaded).blocks,
+        num_photos=table.num_samples,
+        num_people=table.num_groups,
+        num_seeds=(config.refit_seeds or FULL.seeds) if ALL in config.spaces else 0,
+    )
+
+
+def _room(nodes: Sequence[Node], store: RunStore) -> Room:
+    known = [node.memory for node in nodes if node.memory is not None]
+    there = next(folder for folder in store.root.resolve().parents if folder.is_dir())
+    return Room(
+        worker=max(known, default=None),
+        driver=Machine().memory_bytes(),
+        disk=shutil.disk_usage(there).free,
+    )
 
 
 def _load_spaces(config: RunConfig, dataset: Dataset) -> tuple[Space, ...]:
