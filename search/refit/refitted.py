@@ -95,7 +95,9 @@ class Refitted:
         if self.truth.chose is not None:
             return self.truth.chose
         for path in sorted(self.store.predictions.glob("validation.*.npz")):
-            with np.load(path) as kept:
+            space, number = path.name.removesuffix(".npz").split(".", 1)[1].rsplit(".", 1)
+            kept = self.store.read_validation(space, int(number))
+            if kept is not None:
                 found = np.zeros(len(self.truth.label), dtype=bool)
                 found[kept["indices"]] = True
                 return found

@@ -4,13 +4,16 @@ import csv
 import io
 import json
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import filelock
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from search.store.files import SCHEMA, write_json, write_text
@@ -151,7 +154,24 @@ class RunStore:
 
     def has_predictions(self, record: TrialRecord) -> bool:
         """Returns whether the validation predictions of a trial are kept."""
-        return self.validation_path(record.space, record.number).exists()
+        try:
+            with zipfile.ZipFile(self.validation_path(record.space, record.number)):
+                return True
+        except (OSError, zipfile.BadZipFile):
+            return False
+
+    def read_validation(self, space: str, number: int) -> dict[str, NDArray[Any]] | None:
+        """Returns `indices` int [n] and `probabilities` float [n, K] of a complete trial.
+
+        None where the file is missing or torn.
+        """
+        path = self.validation_path(space, number)
+        try:
+            # NumPy would take a file that is no zip for a pickle, and advise to trust it.
+            with zipfile.ZipFile(path), np.load(path) as file:
+                return {name: file[name] for name in ("indices", "probabilities")}
+        except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile):
+            return None
 
     def keep_predictions(self, records: Iterable[TrialRecord]) -> None:
         """Moves the validation predictions of complete trials to where they stay."""

@@ -49,11 +49,13 @@ class Logged:
         for space in built.choices:
             result = results[space]
             config_id = self._config_of_best(result)
-            if config_id is None or result.best is None or not store.has_predictions(result.best):
+            if config_id is None or result.best is None:
                 return None
-            with np.load(store.validation_path(space, result.best.number)) as saved:
-                indices = saved["indices"]
-                searched.append(saved["probabilities"])
+            saved = store.read_validation(space, result.best.number)
+            if saved is None:
+                return None
+            indices = saved["indices"]
+            searched.append(saved["probabilities"])
             heads = refitted.predictions[space][config_id]
             fresh += [heads[head][:, indices] for head in lineup.heads(space)]
         layout = lineup.layout(*built.choices)

@@ -8,6 +8,7 @@ import numpy as np
 
 from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.metrics import Ints, confusion_matrix, macro_f1
+from search.errors import ResultsError
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import RunConfig, command_of
 from search.prepare.saved_run import SavedRun
@@ -142,9 +143,12 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
     def score(best: Mapping[str, TrialEnd]) -> float:
         parts = []
         for space in spaces:
-            with np.load(refitted.store.validation_path(space, best[space].trial)) as saved:
-                parts.append(saved["probabilities"])
-                indices = saved["indices"]
+            saved = refitted.store.read_validation(space, best[space].trial)
+            if saved is None:
+                path = refitted.store.validation_path(space, best[space].trial)
+                raise ResultsError(f"{path} is torn; put it back, or delete it to do without")
+            parts.append(saved["probabilities"])
+            indices = saved["indices"]
         joint = layout.joint(parts).argmax(axis=1)
         return macro_f1(refitted.truth.label[indices], joint, layout.num_classes)
 

@@ -159,7 +159,9 @@ def test_a_run_that_did_not_note_who_chose_has_their_validation_predictions(trut
     assert older.chose is None
     assert conclude(older, Rules(num_resamples=100)).findings.verdict.pairs[0].chose is None
     store.predictions.mkdir()
-    np.savez(store.validation_path("age", 3), indices=np.flatnonzero(truth.chose))
+    indices = np.flatnonzero(truth.chose)
+    probabilities = np.zeros((len(indices), 2))
+    np.savez(store.validation_path("age", 3), indices=indices, probabilities=probabilities)
     assert older.chose.tolist() == truth.chose.tolist()
 
 
