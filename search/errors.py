@@ -18,3 +18,7 @@ class UsageError(SearchError, ValueError):
 
 class ResultsError(SearchError, ValueError):
     """A results folder is missing, in use, or not what it should be."""
+
+
+class StalledError(SearchError, RuntimeError):
+    """The machines do not let the run go on now; nothing is lost, and it can be resumed."""

@@ -19,6 +19,8 @@ _ALWAYS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "3600",
     # A trial that is cut off ends with its epoch; one that takes longer than this is killed.
     "TUNE_FORCE_TRIAL_CLEANUP_S": "10",
+    # What a lost worker means is told in a line; Ray would print a traceback.
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "120",
 }
 # On one machine every port is bound to the loopback; a cluster needs its real addresses.

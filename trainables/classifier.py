@@ -5,7 +5,7 @@ derives from (seed, purpose, e), so that a checkpoint needs no generator state.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class TrainingData:
     """Raw numbers [N] of numeric attributes."""
     train: NDArray[np.int64]
     """Indices of the training samples."""
+    on_step: Callable[[], None] = lambda: None
+    """Called after every batch that is trained or predicted: a sign of life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,7 @@ class ImageClassifier:
             for number, positions in enumerate(batches(order, self.config.optim.batch_size)):
                 step = epoch * self._steps_an_epoch + number
                 losses.append(self._step(self._train[positions], step, augment, scalars))
+                self._data.on_step()
                 if number % 50 == 49:
                     self._check_finite(losses)
             self._check_finite(losses)
@@ -164,8 +167,7 @@ class ImageClassifier:
         Raises:
             NonFiniteLossError: as `predict_images`.
         """
-        images = (self._stored(part) for part in _chunks(indices))
-        return self.predict_images(images, mirrored=mirrored)
+        return self.predict_images(self._parts(indices), mirrored=mirrored)
 
     def predict_images(
         self, chunks: Iterable[Tensor], *, mirrored: bool = False
@@ -216,6 +218,11 @@ class ImageClassifier:
             name: value.cpu().clone(memory_format=torch.contiguous_format)
             for name, value in weights.items()
         }
+
+    def _parts(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
+        for part in _chunks(indices):
+            yield self._stored(part)
+            self._data.on_step()
 
     def _stored(self, samples: NDArray[np.int64]) -> Tensor:
         # A copy: index arrays of a split are read-only and torch wants to own what it wraps.

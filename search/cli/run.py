@@ -1,6 +1,8 @@
 """The order of events of a run, and nothing else."""
 
 import platform
+import shutil
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,17 @@ from search.cli.every_stage import run_every_stage
 from search.cli.forecast import print_forecast
 from search.cli.preflight import check_spaces
 from search.cli.summary import print_plan, print_summary
-from search.console import StepBar
-from search.errors import ResultsError, UsageError
+from search.console import StepBar, say
+from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
+from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
-from search.prepare.resources import Resources, plan_resources
+from search.prepare.resources import Node, Resources, plan_resources
 from search.pseudo.stage import check_pseudo
 from search.refit.approaches import Lineup, blocks_of_all
+from search.refit.plan import FULL
+from search.store.commands import resume_command
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
@@ -28,6 +33,7 @@ from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
+from trainables.machine import Machine
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
 _WRAP_UP_SECONDS = 5.0
@@ -61,16 +67,19 @@ def execute(
     store = place(results, config.name)
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
-    with ray_runtime(config.address) as (num_cpus, num_gpus):
-        resources = plan_resources(num_cpus, num_gpus, config.gpus_per_trial)
+    with ray_runtime(config.address) as nodes:
+        sizes = _label_sizes(config, dataset, loaded)
+        sizes.check(_room(nodes, store))
+        device = "cuda" if any(node.gpus for node in nodes) else "cpu"
+        resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         check_pseudo(run)
         if forecast_only:
-            print_plan(console, run)
+            print_plan(console, run, sizes.notes())
             print_forecast(console, run)
             return SearchEnd(results=(), interrupted=False)
         with store.lock(new=not resume):
-            print_plan(console, run)
+            print_plan(console, run, sizes.notes())
             if resume:
                 _check_unchanged(run)
                 # What was asked for on top stays asked for when the run is resumed again.
@@ -78,6 +87,27 @@ def execute(
             else:
                 store.write_study(_description(run))
             return _run_stages(run, console)
+
+
+def _label_sizes(config: RunConfig, dataset: Dataset, loaded: tuple[Space, ...]) -> LabelSizes:
+    table = dataset.table
+    return LabelSizes(
+        schema=table.schema,
+        blocks=Lineup.of(table.schema, loaded).blocks,
+        num_photos=table.num_samples,
+        num_people=table.num_groups,
+        num_seeds=(config.refit_seeds or FULL.seeds) if ALL in config.spaces else 0,
+    )
+
+
+def _room(nodes: Sequence[Node], store: RunStore) -> Room:
+    known = [node.memory for node in nodes if node.memory is not None]
+    there = next(folder for folder in store.root.resolve().parents if folder.is_dir())
+    return Room(
+        worker=max(known, default=None),
+        driver=Machine().memory_bytes(),
+        disk=shutil.disk_usage(there).free,
+    )
 
 
 def _load_spaces(config: RunConfig, dataset: Dataset) -> tuple[Space, ...]:
@@ -129,7 +159,7 @@ def _prepare(
     scale = _scale(config, resources)
     offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
     size = stored_size_for(dataset.table, offer.largest_input)
-    decode_images(dataset.table, size, cache, resources.num_cpus, partial(StepBar, console))
+    decode_images(dataset.table, size, cache, Machine().cpus(), partial(StepBar, console))
     return Prepared(
         config=config,
         dataset=dataset,
@@ -154,6 +184,15 @@ def _scale(config: RunConfig, resources: Resources) -> Scale:
 
 
 def _run_stages(run: Prepared, console: Console) -> SearchEnd:
+    try:
+        return _every_stage(run, console)
+    except StalledError as error:
+        resume = resume_command(run.store)
+        say(console, f"Stopped: {error}. Nothing is lost; go on with: {resume}")
+        return SearchEnd(results=(), interrupted=True)
+
+
+def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     if ALL in run.config.spaces:
         return run_every_stage(run, console)
     end = run_search(run, console, run.config.budget.minus(_WRAP_UP_SECONDS))

@@ -18,8 +18,8 @@ from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
 
 
-def print_plan(console: Console, run: Prepared) -> None:
-    """Says what will run, on what, for how long."""
+def print_plan(console: Console, run: Prepared, notes: Sequence[str] = ()) -> None:
+    """Says what will run, on what, for how long, and what its reader should note."""
     config, dataset, scale = run.config, run.dataset, run.scale
     table, split = dataset.table, dataset.split
     schema = table.schema
@@ -35,6 +35,7 @@ def print_plan(console: Console, run: Prepared) -> None:
         ("models", f"{scale.reason}; {', '.join(run.backbones)}; {scale.max_epochs} epochs"),
         ("budget", config.budget.describe()),
         ("devices", run.resources.describe()),
+        *(("note", note) for note in notes),
     ]
     for name, text in lines:
         bold = f"[bold]{name:>8}[/bold]"

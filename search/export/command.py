@@ -1,6 +1,5 @@
 """`headrace export NAME`: a run's winners for other programs."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from trainables.data.demo import generate as synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
 from trainables.errors import DataError
+from trainables.machine import Machine
 
 FORMATS = ("timm", "onnx")
 NUM_PHOTOS = 64
@@ -78,7 +78,7 @@ def comparison_photos(
     if table is not None:
         picked = np.unique(np.linspace(0, table.num_samples - 1, NUM_PHOTOS).round())
         paths = [table.root / table.paths[int(i)] for i in picked]
-        pixels, broken = decode(paths, spec.stored_size, len(os.sched_getaffinity(0)))
+        pixels, broken = decode(paths, spec.stored_size, Machine().cpus())
         if not broken:
             return pixels, "photos of the run's data"
     return made_up_photos(spec.stored_size), "random colours: the run's photos are not here"

@@ -3,7 +3,6 @@
 Notation: n photos to predict, C joint classes.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from search.store.links import check_links
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable
+from trainables.machine import Machine
 
 REPORT, CORRECT = "report", "correct"
 _MIN_PEOPLE = 2
@@ -208,7 +208,7 @@ def _predict(ensemble: Ensemble, table: UnlabelledTable, console: Console) -> Pr
 @contextmanager
 def _every_cpu() -> Iterator[None]:
     threads = torch.get_num_threads()
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.set_num_threads(Machine().cpus())
     try:
         yield
     finally:

@@ -8,7 +8,6 @@
 Notation: n photos, stored H x W, C joint classes, K classes of a head.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
@@ -23,6 +22,7 @@ from search.errors import UsageError
 from search.predict.photos import Images, check_images, decode, unreadable
 from search.predict.spec import EnsembleSpec, Member, Part
 from trainables.config import TrialConfig
+from trainables.machine import Machine
 from trainables.predictor import MAX_BATCH, Predictor
 
 Floats = NDArray[np.float64]
@@ -86,7 +86,7 @@ class Ensemble:
         broken: list[str] = []
         for start in range(0, len(images), load):
             part = images[start : start + load]
-            pixels, complaints = decode(part, self.spec.stored_size, len(os.sched_getaffinity(0)))
+            pixels, complaints = decode(part, self.spec.stored_size, Machine().cpus())
             steps.add(len(part))
             broken += complaints
             if not broken:  # after a broken one, the rest is looked at only to name them all

@@ -1,5 +1,6 @@
 """What all trainings of a run share in a process: the setting and the decoded images."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,10 +31,16 @@ class TrialSetting:
 
 
 class SharedImages:
-    """The images of a run in this process: opened once, resident on the device where they fit."""
+    """The images of a run in this process: opened once, resident on the device where they fit.
 
-    def __init__(self, setting: TrialSetting) -> None:
+    Args:
+        setting: of the run.
+        on_step: called after every image that is decoded and every batch: a sign of life.
+    """
+
+    def __init__(self, setting: TrialSetting, on_step: Callable[[], None] = lambda: None) -> None:
         self.setting = setting
+        self._on_step = on_step
         self.device = torch.device(setting.device)
         torch.set_num_threads(setting.num_threads)
 
@@ -46,6 +53,7 @@ class SharedImages:
             setting.stored_size,
             setting.cache_dir,
             num_threads=setting.num_threads,
+            progress=lambda done, total: self._on_step(),  # noqa: ARG005
         )
         return store.tensor(self.device, share=0.5 * setting.device_share)
 
@@ -58,4 +66,5 @@ class SharedImages:
             labels=table.labels,
             raw=table.raw,
             train=train,
+            on_step=self._on_step,
         )

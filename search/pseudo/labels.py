@@ -8,7 +8,7 @@ Notation: N labelled photos, M unlabelled ones, A attributes with K_1..K_A class
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore, Size
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema
-from trainables.predictor import Predictor
+from trainables.predictor import MAX_BATCH, Predictor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +100,15 @@ class PseudoLabels:
     def apply(self, data: TrainingData, table: SampleTable) -> TrainingData:
         """Returns the data with the photos added of which the fold's models are sure."""
         both = BothTables(labelled=table, unlabelled=self.unlabelled)
-        store = ImageStore.open(both, self.stored_size, self.cache_dir, num_threads=1)
+        store = ImageStore.open(
+            both,
+            self.stored_size,
+            self.cache_dir,
+            num_threads=1,
+            progress=lambda done, total: data.on_step(),  # noqa: ARG005
+        )
         images = store.tensor(data.images.device)
-        rows, labels = self._labelled(images[table.num_samples :], data.schema)
+        rows, labels = self._labelled(images[table.num_samples :], data.schema, data.on_step)
         every = np.zeros((self.unlabelled.num_samples, labels.shape[1]), dtype=np.int64)
         every[rows] = labels
         raw = {
@@ -119,7 +125,7 @@ class PseudoLabels:
         )
 
     def _labelled(
-        self, images: Tensor, schema: LabelSchema
+        self, images: Tensor, schema: LabelSchema, on_step: Callable[[], None]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self.labels.exists():
             with reading(self.labels, "delete it: the photos are labelled again"):
@@ -127,12 +133,14 @@ class PseudoLabels:
                 if str(kept["key"]) == repr(self):
                     return kept["rows"], kept["labels"]
         heads = TrialConfig.from_flat(dict(self.config)).target.block.heads(schema)
-        predicted = self._predicted(images, schema)
+        predicted = self._predicted(images, schema, on_step)
         rows, labels = sure(predicted, heads, schema, dict(self.thresholds))
         write_arrays(self.labels, {"rows": rows, "labels": labels, "key": repr(self)})
         return rows, labels
 
-    def _predicted(self, images: Tensor, schema: LabelSchema) -> dict[str, NDArray[np.float64]]:
+    def _predicted(
+        self, images: Tensor, schema: LabelSchema, on_step: Callable[[], None]
+    ) -> dict[str, NDArray[np.float64]]:
         """Returns the probabilities [M, K] of every head, averaged over the seeds."""
         config = TrialConfig.from_flat(dict(self.config))
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -142,8 +150,14 @@ class PseudoLabels:
         sums: dict[str, NDArray[np.float64]] = {}
         for weights in self.models:
             predictor.load(weights)
-            for head, probs in predictor.predict(images).items():
-                sums[head] = sums.get(head, np.zeros(probs.shape)) + probs
+            parts: dict[str, list[NDArray[np.float32]]] = {}
+            for start in range(0, len(images), MAX_BATCH):
+                for head, probs in predictor.predict(images[start : start + MAX_BATCH]).items():
+                    parts.setdefault(head, []).append(probs)
+                on_step()
+            for head, found in parts.items():
+                whole = np.concatenate(found)
+                sums[head] = sums.get(head, np.zeros(whole.shape)) + whole
         return {head: total / len(self.models) for head, total in sums.items()}
 
 

@@ -3,9 +3,13 @@
 A unit of work is one config, one seed, one fold. It trains the full schedule on the other folds
 and predicts its fold once, at the end. Finished units are files, so an interrupted refit goes on
 where it was.
+
+Nothing here waits without an end: slots follow the nodes as they come and go, a unit whose worker
+or node dies begins again, and so does, once, one that makes no step.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -18,24 +22,29 @@ from search.errors import bounded
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import RefitFiles
+from search.refit.fleet import Fleet
+from search.refit.retries import Retries, is_silent
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
+from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
 
 logger = logging.getLogger(__name__)
 
-_MAX_FAILURES = 2
+_ANSWER_S = 60.0
 
 
 class RefitWorker:
     """Runs units one after another in a warm process (a Ray actor)."""
 
     def __init__(self, setting: TrialSetting, folds: Folds, seed: int) -> None:
-        self._images = SharedImages(setting)
+        self._heartbeat = Heartbeat(ray.get_runtime_context().get_node_id())
+        self._images = SharedImages(setting, on_step=self._heartbeat)
         self._folds = folds
         self._seed = seed
 
-    def run(self, unit: Unit, files: RefitFiles, models: Path) -> float:
+    def run(self, unit: Unit, files: RefitFiles, models: Path, heartbeat: Path) -> float:
         """Trains one unit; returns its seconds."""
+        self._heartbeat.begin(heartbeat)
         return train_unit(unit, self._folds, self._images, self._seed, files, models)
 
 
@@ -46,6 +55,25 @@ class UnitEnd:
     unit: Unit
     seconds: float
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A unit that ended before its time, through no error of its own.
+
+    Attributes:
+        unit: that ended.
+        error: what was seen of it.
+        node: that it was on; empty where it had not begun.
+        after_s: seconds since it was started.
+        silent_s: seconds without a step for which it was ended; 0 where its worker died.
+    """
+
+    unit: Unit
+    error: str
+    node: str
+    after_s: float
+    silent_s: float = 0.0
 
 
 def run_units(
@@ -59,50 +87,104 @@ def run_units(
     models: Path,
     is_over: Callable[[Unit], bool],
     pool: "Pool | None" = None,
+    tell: Callable[[str], None] = logger.warning,
 ) -> Iterator[UnitEnd]:
     """Trains units in their order on all devices; yields each as it ends, finished ones first.
 
-    `is_over` is asked before a unit starts; True leaves it and all that follow. A `pool`, of the
-    same folds, setting, resources and seed, keeps its workers warm for the units of the next call.
+    `is_over` is asked before a unit starts, where True leaves it and all that follow, and while
+    it runs, where True ends it without a word. A `pool`, of the same folds, setting, resources
+    and seed, keeps its workers warm for the units of the next call. `tell` hears of every unit
+    that begins again.
+
+    Raises:
+        StalledError: the machines do not let it go on; finished units stay finished.
     """
     waiting = []
     for unit in units:
         if files.is_done(unit, folds):
             yield UnitEnd(unit=unit, seconds=0.0)
         else:
-            waiting.append((unit, 0))
+            waiting.append(unit)
     workers = pool or Pool(setting, folds, resources, seed)
+    retries = Retries(workers.is_alive)
     try:
         while waiting or workers.busy:
-            while waiting and workers.has_room and not is_over(waiting[0][0]):
-                unit, failures = waiting.pop(0)
-                workers.start(unit, failures, files, models)
-            if not workers.busy:
+            workers.stop(is_over)
+            while waiting and workers.has_room and not is_over(waiting[0]):
+                workers.start(waiting.pop(0), files, models)
+            if not workers.busy and (not waiting or is_over(waiting[0])):
                 return
-            ended, failures = workers.wait()
-            if ended is None:
-                continue
-            if ended.error and failures < _MAX_FAILURES and workers.died:
-                waiting.insert(0, (ended.unit, failures + 1))
-            else:
-                yield ended
+            for ended in workers.wait():
+                if isinstance(ended, UnitEnd):
+                    yield ended
+                elif _begins_again(ended, retries, tell):
+                    waiting.insert(0, ended.unit)
+                else:
+                    yield UnitEnd(unit=ended.unit, seconds=0.0, error=ended.error)
     finally:
         if pool is None or workers.busy:
             workers.close()
 
 
+def _begins_again(lost: Lost, retries: Retries, tell: Callable[[str], None]) -> bool:
+    """Returns whether a unit begins again, and says so; raises StalledError."""
+    name, after = lost.unit.name, f"{lost.after_s:.0f} s lost"
+    if lost.silent_s:
+        retries.after_silence(name, lost.silent_s)
+        minutes = f"{lost.silent_s / 60:.0f} minutes"
+        tell(f"{name} made no step for {minutes} and begins again, {after}")
+        return True
+    again = retries.after_death(name, lost.node)
+    if again:
+        tell(f"the worker of {name} was lost and the unit begins again, {after}")
+    return again
+
+
+@dataclass(slots=True)
+class _Worker:
+    actor: Any
+    node: str = ""
+    """That it was last seen on; empty for one that has not begun."""
+
+
+@dataclass(slots=True)
+class _Running:
+    worker: _Worker
+    unit: Unit
+    files: RefitFiles
+    models: Path
+    pulse: Pulse
+    started: float
+
+
 class Pool:
-    """As many actors as slots, started when there is work; a dead one is replaced."""
+    """An actor for every unit that has room now, started when there is work; kept warm.
+
+    Args:
+        setting: of the run.
+        folds: of its refit.
+        resources: of a unit.
+        seed: of the run.
+        fleet: the nodes; None is the cluster that this process is connected to.
+        clock: seconds, rising.
+    """
 
     def __init__(
-        self, setting: TrialSetting, folds: Folds, resources: Resources, seed: int
+        self,
+        setting: TrialSetting,
+        folds: Folds,
+        resources: Resources,
+        seed: int,
+        fleet: Fleet | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._setting, self._folds, self._seed = setting, folds, seed
         self._resources = resources
+        self._given = fleet
+        self._clock = clock
         self._make: Callable[[], Any] | None = None
-        self._idle: list[Any] = []
-        self._running: dict[Any, tuple[Any, Unit, int]] = {}
-        self.died = False
+        self._idle: list[_Worker] = []
+        self._running: dict[Any, _Running] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -117,8 +199,19 @@ class Pool:
 
     @property
     def has_room(self) -> bool:
-        """Whether a slot is free."""
-        return len(self._running) < self._resources.slots
+        """Whether a slot is free on the nodes that there are now."""
+        return len(self._running) < self._fleet.slots
+
+    def is_alive(self, node: str) -> bool:
+        """Returns whether a node lives."""
+        return self._fleet.is_alive(node)
+
+    @property
+    def _fleet(self) -> Fleet:
+        # Later than the pool: a stage that finds everything done needs no cluster.
+        if self._given is None:
+            self._given = Fleet(self._resources)
+        return self._given
 
     def _actor(self) -> Any:
         """Returns a new worker; all of them share setting and folds."""
@@ -129,34 +222,106 @@ class Pool:
             self._make = partial(make, ray.put(self._setting), ray.put(self._folds), self._seed)
         return self._make()
 
-    def start(self, unit: Unit, failures: int, files: RefitFiles, models: Path) -> None:
+    def start(self, unit: Unit, files: RefitFiles, models: Path) -> None:
         """Starts a unit on a free slot."""
-        actor = self._idle.pop() if self._idle else self._actor()
-        reference = actor.run.remote(unit, files, models)
-        self._running[reference] = (actor, unit, failures)
+        self._forget_dead()
+        worker = self._idle.pop() if self._idle else _Worker(self._actor())
+        self._run(worker, unit, files, models, self._clock())
 
-    def wait(self) -> tuple[UnitEnd | None, int]:
-        """Returns a unit that ended and its earlier failures; None after a second without one."""
+    def _run(
+        self, worker: _Worker, unit: Unit, files: RefitFiles, models: Path, started: float
+    ) -> None:
+        path = heartbeat_path(files.folder / "heartbeats", unit.name)
+        pulse = Pulse(path, self._clock)
+        reference = worker.actor.run.remote(unit, files, models, path)
+        self._running[reference] = _Running(worker, unit, files, models, pulse, started)
+
+    def stop(self, is_over: Callable[[Unit], bool]) -> None:
+        """Ends the units that are over, with their workers."""
+        for reference, running in list(self._running.items()):
+            if is_over(running.unit):
+                self._end(reference)
+
+    def wait(self) -> list[UnitEnd | Lost]:
+        """Returns the units that ended, none after a second without one.
+
+        Raises:
+            StalledError: there has been no room for any unit for too long.
+        """
+        self._fleet.check()
+        self._use_idle()
+        if not self._running:
+            time.sleep(1.0)  # until a node comes back, which nothing tells of
+            return []
         ready, _ = ray.wait(list(self._running), num_returns=1, timeout=1.0)
-        if not ready:
-            return None, 0
-        actor, unit, failures = self._running.pop(ready[0])
-        self.died = False
+        return [*map(self._ended, ready), *self._silent()]
+
+    def _use_idle(self) -> None:
+        """Moves units that wait for a new worker to warm ones, which may hold the slot they need.
+
+        Whatever could start has been started: a worker that idles now has nothing else to do.
+        """
+        self._forget_dead()
+        for reference, running in list(self._running.items()):
+            running.pulse.silent_s()
+            is_new = not running.worker.node and not running.pulse.has_begun
+            if self._idle and is_new:
+                self._end(reference)
+                worker = self._idle.pop()
+                self._run(worker, running.unit, running.files, running.models, running.started)
+
+    def _forget_dead(self) -> None:
+        self._idle = [each for each in self._idle if self._fleet.is_alive(each.node)]
+
+    def _ended(self, reference: Any) -> UnitEnd | Lost:
+        running = self._running.pop(reference)
+        running.pulse.silent_s()
+        worker = running.worker
+        worker.node = running.pulse.node or worker.node
         try:
-            seconds = ray.get(ready[0])
+            seconds = ray.get(reference, timeout=_ANSWER_S)
         except ray.exceptions.RayTaskError as error:
-            self._idle.append(actor)
+            self._idle.append(worker)
             cause = error.cause if error.cause is not None else error
             text = bounded(f"{type(cause).__name__}: {cause}")
-            return UnitEnd(unit=unit, seconds=0.0, error=text), failures
-        except ray.exceptions.RayActorError as error:
-            self.died = True
-            return UnitEnd(unit=unit, seconds=0.0, error=bounded(str(error))), failures
-        self._idle.append(actor)
-        return UnitEnd(unit=unit, seconds=seconds), failures
+            return UnitEnd(unit=running.unit, seconds=0.0, error=text)
+        except ray.exceptions.RayError as error:
+            _kill(worker)
+            return self._lost(running, bounded(str(error)))
+        self._idle.append(worker)
+        return UnitEnd(unit=running.unit, seconds=seconds)
+
+    def _silent(self) -> list[Lost]:
+        """Ends the units that make no step."""
+        found = []
+        for reference, running in list(self._running.items()):
+            silent_s = running.pulse.silent_s()
+            if is_silent(silent_s, has_begun=running.pulse.has_begun):
+                self._end(reference)
+                found.append(self._lost(running, f"no step for {silent_s:.0f} s", silent_s))
+        return found
+
+    def _lost(self, running: _Running, error: str, silent_s: float = 0.0) -> Lost:
+        return Lost(
+            unit=running.unit,
+            error=error,
+            node=running.worker.node or running.pulse.node,
+            after_s=self._clock() - running.started,
+            silent_s=silent_s,
+        )
+
+    def _end(self, reference: Any) -> None:
+        _kill(self._running.pop(reference).worker)
 
     def close(self) -> None:
         """Ends all workers."""
-        for actor in [*self._idle, *(entry[0] for entry in self._running.values())]:
-            ray.kill(actor)
+        for worker in [*self._idle, *(each.worker for each in self._running.values())]:
+            _kill(worker)
         self._idle, self._running = [], {}
+
+
+def _kill(worker: _Worker) -> None:
+    try:
+        ray.kill(worker.actor)
+    except (ray.exceptions.RayError, ValueError):
+        logger.info("a worker was gone before it was ended", exc_info=True)

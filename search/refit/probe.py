@@ -1,12 +1,15 @@
 """What an epoch will cost: a few steps of every default config before anything is planned."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
+import torch
 
 from search.prepare.prepared import Prepared
-from search.prepare.setting import SharedImages
+from search.prepare.setting import SharedImages, TrialSetting
+from search.store.heartbeat import heartbeat_path
+from trainables.blocks import FlatValue
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 
@@ -16,27 +19,45 @@ _CAUTION = 1.3
 
 
 def probe_costs(run: Prepared) -> Mapping[str, float]:
-    """Returns device seconds per photo and epoch of every space's default config."""
-    images = SharedImages(run.setting)
-    table = run.dataset.table
-    found = {}
-    for space in run.spaces:
-        config = TrialConfig.from_flat(space.default_config(table.schema, run.scale))
-        photos = min(_NUM_BATCHES * config.optim.batch_size, len(run.dataset.split.search_train))
-        train = np.random.default_rng(0).choice(
-            run.dataset.split.search_train, size=photos, replace=False
-        )
-        data = images.training_data(np.sort(train))
+    """Returns device seconds per photo and epoch of every space's default config.
+
+    Raises:
+        StalledError: this machine has no such device, and no worker of the cluster answers.
+    """
+    configs = {space.name: run.default_config(space.name) for space in run.spaces}
+    if run.resources.device == "cuda" and not torch.cuda.is_available():
+        # The head of a cluster often has no GPU. Ray is not loaded for the others.
+        from search.refit.on_worker import on_worker
+
+        beat = heartbeat_path(run.store.root.resolve(), "probe")
+        found = on_worker(run.resources, beat, measure_costs, run.setting, configs)
+    else:
+        found = measure_costs(lambda: None, run.setting, configs)
+    share = _CAUTION * run.resources.device_share
+    return {name: share * seconds for name, seconds in found.items()}
+
+
+def measure_costs(
+    on_step: Callable[[], None],
+    setting: TrialSetting,
+    configs: Mapping[str, Mapping[str, FlatValue]],
+) -> dict[str, float]:
+    """Returns the seconds that a photo of an epoch takes here, by the name of a config."""
+    images = SharedImages(setting, on_step)
+    search_train, found = setting.split.search_train, {}
+    for name, flat in configs.items():
+        config = TrialConfig.from_flat(flat)
+        photos = min(_NUM_BATCHES * config.optim.batch_size, len(search_train))
+        train = np.random.default_rng(0).choice(search_train, size=photos, replace=False)
         classifier = ImageClassifier(
             config,
-            data,
+            images.training_data(np.sort(train)),
             seed=0,
             device=images.device,
-            weights_dir=run.setting.weights_dir,
+            weights_dir=setting.weights_dir,
         )
         classifier.train_epoch()  # the first one warms up
         started = time.perf_counter()
         classifier.train_epoch()
-        seconds = time.perf_counter() - started
-        found[space.name] = _CAUTION * run.resources.device_share * seconds / photos
+        found[name] = (time.perf_counter() - started) / photos
     return found

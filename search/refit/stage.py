@@ -1,5 +1,6 @@
 """Stage 2: the finalists of every space refitted within the time there is."""
 
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -132,26 +133,32 @@ def train_units(
         files: that the probabilities go to.
         models: folder of the weights.
         noun: what one of the trainings is called.
-        is_over: asked before a unit starts; True leaves it and all that follow.
+        is_over: asked before a unit starts and while it runs; True leaves it and all that
+            follow.
         done: called with every unit that ended.
         pool: of workers that stay warm for the next units.
 
     Returns:
         A sentence for all that went wrong, and whether every unit had its time.
+
+    Raises:
+        StalledError: the machines do not let it go on.
     """
     bar = StepBar(console, f"training {len(units)} models ({noun})")
     notes, count = [], 0
+    # Workers of a cluster have another working directory.
+    folder = files.folder.resolve()
     for end in run_units(
         units,
         folds,
         run.setting,
         run.resources,
         seed=run.config.seed,
-        # Workers of a cluster have another working directory.
-        files=RefitFiles(files.folder.resolve()),
+        files=RefitFiles(folder),
         models=models.resolve(),
         is_over=is_over,
         pool=pool,
+        tell=lambda text: say(console, f"  {text}"),
     ):
         count += 1
         bar(count, len(units))
@@ -159,6 +166,7 @@ def train_units(
         if end.error:
             notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
     bar.close()
+    shutil.rmtree(folder / "heartbeats", ignore_errors=True)
     if count < len(units):
         notes.append(f"{len(units) - count} of {len(units)} {noun}s did not fit the time")
     return notes, count == len(units)

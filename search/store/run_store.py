@@ -4,6 +4,7 @@ import csv
 import io
 import logging
 import re
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -215,7 +216,11 @@ class RunStore:
 
     def has_predictions(self, record: TrialRecord) -> bool:
         """Returns whether the validation predictions of a trial are kept."""
-        return self.validation_path(record.space, record.number).exists()
+        try:
+            with zipfile.ZipFile(self.validation_path(record.space, record.number)):
+                return True
+        except (OSError, zipfile.BadZipFile):
+            return False
 
     def keep_predictions(self, records: Iterable[TrialRecord]) -> None:
         """Moves the validation predictions of complete trials to where they stay."""

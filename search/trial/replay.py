@@ -1,6 +1,5 @@
 """Training the winning config again: the same score, on the same machine bit for bit."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from search.store.best_file import BestFile, digest
 from search.store.reading import reading
 from search.trial.trial_run import TrialRun
 from trainables.config import TrialConfig
+from trainables.machine import Machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def replay(
         )
     if best.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"{path.name} was trained on a GPU, and there is none here")
-    decode_images(dataset.table, best.stored_size, cache, len(os.sched_getaffinity(0)), progress)
+    decode_images(dataset.table, best.stored_size, cache, Machine().cpus(), progress)
     setting = TrialSetting(
         table=dataset.table,
         split=dataset.split,

@@ -1,6 +1,7 @@
 """The winning config of a space: its score with an interval, and all that a replay needs."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,23 @@ from numpy.typing import NDArray
 from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
+from search.errors import ResultsError
 from search.prepare.prepared import Prepared
+from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.approaches import Lineup
+from search.refit.on_worker import on_worker
 from search.store.best_file import digest
+from search.store.files import write_arrays
+from search.store.heartbeat import heartbeat_path
 from search.store.provenance import package_versions
 from search.store.records import TrialRecord, default_value
+from search.store.run_store import Validation
+from search.trial.trial_run import TrialRun
 from search.tuning.journal import StudyJournal
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
+
+logger = logging.getLogger(__name__)
 
 
 def score_interval(
@@ -42,11 +52,22 @@ def score_interval(
 
 
 def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Interval:
-    """Writes `best/<space>.yaml` for the best trial of a space and returns its score."""
+    """Writes `best/<space>.yaml` for the best trial of a space and returns its score.
+
+    Where its validation predictions are missing or torn, the trial is trained again for them.
+
+    Raises:
+        ResultsError: the trial breaks now.
+        StalledError: no worker trains it.
+    """
     store, table = run.store, run.dataset.table
     lineup = Lineup.of(run.schema, run.spaces)
     block = lineup.blocks[record.space]
-    indices, probabilities = store.read_validation(record.space, record.number)
+    try:
+        saved = store.read_validation(record.space, record.number)
+    except ResultsError:
+        saved = _made_again(run, record)
+    indices, probabilities = saved.indices, saved.probabilities
     interval = score_interval(table, block.attributes, indices, probabilities)
     store.write_best(
         record.space,
@@ -73,6 +94,42 @@ def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Int
         },
     )
     return interval
+
+
+def _made_again(run: Prepared, record: TrialRecord) -> Validation:
+    path = run.store.validation_path(record.space, record.number)
+    logger.warning("%s is missing or torn; its trial is trained again", path)
+    beat = heartbeat_path(run.store.root.resolve(), path.name)
+    found = on_worker(run.resources, beat, predict_again, run.setting, record)
+    write_arrays(path, found)
+    return Validation(found["indices"], found["probabilities"])
+
+
+def predict_again(
+    on_step: Callable[[], None], setting: TrialSetting, record: TrialRecord
+) -> dict[str, NDArray[Any]]:
+    """Trains a complete trial again and returns its validation predictions.
+
+    Raises:
+        ResultsError: it breaks now.
+    """
+    trial = TrialRun(
+        SharedImages(setting, on_step),
+        space=record.space,
+        number=record.number,
+        config=record.config,
+        seed=record.seed,
+        write=False,
+    )
+    result: Mapping[str, object] = {"done": False}
+    while not result["done"]:
+        result = trial.epoch()
+    if trial.last is None or "error" in result:
+        raise ResultsError(
+            f"validation.{record.space}.{record.number}.npz is missing or torn, and its trial "
+            f"breaks when it is trained again: {result.get('error')}; put the file back"
+        )
+    return {"indices": setting.split.search_val, "probabilities": trial.last.probabilities}
 
 
 def _data(run: Prepared) -> Mapping[str, Any]:

@@ -11,8 +11,11 @@ from contextlib import contextmanager, suppress
 import ray
 
 from search.errors import UsageError
+from search.prepare.resources import Node
 from search.ray_settings import WORKER_ENV
+from search.refit.fleet import alive_nodes
 from search.tuning.workplace import clear_leftovers, workplace
+from trainables.machine import Machine
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +30,8 @@ GcsClient(address=sys.argv[1]).internal_kv_keys(b"", timeout=60)
 
 
 @contextmanager
-def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
-    """Connects to Ray and yields the cluster's numbers of CPUs and GPUs.
+def ray_runtime(address: str) -> Iterator[tuple[Node, ...]]:
+    """Connects to Ray and yields the nodes of the cluster.
 
     Before it starts a runtime, it clears away what killed runs of this user left of theirs. A
     cluster that lets anybody in is joined with a warning.
@@ -44,15 +47,10 @@ def ray_runtime(address: str) -> Iterator[tuple[int, int]]:
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
-        yield _resources()
+        yield alive_nodes()
         return
     with _joined(address) if address else _started():
-        yield _resources()
-
-
-def _resources() -> tuple[int, int]:
-    total = ray.cluster_resources()
-    return int(total.get("CPU", 0)), int(total.get("GPU", 0))
+        yield alive_nodes()
 
 
 @contextmanager
@@ -60,11 +58,13 @@ def _started() -> Iterator[None]:
     for note in clear_leftovers():
         logger.warning("a killed run left something behind: %s", note)
     _check_token()
+    machine = Machine()
     with workplace(_LONGEST_SOCKET) as folder:
         try:
             ray.init(
                 "local",
-                num_cpus=len(os.sched_getaffinity(0)),
+                num_cpus=machine.cpus(),
+                _memory=machine.memory_bytes(),
                 include_dashboard=False,
                 object_store_memory=_OBJECT_STORE_BYTES,
                 _temp_dir=str(folder / "ray"),  # which Ray opens to every user

@@ -85,6 +85,12 @@ class SearchProgress:
             if number in self._spaces[space].running:
                 self._spaces[space].running[number] = (epoch, value)
 
+    def trial_lost(self, asked: Asked, why: str) -> None:
+        """A trial lost its worker and begins again."""
+        with self._lock:
+            self._spaces[asked.space].running.pop(asked.number, None)
+        say(self._console, f"{self._since()} {asked.space} trial {asked.number}: {why}")
+
     def trial_ended(self, record: TrialRecord) -> None:
         """A trial ended; a plain line where there is no live table."""
         with self._lock:
@@ -109,10 +115,12 @@ class SearchProgress:
         else:
             counts.failed += 1
 
+    def _since(self) -> str:
+        return f"[{format_duration(time.monotonic() - self._started):>7}]"
+
     def _line(self, record: TrialRecord) -> str:
         counts = self._spaces[record.space]
-        head = f"[{format_duration(time.monotonic() - self._started):>7}] {record.space} "
-        head += f"trial {record.number}: "
+        head = f"{self._since()} {record.space} trial {record.number}: "
         epochs = f"epoch {record.epochs}/{counts.max_epochs}"
         last = f"{record.values[record.epochs]:.4f}" if record.values else "no value"
         if record.state is State.PRUNED:

@@ -2,7 +2,8 @@
 
 Why a trial ended is taken from who ended it: our scheduler (PRUNED), the worker (last epoch, an
 error, out of memory), or the end of the budget (FAIL, cause budget). Nothing is guessed from the
-number of epochs.
+number of epochs. A trial whose worker or node was lost has not ended: it is handed out again and
+goes on from its checkpoint.
 """
 
 import logging
@@ -10,57 +11,26 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from ray.tune.search import Searcher
 
+from search.errors import StalledError
 from search.prepare.config import Budget
-from search.store.records import Cause, State, TrialRecord
+from search.refit.retries import Retries, is_silent
+from search.store.heartbeat import Pulse, heartbeat_path
+from search.store.records import Cause, State
 from search.tuning.fair_share import Usage, next_space, spent_by_approach
 from search.tuning.journal import Asked, StudyJournal
+from search.tuning.live import Listener, Live
 from search.tuning.scheduler import MultiSpaceScheduler
 
 logger = logging.getLogger(__name__)
 
 # So many trials that break in the same way, and none that does not, are a broken setup.
 _SAME_FAILURES = 5
-
-
-class Listener(Protocol):
-    """Hears what happens to trials; the progress display is one."""
-
-    def trial_started(self, asked: Asked) -> None:
-        """A trial was handed to a worker."""
-        ...
-
-    def trial_reported(self, space: str, number: int, epoch: int, value: float) -> None:
-        """A trial finished an epoch."""
-        ...
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """A trial ended."""
-        ...
-
-
-@dataclass(slots=True)
-class _Live:
-    asked: Asked
-    started: float
-    device_seconds: float
-    """Up to the last result, with those of earlier starts and of workers that died."""
-    before: float
-    """Device seconds before the worker began."""
-    worker: float | None = None
-    """When the worker began the trial: another one after a worker has died."""
-
-    def spend(self, result: Mapping[str, Any], share: float) -> None:
-        """Takes over what the trial has cost up to a result."""
-        if "seconds" not in result:
-            return
-        if result["started"] != self.worker:
-            self.before, self.worker = self.device_seconds, result["started"]
-        self.device_seconds = self.before + float(result["seconds"]) * share
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
@@ -71,8 +41,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         scheduler: of the same spaces; knows which trials it stopped.
         budget: ends the search.
         shares: spaces of every approach, each of which gets the same device time.
-        slots: trials at once.
+        slots: trials at once; `follow` changes them.
         device_share: share of a device that a trial holds.
+        retries: decides which trials begin again after their worker was lost.
+        heartbeats: folder of the workers' signs of life; None looks at none.
         listeners: hear of every event.
         started: clock time from which the budget's seconds count.
         clock: seconds, rising.
@@ -87,6 +59,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         *,
         slots: int,
         device_share: float,
+        retries: Retries,
+        heartbeats: Path | None = None,
         listeners: Iterable[Listener] = (),
         started: float | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -95,12 +69,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._journals = dict(journals)
         self._scheduler = scheduler
         self._budget = budget
-        self._slots = slots
+        self._slots = self._slots_at_start = slots
         self._device_share = device_share
         self._listeners = tuple(listeners)
         self._clock = clock
         self._started = clock() if started is None else started
-        self._live: dict[str, _Live] = {}
+        self._retries = retries
+        self._heartbeats = heartbeats
+        self._silent: dict[str, float] = {}
+        self._offered, self._offered_until = 0.0, self._started
+        self._live: dict[str, Live] = {}
         self._waiting = deque(a for journal in journals.values() for a in journal.reattach())
         past = {name: journal.records() for name, journal in journals.items()}
         self._shares = shares
@@ -115,6 +93,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self.interrupted = False
         self.broken = ""
         """The error that every trial so far ended with, which stops the search; else empty."""
+        self.stalled = ""
+        """Why the machines do not let the search go on; else empty."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
@@ -148,19 +128,44 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return
         if result:
             self._store(live, result)
+        silent_s = self._silent.pop(trial_id, 0.0)
+        if (error or silent_s) and self._begins_again(live, silent_s):
+            return
         self._finished[live.asked.space].append(live.device_seconds)
         self._tell(trial_id, live.asked, result or {}, error)
         self._announce_end(live.asked)
 
     def is_over(self) -> bool:
         """Returns whether no trial may run any more: interrupted, broken, or the time is up."""
-        return self.interrupted or bool(self.broken) or self.seconds_left() <= 0
+        ended = self.interrupted or bool(self.broken or self.stalled)
+        return ended or self.seconds_left() <= 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Returns whether no trial is with a worker."""
+        return not self._live
+
+    def follow(self, slots: int) -> None:
+        """Takes over how many trials the nodes have room for now."""
+        now = self._clock()
+        self._offered += self._slots * (now - self._offered_until)
+        self._slots, self._offered_until = slots, now
+
+    def end_silent(self) -> None:
+        """Has the scheduler end the trials that make no step; they begin again."""
+        for trial_id, live in self._live.items():
+            if live.pulse is None or trial_id in self._silent:
+                continue
+            silent_s = live.pulse.silent_s()
+            if is_silent(silent_s, has_begun=live.pulse.has_begun):
+                self._silent[trial_id] = silent_s
+                self._scheduler.silent.add(trial_id)
 
     def seconds_left(self) -> float:
         """Returns what is left of the budget's time in seconds; infinite without one."""
         if self._budget.seconds is None:
             return math.inf
-        used_before = self._before / (self._slots * self._device_share)
+        used_before = self._before / (self._slots_at_start * self._device_share)
         return self._budget.seconds - used_before - (self._clock() - self._started)
 
     def usage(self) -> dict[str, Usage]:
@@ -169,11 +174,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         found = {}
         for name, finished in self._finished.items():
             live = [entry for entry in self._live.values() if entry.asked.space == name]
+            waiting = [asked for asked in self._waiting if asked.space == name]
             found[name] = Usage(
                 finished=sum(finished),
                 live=sum(
                     e.asked.device_seconds + (now - e.started) * self._device_share for e in live
-                ),
+                )
+                + sum(asked.device_seconds for asked in waiting),
                 num_live=len(live),
                 num_finished=len(finished),
             )
@@ -185,7 +192,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         After an interruption they stay RUNNING, and `--resume` goes on with them; at the end of
         the budget they are told FAIL with their values kept.
         """
-        if self.interrupted:
+        if self.interrupted or self.stalled:
             return
         for live in self._live.values():
             self._journals[live.asked.space].fail(live.asked.number, Cause.BUDGET)
@@ -203,15 +210,43 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def _start(self, trial_id: str, asked: Asked) -> dict[str, Any]:
         spent = asked.device_seconds
-        self._live[trial_id] = _Live(asked, self._clock(), device_seconds=spent, before=spent)
+        live = Live(asked, self._clock(), device_seconds=spent, before=spent)
+        self._live[trial_id] = live
+        heartbeat = ""
+        if self._heartbeats is not None:
+            path = heartbeat_path(self._heartbeats, live.name)
+            live.pulse, heartbeat = Pulse(path, self._clock), str(path)
         for listener in self._listeners:
             listener.trial_started(asked)
         return {
+            "heartbeat": heartbeat,
             "space": asked.space,
             "number": asked.number,
             "config": dict(asked.config),
             "seed": asked.seed,
         }
+
+    def _begins_again(self, live: Live, silent_s: float) -> bool:
+        """Hands a trial without a worker out again, or returns False where it is to fail."""
+        lost = f"{self._clock() - live.started:.0f} s"
+        node = ""
+        if live.pulse is not None:
+            live.pulse.silent_s()
+            node = live.pulse.node
+        try:
+            if silent_s:
+                why = f"no step for {silent_s / 60:.0f} minutes, begins again after {lost}"
+                self._retries.after_silence(live.name, silent_s)
+            else:
+                why = f"its worker was lost, begins again after {lost}"
+                if not self._retries.after_death(live.name, node):
+                    return False
+        except StalledError as error:
+            self.stalled = str(error)
+        self._waiting.appendleft(replace(live.asked, device_seconds=live.device_seconds))
+        for listener in self._listeners:
+            listener.trial_lost(live.asked, why)
+        return True
 
     def _eligible(self) -> set[str]:
         share = self._share()
@@ -229,15 +264,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         # Equal device seconds per approach hold wherever the budget is a time.
         if self._budget.seconds is None:
             return None
-        devices = self._slots * self._device_share
-        return self._budget.seconds * devices / len(self._shares)
+        so_far = self._offered + self._slots * (self._clock() - self._offered_until)
+        slot_seconds = so_far + self._slots * max(0.0, self.seconds_left())
+        return (self._before + self._device_share * slot_seconds) / len(self._shares)
 
     def _least_spent(self, space: str) -> float:
         """Returns what the approach of a space that has used least has used."""
         spent = spent_by_approach(self.usage(), self._shares)
         return min(spent[name] for name, spaces in self._shares.items() if space in spaces)
 
-    def _store(self, live: _Live, result: Mapping[str, Any]) -> None:
+    def _store(self, live: Live, result: Mapping[str, Any]) -> None:
         asked = live.asked
         journal = self._journals[asked.space]
         live.spend(result, self._device_share)

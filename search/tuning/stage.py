@@ -1,15 +1,18 @@
 """Stage 1: the search of every space in one Tune run, and its files."""
 
+import shutil
 import time
 from dataclasses import dataclass
 
 from rich.console import Console
 
-from search.errors import UsageError
+from search.errors import StalledError, UsageError
 from search.prepare.config import Budget
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
+from search.refit.fleet import Fleet
+from search.refit.retries import Retries
 from search.store.journal_file import read_records
 from search.store.known_trials import check_whole
 from search.store.records import Cause, State, TrialRecord, best_record
@@ -46,6 +49,7 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
 
     Raises:
         UsageError: every trial fails in the same way.
+        StalledError: the machines do not let it go on; nothing is lost.
     """
     began = time.monotonic()
     journals = open_journals(run)
@@ -54,6 +58,8 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
     scheduler.refill(past)
     resources = run.resources
     progress = SearchProgress(console, run.epochs, budget, resources.slots, past)
+    fleet = Fleet(resources)
+    heartbeats = run.store.root.resolve() / "heartbeats"
     searcher = StudySearcher(
         journals,
         scheduler,
@@ -61,15 +67,20 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
         Lineup.of(run.schema, run.spaces).shares,
         slots=resources.slots,
         device_share=resources.device_share,
+        retries=Retries(fleet.is_alive),
+        heartbeats=heartbeats,
         listeners=(progress,),
         started=began,
     )
     progress.seconds_left = searcher.seconds_left
     with progress:
         shared = run.store.root if run.config.address else None
-        run_trials(searcher, scheduler, run.setting, resources, shared)
+        run_trials(searcher, scheduler, run.setting, resources, fleet, shared)
         searcher.close()
+    shutil.rmtree(heartbeats, ignore_errors=True)
     end = SearchEnd(results=_write(run, journals), interrupted=searcher.interrupted)
+    if searcher.stalled:
+        raise StalledError(searcher.stalled)
     if searcher.broken:
         raise UsageError(
             f"every trial fails in the same way, so the search was stopped: {searcher.broken}"

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,26 +12,50 @@ from types import FrameType
 
 from ray import tune
 
+from search.errors import StalledError
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
+from search.refit.fleet import Fleet
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.worker import Worker
 from search.tuning.workplace import workplace
 from trainables.drafts import draft_of
 
-_MAX_FAILURES = 2
+# Ray would count the death of a node as a failure of its trials, and at once twice where a worker
+# was about to take one up. The searcher hands them out again.
+_MAX_FAILURES = 0
+_LOOK_EVERY_S = 1.0
+# More than any cluster has slots: the searcher hands out no trial that has no room.
+_MOST_PENDING = 10_000
 
 
 class _EndOfSearch(tune.Stopper):  # type: ignore[misc]
-    def __init__(self, searcher: StudySearcher) -> None:
+    """Asked by Ray at every turn of its loop: keeps the searcher to the nodes that there are."""
+
+    def __init__(self, searcher: StudySearcher, fleet: Fleet) -> None:
         self._searcher = searcher
+        self._fleet = fleet
+        self._looked = time.monotonic()
 
     def __call__(self, trial_id: str, result: dict[str, object]) -> bool:  # noqa: ARG002
         return False
 
     def stop_all(self) -> bool:
+        if time.monotonic() - self._looked >= _LOOK_EVERY_S:
+            self._look()
+            self._looked = time.monotonic()
+        if self._searcher.is_idle:
+            time.sleep(0.1)  # Ray's loop waits for workers alone, and there is none
         return self._searcher.is_over()
+
+    def _look(self) -> None:
+        self._searcher.follow(self._fleet.slots)
+        self._searcher.end_silent()
+        try:
+            self._fleet.check()
+        except StalledError as error:
+            self._searcher.stalled = str(error)
 
     def __getstate__(self) -> dict[str, object]:
         # Tune pickles the stopper into a snapshot that is never read.
@@ -42,6 +67,7 @@ def run_trials(
     scheduler: MultiSpaceScheduler,
     setting: TrialSetting,
     resources: Resources,
+    fleet: Fleet,
     shared_storage: Path | None = None,
 ) -> None:
     """Runs trials until the searcher has finished, the budget ends, or a signal asks to stop.
@@ -51,6 +77,7 @@ def run_trials(
         scheduler: stops weak trials.
         setting: sent to every worker.
         resources: of a trial.
+        fleet: the nodes of the cluster, which the searcher follows.
         shared_storage: folder that every node of a cluster sees; None on one machine.
     """
     per_trial = {"cpu": resources.cpus_per_trial}
@@ -58,7 +85,7 @@ def run_trials(
         per_trial["gpu"] = resources.gpus_per_trial  # type: ignore[assignment]
     with (
         _scratch(shared_storage) as scratch,
-        _workers_starting_together(resources.slots),
+        _workers_starting_together(),
         _stopping_on_signals(searcher),
     ):
         tune.run(
@@ -69,7 +96,7 @@ def run_trials(
             scheduler=scheduler,
             num_samples=-1,
             resources_per_trial=per_trial,
-            stop=_EndOfSearch(searcher),
+            stop=_EndOfSearch(searcher, fleet),
             max_failures=_MAX_FAILURES,
             reuse_actors=True,
             raise_on_failed_trial=False,
@@ -99,12 +126,12 @@ def _trial_name(trial: object) -> str:
 
 
 @contextmanager
-def _workers_starting_together(slots: int) -> Iterator[None]:
+def _workers_starting_together() -> Iterator[None]:
     # By default Tune lets one trial wait at a time. A short trial then ends while the next worker
     # still starts, Tune cancels that start for the warm one, and a single worker does it all.
     name = "TUNE_MAX_PENDING_TRIALS_PG"
     before = os.environ.get(name)
-    os.environ[name] = str(slots)
+    os.environ[name] = str(_MOST_PENDING)
     try:
         yield
     finally:

@@ -2,17 +2,21 @@
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 
 from search.prepare.setting import SharedImages, TrialSetting
+from search.store.heartbeat import Heartbeat
 from search.trial.trial_run import TrialRun
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
     """One device slot. Ray calls `setup` once, then `reset_config` for every further trial."""
 
+    _heartbeat: Heartbeat
     _images: SharedImages
     _run: TrialRun
     _ended: float | None = None
@@ -22,7 +26,9 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         if setting.device == "cpu":
             # Ray leaves the variable alone for a trial without a GPU, which then sees them all.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        self._images = SharedImages(setting)
+        node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
+        self._heartbeat = Heartbeat(node)
+        self._images = SharedImages(setting, on_step=self._heartbeat)
         self._open(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -52,6 +58,8 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         """Loads nothing from Ray."""
 
     def _open(self, config: dict[str, Any]) -> None:
+        if config.get("heartbeat"):
+            self._heartbeat.begin(Path(config["heartbeat"]))
         self._run = TrialRun(
             self._images,
             space=config["space"],

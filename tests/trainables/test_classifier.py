@@ -1,6 +1,7 @@
 """One epoch a call: what it reports, learns, predicts, exports and refuses."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,16 @@ def test_predictions_are_probabilities_of_the_main_heads(changes):
         assert probabilities.shape == (5, sizes[name])
         assert probabilities.dtype == np.float32
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_every_batch_that_is_trained_or_predicted_is_a_sign_of_life():
+    steps = []
+    data = replace(training_data(num_train=300), on_step=lambda: steps.append(1))
+    model = classifier({"input.size": 16, "optim.batch_size": 100}, data=data)
+    model.train_epoch()
+    assert len(steps) == 3
+    model.predict(data.train)
+    assert len(steps) == 5
 
 
 def test_a_prediction_follows_the_order_of_the_indices():

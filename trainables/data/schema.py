@@ -27,6 +27,9 @@ JOINT = "joint"
 _TAKEN = frozenset({JOINT, "multihead", "separate", "all"})
 _PREFIX = "attribute:"
 
+_MOST_JOINT = 2**62
+"""Codes of joint classes are int64."""
+
 
 class UnknownTargetError(DataError, KeyError):
     """A name is neither an attribute of the schema nor, where that is allowed, "joint"."""
@@ -135,7 +138,8 @@ class LabelSchema:
     `schema[name]` is an attribute, `name in schema` asks for one, iteration gives the names.
 
     Raises:
-        DataError: there is no attribute, or a name is repeated.
+        DataError: there is no attribute, a name is repeated, or the joint label has more classes
+            than a number can tell.
     """
 
     name: str
@@ -143,6 +147,12 @@ class LabelSchema:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", tuple(self.attributes))
+        if self.num_joint > _MOST_JOINT:
+            raise DataError(
+                f"the joint label of {len(self.attributes)} attributes must have at most 2^62 "
+                f"classes, got about 10^{math.log10(self.num_joint):.0f}; leave attributes out "
+                "(ignore: [NAME] in dataset.yaml)"
+            )
         if not self.attributes or len(set(self.names)) != len(self.names):
             raise DataError(
                 f"schema {self.name!r} needs one or more attributes with different names, "

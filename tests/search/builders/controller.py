@@ -1,6 +1,7 @@
 """Ray's side of a scheduler: trials, and the calls of its controller."""
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from ray.tune.experiment import Trial
@@ -19,14 +20,19 @@ class FakeTrial:
     trial_id: str
     config: dict[str, Any]
     status: str = Trial.PENDING
+    temporary_state: Any = field(default_factory=lambda: SimpleNamespace(ray_actor=None))
 
 
 @dataclass
 class FakeController:
     trials: list[FakeTrial] = field(default_factory=list)
+    stopped: list[FakeTrial] = field(default_factory=list)
 
     def get_trials(self) -> list[FakeTrial]:
         return self.trials
+
+    def stop_trial(self, trial: FakeTrial) -> None:
+        self.stopped.append(trial)
 
 
 def added(scheduler: MultiSpaceScheduler, number: int, space: str = "age") -> FakeTrial:

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from search.prepare.config import Budget
 from search.refit.approaches import Lineup
+from search.refit.retries import Retries
 from search.store.records import TrialRecord
 from search.tuning.journal import StudyJournal, open_storage, to_record
 from search.tuning.searcher import StudySearcher
@@ -89,10 +90,11 @@ class Clock:
 
 @dataclass(slots=True)
 class ScriptedScheduler:
-    """Stops what the test says; the searcher reads these two."""
+    """Stops what the test says; the searcher reads these."""
 
     stopped: dict[str, int] = field(default_factory=dict)
     cut: set[str] = field(default_factory=set)
+    silent: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -106,6 +108,9 @@ class Heard:
 
     def trial_reported(self, space: str, number: int, epoch: int, value: float) -> None:
         self.events.append(("reported", space, number, epoch, value))
+
+    def trial_lost(self, asked: Any, why: str) -> None:
+        self.events.append(("lost", asked.space, asked.number, why))
 
     def trial_ended(self, record: TrialRecord) -> None:
         self.events.append(("ended", record.space, record.number, record.state))
@@ -121,6 +126,8 @@ class Script:
         slots: trials at once.
         storage: instead of the file.
         share: of a device that a trial holds.
+        retries: who begins again; by default nobody.
+        heartbeats: folder of signs of life.
         changes: of the tiny spaces.
     """
 
@@ -133,6 +140,8 @@ class Script:
         slots: int = 2,
         storage: BaseStorage | None = None,
         share: float = 1.0,
+        retries: Retries | None = None,
+        heartbeats: Path | None = None,
         **changes: Any,
     ) -> None:
         self.path = path
@@ -148,6 +157,8 @@ class Script:
             Lineup.of(MASK_SCHEMA, [j.space for j in self.journals.values()]).shares,
             slots=slots,
             device_share=share,
+            retries=retries or Retries(lambda node: True, max_deaths=0),
+            heartbeats=heartbeats,
             listeners=(self.heard,),
             clock=self.clock,
         )

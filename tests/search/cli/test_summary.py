@@ -13,7 +13,7 @@ from search.analysis.uncertainty.interval import Interval
 from search.cli.summary import headrace, print_plan, print_summary
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
-from search.prepare.resources import plan_resources
+from search.prepare.resources import Node, plan_resources
 from search.prepare.space_result import SpaceResult
 from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
@@ -42,7 +42,7 @@ def run(store, people, cache, tmp_path):
         spaces=(tiny_space("gender"),),
         scale=SCALE,
         backbones=("test_resnet",),
-        resources=plan_resources(2, 0, "auto"),
+        resources=plan_resources([Node(cpus=2)], "auto"),
         store=store,
         stored_size=setting.stored_size,
         cache_dir=cache,

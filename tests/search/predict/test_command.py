@@ -28,6 +28,7 @@ from tests.search.builders.labelled_people import half_width
 from tests.trainables.data.folders import write_flat, write_image
 from trainables.data.demo.generate import generate
 from trainables.errors import DataError
+from trainables.machine import Machine
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -45,7 +46,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _one_cpu(monkeypatch):
     # Tiny networks gain nothing from threads, and lose minutes to them on a busy machine.
-    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0})
+    monkeypatch.setattr(Machine, "cpus", lambda machine: 1)
 
 
 def command(folder, images, out, *, probabilities=False, device="cpu", shift=None):
@@ -160,7 +161,7 @@ def test_torch_uses_every_cpu_and_then_as_many_threads_as_before(folder, tmp_pat
     data = write_flat(tmp_path / "eval", NAMES)
     seen = []
     real = torch.set_num_threads
-    monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2})
+    monkeypatch.setattr(Machine, "cpus", lambda machine: 3)
     monkeypatch.setattr(torch, "set_num_threads", lambda n: (seen.append(n), real(1)))
     command(folder, data, tmp_path / "ans.csv")
     assert seen == [3, 1]

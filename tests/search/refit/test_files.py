@@ -75,6 +75,17 @@ def test_a_training_that_is_not_there_or_torn_is_named(files):
     assert not files.is_done(unit(), FOLDS)  # so it is trained again
 
 
+def test_a_training_that_is_torn_in_its_middle_is_trained_again(files):
+    write(files, unit())
+    assert files.is_done(unit(), FOLDS)
+    path = files.folder / "parts" / "age.1.0.0.npz"
+    content = path.read_bytes()
+    place = content.index(np.ones((2, 2), dtype=np.float32).tobytes())
+    path.write_bytes(content[:place] + b"torn" + content[place + 4 :])
+    assert files.is_done(unit(), FOLDS)
+    assert not files.is_done(unit(), FOLDS)
+
+
 def test_a_training_of_a_run_before_blocks_stays_done(files):
     each = unit()
     before = {"target.kind": "attribute", "target.attribute": "age", "optim.lr": 0.1}

@@ -9,7 +9,7 @@ from search.analysis.verdict.rounds import Look, Standing
 from search.errors import ResultsError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
-from search.prepare.resources import plan_resources
+from search.prepare.resources import Node, plan_resources
 from search.refit.approaches import Lineup
 from search.refit.files import RefitFiles, RefitNote, write_truth
 from search.refit.finalists import begun_plan
@@ -107,7 +107,7 @@ def prepared(tmp_path):
         spaces=tuple(map(space, BLOCKS)),
         scale=SCALE,
         backbones=("test_resnet",),
-        resources=plan_resources(2, 0, "auto"),
+        resources=plan_resources([Node(cpus=2)], "auto"),
         store=RunStore(tmp_path / "run"),
         stored_size=setting.stored_size,
         cache_dir=setting.cache_dir,

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
-from search.prepare.resources import plan_resources
+from search.prepare.resources import Node, plan_resources
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
 from search.refit.files import RefitNote
@@ -40,7 +40,7 @@ def prepared(tmp_path):
         spaces=(tiny_space("gender"),),
         scale=SCALE,
         backbones=("test_resnet",),
-        resources=plan_resources(2, 0, "auto"),
+        resources=plan_resources([Node(cpus=2)], "auto"),
         store=RunStore(tmp_path / "run"),
         stored_size=setting.stored_size,
         cache_dir=setting.cache_dir,

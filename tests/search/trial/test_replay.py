@@ -8,7 +8,7 @@ import yaml
 from search.errors import ResultsError, UsageError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
-from search.prepare.resources import plan_resources
+from search.prepare.resources import Node, plan_resources
 from search.prepare.setting import SharedImages
 from search.store.run_store import RunStore
 from search.trial.replay import replay
@@ -45,7 +45,7 @@ def best(people, cache, tmp_path):
         spaces=(journal.space,),
         scale=SCALE,
         backbones=("test_resnet",),
-        resources=plan_resources(1, 0, "auto"),
+        resources=plan_resources([Node(cpus=1)], "auto"),
         store=store,
         stored_size=setting.stored_size,
         cache_dir=cache,

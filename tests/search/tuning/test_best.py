@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import yaml
 
+from search.errors import ResultsError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
-from search.prepare.resources import plan_resources
+from search.prepare.resources import Node, plan_resources
 from search.store.best_file import digest
 from search.store.provenance import package_versions
 from search.store.run_store import RunStore
-from search.tuning.best import score_interval, write_best
+from search.tuning import best as best_module
+from search.tuning.best import predict_again, score_interval, write_best
 from search.tuning.journal import open_storage
 from tests.search.builders.made import made_config, made_record
 from tests.search.builders.people import trial_setting
@@ -28,7 +30,7 @@ def run(people, cache, tmp_path):
         spaces=(tiny_space("gender"),),
         scale=SCALE,
         backbones=("test_resnet",),
-        resources=plan_resources(1, 0, "auto"),
+        resources=plan_resources([Node(cpus=1)], "auto"),
         store=RunStore(tmp_path),
         stored_size=setting.stored_size,
         cache_dir=cache,
@@ -106,3 +108,35 @@ def test_the_file_holds_score_data_and_config(run, tmp_path):
     assert best["data"]["demo_people"] is None
     assert best["data"]["fingerprint"] == dataset.table.fingerprint
     assert best["training"]["num_threads"] == 1
+
+
+@pytest.mark.parametrize("left", [None, b"torn", b"PK"])
+def test_predictions_of_the_best_trial_that_are_lost_are_made_again(
+    run, monkeypatch, left, one_torch_thread
+):
+    store = run.store
+    journal = open_journal(open_storage(store.journal), run.space("gender"))
+    record = made_record(0, {1: 0.5}, config=tiny.flat(), seed=99)
+    path = store.validation_path("gender", 0)
+    if left is not None:
+        path.parent.mkdir()
+        path.write_bytes(left)
+
+    def here(resources, heartbeat, work, *given):
+        return work(lambda: None, *given)
+
+    monkeypatch.setattr(best_module, "on_worker", here)
+    assert not store.has_predictions(record)
+    write_best(run, journal, record)
+    kept = store.read_validation("gender", 0)
+    assert kept["indices"].tolist() == run.dataset.split.search_val.tolist()
+    assert kept["probabilities"].shape == (len(kept["indices"]), 2)
+    monkeypatch.setattr(best_module, "on_worker", None)
+    write_best(run, journal, record)
+
+
+def test_a_lost_prediction_whose_trial_breaks_now_is_named(run, one_torch_thread):
+    config = {**tiny.flat(), "backbone.name": "no_such_model"}
+    record = made_record(0, {1: 0.5}, config=config, seed=99)
+    with pytest.raises(ResultsError, match=r"validation\.gender\.0\.npz is missing .*no_such"):
+        predict_again(lambda: None, run.setting, record)

@@ -1,8 +1,10 @@
 """One ASHA a space: its rungs, whom it stops, and what leaves no trace on them."""
 
 import math
+from dataclasses import replace
 
 import pytest
+import ray
 from ray.tune.experiment import Trial
 
 from search.tuning.scheduler import MultiSpaceScheduler, grace_epochs
@@ -127,3 +129,31 @@ def test_the_first_trial_that_waits_runs_next(scheduler):
     assert scheduler.choose_trial_to_run(FakeController([running, paused])) is paused
     assert scheduler.choose_trial_to_run(FakeController([running])) is None
     assert scheduler.debug_string() == "ASHA for age, mask"
+
+
+def test_a_silent_trial_is_ended_with_its_worker_and_one_without_a_worker_is_taken_back(
+    scheduler, monkeypatch
+):
+    killed = []
+    monkeypatch.setattr(ray, "kill", killed.append)
+    trials = [added(scheduler, number) for number in range(3)]
+    trials[1].temporary_state.ray_actor = "its actor"
+    controller = FakeController(trials)
+    scheduler.silent |= {trials[1].trial_id, trials[2].trial_id}
+    scheduler.choose_trial_to_run(controller)
+    scheduler.choose_trial_to_run(controller)
+    assert killed == ["its actor"]
+    assert controller.stopped == [trials[2]]
+
+
+def test_a_trial_that_begins_again_under_another_id_meets_no_rung_twice(scheduler):
+    for number in range(3):
+        told(scheduler, added(scheduler, number), 2, 0.8)
+    trial = added(scheduler, 3)
+    assert told(scheduler, trial, 2, 0.9) == CONTINUE
+    scheduler.on_trial_error(None, trial)
+    again = replace(trial, trial_id="another")
+    scheduler.on_trial_add(None, again)
+    assert told(scheduler, again, 2, 0.1) == CONTINUE
+    # Its own value stands on the rung once.
+    assert told(scheduler, added(scheduler, 4), 2, 0.85) == CONTINUE

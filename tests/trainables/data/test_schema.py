@@ -44,6 +44,13 @@ def test_joint_names_agree_with_the_attribute_codes(schema):
     assert schema.joint_names == spelled
 
 
+def test_a_joint_label_that_no_number_can_tell_is_refused():
+    many = tuple(Attribute(name=f"a{n}", classes=("no", "yes")) for n in range(70))
+    with pytest.raises(DataError, match=r"at most 2\^62 classes, got about 10\^21; leave"):
+        LabelSchema(name="many", attributes=many)
+    assert LabelSchema(name="some", attributes=many[:62]).num_joint == 2**62
+
+
 def test_the_founding_case_is_six_mask_plus_three_gender_plus_age():
     labels = np.array([(m, g, a) for m in range(3) for g in range(2) for a in range(3)])
     joint = MASK_SCHEMA.joint_code(labels)

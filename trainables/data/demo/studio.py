@@ -12,6 +12,7 @@ from threading import Thread
 from typing import Final
 
 from trainables.data.demo.photo import STEMS, Sitting, photograph
+from trainables.machine import Machine
 
 Progress = Callable[[int, int], None]
 
@@ -32,7 +33,7 @@ def photograph_all(
         progress: Called from this process with (photos done, photos in all).
     """
     if num_workers is None:
-        num_workers = 1 if len(sittings) < _FEW_PEOPLE else min(_num_processors(), _MAX_WORKERS)
+        num_workers = 1 if len(sittings) < _FEW_PEOPLE else min(Machine().cpus(), _MAX_WORKERS)
     draw = _in_pool(sittings, num_workers) if num_workers > 1 else _here(sittings)
     # Closed at once: an error in `progress` must not leave processes writing behind our back.
     with closing(draw):
@@ -51,11 +52,6 @@ def _end_with_parent() -> None:
 def _end_after(sentinel: int) -> None:
     wait([sentinel])
     os._exit(1)
-
-
-def _num_processors() -> int:
-    affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _here(sittings: Sequence[Sitting]) -> Generator[None, None, None]:

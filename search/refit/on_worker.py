@@ -1,0 +1,72 @@
+"""One piece of work on a slot of the cluster, for a head that has no such device itself."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ray
+
+from search.errors import StalledError
+from search.prepare.resources import Resources
+from search.refit.fleet import Fleet
+from search.refit.retries import Retries, is_silent
+from search.store.heartbeat import Heartbeat, Pulse
+
+Result = TypeVar("Result")
+
+
+def on_worker(
+    resources: Resources, heartbeat: Path, work: Callable[..., Result], *given: Any
+) -> Result:
+    """Runs `work(on_step, *given)` on a worker and returns what it returns.
+
+    Work whose worker is lost, or that makes no step, begins again as a unit of a refit does.
+
+    Args:
+        resources: what it holds.
+        heartbeat: file for its signs of life.
+        work: a function of a module; it calls `on_step()` after every step.
+        given: its other arguments.
+
+    Raises:
+        StalledError: the machines do not let it end.
+        Exception: what the work raised.
+    """
+    fleet = Fleet(resources)
+    retries = Retries(fleet.is_alive)
+    options = {"num_cpus": resources.cpus_per_trial, "num_gpus": resources.gpus_per_trial}
+    task = ray.remote(max_retries=0, **options)(_work)
+    while True:
+        pulse = Pulse(heartbeat)
+        reference = task.remote(work, heartbeat, given)
+        try:
+            found: Result = _answer(reference, pulse, fleet)
+        except ray.exceptions.GetTimeoutError:
+            ray.cancel(reference, force=True)
+            retries.after_silence(work.__name__, pulse.silent_s())
+        except ray.exceptions.RayTaskError as error:
+            raise error.as_instanceof_cause() from None
+        except ray.exceptions.RayError as error:
+            if not retries.after_death(work.__name__, pulse.node):
+                raise StalledError(f"the workers of {work.__name__} die: {error}") from error
+        else:
+            heartbeat.unlink(missing_ok=True)
+            return found
+
+
+def _answer(reference: Any, pulse: Pulse, fleet: Fleet) -> Any:
+    """Returns the answer of a task; raises GetTimeoutError where it makes no step."""
+    while True:
+        ready, _ = ray.wait([reference], timeout=1.0)
+        silent_s = pulse.silent_s()
+        if ready:
+            return ray.get(reference, timeout=60.0)
+        if is_silent(silent_s, has_begun=pulse.has_begun):
+            raise ray.exceptions.GetTimeoutError(f"no step for {silent_s:.0f} s")
+        fleet.check()
+
+
+def _work(work: Callable[..., Any], heartbeat: Path, given: tuple[Any, ...]) -> Any:
+    beat = Heartbeat(ray.get_runtime_context().get_node_id())
+    beat.begin(heartbeat)
+    return work(beat, *given)

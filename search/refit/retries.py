@@ -1,0 +1,59 @@
+"""Which trainings begin again after their worker ended, and when a run has to end instead.
+
+A training whose node dies has done nothing wrong: it begins again however often that happens. One
+whose worker dies while the node lives may be what kills it, so it has a few tries. One that makes
+no step for a long time begins again once: a second time it would be the machines, or the config,
+and somebody has to look.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable
+
+from search.errors import StalledError
+
+MAX_DEATHS = 2
+"""Deaths of a worker, its node alive, after which a training still begins again."""
+STEP_S, START_S = 600.0, 1800.0
+"""Seconds without a step after which a training is ended, and from its hand-out to its first."""
+NODES_S = 600.0
+"""Seconds that a run waits for a node with room for a training."""
+
+
+class Retries:
+    """Counts how the trainings of a stage ended before their time.
+
+    Args:
+        is_alive: tells of a node by its name whether it lives; one without a name does.
+        max_deaths: of a worker whose node lives.
+    """
+
+    def __init__(self, is_alive: Callable[[str], bool], max_deaths: int = MAX_DEATHS) -> None:
+        self._is_alive = is_alive
+        self._max_deaths = max_deaths
+        self._nodes: defaultdict[str, list[str]] = defaultdict(list)
+        self._silences: Counter[str] = Counter()
+
+    def after_death(self, training: str, node: str) -> bool:
+        """Returns whether a training whose worker died on a node begins again."""
+        self._nodes[training].append(node)
+        # Asked again for the earlier ones: that a node is dead is known a while after its workers.
+        own = sum(not name or self._is_alive(name) for name in self._nodes[training])
+        return own <= self._max_deaths
+
+    def after_silence(self, training: str, silent_s: float) -> None:
+        """Counts a training that was ended because it made no step.
+
+        Raises:
+            StalledError: it is the second time.
+        """
+        self._silences[training] += 1
+        if self._silences[training] > 1:
+            raise StalledError(
+                f"{training} made no step for {silent_s / 60:.0f} minutes twice, so the run was "
+                "stopped; look at its machine (a disk or network that hangs)"
+            )
+
+
+def is_silent(silent_s: float, *, has_begun: bool) -> bool:
+    """Returns whether a training has been silent for so long that it is ended."""
+    return silent_s > (STEP_S if has_begun else START_S)

@@ -1,0 +1,47 @@
+"""Who begins again: a node's death is nobody's fault, a silence is forgiven once."""
+
+import pytest
+
+from search.errors import StalledError
+from search.refit.retries import START_S, STEP_S, Retries, is_silent
+
+
+def test_a_worker_that_dies_on_a_living_node_has_three_tries():
+    retries = Retries(lambda node: True)
+    assert [retries.after_death("age-1", "a") for _ in range(3)] == [True, True, False]
+    assert retries.after_death("age-2", "a")
+
+
+def test_deaths_of_nodes_never_count():
+    retries = Retries(lambda node: False)
+    assert all(retries.after_death("age-1", f"node {n}") for n in range(50))
+
+
+def test_a_node_that_is_known_to_be_dead_only_later_does_not_count_then():
+    dead = set()
+    retries = Retries(lambda node: node not in dead)
+    assert retries.after_death("age-1", "a")
+    assert retries.after_death("age-1", "a")
+    dead.add("a")
+    assert retries.after_death("age-1", "b")
+    assert retries.after_death("age-1", "b")
+    assert not retries.after_death("age-1", "b")
+
+
+def test_a_death_before_the_worker_said_where_it_is_counts():
+    retries = Retries(lambda node: False)
+    assert [retries.after_death("age-1", "") for _ in range(3)] == [True, True, False]
+
+
+def test_a_second_silence_of_the_same_training_ends_the_run():
+    retries = Retries(lambda node: True)
+    retries.after_silence("age-1", 601)
+    retries.after_silence("age-2", 601)
+    with pytest.raises(StalledError, match="age-1 made no step for 10 minutes twice"):
+        retries.after_silence("age-1", 601)
+
+
+def test_a_start_has_more_time_than_a_step():
+    assert is_silent(STEP_S + 1, has_begun=True)
+    assert not is_silent(STEP_S + 1, has_begun=False)
+    assert is_silent(START_S + 1, has_begun=False)
