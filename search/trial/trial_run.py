@@ -6,7 +6,8 @@ The Tune worker and `headrace replay` run the same code.
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,7 +112,8 @@ class TrialRun:
         self._started = time.perf_counter()
         self._board: TrialBoard | None = None
         self._classifier: ImageClassifier | None = None
-        self._best = -1.0
+        self._to_draw: tuple[int, Evaluation] | None = None
+        self._off_clock = 0.0
         self._saved = 0.0
         self._save_cost = 0.0
         self.first_batch: float | None = None
@@ -138,8 +140,9 @@ class TrialRun:
         self._checkpoint.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Frees the model and ends the event file."""
+        """Frees the model, draws what is left to draw and ends the event file."""
         if self._board is not None:
+            self._draw()
             self._board.close()
         self._board = self._classifier = None
         release(self._images.device)
@@ -164,9 +167,22 @@ class TrialRun:
             "done": is_last,
         }
         if self._write:
-            self._write_curves(report, self.last)
-            self._save(self._classifier, self.last, now)
+            with self._clock_stopped():
+                self._write_curves(report, self.last)
+                if is_last:
+                    self._draw()
+                self._save(self._classifier, self.last, now)
         return {**now, **self._costs()}
+
+    @contextmanager
+    def _clock_stopped(self) -> Iterator[None]:
+        # What drawing and writing cost grows with the classes and the disk, not with the device:
+        # on its clock it would take time from approaches with many classes.
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._off_clock += time.perf_counter() - began
 
     def _open(self) -> tuple[ImageClassifier, dict[str, object] | None]:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
@@ -186,7 +202,6 @@ class TrialRun:
             except CheckpointError as error:
                 logger.warning("%s; the trial starts again", error)
             else:
-                self._best = float(state["best"])
                 told = state["report"]
         self.first_batch = time.time()
         return classifier, told
@@ -206,16 +221,22 @@ class TrialRun:
         if peak := peak_bytes(self._images.device):
             scalars["memory/peak_gib"] = peak / 2**30
         self._board.scalars(report.epoch, scalars)
-        if evaluation.value > self._best:
-            self._best = evaluation.value
-            for name, counts in evaluation.confusions.items():
-                self._board.confusion(report.epoch, name, counts, evaluation.classes[name])
+        if self._to_draw is None or evaluation.value > self._to_draw[1].value:
+            self._to_draw = report.epoch, evaluation
         self._board.flush()
+
+    def _draw(self) -> None:
+        """Draws the confusion matrices of the best epoch since the last start, once."""
+        if self._board is None or self._to_draw is None:
+            return
+        (epoch, best), self._to_draw = self._to_draw, None
+        for name, counts in best.confusions.items():
+            self._board.confusion(epoch, name, counts, best.classes[name])
 
     def _save(
         self, classifier: ImageClassifier, evaluation: Evaluation, told: Mapping[str, object]
     ) -> None:
-        state = {"report": told, "best": self._best}
+        state = {"report": told}
         if told["done"]:
             # No weights any more, but the report: it must survive until the search has it.
             indices = self._images.setting.split.search_val
@@ -237,4 +258,5 @@ class TrialRun:
         return {"cause": cause.value, "error": error, "done": True, **self._costs()}
 
     def _costs(self) -> dict[str, float]:
-        return {"started": self._began, "seconds": time.perf_counter() - self._started}
+        seconds = time.perf_counter() - self._started - self._off_clock
+        return {"started": self._began, "seconds": seconds}

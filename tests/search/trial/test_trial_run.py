@@ -1,14 +1,18 @@
 """A trial without Ray: what it reports, what it leaves on disk, how it breaks and goes on."""
 
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.analysis.metrics import macro_f1
 from search.store.records import Cause
+from search.trial import trial_run
 from search.trial.trial_run import TrialRun, evaluate
 from tests.search.builders.people import shared_images
 from tests.trainables import tiny
@@ -262,3 +266,58 @@ def test_a_part_of_a_device_is_no_part_of_the_seconds(images, start):
     result = start(write=False).epoch()
     assert result["seconds"] > 0
     assert "device_seconds" not in result
+
+
+def pictures(folder):
+    """Returns the steps of the confusion matrices of a trial's event files."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [event.step for event in events.Images(tag)] for tag in events.Tags()["images"]}
+
+
+def scores(monkeypatch, *values):
+    """Makes the epochs of a trial score these values."""
+    found = iter(values)
+    true_score = trial_run.evaluate
+    monkeypatch.setattr(
+        trial_run, "evaluate", lambda *given: replace(true_score(*given), value=next(found))
+    )
+
+
+def test_the_confusion_matrices_of_the_best_epoch_are_drawn_once_at_the_end(
+    start, monkeypatch, tmp_path
+):
+    scores(monkeypatch, 0.1, 0.9, 0.5)
+    run, folder = start(), tmp_path / "tensorboard" / "gender" / "0003"
+    for _ in range(EPOCHS - 1):
+        run.epoch()
+    assert pictures(folder) == {}
+    run.epoch()
+    run.close()
+    assert pictures(folder) == {"confusion/gender": [2]}
+
+
+def test_a_trial_that_is_stopped_draws_its_confusion_matrices_when_it_is_closed(start, tmp_path):
+    run = start()
+    run.epoch()
+    run.close()
+    assert pictures(tmp_path / "tensorboard" / "gender" / "0003") == {"confusion/gender": [1]}
+
+
+@pytest.mark.parametrize("writes", ["_write_curves", "_draw", "_save"])
+def test_drawing_and_writing_are_no_device_time(start, monkeypatch, writes):
+    """The clock that the trial reads goes on by an hour whenever it draws or writes."""
+    clock = SimpleNamespace(late=0.0)
+    now = time.perf_counter
+    monkeypatch.setattr(trial_run.time, "perf_counter", lambda: now() + clock.late)
+    write = getattr(TrialRun, writes)
+
+    def slow(self, *given):
+        clock.late += 3600.0
+        return write(self, *given)
+
+    monkeypatch.setattr(TrialRun, writes, slow)
+    run = start()
+    results = [run.epoch() for _ in range(EPOCHS)]
+    assert clock.late >= 3600.0
+    assert results[-1]["seconds"] < 3600.0
