@@ -19,7 +19,9 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save({"schema": SCHEMA, **state}, temporary)
+        # Through Python's file: of a full disk torch's own says "unexpected pos".
+        with temporary.open("wb") as file:
+            torch.save({"schema": SCHEMA, **state}, file)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import ray
 
+from search.faults import Fault, FaultError, fault_in, fault_of, memory_kills
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import RefitFiles
@@ -45,6 +46,8 @@ class UnitEnd:
     unit: Unit
     seconds: float
     error: str = ""
+    fault: FaultError | None = None
+    """What the machine did, where it and no config broke the unit."""
 
 
 def run_units(
@@ -63,6 +66,9 @@ def run_units(
 
     `is_over` is asked before a unit starts; True leaves it and all that follow. A `pool`, of the
     same folds, setting, resources and seed, keeps its workers warm for the units of the next call.
+
+    Raises:
+        FaultError: the machine failed a unit again and again; what was trained is kept.
     """
     waiting = []
     for unit in units:
@@ -81,10 +87,12 @@ def run_units(
             ended, failures = workers.wait()
             if ended is None:
                 continue
-            if ended.error and failures < _MAX_FAILURES and workers.died:
+            if ended.fault is None:
+                yield ended
+            elif failures < _MAX_FAILURES:
                 waiting.insert(0, (ended.unit, failures + 1))
             else:
-                yield ended
+                raise ended.fault
     finally:
         if pool is None or workers.busy:
             workers.close()
@@ -101,7 +109,7 @@ class Pool:
         self._make: Callable[[], Any] | None = None
         self._idle: list[Any] = []
         self._running: dict[Any, tuple[Any, Unit, int]] = {}
-        self.died = False
+        self._memory_kills = memory_kills()
 
     def __enter__(self) -> Self:
         return self
@@ -140,20 +148,24 @@ class Pool:
         if not ready:
             return None, 0
         actor, unit, failures = self._running.pop(ready[0])
-        self.died = False
         try:
             seconds = ray.get(ready[0])
         except ray.exceptions.RayTaskError as error:
             self._idle.append(actor)
             cause = error.cause if error.cause is not None else error
-            return UnitEnd(
-                unit=unit, seconds=0.0, error=f"{type(cause).__name__}: {cause}"
-            ), failures
+            said = f"{type(cause).__name__}: {cause}"
+            return UnitEnd(unit=unit, seconds=0.0, error=said, fault=fault_of(cause)), failures
         except ray.exceptions.RayActorError as error:
-            self.died = True
-            return UnitEnd(unit=unit, seconds=0.0, error=str(error)), failures
+            fault = self._fault_of(str(error))
+            return UnitEnd(unit=unit, seconds=0.0, error=str(error), fault=fault), failures
         self._idle.append(actor)
         return UnitEnd(unit=unit, seconds=seconds), failures
+
+    def _fault_of(self, error: str) -> FaultError:
+        """Returns what the machine did to a worker that died."""
+        if memory_kills() > self._memory_kills:
+            return FaultError(Fault.MEMORY, "the system killed a process for lack of memory")
+        return fault_in(error) or FaultError(Fault.WORKER, "a worker process died")
 
     def close(self) -> None:
         """Ends all workers."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -131,27 +132,30 @@ def train_units(
 
     Returns:
         A sentence for all that went wrong, and whether every unit had its time.
+
+    Raises:
+        FaultError: as `run_units`.
     """
     bar = StepBar(console, f"training {len(units)} models ({noun})")
     notes, count = [], 0
-    for end in run_units(
-        units,
-        folds,
-        run.setting,
-        run.resources,
-        seed=run.config.seed,
-        # Workers of a cluster have another working directory.
-        files=RefitFiles(files.folder.resolve()),
-        models=models.resolve(),
-        is_over=is_over,
-        pool=pool,
-    ):
-        count += 1
-        bar(count, len(units))
-        done(end.unit)
-        if end.error:
-            notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
-    bar.close()
+    with closing(bar):
+        for end in run_units(
+            units,
+            folds,
+            run.setting,
+            run.resources,
+            seed=run.config.seed,
+            # Workers of a cluster have another working directory.
+            files=RefitFiles(files.folder.resolve()),
+            models=models.resolve(),
+            is_over=is_over,
+            pool=pool,
+        ):
+            count += 1
+            bar(count, len(units))
+            done(end.unit)
+            if end.error:
+                notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
     if count < len(units):
         notes.append(f"{len(units) - count} of {len(units)} {noun}s did not fit the time")
     return notes, count == len(units)

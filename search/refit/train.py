@@ -37,8 +37,11 @@ def train_unit(
     seconds = time.perf_counter() - started
     models.mkdir(parents=True, exist_ok=True)
     weights = models / f".{unit.name}.safetensors"
-    save_file(classifier.weights(), weights)
-    weights.replace(models / f"{unit.name}.safetensors")
+    try:
+        save_file(classifier.weights(), weights)
+        weights.replace(models / f"{unit.name}.safetensors")
+    finally:
+        weights.unlink(missing_ok=True)
     trained = TrainedUnit(
         indices=out,
         seconds=seconds,

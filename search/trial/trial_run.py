@@ -7,7 +7,7 @@ import logging
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from search.analysis.metrics import confusion_matrix, macro_f1
 from search.analysis.recombine import marginals, recombine
+from search.faults import fault_of
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
 from search.store.records import Cause
@@ -113,6 +114,7 @@ class TrialRun:
         self._board: TrialBoard | None = None
         self._classifier: ImageClassifier | None = None
         self._to_draw: tuple[int, Evaluation] | None = None
+        self._is_faulted = False
         self._off_clock = 0.0
         self._saved = 0.0
         self._save_cost = 0.0
@@ -123,27 +125,28 @@ class TrialRun:
         """Trains and evaluates one epoch; returns what the search needs to know.
 
         Never raises for what a config can cause: the result then has `cause`, `error` and `done`.
+        Where the machine failed instead, it has `fault`, and the checkpoint stays.
         """
         try:
             return self._epoch()
-        except OutOfMemoryError as error:
-            return self._broken(Cause.OUT_OF_MEMORY, str(error))
-        except NonFiniteLossError as error:
-            return self._broken(Cause.NOT_FINITE, str(error))
         except Exception as error:  # a broken config must not take the worker along
             logger.info("trial broke", exc_info=True)
-            lines = traceback.format_exception_only(error)
-            return self._broken(Cause.ERROR, "".join(lines).strip())
+            return self._broken(error)
 
     def forget(self) -> None:
-        """Deletes the checkpoint: the trial is over, and nobody will go on with it."""
-        self._checkpoint.unlink(missing_ok=True)
+        """Deletes the checkpoint of a trial that is over: nobody will go on with it."""
+        if not self._is_faulted:
+            self._checkpoint.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Frees the model, draws what is left to draw and ends the event file."""
-        if self._board is not None:
-            self._draw()
-            self._board.close()
+        try:
+            if self._board is not None:
+                self._draw()
+                self._board.close()
+        except OSError:
+            # Curves and pictures are for the eye; the search has what it needs.
+            logger.warning("the event file of a trial was not written whole", exc_info=True)
         self._board = self._classifier = None
         release(self._images.device)
 
@@ -251,11 +254,24 @@ class TrialRun:
         self._saved = time.perf_counter()
         self._save_cost = self._saved - started
 
-    def _broken(self, cause: Cause, error: str) -> dict[str, object]:
+    def _broken(self, error: Exception) -> dict[str, object]:
         self._classifier = None
         release(self._images.device)
-        self._checkpoint.unlink(missing_ok=True)
-        return {"cause": cause.value, "error": error, "done": True, **self._costs()}
+        if fault := fault_of(error):
+            self._is_faulted, self._to_draw = True, None
+            return {
+                "fault": fault.kind.value,
+                "error": fault.detail,
+                "done": True,
+                **self._costs(),
+            }
+        with suppress(OSError):
+            self._checkpoint.unlink(missing_ok=True)
+        cause, text = Cause.ERROR, "".join(traceback.format_exception_only(error)).strip()
+        if isinstance(error, OutOfMemoryError | NonFiniteLossError):
+            too_large = isinstance(error, OutOfMemoryError)
+            cause, text = Cause.OUT_OF_MEMORY if too_large else Cause.NOT_FINITE, str(error)
+        return {"cause": cause.value, "error": text, "done": True, **self._costs()}
 
     def _costs(self) -> dict[str, float]:
         seconds = time.perf_counter() - self._started - self._off_clock

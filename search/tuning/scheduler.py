@@ -7,13 +7,15 @@ scheduler's own interface.
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from search.store.records import DEFAULT_NUMBER, State, TrialRecord
+from search.store.records import DEFAULT_NUMBER, TrialRecord
 
 REDUCTION_FACTOR = 3
 
@@ -24,10 +26,18 @@ def grace_epochs(max_epochs: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class _PastTrial:
-    """Stands for a trial of an earlier start: ASHA asks a trial for its id and nothing else."""
+class _Named:
+    """Stands for a trial, whatever Ray calls it: ASHA asks for its id and nothing else.
+
+    Ray gives another id to a trial that is started again, under which it would meet rungs that it
+    has passed already.
+    """
 
     trial_id: str
+
+    @classmethod
+    def of(cls, trial: Trial) -> "_Named":
+        return cls(f"{trial.config['space']}-{trial.config['number']}")
 
 
 def asha(max_epochs: int) -> AsyncHyperBandScheduler:
@@ -51,35 +61,25 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
         super().__init__()
         self._max_epochs = dict(max_epochs)
         self._asha = {space: asha(epochs) for space, epochs in max_epochs.items()}
-        self._running: dict[tuple[str, int], dict[int, float]] = {}
         self.stopped: dict[str, int] = {}
         """Epoch at which each stopped trial was stopped, by Ray's trial id."""
+        self.errors: dict[str, str] = {}
+        """What Ray said of the last worker of a trial that died, by Ray's trial id."""
         self.cut: set[str] = set()
         """Ray's ids of trials to end at their next report: their approach used up its share."""
 
     def refill(self, records: Iterable[TrialRecord]) -> None:
-        """Enters the stored values of an earlier start into the rungs.
-
-        The values of a trial that was running wait until it is added again under its new id:
-        under another it would meet rungs that it has passed already.
-        """
+        """Enters the stored values of an earlier start into the rungs."""
         for record in records:
-            if record.state is State.RUNNING:
-                self._running[record.space, record.number] = dict(record.values)
-                continue
-            past = _PastTrial(f"past-{record.space}-{record.number}")
-            self._asha[record.space].on_trial_add(None, past)
-            self._enter(record.space, past, record.values)
+            past = _Named(f"{record.space}-{record.number}")
+            asha = self._asha[record.space]
+            asha.on_trial_add(None, past)
+            for epoch, value in record.values.items():
+                asha.on_trial_result(None, past, {"epoch": epoch, "value": value})
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """A trial was created."""
-        space = trial.config["space"]
-        self._asha[space].on_trial_add(tune_controller, trial)
-        self._enter(space, trial, self._running.pop((space, trial.config["number"]), {}))
-
-    def _enter(self, space: str, trial: Any, values: Mapping[int, float]) -> None:
-        for epoch, value in values.items():
-            self._asha[space].on_trial_result(None, trial, {"epoch": epoch, "value": value})
+        self._asha[trial.config["space"]].on_trial_add(tune_controller, _Named.of(trial))
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Decides after an epoch whether the trial goes on."""
@@ -87,7 +87,8 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
         if trial.trial_id in self.cut or not math.isfinite(result["value"]):
             return str(TrialScheduler.STOP)
         space, epoch = trial.config["space"], int(result["epoch"])
-        decision = str(self._asha[space].on_trial_result(tune_controller, trial, result))
+        named = _Named.of(trial)
+        decision = str(self._asha[space].on_trial_result(tune_controller, named, result))
         if decision == TrialScheduler.STOP and epoch < self._max_epochs[space]:
             if trial.config["number"] == DEFAULT_NUMBER:
                 # The default config is the baseline that every best config is shown beside.
@@ -100,14 +101,18 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
     ) -> None:
         """A trial ended by itself; a broken one leaves no value on a rung."""
         if result and "epoch" in result and math.isfinite(result.get("value", math.nan)):
-            self._asha[trial.config["space"]].on_trial_complete(tune_controller, trial, result)
+            asha = self._asha[trial.config["space"]]
+            asha.on_trial_complete(tune_controller, _Named.of(trial), result)
 
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker died; ASHA keeps what the trial reported."""
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
+        """A worker died; ASHA keeps what the trial reported, and the searcher may ask why."""
+        file = getattr(trial, "error_file", None)
+        with suppress(OSError):
+            self.errors[trial.trial_id] = Path(file).read_text(errors="replace") if file else ""
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A trial was removed before it ran."""
-        self._asha[trial.config["space"]].on_trial_remove(tune_controller, trial)
+        self._asha[trial.config["space"]].on_trial_remove(tune_controller, _Named.of(trial))
 
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Returns the first trial that waits for a slot."""

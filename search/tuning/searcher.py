@@ -8,13 +8,15 @@ number of epochs.
 import logging
 import math
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
+from search.faults import Fault, FaultError, fault_in, fault_of, memory_kills
 from search.prepare.config import Budget
 from search.store.records import Cause, State, TrialRecord
 from search.tuning.fair_share import Usage, next_space, spent_by_approach
@@ -25,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 # So many trials that break in the same way, and none that does not, are a broken setup.
 _SAME_FAILURES = 5
+# So many faults of the machine, and no trial that ended well since, end the run.
+_SAME_FAULTS = 3
+_WORKER_DIED = "the worker process died"
 
 
 class Listener(Protocol):
@@ -40,6 +45,10 @@ class Listener(Protocol):
 
     def trial_ended(self, record: TrialRecord) -> None:
         """A trial ended."""
+        ...
+
+    def trial_kept(self, asked: Asked, fault: FaultError) -> None:
+        """The machine failed a trial, which stays to be run."""
         ...
 
 
@@ -112,12 +121,26 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._before = sum(sum(seconds) for seconds in self._finished.values())
         self._before += sum(asked.device_seconds for asked in self._waiting)
         self._failures: list[str] = []
+        self._faults: list[tuple[str, int]] = []
+        self._faults_of = Counter[tuple[str, int]]()
+        self._memory_kills = memory_kills()
+        self.aside: list[Asked] = []
+        """Trials whose workers died, which a later start of the run tries again."""
         self.interrupted = False
+        self.fault: FaultError | None = None
+        """What the machine did again and again, which stops the search."""
         self.broken = ""
-        """The error that every trial so far ended with, which stops the search; else empty."""
+        """The last error where all trials so far ended alike, which stops the search."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
+        try:
+            return self._next(trial_id)
+        except OSError as error:  # of the journal
+            self.fault = fault_of(error)
+            return str(Searcher.FINISHED)
+
+    def _next(self, trial_id: str) -> dict[str, Any] | str | None:
         if self.is_over():
             return str(Searcher.FINISHED)
         if len(self._live) >= self._slots:
@@ -134,7 +157,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         live = self._live.get(trial_id)
         if live is None:
             return
-        self._store(live, result)
+        with self._stopping_on_faults():
+            self._store(live, result)
         share = self._share()
         if share is not None and self._least_spent(live.asked.space) >= share:
             self._scheduler.cut.add(trial_id)
@@ -146,15 +170,24 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         live = self._live.pop(trial_id, None)
         if live is None:
             return
-        if result:
-            self._store(live, result)
-        self._finished[live.asked.space].append(live.device_seconds)
-        self._tell(trial_id, live.asked, result or {}, error)
-        self._announce_end(live.asked)
+        with self._stopping_on_faults():
+            if result:
+                self._store(live, result)
+            fault = self._fault_of(trial_id, result or {}, error)
+            if fault is not None and self._stays(live, fault):
+                return
+            self._finished[live.asked.space].append(live.device_seconds)
+            self._tell(trial_id, live.asked, result or {}, error)
+            self._announce_end(live.asked)
+
+    def interrupt(self) -> None:
+        """Ends the search; what is running is gone on with by `--resume`."""
+        self.interrupted = True
 
     def is_over(self) -> bool:
         """Returns whether no trial may run any more: interrupted, broken, or the time is up."""
-        return self.interrupted or bool(self.broken) or self.seconds_left() <= 0
+        stopped = self.interrupted or bool(self.broken) or self.fault is not None
+        return stopped or self.seconds_left() <= 0
 
     def seconds_left(self) -> float:
         """Returns what is left of the budget's time in seconds; infinite without one."""
@@ -182,10 +215,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def close(self) -> None:
         """Settles the trials that the end of the run cut off.
 
-        After an interruption they stay RUNNING, and `--resume` goes on with them; at the end of
-        the budget they are told FAIL with their values kept.
+        After an interruption or a fault of the machine they stay RUNNING, and `--resume` goes on
+        with them; at the end of the budget they are told FAIL with their values kept.
         """
-        if self.interrupted:
+        if self.interrupted or self.fault is not None:
             return
         for live in self._live.values():
             self._journals[live.asked.space].fail(live.asked.number, Cause.BUDGET)
@@ -258,27 +291,78 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         counted = True
         value = float(result.get("value", math.nan))
         if error:
-            journal.fail(asked.number, Cause.WORKER_DIED, "the worker process died")
+            journal.fail(asked.number, Cause.WORKER_DIED, _WORKER_DIED)
+            self._note_failure(Cause.WORKER_DIED, _WORKER_DIED)
         elif result.get("cause"):
             cause, text = Cause(result["cause"]), str(result.get("error", ""))
             journal.fail(asked.number, cause, text)
             if cause is Cause.ERROR:
-                self._note_failure(text)
+                self._note_failure(text.partition(":")[0], text)
         elif not math.isfinite(value) and "value" in result:
             journal.fail(asked.number, Cause.NOT_FINITE, f"the objective was {value}")
         elif trial_id in self._scheduler.stopped:
             journal.prune(asked.number)
+            self._faults.clear()
         elif result.get("last_epoch"):
             journal.complete(asked.number, value)
+            self._faults.clear()
         else:
             journal.fail(asked.number, Cause.BUDGET)
             counted = False
         self._counted[asked.space] += counted
 
-    def _note_failure(self, error: str) -> None:
-        self._failures.append(error)
+    def _fault_of(
+        self, trial_id: str, result: Mapping[str, Any], error: bool
+    ) -> FaultError | None:
+        """Returns what the machine did to a trial that ended; None where it did nothing."""
+        if "fault" in result:
+            return FaultError(Fault(result["fault"]), str(result["error"]))
+        if not error:
+            return None
+        if memory_kills() > self._memory_kills:
+            return FaultError(Fault.MEMORY, "the system killed a process for lack of memory")
+        return fault_in(self._scheduler.errors.get(trial_id, "")) or FaultError(
+            Fault.WORKER, _WORKER_DIED
+        )
+
+    def _stays(self, live: _Live, fault: FaultError) -> bool:
+        """Keeps a trial to be run for which the machine failed; returns whether it is kept.
+
+        It is tried again at once; where its workers died and nobody knows why, by the next start
+        of the run, and only by that: then it may be the config, after all.
+        """
+        asked = replace(live.asked, device_seconds=live.device_seconds)
+        which = (asked.space, asked.number)
+        if fault.kind is not Fault.WORKER:
+            self._waiting.append(asked)
+        elif asked.deaths:
+            return False
+        else:
+            self._journals[asked.space].note(asked.number, deaths=1)
+            self.aside.append(asked)
+            self._counted[asked.space] += 1
+            self._finished[asked.space].append(live.device_seconds)
+        self._faults.append(which)
+        self._faults_of[which] += 1
+        if _SAME_FAULTS in (len(self._faults), self._faults_of[which]):
+            self.fault = fault
+        for listener in self._listeners:
+            listener.trial_kept(asked, fault)
+        return True
+
+    @contextmanager
+    def _stopping_on_faults(self) -> Iterator[None]:
+        # The journal's own disk may fail, and Ray would show what it raises as a text.
+        try:
+            yield
+        except OSError as error:
+            self.fault = fault_of(error)
+
+    def _note_failure(self, kind: str, error: str) -> None:
+        self._failures.append(kind)
         ended = sum(len(seconds) for seconds in self._finished.values())
         only_failures = len(self._failures) == ended >= _SAME_FAILURES
+        # By kind: the texts of one failure may differ in a path or a number.
         if only_failures and len(set(self._failures)) == 1:
             self.broken = error
 

@@ -2,18 +2,17 @@
 
 import os
 import shutil
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from ray import tune
+from ray.tune import TuneError
 
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
+from search.signals import under_way
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.worker import Worker
@@ -58,7 +57,7 @@ def run_trials(
     if resources.gpus_per_trial:
         per_trial["gpu"] = resources.gpus_per_trial  # type: ignore[assignment]
     try:
-        with _workers_starting_together(resources.slots), _stopping_on_signals(searcher):
+        with _workers_starting_together(resources.slots), under_way().gently(searcher.interrupt):
             tune.run(
                 tune.with_parameters(Worker, setting=setting),
                 name="search",
@@ -75,6 +74,9 @@ def run_trials(
                 trial_dirname_creator=_trial_name,
                 verbose=0,
             )
+    except TuneError as error:
+        # Tune hides what was raised in this process behind its text.
+        raise (error.__context__ or error) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -97,20 +99,3 @@ def _workers_starting_together(slots: int) -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-@contextmanager
-def _stopping_on_signals(searcher: StudySearcher) -> Iterator[None]:
-    # Installed after Ray's start, which takes SIGTERM for itself.
-    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        searcher.interrupted = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

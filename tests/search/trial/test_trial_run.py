@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.analysis.metrics import macro_f1
+from search.faults import Fault
 from search.store.records import Cause
 from search.trial import trial_run
 from search.trial.trial_run import TrialRun, evaluate
@@ -321,3 +322,56 @@ def test_drawing_and_writing_are_no_device_time(start, monkeypatch, writes):
     results = [run.epoch() for _ in range(EPOCHS)]
     assert clock.late >= 3600.0
     assert results[-1]["seconds"] < 3600.0
+
+
+FULL_DISK = OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("where", ["_write_curves", "_save", "_open"])
+def test_a_fault_of_the_machine_ends_the_trial_and_keeps_its_checkpoint(
+    start, monkeypatch, tmp_path, where
+):
+    whole = start(write=False)
+    expected = [told(whole.epoch()) for _ in range(EPOCHS)]
+    run = start()
+    if where != "_open":
+        assert told(run.epoch()) == expected[0]
+
+    def fail(self, *given):
+        raise FULL_DISK
+
+    with monkeypatch.context() as context:
+        context.setattr(TrialRun, where, fail)
+        result = run.epoch()
+    assert result["fault"] == Fault.DISK_FULL
+    assert "No space left" in result["error"]
+    assert result["done"]
+    assert not {"cause", "value"} & set(result)
+    run.close()
+    run.forget()
+    assert (tmp_path / "checkpoints" / "gender-3.pt").exists() == (where != "_open")
+    again = start()
+    assert [told(again.epoch()) for _ in range(EPOCHS)] == expected
+
+
+def test_a_fault_draws_nothing_as_the_trial_is_not_over(start, monkeypatch, tmp_path):
+    run = start()
+    run.epoch()
+    monkeypatch.setattr(trial_run, "evaluate", lambda *given: (_ for _ in ()).throw(FULL_DISK))
+    run.epoch()
+    run.close()
+    assert pictures(tmp_path / "tensorboard" / "gender" / "0003") == {}
+
+
+def test_curves_that_cannot_be_written_at_the_end_do_not_break_the_worker(
+    start, monkeypatch, caplog
+):
+    run = start()
+    run.epoch()
+
+    def fail(self):
+        raise FULL_DISK
+
+    monkeypatch.setattr(trial_run.TrialBoard, "close", fail)
+    run.close()
+    assert "was not written whole" in caplog.text
