@@ -37,6 +37,7 @@ class Ending:
         """What was lost, where not a person asks; else empty."""
         self._leave = leave
         self._gently: Callable[[], None] | None = None
+        self._has_raised = False
         self._last_call: threading.Timer | None = None
 
     @property
@@ -63,18 +64,22 @@ class Ending:
         Raises:
             KeyboardInterrupt: nothing else was asked for.
         """
-        if self.is_asked and not self.lost:
-            return
-        self._start_clock(_GRACE_S)
-        if self._gently is None or self.lost:
+        is_first = not self.is_asked
+        if is_first:
+            self._start_clock(_GRACE_S)
+        if self._gently is not None and not self.lost:
+            if is_first:
+                self._gently()
+        elif not self._has_raised:
+            self._has_raised = True
             raise KeyboardInterrupt
-        self._gently()
 
     def lose(self, what: str) -> None:
         """Ends the command, from another thread: what it needs is gone."""
         if self.lost:
             return
-        self.lost = what
+        # A signal to the whole process group ends the cluster, too: that is no loss.
+        self.lost = "interrupted" if self.is_asked else what
         self._start_clock(_GRACE_OF_A_LOST_CLUSTER_S)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 

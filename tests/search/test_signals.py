@@ -111,6 +111,24 @@ def test_a_lost_cluster_ends_even_the_search_at_once(endings, capsys):
     assert capsys.readouterr().err.startswith("headrace: the head has ended. ")
 
 
+def test_a_signal_to_all_processes_ends_the_cluster_too_and_stays_an_interruption(endings, capsys):
+    calls = []
+
+    def search(ending):
+        with ending.gently(lambda: calls.append("stop")):
+            signal.raise_signal(signal.SIGTERM)
+            ending.lose("the head has ended")
+            threading.Event().wait()
+
+    with ending_on_signals() as ending:
+        with pytest.raises(KeyboardInterrupt):
+            search(ending)
+        signal.raise_signal(signal.SIGTERM)
+        ending.tell()
+    assert calls == ["stop"]
+    assert capsys.readouterr().err.startswith("headrace: interrupted. ")
+
+
 def test_outside_of_a_command_there_is_nothing_to_end():
     assert under_way().advice
     assert not under_way().is_resumable
