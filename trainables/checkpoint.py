@@ -15,14 +15,22 @@ _UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, LookupError, pickle.
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes `state` (tensors, numbers, strings, containers) so that `path` is old or whole."""
+    """Writes `state` (tensors, numbers, strings, containers) so that `path` is old or whole.
+
+    Raises:
+        OSError: the system refuses it: the disk is full, or read-only, or fails.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # Through Python's file: of a full disk torch's own says "unexpected pos".
+        # Through Python's file: of a full disk torch's own knows nothing but "unexpected pos".
         with temporary.open("wb") as file:
             torch.save({"schema": SCHEMA, **state}, file)
         temporary.replace(path)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -110,6 +110,20 @@ def test_a_checkpoint_on_a_full_disk_is_a_fault_and_leaves_no_draft(tmp_path, mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_checkpoint_that_gets_no_further_is_what_the_system_said(tmp_path):
+    """Torch itself says "unexpected pos" where a part was written."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        weights = [torch.zeros(100_000) for _ in range(20)]
+        with pytest.raises(OSError, match="File too large") as caught:
+            save_checkpoint(tmp_path / "a.pt", {"weights": weights})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert fault_of(caught.value).kind is Fault.DISK_FULL
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_too_many_open_files_are_a_fault(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     opened = os.open(tmp_path, os.O_RDONLY)
