@@ -22,17 +22,26 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    whole = {"schema": SCHEMA, **state}
     try:
-        # Through Python's file: of a full disk torch's own knows nothing but "unexpected pos".
-        with temporary.open("wb") as file:
-            torch.save({"schema": SCHEMA, **state}, file)
+        try:
+            torch.save(whole, temporary)
+        except RuntimeError:
+            # Of a full disk it knows nothing but "unexpected pos"; Python's file says what it is.
+            _save_through_python(whole, temporary)
         temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _save_through_python(whole: dict[str, Any], path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save(whole, file)
     except RuntimeError as error:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
