@@ -29,8 +29,10 @@ FLOORS = {
         "analysis": 2,
         "store": 2,
         "console": 1,
-        "errors": 1,
+        "faults": 1,
         "ray_settings": 1,
+        "signals": 1,
+        "errors": 0,
     },
     "search/analysis": {
         "reasons": 7,

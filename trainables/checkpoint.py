@@ -15,9 +15,28 @@ _UNREADABLE = (RuntimeError, EOFError, OSError, ValueError, LookupError, pickle.
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Writes `state` (tensors, numbers, strings, containers) so that `path` is old or whole."""
+    """Writes `state` (tensors, numbers, strings, containers) so that `path` is old or whole.
+
+    Raises:
+        OSError: the system refuses it: the disk is full, or read-only, or fails.
+    """
+    whole = {"schema": SCHEMA, **state}
     with written(path) as draft:
-        torch.save({"schema": SCHEMA, **state}, draft)
+        try:
+            torch.save(whole, draft)
+        except RuntimeError:
+            # Of a full disk it knows nothing but "unexpected pos"; Python's file says what it is.
+            _save_through_python(whole, draft)
+
+
+def _save_through_python(whole: dict[str, Any], path: Path) -> None:
+    try:
+        with path.open("wb") as file:
+            torch.save(whole, file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class CheckpointError(TrainablesError, ValueError):
     """A checkpoint is torn or belongs to another trial."""
 
 
-def in_short(error: Exception) -> str:
+def in_short(error: BaseException) -> str:
     """Returns an error of a library on one line of at most 300 characters, its type if empty."""
     return shorten(str(error) or type(error).__name__, width=300, placeholder=" ...")
 

@@ -59,6 +59,17 @@ def confusion_matrix(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> In
     return cells.reshape(num_classes, num_classes)
 
 
+def most_confused(counts: Ints, most: int = 64) -> Ints:
+    """Returns the classes with the most errors, in code order: those that a picture has room for.
+
+    Args:
+        counts: how often class i (row) was predicted as class j (column), int [C, C].
+        most: classes to return at most; of equals the first.
+    """
+    errors = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    return np.sort(np.argsort(-errors, kind="stable")[:most])
+
+
 def class_counts(y: ArrayLike, predicted: ArrayLike, num_classes: int) -> Floats:
     """Returns true positives, predicted and actual samples per class, float [3, C]."""
     matrix = confusion_matrix(y, predicted, num_classes)

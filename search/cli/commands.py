@@ -1,7 +1,7 @@
 """The command line: options to values, errors to messages and exit codes.
 
 Exit codes: 0 done, 1 some trials failed but the run finished, 2 bad input or usage, 130
-interrupted and resumable.
+interrupted, by a person or by a fault of the machine, and resumable.
 """
 
 import argparse
@@ -15,12 +15,15 @@ from search import ray_settings
 from search.cli.options import build_parser
 from search.cli.run_config import check_not_empty, new_config, resumed_config
 from search.errors import SearchError, UsageError, bounded
+from search.faults import FaultError, fault_of
 from search.prepare.option import absolute, at_least, below_one
+from search.signals import INTERRUPTED, Ending, ending_on_signals
 from search.store.files import check_writable
 from search.store.run_store import check_name
 from spaces.errors import SpaceError
+from trainables.errors import TrainablesError
 
-OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+OK, SOME_FAILED, BAD_INPUT = 0, 1, 2
 
 
 def default_cache() -> Path:
@@ -31,27 +34,39 @@ def default_cache() -> Path:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code."""
-    try:
-        options = build_parser().parse_args(arguments)
-        command = _COMMANDS[options.command]
-        return command(options)
-    except (SearchError, SpaceError) as error:
-        return _refuse(error)
-    except Exception as error:
-        # Importing torch just to name its errors would slow every usage error down.
-        from trainables.errors import TrainablesError
+    with ending_on_signals() as ending:
+        try:
+            options = build_parser().parse_args(arguments)
+            command = _COMMANDS[options.command]
+            return command(options)
+        except KeyboardInterrupt:
+            ending.tell()
+            return INTERRUPTED
+        except Exception as error:
+            code = _code_of(error, ending)
+            if code is None:
+                raise
+            return code
 
-        if isinstance(error, TrainablesError):
-            return _refuse(error)
-        raise
-    except KeyboardInterrupt:
-        print("headrace: interrupted", file=sys.stderr)
+
+def _code_of(error: Exception, ending: Ending) -> int | None:
+    """Says on one line what went wrong and returns the exit code; None for what is a defect."""
+    if ending.is_asked:  # what a terminal raises that has hung up
+        ending.tell()
         return INTERRUPTED
+    known = isinstance(error, SearchError | SpaceError | TrainablesError)
+    if known and not isinstance(error, FaultError):
+        return _refuse(str(error))
+    fault = fault_of(error)
+    if fault is None:
+        return None
+    _refuse(f"{fault}. {ending.advice}")
+    return INTERRUPTED if ending.is_resumable else BAD_INPUT
 
 
-def _refuse(error: Exception) -> int:
+def _refuse(error: str) -> int:
     # Some libraries spread their message over lines; the user gets one.
-    text = " ".join(line.strip() for line in bounded(str(error)).splitlines())
+    text = " ".join(line.strip() for line in bounded(error).splitlines())
     print(f"headrace: {text}", file=sys.stderr)
     return BAD_INPUT
 

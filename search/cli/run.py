@@ -24,6 +24,7 @@ from search.prepare.resources import Node, Resources, plan_resources
 from search.pseudo.stage import check_pseudo
 from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL
+from search.signals import under_way
 from search.store.commands import resume_command
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
@@ -86,6 +87,7 @@ def execute(
                 store.write_study({**store.read_study(), "config": config.to_dict()})
             else:
                 store.write_study(_description(run))
+            under_way().resume_by(resume_command(store))
             return _run_stages(run, console)
 
 

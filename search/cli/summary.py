@@ -53,13 +53,9 @@ def print_summary(
         say(console, f"Interrupted. Nothing is lost; go on with: {resume_command(store)}")
     console.print(_table(results))
     _print_counts(console, results)
-    empty = [result.name for result in results if result.best is None]
-    if empty and not interrupted:
-        say(
-            console,
-            f"No trial of {', '.join(empty)} finished: the budget was too short; go on with: "
-            f"{resume_command(store)} --budget TIME",
-        )
+    for result in results:
+        if result.best is None and not interrupted:
+            say(console, _why_empty(result, store))
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
         _print_shares(console, results, shares)
@@ -68,6 +64,20 @@ def print_summary(
         wait = f"{float(np.median(gaps)):.2f} s (median of {len(gaps)})"
         say(console, f"Between two trials a warm worker waits {wait}.")
     _print_commands(console, results, store)
+
+
+def _why_empty(result: SpaceResult, store: RunStore) -> str:
+    """Returns why no trial of a space finished: the time ended, or something broke them."""
+    going_on = f"go on with: {resume_command(store)}"
+    broken = [r for r in result.records if r.cause not in (Cause.NONE, Cause.BUDGET)]
+    died = [r for r in result.records if r.state is State.RUNNING and r.deaths]
+    if not broken and not died:
+        return (
+            f"No trial of {result.name} finished: the budget was too short; {going_on} "
+            "--budget TIME"
+        )
+    reason = f"{len(broken)} of {len(result.records)} broke" if broken else "their workers died"
+    return f"No trial of {result.name} finished: {reason}; see to the cause, then {going_on}"
 
 
 def _table(results: Sequence[SpaceResult]) -> Table:

@@ -19,11 +19,12 @@ from typing import Any, Self
 import ray
 
 from search.errors import bounded
+from search.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import RefitFiles
 from search.refit.fleet import Fleet
-from search.refit.retries import Retries, is_silent
+from search.refit.retries import Retries, is_silent, note_deaths
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
@@ -67,6 +68,7 @@ class Lost:
         node: that it was on; empty where it had not begun.
         after_s: seconds since it was started.
         silent_s: seconds without a step for which it was ended; 0 where its worker died.
+        fault: what the machine did, where that is known.
     """
 
     unit: Unit
@@ -74,6 +76,7 @@ class Lost:
     node: str
     after_s: float
     silent_s: float = 0.0
+    fault: FaultError | None = None
 
 
 def run_units(
@@ -98,6 +101,9 @@ def run_units(
 
     Raises:
         StalledError: the machines do not let it go on; finished units stay finished.
+        FaultError: the machine failed again and again; finished units stay finished. So where
+            the workers of a unit die and nobody knows why, after all others; the next start
+            tries it again, and has it fail where they die then, too.
     """
     waiting = []
     for unit in units:
@@ -106,38 +112,81 @@ def run_units(
         else:
             waiting.append(unit)
     workers = pool or Pool(setting, folds, resources, seed)
-    retries = Retries(workers.is_alive)
+    losses = _Losses(workers.is_alive, files.folder, tell)
     try:
         while waiting or workers.busy:
             workers.stop(is_over)
             while waiting and workers.has_room and not is_over(waiting[0]):
                 workers.start(waiting.pop(0), files, models)
             if not workers.busy and (not waiting or is_over(waiting[0])):
-                return
+                break
             for ended in workers.wait():
                 if isinstance(ended, UnitEnd):
+                    losses.forget(ended.unit)
                     yield ended
-                elif _begins_again(ended, retries, tell):
+                elif losses.begins_again(ended):
                     waiting.insert(0, ended.unit)
                 else:
-                    yield UnitEnd(unit=ended.unit, seconds=0.0, error=ended.error)
+                    yield losses.end(ended)
     finally:
         if pool is None or workers.busy:
             workers.close()
+    losses.check()
 
 
-def _begins_again(lost: Lost, retries: Retries, tell: Callable[[str], None]) -> bool:
-    """Returns whether a unit begins again, and says so; raises StalledError."""
-    name, after = lost.unit.name, f"{lost.after_s:.0f} s lost"
-    if lost.silent_s:
-        retries.after_silence(name, lost.silent_s)
-        minutes = f"{lost.silent_s / 60:.0f} minutes"
-        tell(f"{name} made no step for {minutes} and begins again, {after}")
+class _Losses:
+    """Decides what becomes of units that ended before their time, and tells of it."""
+
+    def __init__(
+        self, is_alive: Callable[[str], bool], folder: Path, tell: Callable[[str], None]
+    ) -> None:
+        self._retries, self._faults = Retries(is_alive), FaultCount()
+        self._folder = folder
+        self._tell = tell
+        self._died: list[str] = []
+
+    def begins_again(self, lost: Lost) -> bool:
+        """Returns whether a unit begins again, and says so; raises as `run_units`."""
+        name, after = lost.unit.name, f"{lost.after_s:.0f} s lost"
+        if lost.silent_s:
+            self._retries.after_silence(name, lost.silent_s)
+            minutes = f"{lost.silent_s / 60:.0f} minutes"
+            self._tell(f"{name} made no step for {minutes} and begins again, {after}")
+        elif lost.fault is not None:
+            if self._faults.are_enough(name):
+                raise lost.fault
+            self._tell(f"{name} begins again, {after}: {lost.fault}")
+        elif self._retries.after_death(name, lost.node):
+            self._tell(f"the worker of {name} was lost and the unit begins again, {after}")
+        else:
+            return False
         return True
-    again = retries.after_death(name, lost.node)
-    if again:
-        tell(f"the worker of {name} was lost and the unit begins again, {after}")
-    return again
+
+    def end(self, lost: Lost) -> UnitEnd:
+        """Returns the end of a unit whose workers die; FaultError where those of others do, too.
+
+        Where it is the first start in which they die, `check` will raise, and the next start
+        tries the unit again.
+        """
+        name = lost.unit.name
+        if not note_deaths(self._mark(lost.unit)):
+            self._died.append(name)
+        if self._faults.are_enough(name):
+            raise FaultError(Fault.WORKER, f"of {name}")
+        return UnitEnd(unit=lost.unit, seconds=0.0, error=lost.error)
+
+    def forget(self, unit: Unit) -> None:
+        """Notes that a unit ended by itself."""
+        self._faults.clear()
+        self._mark(unit).unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Raises FaultError where the workers of a unit died that the next start tries again."""
+        if self._died:
+            raise FaultError(Fault.WORKER, f"of {', '.join(self._died)}")
+
+    def _mark(self, unit: Unit) -> Path:
+        return self._folder / "parts" / f"{unit.name}.died"
 
 
 @dataclass(slots=True)
@@ -185,6 +234,7 @@ class Pool:
         self._make: Callable[[], Any] | None = None
         self._idle: list[_Worker] = []
         self._running: dict[Any, _Running] = {}
+        self._deaths = WorkerDeaths()
 
     def __enter__(self) -> Self:
         return self
@@ -284,10 +334,13 @@ class Pool:
             self._idle.append(worker)
             cause = error.cause if error.cause is not None else error
             text = bounded(f"{type(cause).__name__}: {cause}")
+            if (fault := fault_of(cause)) is not None:
+                return self._lost(running, text, fault=fault)
             return UnitEnd(unit=running.unit, seconds=0.0, error=text)
         except ray.exceptions.RayError as error:
             _kill(worker)
-            return self._lost(running, bounded(str(error)))
+            said = str(error)
+            return self._lost(running, bounded(said), fault=self._deaths.fault(said))
         self._idle.append(worker)
         return UnitEnd(unit=running.unit, seconds=seconds)
 
@@ -301,13 +354,20 @@ class Pool:
                 found.append(self._lost(running, f"no step for {silent_s:.0f} s", silent_s))
         return found
 
-    def _lost(self, running: _Running, error: str, silent_s: float = 0.0) -> Lost:
+    def _lost(
+        self,
+        running: _Running,
+        error: str,
+        silent_s: float = 0.0,
+        fault: FaultError | None = None,
+    ) -> Lost:
         return Lost(
             unit=running.unit,
             error=error,
             node=running.worker.node or running.pulse.node,
             after_s=self._clock() - running.started,
             silent_s=silent_s,
+            fault=fault,
         )
 
     def _end(self, reference: Any) -> None:

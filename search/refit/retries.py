@@ -8,6 +8,7 @@ and somebody has to look.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from pathlib import Path
 
 from search.errors import StalledError
 
@@ -52,6 +53,14 @@ class Retries:
                 f"{training} made no step for {silent_s / 60:.0f} minutes twice, so the run was "
                 "stopped; look at its machine (a disk or network that hangs)"
             )
+
+
+def note_deaths(mark: Path) -> bool:
+    """Notes in a file that the workers of a training die; returns whether it was noted before."""
+    was_noted = mark.exists()
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    return was_noted
 
 
 def is_silent(silent_s: float, *, has_begun: bool) -> bool:

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
@@ -143,29 +144,30 @@ def train_units(
 
     Raises:
         StalledError: the machines do not let it go on.
+        FaultError: as `run_units`.
     """
     bar = StepBar(console, f"training {len(units)} models ({noun})")
     notes, count = [], 0
     # Workers of a cluster have another working directory.
     folder = files.folder.resolve()
-    for end in run_units(
-        units,
-        folds,
-        run.setting,
-        run.resources,
-        seed=run.config.seed,
-        files=RefitFiles(folder),
-        models=models.resolve(),
-        is_over=is_over,
-        pool=pool,
-        tell=lambda text: say(console, f"  {text}"),
-    ):
-        count += 1
-        bar(count, len(units))
-        done(end.unit)
-        if end.error:
-            notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
-    bar.close()
+    with closing(bar):
+        for end in run_units(
+            units,
+            folds,
+            run.setting,
+            run.resources,
+            seed=run.config.seed,
+            files=RefitFiles(folder),
+            models=models.resolve(),
+            is_over=is_over,
+            pool=pool,
+            tell=lambda text: say(console, f"  {text}"),
+        ):
+            count += 1
+            bar(count, len(units))
+            done(end.unit)
+            if end.error:
+                notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
     shutil.rmtree(folder / "heartbeats", ignore_errors=True)
     if count < len(units):
         notes.append(f"{len(units) - count} of {len(units)} {noun}s did not fit the time")

@@ -56,6 +56,7 @@ class TrialRecord:
             None.
         error: text of what broke it; empty where nothing did.
         ended: seconds since the epoch when it was told how it ended; 0 where it was not.
+        deaths: starts of the run in which every worker that it was given died.
     """
 
     space: str
@@ -73,6 +74,7 @@ class TrialRecord:
     gap: float | None
     error: str
     ended: float = 0.0
+    deaths: int = 0
 
     @property
     def epochs(self) -> int:
@@ -143,6 +145,7 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         gap=None if gap is None else float(gap),
         error=str(attributes.get("error", "")) if cause is not Cause.NONE else "",
         ended=float(attributes.get("ended", 0.0)) if is_over else 0.0,
+        deaths=int(attributes.get("deaths", 0)),
     )
 
 

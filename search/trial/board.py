@@ -13,9 +13,14 @@ from PIL import Image, ImageDraw, ImageFont
 from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from torch.utils.tensorboard import SummaryWriter
 
+from search.analysis.metrics import most_confused
 from trainables.blocks import FlatValue
 
 _CELL = 44
+_LARGEST_SIDE = 1024
+_LONGEST_NAME = 320.0
+
+_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _FULL_SHADE = (16, 78, 139)
 
 
@@ -52,30 +57,56 @@ class TrialBoard:
 
 
 def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.Image:
-    """Draws confusion counts [K, K]; rows are the truth, shades their shares, text the counts."""
+    """Draws confusion counts [K, K]; rows are the truth, shades their shares, text the counts.
+
+    At most 64 classes are shown, those with the most errors, and at most 1,024 pixels a side:
+    what is drawn must cost the same whatever the data.
+    """
+    shown = most_confused(counts)
+    names = [classes[number] for number in shown]
     font, small = ImageFont.load_default(15), ImageFont.load_default(13)
     # Room for the longest class name, and for the legend above the row names.
-    margin = 16 + round(max(130.0, *(small.getlength(name) for name in classes)))
-    side = margin + _CELL * len(classes) + 10
+    longest = min(_LONGEST_NAME, *(small.getlength(name) for name in names))
+    margin = 16 + round(max(130.0, longest))
+    cell = min(_CELL, (_LARGEST_SIDE - margin - 10) // len(names))
+    side = margin + cell * len(names) + 10
     picture = Image.new("RGB", (side, side), "white")
     draw = ImageDraw.Draw(picture)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = (counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))[np.ix_(shown, shown)]
     for (row, column), share in np.ndenumerate(shares):
-        x, y = margin + _CELL * column, margin + _CELL * row
+        x, y = margin + cell * column, margin + cell * row
         shade = tuple(round(255 + float(share) * (low - 255)) for low in _FULL_SHADE)
-        draw.rectangle((x, y, x + _CELL - 2, y + _CELL - 2), fill=shade)
-        draw.text(
-            (x + _CELL / 2 - 1, y + _CELL / 2 - 1),
-            str(int(counts[row, column])),
-            fill="white" if share > 0.5 else "black",
-            font=font,
-            anchor="mm",
-        )
-    for number, name in enumerate(classes):
-        middle = margin + _CELL * number + _CELL // 2
-        draw.text((margin - 8, middle), name, fill="black", font=small, anchor="rm")
-        label = Image.new("RGB", (margin - 8, 18), "white")
-        ImageDraw.Draw(label).text((0, 9), name, fill="black", font=small, anchor="lm")
-        picture.paste(label.rotate(90, expand=True), (middle - 9, 0))
-    draw.text((8, 8), "rows: truth\ncolumns: predicted", fill="black", font=small)
+        draw.rectangle((x, y, x + cell - 2, y + cell - 2), fill=shade)
+        text = str(int(counts[shown[row], shown[column]]))
+        if font.getlength(text) <= cell - 2:
+            color = "white" if share > 0.5 else "black"
+            middle = (x + cell / 2 - 1, y + cell / 2 - 1)
+            draw.text(middle, text, fill=color, font=font, anchor="mm")
+    _draw_names(picture, names, margin, cell)
+    legend = "rows: truth\ncolumns: predicted"
+    if len(shown) < len(classes):
+        legend += f"\n{len(shown)} of {len(classes)} classes,\nthose with most errors"
+    draw.text((8, 8), legend, fill="black", font=small)
     return picture
+
+
+def _draw_names(picture: Image.Image, names: Sequence[str], margin: int, cell: int) -> None:
+    """Writes the names of the rows to their left and those of the columns above them."""
+    font = ImageFont.load_default(min(13, cell))
+    height = min(18, cell)
+    for number, name in enumerate(names):
+        middle = margin + cell * number + cell // 2
+        label = Image.new("RGB", (margin - 8, height), "white")
+        text = _shortened(name, font, margin - 12)
+        ImageDraw.Draw(label).text((0, height / 2), text, fill="black", font=font, anchor="lm")
+        draw = ImageDraw.Draw(picture)
+        draw.text((margin - 8, middle), text, fill="black", font=font, anchor="rm")
+        picture.paste(label.rotate(90, expand=True), (middle - height // 2, 0))
+
+
+def _shortened(name: str, font: _Font, width: float) -> str:
+    length = font.getlength(name)
+    kept = name if length <= width else name[: int(len(name) * width / length)]
+    while kept != name and kept and font.getlength(f"{kept}…") > width:
+        kept = kept[:-1]
+    return name if kept == name else f"{kept}…"

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from search.errors import ResultsError, UsageError
+from search.faults import Fault, FaultError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import ProgressBar, decode_images, open_dataset
 from search.prepare.setting import SharedImages, TrialSetting
@@ -91,6 +92,8 @@ def _train(
     bar = progress(f"training {best.space} trial {best.trial} again")
     for done in range(1, epochs + 1):
         result = run.epoch()
+        if "fault" in result:
+            raise FaultError(Fault(str(result["fault"])), str(result["error"]))
         if "error" in result:
             raise ResultsError(f"the config breaks now: {result['error']}")
         bar(done, epochs)

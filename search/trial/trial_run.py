@@ -6,7 +6,8 @@ The Tune worker and `headrace replay` run the same code.
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from search.analysis.metrics import confusion_matrix, macro_f1
 from search.analysis.recombine import marginals, recombine
 from search.errors import bounded
+from search.faults import fault_of
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
 from search.store.names import as_file
@@ -116,7 +118,9 @@ class TrialRun:
         self._started = time.perf_counter()
         self._board: TrialBoard | None = None
         self._classifier: ImageClassifier | None = None
-        self._best = -1.0
+        self._to_draw: tuple[int, Evaluation] | None = None
+        self._is_faulted = False
+        self._off_clock = 0.0
         self._saved = 0.0
         self._save_cost = 0.0
         self.first_batch: float | None = None
@@ -126,26 +130,28 @@ class TrialRun:
         """Trains and evaluates one epoch; returns what the search needs to know.
 
         Never raises for what a config can cause: the result then has `cause`, `error` and `done`.
+        Where the machine failed instead, it has `fault`, and the checkpoint stays.
         """
         try:
             return self._epoch()
-        except OutOfMemoryError as error:
-            return self._broken(Cause.OUT_OF_MEMORY, str(error))
-        except NonFiniteLossError as error:
-            return self._broken(Cause.NOT_FINITE, str(error))
         except Exception as error:  # a broken config must not take the worker along
             logger.info("trial broke", exc_info=True)
-            lines = traceback.format_exception_only(error)
-            return self._broken(Cause.ERROR, "".join(lines).strip())
+            return self._broken(error)
 
     def forget(self) -> None:
-        """Deletes the checkpoint: the trial is over, and nobody will go on with it."""
-        self._checkpoint.unlink(missing_ok=True)
+        """Deletes the checkpoint of a trial that is over: nobody will go on with it."""
+        if not self._is_faulted:
+            self._checkpoint.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Frees the model and ends the event file."""
-        if self._board is not None:
-            self._board.close()
+        """Frees the model, draws what is left to draw and ends the event file."""
+        try:
+            if self._board is not None:
+                self._draw()
+                self._board.close()
+        except OSError:
+            # Curves and pictures are for the eye; the search has what it needs.
+            logger.warning("the event file of a trial was not written whole", exc_info=True)
         self._board = self._classifier = None
         release(self._images.device)
 
@@ -169,9 +175,22 @@ class TrialRun:
             "done": is_last,
         }
         if self._write:
-            self._write_curves(report, self.last)
-            self._save(self._classifier, self.last, now)
+            with self._clock_stopped():
+                self._write_curves(report, self.last)
+                if is_last:
+                    self._draw()
+                self._save(self._classifier, self.last, now)
         return {**now, **self._costs()}
+
+    @contextmanager
+    def _clock_stopped(self) -> Iterator[None]:
+        # What drawing and writing cost grows with the classes and the disk, not with the device:
+        # on its clock it would take time from approaches with many classes.
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._off_clock += time.perf_counter() - began
 
     def _open(self) -> tuple[ImageClassifier, dict[str, object] | None]:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
@@ -182,12 +201,10 @@ class TrialRun:
                     state = load_checkpoint(self._checkpoint)
                     if "classifier" in state:
                         classifier.load_state_dict(state["classifier"])
-                    told, best = dict(state["report"]), float(state["best"])
+                    told = dict(state["report"])
             except CheckpointError as error:
                 logger.warning("%s; the trial starts again", error)
                 classifier = self._new()  # the old one may have taken half of it
-            else:
-                self._best = best
         self.first_batch = time.time()
         return classifier, told
 
@@ -215,16 +232,22 @@ class TrialRun:
         if peak := peak_bytes(self._images.device):
             scalars["memory/peak_gib"] = peak / 2**30
         self._board.scalars(report.epoch, scalars)
-        if evaluation.value > self._best:
-            self._best = evaluation.value
-            for name, counts in evaluation.confusions.items():
-                self._board.confusion(report.epoch, name, counts, evaluation.classes[name])
+        if self._to_draw is None or evaluation.value > self._to_draw[1].value:
+            self._to_draw = report.epoch, evaluation
         self._board.flush()
+
+    def _draw(self) -> None:
+        """Draws the confusion matrices of the best epoch since the last start, once."""
+        if self._board is None or self._to_draw is None:
+            return
+        (epoch, best), self._to_draw = self._to_draw, None
+        for name, counts in best.confusions.items():
+            self._board.confusion(epoch, name, counts, best.classes[name])
 
     def _save(
         self, classifier: ImageClassifier, evaluation: Evaluation, told: Mapping[str, object]
     ) -> None:
-        state = {"report": told, "best": self._best}
+        state = {"report": told}
         if told["done"]:
             # No weights any more, but the report: it must survive until the search has it.
             indices = self._images.setting.split.search_val
@@ -239,11 +262,25 @@ class TrialRun:
         self._saved = time.perf_counter()
         self._save_cost = self._saved - started
 
-    def _broken(self, cause: Cause, error: str) -> dict[str, object]:
+    def _broken(self, error: Exception) -> dict[str, object]:
         self._classifier = None
         release(self._images.device)
-        self._checkpoint.unlink(missing_ok=True)
-        return {"cause": cause.value, "error": bounded(error), "done": True, **self._costs()}
+        if fault := fault_of(error):
+            self._is_faulted, self._to_draw = True, None
+            return {
+                "fault": fault.kind.value,
+                "error": fault.detail,
+                "done": True,
+                **self._costs(),
+            }
+        with suppress(OSError):
+            self._checkpoint.unlink(missing_ok=True)
+        cause, text = Cause.ERROR, "".join(traceback.format_exception_only(error)).strip()
+        if isinstance(error, OutOfMemoryError | NonFiniteLossError):
+            too_large = isinstance(error, OutOfMemoryError)
+            cause, text = Cause.OUT_OF_MEMORY if too_large else Cause.NOT_FINITE, str(error)
+        return {"cause": cause.value, "error": bounded(text), "done": True, **self._costs()}
 
     def _costs(self) -> dict[str, float]:
-        return {"started": self._began, "seconds": time.perf_counter() - self._started}
+        seconds = time.perf_counter() - self._started - self._off_clock
+        return {"started": self._began, "seconds": seconds}

@@ -5,8 +5,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import ray
 
@@ -14,6 +16,7 @@ from search.errors import UsageError
 from search.prepare.resources import Node
 from search.ray_settings import WORKER_ENV
 from search.refit.fleet import alive_nodes
+from search.signals import Ending, kept, under_way
 from search.tuning.workplace import clear_leftovers, workplace
 from trainables.machine import Machine
 
@@ -21,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _OBJECT_STORE_BYTES = 256 * 2**20
 _KNOCK_S = 5.0
+_WATCH_S = 1.0
+_REFUSED = 3
 _LONGEST_SOCKET = "ray/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 _WITHOUT_TOKEN = """
 import sys
@@ -42,14 +47,15 @@ def ray_runtime(address: str) -> Iterator[tuple[Node, ...]]:
             and left running.
 
     Raises:
-        UsageError: no cluster answers at the address, it wants a token, or the installed Ray
-            knows none.
+        UsageError: no cluster answers at the address, it wants a token, the installed Ray knows
+            none, or no folder for Ray's sockets is short enough.
+        KeyboardInterrupt: a signal came while Ray started.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
     if ray.is_initialized():
         yield alive_nodes()
         return
-    with _joined(address) if address else _started():
+    with _joined(address) if address else _started(), _head_watched():
         yield alive_nodes()
 
 
@@ -59,8 +65,8 @@ def _started() -> Iterator[None]:
         logger.warning("a killed run left something behind: %s", note)
     _check_token()
     machine = Machine()
-    with workplace(_LONGEST_SOCKET) as folder:
-        try:
+    with workplace(_LONGEST_SOCKET) as folder, _shut_down():
+        with _starting():
             ray.init(
                 "local",
                 num_cpus=machine.cpus(),
@@ -71,21 +77,86 @@ def _started() -> Iterator[None]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-            yield
-        finally:
+        yield
+
+
+@contextmanager
+def _shut_down() -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if not under_way().lost:  # it would wait for its head
             ray.shutdown()
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    """Keeps signals ours while Ray starts.
+
+    Raises:
+        KeyboardInterrupt: a signal came.
+    """
+    with kept(), _where_workers_find_headrace():
+        try:
+            yield
+        except SystemExit as error:  # Ray's own answer to SIGTERM while it starts
+            raise KeyboardInterrupt from error
+
+
+@contextmanager
+def _where_workers_find_headrace() -> Iterator[None]:
+    # Ray puts the working folder first on the path of its workers, where a `search.py` of the
+    # user's own would be taken for this package.
+    before = Path.cwd()
+    os.chdir(Path(__file__).resolve().parents[2])
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def _head_watched() -> Iterator[None]:
+    over = threading.Event()
+    watch = threading.Thread(target=_watch_head, args=(under_way(), over), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+def _watch_head(ending: Ending, over: threading.Event) -> None:
+    """Ends the command where nothing listens at the address of Ray's head any more.
+
+    Ray itself would go on waiting for a minute, and then abort.
+    """
+    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+    refused = 0
+    while refused < _REFUSED and not over.wait(_WATCH_S):
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_WATCH_S).close()
+        except ConnectionRefusedError:
+            refused += 1
+        except OSError:  # a network that is out comes back, and Ray waits for it
+            continue
+        else:
+            refused = 0
+    if not over.is_set():
+        ending.lose("the head process of Ray (gcs) has ended")
 
 
 @contextmanager
 def _joined(address: str) -> Iterator[None]:
     try:
         _knock(address)
-        ray.init(
-            address,
-            runtime_env={"env_vars": WORKER_ENV},
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-        )
+        with _starting():
+            ray.init(
+                address,
+                runtime_env={"env_vars": WORKER_ENV},
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
     except ray.exceptions.AuthenticationError as error:
         raise UsageError(
             f"the Ray cluster at --address {address!r} wants its token; set RAY_AUTH_MODE=token "
@@ -96,7 +167,7 @@ def _joined(address: str) -> Iterator[None]:
             f"no Ray cluster answers at --address {address!r}: {error}; "
             "leave --address out to use this machine"
         ) from error
-    try:
+    with _shut_down():
         if lets_anybody_in(ray.get_runtime_context().gcs_address):
             logger.warning(
                 "the Ray cluster at %s lets in anybody who reaches it, and whoever is in can run "
@@ -104,8 +175,6 @@ def _joined(address: str) -> Iterator[None]:
                 address,
             )
         yield
-    finally:
-        ray.shutdown()
 
 
 def _knock(address: str) -> None:

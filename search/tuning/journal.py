@@ -69,6 +69,8 @@ class Asked:
     seed: int
     device_seconds: float = 0.0
     """Spent on it before; 0 for a new trial."""
+    deaths: int = 0
+    """Earlier starts of the run in which every worker that it was given died."""
 
 
 class StudyJournal:

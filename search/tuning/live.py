@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from search.faults import FaultError
 from search.store.heartbeat import Pulse
 from search.store.records import TrialRecord
 from search.tuning.journal import Asked
@@ -22,6 +23,10 @@ class Listener(Protocol):
 
     def trial_lost(self, asked: Asked, why: str) -> None:
         """A trial lost its worker and begins again where it was."""
+        ...
+
+    def trial_kept(self, asked: Asked, fault: FaultError) -> None:
+        """The machine failed a trial, which stays to be run."""
         ...
 
     def trial_ended(self, record: TrialRecord) -> None:

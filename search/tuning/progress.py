@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.console import say
+from search.faults import FaultError
 from search.prepare.config import Budget, format_duration
 from search.store.records import Cause, State, TrialRecord
 from search.tuning.journal import Asked
@@ -98,6 +99,12 @@ class SearchProgress:
             self._count(record)
         if self._live is None:
             say(self._console, self._line(record))
+
+    def trial_kept(self, asked: Asked, fault: FaultError) -> None:
+        """The machine failed a trial: a line about it, beside a live table, too."""
+        with self._lock:
+            self._spaces[asked.space].running.pop(asked.number, None)
+        say(self._console, f"{asked.space} trial {asked.number} stays to be run: {fault}")
 
     def _count(self, record: TrialRecord) -> None:
         counts = self._spaces[record.space]

@@ -7,7 +7,9 @@ scheduler's own interface.
 
 import math
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -63,6 +65,8 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
         self._asha = {space: asha(epochs) for space, epochs in max_epochs.items()}
         self.stopped: dict[str, int] = {}
         """Epoch at which each stopped trial was stopped, by Ray's trial id."""
+        self.errors: dict[str, str] = {}
+        """What Ray said of the last worker of a trial that died, by Ray's trial id."""
         self.cut: set[str] = set()
         """Ray's ids of trials to end at their next report: their approach used up its share."""
         self.silent: set[str] = set()
@@ -104,8 +108,11 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
             asha = self._asha[trial.config["space"]]
             asha.on_trial_complete(tune_controller, _Known.of(trial), result)
 
-    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker was lost; ASHA keeps what the trial reported."""
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:  # noqa: ARG002
+        """A worker died; ASHA keeps what the trial reported, and the searcher may ask why."""
+        file = getattr(trial, "error_file", None)
+        with suppress(OSError):
+            self.errors[trial.trial_id] = Path(file).read_text(errors="replace") if file else ""
 
     def on_trial_remove(self, tune_controller: Any, trial: Trial) -> None:
         """A trial was removed before it ran."""

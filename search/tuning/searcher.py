@@ -3,14 +3,15 @@
 Why a trial ended is taken from who ended it: our scheduler (PRUNED), the worker (last epoch, an
 error, out of memory), or the end of the budget (FAIL, cause budget). Nothing is guessed from the
 number of epochs. A trial whose worker or node was lost has not ended: it is handed out again and
-goes on from its checkpoint.
+goes on from its checkpoint. Nor has one for which the machine failed: it stays to be run.
 """
 
 import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from search.errors import StalledError
+from search.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
 from search.prepare.config import Budget
 from search.refit.retries import Retries, is_silent
 from search.store.heartbeat import Pulse, heartbeat_path
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 # So many trials that break in the same way, and none that does not, are a broken setup.
 _SAME_FAILURES = 5
+_WORKER_DIED = "the worker process died"
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
@@ -90,14 +93,26 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._before = sum(sum(seconds) for seconds in self._finished.values())
         self._before += sum(asked.device_seconds for asked in self._waiting)
         self._failures: list[str] = []
+        self._faults, self._deaths = FaultCount(), WorkerDeaths()
+        self.aside: list[Asked] = []
+        """Trials whose workers died, which a later start of the run tries again."""
         self.interrupted = False
+        self.fault: FaultError | None = None
+        """What the machine did again and again, which stops the search."""
         self.broken = ""
-        """The error that every trial so far ended with, which stops the search; else empty."""
+        """The last error where all trials so far ended alike, which stops the search."""
         self.stalled = ""
         """Why the machines do not let the search go on; else empty."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
+        try:
+            return self._next(trial_id)
+        except OSError as error:  # of the journal
+            self.fault = fault_of(error)
+            return str(Searcher.FINISHED)
+
+    def _next(self, trial_id: str) -> dict[str, Any] | str | None:
         if self.is_over():
             return str(Searcher.FINISHED)
         if len(self._live) >= self._slots:
@@ -114,7 +129,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         live = self._live.get(trial_id)
         if live is None:
             return
-        self._store(live, result)
+        with self._stopping_on_faults():
+            self._store(live, result)
         share = self._share()
         if share is not None and self._least_spent(live.asked.space) >= share:
             self._scheduler.cut.add(trial_id)
@@ -126,19 +142,27 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         live = self._live.pop(trial_id, None)
         if live is None:
             return
-        if result:
-            self._store(live, result)
-        silent_s = self._silent.pop(trial_id, 0.0)
-        if (error or silent_s) and self._begins_again(live, silent_s):
-            return
-        self._finished[live.asked.space].append(live.device_seconds)
-        self._tell(trial_id, live.asked, result or {}, error)
-        self._announce_end(live.asked)
+        with self._stopping_on_faults():
+            if result:
+                self._store(live, result)
+            if self._is_to_be_run(trial_id, live, result or {}, error):
+                return
+            self._finished[live.asked.space].append(live.device_seconds)
+            self._tell(trial_id, live.asked, result or {}, error)
+            self._announce_end(live.asked)
+
+    def interrupt(self) -> None:
+        """Ends the search; what is running is gone on with by `--resume`."""
+        self.interrupted = True
 
     def is_over(self) -> bool:
-        """Returns whether no trial may run any more: interrupted, broken, or the time is up."""
-        ended = self.interrupted or bool(self.broken or self.stalled)
-        return ended or self.seconds_left() <= 0
+        """Returns whether no trial may run any more: cut short, broken, or the time is up."""
+        return self._is_cut_short or bool(self.broken) or self.seconds_left() <= 0
+
+    @property
+    def _is_cut_short(self) -> bool:
+        """Whether the search ended before its time, and what is running stays to be run."""
+        return self.interrupted or bool(self.stalled) or self.fault is not None
 
     @property
     def is_idle(self) -> bool:
@@ -189,10 +213,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def close(self) -> None:
         """Settles the trials that the end of the run cut off.
 
-        After an interruption they stay RUNNING, and `--resume` goes on with them; at the end of
-        the budget they are told FAIL with their values kept.
+        After an interruption or a fault of the machine they stay RUNNING, and `--resume` goes on
+        with them; at the end of the budget they are told FAIL with their values kept.
         """
-        if self.interrupted or self.stalled:
+        if self._is_cut_short:
             return
         for live in self._live.values():
             self._journals[live.asked.space].fail(live.asked.number, Cause.BUDGET)
@@ -226,8 +250,22 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             "seed": asked.seed,
         }
 
-    def _begins_again(self, live: Live, silent_s: float) -> bool:
-        """Hands a trial without a worker out again, or returns False where it is to fail."""
+    def _is_to_be_run(
+        self, trial_id: str, live: Live, result: Mapping[str, Any], error: bool
+    ) -> bool:
+        """Returns whether a trial has not ended, and sees to it that it will be run."""
+        if silent_s := self._silent.pop(trial_id, 0.0):
+            return self._begins_again(live, silent_s)
+        if "fault" in result:
+            return self._stays(live, FaultError(Fault(result["fault"]), str(result["error"])))
+        if not error:
+            return False
+        fault = self._deaths.fault(self._scheduler.errors.get(trial_id, ""))
+        again = fault is None and self._begins_again(live)
+        return again or self._stays(live, fault or FaultError(Fault.WORKER, _WORKER_DIED))
+
+    def _begins_again(self, live: Live, silent_s: float = 0.0) -> bool:
+        """Hands a trial without a worker out again; False where it has had its tries."""
         lost = f"{self._clock() - live.started:.0f} s"
         node = ""
         if live.pulse is not None:
@@ -294,27 +332,61 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         counted = True
         value = float(result.get("value", math.nan))
         if error:
-            journal.fail(asked.number, Cause.WORKER_DIED, "the worker process died")
+            journal.fail(asked.number, Cause.WORKER_DIED, _WORKER_DIED)
+            self._note_failure(Cause.WORKER_DIED, _WORKER_DIED)
         elif result.get("cause"):
             cause, text = Cause(result["cause"]), str(result.get("error", ""))
             journal.fail(asked.number, cause, text)
             if cause is Cause.ERROR:
-                self._note_failure(text)
+                self._note_failure(text.partition(":")[0], text)
         elif not math.isfinite(value) and "value" in result:
             journal.fail(asked.number, Cause.NOT_FINITE, f"the objective was {value}")
         elif trial_id in self._scheduler.stopped:
             journal.prune(asked.number)
+            self._faults.clear()
         elif result.get("last_epoch"):
             journal.complete(asked.number, value)
+            self._faults.clear()
         else:
             journal.fail(asked.number, Cause.BUDGET)
             counted = False
         self._counted[asked.space] += counted
 
-    def _note_failure(self, error: str) -> None:
-        self._failures.append(error)
+    def _stays(self, live: Live, fault: FaultError) -> bool:
+        """Keeps a trial to be run for which the machine failed; returns whether it is kept.
+
+        It is tried again at once; where its workers died and nobody knows why, by the next start
+        of the run, and only by that: then it may be the config, after all.
+        """
+        asked = replace(live.asked, device_seconds=live.device_seconds)
+        if fault.kind is not Fault.WORKER:
+            self._waiting.append(asked)
+        elif asked.deaths:
+            return False
+        else:
+            self._journals[asked.space].note(asked.number, deaths=1)
+            self.aside.append(asked)
+            self._counted[asked.space] += 1
+            self._finished[asked.space].append(live.device_seconds)
+        if self._faults.are_enough(live.name):
+            self.fault = fault
+        for listener in self._listeners:
+            listener.trial_kept(asked, fault)
+        return True
+
+    @contextmanager
+    def _stopping_on_faults(self) -> Iterator[None]:
+        # The journal's own disk may fail, and Ray would show what it raises as a text.
+        try:
+            yield
+        except OSError as error:
+            self.fault = fault_of(error)
+
+    def _note_failure(self, kind: str, error: str) -> None:
+        self._failures.append(kind)
         ended = sum(len(seconds) for seconds in self._finished.values())
         only_failures = len(self._failures) == ended >= _SAME_FAILURES
+        # By kind: the texts of one failure may differ in a path or a number.
         if only_failures and len(set(self._failures)) == 1:
             self.broken = error
 

@@ -35,9 +35,10 @@ class SearchEnd:
 
     @property
     def num_failed(self) -> int:
-        """Trials that broke, and spaces in which not one trial finished."""
+        """Trials that broke or whose workers died, and spaces in which not one trial finished."""
         broken = sum(
-            record.state is State.FAIL and record.cause is not Cause.BUDGET
+            (record.state is State.FAIL and record.cause is not Cause.BUDGET)
+            or (record.state is State.RUNNING and record.deaths > 0)
             for result in self.results
             for record in result.records
         )
@@ -50,6 +51,7 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
     Raises:
         UsageError: every trial fails in the same way.
         StalledError: the machines do not let it go on; nothing is lost.
+        FaultError: the machine failed again and again; no trial is lost.
     """
     began = time.monotonic()
     journals = open_journals(run)
@@ -78,6 +80,8 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
         run_trials(searcher, scheduler, run.setting, resources, fleet, shared)
         searcher.close()
     shutil.rmtree(heartbeats, ignore_errors=True)
+    if searcher.fault is not None:
+        raise searcher.fault
     end = SearchEnd(results=_write(run, journals), interrupted=searcher.interrupted)
     if searcher.stalled:
         raise StalledError(searcher.stalled)

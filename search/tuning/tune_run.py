@@ -2,20 +2,19 @@
 
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from ray import tune
+from ray.tune import TuneError
 
 from search.errors import StalledError
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
 from search.refit.fleet import Fleet
+from search.signals import under_way
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.worker import Worker
@@ -86,7 +85,8 @@ def run_trials(
     with (
         _scratch(shared_storage) as scratch,
         _workers_starting_together(),
-        _stopping_on_signals(searcher),
+        _raising_what_was_raised(),
+        under_way().gently(searcher.interrupt),
     ):
         tune.run(
             tune.with_parameters(Worker, setting=setting),
@@ -104,6 +104,15 @@ def run_trials(
             trial_dirname_creator=_trial_name,
             verbose=0,
         )
+
+
+@contextmanager
+def _raising_what_was_raised() -> Iterator[None]:
+    # Tune hides what was raised in this process behind its text.
+    try:
+        yield
+    except TuneError as error:
+        raise (error.__context__ or error) from None
 
 
 @contextmanager
@@ -139,20 +148,3 @@ def _workers_starting_together() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = before
-
-
-@contextmanager
-def _stopping_on_signals(searcher: StudySearcher) -> Iterator[None]:
-    # Installed after Ray's start, which takes SIGTERM for itself.
-    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        searcher.interrupted = True
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

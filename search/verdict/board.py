@@ -28,6 +28,22 @@ def write_refit_board(
     place = store.tensorboard / "refit"
     for folder in (written, old):
         shutil.rmtree(folder, ignore_errors=True)
+    try:
+        _write_all(written, confusions, curves)
+        if not written.is_dir():
+            return
+        store.tensorboard.mkdir(parents=True, exist_ok=True)
+        if place.exists():
+            place.rename(old)
+        written.rename(place)
+    finally:
+        if old.exists() and not place.exists():
+            old.rename(place)
+        for folder in (written, old):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_all(written: Path, confusions: Sequence[Confusion], curves: Sequence[Curve]) -> None:
     names = {name for found in confusions for name in found.counts}
     for name in sorted(names | {curve.name for curve in curves}):
         _write(
@@ -35,13 +51,6 @@ def write_refit_board(
             [(found, name) for found in confusions if name in found.counts],
             [curve for curve in curves if curve.name == name],
         )
-    if not written.is_dir():
-        return
-    store.tensorboard.mkdir(parents=True, exist_ok=True)
-    if place.exists():
-        place.rename(old)
-    written.rename(place)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _write(

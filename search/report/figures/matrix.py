@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis.metrics import most_confused
 from search.report.contents import Confusion, Counts
 from search.report.figures import svg
 
@@ -18,7 +19,10 @@ _CORNER = 56.0  # room for "true" above the names of the rows
 
 
 class Matrix(NamedTuple):
-    """A confusion matrix by shares of the true class; `rows` float [K, K] sum to 1 or are 0."""
+    """A confusion matrix by shares of the true class; `rows` float [K, K] sum to 1 or are 0.
+
+    `shown` are the classes to draw: all, or those with the most errors where they are too many.
+    """
 
     name: str
     approach: str
@@ -26,6 +30,7 @@ class Matrix(NamedTuple):
     counts: Counts
     rows: NDArray[np.float64]
     block: int
+    shown: Counts
 
 
 def matrix(confusion: Confusion, approach: str) -> Matrix:
@@ -33,14 +38,16 @@ def matrix(confusion: Confusion, approach: str) -> Matrix:
     counts = confusion.counts[approach]
     totals = counts.sum(axis=1, keepdims=True)
     rows = counts / np.maximum(totals, 1)
-    return Matrix(confusion.name, approach, confusion.classes, counts, rows, confusion.block)
+    shown = most_confused(counts)
+    block = confusion.block if len(shown) == len(counts) else 0
+    return Matrix(confusion.name, approach, confusion.classes, counts, rows, block, shown)
 
 
 def draw_matrix(found: Matrix, width: float) -> str:
     """Returns the heat map; with many classes the columns bear the numbers of the rows."""
-    num = len(found.classes)
+    num = len(found.shown)
     numbered = num >= _LARGE
-    names = [f"{c} · {i}" for i, c in enumerate(found.classes)] if numbered else found.classes
+    names = [f"{found.classes[i]} · {i}" if numbered else found.classes[i] for i in found.shown]
     left = min(
         0.36 * width, max(_CORNER, *(svg.text_width(name, svg.SMALL) + 10 for name in names))
     )
@@ -50,8 +57,8 @@ def draw_matrix(found: Matrix, width: float) -> str:
         svg.label(left - 8, 14, "true ↓", "axis", anchor="end"),
         svg.label(left, 14, "predicted →", "axis"),
     ]
-    for i, name in enumerate(names):
-        at = (i + 0.5) * side
+    for row, (i, name) in enumerate(zip(found.shown, names, strict=True)):
+        at = (row + 0.5) * side
         head = str(i) if numbered else svg.shortened(name, side - 2, svg.SMALL)
         parts.append(svg.label(left + at, top - 7, head, "tick", anchor="middle"))
         parts.append(
@@ -63,7 +70,10 @@ def draw_matrix(found: Matrix, width: float) -> str:
                 anchor="end",
             )
         )
-        parts += [_cell(found, i, j, left + j * side, top + i * side, side) for j in range(num)]
+        parts += [
+            _cell(found, i, j, left + column * side, top + row * side, side)
+            for column, j in enumerate(found.shown)
+        ]
     parts.append(_blocks(found, left, top, side))
     right = float(np.trace(found.counts)) / max(1, int(found.counts.sum()))
     said = f"{found.approach}: {right:.1%} of {int(found.counts.sum()):,} samples right"
@@ -98,7 +108,7 @@ def _cell(found: Matrix, i: int, j: int, x: float, y: float, side: float) -> str
 
 def _blocks(found: Matrix, left: float, top: float, side: float) -> str:
     """Returns the frame and the lines between blocks of classes."""
-    num = len(found.classes)
+    num = len(found.shown)
     size = num * side
     parts = [svg.rect(left, top, size, size, "frame")]
     for start in range(found.block, num, found.block) if found.block else ():

@@ -78,8 +78,13 @@ def _large_matrix(found: Confusion, approach: str) -> Figure:
         f"{approach}: every row is a true class, its numbers the per cent of its photos that were "
         "given each class. Blue is right, orange is wrong."
     )
-    drawn = draw_matrix(matrix(found, approach), svg.WIDE)
-    return Figure(svg=drawn, caption=caption, scrolls=True)
+    counted = matrix(found, approach)
+    if len(counted.shown) < len(found.classes):
+        caption += (
+            f" Of {len(found.classes)} classes these are the {len(counted.shown)} with the most "
+            "errors."
+        )
+    return Figure(svg=draw_matrix(counted, svg.WIDE), caption=caption, scrolls=True)
 
 
 def cost_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:

@@ -10,6 +10,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
+from search.faults import FaultError
 from search.prepare.config import Budget
 from search.refit.approaches import Lineup
 from search.refit.retries import Retries
@@ -95,6 +96,7 @@ class ScriptedScheduler:
     stopped: dict[str, int] = field(default_factory=dict)
     cut: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
+    errors: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -114,6 +116,9 @@ class Heard:
 
     def trial_ended(self, record: TrialRecord) -> None:
         self.events.append(("ended", record.space, record.number, record.state))
+
+    def trial_kept(self, asked: Any, fault: FaultError) -> None:
+        self.events.append(("kept", asked.space, asked.number, fault.kind))
 
 
 class Script:

@@ -62,7 +62,7 @@ def result_of(*records, name="gender", **changes):
     options = {
         "name": name,
         "records": records,
-        "best": records[0],
+        "best": records[0] if records else None,
         "interval": Interval(value=0.5, low=0.25, high=0.75),
     }
     return SpaceResult(**{**options, **changes})
@@ -127,13 +127,36 @@ def test_the_summary_gives_commands_that_can_be_pasted(console, run):
 
 
 def test_a_search_without_a_complete_trial_has_no_best(console, run):
-    nothing = result_of(RECORDS[2], best=None, interval=None)
+    nothing = result_of(RECORDS[3], best=None, interval=None)
     print_summary(console, run, [nothing], interrupted=False)
     assert "Best config" not in said(console)
     assert "No trial of gender finished: the budget was too short; go on with: " in said(console)
     assert "--resume mine" in said(console)
     assert "replay" not in said(console)
     assert default_value(nothing.records) is None
+
+
+@pytest.mark.parametrize(
+    ("records", "reason"),
+    [
+        (RECORDS[2:5], "2 of 3 broke"),
+        ((RECORDS[5],), "1 of 1 broke"),
+        ((made_record(0, {}, state=State.RUNNING, deaths=1),), "their workers died"),
+    ],
+)
+def test_the_budget_is_too_short_only_where_nothing_else_ended_the_trials(
+    console, run, records, reason
+):
+    print_summary(console, run, [result_of(*records, best=None, interval=None)], interrupted=False)
+    assert f"No trial of gender finished: {reason}; see to the cause, then go on with: " in said(
+        console
+    )
+    assert "too short" not in said(console)
+
+
+def test_a_space_that_got_no_trial_lacked_the_time(console, run):
+    print_summary(console, run, [result_of(best=None, interval=None)], interrupted=False)
+    assert "No trial of gender finished: the budget was too short" in said(console)
 
 
 def test_the_command_is_named_by_its_path_where_the_shell_would_not_find_it(tmp_path, monkeypatch):

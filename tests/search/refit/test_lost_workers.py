@@ -7,6 +7,7 @@ import pytest
 import ray
 
 from search.errors import StalledError
+from search.faults import FaultError
 from search.prepare.resources import Node, Resources
 from search.refit import pool as pool_module
 from search.refit.files import RefitFiles
@@ -32,13 +33,13 @@ def cluster(monkeypatch):
 def train(cluster, tmp_path):
     """Trains units named by their seed; returns the ends and what was told."""
 
-    def trained(num_units, is_over=lambda unit: False):
+    def trained(num_units, is_over=lambda unit: False, ends=None):
         units = [
             Unit(space="age", config_id="1", seed=n, fold=0, config={}) for n in range(num_units)
         ]
-        told = []
+        told, ends = [], [] if ends is None else ends
         fleet = Fleet(RESOURCES, lambda: cluster.nodes, cluster.clock)
-        ends = list(
+        ends.extend(
             run_units(
                 units,
                 FOLDS,
@@ -122,18 +123,76 @@ def test_a_node_that_dies_again_and_again_never_becomes_the_fault_of_a_unit(clus
     assert len(told) == 7
 
 
-def test_a_unit_that_kills_its_worker_fails_after_three_tries_and_the_others_go_on(cluster, train):
-    def deadly(it):
+def killing(*deadly, said="killed by SIGKILL"):
+    """Returns a cluster where the workers of some units die, and the others finish."""
+
+    def turn(it):
         it.begin_all()
         for call in it.open_calls:
-            died = ray.exceptions.RayActorError(error_msg="killed: out of memory")
-            call.answer = died if call.name == "age.1.0.0" else 1.0
+            died = ray.exceptions.RayActorError(error_msg=said)
+            call.answer = died if call.name in deadly else 1.0
 
-    cluster.steady = deadly
+    return turn
+
+
+def test_a_unit_that_kills_three_workers_waits_for_the_next_start_while_the_others_go_on(
+    cluster, train
+):
+    cluster.steady, ends = killing("age.1.0.0"), []
+    with pytest.raises(FaultError, match=r"worker processes die \(of age\.1\.0\.0\)"):
+        train(3, ends=ends)
+    assert names(ends) == ["age.1.1.0", "age.1.2.0"]
+
+
+def test_a_unit_that_kills_its_workers_in_two_starts_fails(cluster, train):
+    cluster.steady = killing("age.1.0.0")
+    with pytest.raises(FaultError):
+        train(1)
     ends, told = train(3)
     assert names(ends) == ["age.1.1.0", "age.1.2.0"]
-    assert ["out of memory" in end.error for end in ends if end.error] == [True]
+    assert ["SIGKILL" in end.error for end in ends if end.error] == [True]
     assert len(told) == 2
+
+
+def test_a_unit_that_ends_well_in_the_next_start_has_no_death_to_its_name(cluster, train):
+    cluster.steady = killing("age.1.0.0")
+    with pytest.raises(FaultError):
+        train(1)
+    cluster.steady = killing()
+    assert names(train(1)[0]) == all_of(1)
+    cluster.steady = killing("age.1.0.0")
+    with pytest.raises(FaultError):
+        train(1)
+
+
+def test_workers_of_three_units_that_die_end_the_run_at_once(cluster, train):
+    cluster.steady = killing(*all_of(9))
+    with pytest.raises(FaultError, match="worker processes die"):
+        train(9)
+    assert len(cluster.calls) <= 12
+
+
+def test_a_machine_that_is_known_to_fail_is_named_and_costs_a_unit_no_try(cluster, train):
+    cluster.turns = [killing("age.1.0.0", said="OSError: No space left on device")] * 2
+    ends, told = train(1)
+    assert names(ends) == all_of(1)
+    assert ["no space is left on the disk" in text for text in told] == [True, True]
+    cluster.turns = [killing("age.1.0.0", said="OSError: No space left on device")] * 3
+    with pytest.raises(FaultError, match="no space is left on the disk"):
+        train(1)
+
+
+def test_an_error_of_the_machine_in_a_training_is_no_failure_of_it(cluster, train):
+    def breaks(it):
+        it.begin_all()
+        for call in it.open_calls:
+            full = OSError(28, "No space left on device")
+            call.answer = ray.exceptions.RayTaskError("run", "trace", full)
+
+    cluster.turns = [breaks]
+    ends, told = train(1)
+    assert names(ends) == all_of(1)
+    assert len(told) == 1
 
 
 def test_an_error_of_the_training_itself_is_not_repeated(cluster, train):

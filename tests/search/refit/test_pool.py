@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from search.faults import Fault, FaultError
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
 from search.refit import train
 from search.refit.files import RefitFiles, Truth, write_truth
-from search.refit.pool import run_units
+from search.refit.pool import Lost, UnitEnd, run_units
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from spaces import load
@@ -176,6 +177,83 @@ def test_a_unit_of_another_config_or_other_folds_is_not_done(people, tmp_path):
     assert files.is_done(unit, folds)
     assert not files.is_done(other, folds)
     assert not files.is_done(unit, moved)
+
+
+class ScriptedPool:
+    """Ends every unit at once, in the ways that the test says."""
+
+    def __init__(self, *faults):
+        self.faults = list(faults)
+        self.running = []
+        self.busy = self.closed = False
+        self.started = []
+
+    @property
+    def has_room(self):
+        return not self.running
+
+    def start(self, unit, files, models):
+        self.started.append(unit.fold)
+        self.running.append(unit)
+        self.busy = True
+
+    def stop(self, is_over):
+        pass
+
+    def is_alive(self, node):
+        return True
+
+    def wait(self):
+        unit, self.running = self.running[0], []
+        self.busy = False
+        if not self.faults:
+            return [UnitEnd(unit=unit, seconds=1.0)]
+        fault = self.faults.pop(0)
+        return [Lost(unit=unit, error=str(fault), node="one", after_s=1.0, fault=fault)]
+
+    def close(self):
+        self.closed = True
+
+
+def ends(pool, units, setting, tmp_path):
+    found = run_units(
+        units,
+        three_folds(setting),
+        setting,
+        None,
+        seed=0,
+        files=RefitFiles(tmp_path),
+        models=tmp_path / "models",
+        is_over=lambda unit: False,
+        pool=pool,
+    )
+    return [end.unit.fold for end in found]
+
+
+def test_a_unit_that_the_machine_failed_is_trained_again_and_is_no_failure(people, tmp_path):
+    pool = ScriptedPool(FaultError(Fault.DISK, "x"), FaultError(Fault.WORKER, "y"))
+    units = [unit_of(people, fold=fold) for fold in range(2)]
+    assert ends(pool, units, people, tmp_path) == [0, 1]
+    assert pool.started == [0, 0, 0, 1]
+
+
+def test_a_machine_that_goes_on_failing_ends_the_refit_and_names_it(people, tmp_path):
+    pool = ScriptedPool(*[FaultError(Fault.DISK_FULL, "No space left on device")] * 3)
+    units = [unit_of(people, fold=fold) for fold in range(3)]
+    with pytest.raises(FaultError, match="no space is left on the disk"):
+        ends(pool, units, people, tmp_path)
+    assert pool.started == [0, 0, 0]
+
+
+def test_weights_that_cannot_be_written_leave_no_draft(people, tmp_path, monkeypatch):
+    def full(weights, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(train, "save_file", full)
+    with pytest.raises(RuntimeError):
+        trained(people, unit_of(people), three_folds(people), tmp_path)
+    assert list((tmp_path / "models").iterdir()) == []
 
 
 @pytest.mark.ray

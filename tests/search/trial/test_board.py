@@ -102,3 +102,29 @@ def test_the_picture_has_room_for_long_names_and_many_classes():
     narrow = draw_confusion(np.eye(18, dtype=np.int64), tuple("abcdefghijklmnopqr"))
     assert wide.width == wide.height
     assert wide.width > narrow.width > 18 * 44
+
+
+@pytest.mark.parametrize("num_classes", [65, 280, 2000])
+@pytest.mark.parametrize("name", ["class", "a caption that somebody took for a class " * 5])
+def test_the_picture_is_bounded_whatever_the_data(num_classes, name):
+    names = tuple(f"{name} {number}" for number in range(num_classes))
+    counts = np.eye(num_classes, dtype=np.int64) * 123_456
+    picture = draw_confusion(counts, names)
+    assert picture.width == picture.height <= 1024
+
+
+def test_of_too_many_classes_those_with_the_most_errors_are_shown():
+    counts = np.eye(100, dtype=np.int64)
+    counts[90:, :10] = 1
+    picture = draw_confusion(counts, tuple(map(str, range(100))))
+    margin = 16 + 130
+    side = (1024 - margin - 10) // 64
+    assert picture.width == margin + 64 * side + 10
+
+    def red(row, column):
+        return picture.getpixel((margin + side * column, margin + side * row))[0]
+
+    # Shown are 0 to 53 and 90 to 99, a tenth of whose photos was taken for each of 0 to 9.
+    assert red(0, 0) == 16
+    assert red(54, 0) == red(63, 9) == round(255 + (16 - 255) / 11)
+    assert red(54, 10) == 255

@@ -1,14 +1,19 @@
 """A trial without Ray: what it reports, what it leaves on disk, how it breaks and goes on."""
 
+import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.analysis.metrics import macro_f1
+from search.faults import Fault
 from search.store.records import Cause
+from search.trial import trial_run
 from search.trial.trial_run import TrialRun, evaluate
 from tests.search.builders.people import shared_images
 from tests.trainables import tiny
@@ -264,7 +269,7 @@ def test_a_part_of_a_device_is_no_part_of_the_seconds(images, start):
     assert "device_seconds" not in result
 
 
-@pytest.mark.parametrize("entry", ["report", "best", "classifier"])
+@pytest.mark.parametrize("entry", ["report", "classifier"])
 @pytest.mark.parametrize("value", [None, "text", [1]])
 def test_a_checkpoint_with_an_entry_that_is_none_starts_the_trial_again(
     start, tmp_path, caplog, entry, value
@@ -277,3 +282,111 @@ def test_a_checkpoint_with_an_entry_that_is_none_starts_the_trial_again(
     result = start().epoch()
     assert (result.get("cause"), result["epoch"], result["value"]) == (None, 1, expected)
     assert "gender-3.pt" in caplog.text
+
+
+def pictures(folder):
+    """Returns the steps of the confusion matrices of a trial's event files."""
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {tag: [event.step for event in events.Images(tag)] for tag in events.Tags()["images"]}
+
+
+def scores(monkeypatch, *values):
+    """Makes the epochs of a trial score these values."""
+    found = iter(values)
+    true_score = trial_run.evaluate
+    monkeypatch.setattr(
+        trial_run, "evaluate", lambda *given: replace(true_score(*given), value=next(found))
+    )
+
+
+def test_the_confusion_matrices_of_the_best_epoch_are_drawn_once_at_the_end(
+    start, monkeypatch, tmp_path
+):
+    scores(monkeypatch, 0.1, 0.9, 0.5)
+    run, folder = start(), tmp_path / "tensorboard" / "gender" / "0003"
+    for _ in range(EPOCHS - 1):
+        run.epoch()
+    assert pictures(folder) == {}
+    run.epoch()
+    run.close()
+    assert pictures(folder) == {"confusion/gender": [2]}
+
+
+def test_a_trial_that_is_stopped_draws_its_confusion_matrices_when_it_is_closed(start, tmp_path):
+    run = start()
+    run.epoch()
+    run.close()
+    assert pictures(tmp_path / "tensorboard" / "gender" / "0003") == {"confusion/gender": [1]}
+
+
+@pytest.mark.parametrize("writes", ["_write_curves", "_draw", "_save"])
+def test_drawing_and_writing_are_no_device_time(start, monkeypatch, writes):
+    """The clock that the trial reads goes on by an hour whenever it draws or writes."""
+    clock = SimpleNamespace(late=0.0)
+    now = time.perf_counter
+    monkeypatch.setattr(trial_run.time, "perf_counter", lambda: now() + clock.late)
+    write = getattr(TrialRun, writes)
+
+    def slow(self, *given):
+        clock.late += 3600.0
+        return write(self, *given)
+
+    monkeypatch.setattr(TrialRun, writes, slow)
+    run = start()
+    results = [run.epoch() for _ in range(EPOCHS)]
+    assert clock.late >= 3600.0
+    assert results[-1]["seconds"] < 3600.0
+
+
+FULL_DISK = OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("where", ["_write_curves", "_save", "_open"])
+def test_a_fault_of_the_machine_ends_the_trial_and_keeps_its_checkpoint(
+    start, monkeypatch, tmp_path, where
+):
+    whole = start(write=False)
+    expected = [told(whole.epoch()) for _ in range(EPOCHS)]
+    run = start()
+    if where != "_open":
+        assert told(run.epoch()) == expected[0]
+
+    def fail(self, *given):
+        raise FULL_DISK
+
+    with monkeypatch.context() as context:
+        context.setattr(TrialRun, where, fail)
+        result = run.epoch()
+    assert result["fault"] == Fault.DISK_FULL
+    assert "No space left" in result["error"]
+    assert result["done"]
+    assert not {"cause", "value"} & set(result)
+    run.close()
+    run.forget()
+    assert (tmp_path / "checkpoints" / "gender-3.pt").exists() == (where != "_open")
+    again = start()
+    assert [told(again.epoch()) for _ in range(EPOCHS)] == expected
+
+
+def test_a_fault_draws_nothing_as_the_trial_is_not_over(start, monkeypatch, tmp_path):
+    run = start()
+    run.epoch()
+    monkeypatch.setattr(trial_run, "evaluate", lambda *given: (_ for _ in ()).throw(FULL_DISK))
+    run.epoch()
+    run.close()
+    assert pictures(tmp_path / "tensorboard" / "gender" / "0003") == {}
+
+
+def test_curves_that_cannot_be_written_at_the_end_do_not_break_the_worker(
+    start, monkeypatch, caplog
+):
+    run = start()
+    run.epoch()
+
+    def fail(self):
+        raise FULL_DISK
+
+    monkeypatch.setattr(trial_run.TrialBoard, "close", fail)
+    run.close()
+    assert "was not written whole" in caplog.text

@@ -46,6 +46,12 @@ def test_a_part_of_a_device_costs_its_part_of_the_seconds(tmp_path):
     assert (script.record(trial).seconds, script.record(trial).device_seconds) == (12.0, 3.0)
 
 
+def test_failures_are_alike_by_their_kind_and_not_by_their_text(script):
+    for number in range(5):
+        script.break_off(script.start(), "error", f"a.ConfigError: {number} is no choice")
+    assert script.searcher.broken == "a.ConfigError: 4 is no choice"
+
+
 def test_five_trials_that_fail_alike_and_no_other_stop_the_search(script):
     for _ in range(4):
         script.break_off(script.start(), "error", "ImportError: no module")

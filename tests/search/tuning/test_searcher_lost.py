@@ -66,14 +66,39 @@ def test_two_deaths_at_once_of_which_the_second_is_of_a_trial_that_is_gone_count
     assert script.record(trial).state is State.RUNNING
 
 
-def test_a_trial_that_kills_three_workers_on_living_nodes_fails(script):
+def kill_three(script):
+    """Ends the first trial's worker three times, its node alive."""
     for _ in range(3):
         trial = script.start()
+        assert script.asked[trial]["number"] == 0
         begin(script, trial)
         script.die(trial)
+    return trial
+
+
+def test_a_trial_that_kills_three_workers_on_living_nodes_waits_and_fails_in_the_next_start(
+    script, tmp_path, dead
+):
+    trial = kill_three(script)
     record = script.record(trial)
-    assert (record.state, record.cause) == (State.FAIL, Cause.WORKER_DIED)
+    assert (record.state, record.cause, record.deaths) == (State.RUNNING, Cause.NONE, 1)
     assert script.asked[script.start()]["number"] == 1
+    again = Script(
+        tmp_path / "journal",
+        retries=Retries(lambda node: node not in dead),
+        heartbeats=tmp_path / "heartbeats",
+    )
+    record = again.record(kill_three(again))
+    assert (record.state, record.cause) == (State.FAIL, Cause.WORKER_DIED)
+
+
+def test_what_the_machine_is_known_to_have_done_is_no_death_of_its_own(script):
+    trial = script.start()
+    begin(script, trial)
+    script.scheduler.errors[trial] = "OSError: [Errno 28] No space left on device"
+    script.die(trial)
+    assert [event[0] for event in script.heard.events] == ["started", "kept"]
+    assert kill_three(script)
 
 
 def test_what_lost_workers_cost_is_counted_once(script, dead):

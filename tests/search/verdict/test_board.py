@@ -12,6 +12,7 @@ from search.analysis.curves import Curve
 from search.report.contents import Confusion
 from search.store.run_store import RunStore
 from search.trial.board import draw_confusion
+from search.verdict import board
 from search.verdict.board import CURVE, curve_points, write_refit_board
 
 AGES = ("<30", "30-59", ">=60")
@@ -80,6 +81,20 @@ def test_what_an_interruption_left_behind_is_no_obstacle(store):
         (store.root / name / "torn").mkdir(parents=True)
     write_refit_board(store, confusions(), [])
     assert {path.name for path in (store.tensorboard / "refit").iterdir()} == {"joint", "separate"}
+
+
+def test_an_interruption_leaves_the_board_of_before_and_no_draft(store, monkeypatch):
+    write_refit_board(store, confusions(), [])
+    before = {path: path.read_bytes() for path in store.tensorboard.rglob("events.*")}
+
+    def interrupt(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(board, "draw_confusion", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_refit_board(store, confusions(), [])
+    assert {path: path.read_bytes() for path in store.tensorboard.rglob("events.*")} == before
+    assert {path.name for path in store.root.iterdir()} == {"tensorboard"}
 
 
 def test_with_nothing_to_show_there_is_no_folder(store):

@@ -73,3 +73,16 @@ def test_nothing_is_drawn_outside_the_figure(width):
     ]
     assert max(rect["x"] + rect["width"] for rect in rects) <= right
     assert max(rect["y"] + rect["height"] for rect in rects) <= bottom
+
+
+def test_of_too_many_classes_those_with_the_most_errors_are_drawn_under_their_own_numbers():
+    counts = np.eye(100, dtype=np.int64)
+    counts[99, :2] = 3
+    found = confusion(counts, tuple(f"class{i}" for i in range(100)), block=10)
+    image = drawn(found, 720.0)
+    texts = [text.text for text in image.iter("text")]
+    names = [text for text in texts if text and text.startswith("class")]
+    assert names == [*(f"class{i} · {i}" for i in range(63)), "class99 · 99"]
+    assert not [line for line in image.iter("line") if line.attrib.get("class") == "block"]
+    titles = [group.findtext("title") for group in image.iter("g")]
+    assert "class99 taken for class1: 3 of 7 (42.9%)" in titles

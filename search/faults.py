@@ -1,0 +1,192 @@
+"""Faults of the machine, told from those of a config: a full disk, no memory, a missing package.
+
+What the machine did is never held against a config: the trial stays to be run.
+"""
+
+import errno
+from collections import Counter
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+
+from search.errors import SearchError
+from trainables.errors import DataError, TrainablesError, in_short
+
+
+class Fault(StrEnum):
+    """What failed; the value is what its user reads."""
+
+    DISK_FULL = "no space is left on the disk"
+    READ_ONLY = "files cannot be written"
+    DISK = "the disk or the network storage fails"
+    FILES = "too many files are open"
+    PACKAGE = "a package cannot be imported"
+    MEMORY = "the memory of the machine ran out"
+    DEVICE = "the GPU fails"
+    WORKER = "worker processes die"
+    DATA = "the data cannot be read"
+    SYSTEM = "the system reports an error"
+
+
+_WAYS_OUT = {
+    Fault.DISK_FULL: "free some",
+    Fault.READ_ONLY: "make them writable",
+    Fault.DISK: "see to it",
+    Fault.FILES: "raise the limit (ulimit -n), or let fewer trials run at once",
+    Fault.PACKAGE: (
+        "install headrace with all it needs on every node, and move files away that bear the "
+        "name of a package"
+    ),
+    Fault.MEMORY: "free some, or offer smaller models or inputs",
+    Fault.DEVICE: "see what nvidia-smi says",
+    Fault.WORKER: "something kills them: the system when memory runs out, a limit, a person",
+    Fault.DATA: "put it back as it was",
+    Fault.SYSTEM: "see to its cause",
+}
+_NUMBERS = {
+    errno.ENOSPC: Fault.DISK_FULL,
+    errno.EDQUOT: Fault.DISK_FULL,
+    errno.EFBIG: Fault.DISK_FULL,
+    errno.EROFS: Fault.READ_ONLY,
+    errno.EACCES: Fault.READ_ONLY,
+    errno.EPERM: Fault.READ_ONLY,
+    errno.EIO: Fault.DISK,
+    errno.ESTALE: Fault.DISK,
+    errno.EMFILE: Fault.FILES,
+    errno.ENFILE: Fault.FILES,
+    errno.ENOMEM: Fault.MEMORY,
+}
+# Libraries in C++ and Rust, and Ray, pass on what the system said as text.
+_TEXTS = {
+    "no space left on device": Fault.DISK_FULL,
+    "disk quota exceeded": Fault.DISK_FULL,
+    "local disk is full": Fault.DISK_FULL,
+    "out of disk": Fault.DISK_FULL,
+    "read-only file system": Fault.READ_ONLY,
+    "input/output error": Fault.DISK,
+    "stale file handle": Fault.DISK,
+    "too many open files": Fault.FILES,
+    "modulenotfounderror: ": Fault.PACKAGE,
+    "importerror: ": Fault.PACKAGE,
+    "cannot allocate memory": Fault.MEMORY,
+    "std::bad_alloc": Fault.MEMORY,
+    "memoryerror: ": Fault.MEMORY,
+    "node running low on memory": Fault.MEMORY,
+    "uncorrectable ecc error": Fault.DEVICE,
+    "no cuda-capable device": Fault.DEVICE,
+    "busy or unavailable": Fault.DEVICE,
+}
+# So many faults, and nothing that ended well since, end the run.
+_SAME_FAULTS = 3
+_COUNTERS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"))
+
+
+class FaultError(SearchError):
+    """The machine failed, and no config: a run that it ends can be resumed.
+
+    Attributes:
+        kind: what failed.
+        detail: the error that said so, on one line.
+    """
+
+    def __init__(self, kind: Fault, detail: str) -> None:
+        super().__init__(f"{kind.value} ({detail}); {_WAYS_OUT[kind]}")
+        self.kind = kind
+        self.detail = detail
+
+
+def fault_of(error: BaseException) -> FaultError | None:
+    """Returns the fault of the machine that an error came from; None where it was no such fault.
+
+    An error that was raised from another one came from what that one came from.
+    """
+    if isinstance(error, FaultError):
+        return error
+    for each in _causes(error):
+        kind, text = _kind(each), in_short(each)
+        if kind is not None:
+            return FaultError(kind, f"{type(each).__name__}: {text}")
+        if not isinstance(each, TrainablesError):
+            found = fault_in(str(each))
+            if found is not None:
+                return found
+    return None
+
+
+def fault_in(text: str) -> FaultError | None:
+    """Returns the fault of the machine that a text of an error speaks of, or None."""
+    for line in reversed(text.splitlines()):
+        for sign, kind in _TEXTS.items():
+            if sign in line.lower():
+                return FaultError(kind, in_short(RuntimeError(line.strip())))
+    return None
+
+
+def memory_kills() -> int:
+    """Returns how many processes the system has killed for lack of memory since it started."""
+    found = 0
+    for path in _COUNTERS:
+        try:
+            fields = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
+            found += sum(int(field[1]) for field in fields if field[0] == "oom_kill")
+        except (OSError, ValueError, IndexError):  # no such counter here
+            continue
+    return found
+
+
+class WorkerDeaths:
+    """Tells what the machine did to workers that die, from the start of the object on."""
+
+    def __init__(self) -> None:
+        self._memory_kills = memory_kills()
+
+    def fault(self, said: str) -> FaultError | None:
+        """Returns what the machine did to a worker that has just died; None where nobody knows.
+
+        Args:
+            said: of its death by Ray.
+        """
+        before, self._memory_kills = self._memory_kills, memory_kills()
+        if self._memory_kills > before:
+            return FaultError(Fault.MEMORY, "the system killed a process for lack of memory")
+        return fault_in(said)
+
+
+class FaultCount:
+    """Counts faults of the machine, and says when it is time to end the run."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._of = Counter[str]()
+
+    def are_enough(self, training: str) -> bool:
+        """Counts a fault; returns whether it is the third of a training, or in a row."""
+        self._in_a_row += 1
+        self._of[training] += 1
+        return _SAME_FAULTS in (self._in_a_row, self._of[training])
+
+    def clear(self) -> None:
+        """Notes that a training ended well: the machine works again."""
+        self._in_a_row = 0
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and each not in seen:
+        yield each
+        seen.append(each)
+        each = each.__cause__
+
+
+def _kind(error: BaseException) -> Fault | None:
+    if isinstance(error, TrainablesError):
+        # Of any other its cause says whether the machine is behind it.
+        return Fault.DATA if type(error) is DataError and error.__cause__ is None else None
+    if isinstance(error, ImportError):
+        return Fault.PACKAGE
+    if isinstance(error, MemoryError):
+        return Fault.MEMORY
+    if isinstance(error, OSError):
+        return _NUMBERS.get(error.errno or 0, Fault.SYSTEM)
+    return None

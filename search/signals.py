@@ -1,0 +1,168 @@
+"""What asks a command to end: Ctrl-C, SIGTERM, SIGHUP, or a cluster whose head is gone.
+
+It ends with exit code 130 within seconds, wherever it is: what is under way is left, drafts are
+removed, and a line says how to go on. The search alone ends its trials first.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TextIO
+
+INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# From the signal to the end of the process, whatever else still hangs.
+_GRACE_S = 12.0
+_GRACE_OF_A_LOST_CLUSTER_S = 6.0
+_NOTHING_LOST = "Nothing is left half-written; give the same command again."
+
+
+class Ending:
+    """How the command at work ends when it is asked to.
+
+    Args:
+        leave: ends the process at once, with an exit code.
+    """
+
+    def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
+        self.advice = _NOTHING_LOST
+        """How to go on, as a sentence."""
+        self.is_resumable = False
+        """Whether a run has begun, which goes on where it ends."""
+        self.lost = ""
+        """What was lost, where not a person asks; else empty."""
+        self._leave = leave
+        self._gently: Callable[[], None] | None = None
+        self._has_raised = False
+        self._last_call: threading.Timer | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a signal or a loss has asked for the end."""
+        return self._last_call is not None
+
+    def resume_by(self, command: str) -> None:
+        """Notes the command that goes on with what is done from now on."""
+        self.advice, self.is_resumable = f"Nothing is lost; go on with: {command}", True
+
+    @contextmanager
+    def gently(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Calls `stop` within the block instead of raising KeyboardInterrupt."""
+        self._gently = stop
+        try:
+            yield
+        finally:
+            self._gently = None
+
+    def on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Ends the command; a second signal changes nothing.
+
+        Raises:
+            KeyboardInterrupt: nothing else was asked for.
+        """
+        is_first = not self.is_asked
+        if is_first:
+            self._start_clock(_GRACE_S)
+        if self._gently is not None and not self.lost:
+            if is_first:
+                self._gently()
+        elif not self._has_raised:
+            self._has_raised = True
+            raise KeyboardInterrupt
+
+    def lose(self, what: str) -> None:
+        """Ends the command, from another thread: what it needs is gone."""
+        if self.lost:
+            return
+        # A signal to the whole process group ends the cluster, too: that is no loss.
+        self.lost = "interrupted" if self.is_asked else what
+        self._start_clock(_GRACE_OF_A_LOST_CLUSTER_S)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+    def tell(self) -> None:
+        """Says that the command was ended, and how to go on."""
+        with suppress(OSError):
+            sys.stderr.write(f"{self._line}\n")
+        for stream in (sys.stdout, sys.stderr):
+            _flush(stream)
+
+    def close(self) -> None:
+        """Stops the clock; after a loss it ends the process, as Ray would wait for its head."""
+        if self._last_call is not None:
+            self._last_call.cancel()
+        if self.lost:
+            self._leave(INTERRUPTED)
+
+    def _start_clock(self, seconds: float) -> None:
+        if self._last_call is not None:
+            self._last_call.cancel()
+        self._last_call = threading.Timer(seconds, self._give_up)
+        self._last_call.daemon = True
+        self._last_call.start()
+
+    @property
+    def _line(self) -> str:
+        return f"headrace: {self.lost or 'interrupted'}. {self.advice}"
+
+    def _give_up(self) -> None:
+        with suppress(OSError):
+            # Past Python's buffers, which the thread that hangs may hold.
+            os.write(sys.stderr.fileno(), f"{self._line}\n".encode())
+        self._leave(INTERRUPTED)
+
+
+def _flush(stream: TextIO) -> None:
+    """Flushes a stream; drops what nobody is left to read, or Python would end with its code."""
+    try:
+        stream.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+_under_way: list[Ending] = []
+
+
+def under_way() -> Ending:
+    """Returns the ending of the command at work; one that hears of nothing where there is none."""
+    return _under_way[-1] if _under_way else Ending()
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[Ending]:
+    """Lets signals end the block; one that the process was started to ignore stays ignored."""
+    ending = Ending()
+    if threading.current_thread() is not threading.main_thread():
+        yield ending
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _under_way.append(ending)
+    try:
+        with kept():
+            for number, handler in before.items():
+                if handler not in (signal.SIG_IGN, None):
+                    signal.signal(number, ending.on_signal)
+            yield ending
+    finally:
+        _under_way.pop()
+        ending.close()
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Puts the handlers of before back after a block that may install its own, as Ray does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:
+                signal.signal(number, handler)

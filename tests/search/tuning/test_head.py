@@ -1,0 +1,107 @@
+"""Where Ray is started from, a signal meanwhile, and a lost head. Without Ray."""
+
+import signal
+import socket
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import ray
+
+import search
+from search.prepare.resources import Node
+from search.signals import Ending
+from search.tuning import cluster, workplace
+from search.tuning.cluster import ray_runtime
+
+NODE = Node(name="one", cpus=2)
+
+
+@pytest.fixture
+def begun(monkeypatch, tmp_path):
+    """Ray that does not start: returns what it was given, and where it was started."""
+    given = {}
+
+    def init(*where, **options):
+        given.update(options, cwd=Path.cwd())
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: given.update(shut=True))
+    monkeypatch.setattr(cluster, "alive_nodes", lambda: (NODE,))
+    monkeypatch.setattr(cluster, "_check_token", lambda: None)
+    monkeypatch.setattr(cluster, "_watch_head", lambda *given: None)
+    monkeypatch.setattr(workplace, "_bases", lambda: (tmp_path,))
+    monkeypatch.setattr(workplace, "_SOCKET_BYTES", 4096)
+    return given
+
+
+def start():
+    with ray_runtime("") as resources:
+        return resources
+
+
+def test_workers_find_this_headrace_and_no_file_of_the_working_folder(
+    begun, tmp_path, monkeypatch
+):
+    (tmp_path / "search.py").write_text("a project of the user's", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert start() == (NODE,)
+    assert begun["cwd"] == Path(search.__file__).resolve().parent.parent
+    assert Path.cwd() == tmp_path
+    assert begun["shut"]
+
+
+def test_a_signal_while_ray_starts_is_an_interruption(monkeypatch, begun):
+    before = signal.getsignal(signal.SIGTERM)
+
+    def init(*given, **options):
+        signal.signal(signal.SIGTERM, lambda *_: None)  # as Ray does
+        raise SystemExit(1)
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(KeyboardInterrupt):
+        start()
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.fixture
+def head(monkeypatch):
+    """A head that listens, at the address that Ray tells."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        told = SimpleNamespace(gcs_address=address)
+        monkeypatch.setattr(ray, "get_runtime_context", lambda: told)
+        monkeypatch.setattr(cluster, "_WATCH_S", 0.01)
+        yield listening
+
+
+class Noting(Ending):
+    def __init__(self):
+        super().__init__()
+        self.told = threading.Event()
+
+    def lose(self, what):
+        self.lost = what
+        self.told.set()
+
+
+def test_a_head_that_listens_no_more_is_lost(head):
+    ending, over = Noting(), threading.Event()
+    watch = threading.Thread(target=cluster._watch_head, args=(ending, over))
+    watch.start()
+    head.accept()[0].close()  # it has looked once
+    assert ending.lost == ""
+    head.close()
+    watch.join()
+    assert ending.lost == "the head process of Ray (gcs) has ended"
+
+
+def test_a_run_that_is_over_watches_no_head(head):
+    ending, over = Noting(), threading.Event()
+    over.set()
+    cluster._watch_head(ending, over)
+    assert ending.lost == ""
