@@ -145,7 +145,7 @@ def test_a_whole_last_line_that_is_torn_is_passed_over_and_told(path, journal, c
             "a number from 0 is needed, got -1",
         ),
         (b'{"op_code":8,"trial_id":7,"user_attr":{}}', "line 1 cannot be read: IndexError"),
-        (b"[" * 100_000 + b"]" * 100_000, "line 1 cannot be read: it is nested too deeply"),
+        (b"[" * 100_000 + b"]" * 100_000, "line 1 cannot be read: .* nested too deeply"),
     ],
 )
 def test_a_line_that_is_of_nothing_headrace_writes_is_named(path, journal, line, message):

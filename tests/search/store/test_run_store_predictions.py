@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from search.errors import ResultsError
 from search.store.records import State
 from search.store.run_store import RunStore, running
 from tests.search.builders.made import made_record
@@ -29,20 +30,22 @@ def test_predictions_of_complete_trials_move_to_where_they_stay(store):
     store.keep_predictions([made_record(0), made_record(7)])
     assert [p.name for p in store.predictions.iterdir()] == ["validation.gender.0.npz"]
     assert store.has_predictions(made_record(0))
-    assert store.read_validation("gender", 0)["indices"].tolist() == [0, 1]
+    assert store.read_validation("gender", 0).indices.tolist() == [0, 1]
     assert not store.has_predictions(made_record(7))
 
 
-def test_predictions_that_are_torn_are_as_good_as_none(store):
+def test_predictions_that_are_torn_are_named(store):
     store.predictions.mkdir()
     path = store.validation_path("gender", 0)
     np.savez(path, indices=np.arange(2), probabilities=np.eye(2))
     content = path.read_bytes()
     path.write_bytes(content[:-50])
     assert not store.has_predictions(made_record(0))
-    assert store.read_validation("gender", 0) is None
+    with pytest.raises(ResultsError, match=r"validation\.gender\.0\.npz cannot be read"):
+        store.read_validation("gender", 0)
     path.write_bytes(content.replace(np.eye(2).tobytes(), bytes(32)))
-    assert store.read_validation("gender", 0) is None
+    with pytest.raises(ResultsError, match=r"validation\.gender\.0\.npz cannot be read"):
+        store.read_validation("gender", 0)
 
 
 def test_predictions_that_were_kept_before_stay(store):

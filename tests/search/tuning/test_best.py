@@ -129,8 +129,8 @@ def test_predictions_of_the_best_trial_that_are_lost_are_made_again(
     assert not store.has_predictions(record)
     write_best(run, journal, record)
     kept = store.read_validation("gender", 0)
-    assert kept["indices"].tolist() == run.dataset.split.search_val.tolist()
-    assert kept["probabilities"].shape == (len(kept["indices"]), 2)
+    assert kept.indices.tolist() == run.dataset.split.search_val.tolist()
+    assert kept.probabilities.shape == (len(kept.indices), 2)
     monkeypatch.setattr(best_module, "on_worker", None)
     write_best(run, journal, record)
 
