@@ -94,6 +94,10 @@ class FaultError(SearchError):
         self.kind = kind
         self.detail = detail
 
+    def __reduce__(self) -> tuple[type["FaultError"], tuple[Fault, str]]:
+        # By default it would be made of its message alone, when it comes from a worker.
+        return type(self), (self.kind, self.detail)
+
 
 def fault_of(error: BaseException) -> FaultError | None:
     """Returns the fault of the machine that an error came from; None where it was no such fault.

@@ -45,7 +45,7 @@ def on_worker(
             ray.cancel(reference, force=True)
             retries.after_silence(work.__name__, pulse.silent_s())
         except ray.exceptions.RayTaskError as error:
-            raise error.as_instanceof_cause() from None
+            raise (error.cause or error) from None
         except ray.exceptions.RayError as error:
             if not retries.after_death(work.__name__, pulse.node):
                 raise StalledError(f"the workers of {work.__name__} die: {error}") from error

@@ -1,9 +1,9 @@
 """Which trainings begin again after their worker ended, and when a run has to end instead.
 
 A training whose node dies has done nothing wrong: it begins again however often that happens. One
-whose worker dies while the node lives may be what kills it, so it has a few tries. One that makes
-no step for a long time begins again once: a second time it would be the machines, or the config,
-and somebody has to look.
+whose worker dies while the node lives may be what kills it, so it has a few tries, in this start
+of the run and in the next, and then it fails. One that makes no step for a long time begins again
+once: a second time it would be the machines, or the config, and somebody has to look.
 """
 
 from collections import Counter, defaultdict

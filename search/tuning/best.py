@@ -11,6 +11,7 @@ from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
 from search.errors import ResultsError
+from search.faults import Fault, FaultError
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.approaches import Lineup
@@ -58,6 +59,7 @@ def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Int
 
     Raises:
         ResultsError: the trial breaks now.
+        FaultError: the machine fails while it is trained again.
         StalledError: no worker trains it.
     """
     store, table = run.store, run.dataset.table
@@ -112,6 +114,7 @@ def predict_again(
 
     Raises:
         ResultsError: it breaks now.
+        FaultError: the machine fails.
     """
     trial = TrialRun(
         SharedImages(setting, on_step),
@@ -124,6 +127,8 @@ def predict_again(
     result: Mapping[str, object] = {"done": False}
     while not result["done"]:
         result = trial.epoch()
+    if "fault" in result:
+        raise FaultError(Fault(str(result["fault"])), str(result["error"]))
     if trial.last is None or "error" in result:
         raise ResultsError(
             f"validation.{record.space}.{record.number}.npz is missing or torn, and its trial "

@@ -3,6 +3,7 @@
 import errno
 import gc
 import os
+import pickle
 import resource
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from search import faults
 from search.errors import ResultsError
-from search.faults import Fault, FaultError, fault_in, fault_of, memory_kills
+from search.faults import Fault, FaultError, WorkerDeaths, fault_in, fault_of, memory_kills
 from trainables.checkpoint import save_checkpoint
 from trainables.drafts import draft_of
 from trainables.errors import ConfigError, DataError, NonFiniteLossError, OutOfMemoryError
@@ -145,3 +146,19 @@ def test_kills_for_lack_of_memory_are_counted_where_the_system_counts_them(tmp_p
     other.write_text("oom 9\noom_kill 2\noom_group_kill 0\n", encoding="utf-8")
     monkeypatch.setattr(faults, "_COUNTERS", (one, other, tmp_path / "none"))
     assert memory_kills() == 5
+
+
+def test_a_fault_that_comes_from_a_worker_is_the_same():
+    fault = pickle.loads(pickle.dumps(FaultError(Fault.DISK, "OSError: x")))
+    assert (fault.kind, fault.detail) == (Fault.DISK, "OSError: x")
+    assert str(fault) == str(FaultError(Fault.DISK, "OSError: x"))
+
+
+def test_a_kill_for_lack_of_memory_explains_one_death_and_not_all_later_ones(
+    monkeypatch,
+):
+    kills = iter([7, 8, 8])
+    monkeypatch.setattr(faults, "memory_kills", lambda: next(kills))
+    deaths = WorkerDeaths()
+    assert deaths.fault("killed by SIGKILL").kind is Fault.MEMORY
+    assert deaths.fault("killed by SIGKILL") is None

@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from search.errors import StalledError
+from search.faults import Fault, fault_of
 from search.prepare.resources import Resources
 from search.refit.on_worker import on_worker
 
@@ -21,6 +22,10 @@ def add(on_step, one, two):
 
 def refuse(on_step):
     raise ValueError("not this one")
+
+
+def fill_the_disk(on_step):
+    raise OSError(28, "No space left on device")
 
 
 def die_once(on_step, marker):
@@ -42,6 +47,12 @@ def test_work_on_a_worker_is_answered_and_leaves_nothing(tmp_path):
 def test_what_the_work_raises_is_raised(tmp_path):
     with pytest.raises(ValueError, match="not this one"):
         on_worker(ONE, tmp_path / "x.beat", refuse)
+
+
+def test_a_fault_of_the_machine_under_the_work_is_named(tmp_path):
+    with pytest.raises(OSError, match="No space left") as caught:
+        on_worker(ONE, tmp_path / "x.beat", fill_the_disk)
+    assert fault_of(caught.value).kind is Fault.DISK_FULL
 
 
 def test_work_whose_worker_dies_begins_again(tmp_path):

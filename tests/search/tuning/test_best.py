@@ -5,12 +5,14 @@ import pytest
 import yaml
 
 from search.errors import ResultsError
+from search.faults import FaultError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
 from search.store.best_file import digest
 from search.store.provenance import package_versions
 from search.store.run_store import RunStore
+from search.trial.trial_run import TrialRun
 from search.tuning import best as best_module
 from search.tuning.best import predict_again, score_interval, write_best
 from search.tuning.journal import open_storage
@@ -139,4 +141,16 @@ def test_a_lost_prediction_whose_trial_breaks_now_is_named(run, one_torch_thread
     config = {**tiny.flat(), "backbone.name": "no_such_model"}
     record = made_record(0, {1: 0.5}, config=config, seed=99)
     with pytest.raises(ResultsError, match=r"validation\.gender\.0\.npz is missing .*no_such"):
+        predict_again(lambda: None, run.setting, record)
+
+
+def test_a_machine_that_fails_while_a_prediction_is_made_again_is_no_fault_of_the_trial(
+    run, monkeypatch
+):
+    def fail(self):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(TrialRun, "_open", fail)
+    record = made_record(0, {1: 0.5}, config=tiny.flat(), seed=99)
+    with pytest.raises(FaultError, match="no space is left on the disk"):
         predict_again(lambda: None, run.setting, record)
