@@ -270,7 +270,7 @@ def test_a_run_that_was_killed_and_goes_on_leaves_nothing(
     space = write_space(tmp_path, "gender")
     command = arguments(people, cache, tmp_path / "results", space, **options)
     with held_driver(command, tmp_path / "held") as process:
-        assert (tmp_path / "held").exists()
+        assert (tmp_path / "held").exists(), process.stdout.read()
         started = descendants(process.pid)
         process.kill()
     (run / draft_of_ended(run / "trials.csv")).touch()
