@@ -84,6 +84,9 @@ def _after_search(
     # A resumed run has used time before; idle time of earlier starts is not known.
     devices = run.resources.num_devices
     before = sum(r.device_seconds for result in results for r in result.records) / devices
+    files = RefitFiles(run.store.predictions)
+    units = sum(sum(files.seconds(result.name)) for result in results)
+    before += units / run.resources.slots
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
     was_done, left = RefitNote.exists(run.store), clock.left(before)
     parts = 1 + _PSEUDO_PART * pseudo + _WHY_PART * why

@@ -81,9 +81,12 @@ def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -
     return plan_refit(costs, seconds, wish)
 
 
-def finished_plan(run: Prepared) -> RefitPlan | None:
-    """Returns the plan of a refit that is done, as a resumed run finds it; None where none is."""
-    if not RefitNote.exists(run.store):
+def begun_plan(run: Prepared) -> RefitPlan | None:
+    """Returns the plan of a refit that has begun, as a resumed run finds it; None of none.
+
+    Other folds or configs would be other trainings, and what is trained would be lost.
+    """
+    if not RefitNote.has_begun(run.store):
         return None
     return RefitPlan(shape=RefitNote.read(run.store, run.schema.names).shape, seconds=0.0, cuts=())
 
@@ -91,7 +94,7 @@ def finished_plan(run: Prepared) -> RefitPlan | None:
 def wished_shape(run: Prepared) -> Shape:
     """Returns what is refitted where time allows: five folds, six seeds or as many as asked."""
     seeds = run.config.refit_seeds
-    return FULL if seeds is None else replace(FULL, seeds=seeds, keep_seeds=True)
+    return FULL if seeds is None else replace(FULL, seeds=seeds)
 
 
 def _key(config: Mapping[str, FlatValue]) -> tuple[tuple[str, FlatValue], ...]:

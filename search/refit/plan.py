@@ -31,7 +31,6 @@ class Shape:
         configs: best configs of a space.
         default: whether its default config comes on top.
         epochs_share: of every config's own schedule that is trained, in (0, 1].
-        keep_seeds: whether the user asked for these seeds, so that everything else shrinks first.
     """
 
     folds: int
@@ -39,7 +38,6 @@ class Shape:
     configs: int
     default: bool = True
     epochs_share: float = 1.0
-    keep_seeds: bool = False
 
     def describe(self) -> str:
         """Returns the shape in words."""
@@ -103,7 +101,7 @@ def shrinking(wish: Shape) -> Iterator[Shape]:
             replace(wish, seeds=few, configs=1, default=False, folds=folds)
             for folds in range(wish.folds, FLOOR_FOLDS - 1, -1)
         ),
-        replace(decisive(wish), seeds=wish.seeds if wish.keep_seeds else 1),
+        replace(decisive(wish), seeds=1),
     ]
     for shape in steps:
         if shape not in seen:
@@ -114,10 +112,9 @@ def shrinking(wish: Shape) -> Iterator[Shape]:
 
 
 def decisive(wish: Shape) -> Shape:
-    """Returns the smallest shape whose verdict can declare a winner: two seeds, or those asked."""
-    seeds = wish.seeds if wish.keep_seeds else min(2, wish.seeds)
+    """Returns the smallest shape whose verdict can declare a winner: it has two seeds."""
     folds = min(FLOOR_FOLDS, wish.folds)
-    return replace(wish, seeds=seeds, configs=1, default=False, folds=folds)
+    return replace(wish, seeds=min(2, wish.seeds), configs=1, default=False, folds=folds)
 
 
 def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:

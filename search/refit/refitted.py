@@ -12,8 +12,10 @@ from search.analysis.metrics import Floats
 from search.analysis.people import People
 from search.errors import ResultsError
 from search.refit.approaches import Lineup, Predictions
-from search.refit.files import RefitFiles, RefitNote, Truth
+from search.refit.files import RefitFiles, RefitNote
+from search.refit.truth import Truth
 from search.refit.units import config_name
+from search.store.commands import resume_command
 from search.store.reading import reading
 from search.store.run_store import RunStore, read_validation
 from trainables.blocks import FlatValue
@@ -52,6 +54,11 @@ class Refitted:
         """
         truth = Truth.read(store.predictions, lineup.schema)
         note = RefitNote.read(store, lineup.schema.names)
+        if not note.done:
+            raise ResultsError(
+                f"a verdict needs a whole refit, and that of {store.root.name} has not ended; "
+                f"{resume_command(store)} goes on with it"
+            )
         files, spaces = RefitFiles(store.predictions), tuple(lineup.blocks)
         seeds, photos = common_seeds(files, spaces), len(truth.label)
         predictions = {

@@ -11,10 +11,11 @@ from search.analysis.people import People
 from search.analysis.verdict.rounds import Look, Rounds, next_look
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup, spaces_of
-from search.refit.files import RefitFiles, RefitNote, Truth
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import wished_shape
 from search.refit.looks import describe, estimates_at
 from search.refit.plan import Shape, cuts
+from search.refit.truth import Truth
 from search.refit.units import Folds, Unit
 from trainables.blocks import FlatValue
 
@@ -38,7 +39,7 @@ class RefitRounds:
         folds: of all samples.
         files: of the trainings.
         full: seeds of the whole design.
-        sure: seeds that are begun whatever their estimated time.
+        shape: planned; its seeds are begun whatever their estimated time.
         train: trains units.
         time_left: returns the seconds left; None is no limit.
         say: tells a line.
@@ -49,7 +50,7 @@ class RefitRounds:
     folds: Folds
     files: RefitFiles
     full: int
-    sure: int
+    shape: Shape
     train: Train
     time_left: Callable[[], float | None]
     say: Callable[[str], None]
@@ -79,6 +80,7 @@ class RefitRounds:
     def go_on(self) -> None:
         """Trains seed after seed until nothing is open, the design is done or the time is over."""
         whole = True
+        self._note(done=False)
         while whole and self.seeds < self.full and self._is_open:
             target = next_look(self.seeds, self.full)
             before = self.seeds
@@ -86,28 +88,36 @@ class RefitRounds:
                 whole = self._has_time() and self._train_seed()
             if self.seeds > before:
                 self._look(Look(seeds=self.seeds, full=self.full, ended=self.seeds == self.full))
+                self._note(done=False)
         if self.looks:
             self.looks[-1] = replace(self.looks[-1], ended=True)
 
-    def repeat(self, done: RefitNote) -> None:
-        """Repeats a refit that is done, and goes on where more seeds are asked for than then."""
-        seeds = done.shape.seeds
-        for look in done.looks or (Look(seeds=seeds, full=seeds, ended=True),):
+    def repeat(self, before: RefitNote) -> None:
+        """Repeats a refit, and goes on where it was cut off or more seeds are asked for."""
+        seeds = before.shape.seeds
+        looks = before.looks
+        if before.done and not looks:
+            looks = (Look(seeds=seeds, full=seeds, ended=True),)
+        for look in looks:
             while self.seeds < look.seeds and self._train_seed():
                 pass
             self.rounds.reopen(look.full)
             self._look(look)
         asked = self.run.config.refit_seeds
-        if asked is not None and asked != done.asked and asked > self.seeds:
+        if not before.done or (asked is not None and asked > self.seeds):
             self.rounds.reopen(self.full)
             self.go_on()
         else:
             self.full = self.looks[-1].full
 
-    def write(self, shape: Shape) -> None:
+    def write(self) -> None:
         """Merges the predictions and notes what was refitted."""
         self.files.merge(self.units, self.folds)
-        found = replace(shape, seeds=max(1, self.seeds))
+        self._note(done=True)
+
+    def _note(self, *, done: bool) -> None:
+        """Notes how far the refit has come."""
+        found = replace(self.shape, seeds=max(1, self.seeds)) if done else self.shape
         # Seeds that nothing was left to decide by are no cut.
         lacking = found if self._is_open else replace(found, seeds=self.full)
         notes = [*cuts(replace(wished_shape(self.run), seeds=self.full), lacking), *self.notes]
@@ -119,7 +129,8 @@ class RefitRounds:
             configs={unit.config_name: unit.config for unit in self.units},
             looks=tuple(self.looks),
             asked=self.run.config.refit_seeds,
-            seed_seconds=self._seed_seconds(),
+            seed_seconds={space: self._seed_seconds((space,)) for space in self.configs},
+            done=done,
         ).write(self.run.store)
 
     @property
@@ -137,7 +148,8 @@ class RefitRounds:
     def _has_time(self) -> bool:
         left = self.time_left()
         # The seeds that were planned err on the safe side; what is left over goes to one more.
-        return self.seeds < self.sure or left is None or self._seed_seconds() <= left
+        is_sure = self.seeds < self.shape.seeds
+        return is_sure or left is None or self._seed_seconds(self._training) <= left
 
     def _train_seed(self) -> bool:
         """Trains one more seed; returns whether all of it had its time."""
@@ -161,12 +173,12 @@ class RefitRounds:
         ]
         return [unit for unit in every if unit.name not in known]
 
-    def _seed_seconds(self) -> float:
-        """Returns the wall-clock time of one more seed, from what the first one took."""
+    def _seed_seconds(self, spaces: Sequence[str]) -> float:
+        """Returns the wall-clock time of one more seed of some spaces, as the first one took."""
         taken = sum(
             self.files.read_unit(unit).seconds
             for unit in self.units
-            if unit.seed == 0 and unit.space in self._training and self.files.has(unit)
+            if unit.seed == 0 and unit.space in spaces and self.files.has(unit)
         )
         return _ANOTHER_SEED * taken / self.run.resources.slots
 

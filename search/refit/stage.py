@@ -10,11 +10,12 @@ from search.console import StepBar, say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
-from search.refit.files import RefitFiles, RefitNote, write_truth
-from search.refit.finalists import finalists, finished_plan, plan, wished_shape
+from search.refit.files import RefitFiles, RefitNote
+from search.refit.finalists import begun_plan, finalists, plan, wished_shape
 from search.refit.plan import RefitPlan
 from search.refit.pool import Pool, run_units
 from search.refit.rounds import RefitRounds
+from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit
 from trainables.blocks import FlatValue
 from trainables.data.splits import make_folds
@@ -27,8 +28,9 @@ VERDICT_SECONDS = 30.0
 def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
     """Refits in rounds of one seed, merges the predictions and notes what was cut or broke.
 
-    A refit that is done is repeated as it was: what is missing of it is trained again. Only where
-    more seeds are asked for now than were then does it go on.
+    A refit that has begun is repeated as it was: what is missing of it is trained again. Then it
+    goes on where it was cut off, or more seeds are asked for than it has: where more than were
+    asked for then, whatever time that takes.
 
     Args:
         run: data, spaces and devices; its search is done.
@@ -41,10 +43,12 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
     """
     began = time.monotonic()
     results = load_run(run.store).results
-    done = RefitNote.read(run.store, run.schema.names) if RefitNote.exists(run.store) else None
-    if done is not None:
+    has_begun = RefitNote.has_begun(run.store)
+    before = RefitNote.read(run.store, run.schema.names) if has_begun else None
+    is_done = before is not None and before.done
+    if before is not None and before.done and run.config.refit_seeds != before.asked:
         seconds = None
-    planned = finished_plan(run) or plan(run, results, seconds)
+    planned = begun_plan(run) or plan(run, results, seconds)
     shape, table = planned.shape, run.dataset.table
     folds = Folds(
         of_sample=make_folds(table, shape.folds, derive_seed(run.config.seed, "refit folds")),
@@ -68,8 +72,12 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
 
         def is_over(unit: Unit) -> bool:
-            # Without one whole seed there is no verdict, so the first is finished at any price.
-            return unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
+            # Without one whole seed there is no verdict, so the first is finished at any price; so
+            # is what a refit that was done lacks.
+            first = shape.seeds if is_done else 1
+            return (
+                unit.seed >= first and seconds is not None and time.monotonic() - began > seconds
+            )
 
         def train(units: Sequence[Unit], noun: str) -> tuple[list[str], bool]:
             return train_units(
@@ -90,16 +98,16 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
             folds=folds,
             files=files,
             full=wished_shape(run).seeds,
-            sure=shape.seeds,
+            shape=shape,
             train=train,
             time_left=lambda: None if seconds is None else began + seconds - time.monotonic(),
             say=lambda text: say(console, text),
         )
-        if done is None:
+        if before is None:
             rounds.go_on()
         else:
-            rounds.repeat(done)
-    rounds.write(shape)
+            rounds.repeat(before)
+    rounds.write()
 
 
 def train_units(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import ceil
 
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.verdict.outcomes import (
@@ -14,10 +15,14 @@ from search.analysis.verdict.recommendation import (
     next_step,
     recommend,
 )
-from search.prepare.config import MAX_REFIT_SEEDS
+from search.analysis.verdict.rules import Outcome
+from search.prepare.config import MAX_REFIT_SEEDS, RunConfig
 from search.refit.refitted import Refitted
 from search.report.contents import Cost
 from search.store.commands import resume_command
+
+# The search of a resumed run has used more of its budget than its trials took.
+_SAFE = 1.2
 
 
 def advise(
@@ -63,10 +68,25 @@ def _next_step(verdict: Verdict, refitted: Refitted) -> NextStep | None:
         return step
     if step.seeds > MAX_REFIT_SEEDS:
         return replace(step, seeds=None)
-    now = min(len(refitted.own_seeds(name)) for name in step.pair)
-    taken = refitted.note.seed_seconds
-    return replace(
-        step,
-        minutes=taken * (step.seeds - now) / 60 if taken else None,
-        command=f"{resume_command(refitted.store)} --refit-seeds {step.seeds}",
+    seconds = _seconds_to(step.seeds, verdict, refitted)
+    command = f"{resume_command(refitted.store)} --refit-seeds {step.seeds}"
+    budget = RunConfig.from_dict(refitted.store.read_study()["config"]).budget_seconds
+    if step.seeds == refitted.note.asked and budget is not None:
+        # As many as were asked for and not trained: what was missing is time.
+        command += f" --budget {ceil((budget + _SAFE * seconds) / 60)}m"
+    return replace(step, minutes=seconds / 60 if seconds else None, command=command)
+
+
+def _seconds_to(seeds: int, verdict: Verdict, refitted: Refitted) -> float:
+    """Returns the wall-clock time of so many seeds of all approaches with an undecided pair.
+
+    They train on together. 0 where nothing is known.
+    """
+    open_pairs = [pair for pair in verdict.pairs if pair.outcome is Outcome.UNDECIDED]
+    names = {name for pair in open_pairs for name in (pair.a, pair.b)}
+    taken, spaces = refitted.note.seed_seconds, refitted.lineup.approaches
+    return sum(
+        max(0, seeds - len(refitted.own_seeds(name)))
+        * sum(taken.get(space, 0.0) for space in spaces[name])
+        for name in names
     )

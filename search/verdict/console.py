@@ -24,7 +24,7 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
         say(console, "New trainings, every person scored by models that never saw that person.")
     console.print(_pairs(verdict))
     for pair in verdict.pairs:
-        for text in () if pair.statements is None else pair.statements.said(pair.a, pair.b):
+        for text in pair.said:
             say(console, f"  {text}")
     say(console, f"All of it holds {findings.holds}.")
     caveats = [pair.caveat.value for pair in verdict.pairs if pair.caveat]

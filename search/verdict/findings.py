@@ -103,7 +103,8 @@ class Findings:
             "metric": "macro_f1",
             "answer": answer(verdict, self.advice),
             "holds": self.holds,
-            "recommendation": to_plain(self.advice),
+            # Of scores that mean nothing none is to be used.
+            "recommendation": None if self.verdict.means_nothing else to_plain(self.advice),
             "margin": verdict.margin,
             "people": verdict.num_people,
         }

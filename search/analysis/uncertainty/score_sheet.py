@@ -10,7 +10,9 @@ Sources of luck of a difference, each counted once:
               every person adds to it to first order, with the degrees of freedom of the strata
               (`people_degrees`);
     choice    what the choice of configs adds to it (`search.analysis.approaches.choice_luck`);
-    training  what the seeds add to both (`search.analysis.uncertainty.training_luck`).
+    training  what the seeds add to both (`search.analysis.uncertainty.training_luck`);
+    search    what the configs found add to both, added by whoever knows the finalists
+              (`search.analysis.uncertainty.search_luck`).
 
 Where both sides hold the same predictions, seeds in any order, all are 0 by the counts of people,
 which are whole numbers: only what choices add is left.

@@ -9,11 +9,16 @@ what is known of that: config is a factor like seed, of which one draw is used a
 several. So what it adds to the variance of the score is the variance between the configs, less
 what is counted already: the configs' interaction with people, and the luck of their trainings.
 
+A few finalists of one space say little of its luck: two of them leave one degree of freedom. So
+the luck of a config is taken to be of one size in all models of a comparison, and estimated from
+the finalists of all of them.
+
 What finalists of one search share is not seen: `benchmarks/search_luck.py` found the luck of small
 searches (s.d. 0.025 of macro-F1) larger than their finalists differ by. It is a lower bound, and
 0 where a space has a single finalist.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +32,12 @@ from search.analysis.uncertainty.training_luck import training_luck, variance_ov
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchLuck:
-    """The luck of one model's config, in squared units of the score.
+    """The luck of the configs of one model or more, in squared units of the score.
 
     Attributes:
-        variance: C, of the score between the configs.
+        variance: C, of the score between the configs; of several models the sum.
         counted: the part of C that is people's and training's, and counted there.
-        degrees: n - 1.
+        degrees: of freedom of C: n - 1, of all models together.
     """
 
     variance: float
@@ -43,6 +48,22 @@ class SearchLuck:
     def excess(self) -> float:
         """What the search adds to the variance of a score."""
         return max(0.0, self.variance - self.counted)
+
+
+def pooled(lucks: Sequence[SearchLuck], num_models: int) -> SearchLuck:
+    """Returns the luck of the configs of some models, from what is known of all of them.
+
+    Args:
+        lucks: of all models that have one; one or more.
+        num_models: whose configs enter a difference, each with a luck of its own.
+    """
+    degrees = sum(luck.degrees for luck in lucks)
+    share = num_models / degrees
+    return SearchLuck(
+        variance=share * sum(luck.degrees * luck.variance for luck in lucks),
+        counted=share * sum(luck.degrees * luck.counted for luck in lucks),
+        degrees=degrees,
+    )
 
 
 def search_luck(variants: Ints, people: People) -> SearchLuck:

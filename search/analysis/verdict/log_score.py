@@ -30,15 +30,24 @@ _PARTS = 5
 
 
 def log_scores(
-    approaches: Sequence[Approach], people: People, *, fixed_models: bool
+    approaches: Sequence[Approach], people: People, *, fixed_models: bool, num_ends: int = 1
 ) -> list[LogScore] | None:
-    """Returns what is known of all pairs; None unless all approaches have probabilities."""
+    """Returns what is known of all pairs; None unless all approaches have probabilities.
+
+    Args:
+        approaches: to be compared.
+        people: that all of them predict.
+        fixed_models: whether the training seeds are no part of the question.
+        num_ends: how often the question was or is asked: at every end of a resumed run. Each
+            has as much of the 5 %.
+    """
     sheet = log_score_sheet(approaches, people)
     if sheet is None:
         return None
     pairs = combinations(range(len(approaches)), 2)
     estimates = [sheet.pair(a, b, fixed_models=fixed_models) for a, b in pairs]
-    adjusted = shaffer([each.p_value for each in estimates], len(approaches))
+    found = shaffer([each.p_value for each in estimates], len(approaches))
+    adjusted = [min(1.0, num_ends * p) for p in found]
     return [
         LogScore(
             # No bound on a log score cuts this interval off, as [-1, 1] does that of macro-F1.

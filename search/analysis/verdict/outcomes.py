@@ -94,6 +94,8 @@ class PairVerdict:
             not known.
         chose: those by whom it chose.
         standing: at the last look at the pair.
+        look_seeds: seeds at that look, which the p is of; 0 where models are taken as they are,
+            None in a file that does not say.
         hopeless: whether no number of seeds would decide the pair at these people.
         would_decide: for an undecided pair, None for any other.
         caveat: what the verdict does not hold for, or why there is none.
@@ -108,6 +110,7 @@ class PairVerdict:
     chose_nothing: PairFigures | None = None
     chose: PairFigures | None = None
     standing: Standing = Standing.OPEN
+    look_seeds: int | None = None
     hopeless: bool = False
     would_decide: WouldDecide | None = None
     caveat: Caveat = Caveat.NONE
@@ -128,6 +131,13 @@ class PairVerdict:
         """Whether macro-F1 has a winner, or one side gives the true class more probability."""
         log_score = None if self.statements is None else self.statements.log_score
         return self.winner is not None or (log_score is not None and log_score.decided)
+
+    @property
+    def said(self) -> tuple[str, ...]:
+        """What is said of probabilities and of bounds, in words; nothing of a schema 1 pair."""
+        if self.statements is None:
+            return ()
+        return self.statements.said(self.a, self.b, self.winner)
 
     @property
     def is_of_one_seed(self) -> bool:
@@ -174,6 +184,7 @@ class PairVerdict:
                 "chose": to_plain(self.chose),
             },
             "standing": self.standing.value,
+            "look_seeds": self.look_seeds,
             "hopeless": self.hopeless,
             "would_decide": to_plain(self.would_decide or WouldDecide(people=None, seeds=None)),
             "note": self.caveat.value,
@@ -184,8 +195,7 @@ class PairVerdict:
         """Returns the statements with their words; nothing of a pair of schema 1."""
         if self.statements is None:
             return {}
-        said = list(self.statements.said(self.a, self.b))
-        return {"statements": {**to_plain(self.statements), "said": said}}
+        return {"statements": {**to_plain(self.statements), "said": list(self.said)}}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -209,6 +219,7 @@ class PairVerdict:
             chose_nothing=_figures(parts.get("chose_nothing")),
             chose=_figures(parts.get("chose")),
             standing=from_plain(Standing, data.get("standing", Standing.OPEN.value)),
+            look_seeds=data.get("look_seeds"),
             hopeless=data.get("hopeless", False),
             would_decide=decide,
             caveat=from_plain(Caveat, data.get("note", "")),

@@ -75,6 +75,7 @@ class Closing:
         estimate: that it was judged by.
         share: of the level that the look may take; p is judged as p / share.
         ended: whether the look ended a run.
+        num_ends: of runs so far that looked at the pair at their end, this look among them.
         hopeless: whether no number of seeds would decide at these people.
     """
 
@@ -82,6 +83,7 @@ class Closing:
     estimate: PairEstimate
     share: float = 1.0
     ended: bool = True
+    num_ends: int = 1
     hopeless: bool = False
 
     @property
@@ -130,6 +132,11 @@ class Rounds:
                 self.closings[pair] = replace(found, standing=Standing.OPEN)
 
     @property
+    def num_ends(self) -> int:
+        """Of the run so far, at which something was told of a pair; at least one."""
+        return max([1, *(found.num_ends for found in self.closings.values())])
+
+    @property
     def training_on(self) -> tuple[str, ...]:
         """Approaches with an open pair."""
         return tuple(name for name in self.names if any(name in pair for pair in self.open_pairs))
@@ -153,6 +160,7 @@ class Rounds:
                 estimate=estimate,
                 share=self._share(pair, estimate, ended=ended),
                 ended=ended,
+                num_ends=self._num_ends(pair) + ended,
             )
             for pair, estimate in estimates.items()
         }
@@ -160,6 +168,9 @@ class Rounds:
             self.closings[pair] = look
             if look.estimate.num_seeds != 1:  # of one seed nothing is declared, nothing is taken
                 self._judge(pair, look)
+
+    def _num_ends(self, pair: Pair) -> int:
+        return self.closings[pair].num_ends if pair in self.closings else 0
 
     def _judge(self, pair: Pair, look: Closing) -> None:
         estimate = look.estimate
@@ -175,7 +186,7 @@ class Rounds:
                 look,
                 # After the whole design there is nothing left to be futile.
                 standing=Standing.FUTILE if 0 < estimate.num_seeds < self.full else Standing.OPEN,
-                hopeless=is_futile(estimate, None, self.margin),
+                hopeless=estimate.num_seeds > 1 and is_futile(estimate, None, self.margin),
             )
 
     @property

@@ -95,7 +95,7 @@ def _decided_by(verdict: Verdict, step: NextStep) -> str:
     joined = wording.listing(ways, "and" if step.together else "or")
     if verdict.pair(*step.pair).is_of_one_seed:
         return f"a verdict takes {joined} at least"
-    return f"{joined} would decide between {step.pair[0]} and {step.pair[1]}"
+    return f"{joined} would likely decide between {step.pair[0]} and {step.pair[1]}"
 
 
 def _minutes(minutes: float) -> str:

@@ -23,7 +23,7 @@ from search.analysis.verdict.statements import EqualNetworks
 def deployed(
     approaches: Sequence[Approach], people: People, sheet: ScoreSheet, *, fixed_models: bool
 ) -> list[Interval | None]:
-    """Returns for all pairs the difference of the predictions averaged over seeds.
+    """Returns for all pairs the difference of the predictions averaged over as many seeds.
 
     Args:
         approaches: to be compared.
@@ -32,16 +32,17 @@ def deployed(
         fixed_models: whether the training seeds are no part of the question.
 
     Returns:
-        None for a pair without an average: one seed is deployed as it is, and predictions alone
+        None for a pair without an average: one side has one seed, or predictions alone, which
         cannot be averaged.
     """
     found: list[Interval | None] = []
     for i, j in combinations(range(len(approaches)), 2):
         a, b = approaches[i], approaches[j]
         single = sheet.pair(i, j, fixed_models=fixed_models)
-        rows = [row for row in map(_averaged, (a, b)) if row is not None]
-        alone = len(a.predicted) == len(b.predicted) == 1
-        if alone or len(rows) < 2 or not (fixed_models or single.num_seeds > 1):
+        # Rounds may have trained one side on: as many seeds of both are served.
+        num = min(len(a.predicted), len(b.predicted))
+        rows = [row for row in (_averaged(part, num) for part in (a, b)) if row is not None]
+        if num == 1 or len(rows) < 2 or not (fixed_models or single.num_seeds > 1):
             found.append(None)
         else:
             found.append(_difference(rows, (a, b), people, single))
@@ -93,11 +94,13 @@ def _difference(
     return replace(served, training=single.training).interval
 
 
-def _averaged(approach: Approach) -> Ints | None:
-    """Returns the predictions of all seeds averaged, int [1, N]; those of one seed as they are."""
-    if len(approach.predicted) == 1:
-        return approach.predicted
-    return None if approach.ensemble is None else approach.ensemble[None]
+def _averaged(approach: Approach, num: int) -> Ints | None:
+    """Returns the predictions of the first seeds averaged, int [1, N]; None where not known."""
+    if num == len(approach.predicted):
+        return None if approach.ensemble is None else approach.ensemble[None]
+    if approach.probs is None:
+        return None
+    return np.asarray(approach.probs[:num].mean(axis=0).argmax(axis=-1)[None], dtype=np.int64)
 
 
 def _averages(approach: Approach, size: int) -> Ints | None:

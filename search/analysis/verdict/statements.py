@@ -47,17 +47,21 @@ class LogScore:
 class Bound:
     """How far the first can be behind the second, and how far ahead, of one another's macro-F1.
 
-    One-sided, each at 0.05 over the number of pairs; no nearer to the difference than people
-    allow. A negative one says more: "at most 0.01 worse" less than nothing is a lead of 0.01.
+    One-sided, each at 0.05 over the number of pairs and of ends of the run; no nearer to the
+    difference than people allow. A negative one says more: "at most 0.01 worse" less than nothing
+    is a lead of 0.01.
     """
 
     worse: float
     better: float
 
     @classmethod
-    def of(cls, estimate: PairEstimate, num_people: int, num_pairs: int) -> Self:
-        """Returns the bounds of one of `num_pairs` differences."""
-        reach = max(estimate.reach_at(1 - ALPHA / num_pairs), least_reach(num_people))
+    def of(
+        cls, estimate: PairEstimate, num_people: int, num_pairs: int, num_ends: int = 1
+    ) -> Self:
+        """Returns the bounds of one of `num_pairs` differences, told at so many ends of a run."""
+        level = 1 - ALPHA / (num_pairs * num_ends)
+        reach = max(estimate.reach_at(level), least_reach(num_people))
         # Scores lie in [0, 1]: they cannot differ by more than 1.
         worse, better = reach - estimate.difference, reach + estimate.difference
         return cls(worse=min(1.0, worse), better=min(1.0, better))
@@ -66,8 +70,13 @@ class Bound:
         """Returns the same of b - a."""
         return replace(self, worse=self.better, better=self.worse)
 
-    def said(self, a: str, b: str) -> str:
-        """Returns it in words."""
+    def said(self, a: str, b: str, winner: str | None = None) -> str:
+        """Returns it in words, of a winner by how much at most; nothing where nothing is known."""
+        if min(self.worse, self.better) >= 1:
+            return ""
+        if winner is not None:
+            loser, lead = (b, self.better) if winner == a else (a, self.worse)
+            return f"{winner} is at most {lead:.3f} better than {loser}"
         # One-sided, so it may hold where the two-sided verdict is not reached: no lead is told.
         if self.worse <= 0:
             return f"{a} is not worse than {b}, and at most {self.better:.3f} better"
@@ -155,7 +164,14 @@ class PairStatements:
             attributes=tuple(each.negated() for each in self.attributes),
         )
 
-    def said(self, a: str, b: str) -> tuple[str, ...]:
-        """Returns in words what is said of probabilities and of bounds."""
-        parts = (self.log_score, self.bound)
-        return tuple(part.said(a, b) for part in parts if part is not None)
+    def said(self, a: str, b: str, winner: str | None) -> tuple[str, ...]:
+        """Returns in words what is said of probabilities and of bounds.
+
+        Args:
+            a: name of the first.
+            b: name of the second.
+            winner: of macro-F1, if there is one.
+        """
+        log_score = "" if self.log_score is None else self.log_score.said(a, b)
+        bound = "" if self.bound is None else self.bound.said(a, b, winner)
+        return tuple(text for text in (log_score, bound) if text)

@@ -24,6 +24,7 @@ def with_statements(
     *,
     fixed_models: bool,
     attributes: Mapping[str, int] | None = None,
+    num_ends: int = 1,
 ) -> Verdict:
     """Returns a verdict with the statements on its pairs.
 
@@ -34,9 +35,10 @@ def with_statements(
         sheet: whose first rows are the single seeds of the approaches.
         fixed_models: whether the training seeds are no part of the question.
         attributes: number of classes of every attribute, in schema order, if they are known.
+        num_ends: of the run so far, at each of which all of it was told.
     """
     num = len(verdict.pairs)
-    logs = log_scores(approaches, people, fixed_models=fixed_models)
+    logs = log_scores(approaches, people, fixed_models=fixed_models, num_ends=num_ends)
     averaged = deployed(approaches, people, sheet, fixed_models=fixed_models)
     equal = equal_networks(approaches, people, sheet, fixed_models=fixed_models)
     pairs = [
@@ -44,7 +46,7 @@ def with_statements(
             pair,
             statements=PairStatements(
                 log_score=None if logs is None else logs[i],
-                bound=_bound(pair, verdict.num_people, num),
+                bound=_bound(pair, verdict.num_people, num, num_ends),
                 deployed=averaged[i],
                 equal_networks=equal[i],
             ),
@@ -59,8 +61,8 @@ def with_statements(
     return found.with_attributes(scores)
 
 
-def _bound(pair: PairVerdict, num_people: int, num_pairs: int) -> Bound | None:
+def _bound(pair: PairVerdict, num_people: int, num_pairs: int, num_ends: int) -> Bound | None:
     estimate = pair.headline.estimate
     if estimate is None or estimate.num_seeds == 1:
         return None
-    return Bound.of(estimate, num_people, num_pairs)
+    return Bound.of(estimate, num_people, num_pairs, num_ends)

@@ -34,9 +34,10 @@ _STATEMENTS = (
     "Confidence: that the first of a pair is better. "
     "Probabilities: log score of the true joint class, every approach calibrated on other people; "
     "bold where it is decided, within 5 % of its own. Bounds are one-sided, each at 5 % over the "
-    "number of pairs. As deployed: all seeds averaged. At equal networks served: the side with "
-    "fewer networks averages as many seeds as the other has networks. Both are estimates with "
-    "95 % intervals and no verdicts. Attributes are named behind a decided pair only."
+    "number of pairs. As deployed: as many seeds of both averaged. At equal networks served: the "
+    "side with fewer networks averages as many seeds as the other has networks. Both are "
+    "estimates with 95 % intervals and no verdicts. Attributes are named behind a decided pair "
+    "only."
 )
 
 _ONE_SEED = "One training seed cannot tell the luck of training"
@@ -46,6 +47,8 @@ def claims(contents: ReportContents) -> tuple[Claim, ...]:
     """Returns a line per pair, wins first, then equivalence, then what is undecided."""
     if contents.verdict is None:
         return ()
+    if contents.verdict.means_nothing:
+        return ()  # who is ahead among guesses is nothing to act on
     order = (Outcome.A_WINS, Outcome.EQUIVALENT, Outcome.UNDECIDED)
     ranked = sorted(contents.pairs, key=lambda pair: order.index(_kind(pair)))
     return tuple(_claim(pair, contents.verdict.margin) for pair in ranked)
@@ -73,7 +76,7 @@ def _claim(pair: PairVerdict, margin: float) -> Claim:
 
 def _bounds(pair: PairVerdict) -> str:
     """Returns what is known all the same."""
-    said = () if pair.statements is None else pair.statements.said(pair.a, pair.b)
+    said = pair.said
     return " ".join(f"{text}." for text in said)
 
 
@@ -93,7 +96,7 @@ def _would_decide(pair: PairVerdict) -> str:
 
 
 def _doubts(pair: PairVerdict) -> str:
-    """Returns what speaks against the headline: another rule or the held-out people."""
+    """Returns what speaks against the headline: another rule, or the people who chose nothing."""
     said = []
     if pair.flips_with_rule and pair.with_rule is not None:
         now = _says(pair, pair.with_rule)
@@ -208,6 +211,7 @@ def difference_section(contents: ReportContents) -> Section | None:
         "verdict",
         "difference",
         "95 % interval",
+        "people who chose nothing",
         "confidence",
         "p (Shaffer)",
     )
@@ -231,7 +235,7 @@ def _statement_blocks(pairs: Sequence[PairVerdict]) -> tuple[Block, ...]:
         for pair in stated
         if pair.statements is not None
         for text in (
-            *pair.statements.said(pair.a, pair.b),
+            *pair.said,
             *_attributes_said(pair, pair.statements),
         )
     ]
@@ -282,7 +286,7 @@ def _forest_rows(pair: PairVerdict) -> list[ForestRow]:
 
 
 def _band_note(margin: float, pairs: Sequence[PairVerdict]) -> str:
-    note = "The same people are resampled for both sides of a pair."
+    note = "Both sides of a pair are judged on the same people."
     if any(pair.is_of_one_seed for pair in pairs):
         note += " Intervals are over people alone: another training might give another difference."
     return (
@@ -298,9 +302,23 @@ def _pair_row(pair: PairVerdict) -> tuple[Cell | str, ...]:
         Cell(text=_says(pair, figures), strong=figures.outcome is not Outcome.UNDECIDED),
         wording.signed(figures.difference.value, 4),
         wording.interval(figures.difference, sign=True, digits=4),
+        _chose_nothing(pair),
         wording.probability(figures.confidence_a_greater),
-        wording.probability(figures.p_adjusted),
+        _p_value(pair),
     )
+
+
+def _chose_nothing(pair: PairVerdict) -> str:
+    found = pair.chose_nothing
+    return "" if found is None else wording.signed(found.difference.value, 4)
+
+
+def _p_value(pair: PairVerdict) -> str:
+    """Returns p, with the seeds of the look it is of where more were trained afterwards."""
+    found, estimate = wording.probability(pair.headline.p_adjusted), pair.headline.estimate
+    if not pair.look_seeds or estimate is None or pair.look_seeds == estimate.num_seeds:
+        return found
+    return f"{found} (at {pair.look_seeds} seeds)"
 
 
 def _difference_heading(pairs: Sequence[PairVerdict]) -> str:

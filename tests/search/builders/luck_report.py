@@ -256,7 +256,10 @@ def _judged(found: Found) -> list[list[str]]:
     rows = []
     for name, with_luck in (("the verdict, without its term", False), ("the verdict", True)):
         parts = [each.approach(str(i), with_luck=with_luck) for i, each in enumerate(same)]
-        pairs = estimates_of(parts, people).values()
+        # A run knows its own searches, and no other's finalists.
+        pairs = [
+            pair for both in combinations(parts, 2) for pair in estimates_of(both, people).values()
+        ]
         variance = float(np.mean([pair.variance for pair in pairs]))
         square = float(np.mean([pair.difference**2 for pair in pairs]))
         wins = float(np.mean([pair.p_value < ALPHA for pair in pairs]))

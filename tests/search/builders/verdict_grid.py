@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from search.analysis.approaches.approach import Approach
+from search.analysis.people import People
 from search.analysis.uncertainty.interval import ALPHA
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.outcomes import (
@@ -168,6 +169,7 @@ def trio_cells(
     search_sd: float = 0.0,
     gains: tuple[float, ...] = GAINS,
     num_seeds: Sequence[int] = (2, 3, 6),
+    num_finalists: int = 1,
 ) -> dict[int, Trios]:
     """Returns what is found at every number of seeds, on the same data sets.
 
@@ -179,14 +181,24 @@ def trio_cells(
         search_sd: that of an approach, by the luck of its search.
         gains: the first is 0.
         num_seeds: numbers to judge at.
+        num_finalists: refitted configs of every approach, each with a luck as of another search;
+            the first is the chosen one.
     """
-    world = place.world(
-        (0.0, 0.0, *gains), num_seeds=max(num_seeds), seed_sd=seed_sd, search_sd=search_sd
-    )
+    every = [gain for gain in (0.0, 0.0, *gains) for _ in range(num_finalists)]
+    world = place.world(every, num_seeds=max(num_seeds), seed_sd=seed_sd, search_sd=search_sd)
     rows: dict[int, list[list[list[tuple[float, ...]]]]] = {num: [] for num in num_seeds}
     for sample in samples(world, num_sets, seed):
         for num in num_seeds:
-            rows[num].append([_trio(sample, 2 + g, gain, num) for g, gain in enumerate(gains)])
+            parts = [
+                _approach(sample, i, num_finalists, num)
+                for i in range(len(every) // num_finalists)
+            ]
+            rows[num].append(
+                [
+                    _trio((parts[2 + g], *parts[:2]), sample.people, gain)
+                    for g, gain in enumerate(gains)
+                ]
+            )
     return {num: _trios(found, gains) for num, found in rows.items()}
 
 
@@ -204,12 +216,17 @@ def won_alone(figures: PairFigures) -> int:
     return 1 if estimate.difference > 0 else -1
 
 
-def _trio(sample: Sample, better: int, gain: float, num_seeds: int) -> list[tuple[float, ...]]:
+def _approach(sample: Sample, place: int, num_finalists: int, num_seeds: int) -> Approach:
+    """Returns an approach with the first seeds of the first of its finalists."""
+    first = place * num_finalists
+    finalists = sample.predicted[first : first + num_finalists, :num_seeds]
+    variants = (finalists,) if num_finalists > 1 else ()
+    return Approach(name=str(place), predicted=finalists[0], variants=variants)
+
+
+def _trio(approaches: Sequence[Approach], people: People, gain: float) -> list[tuple[float, ...]]:
     """Returns of every pair: difference, half-width, covered, win alone, win together."""
-    approaches = [
-        Approach(name=str(i), predicted=sample.predicted[i, :num_seeds]) for i in (better, 0, 1)
-    ]
-    pairs = judge(approaches, sample.people, rules=_RULES).pairs
+    pairs = judge(approaches, people, rules=_RULES).pairs
     found = []
     for pair, truth in zip(pairs, (gain, gain, 0.0), strict=True):
         interval = pair.headline.difference

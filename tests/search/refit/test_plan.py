@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -95,11 +96,15 @@ def test_too_little_time_names_what_is_needed():
         plan_refit(costs(), 1.0)
 
 
-def test_seeds_that_were_asked_for_stay_whatever_else_is_cut():
-    shapes = list(shrinking(Shape(folds=5, seeds=4, configs=3, keep_seeds=True)))
-    assert {shape.seeds for shape in shapes} == {4}
-    assert (shapes[-1].folds, shapes[-1].configs) == (FLOOR_FOLDS, 1)
-    assert shapes[-1].epochs_share < 0.5
+@pytest.mark.parametrize("minutes", [5, 20, 60])
+def test_to_ask_for_many_seeds_costs_no_folds_configs_or_epochs(minutes):
+    """They are the most that rounds may come to: few of them are trained where all is decided."""
+    few, many = (
+        plan_refit(costs(), 60 * minutes, Shape(folds=5, seeds=seeds, configs=3)).shape
+        for seeds in (2, 20)
+    )
+    assert replace(many, seeds=0) == replace(few, seeds=0)
+    assert many.seeds >= few.seeds
 
 
 FLOOR = Shape(folds=FLOOR_FOLDS, seeds=2, configs=1, default=False)

@@ -6,15 +6,18 @@ import numpy as np
 import pytest
 
 from search.analysis.verdict.rounds import Look, Standing
+from search.errors import ResultsError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import plan_resources
 from search.refit.approaches import Lineup
-from search.refit.files import RefitFiles, write_truth
+from search.refit.files import RefitFiles, RefitNote
+from search.refit.finalists import begun_plan
 from search.refit.looks import describe, retake_looks
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
 from search.refit.rounds import RefitRounds
+from search.refit.truth import write_truth
 from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds
 from search.store.run_store import RunStore
@@ -25,6 +28,7 @@ from tests.search.builders.scripted import SCALE, default, suggest
 from trainables.data.splits import make_folds
 
 FOLDS, FULL = 3, 6
+SHAPE = Shape(folds=FOLDS, seeds=2, configs=1, default=False)
 BLOCKS = {
     "gender": (("gender",), "softmax"),
     "mask": (("mask",), "softmax"),
@@ -122,7 +126,7 @@ def rounds_of(prepared, wrong, *, full=FULL, time_left=lambda: None, said=None, 
         folds=folds,
         files=RefitFiles(prepared.store.predictions),
         full=full,
-        sure=2,
+        shape=SHAPE,
         train=trainer,
         time_left=time_left,
         say=(said if said is not None else []).append,
@@ -136,7 +140,7 @@ def config(name):
 
 
 def written(rounds, prepared):
-    rounds.write(Shape(folds=FOLDS, seeds=FULL, configs=1, default=False))
+    rounds.write()
     return Refitted.read(prepared.store, Lineup.of(prepared.schema, prepared.spaces))
 
 
@@ -208,7 +212,8 @@ def test_time_that_is_over_ends_the_rounds_with_the_whole_seeds(prepared):
     assert refitted.note.looks == (Look(seeds=2, full=FULL, ended=True),)
     assert refitted.seeds == (0, 1)
     assert "seeds: 2 instead of 6" in " ".join(refitted.note.notes)
-    assert refitted.note.seed_seconds == pytest.approx(1.15 * 9 / 2)
+    # Three folds of a second each, on two devices.
+    assert refitted.note.seed_seconds == pytest.approx(dict.fromkeys(BLOCKS, 1.15 * 3 / 2))
 
 
 def test_a_seed_that_was_not_planned_is_begun_only_where_it_fits(prepared):
@@ -224,6 +229,48 @@ def test_a_refit_that_was_cut_off_goes_on_as_if_it_had_not_been(prepared, tmp_pa
     cut.go_on()
     assert not trainer.trained
     assert (cut.looks, cut.rounds.closings) == (whole.looks, whole.rounds.closings)
+
+
+def test_a_refit_that_was_killed_knows_its_shape_and_its_looks(prepared):
+    wrong, said = {**JOINT_IS_WORSE, "multihead": NEAR}, []
+    rounds, trainer = rounds_of(prepared, wrong, said=said)
+
+    def train(units, noun):
+        if said:  # after the first look
+            raise KeyboardInterrupt
+        return trainer(units, noun)
+
+    rounds.train = train
+    with pytest.raises(KeyboardInterrupt):
+        rounds.go_on()
+    assert not RefitNote.exists(prepared.store)
+    note = RefitNote.read(prepared.store, prepared.schema.names)
+    first = Look(seeds=2, full=FULL, ended=False)
+    assert (note.done, note.shape, note.looks) == (False, SHAPE, (first,))
+    assert begun_plan(prepared).shape == SHAPE
+    with pytest.raises(ResultsError, match=r"of run has not ended; .* --resume run .* goes on"):
+        Refitted.read(prepared.store, Lineup.of(prepared.schema, prepared.spaces))
+    # Asked for fewer seeds now, it counts the look of then all the same.
+    more, _ = rounds_of(prepared, wrong, full=3)
+    more.repeat(note)
+    assert more.looks == [first, Look(seeds=3, full=3, ended=True)]
+    more.write()
+    assert RefitNote.exists(prepared.store)
+
+
+def test_seeds_that_were_asked_for_and_found_no_time_are_trained_when_there_is_some(prepared):
+    wrong = {**JOINT_IS_WORSE, "multihead": NEAR}
+    object.__setattr__(prepared, "config", prepared.config.changed(refit_seeds=4))
+    rounds, _ = rounds_of(prepared, wrong, full=4, time_left=lambda: 0.0)
+    rounds.go_on()
+    note = written(rounds, prepared).note
+    assert (note.asked, note.shape.seeds) == (4, 2)
+    still, trainer = rounds_of(prepared, wrong, full=4, time_left=lambda: 0.0)
+    still.repeat(note)
+    assert not trainer.trained
+    more, trainer = rounds_of(prepared, wrong, full=4)
+    more.repeat(note)
+    assert set(trainer.trained) == {2, 3}
 
 
 def test_what_was_decided_stays_so_when_more_seeds_are_asked_for(prepared):

@@ -52,6 +52,7 @@ def test_a_verdict_of_schema_1_keeps_all_but_its_parts_of_the_people(stored):
             "flips_with_decision_rule": False,
             "parts": {"chose_nothing": None, "chose": None},
             "standing": "open",
+            "look_seeds": None,
             "hopeless": False,
             "would_decide": pair["would_decide"],
             "note": pair["note"],

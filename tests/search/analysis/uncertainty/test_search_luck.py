@@ -89,6 +89,21 @@ def test_an_estimate_counts_the_luck_of_both_searches_once():
     assert more.search_excess == both.search_excess  # neither people nor seeds take it away
 
 
+def test_the_luck_of_a_models_config_is_estimated_from_the_finalists_of_all_models():
+    """Two finalists leave one degree of freedom, five models with two of them leave five."""
+    sample = _finalists(0.03, 6, 2)
+    parts = [_searched(sample, first, 2) for first in (0, 2, 4)]
+    single = [search_luck(part.variants[0], sample.people) for part in parts]
+    for estimate in estimates_of(parts, sample.people).values():
+        (luck,) = estimate.search  # of the two models of the pair
+        assert luck.degrees == 3
+        assert luck.variance == pytest.approx(2 * np.mean([each.variance for each in single]))
+        assert luck.counted == pytest.approx(2 * np.mean([each.counted for each in single]))
+    two_models = replace(parts[0], variants=(*parts[0].variants, parts[1].variants[0]))
+    found = estimates_of([two_models, parts[2]], sample.people)
+    assert found["0", "4"].search[0].variance == pytest.approx(3 * luck.variance / 2)
+
+
 def test_fixed_models_and_equal_predictions_have_no_luck_of_the_search():
     sample = _finalists(0.03, 3, 1)
     first = _searched(sample, 0, 3)
@@ -96,7 +111,7 @@ def test_fixed_models_and_equal_predictions_have_no_luck_of_the_search():
     other = replace(first, name="other", predicted=sample.predicted[1])
     found = estimates_of([first, same, other], sample.people)
     assert {pair: len(each.search) for pair, each in found.items()} == dict(
-        zip(combinations(["0", "same", "other"], 2), (0, 2, 2), strict=True)
+        zip(combinations(["0", "same", "other"], 2), (0, 1, 1), strict=True)
     )
     fixed = estimates_of([first, other], sample.people, fixed_models=True)
     assert fixed["0", "other"].search == ()

@@ -71,7 +71,7 @@ def test_luck_that_folds_share_must_not_be_counted_by_folds():
     assert not above_five_percent(by_seeds)
 
 
-def test_the_luck_of_the_search_is_in_no_variance():
+def test_the_luck_of_a_search_with_one_finalist_is_in_no_variance():
     """Why a verdict holds for the configs that a search found, and says so."""
     cells = trio_cells(
         COMP_900, 60, seed=0, seed_sd=0.005, search_sd=0.03, gains=(0.0,), num_seeds=(3,)

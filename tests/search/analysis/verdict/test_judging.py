@@ -1,6 +1,5 @@
 import json
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -8,81 +7,51 @@ import pytest
 from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
-from search.analysis.uncertainty.difference import NO_LUCK, PairEstimate
-from search.analysis.uncertainty.power import would_decide
-from search.analysis.uncertainty.training_luck import TrainingLuck
 from search.analysis.verdict.judging import estimates_of, judge
-from search.analysis.verdict.rounds import Rounds, Standing
 from search.analysis.verdict.rules import (
     Caveat,
     Outcome,
     Rules,
 )
+from tests.search.builders.judged import FIXED, QUICK, approaches_of, judged, people_with_errors
 from tests.search.builders.labelled_people import half_width, people_of
 from tests.search.builders.simulated_errors import NUM_CLASSES
-from tests.search.builders.simulated_people import Sample, World, simulate
-
-QUICK = Rules(num_resamples=400)
-FIXED = Rules(num_resamples=400, fixed_models=True)
-
-
-def _sample(num_people=300, num_seeds=3, factors=(1.0, 1.0), seed=0, **world) -> Sample:
-    given = World(
-        num_people=num_people,
-        shared=0.8,
-        num_seeds=num_seeds,
-        error_factors=factors,
-        num_folds=0,
-        **world,
-    )
-    return simulate(given, np.random.default_rng(seed))
-
-
-def _approaches(sample, names="abc"):
-    return [
-        Approach(name=name, predicted=rows)
-        for name, rows in zip(names, sample.predicted, strict=False)
-    ]
-
-
-def _judge(sample, rules=QUICK, approaches=None, **options):
-    parts = approaches or _approaches(sample)
-    return judge(parts, sample.people, rules=rules, **options)
+from tests.search.builders.simulated_people import Sample
 
 
 def test_a_far_better_approach_wins_on_either_side():
-    sample = _sample(factors=(0.1, 1.0))
-    pair = _judge(sample).pairs[0]
+    sample = people_with_errors(factors=(0.1, 1.0))
+    pair = judged(sample).pairs[0]
     assert (pair.outcome, pair.winner, pair.would_decide) == (Outcome.A_WINS, "a", None)
     assert pair.headline.estimate.p_a_greater > 0.99
-    mirrored = _judge(sample, approaches=_approaches(sample)[::-1]).pairs[0]
+    mirrored = judged(sample, approaches=approaches_of(sample)[::-1]).pairs[0]
     assert (mirrored.outcome, mirrored.winner) == (Outcome.B_WINS, "a")
 
 
 def test_nearly_equal_predictions_of_many_people_are_equivalent():
-    sample = _sample(2_400)
+    sample = people_with_errors(2_400)
     near = sample.predicted[0].copy()
     near[:, ::2000] = (near[:, ::2000] + 1) % NUM_CLASSES
     parts = [
         Approach(name="a", predicted=sample.predicted[0]),
         Approach(name="b", predicted=near),
     ]
-    assert _judge(sample, approaches=parts).pairs[0].outcome is Outcome.EQUIVALENT
+    assert judged(sample, approaches=parts).pairs[0].outcome is Outcome.EQUIVALENT
     strict = Rules(num_resamples=400, margin=1e-6)
-    assert _judge(sample, strict, approaches=parts).pairs[0].outcome is Outcome.UNDECIDED
+    assert judged(sample, strict, approaches=parts).pairs[0].outcome is Outcome.UNDECIDED
     few = sample.g < 1_190  # 6 / 1190 is more than the margin, however near they are
     part = Sample(y=sample.y[few], g=sample.g[few], predicted=sample.predicted[:, :, few])
     fewer = [replace(each, predicted=each.predicted[:, few]) for each in parts]
-    assert _judge(part, approaches=fewer).pairs[0].outcome is Outcome.UNDECIDED
+    assert judged(part, approaches=fewer).pairs[0].outcome is Outcome.UNDECIDED
 
 
 @pytest.mark.parametrize(
     ("margin", "outcome"), [(0.1, Outcome.EQUIVALENT), (0.0999, Outcome.UNDECIDED)]
 )
 def test_equal_predictions_are_equivalent_within_what_people_allow(margin, outcome):
-    sample = _sample(60)
+    sample = people_with_errors(60)
     parts = [Approach(name=name, predicted=sample.predicted[0]) for name in "ab"]
-    verdict = _judge(sample, Rules(num_resamples=400, margin=margin), approaches=parts)
+    verdict = judged(sample, Rules(num_resamples=400, margin=margin), approaches=parts)
     assert verdict.pairs[0].outcome is outcome
     assert verdict.pairs[0].headline.p_adjusted == 1
 
@@ -108,40 +77,42 @@ def test_what_unseen_people_of_a_rare_class_could_change_is_said(num_rare, cavea
 
 
 def test_an_undecided_pair_says_what_would_decide():
-    pair = _judge(_sample(factors=(0.8, 1.0))).pairs[0]
+    pair = judged(people_with_errors(factors=(0.8, 1.0))).pairs[0]
     assert pair.outcome is Outcome.UNDECIDED
     assert pair.would_decide.people > 300
-    enough = _judge(_sample(2 * pair.would_decide.people, factors=(0.8, 1.0), seed=1)).pairs[0]
+    enough = judged(
+        people_with_errors(2 * pair.would_decide.people, factors=(0.8, 1.0), seed=1)
+    ).pairs[0]
     assert enough.outcome is Outcome.A_WINS
 
 
 def test_one_seed_declares_neither_win_nor_equivalence_and_says_why():
-    better = _judge(_sample(num_seeds=1, factors=(0.1, 1.0))).pairs[0]
+    better = judged(people_with_errors(num_seeds=1, factors=(0.1, 1.0))).pairs[0]
     assert better.headline.p_adjusted < 0.05
     assert (better.outcome, better.caveat) == (Outcome.UNDECIDED, Caveat.ONE_SEED)
     assert better.would_decide.seeds == 2
-    sample = _sample(60, num_seeds=1)
+    sample = people_with_errors(60, num_seeds=1)
     same = [Approach(name=name, predicted=sample.predicted[0]) for name in "ab"]
-    assert _judge(sample, approaches=same).pairs[0].outcome is Outcome.UNDECIDED
+    assert judged(sample, approaches=same).pairs[0].outcome is Outcome.UNDECIDED
 
 
 def test_fixed_models_are_judged_with_one_seed_and_the_text_says_so():
-    pair = _judge(_sample(num_seeds=1, factors=(0.1, 1.0)), FIXED).pairs[0]
+    pair = judged(people_with_errors(num_seeds=1, factors=(0.1, 1.0)), FIXED).pairs[0]
     assert (pair.outcome, pair.caveat) == (Outcome.A_WINS, Caveat.FIXED_MODELS)
-    undecided = _judge(_sample(num_seeds=1), FIXED).pairs[0]
+    undecided = judged(people_with_errors(num_seeds=1), FIXED).pairs[0]
     assert undecided.would_decide.seeds is None
 
 
 def test_training_luck_counts_unless_the_models_are_fixed():
-    sample = _sample(num_seeds=3, seed_sd=0.05)
-    free, fixed = _judge(sample).pairs[0], _judge(sample, FIXED).pairs[0]
+    sample = people_with_errors(num_seeds=3, seed_sd=0.05)
+    free, fixed = judged(sample).pairs[0], judged(sample, FIXED).pairs[0]
     assert free.headline.estimate.people_variance == fixed.headline.estimate.people_variance
     assert free.headline.estimate.variance > 1.5 * fixed.headline.estimate.variance
     assert free.caveat is Caveat.NONE
 
 
 def test_three_approaches_give_three_pairs_with_shaffers_p():
-    verdict = _judge(_sample(factors=(0.4, 0.7, 1.0)))
+    verdict = judged(people_with_errors(factors=(0.4, 0.7, 1.0)))
     assert [(pair.a, pair.b) for pair in verdict.pairs] == [("a", "b"), ("a", "c"), ("b", "c")]
     raw = [pair.headline.estimate.p_value for pair in verdict.pairs]
     adjusted = [pair.headline.p_adjusted for pair in verdict.pairs]
@@ -153,13 +124,13 @@ def test_three_approaches_give_three_pairs_with_shaffers_p():
 
 
 def test_scores_stand_beside_the_pairs_with_seeds_and_their_average():
-    sample = _sample(60)
+    sample = people_with_errors(60)
     probs = np.eye(NUM_CLASSES)[sample.predicted[0]]
     parts = [
         Approach.from_probs("a", probs),
         Approach(name="b", predicted=sample.predicted[1]),
     ]
-    verdict = _judge(sample, approaches=parts)
+    verdict = judged(sample, approaches=parts)
     first, second = verdict.scores
     scores = [macro_f1(sample.y, row, NUM_CLASSES) for row in sample.predicted[0]]
     assert first.per_seed == pytest.approx(tuple(scores))
@@ -171,13 +142,13 @@ def test_scores_stand_beside_the_pairs_with_seeds_and_their_average():
 
 
 def test_figures_with_the_decision_rule_stand_beside_and_can_flip_the_verdict():
-    sample = _sample(factors=(0.1, 1.0, 0.1))
+    sample = people_with_errors(factors=(0.1, 1.0, 0.1))
     better, worse, other = sample.predicted
     parts = [
         Approach(name="a", predicted=better, with_rule=better),
         Approach(name="b", predicted=worse, with_rule=other),
     ]
-    verdict = _judge(sample, approaches=parts)
+    verdict = judged(sample, approaches=parts)
     pair = verdict.pairs[0]
     assert pair.outcome is Outcome.A_WINS
     assert pair.with_rule.outcome is Outcome.UNDECIDED
@@ -195,7 +166,7 @@ def test_a_rule_that_may_have_changed_nothing_flips_no_verdict():
     """Outcomes differ by chance where p is near the level; what the rule does must not."""
     by_chance = 0
     for seed in range(30):
-        sample = _sample(factors=(0.7, 1.0), seed=seed)
+        sample = people_with_errors(factors=(0.7, 1.0), seed=seed)
         ruled = sample.predicted[0].copy()
         rng = np.random.default_rng(seed)
         for row in ruled:  # a few photos of either kind move, at random
@@ -207,7 +178,7 @@ def test_a_rule_that_may_have_changed_nothing_flips_no_verdict():
             Approach(name="a", predicted=sample.predicted[0], with_rule=ruled),
             Approach(name="b", predicted=sample.predicted[1], with_rule=sample.predicted[1]),
         ]
-        pair = _judge(sample, Rules(num_resamples=100), approaches=parts).pairs[0]
+        pair = judged(sample, Rules(num_resamples=100), approaches=parts).pairs[0]
         differs = pair.outcome is not pair.with_rule.outcome
         assert pair.flips_with_rule == (differs and pair.rule_effect.excludes_zero)
         by_chance += differs and not pair.rule_effect.excludes_zero
@@ -215,77 +186,12 @@ def test_a_rule_that_may_have_changed_nothing_flips_no_verdict():
 
 
 def test_a_rule_for_one_approach_only_is_no_comparison():
-    sample = _sample(60)
-    parts = _approaches(sample)
+    sample = people_with_errors(60)
+    parts = approaches_of(sample)
     parts[0] = Approach(name="a", predicted=parts[0].predicted, with_rule=parts[0].predicted)
-    verdict = _judge(sample, approaches=parts)
+    verdict = judged(sample, approaches=parts)
     assert verdict.pairs[0].with_rule is None
     assert verdict.scores[0].with_rule is None
-
-
-def _turned(sample, mask):
-    """The two approaches change places on some samples."""
-    swapped = np.where(mask, sample.predicted[::-1], sample.predicted)
-    return Sample(y=sample.y, g=sample.g, predicted=swapped)
-
-
-def test_a_winner_that_is_behind_on_the_people_who_chose_nothing_is_none():
-    sample = _sample(factors=(0.1, 1.0))
-    nothing = sample.g % 5 == 0
-    turned = _turned(sample, nothing)
-    pair = _judge(turned, chose=~nothing).pairs[0]
-    for found, mask in ((pair.chose_nothing, nothing), (pair.chose, ~nothing)):
-        first, second = (
-            np.mean([macro_f1(turned.y[mask], row[mask], NUM_CLASSES) for row in rows])
-            for rows in turned.predicted
-        )
-        assert found.estimate.difference == pytest.approx(first - second)
-    assert pair.chose_nothing.difference.value < 0 < pair.headline.difference.value
-    assert pair.headline.p_adjusted < 0.05
-    assert (pair.outcome, pair.winner) == (Outcome.UNDECIDED, None)
-    assert pair.caveat is Caveat.CHOSEN_BY
-    assert pair.would_decide is None  # more of the same people would not
-    unknown = _judge(turned).pairs[0]
-    assert (unknown.winner, unknown.caveat) == ("a", Caveat.NONE)
-    other_side = _judge(turned, approaches=_approaches(turned)[::-1], chose=~nothing).pairs[0]
-    assert (other_side.outcome, other_side.caveat) == (Outcome.UNDECIDED, Caveat.CHOSEN_BY)
-
-
-def test_a_winner_that_is_level_on_the_people_who_chose_nothing_is_none():
-    sample = _sample(factors=(0.1, 1.0))
-    nothing = sample.g % 5 == 0
-    level = np.where(nothing, sample.predicted[:1], sample.predicted)
-    same = Sample(y=sample.y, g=sample.g, predicted=level)
-    pair = _judge(same, chose=~nothing).pairs[0]
-    assert pair.chose_nothing.difference.value == 0
-    assert (pair.outcome, pair.caveat) == (Outcome.UNDECIDED, Caveat.CHOSEN_BY)
-
-
-def test_a_winner_ahead_on_the_people_who_chose_nothing_stays_one_without_significance_there():
-    sample = _sample(factors=(0.1, 1.0))
-    chose = sample.g % 100 != 1  # three people are left, who prove nothing
-    pair = _judge(sample, chose=chose).pairs[0]
-    assert pair.chose_nothing.outcome is Outcome.UNDECIDED
-    assert (pair.winner, pair.caveat) == ("a", Caveat.NONE)
-    behind = _judge(_turned(sample, ~chose), chose=~chose).pairs[0]  # on those it was chosen by
-    assert behind.chose.difference.value < 0 < behind.chose_nothing.difference.value
-    assert behind.winner == "a"
-
-
-def test_fixed_models_lose_a_win_by_the_people_who_chose_nothing_too():
-    sample = _sample(factors=(0.1, 1.0))
-    nothing = sample.g % 5 == 0
-    pair = _judge(_turned(sample, nothing), FIXED, chose=~nothing).pairs[0]
-    assert (pair.outcome, pair.caveat) == (Outcome.UNDECIDED, Caveat.CHOSEN_BY)
-
-
-def test_a_part_of_one_person_is_not_judged():
-    sample = _sample(60)
-    pair = _judge(sample, chose=sample.g == 3).pairs[0]
-    assert pair.chose is None
-    assert pair.chose_nothing is not None
-    turned = _judge(sample, chose=sample.g != 3).pairs[0]
-    assert turned.chose_nothing is None
 
 
 def _with_folds(sample, num_folds=5):
@@ -293,7 +199,7 @@ def _with_folds(sample, num_folds=5):
 
 
 def test_folds_of_people_tell_of_the_luck_of_training_but_not_with_a_rule_that_ties_them():
-    sample = _sample(num_seeds=2, seed_sd=0.02)
+    sample = people_with_errors(num_seeds=2, seed_sd=0.02)
     parts = [
         Approach(name="ab"[i], predicted=p, with_rule=p) for i, p in enumerate(sample.predicted)
     ]
@@ -309,129 +215,17 @@ def test_folds_of_people_tell_of_the_luck_of_training_but_not_with_a_rule_that_t
 
 
 def test_the_estimates_of_a_look_are_those_of_the_verdict():
-    sample = _sample(factors=(0.4, 0.7, 1.0))
+    sample = people_with_errors(factors=(0.4, 0.7, 1.0))
     people = _with_folds(sample)
-    found = estimates_of(_approaches(sample), people)
-    verdict = judge(_approaches(sample), people, rules=QUICK)
+    found = estimates_of(approaches_of(sample), people)
+    verdict = judge(approaches_of(sample), people, rules=QUICK)
     assert found == {(pair.a, pair.b): pair.headline.estimate for pair in verdict.pairs}
-    fixed = estimates_of(_approaches(sample), people, fixed_models=True)
+    fixed = estimates_of(approaches_of(sample), people, fixed_models=True)
     assert {each.num_seeds for each in fixed.values()} == {0}
 
 
-def _made_estimate(difference, seeds=3, people=5e-5):
-    """A standard error of 0.01; what is not of people is that of training."""
-    side = TrainingLuck(variance=(1e-4 - people) / 2, num_seeds=seeds, folds=1e9)
-    return PairEstimate(
-        difference=difference,
-        people_variance=people,
-        people_degrees=1e9,
-        training=(side, side),
-        num_differing=200,
-    )
-
-
-def test_rounds_decide_a_pair_by_its_last_look():
-    """What was won, given up or left open at a look is what the verdict says."""
-    sample = _sample(60, factors=(1.0, 0.2, 1.0))
-    rounds = Rounds(names="abc", num_people=60, margin=0.005, full=6)
-    won, given_up = _made_estimate(-0.06, seeds=2), _made_estimate(0.0, seeds=2)
-    open_one = _made_estimate(0.024, seeds=2)
-    first = {("a", "b"): won, ("a", "c"): given_up, ("b", "c"): open_one}
-    rounds.look(first, ended=False)
-    last = _made_estimate(0.0195, seeds=6)
-    rounds.look({("b", "c"): last}, ended=True)
-    pairs = _judge(sample, rounds=rounds).pairs
-    assert [pair.outcome for pair in pairs] == [
-        Outcome.B_WINS,
-        Outcome.UNDECIDED,
-        Outcome.UNDECIDED,
-    ]
-    now = estimates_of(_approaches(sample), sample.people)
-    assert [pair.headline.estimate for pair in pairs] == list(now.values())
-    assert [pair.standing for pair in pairs] == [Standing.WON, Standing.FUTILE, Standing.OPEN]
-    assert [pair.hopeless for pair in pairs] == [False, True, False]
-    # Shares of a tenth, and of nine tenths where the run ended.
-    raw = [won.p_value / 0.1, 1.0, last.p_value / 0.9]
-    assert raw[0] < raw[2]
-    assert [pair.headline.p_adjusted for pair in pairs] == pytest.approx([3 * raw[0], 1.0, raw[2]])
-    assert last.p_value < 0.053
-    assert raw[2] > 0.05
-
-
-def test_rounds_with_a_single_look_at_the_end_say_what_no_rounds_say():
-    sample = _sample(factors=(0.4, 0.7, 1.0))
-    plain = _judge(sample)
-    rounds = Rounds(names=["a", "b", "c"], num_people=300, margin=0.005, full=3)
-    rounds.look(estimates_of(_approaches(sample), sample.people), ended=True)
-    assert _judge(sample, rounds=rounds).to_dict() == plain.to_dict()
-    assert [pair.standing for pair in plain.pairs] == [
-        Standing.OPEN if pair.winner is None else Standing.WON for pair in plain.pairs
-    ]
-
-
-def test_a_plan_after_an_end_has_what_is_left_of_the_level():
-    sample = _sample(60)
-    rounds = Rounds(names="ab", num_people=60, margin=0.005, full=3)
-    estimates = estimates_of(_approaches(sample), sample.people)
-    rounds.look(estimates, ended=True)
-    found = _judge(sample, rounds=rounds).pairs[0].would_decide
-    (pair,), planned = rounds.pairs, {"num_people": 60, "margin": 0.005, "num_pairs": 1}
-    share = partial(rounds.share_left, pair)
-    assert found == would_decide(estimates[pair], num_seeds=3, **planned, share=share)
-    lucky = _made_estimate(0.0185, people=1e-6)
-    rounds = Rounds(names="ab", num_people=60, margin=0.005, full=3)
-    rounds.look({pair: lucky}, ended=True)
-    share = partial(rounds.share_left, pair)
-    whole = would_decide(lucky, num_seeds=3, **planned).seeds
-    left = would_decide(lucky, num_seeds=3, **planned, share=share).seeds
-    assert whole < left
-    # What is planned with is what an end at so many seeds then gets.
-    more = lucky.with_more(seeds=left - 3)
-    promised = share(more)
-    rounds.reopen(left)
-    rounds.look({pair: more}, ended=True)
-    assert rounds.closings[pair].share == promised
-
-
-def test_what_seeds_after_a_decision_speak_against_does_not_stand():
-    sample = _sample(factors=(0.4, 1.0))
-    rounds = Rounds(names="ab", num_people=300, margin=0.005, full=3)
-    (pair,) = rounds.pairs
-    ahead = _made_estimate(0.1, people=1e-5)
-    rounds.look({pair: ahead}, ended=False)
-    assert rounds.closings[pair].standing is Standing.WON
-    found = _judge(sample, rounds=rounds).pairs[0]
-    assert found.winner == "a"
-    # The figures are of all seeds there are.
-    now = estimates_of(_approaches(sample), sample.people)[pair]
-    assert found.headline.difference == now.interval
-    behind = Rounds(names="ab", num_people=300, margin=0.005, full=3)
-    behind.look({pair: _made_estimate(-0.1, people=1e-5)}, ended=False)
-    assert behind.closings[pair].standing is Standing.WON
-    assert _judge(sample, rounds=behind).pairs[0].outcome is Outcome.UNDECIDED
-    alike = Rounds(names="ab", num_people=10**6, margin=0.005, full=3)
-    tiny = replace(ahead, difference=0.0, people_variance=1e-9, training=(NO_LUCK, NO_LUCK))
-    alike.look({pair: tiny}, ended=False)
-    assert alike.closings[pair].standing is Standing.EQUIVALENT
-    assert _judge(sample, rounds=alike).pairs[0].outcome is Outcome.UNDECIDED
-
-
-def test_rounds_of_other_approaches_or_without_a_look_are_refused():
-    sample = _sample(60)
-    options = {"num_people": 60, "margin": 0.005, "full": 3}
-    for names in ("ba", "ac", "abc"):
-        rounds = Rounds(names=names, **options)
-        rounds.look(dict.fromkeys(rounds.pairs, _made_estimate(0.01)), ended=True)
-        with pytest.raises(
-            AnalysisError, match=r"looked at the pairs \(\('a', 'b'\),\), got looks"
-        ):
-            _judge(sample, rounds=rounds)
-    with pytest.raises(AnalysisError, match=r"got looks at \(\) of \(\('a', 'b'\),\)"):
-        _judge(sample, rounds=Rounds(names="ab", **options))
-
-
 def test_a_mean_over_seeds_and_their_average_have_intervals_of_their_own():
-    sample = _sample(num_seeds=3, seed_sd=0.05)
+    sample = people_with_errors(num_seeds=3, seed_sd=0.05)
     parts = [
         Approach.from_probs(name, np.eye(NUM_CLASSES)[rows])
         for name, rows in zip("ab", sample.predicted, strict=True)
@@ -445,52 +239,52 @@ def test_a_mean_over_seeds_and_their_average_have_intervals_of_their_own():
 
 
 def test_a_verdict_is_reproducible_and_becomes_json():
-    sample = _sample(60)
+    sample = people_with_errors(60)
     texts = [
-        json.dumps(_judge(sample, Rules(num_resamples=400, seed=seed)).to_dict(), sort_keys=True)
+        json.dumps(judged(sample, Rules(num_resamples=400, seed=seed)).to_dict(), sort_keys=True)
         for seed in (1, 1, 2)
     ]
     assert texts[0] == texts[1] != texts[2]
 
 
 def test_names_of_people_do_not_matter():
-    sample = _sample(60)
+    sample = people_with_errors(60)
     named = Sample(
         y=sample.y, g=np.array([f"p{i:04}" for i in sample.g]), predicted=sample.predicted
     )
-    assert _judge(named).to_dict() == _judge(sample).to_dict()
+    assert judged(named).to_dict() == judged(sample).to_dict()
 
 
 def test_input_that_does_not_fit_is_refused():
-    sample = _sample(60)
-    parts = _approaches(sample)
+    sample = people_with_errors(60)
+    parts = approaches_of(sample)
     with pytest.raises(AnalysisError, match=r"two approaches with different names, got \['a'\]"):
-        _judge(sample, approaches=parts[:1])
+        judged(sample, approaches=parts[:1])
     with pytest.raises(AnalysisError, match=r"different names, got \['a', 'a'\]"):
-        _judge(sample, approaches=[parts[0], parts[0]])
+        judged(sample, approaches=[parts[0], parts[0]])
     short = Approach(name="b", predicted=parts[1].predicted[:, 1:])
     with pytest.raises(AnalysisError, match="got 420 labels and 419 for predictions of 'b'"):
-        _judge(sample, approaches=[parts[0], short])
+        judged(sample, approaches=[parts[0], short])
     with pytest.raises(AnalysisError, match="60 people in both parts; split by person"):
-        _judge(sample, chose=np.arange(420) % 7 == 0)
+        judged(sample, chose=np.arange(420) % 7 == 0)
     with pytest.raises(AnalysisError, match=r"`chose` must be bool \[420\], got int64 \(3,\)"):
-        _judge(sample, chose=np.zeros(3, dtype=np.int64))
+        judged(sample, chose=np.zeros(3, dtype=np.int64))
     with pytest.raises(AnalysisError, match="at least 2 people, got 1"):
         judge(parts, people_of(sample.y, np.zeros(420, int), NUM_CLASSES), rules=QUICK)
 
 
 def test_the_luck_of_choosing_configs_counts_on_all_people_and_on_every_part():
-    sample = _sample(120)
+    sample = people_with_errors(120)
     chose = sample.g % 3 == 0
-    plain = _approaches(sample)
+    plain = approaches_of(sample)
     lucky = [replace(part, choice_variance=1e-3) for part in plain]
-    one, two = (_judge(sample, approaches=parts, chose=chose).pairs[0] for parts in (plain, lucky))
+    one, two = (judged(sample, approaches=parts, chose=chose).pairs[0] for parts in (plain, lucky))
     for name in ("headline", "chose_nothing", "chose"):
         before, after = (getattr(pair, name).estimate for pair in (one, two))
         assert after.variance - before.variance == pytest.approx(2e-3, abs=1e-12)
         assert after.people_variance == before.people_variance
     widths = [
-        half_width(_judge(sample, FIXED, approaches=parts).scores[0].interval)
+        half_width(judged(sample, FIXED, approaches=parts).scores[0].interval)
         for parts in (plain, lucky)
     ]
     assert widths[1] > 1.1 * widths[0]

@@ -141,6 +141,14 @@ def test_three_approaches_are_adjusted_for_three_pairs():
     assert least.p_adjusted == pytest.approx(min(1, 3 * least.difference.p_value))
 
 
+def test_every_end_of_a_run_has_its_part_of_the_level():
+    refit = refit_of(np.random.default_rng(0), evidence=(2.3, 2.0))
+    (once,) = _scores(refit)
+    (thrice,) = log_scores(refit.approaches, refit.people, fixed_models=False, num_ends=3)
+    assert thrice.p_adjusted == pytest.approx(min(1, 3 * once.p_adjusted))
+    assert thrice.difference == once.difference
+
+
 def test_probabilities_are_never_called_better():
     refit = refit_of(np.random.default_rng(0), evidence=(1.0, 2.0))
     (found,) = _scores(refit)

@@ -1,7 +1,5 @@
 """The looks at all pairs: levels, ends, futility, and the error of all looks together."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -11,59 +9,10 @@ from search.analysis.uncertainty.difference import NO_LUCK, PairEstimate
 from search.analysis.uncertainty.training_luck import TrainingLuck
 from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.rounds import (
-    LOOKS,
-    Rounds,
     Standing,
-    error_of_looks,
     is_futile,
-    next_look,
 )
-
-MANY = 1e9  # degrees of freedom: Student's t is the normal distribution
-AB, AC, BC = combinations("abc", 2)
-THIRD = 0.05 / 3
-
-
-def _luck(excess, seeds, interaction=0.0):
-    return TrainingLuck(
-        variance=excess + interaction, interaction=interaction, num_seeds=seeds, folds=MANY
-    )
-
-
-def _estimate(p_value=1.0, variance=1e-4, excess=0.0, seeds=3, sign=1):
-    """A pair with a p of its own; the variance is of people where no excess of training is."""
-    half = _luck(excess / 2, seeds)
-    return PairEstimate(
-        difference=sign * float(stats.norm.isf(p_value / 2)) * variance**0.5,
-        people_variance=variance - excess,
-        people_degrees=MANY,
-        training=(half, half),
-        num_differing=500,
-    )
-
-
-def _luck_of_seeds(z, ratio, seeds):
-    """A pair z standard errors apart; variance 1 of people, `ratio` of one seed of both sides."""
-    half = _luck(ratio / 2 / seeds, seeds)
-    return PairEstimate(
-        difference=z * (1 + ratio / seeds) ** 0.5,
-        people_variance=1.0,
-        people_degrees=MANY,
-        training=(half, half),
-        num_differing=500,
-    )
-
-
-def _rounds(names="abc", num_people=300, full=6, margin=0.005):
-    return Rounds(names=tuple(names), num_people=num_people, margin=margin, full=full)
-
-
-def _looked(p_values, *, ended, **options):
-    rounds = _rounds(**options)
-    estimates = [_estimate(p) for p in p_values]
-    rounds.look(dict(zip(rounds.pairs, estimates, strict=True)), ended=ended)
-    return rounds
-
+from tests.search.builders.looks import AB, AC, BC, MANY, THIRD, looked, luck, pair_with, rounds_of
 
 # As many as an estimate has: after the whole design nothing is futile.
 WHOLE = 3
@@ -76,9 +25,9 @@ def _standings(rounds):
 @pytest.mark.parametrize(("factor", "standing"), [(0.99, Standing.WON), (1.01, Standing.OPEN)])
 def test_an_interim_look_takes_a_tenth_of_the_level(factor, standing):
     # Half of the luck is training's: at six seeds a p of 0.002 may still become significant.
-    rounds = _rounds()
-    found = _estimate(0.1 * THIRD * factor, excess=5e-5)
-    rest = _estimate(0.3, excess=5e-5)
+    rounds = rounds_of()
+    found = pair_with(0.1 * THIRD * factor, excess=5e-5)
+    rest = pair_with(0.3, excess=5e-5)
     rounds.look({AB: found, AC: rest, BC: rest}, ended=False)
     assert _standings(rounds) == [standing, Standing.OPEN, Standing.OPEN]
     assert rounds.closings[AB].share == 0.1
@@ -87,10 +36,10 @@ def test_an_interim_look_takes_a_tenth_of_the_level(factor, standing):
 
 @pytest.mark.parametrize(("factor", "standing"), [(0.99, Standing.WON), (1.01, Standing.OPEN)])
 def test_an_end_after_a_look_takes_nine_tenths(factor, standing):
-    rounds = _rounds()
-    rest = _estimate(0.3, excess=5e-5, seeds=2)
+    rounds = rounds_of()
+    rest = pair_with(0.3, excess=5e-5, seeds=2)
     rounds.look(dict.fromkeys(rounds.pairs, rest), ended=False)
-    end = _estimate(0.9 * THIRD * factor, variance=8e-5, excess=3e-5, seeds=4)
+    end = pair_with(0.9 * THIRD * factor, variance=8e-5, excess=3e-5, seeds=4)
     rounds.look({AB: end, AC: rest, BC: rest}, ended=True)
     assert _standings(rounds) == [standing, Standing.OPEN, Standing.OPEN]
     assert rounds.closings[AB].share == 0.9
@@ -98,40 +47,40 @@ def test_an_end_after_a_look_takes_nine_tenths(factor, standing):
 
 def test_after_the_first_win_the_others_are_tested_at_the_whole_level():
     """Of three approaches two that differ leave one pair that can be equal."""
-    assert _standings(_looked([0.9, 0.016, 0.049], ended=True, full=WHOLE)) == [
+    assert _standings(looked([0.9, 0.016, 0.049], ended=True, full=WHOLE)) == [
         Standing.OPEN,
         Standing.WON,
         Standing.WON,
     ]
-    assert _standings(_looked([0.9, 0.017, 0.02], ended=True, full=WHOLE)) == ([Standing.OPEN] * 3)
+    assert _standings(looked([0.9, 0.017, 0.02], ended=True, full=WHOLE)) == ([Standing.OPEN] * 3)
 
 
 def test_a_win_of_an_earlier_look_raises_the_level_of_a_later_one():
-    rounds = _rounds()
-    early = _estimate(0.3, excess=5e-5, seeds=2)
-    rounds.look({AB: _estimate(1e-6, seeds=2), AC: early, BC: early}, ended=False)
+    rounds = rounds_of()
+    early = pair_with(0.3, excess=5e-5, seeds=2)
+    rounds.look({AB: pair_with(1e-6, seeds=2), AC: early, BC: early}, ended=False)
     assert _standings(rounds) == [Standing.WON, Standing.OPEN, Standing.OPEN]
-    later = _estimate(0.9 * 0.05 * 0.99, variance=8e-5, excess=3e-5, seeds=4)
+    later = pair_with(0.9 * 0.05 * 0.99, variance=8e-5, excess=3e-5, seeds=4)
     rounds.look({AC: later, BC: early}, ended=True)
     assert _standings(rounds) == [Standing.WON, Standing.WON, Standing.OPEN]
 
 
 def test_a_pair_that_differs_within_the_margin_counts_as_one_that_differs():
-    rounds = _rounds(num_people=10**6, full=WHOLE)
-    tiny = _estimate(1e-6, variance=1e-8)  # 0.0005 at a standard error of 0.0001
-    rounds.look({AB: tiny, AC: _estimate(0.03), BC: _estimate(0.5)}, ended=True)
+    rounds = rounds_of(num_people=10**6, full=WHOLE)
+    tiny = pair_with(1e-6, variance=1e-8)  # 0.0005 at a standard error of 0.0001
+    rounds.look({AB: tiny, AC: pair_with(0.03), BC: pair_with(0.5)}, ended=True)
     assert _standings(rounds) == [Standing.EQUIVALENT, Standing.WON, Standing.OPEN]
 
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_equivalence_is_found_at_any_look_and_closes_a_pair(ended):
-    rounds = _rounds(num_people=1200)
-    same = _estimate(1.0, variance=1e-6)
-    rest = _estimate(0.3, excess=5e-5)
+    rounds = rounds_of(num_people=1200)
+    same = pair_with(1.0, variance=1e-6)
+    rest = pair_with(0.3, excess=5e-5)
     rounds.look({AB: same, AC: rest, BC: rest}, ended=ended)
     assert rounds.closings[AB].standing is Standing.EQUIVALENT
     assert rounds.open_pairs == (AC, BC)
-    fewer = _rounds(num_people=1199)
+    fewer = rounds_of(num_people=1199)
     fewer.look({AB: same, AC: rest, BC: rest}, ended=ended)
     assert fewer.closings[AB].standing is not Standing.EQUIVALENT
 
@@ -150,7 +99,7 @@ def test_equivalence_is_found_at_any_look_and_closes_a_pair(ended):
     ],
 )
 def test_a_pair_is_futile_by_the_formula(size, excess, futile):
-    half = _luck(excess / 2, 3)
+    half = luck(excess / 2, 3)
     estimate = PairEstimate(
         difference=size,
         people_variance=1e-4,
@@ -168,7 +117,7 @@ def test_a_pair_is_futile_by_the_formula(size, excess, futile):
 
 def test_interaction_is_part_of_what_a_whole_design_takes_away():
     """P = 1e-4 holds 4e-5 of interaction, so that six seeds leave 6e-5 + 2e-5."""
-    side = _luck(0.0, 3, interaction=2e-5)
+    side = luck(0.0, 3, interaction=2e-5)
     estimate = PairEstimate(
         difference=0.012,
         people_variance=1e-4,
@@ -216,16 +165,16 @@ def test_the_luck_of_one_side_is_set_against_the_interaction_of_both():
 
 def test_a_pair_that_no_number_of_seeds_would_decide_is_hopeless():
     """People's luck alone is 0.01: a difference of 0.0 stays within 0.0196 for ever."""
-    rounds = _rounds()
-    rest = _estimate(0.02, excess=5e-5)
-    far = _estimate(1.0, variance=1.05e-4, excess=5e-6)
+    rounds = rounds_of()
+    rest = pair_with(0.02, excess=5e-5)
+    far = pair_with(1.0, variance=1.05e-4, excess=5e-6)
     # Thirty seeds are not likely to decide this one, infinitely many are: 0.0088 lies between
     # 1.96 (1e-4 + 5e-5 / 6)^0.5 - 1.645 (5e-5 x 5 / 6)^0.5 and 1.96 x 0.01 - 1.645 (5e-5)^0.5.
     slow = PairEstimate(
         difference=0.0088,
         people_variance=1e-4,
         people_degrees=MANY,
-        training=(_luck(2.5e-5, 5), _luck(2.5e-5, 5)),
+        training=(luck(2.5e-5, 5), luck(2.5e-5, 5)),
         num_differing=500,
     )
     rounds.look({AB: far, AC: rest, BC: slow}, ended=False)
@@ -238,14 +187,14 @@ def test_a_pair_that_no_number_of_seeds_would_decide_is_hopeless():
 
 @pytest.mark.parametrize("ended", [False, True])
 def test_after_the_whole_design_nothing_is_futile(ended):
-    rounds = _rounds(full=WHOLE)
-    far = _estimate(1.0, variance=1.05e-4, excess=5e-6)
+    rounds = rounds_of(full=WHOLE)
+    far = pair_with(1.0, variance=1.05e-4, excess=5e-6)
     rounds.look(dict.fromkeys(rounds.pairs, far), ended=ended)
     assert _standings(rounds) == [Standing.OPEN] * 3
     assert all(rounds.closings[pair].hopeless for pair in rounds.pairs)
     assert rounds.training_on == ("a", "b", "c")
     # An end before it leaves what is futile so, until more seeds are wished for than would do.
-    rounds = _rounds()
+    rounds = rounds_of()
     rounds.look(dict.fromkeys(rounds.pairs, far), ended=ended)
     assert _standings(rounds) == [Standing.FUTILE] * 3
     rounds.reopen(20)
@@ -254,8 +203,8 @@ def test_after_the_whole_design_nothing_is_futile(ended):
 
 def test_what_is_futile_at_few_seeds_is_open_again_where_many_are_wished_for():
     # Nothing is known of people here: all of the luck is training's.
-    rounds = _rounds(full=3, num_people=10_000)
-    slow = _estimate(0.9, excess=9.9e-5, seeds=2)
+    rounds = rounds_of(full=3, num_people=10_000)
+    slow = pair_with(0.9, excess=9.9e-5, seeds=2)
     rounds.look(dict.fromkeys(rounds.pairs, slow), ended=False)
     assert _standings(rounds) == [Standing.FUTILE] * 3
     rounds.reopen(30)
@@ -273,47 +222,47 @@ def test_models_that_are_taken_as_they_are_have_nothing_to_wait_for():
 
 
 def test_an_approach_trains_on_while_one_of_its_pairs_is_open():
-    rounds = _rounds()
-    open_one, won = _estimate(0.02, excess=5e-5), _estimate(1e-6)
+    rounds = rounds_of()
+    open_one, won = pair_with(0.02, excess=5e-5), pair_with(1e-6)
     rounds.look({AB: open_one, AC: won, BC: won}, ended=False)
     assert (rounds.open_pairs, rounds.training_on) == ((AB,), ("a", "b"))
-    rounds.look({AB: _estimate(1e-6, seeds=4)}, ended=False)
+    rounds.look({AB: pair_with(1e-6, seeds=4)}, ended=False)
     assert (rounds.open_pairs, rounds.training_on) == ((), ())
 
 
 def test_a_closed_pair_keeps_what_it_was_closed_by():
-    rounds = _rounds()
-    first = _estimate(1e-6)
-    rest = _estimate(0.02, excess=5e-5)
+    rounds = rounds_of()
+    first = pair_with(1e-6)
+    rest = pair_with(0.02, excess=5e-5)
     rounds.look({AB: first, AC: rest, BC: rest}, ended=False)
-    later = dict.fromkeys((AC, BC), _estimate(0.5, seeds=6))
+    later = dict.fromkeys((AC, BC), pair_with(0.5, seeds=6))
     rounds.look(later, ended=True)
     assert rounds.closings[AB].estimate is first
     assert rounds.closings[AC].estimate is later[AC]
 
 
 def test_before_any_look_all_pairs_are_open():
-    rounds = _rounds()
+    rounds = rounds_of()
     assert rounds.open_pairs == rounds.pairs == (AB, AC, BC)
     assert rounds.training_on == ("a", "b", "c")
 
 
 def test_a_look_is_taken_at_open_pairs_alone_but_not_at_all_of_them():
-    rounds = _rounds(full=WHOLE)
-    rounds.look({AB: _estimate(), BC: _estimate(1e-6)}, ended=False)
+    rounds = rounds_of(full=WHOLE)
+    rounds.look({AB: pair_with(), BC: pair_with(1e-6)}, ended=False)
     assert rounds.open_pairs == (AB, AC)
     with pytest.raises(AnalysisError, match=r"taken at open pairs, got \[\('b', 'c'\)\]"):
-        rounds.look({AB: _estimate(), BC: _estimate()}, ended=True)
-    rounds.look({AC: _estimate()}, ended=True)
+        rounds.look({AB: pair_with(), BC: pair_with()}, ended=True)
+    rounds.look({AC: pair_with()}, ended=True)
     assert (rounds.closings[AB].ended, rounds.closings[AC].ended) == (False, True)
 
 
 def test_one_seed_declares_nothing_and_takes_nothing_of_the_level():
-    rounds = _rounds(full=WHOLE)
-    single = _estimate(1e-9, seeds=1)
+    rounds = rounds_of(full=WHOLE)
+    single = pair_with(1e-9, seeds=1)
     rounds.look(dict.fromkeys(rounds.pairs, single), ended=True)
     assert _standings(rounds) == [Standing.OPEN] * 3
-    rounds.look(dict.fromkeys(rounds.pairs, _estimate(0.016)), ended=True)
+    rounds.look(dict.fromkeys(rounds.pairs, pair_with(0.016)), ended=True)
     assert _standings(rounds) == [Standing.WON] * 3
     assert rounds.closings[AB].share == 1.0
 
@@ -323,10 +272,10 @@ def test_a_single_look_at_the_end_is_the_plain_rule(seed):
     """Equivalence first, else Shaffer's p below 0.05."""
     rng = np.random.default_rng(seed)
     names = "abcd"[: rng.integers(2, 5)]
-    rounds = _rounds(names, num_people=2_000, full=WHOLE)
+    rounds = rounds_of(names, num_people=2_000, full=WHOLE)
     spread = 10 ** rng.uniform(-7, -4, len(rounds.pairs))
     p_values = rng.uniform(0, 1, len(rounds.pairs)) ** 4
-    estimates = [_estimate(p, variance=v) for p, v in zip(p_values, spread, strict=True)]
+    estimates = [pair_with(p, variance=v) for p, v in zip(p_values, spread, strict=True)]
     rounds.look(dict(zip(rounds.pairs, estimates, strict=True)), ended=True)
     adjusted = shaffer([each.p_value for each in estimates], len(names))
     for pair, estimate, p_adjusted in zip(rounds.pairs, estimates, adjusted, strict=True):
@@ -335,143 +284,3 @@ def test_a_single_look_at_the_end_is_the_plain_rule(seed):
             plain = Standing.EQUIVALENT
         assert rounds.closings[pair].standing is plain
         assert rounds.closings[pair].p_value == estimate.p_value
-
-
-@pytest.mark.parametrize(
-    ("full", "looks"),
-    [
-        (2, [2]),
-        (3, [2, 3]),
-        (5, [2, 3, 4, 5]),
-        (6, [2, 3, 4, 6]),
-        (12, [2, 3, 4, 6, 9, 12]),
-        (20, [2, 3, 4, 6, 9, 12, 15, 18, 20]),
-    ],
-)
-def test_looks_come_after_these_seeds(full, looks):
-    found = [next_look(0, full)]
-    while found[-1] < full:
-        found.append(next_look(found[-1], full))
-    assert found == looks
-    assert next_look(full, full) == full
-    assert LOOKS[:4] == (2, 3, 4, 6)
-
-
-def _variances(ratio, looks):
-    """P + Q / S, P = 1, Q / P the ratio."""
-    return [1 + ratio / seeds for seeds in looks]
-
-
-def _simulated_error(shares, variances, level, num=400_000):
-    """How often any of the looks calls equal approaches different, drawn step by step."""
-    rng = np.random.default_rng(0)
-    information = 1 / np.array(variances)
-    sums, different, before = np.zeros(num), np.zeros(num, dtype=bool), 0.0
-    for share, now in zip(shares, information, strict=True):
-        sums = sums + rng.normal(0, (now - before) ** 0.5, num)
-        different |= np.abs(sums) / now**0.5 > stats.norm.isf(share * level / 2)
-        before = now
-    return different.mean()
-
-
-@pytest.mark.parametrize("ratio", [0.2, 5.0, 100.0])
-@pytest.mark.parametrize(
-    ("looks", "shares", "level"),
-    [
-        ((2,), (1.0,), 0.05),
-        ((2, 6), (1.0, 1.0), 0.05),
-        ((2, 3, 4, 6), (0.1, 0.1, 0.1, 0.9), THIRD),
-        ((2, 3, 4, 6, 9, 12), (0.1, 0.1, 0.1, 0.1, 0.1, 0.85), 0.05),
-        ((3, 6, 9), (1.0, 0.1, 0.4), 0.05),
-    ],
-)
-def test_the_error_of_looks_is_that_of_correlated_normal_differences(ratio, looks, shares, level):
-    variances = _variances(ratio, looks)
-    found = error_of_looks(shares, variances, level)
-    drawn = _simulated_error(shares, variances, level)
-    assert found == pytest.approx(drawn, abs=4 * (drawn / 400_000) ** 0.5)
-
-
-def test_looks_at_the_same_data_err_as_one():
-    assert error_of_looks([1.0], [3.0], 0.05) == pytest.approx(0.05, rel=1e-9)
-    again = error_of_looks([0.5, 1.0, 1.0], [1.0, 1.0, 1.0], 0.05)
-    assert 0.05 <= again < 0.0505  # the grid errs a little to the high side
-    apart = error_of_looks([1.0, 1.0], [1e9, 1.0], 0.05)
-    assert apart == pytest.approx(1 - 0.95**2, rel=1e-4)
-
-
-@pytest.mark.parametrize("ratio", [0.2, 5.0, 30.0, 1000.0])
-@pytest.mark.parametrize(
-    ("looks", "ends"),
-    [
-        ((2, 3, 4, 6), (6,)),
-        ((2, 3, 4, 6, 9, 12), (12,)),
-        ((2, 3, 4, 6, 9, 12, 15, 18, 20), (20,)),
-        ((2, 3, 6), (3, 6)),
-        ((2, 3, 4, 6, 9), (2, 3, 4, 6, 9)),
-        ((2, 3, 4, 6, 9, 12), (2, 12)),
-    ],
-)
-def test_all_looks_together_take_at_most_a_fiftieth_more_than_the_level(ratio, looks, ends):
-    """A pair that keeps a p of 0.0505 at all looks, so that none is cut short."""
-    rounds = _rounds("ab", full=max(looks), margin=1e-9)
-    pair, shares, variances = rounds.pairs[0], [], _variances(ratio, looks)
-    for seeds in looks:
-        estimate = _luck_of_seeds(float(stats.norm.isf(0.02525)), ratio, seeds)
-        rounds.look({pair: estimate}, ended=seeds in ends)
-        assert rounds.closings[pair].standing is Standing.OPEN
-        shares.append(rounds.closings[pair].share)
-    assert error_of_looks(shares, variances, 0.05) <= 1.02 * 0.05 * (1 + 1e-9)
-    drawn = _simulated_error(shares, variances, 0.05)
-    assert drawn <= 1.02 * 0.05 + 4 * (0.05 / 400_000) ** 0.5
-    assert shares[0] == (0.9 if looks[0] in ends else 0.1)
-    assert max(shares[1:]) <= 0.9
-
-
-def test_an_end_after_an_end_takes_all_that_is_left_of_the_level():
-    rounds = _rounds("ab", margin=1e-9)
-    pair = rounds.pairs[0]
-    shares = []
-    for seeds in (2, 6):
-        estimate = _luck_of_seeds(1.9, 1.0, seeds)
-        rounds.look({pair: estimate}, ended=True)
-        shares.append(rounds.closings[pair].share)
-    assert shares[0] == 0.9
-    error = error_of_looks(shares, _variances(1.0, (2, 6)), 0.05)
-    assert error == pytest.approx(1.02 * 0.05, rel=1e-3)
-    assert 0.1 < shares[1] < 0.9
-
-
-def test_after_an_end_only_the_next_end_takes_of_the_level():
-    rounds = _rounds("ab", full=2, margin=1e-9)
-    (pair,) = rounds.pairs
-    shares = []
-    for seeds in (2, 3, 4, 6):
-        estimate = _luck_of_seeds(1.9, 1.0, seeds)
-        if seeds == 6:
-            promised = rounds.share_left(pair, estimate)
-        rounds.look({pair: estimate}, ended=seeds in (2, 6))
-        rounds.reopen(6)
-        shares.append(rounds.closings[pair].share)
-    assert shares[:3] == [1.0, 0.0, 0.0]
-    assert shares[3] == promised > 0.1
-
-
-def test_a_pair_without_any_luck_has_all_of_the_level():
-    rounds = _rounds("ab", full=6)
-    (pair,) = rounds.pairs
-    same = PairEstimate(difference=0.0, people_variance=0.0, people_degrees=9.0, num_differing=0)
-    rounds.look({pair: same}, ended=False)
-    assert rounds.share_left(pair, same) == 0.9
-
-
-def test_what_has_nothing_left_of_the_level_cannot_win():
-    rounds = _rounds("ab", full=12, margin=1e-9)
-    pair = rounds.pairs[0]
-    for seeds in (2, 3, 4, 6, 9):
-        estimate = _luck_of_seeds(1.9, 1000.0, seeds)
-        rounds.look({pair: estimate}, ended=True)
-    found = rounds.closings[pair]
-    assert found.share == 0
-    assert found.p_value == 1
-    assert found.standing is Standing.OPEN

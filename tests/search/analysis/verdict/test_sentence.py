@@ -124,15 +124,15 @@ def test_scores_like_guessing_mean_nothing_whoever_wins():
 @pytest.mark.parametrize(
     ("step", "said"),
     [
-        (NextStep(pair=("separate", "joint"), people=1990), "1,990 people would decide"),
-        (NextStep(pair=("separate", "joint"), seeds=9), "9 seeds would decide"),
+        (NextStep(pair=("separate", "joint"), people=1990), "1,990 people would likely decide"),
+        (NextStep(pair=("separate", "joint"), seeds=9), "9 seeds would likely decide"),
         (
             NextStep(pair=("separate", "joint"), seeds=9, people=700, minutes=150, command="go"),
-            "go (about 2.5 h) or 700 people would decide",
+            "go (about 2.5 h) or 700 people would likely decide",
         ),
         (
             NextStep(pair=("separate", "joint"), seeds=9, people=700, together=True),
-            "9 seeds and 700 people would decide",
+            "9 seeds and 700 people would likely decide",
         ),
     ],
 )

@@ -58,21 +58,20 @@ def test_nothing_is_deployed_on_average_with_one_seed_or_without_probabilities()
     assert _deployed(replace(refit, approaches=(bare, refit.approaches[1]))) is None
 
 
-def test_one_seed_beside_an_average_is_deployed_as_it_is():
+def test_of_an_approach_that_trained_on_no_more_seeds_are_averaged_than_of_the_other():
     refit = _refit()
-    alone = replace(
-        refit.approaches[0],
-        predicted=refit.approaches[0].predicted[:1],
-        probs=refit.approaches[0].probs[:1],
-        ensemble=None,
-    )
-    mixed = replace(refit, approaches=(alone, refit.approaches[1]))
-    label = refit.people.label
-    expected = macro_f1(label, alone.predicted[0], CLASSES) - macro_f1(
-        label, refit.approaches[1].ensemble, CLASSES
-    )
-    assert _deployed(mixed, True).value == pytest.approx(expected)
-    assert _deployed(mixed) is None  # the luck of its training is unknown
+    first, second = refit.approaches
+    fewer = replace(first, predicted=first.predicted[:2], probs=first.probs[:2])
+    fewer = replace(fewer, ensemble=fewer.probs.mean(axis=0).argmax(axis=-1))
+    scores = [
+        macro_f1(refit.people.label, part.probs[:2].mean(axis=0).argmax(axis=-1), CLASSES)
+        for part in (first, second)
+    ]
+    mixed = replace(refit, approaches=(fewer, second))
+    assert _deployed(mixed).value == pytest.approx(scores[0] - scores[1])
+    one = replace(first, predicted=first.predicted[:1], probs=first.probs[:1], ensemble=None)
+    alone = replace(refit, approaches=(one, second))
+    assert (_deployed(alone), _deployed(alone, True)) == (None, None)  # nothing is averaged
 
 
 def test_at_equal_networks_single_seeds_stand_against_averages_of_other_seeds():

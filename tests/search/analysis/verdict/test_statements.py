@@ -47,6 +47,7 @@ def test_a_bound_is_one_sided_at_five_percent_over_all_pairs():
     assert found.worse == pytest.approx(reach - 0.02)
     assert found.better == pytest.approx(reach + 0.02)
     assert Bound.of(_estimate(), 1_000, 1).worse < found.worse
+    assert Bound.of(_estimate(), 1_000, 1, 3) == found  # told at three ends of one pair
 
 
 def test_a_bound_is_no_nearer_than_people_allow():
@@ -62,6 +63,11 @@ def test_a_bound_is_said_in_words_and_is_no_lead():
     lead = Bound(worse=-0.01, better=0.05)
     assert lead.said("a", "b") == "a is not worse than b, and at most 0.050 better"
     assert lead.negated().said("b", "a") == "b is not better than a, and at most 0.050 worse"
+    assert Bound(worse=1.0, better=1.0).said("a", "b") == ""  # nothing is known
+    # People may allow a winner to be worse: what is proven of it is said, and no more.
+    won = Bound(worse=0.012, better=0.058)
+    assert won.said("a", "b", "a") == "a is at most 0.058 better than b"
+    assert won.negated().said("b", "a", "a") == "a is at most 0.058 better than b"
 
 
 def test_every_statement_stands_beside_its_pair(verdict):

@@ -2,11 +2,13 @@ from dataclasses import replace
 
 import pytest
 
+from search.analysis.verdict.baselines import Baseline
 from search.analysis.verdict.rules import (
     Caveat,
 )
 from search.report.sections.headline import claims, difference_section, score_section
 from tests.search.builders.example import ONE_SEED, contents, effect, pair
+from tests.search.builders.looks import pair_with
 
 SLOTS = {"joint": 0, "separate": 1, "multihead": 2}
 
@@ -40,6 +42,26 @@ def test_equivalence_says_within_what():
 )
 def test_an_undecided_pair_says_what_would_decide_it(decide, said):
     assert said in claim(verdict="undecided", would_decide=decide).note
+
+
+def test_scores_that_mean_nothing_make_no_claim():
+    found = contents()
+    guessing = (Baseline(name="prior", value=0.99),)
+    assert claims(found)
+    assert claims(replace(found, verdict=replace(found.verdict, baselines=guessing))) == ()
+
+
+def test_the_p_of_an_earlier_look_says_of_how_many_seeds_it_is():
+    """An approach that trained on for another pair has more seeds than this pair's last look."""
+    found = contents()
+    estimate = pair_with(seeds=6)
+    figures = replace(found.verdict.pairs[0].headline, estimate=estimate)
+    for seeds, said in ((2, "0.030 (at 2 seeds)"), (6, "0.030"), (None, "0.030")):
+        judged = replace(found.verdict.pairs[0], headline=figures, look_seeds=seeds)
+        section = difference_section(
+            replace(found, verdict=replace(found.verdict, pairs=(judged,)))
+        )
+        assert section.blocks[1].rows[0][-1].text == said
 
 
 def test_a_pair_of_one_seed_says_that_two_would_be_the_least():
@@ -99,10 +121,11 @@ def test_the_forest_shows_the_parts_of_every_pair():
         assert name in figure.svg
         assert name in figure.narrow
     assert "±0.005" in figure.caption
-    assert table.columns[4:] == ("confidence", "p (Shaffer)")
+    assert table.columns[4:] == ("people who chose nothing", "confidence", "p (Shaffer)")
     cells = [cell if isinstance(cell, str) else cell.text for cell in table.rows[0]]
     assert cells[1:3] == ["joint wins", "+0.0200"]
-    assert cells[4:] == ["0.980", "0.030"]
+    untouched = contents().pairs[0].chose_nothing.difference.value
+    assert cells[4:] == [f"{untouched:+.4f}", "0.980", "0.030"]
 
 
 @pytest.mark.parametrize(
