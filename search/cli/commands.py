@@ -5,6 +5,7 @@ interrupted and resumable.
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from search.prepare.option import absolute, at_least, below_one
 from search.store.files import check_writable
 from search.store.run_store import check_name
 from spaces.errors import SpaceError
+from trainables.errors import bounded
 
 OK, SOME_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
@@ -41,7 +43,8 @@ def main(arguments: Sequence[str]) -> int:
         # Importing torch just to name its errors would slow every usage error down.
         from trainables.errors import TrainablesError
 
-        if isinstance(error, TrainablesError):
+        is_no_path = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+        if is_no_path or isinstance(error, TrainablesError):
             return _refuse(error)
         raise
     except KeyboardInterrupt:
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _refuse(error: Exception) -> int:
     # Some libraries spread their message over lines; the user gets one.
-    text = " ".join(line.strip() for line in str(error).splitlines())
+    text = " ".join(line.strip() for line in bounded(str(error)).splitlines())
     print(f"headrace: {text}", file=sys.stderr)
     return BAD_INPUT
 
