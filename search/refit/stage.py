@@ -168,10 +168,11 @@ def train_units(
             bar(count, len(units))
             done(end.unit)
             if end.error:
-                notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
+                notes.append(f"{end.unit.name} ({noun}) failed: {end.error.splitlines()[0]}")
     shutil.rmtree(folder / "heartbeats", ignore_errors=True)
     if count < len(units):
-        notes.append(f"{len(units) - count} of {len(units)} {noun}s did not fit the time")
+        left = len(units) - count
+        notes.append(f"{left} of {len(units)} trainings ({noun}) did not fit the time")
     return notes, count == len(units)
 
 

@@ -182,8 +182,8 @@ def test_what_breaks_or_finds_no_time_is_noted(run, monkeypatch):
     record = read_record(refitted_of(run))
     assert record.controls == ()
     assert record.notes[-2:] == (
-        "control of gender.shared.0.0 failed: ConfigError: unknown timm model",
-        "6 of 8 controls did not fit the time",
+        "gender.shared.0.0 (control) failed: ConfigError: unknown timm model",
+        "6 of 8 trainings (control) did not fit the time",
     )
 
 
