@@ -112,6 +112,18 @@ class Refitted:
         """Of every seed."""
         return self.truth.num_folds
 
+    def seeds_without_models(self, space: str) -> float:
+        """Returns how much was trained of a space, in seeds of it, whose models are deleted."""
+        configs = self.predictions[space]
+        names = [
+            f"{config_name(space, config_id)}.{seed}.{fold}"
+            for config_id in configs
+            for seed in self.files.seeds(space, config_id)
+            for fold in range(self.num_folds)
+        ]
+        deleted = [n for n in names if not (self.store.models / f"{n}.safetensors").is_file()]
+        return len(deleted) / (len(configs) * self.num_folds)
+
     @property
     def mirrored(self) -> Predictions:
         """The predictions of mirrored photos, read anew at every call."""
