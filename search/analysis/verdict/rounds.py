@@ -176,7 +176,8 @@ class Rounds:
 
     def _judge(self, pair: Pair, look: Closing) -> None:
         estimate = look.estimate
-        self._taken.setdefault(pair, []).append((look.share, estimate.variance))
+        if estimate.variance > 0:  # without luck nothing was drawn that a later look draws again
+            self._taken.setdefault(pair, []).append((look.share, estimate.variance))
         if look.p_value <= self._level:
             self._different.add(pair)
         if estimate.is_equivalent(self.num_people, self.margin):

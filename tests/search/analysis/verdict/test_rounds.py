@@ -268,6 +268,19 @@ def test_one_seed_declares_nothing_and_takes_nothing_of_the_level():
     assert (rounds.closings[AB].share, rounds.num_ends) == (1.0, 1)
 
 
+def test_a_look_at_equal_predictions_takes_nothing_of_the_level():
+    """Both sides perfect at two seeds, and one of them not at three."""
+    rounds = rounds_of("ab", full=6)
+    (pair,) = rounds.pairs
+    rounds.look({pair: pair_with(1.0, variance=0.0, seeds=2)}, ended=False)
+    rounds.look({pair: pair_with(1.0, variance=0.0, seeds=3)}, ended=True)
+    rounds.reopen(9)
+    rounds.look({pair: pair_with(0.049, seeds=9)}, ended=True)
+    found = rounds.closings[pair]
+    assert (found.standing, found.share) == (Standing.WON, 1.0)
+    assert found.p_value == pytest.approx(0.049)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_a_single_look_at_the_end_is_the_plain_rule(seed):
     """Equivalence first, else Shaffer's p below 0.05."""
