@@ -86,3 +86,10 @@ def test_rays_processes_listen_on_the_loopback_only():
     # 127.0.0.1 as the kernel writes it, hexadecimal with the least byte first, and its IPv6 form.
     assert addresses
     assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F"}
+
+
+@pytest.mark.ray
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
+def test_all_tests_of_ray_run_in_one_process(request):
+    """By this ending of its name pytest-xdist keeps them together; hooks and versions matter."""
+    assert request.node.nodeid.endswith("@ray")
