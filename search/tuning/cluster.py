@@ -127,23 +127,38 @@ def _head_watched() -> Iterator[None]:
 
 
 def _watch_head(ending: Ending, over: threading.Event) -> None:
-    """Ends the command where nothing listens at the address of Ray's head any more.
+    """Ends the command where nothing listens any more at Ray's head, or at its raylet here.
 
-    Ray itself would go on waiting for a minute, and then abort.
+    Ray itself would go on waiting, up to a minute, and then end this process without a word.
     """
-    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
-    refused = 0
-    while refused < _REFUSED and not over.wait(_WATCH_S):
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=_WATCH_S).close()
-        except ConnectionRefusedError:
-            refused += 1
-        except OSError:  # a network that is out comes back, and Ray waits for it
-            continue
-        else:
-            refused = 0
-    if not over.is_set():
-        ending.lose("the head process of Ray (gcs) has ended")
+    watched = _watched()
+    refused = dict.fromkeys(watched, 0)
+    while not over.wait(_WATCH_S):
+        for what, (host, port) in watched.items():
+            try:
+                socket.create_connection((host, port), timeout=_WATCH_S).close()
+            except ConnectionRefusedError:
+                refused[what] += 1
+            except OSError:  # a network that is out comes back, and Ray waits for it
+                continue
+            else:
+                refused[what] = 0
+            if refused[what] == _REFUSED:
+                if not over.is_set():
+                    ending.lose(f"{what} has ended")
+                return
+
+
+def _watched() -> dict[str, tuple[str, int]]:
+    """Returns the addresses of the processes of Ray without which the driver cannot be."""
+    context = ray.get_runtime_context()
+    host, _, port = context.gcs_address.rpartition(":")
+    found = {"the head process of Ray (gcs)": (host.strip("[]"), int(port))}
+    for node in ray.nodes():
+        if node["NodeID"] == context.get_node_id():
+            own = (str(node["NodeManagerAddress"]), int(node["NodeManagerPort"]))
+            found["the process of Ray for this machine (raylet)"] = own
+    return found
 
 
 @contextmanager

@@ -68,15 +68,22 @@ def test_a_signal_while_ray_starts_is_an_interruption(monkeypatch, begun):
 
 @pytest.fixture
 def head(monkeypatch):
-    """A head that listens, at the address that Ray tells."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
-        told = SimpleNamespace(gcs_address=address)
+    """The head and the raylet of this machine, which listen at the addresses that Ray tells."""
+    with socket.socket() as gcs, socket.socket() as raylet:
+        for listening in (gcs, raylet):
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+        told = SimpleNamespace(
+            gcs_address=f"127.0.0.1:{gcs.getsockname()[1]}", get_node_id=lambda: "here"
+        )
+        nodes = [
+            {"NodeID": name, "NodeManagerAddress": "127.0.0.1", "NodeManagerPort": port}
+            for name, port in (("there", 1), ("here", raylet.getsockname()[1]))
+        ]
         monkeypatch.setattr(ray, "get_runtime_context", lambda: told)
+        monkeypatch.setattr(ray, "nodes", lambda: nodes)
         monkeypatch.setattr(cluster, "_WATCH_S", 0.01)
-        yield listening
+        yield {"gcs": gcs, "raylet": raylet}
 
 
 class Noting(Ending):
@@ -89,15 +96,22 @@ class Noting(Ending):
         self.told.set()
 
 
-def test_a_head_that_listens_no_more_is_lost(head):
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("gcs", "the head process of Ray (gcs) has ended"),
+        ("raylet", "the process of Ray for this machine (raylet) has ended"),
+    ],
+)
+def test_what_listens_no_more_is_lost(head, lost, said):
     ending, over = Noting(), threading.Event()
     watch = threading.Thread(target=cluster._watch_head, args=(ending, over))
     watch.start()
-    head.accept()[0].close()  # it has looked once
+    head[lost].accept()[0].close()  # it has looked once
     assert ending.lost == ""
-    head.close()
+    head[lost].close()
     watch.join()
-    assert ending.lost == "the head process of Ray (gcs) has ended"
+    assert ending.lost == said
 
 
 def test_a_run_that_is_over_watches_no_head(head):
