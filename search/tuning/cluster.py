@@ -52,6 +52,8 @@ def ray_runtime(address: str) -> Iterator[tuple[Node, ...]]:
         KeyboardInterrupt: a signal came while Ray started.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # Of Tune's own state, which nothing reads: it is copied while it is written.
+    logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)
     if ray.is_initialized():
         yield alive_nodes()
         return

@@ -1,5 +1,6 @@
 """Where Ray is started from, a signal meanwhile, and a lost head. Without Ray."""
 
+import logging
 import signal
 import socket
 import threading
@@ -51,6 +52,13 @@ def test_workers_find_this_headrace_and_no_file_of_the_working_folder(
     assert begun["cwd"] == Path(search.__file__).resolve().parent.parent
     assert Path.cwd() == tmp_path
     assert begun["shut"]
+
+
+def test_what_tune_says_of_its_own_state_is_not_shown(begun):
+    """It copies it while it writes it, and would show a traceback where a file is gone."""
+    start()
+    said_by = logging.getLogger("ray.tune.execution.experiment_state")
+    assert not said_by.isEnabledFor(logging.ERROR)
 
 
 def test_a_signal_while_ray_starts_is_an_interruption(monkeypatch, begun):
