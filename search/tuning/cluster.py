@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 _OBJECT_STORE_BYTES = 256 * 2**20
 _KNOCK_S = 5.0
 _WATCH_S = 1.0
+_KEEP_S = 0.05
+_END_S = 4.0
 _REFUSED = 3
 _LONGEST_SOCKET = "ray/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 _WITHOUT_TOKEN = """
@@ -88,7 +91,25 @@ def _shut_down() -> Iterator[None]:
         yield
     finally:
         if not under_way().lost:  # it would wait for its head
-            ray.shutdown()
+            _end_ray()
+
+
+def _end_ray() -> None:
+    """Ends Ray, however a signal comes meanwhile.
+
+    Ray sets SIGTERM back to what ends this process at once, which has still to clear away; and it
+    waits for its head, which a signal to all processes has ended, too.
+    """
+    ending, began = under_way(), time.monotonic()
+    with ending.gently(lambda: None):
+        end = threading.Thread(target=ray.shutdown, daemon=True)
+        end.start()
+        while end.is_alive():
+            with kept():
+                end.join(_KEEP_S)
+            if ending.is_asked and time.monotonic() - began > _END_S:
+                ending.lose("Ray does not end")
+                return
 
 
 @contextmanager

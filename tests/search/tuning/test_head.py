@@ -1,9 +1,12 @@
 """Where Ray is started from, a signal meanwhile, and a lost head. Without Ray."""
 
+import ctypes
 import logging
+import re
 import signal
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,8 +14,9 @@ import pytest
 import ray
 
 import search
+from search import signals
 from search.prepare.resources import Node
-from search.signals import Ending
+from search.signals import Ending, ending_on_signals
 from search.tuning import cluster, workplace
 from search.tuning.cluster import ray_runtime
 
@@ -72,6 +76,44 @@ def test_a_signal_while_ray_starts_is_an_interruption(monkeypatch, begun):
     with pytest.raises(KeyboardInterrupt):
         start()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_ray_that_ends_takes_no_handler_away(begun, monkeypatch):
+    """It sets SIGTERM to its default where Python does not see it."""
+    libc = ctypes.CDLL(None)
+    monkeypatch.setattr(ray, "shutdown", lambda: libc.signal(signal.SIGTERM, None))
+    with ending_on_signals():
+        start()
+        assert is_caught(signal.SIGTERM)
+
+
+def is_caught(number):
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (number - 1) & 1
+
+
+def test_a_signal_while_ray_ends_leaves_nothing_behind(begun, monkeypatch, tmp_path):
+    def shutdown():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+        begun.update(shut=True)
+
+    monkeypatch.setattr(ray, "shutdown", shutdown)
+    with ending_on_signals():
+        start()
+    assert begun["shut"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ray_that_does_not_end_after_a_signal_is_left(begun, monkeypatch, tmp_path):
+    left, hangs = [], threading.Event()
+    monkeypatch.setattr(signals, "Ending", lambda: Ending(leave=left.append))
+    monkeypatch.setattr(ray, "shutdown", hangs.wait)
+    monkeypatch.setattr(cluster, "_END_S", 0.0)
+    with ending_on_signals(), suppress(KeyboardInterrupt), ray_runtime(""):
+        signal.raise_signal(signal.SIGTERM)
+    hangs.set()
+    assert left == [130]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
