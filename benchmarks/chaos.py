@@ -53,15 +53,10 @@ STAGES = {
     Kind.NODE: (Stage.SEARCH, Stage.REFIT),
 }
 """Where there is something of a kind to kill; of the others, every stage."""
-LENGTH_S = {
-    Stage.START: 8.0,
-    Stage.SEARCH: 12.0,
-    Stage.REFIT: 10.0,
-    Stage.WHY: 12.0,
-    Stage.ENSEMBLE: 2.0,
-    Stage.REPORT: 3.0,
-}
-"""About what a stage takes on two cores; the moment of a kill is drawn within it."""
+LENGTH_S = {Stage.START: 8.0, Stage.ENSEMBLE: 2.0, Stage.REPORT: 3.0}
+"""About what a stage without trainings takes; the moment of a kill is drawn within it."""
+TRAINING_S = 0.5
+"""About what a training takes; in the other stages the moment is drawn within one of them."""
 
 
 def draw(number: int, seed: int, kinds: Sequence[Kind]) -> Kill:
@@ -70,8 +65,11 @@ def draw(number: int, seed: int, kinds: Sequence[Kind]) -> Kill:
     kind = Random(f"turn {turn} {seed}").sample(list(kinds), len(kinds))[place]
     rng = Random(f"round {number} {seed}")
     stage = rng.choice(STAGES.get(kind, tuple(Stage)))
-    delay_s = round(rng.random() * LENGTH_S[stage], 2)
-    return Kill(number=number, kind=kind, stage=stage, delay_s=delay_s, pick=rng.random())
+    part = 0.0 if stage in LENGTH_S else round(rng.random(), 2)
+    delay_s = round(rng.random() * LENGTH_S.get(stage, TRAINING_S), 2)
+    return Kill(
+        number=number, kind=kind, stage=stage, part=part, delay_s=delay_s, pick=rng.random()
+    )
 
 
 def in_order(kills: Sequence[Kill], seed: int) -> list[Kill]:
@@ -185,11 +183,12 @@ def _temporary() -> Iterator[Path]:
 
 def _line(outcome: Outcome) -> str:
     kill = outcome.kill
+    drawn = f"{kill.stage.name.lower()}, {kill.part:.0%} + {kill.delay_s} s"
     ended = "goes on" if outcome.end_s is None else f"ended in {outcome.end_s:.1f} s"
     told = "WRONG" if outcome.is_wrong else "well"
     return (
-        f"round {kill.number}: {kill.kind.value} at {outcome.at.name.lower()} "
-        f"({kill.stage.name.lower()} + {kill.delay_s} s): {ended}, code {outcome.code}, {told}; "
+        f"round {kill.number}: {kill.kind.value} at {outcome.at.name.lower()} ({drawn}): {ended}, "
+        f"code {outcome.code}, {told}; "
         f"{outcome.seconds:.0f} s"
     )
 

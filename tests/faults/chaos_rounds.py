@@ -40,14 +40,16 @@ class Kill:
     Attributes:
         number: of the round.
         kind: what is killed.
-        stage: after whose begin.
-        delay_s: how long after it.
+        stage: in which.
+        part: of what the stage has to train, after which; 0 is its begin.
+        delay_s: how long after that.
         pick: which of several workers, in [0, 1).
     """
 
     number: int
     kind: Kind
     stage: Stage
+    part: float = 0.0
     delay_s: float
     pick: float
 
@@ -170,7 +172,12 @@ class Rounds:
 
     def _reach(self, kill: Kill) -> bool:
         """Waits for the moment of a kill; returns whether the run is still at work then."""
-        if not self._wait(lambda: self._run.stage() >= kill.stage):
+        run = self._run
+        if not self._wait(lambda: run.stage() >= kill.stage):
+            return False
+        done = run.progress(kill.stage)
+        wanted = done + kill.part * (1 - done)
+        if not self._wait(lambda: run.stage() > kill.stage or run.progress(kill.stage) >= wanted):
             return False
         until = time.monotonic() + kill.delay_s
         return self._wait(lambda: time.monotonic() >= until)

@@ -19,6 +19,7 @@ from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Any
 
+from search.store.journal_file import read_records
 from tests.search.builders.runs import ROOT
 
 NAME = "run"
@@ -215,6 +216,26 @@ class ChaosRun:
             return Stage.REFIT
         return Stage.SEARCH if any(self.root.glob("heartbeats/*.beat")) else Stage.START
 
+    def progress(self, stage: Stage) -> float:
+        """Returns the part of a stage's trainings that is done, in [0, 1]; 0 where it has none."""
+        if stage is Stage.SEARCH:
+            return self._searched()
+        folder = {Stage.REFIT: "predictions/parts", Stage.WHY: "predictions/why/parts"}.get(stage)
+        planned = _PLANNED[stage].findall(self.said) if folder else []
+        done = len(list(self.root.glob(f"{folder}/[!.]*.npz")))
+        return min(1.0, done / int(planned[-1])) if planned else 0.0
+
+    def _searched(self) -> float:
+        trials, epochs = (int(str(self.options[name])) for name in ("trials", "max_epochs"))
+        try:
+            studies = read_json(self.root / "study.json")["studies"]
+            found = read_records(self.root / "optuna.journal", studies, (), begun=False)
+        except OSError:
+            return 0.0
+        records = [record for each in found.values() for record in each]
+        done = sum(epochs if each.is_finished else each.epochs for each in records)
+        return min(1.0, done / (trials * epochs * len(studies)))
+
     def _is_new(self, name: str) -> bool:
         with suppress(OSError):
             return (self.root / name).stat().st_mtime_ns > self._began
@@ -278,6 +299,10 @@ _OF_DRIVER = {
     Kind.DRIVER: signal.SIGKILL,
     Kind.TERM: signal.SIGTERM,
     Kind.HANGUP: signal.SIGHUP,
+}
+_PLANNED = {
+    Stage.REFIT: re.compile(r"training (\d+) models \(refit"),
+    Stage.WHY: re.compile(r"training (\d+) models \(control"),
 }
 # Ray calls its agents so, too.
 _IS_WORKER = re.compile(r"ray::(?!\w+Agent)")

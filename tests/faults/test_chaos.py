@@ -13,8 +13,8 @@ from tests.faults.chaos_run import ChaosRun, Kind, Stage
 from tests.search.builders.people import write_people
 
 KILLS = (
-    Kill(number=0, kind=Kind.DRIVER, stage=Stage.SEARCH, delay_s=0.5, pick=0.0),
-    Kill(number=1, kind=Kind.WORKER, stage=Stage.REFIT, delay_s=1.0, pick=0.5),
+    Kill(number=0, kind=Kind.DRIVER, stage=Stage.SEARCH, part=0.4, delay_s=0.0, pick=0.0),
+    Kill(number=1, kind=Kind.WORKER, stage=Stage.REFIT, part=0.5, delay_s=0.0, pick=0.5),
     Kill(number=2, kind=Kind.TERM, stage=Stage.ENSEMBLE, delay_s=0.0, pick=0.0),
 )
 
