@@ -104,10 +104,12 @@ def _end_ray() -> None:
     with ending.gently(lambda: None):
         end = threading.Thread(target=ray.shutdown, daemon=True)
         end.start()
-        while end.is_alive():
-            with kept():
+        runs = True
+        while runs:
+            runs = end.is_alive()
+            with kept():  # once more after its end
                 end.join(_KEEP_S)
-            if ending.is_asked and time.monotonic() - began > _END_S:
+            if runs and ending.is_asked and time.monotonic() - began > _END_S:
                 ending.lose("Ray does not end")
                 return
 

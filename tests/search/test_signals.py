@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -77,6 +78,23 @@ def test_what_hangs_after_a_signal_is_left_behind_with_its_line(monkeypatch, cap
         ending.on_signal(signal.SIGTERM, None)
     assert left == [130]
     assert "Nothing is lost; go on with: this" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("lost", "cleared"), [("the head", [1]), ("", [])])
+def test_what_hangs_after_a_loss_is_left_behind_without_what_was_temporary(
+    monkeypatch, lost, cleared
+):
+    calls, gone = [], threading.Event()
+    monkeypatch.setattr(signals, "_GRACE_S", 0.0)
+    ending = Ending(leave=lambda code: gone.set())
+    ending.lost = lost
+    with ending.clearing(lambda: pytest.fail("that is cleared already")):
+        pass
+    with ending.clearing(lambda: calls.append(1)):
+        with suppress(KeyboardInterrupt):
+            ending.on_signal(signal.SIGTERM, None)
+        gone.wait()
+    assert calls == cleared
 
 
 def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored(endings):
