@@ -35,7 +35,7 @@ from tests.faults.chaos_run import ChaosRun, Kind, Stage
 from tests.search.builders.people import write_people
 
 OPTIONS = {"trials": 2, "max_epochs": 2, "refit_seeds": 1}
-BOUNDS = Bounds(end=15.0, go_on=1800.0)
+BOUNDS = Bounds(end=15.0, start=90.0, go_on=1800.0)
 _FRUITLESS = 3
 KILLS_OF_A_RUN = {False: 8, True: 4}
 """At most; of one on a cluster, too."""
@@ -254,7 +254,8 @@ def _head(done: int, wanted: int, seconds: float) -> str:
         f"--trials {OPTIONS['trials']} --max-epochs {OPTIONS['max_epochs']} --refit-seeds "
         f"{OPTIONS['refit_seeds']}` on 48 pictures of 24 people. Cells count the rounds in which "
         "something was seen, which must be none, but for what is left 5 s after a SIGKILL. Hung: "
-        f"not at its end {BOUNDS.end:.0f} s after a kill that ends it, or no further for "
+        f"not at its end {BOUNDS.end:.0f} s after a kill that ends it ({BOUNDS.start:.0f} s where "
+        "a process of Ray is killed while Ray starts), or no further for "
         f"{BOUNDS.go_on / 60:.0f} minutes.\n"
     )
 

@@ -14,11 +14,13 @@ from pathlib import Path
 import ray
 
 from search.errors import UsageError
+from search.faults import Fault, FaultError, fault_of
 from search.prepare.resources import Node
 from search.ray_settings import WORKER_ENV
 from search.refit.fleet import alive_nodes
 from search.signals import Ending, kept, under_way
 from search.tuning.workplace import clear_leftovers, workplace
+from trainables.errors import in_short
 from trainables.machine import Machine
 
 logger = logging.getLogger(__name__)
@@ -71,7 +73,7 @@ def _started() -> Iterator[None]:
     _check_token()
     machine = Machine()
     with workplace(_LONGEST_SOCKET) as folder, _shut_down():
-        with _starting():
+        with _starting(), _or_fault():
             ray.init(
                 "local",
                 num_cpus=machine.cpus(),
@@ -126,6 +128,15 @@ def _starting() -> Iterator[None]:
             yield
         except SystemExit as error:  # Ray's own answer to SIGTERM while it starts
             raise KeyboardInterrupt from error
+
+
+@contextmanager
+def _or_fault() -> Iterator[None]:
+    """Raises FaultError where Ray does not start: one of its processes dies, or takes too long."""
+    try:
+        yield
+    except Exception as error:
+        raise fault_of(error) or FaultError(Fault.RAY, in_short(error)) from error
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from tests.faults.chaos_run import (
 )
 
 CLEAN_S = 5.0
-INTERRUPTED = 130
+INTERRUPTED, NOT_BEGUN = 130, 2
 _ENDING = {
     Kind.DRIVER: {-9},
     Kind.TERM: {INTERRUPTED},
@@ -30,6 +30,7 @@ _ENDING = {
     Kind.GCS: {INTERRUPTED},
 }
 """Kills that end a run, and how; after the others it goes on by itself."""
+_OF_RAY = (Kind.RAYLET, Kind.GCS)
 _SEEN_BY_A_PERSON = ("Traceback (most recent call last)", "*** SIG", "Check failed", "Aborted")
 
 
@@ -60,10 +61,12 @@ class Bounds:
 
     Attributes:
         end: from a kill that ends a run to its end.
+        start: the same, where a process of Ray is killed while Ray starts, which waits for it.
         go_on: until a run reaches the next stage or its end.
     """
 
     end: float = math.inf
+    start: float = math.inf
     go_on: float = math.inf
 
 
@@ -106,6 +109,8 @@ class Outcome:
     def has_wrong_code(self) -> bool:
         """Whether it ended with another code than it should; one that was at its end may."""
         wanted = _ENDING.get(self.kill.kind, {None})
+        if self.at is Stage.START and self.kill.kind in _OF_RAY:
+            wanted = wanted | {NOT_BEGUN}
         return not self.hung and self.code not in (wanted | {0} if self.finished else wanted)
 
     @property
@@ -229,8 +234,9 @@ class Rounds:
         self._last = Outcome(kill=kill, at=run.stage())
         if kill.kind not in _ENDING:
             return True
-        struck = time.monotonic()
-        while run.code is None and time.monotonic() - struck < self._bounds.end:
+        starts = self._last.at is Stage.START and kill.kind in _OF_RAY
+        struck, bound = time.monotonic(), self._bounds.start if starts else self._bounds.end
+        while run.code is None and time.monotonic() - struck < bound:
             time.sleep(LOOK_S)
         self._last.end_s = time.monotonic() - struck
         self._last.hung = run.code is None

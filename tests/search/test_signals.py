@@ -118,7 +118,8 @@ def test_a_lost_cluster_ends_even_the_search_at_once(endings, capsys):
         with ending.gently(lambda: pytest.fail("nobody can end the trials")):
             thread = threading.Thread(target=ending.lose, args=("the head has ended",))
             thread.start()
-            threading.Event().wait()
+            while True:  # a signal just before a wait without an end would not end it
+                threading.Event().wait(0.05)
 
     with ending_on_signals() as ending:
         with pytest.raises(KeyboardInterrupt):
@@ -136,7 +137,8 @@ def test_a_signal_to_all_processes_ends_the_cluster_too_and_stays_an_interruptio
         with ending.gently(lambda: calls.append("stop")):
             signal.raise_signal(signal.SIGTERM)
             ending.lose("the head has ended")
-            threading.Event().wait()
+            while True:  # a signal just before a wait without an end would not end it
+                threading.Event().wait(0.05)
 
     with ending_on_signals() as ending:
         with pytest.raises(KeyboardInterrupt):

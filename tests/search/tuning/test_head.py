@@ -15,6 +15,7 @@ import ray
 
 import search
 from search import signals
+from search.faults import Fault, FaultError
 from search.prepare.resources import Node
 from search.signals import Ending, ending_on_signals
 from search.tuning import cluster, workplace
@@ -55,6 +56,24 @@ def test_workers_find_this_headrace_and_no_file_of_the_working_folder(
     assert start() == (NODE,)
     assert begun["cwd"] == Path(search.__file__).resolve().parent.parent
     assert Path.cwd() == tmp_path
+    assert begun["shut"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (RuntimeError("timed out\nduring startup"), Fault.RAY),
+        (OSError(28, "full"), Fault.DISK_FULL),
+    ],
+)
+def test_ray_that_does_not_start_is_a_fault_of_the_machine(begun, monkeypatch, error, kind):
+    def init(*given, **options):
+        raise error
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(FaultError) as raised:
+        start()
+    assert raised.value.kind is kind
     assert begun["shut"]
 
 
