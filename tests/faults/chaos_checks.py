@@ -121,7 +121,9 @@ def incomplete(run: ChaosRun) -> list[str]:
     found += [f"{name} is left" for name in _NO_LONGER if (root / name).exists()]
     found += [f"{path.relative_to(root)} is left" for path in root.rglob("*.draft")]
     found += [f"{path.relative_to(root)} is left" for path in root.rglob("*.died")]
-    return [*found, *_trials(run), *_refit(root), *_why(root), *_ensemble(root), *_verdict(run)]
+    if run.options.get("why", "full") == "full":
+        found += _why(root)
+    return [*found, *_trials(run), *_refit(root), *_ensemble(root), *_verdict(run)]
 
 
 def _trials(run: ChaosRun) -> Iterator[str]:
