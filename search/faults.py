@@ -23,6 +23,7 @@ class Fault(StrEnum):
     PACKAGE = "a package cannot be imported"
     MEMORY = "the memory of the machine ran out"
     DEVICE = "the GPU fails"
+    RAY = "Ray does not start"
     WORKER = "worker processes die"
     DATA = "the data cannot be read"
     SYSTEM = "the system reports an error"
@@ -39,6 +40,7 @@ _WAYS_OUT = {
     ),
     Fault.MEMORY: "free some, or offer smaller models or inputs",
     Fault.DEVICE: "see what nvidia-smi says",
+    Fault.RAY: "let the machine come to rest and see that it has memory and processes left",
     Fault.WORKER: (
         "something kills them: the system when memory runs out, a limit, a person, or what they "
         "train; what lost three is tried again by the next start, and given up where it loses "

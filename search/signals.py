@@ -18,6 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # From the signal to the end of the process, whatever else still hangs.
 _GRACE_S = 12.0
 _GRACE_OF_A_LOST_CLUSTER_S = 6.0
+_CLEARING_S = 2.0
 _NOTHING_LOST = "Nothing is left half-written; give the same command again."
 
 
@@ -38,6 +39,7 @@ class Ending:
         self._leave = leave
         self._gently: Callable[[], None] | None = None
         self._has_raised = False
+        self._clearing: list[Callable[[], object]] = []
         self._last_call: threading.Timer | None = None
 
     @property
@@ -57,6 +59,15 @@ class Ending:
             yield
         finally:
             self._gently = None
+
+    @contextmanager
+    def clearing(self, clear: Callable[[], object]) -> Iterator[None]:
+        """Calls `clear` where the process has to be left within the block, its cluster lost."""
+        self._clearing.append(clear)
+        try:
+            yield
+        finally:
+            self._clearing.remove(clear)
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Ends the command; a second signal changes nothing.
@@ -112,7 +123,17 @@ class Ending:
         with suppress(OSError):
             # Past Python's buffers, which the thread that hangs may hold.
             os.write(sys.stderr.fileno(), f"{self._line}\n".encode())
+        if self.lost:
+            # In a thread, as this may hang, too; what it does not get done, the next start will.
+            # Without a loss Ray would see its processes end, and this one with another exit code.
+            clearing = threading.Thread(target=self._clear, daemon=True)
+            clearing.start()
+            clearing.join(_CLEARING_S)
         self._leave(INTERRUPTED)
+
+    def _clear(self) -> None:
+        for clear in list(self._clearing):
+            clear()
 
 
 def _flush(stream: TextIO) -> None:

@@ -27,6 +27,7 @@ from search.refit.fleet import Fleet
 from search.refit.retries import Retries, is_silent, note_deaths
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
+from search.signals import under_way
 from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
 
 logger = logging.getLogger(__name__)
@@ -382,6 +383,8 @@ class Pool:
 
 
 def _kill(worker: _Worker) -> None:
+    if under_way().lost:  # Ray would wait for its head, and all workers end with it
+        return
     try:
         ray.kill(worker.actor)
     except (ray.exceptions.RayError, ValueError):

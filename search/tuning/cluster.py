@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,11 +14,13 @@ from pathlib import Path
 import ray
 
 from search.errors import UsageError
+from search.faults import Fault, FaultError, fault_of
 from search.prepare.resources import Node
 from search.ray_settings import WORKER_ENV
 from search.refit.fleet import alive_nodes
 from search.signals import Ending, kept, under_way
 from search.tuning.workplace import clear_leftovers, workplace
+from trainables.errors import in_short
 from trainables.machine import Machine
 
 logger = logging.getLogger(__name__)
@@ -25,6 +28,8 @@ logger = logging.getLogger(__name__)
 _OBJECT_STORE_BYTES = 256 * 2**20
 _KNOCK_S = 5.0
 _WATCH_S = 1.0
+_KEEP_S = 0.05
+_END_S = 4.0
 _REFUSED = 3
 _LONGEST_SOCKET = "ray/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 _WITHOUT_TOKEN = """
@@ -52,6 +57,8 @@ def ray_runtime(address: str) -> Iterator[tuple[Node, ...]]:
         KeyboardInterrupt: a signal came while Ray started.
     """
     logging.getLogger("ray").setLevel(logging.ERROR)
+    # Of Tune's own state, which nothing reads: it is copied while it is written.
+    logging.getLogger("ray.tune.execution.experiment_state").setLevel(logging.CRITICAL)
     if ray.is_initialized():
         yield alive_nodes()
         return
@@ -66,7 +73,7 @@ def _started() -> Iterator[None]:
     _check_token()
     machine = Machine()
     with workplace(_LONGEST_SOCKET) as folder, _shut_down():
-        with _starting():
+        with _starting(), _or_fault():
             ray.init(
                 "local",
                 num_cpus=machine.cpus(),
@@ -86,7 +93,27 @@ def _shut_down() -> Iterator[None]:
         yield
     finally:
         if not under_way().lost:  # it would wait for its head
-            ray.shutdown()
+            _end_ray()
+
+
+def _end_ray() -> None:
+    """Ends Ray, however a signal comes meanwhile.
+
+    Ray sets SIGTERM back to what ends this process at once, which has still to clear away; and it
+    waits for its head, which a signal to all processes has ended, too.
+    """
+    ending, began = under_way(), time.monotonic()
+    with ending.gently(lambda: None):
+        end = threading.Thread(target=ray.shutdown, daemon=True)
+        end.start()
+        runs = True
+        while runs:
+            runs = end.is_alive()
+            with kept():  # once more after its end
+                end.join(_KEEP_S)
+            if runs and ending.is_asked and time.monotonic() - began > _END_S:
+                ending.lose("Ray does not end")
+                return
 
 
 @contextmanager
@@ -101,6 +128,15 @@ def _starting() -> Iterator[None]:
             yield
         except SystemExit as error:  # Ray's own answer to SIGTERM while it starts
             raise KeyboardInterrupt from error
+
+
+@contextmanager
+def _or_fault() -> Iterator[None]:
+    """Raises FaultError where Ray does not start: one of its processes dies, or takes too long."""
+    try:
+        yield
+    except Exception as error:
+        raise fault_of(error) or FaultError(Fault.RAY, in_short(error)) from error
 
 
 @contextmanager
@@ -127,23 +163,38 @@ def _head_watched() -> Iterator[None]:
 
 
 def _watch_head(ending: Ending, over: threading.Event) -> None:
-    """Ends the command where nothing listens at the address of Ray's head any more.
+    """Ends the command where nothing listens any more at Ray's head, or at its raylet here.
 
-    Ray itself would go on waiting for a minute, and then abort.
+    Ray itself would go on waiting, up to a minute, and then end this process without a word.
     """
-    host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
-    refused = 0
-    while refused < _REFUSED and not over.wait(_WATCH_S):
-        try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=_WATCH_S).close()
-        except ConnectionRefusedError:
-            refused += 1
-        except OSError:  # a network that is out comes back, and Ray waits for it
-            continue
-        else:
-            refused = 0
-    if not over.is_set():
-        ending.lose("the head process of Ray (gcs) has ended")
+    watched = _watched()
+    refused = dict.fromkeys(watched, 0)
+    while not over.wait(_WATCH_S):
+        for what, (host, port) in watched.items():
+            try:
+                socket.create_connection((host, port), timeout=_WATCH_S).close()
+            except ConnectionRefusedError:
+                refused[what] += 1
+            except OSError:  # a network that is out comes back, and Ray waits for it
+                continue
+            else:
+                refused[what] = 0
+            if refused[what] == _REFUSED:
+                if not over.is_set():
+                    ending.lose(f"{what} has ended")
+                return
+
+
+def _watched() -> dict[str, tuple[str, int]]:
+    """Returns the addresses of the processes of Ray without which the driver cannot be."""
+    context = ray.get_runtime_context()
+    host, _, port = context.gcs_address.rpartition(":")
+    found = {"the head process of Ray (gcs)": (host.strip("[]"), int(port))}
+    for node in ray.nodes():
+        if node["NodeID"] == context.get_node_id():
+            own = (str(node["NodeManagerAddress"]), int(node["NodeManagerPort"]))
+            found["the process of Ray for this machine (raylet)"] = own
+    return found
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from search.errors import UsageError
+from search.signals import under_way
 
 _PREFIX = "headrace-"
 _LOCK = "held"
@@ -44,7 +45,8 @@ def workplace(longest: str = "") -> Iterator[Path]:
     before = os.environ.get(_MARK)
     os.environ[_MARK] = str(folder)
     try:
-        yield folder
+        with under_way().clearing(lambda: _clear(folder)):
+            yield folder
     finally:
         if before is None:
             del os.environ[_MARK]

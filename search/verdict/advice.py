@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
+from math import ceil, fsum
 
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.verdict.outcomes import (
@@ -86,7 +86,8 @@ def _seconds_to(seeds: int, verdict: Verdict, refitted: Refitted) -> float:
     open_pairs = [pair for pair in verdict.pairs if pair.outcome is Outcome.UNDECIDED]
     names = {name for pair in open_pairs for name in (pair.a, pair.b)}
     taken, spaces = refitted.note.seed_seconds, refitted.lineup.approaches
-    more = sum(
+    # In whatever order: sets have another one in every process.
+    more = fsum(
         max(0, seeds - len(refitted.own_seeds(name)))
         * sum(taken.get(space, 0.0) for space in spaces[name])
         for name in names

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -79,6 +80,23 @@ def test_what_hangs_after_a_signal_is_left_behind_with_its_line(monkeypatch, cap
     assert "Nothing is lost; go on with: this" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(("lost", "cleared"), [("the head", [1]), ("", [])])
+def test_what_hangs_after_a_loss_is_left_behind_without_what_was_temporary(
+    monkeypatch, lost, cleared
+):
+    calls, gone = [], threading.Event()
+    monkeypatch.setattr(signals, "_GRACE_S", 0.0)
+    ending = Ending(leave=lambda code: gone.set())
+    ending.lost = lost
+    with ending.clearing(lambda: pytest.fail("that is cleared already")):
+        pass
+    with ending.clearing(lambda: calls.append(1)):
+        with suppress(KeyboardInterrupt):
+            ending.on_signal(signal.SIGTERM, None)
+        gone.wait()
+    assert calls == cleared
+
+
 def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored(endings):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
@@ -100,7 +118,8 @@ def test_a_lost_cluster_ends_even_the_search_at_once(endings, capsys):
         with ending.gently(lambda: pytest.fail("nobody can end the trials")):
             thread = threading.Thread(target=ending.lose, args=("the head has ended",))
             thread.start()
-            threading.Event().wait()
+            while True:  # a signal just before a wait without an end would not end it
+                threading.Event().wait(0.05)
 
     with ending_on_signals() as ending:
         with pytest.raises(KeyboardInterrupt):
@@ -118,7 +137,8 @@ def test_a_signal_to_all_processes_ends_the_cluster_too_and_stays_an_interruptio
         with ending.gently(lambda: calls.append("stop")):
             signal.raise_signal(signal.SIGTERM)
             ending.lose("the head has ended")
-            threading.Event().wait()
+            while True:  # a signal just before a wait without an end would not end it
+                threading.Event().wait(0.05)
 
     with ending_on_signals() as ending:
         with pytest.raises(KeyboardInterrupt):

@@ -300,3 +300,16 @@ def test_a_run_whose_nodes_are_all_gone_waits_and_then_ends(cluster, train):
     with pytest.raises(StalledError, match=r"no node .* room for a training \(1 CPU\)"):
         train(2)
     assert cluster.clock.now - began > NODES_S
+
+
+def test_a_head_that_is_lost_is_not_asked_to_end_workers(cluster, train, monkeypatch):
+    """Ray would wait for it."""
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pool_module, "under_way", lambda: SimpleNamespace(lost="the head"))
+    cluster.steady = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        train(2)
+    assert [actor.killed for actor in cluster.actors] == [False, False]

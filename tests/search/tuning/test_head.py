@@ -1,8 +1,12 @@
 """Where Ray is started from, a signal meanwhile, and a lost head. Without Ray."""
 
+import ctypes
+import logging
+import re
 import signal
 import socket
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,8 +14,10 @@ import pytest
 import ray
 
 import search
+from search import signals
+from search.faults import Fault, FaultError
 from search.prepare.resources import Node
-from search.signals import Ending
+from search.signals import Ending, ending_on_signals
 from search.tuning import cluster, workplace
 from search.tuning.cluster import ray_runtime
 
@@ -53,6 +59,31 @@ def test_workers_find_this_headrace_and_no_file_of_the_working_folder(
     assert begun["shut"]
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (RuntimeError("timed out\nduring startup"), Fault.RAY),
+        (OSError(28, "full"), Fault.DISK_FULL),
+    ],
+)
+def test_ray_that_does_not_start_is_a_fault_of_the_machine(begun, monkeypatch, error, kind):
+    def init(*given, **options):
+        raise error
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(FaultError) as raised:
+        start()
+    assert raised.value.kind is kind
+    assert begun["shut"]
+
+
+def test_what_tune_says_of_its_own_state_is_not_shown(begun):
+    """It copies it while it writes it, and would show a traceback where a file is gone."""
+    start()
+    said_by = logging.getLogger("ray.tune.execution.experiment_state")
+    assert not said_by.isEnabledFor(logging.ERROR)
+
+
 def test_a_signal_while_ray_starts_is_an_interruption(monkeypatch, begun):
     before = signal.getsignal(signal.SIGTERM)
 
@@ -66,17 +97,62 @@ def test_a_signal_while_ray_starts_is_an_interruption(monkeypatch, begun):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_ray_that_ends_takes_no_handler_away(begun, monkeypatch):
+    """It sets SIGTERM to its default where Python does not see it."""
+    libc = ctypes.CDLL(None)
+    monkeypatch.setattr(ray, "shutdown", lambda: libc.signal(signal.SIGTERM, None))
+    with ending_on_signals():
+        start()
+        assert is_caught(signal.SIGTERM)
+
+
+def is_caught(number):
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (number - 1) & 1
+
+
+def test_a_signal_while_ray_ends_leaves_nothing_behind(begun, monkeypatch, tmp_path):
+    def shutdown():
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGTERM)
+        begun.update(shut=True)
+
+    monkeypatch.setattr(ray, "shutdown", shutdown)
+    with ending_on_signals():
+        start()
+    assert begun["shut"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ray_that_does_not_end_after_a_signal_is_left(begun, monkeypatch, tmp_path):
+    left, hangs = [], threading.Event()
+    monkeypatch.setattr(signals, "Ending", lambda: Ending(leave=left.append))
+    monkeypatch.setattr(ray, "shutdown", hangs.wait)
+    monkeypatch.setattr(cluster, "_END_S", 0.0)
+    with ending_on_signals(), suppress(KeyboardInterrupt), ray_runtime(""):
+        signal.raise_signal(signal.SIGTERM)
+    hangs.set()
+    assert left == [130]
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def head(monkeypatch):
-    """A head that listens, at the address that Ray tells."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        address = f"127.0.0.1:{listening.getsockname()[1]}"
-        told = SimpleNamespace(gcs_address=address)
+    """The head and the raylet of this machine, which listen at the addresses that Ray tells."""
+    with socket.socket() as gcs, socket.socket() as raylet:
+        for listening in (gcs, raylet):
+            listening.bind(("127.0.0.1", 0))
+            listening.listen()
+        told = SimpleNamespace(
+            gcs_address=f"127.0.0.1:{gcs.getsockname()[1]}", get_node_id=lambda: "here"
+        )
+        nodes = [
+            {"NodeID": name, "NodeManagerAddress": "127.0.0.1", "NodeManagerPort": port}
+            for name, port in (("there", 1), ("here", raylet.getsockname()[1]))
+        ]
         monkeypatch.setattr(ray, "get_runtime_context", lambda: told)
+        monkeypatch.setattr(ray, "nodes", lambda: nodes)
         monkeypatch.setattr(cluster, "_WATCH_S", 0.01)
-        yield listening
+        yield {"gcs": gcs, "raylet": raylet}
 
 
 class Noting(Ending):
@@ -89,15 +165,22 @@ class Noting(Ending):
         self.told.set()
 
 
-def test_a_head_that_listens_no_more_is_lost(head):
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        ("gcs", "the head process of Ray (gcs) has ended"),
+        ("raylet", "the process of Ray for this machine (raylet) has ended"),
+    ],
+)
+def test_what_listens_no_more_is_lost(head, lost, said):
     ending, over = Noting(), threading.Event()
     watch = threading.Thread(target=cluster._watch_head, args=(ending, over))
     watch.start()
-    head.accept()[0].close()  # it has looked once
+    head[lost].accept()[0].close()  # it has looked once
     assert ending.lost == ""
-    head.close()
+    head[lost].close()
     watch.join()
-    assert ending.lost == "the head process of Ray (gcs) has ended"
+    assert ending.lost == said
 
 
 def test_a_run_that_is_over_watches_no_head(head):
