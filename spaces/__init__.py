@@ -232,5 +232,8 @@ def _default(attributes: tuple[str, ...], form: str, schema: Schema, scale: Scal
 def _source(module: ModuleType) -> str:
     # The shared groups are part of what a space searches: a changed range is another study.
     shared = (Path(__file__).with_name(name) for name in ("groups.py", "parts.py"))
-    texts = (path.read_text(encoding="utf-8") for path in (Path(str(module.__file__)), *shared))
+    texts = (
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in (Path(str(module.__file__)), *shared)
+    )
     return hashlib.sha256("".join(texts).encode()).hexdigest()

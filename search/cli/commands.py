@@ -5,6 +5,7 @@ interrupted, by a person or by a fault of the machine, and resumable.
 """
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -55,7 +56,8 @@ def _code_of(error: Exception, ending: Ending) -> int | None:
         ending.tell()
         return INTERRUPTED
     known = isinstance(error, SearchError | SpaceError | TrainablesError)
-    if known and not isinstance(error, FaultError):
+    is_no_path = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
+    if is_no_path or (known and not isinstance(error, FaultError)):
         return _refuse(str(error))
     fault = fault_of(error)
     if fault is None:

@@ -12,7 +12,7 @@ from search.ensemble.summary import SUMMARY_FILE
 from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import MEMBERS_FOLDER, EnsembleSpec
-from search.refit.files import Truth
+from search.refit.truth import Truth
 from search.store.files import replaced, write_json
 from search.store.run_store import RunStore
 

@@ -15,8 +15,8 @@ from search.ensemble.summary import print_ensemble, summary_of
 from search.errors import ResultsError
 from search.predict.spec import EnsembleSpec
 from search.refit.approaches import Lineup
-from search.refit.files import Truth
 from search.refit.refitted import Refitted
+from search.refit.truth import Truth
 from search.store.run_store import RunStore
 
 

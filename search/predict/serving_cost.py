@@ -67,8 +67,8 @@ def serving_costs(
     if (store.root / SERVING_FILE).is_file():
         way_out = "delete it: the costs are measured again"
         with reading(store.root / SERVING_FILE, way_out):
-            configs = store.read_json(SERVING_FILE, way_out)["configs"]
-            known = typed(dict[str, _Measured], configs)
+            stored = store.read_json(SERVING_FILE, way_out)["configs"]
+            known = typed(dict[str, _Measured], stored)
     found, device = {}, torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name_of_device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     where = {"device": name_of_device, "threads": torch.get_num_threads()}

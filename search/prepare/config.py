@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from search.errors import UsageError
-from search.prepare.option import Option, absolute, at_least, below_one, between, option
+from search.prepare.option import (
+    Option,
+    absolute,
+    at_least,
+    below_one,
+    between,
+    is_folder,
+    option,
+)
 from search.prepare.resources import check_fraction
 from search.store.reading import typed
 
@@ -110,7 +118,7 @@ def _absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
 
 
 def _weights_dir(folder: str) -> str:
-    if not Path(folder).is_dir():
+    if not is_folder(folder):
         raise UsageError(f"--weights-dir must be a folder, got {folder}")
     if not any(Path(folder).glob("*.safetensors")):
         raise UsageError(
@@ -121,7 +129,7 @@ def _weights_dir(folder: str) -> str:
 
 
 def _photos_dir(folder: str) -> str:
-    if not Path(folder).is_dir():
+    if not is_folder(folder):
         raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
     return absolute(folder)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from search.errors import UsageError
 from search.prepare.config import RunConfig
+from search.prepare.option import is_folder
 from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_store import ImageStore, stored_size
@@ -58,7 +59,7 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
         DataError: the data breaks a rule.
         UsageError: options that contradict each other.
     """
-    if config.data and not Path(config.data).is_dir():
+    if config.data and not is_folder(config.data):
         raise UsageError(f"--data must be a folder, got {config.data}")
     root = Path(config.data) if config.data else demo(config.people, cache_dir, progress)
     table = layouts.load(root, config.layout)

@@ -99,3 +99,11 @@ def below_one(flag: str, value: float) -> None:
     """Raises UsageError where a number is negative, 1 or more, or NaN."""
     if not 0 <= value < 1:
         raise UsageError(f"{flag} must be at least 0 and below 1, got {value:g}")
+
+
+def is_folder(path: str) -> bool:
+    """Returns whether a path is that of a folder; not where no file can have such a name."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False

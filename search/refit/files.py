@@ -1,4 +1,4 @@
-"""predictions/: what a refit leaves on disk, and the only place that knows its names.
+"""predictions/: what a refit leaves on disk, and what it is called there.
 
     truth.csv                                   labels, people and folds of every photo
     refit.json                                  shape, notes and configs
@@ -6,22 +6,20 @@
     <space>.<config>.<seed>.npz                 those of all folds together
 
 Names of the user are written as `search.store.names` says: a space as a file, an attribute as the
-column `attribute:<name>`, its raw numbers as `number:<name>`. Older runs wrote bare names.
+column of `truth.csv` (truth.py), a head as a key of an npz file (unit_file.py).
 
 Controlled trainings and pseudo-labels have the same files in a folder of their own.
 """
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.verdict.rounds import Look
 from search.errors import ResultsError
 from search.refit.plan import Shape
@@ -34,154 +32,16 @@ from search.refit.unit_file import (
     read_seconds,
 )
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit
-from search.store.files import write_arrays, write_json, write_text
-from search.store.names import columns_of, spellings, stored
+from search.store.files import write_arrays, write_json
+from search.store.names import spellings, stored
 from search.store.reading import Entries, reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
-from trainables.data.csv_cells import harmless, original
-from trainables.data.sample_table import SampleTable
-from trainables.data.schema import LabelSchema
-from trainables.data.splits import Split
 
-_ATTRIBUTE, _NUMBER = "attribute:", "number:"
-_OWN = ("sample", "group", "label", "fold", "held_out", "chose")
-_BARE_NUMBER = "_raw"  # after the name of an attribute, in older runs
 _SCHEMA = 1
 _MOST = 1000  # folds or seeds of a refit; a larger number is a torn one
 WAY_OUT = "copy the run again, or delete the file and resume the run, which writes it anew"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Truth:
-    """Labels, people and folds of every sample, in the order of the probabilities.
-
-    Attributes:
-        label: joint class int [N].
-        group: person of every sample, str [N].
-        fold: int [N].
-        held_out: bool [N]: people whom the search never saw.
-        raw: raw numbers float [N] of numeric attributes.
-        chose: bool [N]: people whom the search validated on, and chose by; None in older runs.
-
-    Raises:
-        ValueError: there is no sample, a label is negative, folds have gaps, or a person is in
-            two of them.
-    """
-
-    label: NDArray[np.int64]
-    group: NDArray[np.str_]
-    fold: NDArray[np.int64]
-    held_out: NDArray[np.bool_]
-    raw: Mapping[str, NDArray[np.float64]]
-    chose: NDArray[np.bool_] | None = None
-
-    def __post_init__(self) -> None:
-        if not len(self.label) or self.label.min() < 0:
-            raise ValueError("it needs a row or more, and no label below 0")
-        used = np.unique(self.fold)
-        if used.tolist() != list(range(len(used))):
-            raise ValueError(f"folds must be 0, 1, ... without a gap, got {used[:10].tolist()}")
-        by_person = pd.Series(self.fold).groupby(self.group).nunique()
-        if by_person.max() > 1:
-            raise ValueError(f"a person must be in one fold, got {by_person.idxmax()!r} in two")
-
-    @property
-    def num_folds(self) -> int:
-        """Of the refit."""
-        return int(self.fold.max()) + 1
-
-    @property
-    def folds(self) -> Folds:
-        """Who is out of fold when."""
-        return Folds(of_sample=self.fold, num_folds=self.num_folds)
-
-    @property
-    def cross_fit(self) -> CrossFit:
-        """Who decides about whom."""
-        return CrossFit.of_people(self.fold, self.group, self.held_out)
-
-    @classmethod
-    def read(cls, predictions: Path, schema: LabelSchema | None = None) -> "Truth":
-        """Reads `truth.csv`.
-
-        Args:
-            predictions: folder that it is in.
-            schema: of the labels, where the file is to be held against it.
-
-        Raises:
-            ResultsError: the run has no refit yet, or the file is not whole.
-        """
-        path = predictions / "truth.csv"
-        if not path.is_file():
-            raise ResultsError(
-                f"a verdict needs the predictions of a refit, and there is no {path}; "
-                "run --space all, which refits"
-            )
-        with reading(path, "copy the run again, or resume it", wrong="is not a whole truth.csv"):
-            frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
-            truth = cls._of_frame(frame)
-            if schema is not None:
-                _check_labels(truth, frame, schema)
-            return truth
-
-    @classmethod
-    def _of_frame(cls, frame: pd.DataFrame) -> "Truth":
-        if _is_bare(frame):
-            raw = [name for name in frame.columns if name.endswith(_BARE_NUMBER)]
-            numbers = {name.removesuffix(_BARE_NUMBER): name for name in raw}
-        else:
-            numbers = columns_of(frame.columns, _NUMBER)
-        return cls(
-            label=frame["label"].to_numpy(dtype=np.int64),
-            group=frame["group"].map(original).to_numpy(dtype=str),
-            fold=frame["fold"].to_numpy(dtype=np.int64),
-            held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
-            chose=frame["chose"].to_numpy(dtype=np.int64) == 1 if "chose" in frame else None,
-            raw={n: frame[column].to_numpy(dtype=np.float64) for n, column in numbers.items()},
-        )
-
-
-def _is_bare(frame: pd.DataFrame) -> bool:
-    """Returns whether an older run wrote the file: names of the user as they are."""
-    others = [name for name in frame.columns if name not in _OWN]
-    return not others or not all(name.startswith((_ATTRIBUTE, _NUMBER)) for name in others)
-
-
-def _check_labels(truth: Truth, frame: pd.DataFrame, schema: LabelSchema) -> None:
-    """Raises ValueError where labels are not those of a schema."""
-    named = {name for each in schema.names for name in (each, f"{each}{_BARE_NUMBER}")}
-    if _is_bare(frame) and (lost := named & set(_OWN)):
-        raise ValueError(
-            f"an older headrace wrote attribute {min(lost)!r} over its own column of that name"
-        )
-    if truth.label.max() >= schema.num_joint:
-        raise ValueError(
-            f"a label must be in [0, {schema.num_joint}), got {int(truth.label.max())}"
-        )
-
-
-def write_truth(predictions: Path, table: SampleTable, folds: Folds, split: Split) -> None:
-    """Writes `truth.csv`: sample, group, label, fold, parts of the search, attributes, numbers."""
-    marks = np.zeros((2, table.num_samples), dtype=np.int64)
-    marks[0, split.held_out] = 1
-    marks[1, split.search_val] = 1
-    columns: dict[str, object] = {
-        "sample": [harmless(path) for path in table.paths],
-        "group": [harmless(group) for group in table.groups],
-        "label": table.joint,
-        "fold": folds.of_sample,
-        "held_out": marks[0],
-        "chose": marks[1],
-    }
-    for axis, attribute in enumerate(table.schema.attributes):
-        name = attribute.name
-        classes = [harmless(each) for each in attribute.classes]
-        columns[_ATTRIBUTE + name] = [classes[k] for k in table.labels[:, axis]]
-        if attribute.has_raw:
-            columns[_NUMBER + name] = table.raw[name]
-    text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")
-    write_text(predictions / "truth.csv", text)
+_SHAPE = frozenset(each.name for each in fields(Shape))  # an older run noted more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,9 +91,10 @@ class RefitNote:
         with reading(path, WAY_OUT):
             values = store.read_json(cls.FILE, WAY_OUT)
             configs = typed(dict[str, dict[str, Any]], values.get("configs", {}))
+            shape = typed(dict[str, Any], values["shape"])
             seconds = typed(dict[str, float] | float | None, values.get("seed_seconds"))
             note = cls(
-                shape=typed(Shape, values["shape"]),
+                shape=typed(Shape, {n: v for n, v in shape.items() if n in _SHAPE}),
                 notes=typed(tuple[str, ...], values["notes"]),
                 configs={
                     name: Entries.of(path, WAY_OUT, read_flat(config, names))

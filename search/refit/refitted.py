@@ -12,7 +12,8 @@ from search.analysis.metrics import Floats
 from search.analysis.people import People
 from search.errors import ResultsError
 from search.refit.approaches import Lineup, Predictions
-from search.refit.files import RefitFiles, RefitNote, Truth
+from search.refit.files import RefitFiles, RefitNote
+from search.refit.truth import Truth
 from search.refit.units import config_name
 from search.store.commands import resume_command
 from search.store.reading import reading

@@ -11,10 +11,11 @@ from search.analysis.people import People
 from search.analysis.verdict.rounds import Look, Rounds, next_look
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup, spaces_of
-from search.refit.files import RefitFiles, RefitNote, Truth
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import wished_shape
 from search.refit.looks import describe, estimates_at
 from search.refit.plan import Shape, cuts
+from search.refit.truth import Truth
 from search.refit.units import Folds, Unit
 from trainables.blocks import FlatValue
 

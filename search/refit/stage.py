@@ -12,11 +12,12 @@ from search.console import StepBar, say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
-from search.refit.files import RefitFiles, RefitNote, write_truth
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import begun_plan, finalists, plan, wished_shape
 from search.refit.plan import RefitPlan
 from search.refit.pool import Pool, run_units
 from search.refit.rounds import RefitRounds
+from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit
 from trainables.blocks import FlatValue
 from trainables.data.splits import make_folds
@@ -167,10 +168,11 @@ def train_units(
             bar(count, len(units))
             done(end.unit)
             if end.error:
-                notes.append(f"{noun} of {end.unit.name} failed: {end.error.splitlines()[0]}")
+                notes.append(f"{end.unit.name} ({noun}) failed: {end.error.splitlines()[0]}")
     shutil.rmtree(folder / "heartbeats", ignore_errors=True)
     if count < len(units):
-        notes.append(f"{len(units) - count} of {len(units)} {noun}s did not fit the time")
+        left = len(units) - count
+        notes.append(f"{left} of {len(units)} trainings ({noun}) did not fit the time")
     return notes, count == len(units)
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from search.store.reading import typed
+from trainables.blocks import Block, Form
 from trainables.data.schema import LabelSchema
 
 _Count = Annotated[int, Field(ge=0, le=2**62)]
@@ -70,12 +71,13 @@ class _Study(TypedDict, total=False):
 
 
 def check_study(values: Mapping[str, Any]) -> None:
-    """Raises ValueError or DataError where an entry of `study.json` is not what it must be."""
+    """Raises where an entry of `study.json` is not what it must be; for `reading`."""
     typed(_Study, values)
     if "schema" not in values.get("data", {}):
         return
     schema = LabelSchema.from_dict(values["data"]["schema"])
     for space, block in values.get("blocks", {}).items():
-        lacking = [name for name in block["attributes"] if name not in schema]
+        names = Block(tuple(block["attributes"]), Form(block["form"])).attributes
+        lacking = [name for name in names if name not in schema]
         if lacking:
             raise ValueError(f"space {space!r} predicts {lacking[0]!r}, which the data lacks")

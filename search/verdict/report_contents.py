@@ -13,8 +13,8 @@ from search.prepare.config import RunConfig, command_of
 from search.prepare.saved_run import SavedRun
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
-from search.refit.files import Truth
 from search.refit.refitted import Refitted
+from search.refit.truth import Truth
 from search.report.contents import (
     Confusion,
     DataFacts,

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from search.analysis.plain import from_plain
-from search.refit.files import RefitFiles, Truth
+from search.refit.files import RefitFiles
 from search.refit.refitted import Refitted
+from search.refit.truth import Truth
 from search.refit.units import Unit
 from search.store.files import write_json
 from search.store.reading import reading

@@ -91,15 +91,11 @@ def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
     def statistic(sums: Floats) -> Floats:
         return _split(sums.reshape(len(sums), len(pairs), 2, -1), evidence)
 
-    values = statistic(columns.sum(axis=0)[None])[0]
-    draws = evidence.resample(columns, statistic)
     counts = np.ascontiguousarray(evidence.people.counts(pairs))
     effects = influence(counts).mean(axis=0)
     names = [*evidence.attributes, COUPLING]
-    found = {
-        name: evidence.interval(values[:, i], draws[:, :, i], effects[0] - effects[1])
-        for i, name in enumerate(names)
-    }
+    means = evidence.means_over_seeds(columns, statistic, effects[0] - effects[1])
+    found = dict(zip(names, means, strict=True))
     return tuple(_reason(a, b, name, found) for name in names)
 
 

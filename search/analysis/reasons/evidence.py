@@ -20,7 +20,7 @@ from search.analysis.recombine import attribute_classes
 from search.analysis.uncertainty.bootstrap import influence, people_degrees, side_by_side
 from search.analysis.uncertainty.difference import NO_LUCK, PairEstimate
 from search.analysis.uncertainty.interval import Interval
-from search.analysis.uncertainty.training_luck import TrainingLuck
+from search.analysis.uncertainty.training_luck import TrainingLuck, luck_of_folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,23 +146,67 @@ class Evidence:
 
         effect = np.einsum("st,stp->p", weights, influence(counts)) / len(terms)
         values = statistic(columns.sum(axis=0)[None])[0]
-        return self.interval(values, self.resample(columns, statistic), effect)
+        # By whole seeds: where a term is a rule, its fit ties the folds of a seed.
+        luck = TrainingLuck(variance=variance_of_mean(values), num_seeds=len(values))
+        return self._interval(values, self.resample(columns, statistic), effect, luck)
 
-    def interval(self, values: Floats, draws: Floats, effect: Floats) -> Interval:
-        """Returns the mean of a figure over seeds with its interval over people and seeds.
+    def means_over_seeds(
+        self, columns: Floats, statistic: Callable[[Floats], Floats], effect: Floats
+    ) -> list[Interval]:
+        """Returns the means of R figures over seeds with their intervals over people and seeds.
+
+        The luck of training is counted by folds where every fold's models were trained by
+        themselves: a figure is no sum over people, so what fold f of seed s adds to it is what it
+        becomes with that fold from seed s, and all other folds as they are on average over seeds.
 
         Args:
-            values: float [S].
-            draws: float [B, S], the figure in every resample.
+            columns: float [P, S m], additive figures of every person, seed by seed.
+            statistic: float [b, S m] sums -> float [b, S, R], the figures of every seed.
             effect: float [P], influence of a person, for the degrees of freedom.
         """
+        values = statistic(columns.sum(axis=0)[None])[0]
+        draws = self.resample(columns, statistic)
+        num_seeds, fold = len(values), self.people.fold_of_person
+        if fold is None or num_seeds < 2:
+            lucks = [
+                TrainingLuck(variance=variance_of_mean(figure), num_seeds=num_seeds)
+                for figure in values.T
+            ]
+        else:
+            apart = (draws - draws.mean(axis=1, keepdims=True)).var(axis=0, ddof=1)
+            interactions = apart.sum(axis=0) / (num_seeds * (num_seeds - 1))
+            mixed = statistic(_one_fold_of_a_seed(columns, fold, num_seeds))
+            lucks = [
+                luck_of_folds(totals, float(interaction))
+                for totals, interaction in zip(mixed.T, interactions, strict=True)
+            ]
+        return [
+            self._interval(values[:, i], draws[:, :, i], effect, luck)
+            for i, luck in enumerate(lucks)
+        ]
+
+    def _interval(
+        self, values: Floats, draws: Floats, effect: Floats, luck: TrainingLuck
+    ) -> Interval:
         return PairEstimate(
             difference=float(values.mean()),
             people_variance=float(draws.mean(axis=1).var(ddof=1)),
             people_degrees=people_degrees(effect, self.people.strata),
-            training=(
-                TrainingLuck(variance=variance_of_mean(values), num_seeds=len(values)),
-                NO_LUCK,
-            ),
+            training=(luck, NO_LUCK),
             num_differing=self.people.num_people,
         ).tested
+
+
+def _one_fold_of_a_seed(columns: Floats, fold: Ints, num_seeds: int) -> Floats:
+    """Returns sums over people, float [F, S m]: in row f, fold f is each seed's, the rest means.
+
+    Args:
+        columns: float [P, S m].
+        fold: int [P].
+        num_seeds: S.
+    """
+    of_fold = (fold == np.arange(fold.max() + 1)[:, None]).astype(float)
+    parts = (of_fold @ columns).reshape(len(of_fold), num_seeds, -1)
+    means = parts.mean(axis=1, keepdims=True)
+    mixed: Floats = means.sum(axis=0) - means + parts
+    return mixed.reshape(len(of_fold), -1)

@@ -275,16 +275,12 @@ def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Inter
     def statistic(sums: Floats) -> Floats:
         f1 = f1_of_counts(sums.reshape(len(sums), num_seeds, 2, 3, num_classes))
         contrast: Floats = (f1[:, :, 0] - f1[:, :, 1]) @ weights
-        return contrast
+        return contrast[..., None]
 
     columns = side_by_side(counts)
     slopes = macro_f1_gradient(totals) * num_classes * weights
     influences = np.einsum("sapkc,sakc->ap", counts, slopes) / num_seeds
-    return evidence.interval(
-        statistic(columns.sum(axis=0)[None])[0],
-        evidence.resample(columns, statistic),
-        influences[0] - influences[1],
-    )
+    return evidence.means_over_seeds(columns, statistic, influences[0] - influences[1])[0]
 
 
 def _class_size_sentence(

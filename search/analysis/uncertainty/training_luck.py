@@ -99,6 +99,17 @@ def training_luck(
         found = variance_of_mean(scores)
         return TrainingLuck(variance=found, interaction=interaction, num_seeds=num_seeds)
     totals: Floats = np.stack([np.bincount(fold, effect) for effect in effects]).astype(float)
+    return luck_of_folds(totals, interaction)
+
+
+def luck_of_folds(totals: Floats, interaction: float) -> TrainingLuck:
+    """Returns the luck of a mean over seeds whose folds were trained one by one.
+
+    Args:
+        totals: float [S, F], what every fold of every seed adds to the score, S >= 2.
+        interaction: I.
+    """
+    num_seeds = len(totals)
     by_fold = variance(totals, axis=0)
     total, squares = float(by_fold.sum()), float((by_fold**2).sum())
     return TrainingLuck(

@@ -65,7 +65,7 @@ def finding(verdict: Verdict) -> str:
     if equal:
         text += f", {wording.listing(equal)} {'is' if len(equal) == 1 else 'are'} equivalent"
     if near:
-        text += f", {'but ' if beaten else ''}not clearly ahead of {wording.listing(near)}"
+        text += f", {'but is ' if beaten else ''}not clearly ahead of {wording.listing(near)}"
     return f"{text}."
 
 

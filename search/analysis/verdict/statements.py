@@ -31,7 +31,7 @@ class LogScore:
 
     def said(self, a: str, b: str) -> str:
         """Returns it in words."""
-        if not self.decided:
+        if self.p_adjusted >= ALPHA:
             found = wording.estimate(self.difference)
             return (
                 f"{wording.minus(a, b)}: no supported difference in probabilities ({found} nats)"
@@ -39,8 +39,10 @@ class LogScore:
         more, less, size = a, b, self.difference
         if size.value < 0:
             more, less, size = b, a, size.negated()
+        # Of one seed nothing is decided, however small p is.
+        here = "" if self.decided else " in this one training, which another may not"
         found = wording.estimate(size)
-        return f"{more} gives the true class more probability than {less} ({found} nats)"
+        return f"{more} gives the true class more probability than {less}{here} ({found} nats)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

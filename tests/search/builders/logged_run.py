@@ -10,9 +10,10 @@ import numpy as np
 from search.prepare.saved_run import SavedRun
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
-from search.refit.files import RefitNote, Truth
+from search.refit.files import RefitNote
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
+from search.refit.truth import Truth
 from search.store.run_store import RunStore
 from search.verdict.logged_reasons import Logged
 from tests.search.builders.made import made_record

@@ -8,9 +8,10 @@ from types import MappingProxyType
 from search.prepare.dataset import stored_size_for
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.approaches import Lineup
-from search.refit.files import RefitFiles, RefitNote, write_truth
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.plan import Shape
 from search.refit.train import train_unit
+from search.refit.truth import write_truth
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit
 from search.store.run_store import RunStore
 from spaces import load

@@ -235,3 +235,9 @@ def test_a_photo_that_cannot_be_read_is_refused(refused, people, tmp_path):
     (tmp_path / "data" / "manifest.csv").write_text(manifest, encoding="utf-8")
     message = refused("run --space {tmp}/tiny_gender.py --data {tmp}/data")
     assert re.search(r"photos/\d\d_\d\.png", message)
+
+
+@pytest.mark.parametrize("option", ["--data", "--weights-dir", "--pseudo-labels"])
+def test_a_path_that_no_file_can_have_is_refused(refused, option):
+    told = refused(f"run --space age {option} {'a' * 300}")
+    assert option in told

@@ -8,8 +8,8 @@ from search.ensemble import members as ensemble_members
 from search.ensemble.members import CHOSEN, make_candidates, member_of
 from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
-from search.refit.files import Truth
 from search.refit.refitted import Refitted
+from search.refit.truth import Truth
 from tests.search.builders.made_refit import (
     FOLDS,
     LINEUP,

@@ -7,9 +7,10 @@ from rich.console import Console
 from search.ensemble.stage import build_ensemble
 from search.prepare.setting import SharedImages
 from search.refit.approaches import Lineup
-from search.refit.files import RefitFiles, RefitNote, write_truth
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.plan import Shape
 from search.refit.train import train_unit
+from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from spaces import load

@@ -1,17 +1,13 @@
 """The files of trainings: what they are called, what of them belongs together."""
 
-import csv
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from search.errors import ResultsError
-from search.refit.files import RefitFiles, Truth, write_truth
+from search.refit.files import RefitFiles
 from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit
 from tests.search.builders.logged_run import made_run, write_part
-from tests.trainables.data.folders import colour_table
 
 FOLDS = Folds(of_sample=np.array([0, 1, 0, 1]), num_folds=2)
 
@@ -184,15 +180,3 @@ def test_seconds_are_those_of_all_configs_of_the_space_or_of_one(tmp_path):
     assert files.seconds("joint") == (2.5, 2.5)
     assert files.seconds("joint", "1") == (2.5,)
     assert files.seconds("gender") == ()
-
-
-def test_no_cell_of_the_truth_is_a_formula_and_people_come_back(tmp_path):
-    people = ["=1+1", "-2", "'@a", "plain"]
-    table = colour_table(tmp_path, people)
-    nobody = np.empty(0, dtype=np.int64)
-    split = SimpleNamespace(held_out=nobody, search_val=nobody)
-    write_truth(tmp_path, table, FOLDS, split)
-    with (tmp_path / "truth.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["group"] for row in rows] == ["'=1+1", "'-2", "''@a", "plain"]
-    assert Truth.read(tmp_path).group.tolist() == people

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import ResultsError
-from search.refit.files import RefitFiles, Truth, write_truth
+from search.refit.files import RefitFiles
+from search.refit.truth import Truth, write_truth
 from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit
 from trainables.blocks import Block, Form

@@ -11,9 +11,10 @@ from search.faults import Fault, FaultError
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
 from search.refit import train
-from search.refit.files import RefitFiles, Truth, write_truth
+from search.refit.files import RefitFiles
 from search.refit.pool import Lost, UnitEnd, run_units
 from search.refit.train import train_unit
+from search.refit.truth import Truth, write_truth
 from search.refit.units import Folds, Unit
 from spaces import load
 from spaces.scale import choose_scale

@@ -11,12 +11,13 @@ from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
 from search.refit.approaches import Lineup
-from search.refit.files import RefitFiles, RefitNote, write_truth
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import begun_plan
 from search.refit.looks import describe, retake_looks
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
 from search.refit.rounds import RefitRounds
+from search.refit.truth import write_truth
 from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds
 from search.store.run_store import RunStore

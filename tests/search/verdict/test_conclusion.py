@@ -13,9 +13,10 @@ from search.analysis.verdict.rules import (
 from search.analysis.verdict.sentence import answer
 from search.errors import ResultsError
 from search.refit.approaches import Lineup
-from search.refit.files import RefitNote, Truth
+from search.refit.files import RefitNote
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
+from search.refit.truth import Truth
 from search.store.run_store import RunStore
 from search.verdict.conclusion import conclude
 from trainables.blocks import Block, Form

@@ -5,9 +5,10 @@ import pytest
 
 from search.analysis.verdict.rules import Rules
 from search.refit.approaches import Lineup, blocks_of_all
-from search.refit.files import RefitFiles, RefitNote, write_truth
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
+from search.refit.truth import write_truth
 from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit, config_name
 from search.store.run_store import RunStore

@@ -4,8 +4,8 @@ import pytest
 
 from search.errors import ResultsError
 from search.prepare.saved_run import load_run
-from search.refit.files import Truth
 from search.refit.refitted import Refitted
+from search.refit.truth import Truth
 from search.store.journal_file import read_records
 from search.store.run_store import RunStore
 from search.tuning.journal import read_trials

@@ -13,10 +13,11 @@ from search.prepare.prepared import Prepared
 from search.prepare.resources import Resources
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
-from search.refit.files import RefitNote, write_truth
+from search.refit.files import RefitNote
 from search.refit.plan import Shape
 from search.refit.pool import UnitEnd
 from search.refit.refitted import Refitted
+from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit
 from search.store.run_store import RunStore
 from search.why import stage as why_stage
@@ -181,8 +182,8 @@ def test_what_breaks_or_finds_no_time_is_noted(run, monkeypatch):
     record = read_record(refitted_of(run))
     assert record.controls == ()
     assert record.notes[-2:] == (
-        "control of gender.shared.0.0 failed: ConfigError: unknown timm model",
-        "6 of 8 controls did not fit the time",
+        "gender.shared.0.0 (control) failed: ConfigError: unknown timm model",
+        "6 of 8 trainings (control) did not fit the time",
     )
 
 

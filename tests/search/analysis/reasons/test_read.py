@@ -4,7 +4,7 @@ from search.analysis.errors import AnalysisError
 from search.analysis.reasons.read import read_reason
 from tests.search.builders.example import NUMBERS, PAIR, REASONS, effect, reason
 
-OTHERS = {key: reason(key, {}, PAIR, effect=effect(0.02)) for key in NUMBERS.keys() - REASONS}
+OTHERS = {key: reason(key, {}, PAIR, effect=effect(0.02)) for key in NUMBERS if key not in REASONS}
 
 
 @pytest.mark.parametrize(

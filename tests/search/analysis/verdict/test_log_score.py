@@ -155,6 +155,10 @@ def test_probabilities_are_never_called_better():
     assert found.said("separate", "joint").startswith(
         "joint gives the true class more probability than separate (+"
     )
+    single = replace(found, decided=False)
+    assert single.said("separate", "joint").startswith(
+        "joint gives the true class more probability than separate in this one training, which "
+    )
     equal = _scores(refit_of(np.random.default_rng(1)))[0]
     assert equal.said("a", "b").startswith("a − b: no supported difference in probabilities")  # noqa: RUF001
     assert "better" not in found.said("a", "b") + equal.said("a", "b")

@@ -78,8 +78,8 @@ def test_a_leader_that_is_not_proven_says_whom_it_is_not_ahead_of():
         "behind) and joint (0.110 behind)."
     )
     assert answer(verdict(near, pair("separate", "joint", Outcome.A_WINS), rest)) == (
-        "No winner is proven: separate leads with 0.630 and beats joint, but not clearly ahead of "
-        "multihead (0.050 behind)."
+        "No winner is proven: separate leads with 0.630 and beats joint, but is not clearly ahead "
+        "of multihead (0.050 behind)."
     )
     tie = pair("multihead", "separate", Outcome.EQUIVALENT)
     assert answer(verdict(tie, pair("joint", "separate"), rest)) == (
