@@ -88,8 +88,11 @@ def _called(port: int) -> str:
 def _posted(port: int) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_S)
     headers = dict(_authorization())
-    connection.request("POST", "/get_or_create_runtime_env", headers=headers)
-    status = connection.getresponse().status
+    try:
+        connection.request("POST", "/get_or_create_runtime_env", headers=headers)
+        status = connection.getresponse().status
+    except OSError as error:
+        return type(error).__name__
     return _ENTERED if status == http.client.OK else str(status)
 
 
