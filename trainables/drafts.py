@@ -26,6 +26,9 @@ def written(path: Path) -> Iterator[Path]:
 
     After the block the file survives a power failure. Where the block raises, or the process dies,
     `path` is what it was.
+
+    Raises:
+        OSError: the system refuses it; names `path`.
     """
     make_folder(path.parent)
     draft = draft_of(path)
@@ -35,6 +38,11 @@ def written(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         draft.replace(path)
         sync_folder(path.parent)
+    except OSError as error:
+        # Of an open file that it cannot write the system gives no name.
+        if error.filename2 is None and error.filename in (None, str(draft)):
+            error.filename = str(path)
+        raise
     finally:
         draft.unlink(missing_ok=True)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from search.analysis.verdict.rounds import Look
 from search.errors import ResultsError
+from search.faults import Fault, fault_of
 from search.refit.plan import Shape
 from search.refit.unit_file import (
     Heads,
@@ -164,12 +165,19 @@ class RefitFiles:
         return self._part(unit.space, unit.config_id, unit.seed, unit.fold).is_file()
 
     def is_done(self, unit: Unit, folds: Folds) -> bool:
-        """Returns whether a unit's file is there and whole, and of this config and these folds."""
+        """Returns whether a unit's file is there and whole, and of this config and these folds.
+
+        Raises:
+            FaultError: the disk does not give it: whatever it holds, it would be made twice.
+        """
         if not self.has(unit):
             return False
         try:
             trained = self.read_unit(unit)
-        except ResultsError:
+        except ResultsError as error:
+            fault = fault_of(error)
+            if fault is not None and fault.kind is not Fault.SYSTEM:
+                raise fault from error
             return False  # torn: it is trained again
         is_own = np.array_equal(trained.indices, folds.out(unit.fold))
         return is_own and folds.is_key(trained.key, unit)

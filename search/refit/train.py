@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from search.prepare.setting import SharedImages
 from search.refit.files import RefitFiles
@@ -39,7 +39,8 @@ def train_unit(
     seconds = time.perf_counter() - started
     # Before the unit's own file, which says that all of it is there.
     with written(models / f"{unit.name}.safetensors") as draft:
-        save_file(classifier.weights(), draft)
+        # By Python: its own writer would not say of what kind an error is, nor of which file.
+        draft.write_bytes(save(classifier.weights()))
     trained = TrainedUnit(
         indices=out,
         seconds=seconds,

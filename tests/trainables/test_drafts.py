@@ -142,6 +142,16 @@ def test_the_longest_name_that_a_file_can_bear_has_a_draft(tmp_path):
     assert names(tmp_path) == [path.name]
 
 
+def test_an_error_of_the_disk_names_the_file_and_not_its_draft(tmp_path):
+    path = tmp_path / "a.txt"
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"), written(path):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as of a file that is open
+    with pytest.raises(FileNotFoundError, match=f"'{path}'"), written(path):
+        pass  # nothing was written
+    with pytest.raises(FileNotFoundError, match="'elsewhere'"), written(path):
+        Path("elsewhere").read_text()
+
+
 @pytest.fixture
 def synced(monkeypatch):
     """The files and folders that are brought to the disk, and renames, in their order."""

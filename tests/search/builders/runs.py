@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -80,6 +80,64 @@ def descendants(process: int) -> set[int]:
     return found - {process}
 
 
+def open_files(process: int) -> dict[str, str]:
+    """Returns what a process has open, by its name below /proc; nothing of one that has ended."""
+    found = {}
+    with suppress(OSError):
+        for link in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(OSError):  # it was closed meanwhile
+                found[str(link)] = str(link.readlink())
+    return found
+
+
+LOOPBACK = frozenset({"0100007F", "0000000000000000FFFF00000100007F"})
+"""127.0.0.1 as the kernel writes it: hexadecimal, the least byte first; and its IPv6 form."""
+
+
+def listening(processes: Iterable[int]) -> dict[int, str]:
+    """Returns the addresses, as the kernel writes them, on which processes listen, by port."""
+    files = {target for process in processes for target in open_files(process).values()}
+    rows = []
+    for table in ("tcp", "tcp6"):
+        rows += [line.split() for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]]
+    places = [
+        row[1].split(":") for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in files
+    ]
+    return {int(port, 16): address for address, port in places}
+
+
+def environment(base: Path, **more: str) -> dict[str, str]:
+    """Returns the environment of a user without any setting or token of Ray's.
+
+    Args:
+        base: folder for temporary files, and his home.
+        **more: further variables.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return {**kept, "RAY_TMPDIR": str(base), "HOME": str(base), **more}
+
+
+def command_line(process: int) -> bytes:
+    """Returns how a process was started; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def raylet_of(driver: int) -> int:
+    """Returns the process of Ray's that starts the workers of a driver."""
+    return next(p for p in descendants(driver) if b"raylet/raylet" in command_line(p))
+
+
+def variable(process: int, name: str) -> str:
+    """Returns a variable of the environment that a process was started with."""
+    for word in Path(f"/proc/{process}/environ").read_text().split("\0"):
+        if word.startswith(f"{name}="):
+            return word.partition("=")[2]
+    return ""
+
+
 def is_alive(process: int) -> bool:
     """Returns whether a process runs; one that only waits to be collected does not."""
     try:
@@ -103,10 +161,7 @@ def kill_driver(process: "subprocess.Popen[str]") -> None:
 
 
 def _is_agent(process: int) -> bool:
-    try:
-        return b"Agent" in Path(f"/proc/{process}/cmdline").read_bytes()
-    except OSError:  # it has ended
-        return False
+    return b"Agent" in command_line(process)
 
 
 @contextmanager

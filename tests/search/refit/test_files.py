@@ -1,9 +1,14 @@
 """The files of trainings: what they are called, what of them belongs together."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 
 from search.errors import ResultsError
+from search.faults import Fault, FaultError
+from search.refit import unit_file
 from search.refit.files import RefitFiles
 from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit
@@ -69,6 +74,19 @@ def test_a_training_that_is_not_there_or_torn_is_named(files):
         with pytest.raises(ResultsError, match=r"age\.1\.0\.0\.npz cannot be read: .*; resume"):
             read()
     assert not files.is_done(unit(), FOLDS)  # so it is trained again
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES])
+def test_a_training_that_the_disk_does_not_give_is_not_taken_for_torn(files, monkeypatch, number):
+    write(files, unit())
+
+    def fail(path, *names):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(unit_file, "read_arrays", fail)
+    with pytest.raises(FaultError) as caught:
+        files.is_done(unit(), FOLDS)
+    assert caught.value.kind in (Fault.DISK, Fault.FILES, Fault.READ_ONLY)
 
 
 def test_a_training_that_is_torn_in_its_middle_is_trained_again(files):

@@ -1,5 +1,6 @@
 """Units without Ray: what they read, what they write; and the pool with the session's Ray."""
 
+import errno
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from search.faults import Fault, FaultError
+from search.faults import Fault, FaultError, fault_of
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
 from search.refit import train
@@ -18,6 +19,7 @@ from search.refit.truth import Truth, write_truth
 from search.refit.units import Folds, Unit
 from spaces import load
 from spaces.scale import choose_scale
+from tests.search.builders.later_stages import failing_with
 from tests.search.builders.people import trial_setting, write_people
 from trainables.data.splits import make_folds
 
@@ -246,14 +248,14 @@ def test_a_machine_that_goes_on_failing_ends_the_refit_and_names_it(people, tmp_
     assert pool.started == [0, 0, 0]
 
 
-def test_weights_that_cannot_be_written_leave_no_draft(people, tmp_path, monkeypatch):
-    def full(weights, path):
-        path.write_bytes(b"half")
-        raise RuntimeError("I/O error: No space left on device (os error 28)")
-
-    monkeypatch.setattr(train, "save_file", full)
-    with pytest.raises(RuntimeError):
-        trained(people, unit_of(people), three_folds(people), tmp_path)
+def test_weights_that_cannot_be_written_are_named_and_leave_no_draft(
+    people, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(train, "written", failing_with(errno.ENOSPC))
+    unit = unit_of(people)
+    with pytest.raises(OSError, match=r"left on device: '.*/models/joint\..*safet") as caught:
+        trained(people, unit, three_folds(people), tmp_path)
+    assert fault_of(caught.value).kind is Fault.DISK_FULL
     assert list((tmp_path / "models").iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Nobody gets into a run through Ray, and nothing of Ray outlives it."""
+"""Who may join a cluster, where the token is, and that nothing of Ray outlives a run."""
 
 import json
 import os
@@ -20,40 +20,16 @@ from tests.search.builders.runs import (
     ROOT,
     arguments,
     descendants,
+    environment,
     held_driver,
     is_alive,
+    raylet_of,
     stored,
+    variable,
     wait_for,
     write_space,
 )
 from trainables.drafts import draft_of
-
-NOBODY = 65534
-STRANGER = """
-import json, os, sys
-import ray._raylet as raylet
-address, driver, folder, user = sys.argv[1:]
-if int(user) != os.getuid():
-    os.setgroups([])
-    os.setgid(int(user))
-    os.setuid(int(user))
-client = lambda: raylet.GcsClient(address=address)
-deeds = {
-    "environment": lambda: open(f"/proc/{driver}/environ", "rb").read(),
-    "folder": lambda: os.listdir(folder),
-    "write": lambda: client().internal_kv_put(b"stranger", b"1", True, b"fun", timeout=60),
-    "read": lambda: client().internal_kv_keys(b"", b"fun", timeout=60),
-}
-found = {}
-for name, deed in deeds.items():
-    try:
-        deed()
-        found[name] = "done"
-    except Exception as error:
-        found[name] = type(error).__name__
-print(json.dumps(found))
-"""
-REFUSED = {"write": "AuthenticationError", "read": "AuthenticationError"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +41,6 @@ class Held:
     folder: Path
     worker: int
     token: str
-
-
-def environment(base: Path, **more: str) -> dict[str, str]:
-    """Returns the environment of a user without any setting or token of Ray's."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-    return {**kept, "RAY_TMPDIR": str(base), "HOME": str(base), **more}
 
 
 @contextmanager
@@ -87,8 +57,7 @@ def held(base: Path, *words: str) -> Iterator[Held]:
             told = json.loads(process.stdout.readline())
             words = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
             assert not any(word.startswith(b"RAY_AUTH") for word in words)  # it makes its own
-            raylet = next(p for p in descendants(process.pid) if b"raylet/raylet" in _command(p))
-            token = _variable(raylet, "RAY_AUTH_TOKEN")
+            token = variable(raylet_of(process.pid), "RAY_AUTH_TOKEN")
             yield Held(
                 process=process,
                 address=told["address"],
@@ -98,20 +67,6 @@ def held(base: Path, *words: str) -> Iterator[Held]:
             )
         finally:
             process.kill()
-
-
-def _command(process: int) -> bytes:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    except OSError:
-        return b""
-
-
-def _variable(process: int, name: str) -> str:
-    for word in Path(f"/proc/{process}/environ").read_text().split("\0"):
-        if word.startswith(f"{name}="):
-            return word.partition("=")[2]
-    return ""
 
 
 @pytest.fixture(scope="module")
@@ -127,39 +82,6 @@ def base() -> Iterator[Path]:
 def runtime(base: Path) -> Iterator[Held]:
     with held(base) as found:
         yield found
-
-
-def deeds(runtime: Held, base: Path, user: int, **more: str) -> dict[str, str]:
-    """Returns what a process of a user can do to a runtime: "done", or the error."""
-    words = (runtime.address, str(runtime.process.pid), str(runtime.folder), str(user))
-    asked = subprocess.run(
-        [sys.executable, "-c", STRANGER, *words],
-        env=environment(base, **more),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return json.loads(asked.stdout)
-
-
-@pytest.mark.ray
-def test_only_the_token_of_the_run_opens_it(runtime, base):
-    mine = os.getuid()
-    assert len(runtime.token) == 64
-    known = deeds(runtime, base, mine, RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=runtime.token)
-    assert known == {"environment": "done", "folder": "done", "write": "done", "read": "done"}
-    for without in ({}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64}):
-        assert deeds(runtime, base, mine, **without).items() >= REFUSED.items()
-
-
-@pytest.mark.ray
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-def test_another_user_reads_neither_the_token_nor_the_run_and_writes_nothing(runtime, base):
-    assert deeds(runtime, base, NOBODY) == {
-        "environment": "PermissionError",
-        "folder": "PermissionError",
-        **REFUSED,
-    }
 
 
 @pytest.mark.ray
