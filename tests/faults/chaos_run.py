@@ -214,7 +214,10 @@ class ChaosRun:
             return Stage.WHY
         if "\nRefit: " in said:
             return Stage.REFIT
-        return Stage.SEARCH if any(self.root.glob("heartbeats/*.beat")) else Stage.START
+        # A killed start has left its own.
+        beats = [beat.name for beat in self.root.glob("heartbeats/*.beat")]
+        searches = any(self._is_new(f"heartbeats/{name}") for name in beats)
+        return Stage.SEARCH if searches else Stage.START
 
     def progress(self, stage: Stage) -> float:
         """Returns the part of a stage's trainings that is done, in [0, 1]; 0 where it has none."""
