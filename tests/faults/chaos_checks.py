@@ -182,8 +182,8 @@ def _verdict(run: ChaosRun) -> Iterator[str]:
     before = path.read_bytes()
     again = subprocess.run(
         [sys.executable, "-m", "search", "verdict", NAME, "--results", str(run.root.parent)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        cwd=run.folder,  # the commands that are recommended depend on it
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
