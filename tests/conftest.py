@@ -1,4 +1,4 @@
-"""What every test gets: no leaks, one seed, no deadline, and one torch thread on demand."""
+"""What every test gets: no leaks, one seed, no deadline, a Ray of its own, threads on demand."""
 
 import gc
 import os
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from search import ray_settings
 from tests.leaks import leak_guard
 
 SEED_VARIABLE = "HEADRACE_TEST_SEED"
@@ -14,6 +15,11 @@ SEED_VARIABLE = "HEADRACE_TEST_SEED"
 # Processes of `-n` share the machine: none of them computes on all its cores.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# At Ray's low priority its workers would get next to nothing of a busy machine.
+os.environ.setdefault("RAY_worker_niceness", "0")
+# Ray reads them when any test module imports it, and sets one of its own then.
+ray_settings.apply(one_machine=True)
 
 # No test may depend on how fast or how busy the machine is. Loaded before any test module is
 # imported, so that it is also the base of their own @settings.

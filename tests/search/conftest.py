@@ -1,20 +1,12 @@
 """One Ray runtime and one folder of photos for all tests of the search."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import ray
 
-from search import ray_settings
 from tests.search.builders.people import write_people
-
-# At Ray's low priority its workers would get next to nothing of a busy machine.
-os.environ.setdefault("RAY_worker_niceness", "0")
-# Ray reads them when it is imported, and sets one of its own then: both outside of any test.
-ray_settings.apply(one_machine=True)
-
-import ray  # noqa: E402
 
 
 @pytest.fixture(scope="session")
