@@ -39,7 +39,11 @@ _WAYS_OUT = {
     ),
     Fault.MEMORY: "free some, or offer smaller models or inputs",
     Fault.DEVICE: "see what nvidia-smi says",
-    Fault.WORKER: "something kills them: the system when memory runs out, a limit, a person",
+    Fault.WORKER: (
+        "something kills them: the system when memory runs out, a limit, a person, or what they "
+        "train; what lost three is tried again by the next start, and given up where it loses "
+        "three then, too"
+    ),
     Fault.DATA: "put it back as it was",
     Fault.SYSTEM: "see to its cause",
 }

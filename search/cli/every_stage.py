@@ -108,9 +108,10 @@ def _conclude(run: Prepared, console: Console) -> None:
     try:
         build_ensemble(run.store, console, keep_models=keep)
     except MissingModelsError as missing:
-        # Models that an earlier ensemble did not use are deleted; this one needs some of them.
+        # Models that an earlier ensemble did not use are deleted; this one needs some of them,
+        # and no seed more than there are.
         RefitFiles(run.store.predictions).forget(missing.units)
-        run_refit(run, console, None)
+        run_refit(run, console, 0.0)
         if run.config.pseudo_labels:
             run_pseudo(run, console, None)
         build_ensemble(run.store, console, keep_models=keep)

@@ -74,12 +74,13 @@ class RefitNote:
     @classmethod
     def exists(cls, store: RunStore) -> bool:
         """Returns whether the run has finished a refit."""
-        return cls.has_begun(store) and store.read_json(cls.FILE).get("done", True) is True
+        is_there = (store.root / cls.FILE).is_file()
+        return is_there and store.read_json(cls.FILE).get("done", True) is True
 
     @classmethod
-    def has_begun(cls, store: RunStore) -> bool:
-        """Returns whether the run has begun a refit."""
-        return (store.root / cls.FILE).is_file()
+    def begun(cls, store: RunStore, names: Sequence[str]) -> "RefitNote | None":
+        """Reads the file of a refit that has begun, done or not; None where none has."""
+        return cls.read(store, names) if (store.root / cls.FILE).is_file() else None
 
     @classmethod
     def read(cls, store: RunStore, names: Sequence[str]) -> "RefitNote":

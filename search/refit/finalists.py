@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
-from search.refit.files import RefitNote
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG
@@ -79,16 +78,6 @@ def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -
     if seconds is None:
         return RefitPlan(shape=wish, seconds=costs.seconds(wish), cuts=())
     return plan_refit(costs, seconds, wish)
-
-
-def begun_plan(run: Prepared) -> RefitPlan | None:
-    """Returns the plan of a refit that has begun, as a resumed run finds it; None of none.
-
-    Other folds or configs would be other trainings, and what is trained would be lost.
-    """
-    if not RefitNote.has_begun(run.store):
-        return None
-    return RefitPlan(shape=RefitNote.read(run.store, run.schema.names).shape, seconds=0.0, cuts=())
 
 
 def wished_shape(run: Prepared) -> Shape:

@@ -47,7 +47,7 @@ def on_worker(
         except ray.exceptions.RayTaskError as error:
             raise (error.cause or error) from None
         except ray.exceptions.RayError as error:
-            if not retries.after_death(work.__name__, pulse.node):
+            if not retries.after_death(work.__name__, pulse.node, str(error)):
                 raise StalledError(f"the workers of {work.__name__} die: {error}") from error
         else:
             heartbeat.unlink(missing_ok=True)

@@ -32,6 +32,7 @@ from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
 logger = logging.getLogger(__name__)
 
 _ANSWER_S = 60.0
+_GIVEN_UP = "it lost three workers in this start and in one before; --resume tries again"
 
 
 class RefitWorker:
@@ -156,7 +157,7 @@ class _Losses:
             if self._faults.are_enough(name):
                 raise lost.fault
             self._tell(f"{name} begins again, {after}: {lost.fault}")
-        elif self._retries.after_death(name, lost.node):
+        elif self._retries.after_death(name, lost.node, lost.error):
             self._tell(f"the worker of {name} was lost and the unit begins again, {after}")
         else:
             return False
@@ -173,7 +174,7 @@ class _Losses:
             self._died.append(name)
         if self._faults.are_enough(name):
             raise FaultError(Fault.WORKER, f"of {name}")
-        return UnitEnd(unit=lost.unit, seconds=0.0, error=lost.error)
+        return UnitEnd(unit=lost.unit, seconds=0.0, error=f"{_GIVEN_UP}\n{lost.error}")
 
     def forget(self, unit: Unit) -> None:
         """Notes that a unit ended by itself."""

@@ -14,7 +14,7 @@ from search.errors import ResultsError
 from search.refit.approaches import Lineup, Predictions
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.truth import Truth
-from search.refit.units import config_name
+from search.refit.units import config_file, config_name
 from search.store.commands import resume_command
 from search.store.reading import reading
 from search.store.run_store import RunStore, read_validation
@@ -114,6 +114,18 @@ class Refitted:
     def num_folds(self) -> int:
         """Of every seed."""
         return self.truth.num_folds
+
+    def seeds_without_models(self, space: str) -> float:
+        """Returns how much was trained of a space, in seeds of it, whose models are deleted."""
+        configs = self.predictions[space]
+        names = [
+            f"{config_file(space, config_id)}.{seed}.{fold}"
+            for config_id in configs
+            for seed in self.files.seeds(space, config_id)
+            for fold in range(self.num_folds)
+        ]
+        deleted = [n for n in names if not (self.store.models / f"{n}.safetensors").is_file()]
+        return len(deleted) / (len(configs) * self.num_folds)
 
     @property
     def mirrored(self) -> Predictions:

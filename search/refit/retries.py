@@ -18,6 +18,8 @@ STEP_S, START_S = 600.0, 1800.0
 """Seconds without a step after which a training is ended, and from its hand-out to its first."""
 NODES_S = 600.0
 """Seconds that a run waits for a node with room for a training."""
+# Of an actor, and of a task.
+_NODE_DIED = ("its node has died", "the node it was running on is dead")
 
 
 class Retries:
@@ -34,8 +36,16 @@ class Retries:
         self._nodes: defaultdict[str, list[str]] = defaultdict(list)
         self._silences: Counter[str] = Counter()
 
-    def after_death(self, training: str, node: str) -> bool:
-        """Returns whether a training whose worker died on a node begins again."""
+    def after_death(self, training: str, node: str, said: str = "") -> bool:
+        """Returns whether a training whose worker died begins again.
+
+        Args:
+            training: its name.
+            node: that it was on; empty where it had not begun.
+            said: of the death by Ray, which knows of a node even where the worker had not begun.
+        """
+        if any(sign in said for sign in _NODE_DIED):
+            return True
         self._nodes[training].append(node)
         # Asked again for the earlier ones: that a node is dead is known a while after its workers.
         own = sum(not name or self._is_alive(name) for name in self._nodes[training])

@@ -13,7 +13,7 @@ from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
 from search.refit.files import RefitFiles, RefitNote
-from search.refit.finalists import begun_plan, finalists, plan, wished_shape
+from search.refit.finalists import finalists, plan, wished_shape
 from search.refit.plan import RefitPlan
 from search.refit.pool import Pool, run_units
 from search.refit.rounds import RefitRounds
@@ -45,12 +45,13 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
     """
     began = time.monotonic()
     results = load_run(run.store).results
-    has_begun = RefitNote.has_begun(run.store)
-    before = RefitNote.read(run.store, run.schema.names) if has_begun else None
+    before = RefitNote.begun(run.store, run.schema.names)
     is_done = before is not None and before.done
     if before is not None and before.done and run.config.refit_seeds != before.asked:
         seconds = None
-    planned = begun_plan(run) or plan(run, results, seconds)
+    # Other folds or configs than were begun would be other trainings, and all would be lost.
+    begun = before and RefitPlan(shape=before.shape, seconds=0.0, cuts=())
+    planned = begun or plan(run, results, seconds)
     shape, table = planned.shape, run.dataset.table
     folds = Folds(
         of_sample=make_folds(table, shape.folds, derive_seed(run.config.seed, "refit folds")),

@@ -62,6 +62,13 @@ class Live:
             self.before, self.worker = self.device_seconds, result["started"]
         self.device_seconds = self.before + float(result["seconds"]) * share
 
+    def node(self) -> str:
+        """Returns the node of the worker; empty where it has not begun."""
+        if self.pulse is None:
+            return ""
+        self.pulse.silent_s()  # reads it
+        return self.pulse.node
+
     @property
     def name(self) -> str:
         """What the trial is called in sentences."""

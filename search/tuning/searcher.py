@@ -260,24 +260,21 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return self._stays(live, FaultError(Fault(result["fault"]), str(result["error"])))
         if not error:
             return False
-        fault = self._deaths.fault(self._scheduler.errors.get(trial_id, ""))
-        again = fault is None and self._begins_again(live)
+        said = self._scheduler.errors.get(trial_id, "")
+        fault = self._deaths.fault(said)
+        again = fault is None and self._begins_again(live, said=said)
         return again or self._stays(live, fault or FaultError(Fault.WORKER, _WORKER_DIED))
 
-    def _begins_again(self, live: Live, silent_s: float = 0.0) -> bool:
+    def _begins_again(self, live: Live, silent_s: float = 0.0, said: str = "") -> bool:
         """Hands a trial without a worker out again; False where it has had its tries."""
         lost = f"{self._clock() - live.started:.0f} s"
-        node = ""
-        if live.pulse is not None:
-            live.pulse.silent_s()
-            node = live.pulse.node
         try:
             if silent_s:
                 why = f"no step for {silent_s / 60:.0f} minutes, begins again after {lost}"
                 self._retries.after_silence(live.name, silent_s)
             else:
                 why = f"its worker was lost, begins again after {lost}"
-                if not self._retries.after_death(live.name, node):
+                if not self._retries.after_death(live.name, live.node(), said):
                     return False
         except StalledError as error:
             self.stalled = str(error)

@@ -80,13 +80,16 @@ def _next_step(verdict: Verdict, refitted: Refitted) -> NextStep | None:
 def _seconds_to(seeds: int, verdict: Verdict, refitted: Refitted) -> float:
     """Returns the wall-clock time of so many seeds of all approaches with an undecided pair.
 
-    They train on together. 0 where nothing is known.
+    They train on together. A run that deletes the models its ensemble does not use has to train
+    again those that the ensemble of more seeds needs: at most all. 0 where nothing is known.
     """
     open_pairs = [pair for pair in verdict.pairs if pair.outcome is Outcome.UNDECIDED]
     names = {name for pair in open_pairs for name in (pair.a, pair.b)}
     taken, spaces = refitted.note.seed_seconds, refitted.lineup.approaches
-    return sum(
+    more = sum(
         max(0, seeds - len(refitted.own_seeds(name)))
         * sum(taken.get(space, 0.0) for space in spaces[name])
         for name in names
     )
+    again = sum(taken.get(space, 0.0) * refitted.seeds_without_models(space) for space in taken)
+    return more + again

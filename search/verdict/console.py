@@ -10,7 +10,7 @@ from search.analysis.verdict.outcomes import (
     PairVerdict,
     Verdict,
 )
-from search.analysis.verdict.sentence import answer
+from search.analysis.verdict.sentence import NO_BETTER, answer
 from search.console import say
 from search.verdict.findings import Findings
 
@@ -63,10 +63,12 @@ def _pairs(verdict: Verdict) -> Table:
             f"{found.value:+.4f}",
             f"{found.low:+.3f} to {found.high:+.3f}",
             wording.probability(pair.headline.p_adjusted),
-            _outcome(pair),
+            _outcome(pair, verdict),
         )
     return table
 
 
-def _outcome(pair: PairVerdict) -> str:
+def _outcome(pair: PairVerdict, verdict: Verdict) -> str:
+    if verdict.means_nothing:
+        return NO_BETTER
     return f"{pair.winner} wins" if pair.winner else pair.outcome.said

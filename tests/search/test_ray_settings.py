@@ -61,3 +61,10 @@ def test_rays_processes_listen_on_the_loopback_only():
     places = listening(descendants(os.getpid()))
     assert places
     assert set(places.values()) <= LOOPBACK
+
+
+@pytest.mark.ray
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process runs all tests")
+def test_all_tests_of_ray_run_in_one_process(request):
+    """By this ending of its name pytest-xdist keeps them together; hooks and versions matter."""
+    assert request.node.nodeid.endswith("@ray")

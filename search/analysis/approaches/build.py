@@ -198,12 +198,7 @@ def build(
     targets = tuple(
         _target(configs, own, people.person) for configs, own in zip(products, labels, strict=True)
     )
-    shapes = {key: t.predicted.shape[1:] for key, t in zip(choices, targets, strict=True)}
-    if set(shapes.values()) != {(len(targets[0].predicted[0]), len(true))}:
-        raise AnalysisError(
-            f"all models need the same seeds and the {len(true)} samples of the labels, got "
-            f"[seeds, samples] {shapes}"
-        )
+    _check_shapes(dict(zip(choices, targets, strict=True)), len(true))
     num_classes = int(np.prod([target.people.num_classes for target in targets]))
     probs = np.empty((targets[0].predicted.shape[1], len(true), num_classes))
     ruled = np.empty(probs.shape[:2], dtype=np.int64) if with_rule else None
@@ -234,6 +229,16 @@ def build(
         targets=targets,
         variants=tuple(variants.values()),
     )
+
+
+def _check_shapes(targets: Mapping[str, Target], num_samples: int) -> None:
+    shapes = {key: target.predicted.shape[1:] for key, target in targets.items()}
+    seeds, _ = next(iter(shapes.values()))
+    if set(shapes.values()) != {(seeds, num_samples)}:
+        raise AnalysisError(
+            f"all models need the same seeds and the {num_samples} samples of the labels, got "
+            f"[seeds, samples] {shapes}"
+        )
 
 
 class _Calibrated:

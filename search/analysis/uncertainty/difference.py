@@ -59,17 +59,26 @@ class PairEstimate:
             object.__setattr__(self, "people_variance", 0.0)
 
     @property
+    def interaction(self) -> float:
+        """What training does to single people, I of both sides."""
+        first, second = self.training
+        return first.interaction + second.interaction
+
+    @property
     def training_excess(self) -> float:
         """What training adds to the variance over people, which holds the interaction already."""
         first, second = self.training
-        luck = first.variance + second.variance
-        return max(0.0, luck - (first.interaction + second.interaction))
+        return max(0.0, first.variance + second.variance - self.interaction)
 
     @property
     def variance(self) -> float:
-        """Squared standard error over people, choice, training and search."""
-        counted = self.people_variance + self.choice_variance + self.training_excess
-        return counted + self.search_excess
+        """Squared standard error over people, choice, training and search.
+
+        Over people it is at least the interaction, which it holds: resampling never moves the only
+        person of a class, whose score depends on the seed all the same.
+        """
+        people = max(self.people_variance, self.interaction)
+        return people + self.choice_variance + self.training_excess + self.search_excess
 
     @property
     def search_excess(self) -> float:
@@ -79,8 +88,7 @@ class PairEstimate:
     @property
     def people_limit(self) -> float:
         """What people alone leave of the variance, with infinitely many seeds on both sides."""
-        interaction = sum(side.interaction for side in self.training)
-        return max(0.0, self.people_variance - interaction)
+        return max(0.0, self.people_variance - self.interaction)
 
     @property
     def limit_variance(self) -> float:
@@ -91,7 +99,7 @@ class PairEstimate:
     def degrees(self) -> float:
         """Degrees of freedom of `variance`: other luck never makes the people's surer."""
         others = [luck.variance**2 / luck.degrees for luck in self.search if luck.excess > 0]
-        if self.training_excess > 0:
+        if self.training_excess > 0 or self.interaction > self.people_variance:
             others += [side.variance**2 / side.degrees for side in self.training]
         if not others:
             return self.people_degrees

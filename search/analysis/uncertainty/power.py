@@ -68,7 +68,7 @@ def _expected_luck(planned: PairEstimate) -> tuple[float, float]:
     if spread > 0:
         z = excess / spread
         excess = excess * float(ndtr(z)) + spread * exp(-(z**2) / 2) / sqrt(2 * pi)
-    people = planned.people_variance + planned.choice_variance
+    people = max(planned.people_variance, planned.interaction) + planned.choice_variance
     variance = people + planned.search_excess + excess
     others = training + sum(luck.variance**2 / luck.degrees for luck in planned.search)
     total = people**2 / planned.people_degrees + others

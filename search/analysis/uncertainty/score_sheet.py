@@ -8,7 +8,7 @@ Sources of luck of a difference, each counted once:
 
     people    variance of the difference over people, the same people for both sides, from what
               every person adds to it to first order, with the degrees of freedom of the strata
-              (`people_degrees`);
+              (`people_degrees`); at least what training does to single people, a part of it;
     choice    what the choice of configs adds to it (`search.analysis.approaches.choice_luck`);
     training  what the seeds add to both (`search.analysis.uncertainty.training_luck`);
     search    what the configs found add to both, added by whoever knows the finalists

@@ -1,11 +1,6 @@
 """The approaches to judge, on the same people: their scores, differences and pairs.
 
-Notation:
-    N samples, C joint classes, P people, S seeds of an approach.
-    chose: bool [N], people by whom the search chose its finalists.
-
-The rules are those of `search.analysis.verdict.rules`, the luck that of
-`search.analysis.uncertainty.score_sheet`.
+Notation: that of `search.analysis.verdict.judging`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -75,7 +75,8 @@ class Closing:
         estimate: that it was judged by.
         share: of the level that the look may take; p is judged as p / share.
         ended: whether the look ended a run.
-        num_ends: of runs so far that looked at the pair at their end, this look among them.
+        num_ends: of runs so far that looked at the pair at their end with more than one seed,
+            this look among them.
         hopeless: whether no number of seeds would decide at these people.
     """
 
@@ -160,7 +161,8 @@ class Rounds:
                 estimate=estimate,
                 share=self._share(pair, estimate, ended=ended),
                 ended=ended,
-                num_ends=self._num_ends(pair) + ended,
+                # Of one seed nothing is told, so nothing of the level is taken.
+                num_ends=self._num_ends(pair) + (ended and estimate.num_seeds != 1),
             )
             for pair, estimate in estimates.items()
         }
@@ -174,7 +176,8 @@ class Rounds:
 
     def _judge(self, pair: Pair, look: Closing) -> None:
         estimate = look.estimate
-        self._taken.setdefault(pair, []).append((look.share, estimate.variance))
+        if estimate.variance > 0:  # without luck nothing was drawn that a later look draws again
+            self._taken.setdefault(pair, []).append((look.share, estimate.variance))
         if look.p_value <= self._level:
             self._different.add(pair)
         if estimate.is_equivalent(self.num_people, self.margin):

@@ -15,6 +15,9 @@ SCOPE = "between the configs this search found, trained on these people"
 """What a run's verdict holds for: other people to train on would give other models, and the luck
 of the search is counted only as far as the finalists of a space differ."""
 
+NO_BETTER = "means nothing yet"
+"""The outcome of a pair where no approach is shown to beat guessing."""
+
 OF_FILES = "for these predictions; how their configs were found is not counted"
 """What a verdict on anybody's files holds for."""
 

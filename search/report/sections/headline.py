@@ -7,12 +7,13 @@ from search.analysis.verdict.outcomes import (
     PairFigures,
     PairVerdict,
     Score,
+    Verdict,
 )
 from search.analysis.verdict.rules import (
     Caveat,
     Outcome,
 )
-from search.analysis.verdict.sentence import OF_FILES, SCOPE
+from search.analysis.verdict.sentence import NO_BETTER, OF_FILES, SCOPE
 from search.analysis.verdict.statements import PairStatements
 from search.report.contents import ReportContents
 from search.report.document import Block, Cell, Claim, Items, Section, Text, table
@@ -34,7 +35,8 @@ _STATEMENTS = (
     "Confidence: that the first of a pair is better. "
     "Probabilities: log score of the true joint class, every approach calibrated on other people; "
     "bold where it is decided, within 5 % of its own. Bounds are one-sided, each at 5 % over the "
-    "number of pairs. As deployed: as many seeds of both averaged. At equal networks served: the "
+    "pairs, and over the ends of a run that went on. As deployed: as many seeds of both "
+    "averaged. At equal networks served: the "
     "side with fewer networks averages as many seeds as the other has networks. Both are "
     "estimates with 95 % intervals and no verdicts. Attributes are named behind a decided pair "
     "only."
@@ -217,10 +219,11 @@ def difference_section(contents: ReportContents) -> Section | None:
     )
     blocks: tuple[Block, ...] = (
         forest_figure(plot, title, _band_note(margin, pairs)),
-        table("Pairs", columns, [_pair_row(pair) for pair in pairs], names=2),
+        table("Pairs", columns, [_pair_row(pair, contents.verdict) for pair in pairs], names=2),
         *_statement_blocks(pairs),
     )
-    return Section(kicker="Differences", heading=_difference_heading(pairs), blocks=blocks)
+    heading = _difference_heading(pairs, contents.verdict)
+    return Section(kicker="Differences", heading=heading, blocks=blocks)
 
 
 def _statement_blocks(pairs: Sequence[PairVerdict]) -> tuple[Block, ...]:
@@ -295,11 +298,13 @@ def _band_note(margin: float, pairs: Sequence[PairVerdict]) -> str:
     )
 
 
-def _pair_row(pair: PairVerdict) -> tuple[Cell | str, ...]:
+def _pair_row(pair: PairVerdict, verdict: Verdict) -> tuple[Cell | str, ...]:
     figures = pair.headline
+    said = NO_BETTER if verdict.means_nothing else _says(pair, figures)
+    strong = figures.outcome is not Outcome.UNDECIDED and not verdict.means_nothing
     return (
         wording.minus(pair.a, pair.b),
-        Cell(text=_says(pair, figures), strong=figures.outcome is not Outcome.UNDECIDED),
+        Cell(text=said, strong=strong),
         wording.signed(figures.difference.value, 4),
         wording.interval(figures.difference, sign=True, digits=4),
         _chose_nothing(pair),
@@ -321,7 +326,9 @@ def _p_value(pair: PairVerdict) -> str:
     return f"{found} (at {pair.look_seeds} seeds)"
 
 
-def _difference_heading(pairs: Sequence[PairVerdict]) -> str:
+def _difference_heading(pairs: Sequence[PairVerdict], verdict: Verdict) -> str:
+    if verdict.means_nothing:
+        return "No approach is shown to beat guessing: no difference means anything yet"
     wins = [f"{pair.a} beats {pair.b}" for pair in pairs if _kind(pair) is Outcome.A_WINS]
     ties = [
         f"{pair.a} and {pair.b} are equivalent"

@@ -372,10 +372,7 @@ def test_a_best_config_of_a_headrace_before_blocks_is_read(tmp_path, target, cha
             "is not a best config of headrace: `low <= score <= high` must hold",
         ),
         ({"seed": [1]}, "is not a best config of headrace: TypeError"),
-        (
-            {"data": {**DATA, "stored_size": [144]}},
-            "is not a best config of headrace: not enough values",
-        ),
+        ({"data": {**DATA, "stored_size": [144]}}, "is not a best config of headrace: not enough"),
     ],
 )
 def test_a_torn_best_config_is_refused(tmp_path, changes, message):

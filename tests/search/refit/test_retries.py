@@ -33,6 +33,19 @@ def test_a_death_before_the_worker_said_where_it_is_counts():
     assert [retries.after_death("age-1", "") for _ in range(3)] == [True, True, False]
 
 
+NODES_DEATHS = (
+    "The actor died unexpectedly before finishing this task.\n\tclass_name: RefitWorker\n"
+    "The actor died because its node has died. Node Id: 405ccd",
+    "Task failed because the node it was running on is dead or unavailable. Node IP: 10.0.0.7",
+)
+
+
+@pytest.mark.parametrize("said", NODES_DEATHS)
+def test_a_death_of_a_node_that_ray_tells_of_does_not_count_before_the_worker_has_begun(said):
+    retries = Retries(lambda node: True)
+    assert all(retries.after_death("age-1", "", said) for _ in range(50))
+
+
 def test_a_second_silence_of_the_same_training_ends_the_run():
     retries = Retries(lambda node: True)
     retries.after_silence("age-1", 601)

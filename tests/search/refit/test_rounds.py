@@ -12,7 +12,6 @@ from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
 from search.refit.approaches import Lineup
 from search.refit.files import RefitFiles, RefitNote
-from search.refit.finalists import begun_plan
 from search.refit.looks import describe, retake_looks
 from search.refit.plan import Shape
 from search.refit.refitted import Refitted
@@ -244,10 +243,9 @@ def test_a_refit_that_was_killed_knows_its_shape_and_its_looks(prepared):
     with pytest.raises(KeyboardInterrupt):
         rounds.go_on()
     assert not RefitNote.exists(prepared.store)
-    note = RefitNote.read(prepared.store, prepared.schema.names)
+    note = RefitNote.begun(prepared.store, prepared.schema.names)
     first = Look(seeds=2, full=FULL, ended=False)
     assert (note.done, note.shape, note.looks) == (False, SHAPE, (first,))
-    assert begun_plan(prepared).shape == SHAPE
     with pytest.raises(ResultsError, match=r"of run has not ended; .* --resume run .* goes on"):
         Refitted.read(prepared.store, Lineup.of(prepared.schema, prepared.spaces))
     # Asked for fewer seeds now, it counts the look of then all the same.

@@ -14,7 +14,6 @@ from search.prepare.resources import Node, plan_resources
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
 from search.refit.files import RefitNote
-from search.refit.finalists import begun_plan
 from search.refit.plan import RefitPlan, Shape
 from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
@@ -142,12 +141,12 @@ def test_a_seed_that_was_cut_off_does_not_count(refit):
 
 def test_a_finished_refit_is_told_by_its_file(refit, prepared):
     refit(2.2 * SEED_SECONDS)
-    done = begun_plan(prepared)
+    done = RefitNote.begun(prepared.store, prepared.schema.names)
     assert (done.shape.seeds, done.shape.folds, done.shape.configs) == (2, FOLDS, 1)
 
 
 def test_without_a_refit_nothing_is_finished(prepared):
-    assert begun_plan(prepared) is None
+    assert RefitNote.begun(prepared.store, prepared.schema.names) is None
 
 
 def test_a_refit_that_is_done_is_repeated_as_it_was_whatever_the_time(refit):

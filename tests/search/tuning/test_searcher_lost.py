@@ -57,6 +57,15 @@ def test_nodes_that_die_again_and_again_never_make_a_trial_fail(script, dead):
     assert len(script.records()) == 1
 
 
+def test_nodes_that_die_before_their_workers_have_begun_never_make_a_trial_fail(script):
+    for _ in range(20):
+        trial = script.start()
+        assert script.asked[trial]["number"] == 0
+        script.scheduler.errors[trial] = "The actor died because its node has died. Node Id: 405c"
+        script.die(trial)
+    assert script.record(trial).deaths == 0
+
+
 def test_two_deaths_at_once_of_which_the_second_is_of_a_trial_that_is_gone_count_once(script):
     trial = script.start()
     script.die(trial)

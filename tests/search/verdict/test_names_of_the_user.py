@@ -32,7 +32,7 @@ def table_of(root, names) -> SampleTable:
 
 
 def verdict_of(root, names):
-    """Writes what a refit of all approaches would leave, and judges it."""
+    """Writes what a refit of all approaches would leave, and judges it; returns it, too."""
     table = table_of(root / "data", names)
     blocks = blocks_of_all(table.schema)
     spaces = [load_block(b.attributes, b.form.value, table.schema) for b in blocks]
@@ -41,6 +41,7 @@ def verdict_of(root, names):
     split = Split(search_train=people[:30], search_val=people[30:45], held_out=people[45:])
     write_truth(store.predictions, table, FOLDS, split)
     files, units = RefitFiles(store.predictions), []
+    store.models.mkdir()
     for place, space in enumerate(spaces):
         config = {"target.attributes": space.attributes, "target.form": space.form}
         for seed in range(SEEDS):
@@ -59,13 +60,14 @@ def verdict_of(root, names):
                     mirrored=heads,
                 )
                 files.write_unit(unit, trained)
+                (store.models / f"{unit.name}.safetensors").touch()
                 units.append(unit)
     files.merge(units, FOLDS)
     configs = {config_name(unit.space, "1"): unit.config for unit in units}
     shape = Shape(folds=3, seeds=SEEDS, configs=1, default=False)
     RefitNote(shape=shape, notes=(), configs=configs).write(store)
-    findings = conclude(Refitted.read(store, lineup), Rules(num_resamples=200)).findings
-    return findings.verdict, lineup
+    refitted = Refitted.read(store, lineup)
+    return conclude(refitted, Rules(num_resamples=200)).findings.verdict, refitted
 
 
 def probs_of(table, axes, key):
@@ -99,8 +101,10 @@ def probs_of(table, axes, key):
 )
 def test_the_verdict_is_that_with_the_attributes_renamed(tmp_path, names):
     expected, _ = verdict_of(tmp_path / "plain", ("first", "second"))
-    found, lineup = verdict_of(tmp_path / "odd", names)
+    found, refitted = verdict_of(tmp_path / "odd", names)
+    lineup = refitted.lineup
     assert set(lineup.approaches) == {"separate", "joint", "multihead"}
     figures = {pair.a + pair.b: pair.headline.difference for pair in found.pairs}
     assert figures == {pair.a + pair.b: pair.headline.difference for pair in expected.pairs}
     assert [s.interval for s in found.scores] == [s.interval for s in expected.scores]
+    assert {refitted.seeds_without_models(space) for space in lineup.blocks} == {0.0}

@@ -75,6 +75,18 @@ def test_an_interaction_larger_than_the_luck_of_people_leaves_the_choice_alone()
     assert estimate.limit_variance == pytest.approx(3e-5)
 
 
+def test_people_who_move_less_than_their_training_does_are_no_surer_than_it():
+    """Of the only person of a class resampling tells nothing, and the seeds tell something."""
+    estimate = _estimate(people=1e-6, training=LUCKY)
+    assert estimate.variance == pytest.approx(7e-5)  # B of both sides
+    assert estimate.degrees < _estimate(people=1e-4, training=LUCKY).degrees
+    quiet = _estimate(people=1e-6, training=(_luck(1e-5, 2e-5), _luck(1e-5, 2e-5)))
+    assert quiet.variance == pytest.approx(4e-5)  # I of both sides
+    assert quiet.degrees == pytest.approx((4e-5) ** 2 / ((1e-6) ** 2 / 50 + 2 * (1e-5) ** 2 / 2))
+    more = estimate.with_more(seeds=3)
+    assert more.variance == pytest.approx(3.5e-5)
+
+
 def test_degrees_of_freedom_are_those_of_satterthwaite_with_training_by_folds():
     estimate = _estimate(training=LUCKY, choice=3e-5)
     # (S - 1) folds each: 8 and 4; the choice is as sure as the people.

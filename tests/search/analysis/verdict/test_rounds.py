@@ -264,7 +264,21 @@ def test_one_seed_declares_nothing_and_takes_nothing_of_the_level():
     assert _standings(rounds) == [Standing.OPEN] * 3
     rounds.look(dict.fromkeys(rounds.pairs, pair_with(0.016)), ended=True)
     assert _standings(rounds) == [Standing.WON] * 3
-    assert rounds.closings[AB].share == 1.0
+    # Nor does the end of a run with one seed: what is said at the next has all of the level.
+    assert (rounds.closings[AB].share, rounds.num_ends) == (1.0, 1)
+
+
+def test_a_look_at_equal_predictions_takes_nothing_of_the_level():
+    """Both sides perfect at two seeds, and one of them not at three."""
+    rounds = rounds_of("ab", full=6)
+    (pair,) = rounds.pairs
+    rounds.look({pair: pair_with(1.0, variance=0.0, seeds=2)}, ended=False)
+    rounds.look({pair: pair_with(1.0, variance=0.0, seeds=3)}, ended=True)
+    rounds.reopen(9)
+    rounds.look({pair: pair_with(0.049, seeds=9)}, ended=True)
+    found = rounds.closings[pair]
+    assert (found.standing, found.share) == (Standing.WON, 1.0)
+    assert found.p_value == pytest.approx(0.049)
 
 
 @pytest.mark.parametrize("seed", range(40))

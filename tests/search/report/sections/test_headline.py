@@ -48,7 +48,11 @@ def test_scores_that_mean_nothing_make_no_claim():
     found = contents()
     guessing = (Baseline(name="prior", value=0.99),)
     assert claims(found)
-    assert claims(replace(found, verdict=replace(found.verdict, baselines=guessing))) == ()
+    guesses = replace(found, verdict=replace(found.verdict, baselines=guessing))
+    assert claims(guesses) == ()
+    section = difference_section(guesses)
+    assert section.heading.endswith("no difference means anything yet")
+    assert {row[1].text for row in section.blocks[1].rows} == {"means nothing yet"}
 
 
 def test_the_p_of_an_earlier_look_says_of_how_many_seeds_it_is():
