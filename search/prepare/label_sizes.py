@@ -80,10 +80,11 @@ class LabelSizes:
         if not self.num_seeds:
             return
         cells = self.num_photos * self.schema.num_joint * self.num_seeds
-        self._check_all("memory", cells * _VERDICT_BYTES, room.driver)
+        self._check_all("memory", cells * _VERDICT_BYTES, room.driver, self._way_out())
         stored = sum(self._classes(block) for block in self.blocks.values())
         per_class = self.num_photos * self.num_seeds * _CONFIGS * _STORED_BYTES
-        self._check_all("room on the disk", stored * per_class, room.disk)
+        way_out = f"free some, {self._way_out()}"
+        self._check_all("room on the disk", stored * per_class, room.disk, way_out)
 
     def notes(self) -> tuple[str, ...]:
         """Returns a sentence for every label that has as many classes as there are people."""
@@ -105,12 +106,12 @@ class LabelSizes:
                 )
         return tuple(found)
 
-    def _check_all(self, what: str, needs: int, there: int | None) -> None:
+    def _check_all(self, what: str, needs: int, there: int | None, way_out: str) -> None:
         if there is not None and needs > there:
             raise UsageError(
                 f"the verdict over all attributes tells {self._product(self.schema.names)} of "
                 f"{self.num_photos:,} photos apart with {self.num_seeds} seeds, which takes "
-                f"{size(needs)} of {what}, and {size(there)} are there; {self._way_out()}"
+                f"{size(needs)} of {what}, and {size(there)} are there; {way_out}"
             )
 
     def _classes(self, block: Block) -> int:

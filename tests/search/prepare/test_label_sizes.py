@@ -74,7 +74,7 @@ def test_a_column_of_captions_is_named_as_the_cause():
 
 
 def test_a_full_disk_is_told_from_a_small_memory():
-    with pytest.raises(UsageError, match="room on the disk, and 1 MB are there"):
+    with pytest.raises(UsageError, match="room on the disk, and 1 MB are there; free some, "):
         sizes(FACES).check(Room(worker=24 * GB, driver=24 * GB, disk=1_000_000))
 
 
