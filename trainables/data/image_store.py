@@ -153,15 +153,26 @@ def _build(
 ) -> None:
     needed = int(np.prod(shape, dtype=np.int64))
     free = shutil.disk_usage(path.parent).free
-    if needed > free:  # a full disk would kill the process when it writes to the memory map
+    if needed > free:
         raise DataError(
             f"the decoded images need {needed / 1e9:.2f} GB in {path.parent}, where "
             f"{free / 1e9:.2f} GB are free; use another cache folder or a smaller size"
         )
     with _temporary(path) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        _take_room(temporary)
         _decode_all(table, array, num_threads, progress)
         array.flush()
+
+
+def _take_room(path: Path) -> None:
+    """Takes all of a file's room now; OSError where there is less than a moment ago.
+
+    A disk that fills while the memory map is written would kill the process.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _decode_all(

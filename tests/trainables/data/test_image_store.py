@@ -245,6 +245,19 @@ def test_a_full_disk_is_found_before_anything_is_written(table, cache, monkeypat
     assert _files(cache) == {".lock"}
 
 
+def test_a_disk_that_fills_meanwhile_is_an_error_and_leaves_no_draft(table, cache, monkeypatch):
+    """Room is taken before the first image: a memory map without it would kill the process."""
+
+    def full(number, start, length):
+        assert (start, length) == (0, os.fstat(number).st_size)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        _open(table, cache)
+    assert _files(cache) == {".lock"}
+
+
 def test_the_tensor_on_the_cpu_shares_the_memory_map(table, cache):
     store, _ = _open(table, cache)
     images = store.tensor(torch.device("cpu"))
