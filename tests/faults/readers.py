@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL import ExifTags, Image
 
 import spaces
 from search.cli.options import build_parser
@@ -40,6 +41,7 @@ from tests.search.builders.made_refit import LINEUP, write_refit
 from tests.search.builders.made_why import made_design, made_refitted, write_units
 from tests.trainables.data.folders import write_flat, write_image, write_manifest, write_profiles
 from trainables.data import layouts
+from trainables.data.image_decoding import decode_image
 from trainables.data.layouts import flat
 
 BEGUN = Path(__file__).parents[1] / "assets" / "begun"
@@ -318,6 +320,20 @@ def listed(folder: Path) -> Made:
     return root / "info.csv", lambda: flat.read(root)
 
 
+def photo(suffix: str) -> Callable[[Path], Made]:
+    """Returns the maker of a photo of a format, with pixels of many colours and an orientation."""
+
+    def make(folder: Path) -> Made:
+        pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = 6
+        path = folder / f"photo.{suffix}"
+        Image.fromarray(pixels).save(path, exif=exif)
+        return path, lambda: decode_image(path, (16, 12), "row 2 of manifest.csv")
+
+    return make
+
+
 SPACE = '''"""A space of my own."""
 
 from spaces import groups
@@ -382,4 +398,8 @@ READERS = {
     "profiles": Reader(make=profiles, mutations=(*TEXT, mutations.csv_cell)),
     "listed": Reader(make=listed, mutations=(*TEXT, mutations.csv_cell)),
     "space_file": Reader(make=space_file, mutations=TEXT),
+    **{
+        f"photo_{suffix}": Reader(make=photo(suffix), mutations=BYTES)
+        for suffix in ("jpg", "png", "bmp", "webp")
+    },
 }
