@@ -9,9 +9,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import ray
+from ray._private import services
 
 from search.errors import UsageError
 from search.faults import Fault, FaultError, fault_of
@@ -73,7 +75,7 @@ def _started() -> Iterator[None]:
     _check_token()
     machine = Machine()
     with workplace(_LONGEST_SOCKET) as folder, _shut_down():
-        with _starting(), _or_fault():
+        with _starting(), _or_fault(), _apart_from_our_group():
             ray.init(
                 "local",
                 num_cpus=machine.cpus(),
@@ -128,6 +130,22 @@ def _starting() -> Iterator[None]:
             yield
         except SystemExit as error:  # Ray's own answer to SIGTERM while it starts
             raise KeyboardInterrupt from error
+
+
+@contextmanager
+def _apart_from_our_group() -> Iterator[None]:
+    """Starts Ray's processes in process groups of their own.
+
+    A signal to ours, as batch systems send it, would end them with this process; and where Ray's
+    raylet goes first, Ray's library ends this process at once, with code 1 and nothing saved. It
+    keeps only Ctrl-C from them by itself.
+    """
+    before = services.ConsolePopen
+    services.ConsolePopen = partial(before, process_group=0)
+    try:
+        yield
+    finally:
+        services.ConsolePopen = before
 
 
 @contextmanager

@@ -93,6 +93,16 @@ def test_the_token_is_in_no_file(runtime, base):
 
 
 @pytest.mark.ray
+def test_a_signal_to_the_group_of_a_run_reaches_none_of_rays_processes(runtime):
+    """Ray's raylet would end first, and its library the run at once."""
+    own = os.getpgid(runtime.process.pid)
+    of_ray = [p for p in descendants(runtime.process.pid) if p != runtime.process.pid]
+    assert runtime.worker in of_ray
+    assert raylet_of(runtime.process.pid) in of_ray
+    assert own not in map(os.getpgid, of_ray)
+
+
+@pytest.mark.ray
 def test_a_cluster_that_wants_a_token_is_not_joined_without(runtime, base):
     done = joined(runtime.address, base)
     assert done.stdout == "no: "
