@@ -39,8 +39,10 @@ def written(path: Path) -> Iterator[Path]:
         draft.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        # Of an open file that it cannot write the system gives no name.
-        if error.filename2 is None and error.filename in (None, str(draft)):
+        # Of an open file that it cannot write the system gives no name. An error without a number
+        # is not the system's, and would lose its own words.
+        is_unnamed = error.filename2 is None and error.filename in (None, str(draft))
+        if error.errno is not None and is_unnamed:
             error.filename = str(path)
         raise
     finally:

@@ -155,7 +155,7 @@ def test_two_searches_of_one_space_are_judged_on_the_same_people_and_repeat(tmp_
     for part in first.iterdir():
         with np.load(part) as one, np.load(second / part.name) as other:
             assert one["indices"].tolist() == other["indices"].tolist()
-            assert one["joint"].tobytes() != other["joint"].tobytes()
+            assert one["head:joint"].tobytes() != other["head:joint"].tobytes()
     again = one_repeat(size, tmp_path, 0)  # from its files
     assert again.headline.estimate.difference == pair.headline.estimate.difference
 
