@@ -1,8 +1,6 @@
 """`python -m search ...` is `headrace ...`."""
 
-import sys
-
-from search.cli.commands import main
+from search.cli.commands import entry
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    entry()

@@ -4,19 +4,21 @@ It ends with exit code 130 within seconds, wherever it is: what is under way is 
 removed, and a line says how to go on. The search alone ends its trials first.
 """
 
+import math
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # From the signal to the end of the process, whatever else still hangs.
-_GRACE_S = 12.0
+_GRACE_S = 11.0
 _GRACE_OF_A_LOST_CLUSTER_S = 6.0
 _CLEARING_S = 2.0
 _NOTHING_LOST = "Nothing is left half-written; give the same command again."
@@ -41,6 +43,7 @@ class Ending:
         self._has_raised = False
         self._clearing: list[Callable[[], object]] = []
         self._last_call: threading.Timer | None = None
+        self._ends_at = math.inf
 
     @property
     def is_asked(self) -> bool:
@@ -98,8 +101,7 @@ class Ending:
         """Says that the command was ended, and how to go on."""
         with suppress(OSError):
             sys.stderr.write(f"{self._line}\n")
-        for stream in (sys.stdout, sys.stderr):
-            _flush(stream)
+        flush()
 
     def close(self) -> None:
         """Stops the clock; after a loss it ends the process, as Ray would wait for its head."""
@@ -109,8 +111,13 @@ class Ending:
             self._leave(INTERRUPTED)
 
     def _start_clock(self, seconds: float) -> None:
+        """Starts the clock, where none is running that ends earlier."""
+        ends_at = time.monotonic() + seconds
+        if ends_at >= self._ends_at:
+            return
         if self._last_call is not None:
             self._last_call.cancel()
+        self._ends_at = ends_at
         self._last_call = threading.Timer(seconds, self._give_up)
         self._last_call.daemon = True
         self._last_call.start()
@@ -134,6 +141,23 @@ class Ending:
     def _clear(self) -> None:
         for clear in list(self._clearing):
             clear()
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process with an exit code.
+
+    After an interruption at once: what libraries do at the end of a process may hang.
+    """
+    if code == INTERRUPTED:
+        flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def flush() -> None:
+    """Flushes what the process has said."""
+    for stream in (sys.stdout, sys.stderr):
+        _flush(stream)
 
 
 def _flush(stream: TextIO) -> None:

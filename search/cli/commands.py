@@ -18,7 +18,7 @@ from search.cli.run_config import check_not_empty, new_config, resumed_config
 from search.errors import SearchError, UsageError, bounded
 from search.faults import FaultError, fault_of
 from search.prepare.option import absolute, at_least, below_one
-from search.signals import INTERRUPTED, Ending, ending_on_signals
+from search.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.store.files import check_writable
 from search.store.run_store import check_name
 from spaces.errors import SpaceError
@@ -75,7 +75,7 @@ def _refuse(error: str) -> int:
 
 def entry() -> None:
     """Runs the installed command `headrace`."""
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))
 
 
 def _run(options: argparse.Namespace) -> int:

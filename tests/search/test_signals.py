@@ -97,6 +97,35 @@ def test_what_hangs_after_a_loss_is_left_behind_without_what_was_temporary(
     assert calls == cleared
 
 
+def test_a_loss_after_a_signal_gives_no_more_time(endings, monkeypatch):
+    monkeypatch.setattr(signals, "_GRACE_OF_A_LOST_CLUSTER_S", 2 * signals._GRACE_S)
+    with ending_on_signals() as ending:
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        first = ending._last_call
+        ending.lose("Ray does not end")
+        assert ending._last_call is first
+    assert ending.left == [signals.INTERRUPTED]
+
+
+def test_after_an_interruption_nothing_of_the_process_is_run_any_more():
+    """What hangs at the end of a process would hang the command."""
+    code = (
+        "import atexit, sys; from search.signals import leave\n"
+        "atexit.register(lambda: print('late'))\n"
+        "print('said'); leave(int(sys.argv[1]))"
+    )
+    for number, said in ((130, "said\n"), (2, "said\nlate\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(number)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (number, said)
+
+
 def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored(endings):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
