@@ -210,12 +210,11 @@ def _compare(options: argparse.Namespace) -> int:
             raise UsageError(f"predictions are given as NAME=CSV, every name once, got {given!r}")
         files[name] = Path(path)
     below_one("--margin", options.margin)
-    below_one("--accept-loss", options.accept_loss)
     at_least(0)("--seed", options.seed)
     check_writable("--out", options.out)
     rules = Rules(seed=options.seed, margin=options.margin)
     try:
-        findings = compare(options.truth, files, options.out, rules, options.accept_loss)
+        findings = compare(options.truth, files, options.out, rules)
     except AnalysisError as error:
         raise UsageError(str(error)) from error
     print_verdict(Console(), findings, options.out)

@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 from search.errors import UsageError
 from search.prepare.config import (
     ACCEPT_LOSS_HELP,
-    DEFAULT_ACCEPT_LOSS,
     DEFAULT_MARGIN,
     MARGIN_HELP,
     OPTIONS,
@@ -60,9 +59,6 @@ def _add_concluding(commands: Any) -> None:
     )
     compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
     compare.add_argument("--margin", type=float, default=DEFAULT_MARGIN, help=MARGIN_HELP)
-    compare.add_argument(
-        "--accept-loss", type=float, default=DEFAULT_ACCEPT_LOSS, help=ACCEPT_LOSS_HELP
-    )
     compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
 
 

@@ -75,7 +75,7 @@ class Pulse:
         """Returns the seconds since its last step, or since it was handed out."""
         try:
             seen: int | None = self._path.stat().st_mtime_ns
-            self.node = self._path.read_text(encoding="utf-8") or self.node
+            self.node = self._path.read_text(encoding="utf-8", errors="replace") or self.node
         except OSError:
             seen = self._seen
         if seen != self._seen:

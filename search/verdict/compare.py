@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from search.analysis.approaches.approach import Approach
 from search.analysis.people import People
 from search.analysis.verdict.judging import judge
-from search.analysis.verdict.recommendation import ACCEPT_LOSS, next_step, recommend
+from search.analysis.verdict.recommendation import next_step, recommend
 from search.analysis.verdict.rules import (
     Rules,
 )
@@ -32,7 +32,6 @@ def compare(
     predictions: Mapping[str, Path],
     out: Path,
     rules: Rules,
-    accept_loss: float = ACCEPT_LOSS,
 ) -> Findings:
     """Judges prediction files, writes `verdict.json` and `report.html`, and returns the findings.
 
@@ -42,7 +41,6 @@ def compare(
         predictions: CSV `sample,p0,...,p{C-1}` with optional `seed`, by approach name; at least
             two.
         out: folder of the two files.
-        accept_loss: macro-F1 that may be lost for a cheaper approach.
         rules: how to judge. Where a file has one seed, all are judged as fixed models: a win is
             one of these very models, not of the way they were trained. Where every file has seeds,
             their luck counts, by folds if there are any.
@@ -54,7 +52,7 @@ def compare(
     approaches = [Approach.from_probs(name, probs) for name, probs in found.items()]
     fixed = rules.fixed_models or any(len(probs) == 1 for probs in found.values())
     verdict = judge(approaches, people, rules=replace(rules, fixed_models=fixed))
-    advice = recommend(verdict, {}, accept_loss=accept_loss, next_step=next_step(verdict))
+    advice = recommend(verdict, {}, next_step=next_step(verdict))
     findings = Findings(verdict=verdict, advice=advice)
     contents = ReportContents(title="headrace compare", verdict=verdict, advice=advice)
     page = render_html(contents)
@@ -72,7 +70,7 @@ def read_files(
     with reading(truth_path, "correct it", UsageError):
         truth = _read_csv(truth_path, _TRUTH_COLUMNS)
         labels, fold = _labels(truth, truth_path), _folds(truth, truth_path)
-        group = truth["group"].to_numpy(dtype=str)
+        group = _groups(truth, truth_path)
     found = {}
     for name, path in predictions.items():
         with reading(path, "correct it", UsageError):
@@ -120,6 +118,16 @@ def _labels(truth: pd.DataFrame, path: Path) -> NDArray[np.int64]:
     return _whole_numbers(truth, "label", path)
 
 
+def _groups(truth: pd.DataFrame, path: Path) -> NDArray[np.str_]:
+    unnamed = np.flatnonzero(truth["group"].str.strip() == "")
+    if unnamed.size:
+        raise UsageError(
+            f"{path} row {int(unnamed[0]) + 2}: every sample names its group, the person it "
+            "shows, or all without one would count as one person; got an empty cell"
+        )
+    return truth["group"].to_numpy(dtype=str)
+
+
 def _folds(truth: pd.DataFrame, path: Path) -> NDArray[np.int64] | None:
     """Returns the fold of every sample; None without the column, or where one model made all."""
     if "fold" not in truth.columns:
@@ -158,11 +166,18 @@ def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
             f"{path} must have the columns p0, p1, ... without a gap, lacks {missing[0]}"
         )
     seeds = frame["seed"] if "seed" in frame.columns else pd.Series(0, index=frame.index)
-    found = []
+    found: dict[object, NDArray[np.float64]] = {}
     for seed, part in frame.groupby(seeds, sort=True):
         where = f"{path}, seed {seed}" if "seed" in frame.columns else str(path)
-        found.append(_aligned(part, truth, columns, where))
-    return np.stack(found)
+        probs = _aligned(part, truth, columns, where)
+        for other, known in found.items():
+            if np.array_equal(known, probs):
+                raise UsageError(
+                    f"{where}: every seed is a training of its own, got the very probabilities of "
+                    f"seed {other}; copies would pass for trainings without luck, leave them out"
+                )
+        found[seed] = probs
+    return np.stack(list(found.values()))
 
 
 def _aligned(

@@ -84,7 +84,6 @@ FROZEN = {
         "predictions": ...,
         "--out": Path("compared"),
         "--margin": 0.005,
-        "--accept-loss": 0.02,
         "--seed": 0,
     },
     "replay": {"best": ..., "--data": "", "--weights-dir": "", "--cache": None},

@@ -86,6 +86,15 @@ def test_several_seeds_are_scored_one_by_one(files):
     assert both.per_seed[1] == pytest.approx(bad.interval.value)
 
 
+def test_a_seed_that_is_a_copy_of_another_is_refused(files):
+    """Two copies have no luck of training between them, and would prove what one cannot."""
+    good = pd.read_csv(files / "good.csv")
+    pd.concat([good.assign(seed=n) for n in (0, 7)]).to_csv(files / "twice.csv", index=False)
+    message = r"twice\.csv, seed 7: every seed is a training of its own, got .* of seed 0"
+    with pytest.raises(UsageError, match=message):
+        judged(files, A=files / "twice.csv", B=files / "bad.csv")
+
+
 def edited(path, **changes):
     frame = pd.read_csv(path)
     for name, values in changes.items():
@@ -105,6 +114,10 @@ def test_samples_and_people_whose_names_are_formulas_may_be_marked_or_not(files)
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
+        (
+            lambda d: edited(d / "truth.csv", group=lambda f: ["", *f["group"][1:]]),
+            r"truth\.csv row 2: every sample names its group, .* got an empty cell",
+        ),
         (lambda d: (d / "good.csv").unlink(), r"a CSV file must exist, got .*good\.csv"),
         (
             lambda d: edited(d / "good.csv", p0=lambda f: f["p0"] + 0.5),
