@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import ExifTags, Image
 
 import spaces
 from search.cli.options import build_parser
@@ -36,12 +35,12 @@ from search.why.record import WHY_FILE, read_record
 from search.why.stage import planned_units, record_why
 from tests.faults import mutations
 from tests.faults.mutations import BYTES, TEXT, Mutation
+from tests.faults.photos import photo
 from tests.search.builders.ensembles import made_oof, made_spec, write_ensemble
 from tests.search.builders.made_refit import LINEUP, write_refit
 from tests.search.builders.made_why import made_design, made_refitted, write_units
 from tests.trainables.data.folders import write_flat, write_image, write_manifest, write_profiles
 from trainables.data import layouts
-from trainables.data.image_decoding import decode_image
 from trainables.data.layouts import flat
 
 BEGUN = Path(__file__).parents[1] / "assets" / "begun"
@@ -318,20 +317,6 @@ def listed(folder: Path) -> Made:
     """info.csv of photos to predict."""
     root = write_flat(folder / "data", ["a.jpg", "b.jpg"])
     return root / "info.csv", lambda: flat.read(root)
-
-
-def photo(suffix: str) -> Callable[[Path], Made]:
-    """Returns the maker of a photo of a format, with pixels of many colours and an orientation."""
-
-    def make(folder: Path) -> Made:
-        pixels = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-        exif = Image.Exif()
-        exif[ExifTags.Base.Orientation] = 6
-        path = folder / f"photo.{suffix}"
-        Image.fromarray(pixels).save(path, exif=exif)
-        return path, lambda: decode_image(path, (16, 12), "row 2 of manifest.csv")
-
-    return make
 
 
 SPACE = '''"""A space of my own."""

@@ -31,7 +31,7 @@ VALUES = (
         "../..",
         "/",
         "/dev/null",
-        "/root/x",
+        "/dev/null/x",
         "x/" * 3000,
         "attribute:x.py",
         "-x",
