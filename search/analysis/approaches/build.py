@@ -179,14 +179,7 @@ def build(
     Raises:
         AnalysisError: an attribute that no model decides or two do, or different seeds or samples.
     """
-    layout = HeadLayout(
-        models[0].layout.sizes, tuple(axes for model in models for axes in model.layout.covers)
-    )
-    if not layout.is_whole:
-        raise AnalysisError(
-            f"the models of {name!r} must decide all {len(layout.sizes)} attributes, got those at "
-            f"{layout.attributes}"
-        )
+    layout = _whole_layout(name, models)
     method = Method.NONE if len(layout.covers) == 1 else Method.TEMPERATURE
     true = people.label
     products = [model.products for model in models]
@@ -229,6 +222,19 @@ def build(
         targets=targets,
         variants=tuple(variants.values()),
     )
+
+
+def _whole_layout(name: str, models: Sequence[Model]) -> HeadLayout:
+    """Returns the layout of all heads of an approach."""
+    layout = HeadLayout(
+        models[0].layout.sizes, tuple(axes for model in models for axes in model.layout.covers)
+    )
+    if not layout.is_whole:
+        raise AnalysisError(
+            f"the models of {name!r} must decide all {len(layout.sizes)} attributes, got those at "
+            f"{layout.attributes}"
+        )
+    return layout
 
 
 def _check_shapes(targets: Mapping[str, Target], num_samples: int) -> None:
