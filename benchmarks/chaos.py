@@ -33,6 +33,7 @@ from tests.faults.chaos_cluster import local_cluster
 from tests.faults.chaos_rounds import Bounds, Kill, Outcome, Rounds
 from tests.faults.chaos_run import ChaosRun, Kind, Stage
 from tests.search.builders.people import write_people
+from tests.signals_heard import hear_signals
 
 OPTIONS = {"trials": 2, "max_epochs": 2, "refit_seeds": 1}
 BOUNDS = Bounds(end=15.0, start=90.0, go_on=1800.0)
@@ -86,6 +87,7 @@ def in_order(kills: Sequence[Kill], seed: int) -> list[Kill]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Plays what is missing of the rounds and prints the report."""
+    hear_signals()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that no run is left alone
     given = _parse(arguments)
     kinds = [kind for name in given.only.split(",") for kind in KINDS[name]]

@@ -6,6 +6,7 @@ removed, and a line says how to go on. The search alone ends its trials first.
 
 import math
 import os
+import select
 import signal
 import sys
 import threading
@@ -21,7 +22,74 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_S = 11.0
 _GRACE_OF_A_LOST_CLUSTER_S = 6.0
 _CLEARING_S = 2.0
+# What a pipe brings beside the numbers of signals.
+_LOOK_AGAIN, _OVER = 254, 255
 _NOTHING_LOST = "Nothing is left half-written; give the same command again."
+
+
+class Deadline:
+    """Ends the process at a time, whatever the main thread is in.
+
+    Its thread runs before it is needed: a handler of signals may not start one, as the main thread
+    may hold the lock of starting threads just then. Signals reach it as bytes, through Python's
+    wake-up descriptor, so that it hears of them while the main thread is in somebody's C code,
+    where no handler runs.
+
+    Args:
+        reached: called in the thread when the time has come.
+    """
+
+    def __init__(self, reached: Callable[[], object]) -> None:
+        self._reached = reached
+        self._times: list[float] = []
+        self._writer = -1
+
+    @property
+    def at(self) -> float:
+        """The earliest time that was set, in seconds of the monotonic clock; else infinite."""
+        return min(self._times, default=math.inf)
+
+    def sooner(self, seconds: float) -> None:
+        """Ends the process in that time, where it does not end earlier."""
+        self._times.append(time.monotonic() + seconds)
+        self._send(_LOOK_AGAIN)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Ends the process from within the block; for the main thread."""
+        reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+        thread = threading.Thread(
+            target=self._watch, args=(reader,), name="headrace-deadline", daemon=True
+        )
+        thread.start()
+        before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(before)
+            self._send(_OVER)
+            thread.join()
+            for end in (reader, self._writer):
+                os.close(end)
+            self._writer = -1
+
+    def _send(self, byte: int) -> None:
+        if self._writer >= 0:
+            with suppress(BlockingIOError):  # so much is waiting that the thread looks anyway
+                os.write(self._writer, bytes([byte]))
+
+    def _watch(self, reader: int) -> None:
+        while True:
+            left = None if self.at == math.inf else max(self.at - time.monotonic(), 0.0)
+            if not select.select([reader], [], [], left)[0]:
+                self._reached()
+                return
+            received = os.read(reader, 4096)
+            if _OVER in received:
+                return
+            if any(number in received for number in _SIGNALS):
+                self._times.append(time.monotonic() + _GRACE_S)
 
 
 class Ending:
@@ -40,15 +108,16 @@ class Ending:
         """What was lost, where not a person asks; else empty."""
         self._leave = leave
         self._gently: Callable[[], None] | None = None
+        self._has_come = False
         self._has_raised = False
         self._clearing: list[Callable[[], object]] = []
-        self._last_call: threading.Timer | None = None
-        self._ends_at = math.inf
+        self.deadline = Deadline(self._give_up)
+        """When the process is left, whatever still hangs."""
 
     @property
     def is_asked(self) -> bool:
         """Whether a signal or a loss has asked for the end."""
-        return self._last_call is not None
+        return self.deadline.at < math.inf
 
     def resume_by(self, command: str) -> None:
         """Notes the command that goes on with what is done from now on."""
@@ -78,9 +147,9 @@ class Ending:
         Raises:
             KeyboardInterrupt: nothing else was asked for.
         """
-        is_first = not self.is_asked
+        is_first, self._has_come = not self._has_come, True
         if is_first:
-            self._start_clock(_GRACE_S)
+            self.deadline.sooner(_GRACE_S)
         if self._gently is not None and not self.lost:
             if is_first:
                 self._gently()
@@ -94,7 +163,7 @@ class Ending:
             return
         # A signal to the whole process group ends the cluster, too: that is no loss.
         self.lost = "interrupted" if self.is_asked else what
-        self._start_clock(_GRACE_OF_A_LOST_CLUSTER_S)
+        self.deadline.sooner(_GRACE_OF_A_LOST_CLUSTER_S)
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
 
     def tell(self) -> None:
@@ -104,23 +173,9 @@ class Ending:
         flush()
 
     def close(self) -> None:
-        """Stops the clock; after a loss it ends the process, as Ray would wait for its head."""
-        if self._last_call is not None:
-            self._last_call.cancel()
+        """After a loss ends the process, as Ray would wait for its head."""
         if self.lost:
             self._leave(INTERRUPTED)
-
-    def _start_clock(self, seconds: float) -> None:
-        """Starts the clock, where none is running that ends earlier."""
-        ends_at = time.monotonic() + seconds
-        if ends_at >= self._ends_at:
-            return
-        if self._last_call is not None:
-            self._last_call.cancel()
-        self._ends_at = ends_at
-        self._last_call = threading.Timer(seconds, self._give_up)
-        self._last_call.daemon = True
-        self._last_call.start()
 
     @property
     def _line(self) -> str:
@@ -188,7 +243,7 @@ def ending_on_signals() -> Iterator[Ending]:
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     _under_way.append(ending)
     try:
-        with kept():
+        with ending.deadline.watching(), kept():
             for number, handler in before.items():
                 if handler not in (signal.SIG_IGN, None):
                     signal.signal(number, ending.on_signal)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from search import ray_settings
 from tests.leaks import leak_guard
+from tests.signals_heard import hear_signals
 
 SEED_VARIABLE = "HEADRACE_TEST_SEED"
 
@@ -20,6 +21,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ.setdefault("RAY_worker_niceness", "0")
 # Ray reads them when any test module imports it, and sets one of its own then.
 ray_settings.apply(one_machine=True)
+
+# Where CI runs under `nohup`, say.
+hear_signals()
 
 # No test may depend on how fast or how busy the machine is. Loaded before any test module is
 # imported, so that it is also the base of their own @settings.

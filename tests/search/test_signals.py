@@ -74,7 +74,7 @@ def test_what_hangs_after_a_signal_is_left_behind_with_its_line(monkeypatch, cap
 
     ending = Ending(leave=leave)
     ending.resume_by("this")
-    with ending.gently(gone.wait):  # it hangs until the process would be gone
+    with ending.deadline.watching(), ending.gently(gone.wait):  # until the process would be gone
         ending.on_signal(signal.SIGTERM, None)
     assert left == [130]
     assert "Nothing is lost; go on with: this" in capfd.readouterr().err
@@ -90,7 +90,7 @@ def test_what_hangs_after_a_loss_is_left_behind_without_what_was_temporary(
     ending.lost = lost
     with ending.clearing(lambda: pytest.fail("that is cleared already")):
         pass
-    with ending.clearing(lambda: calls.append(1)):
+    with ending.deadline.watching(), ending.clearing(lambda: calls.append(1)):
         with suppress(KeyboardInterrupt):
             ending.on_signal(signal.SIGTERM, None)
         gone.wait()
@@ -102,10 +102,53 @@ def test_a_loss_after_a_signal_gives_no_more_time(endings, monkeypatch):
     with ending_on_signals() as ending:
         with suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
-        first = ending._last_call
+        first = ending.deadline.at
         ending.lose("Ray does not end")
-        assert ending._last_call is first
+        assert ending.deadline.at == first
     assert ending.left == [signals.INTERRUPTED]
+
+
+def run_script(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_signal_ends_a_process_whose_main_thread_runs_no_handler():
+    """In C code that is not left, and does not come back, no handler of Python's ever runs."""
+    done = run_script("""
+import ctypes, os, signal, threading
+from search import signals
+signals._GRACE_S = 0.0
+blocked = threading.Event()
+
+def ask():
+    blocked.wait()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+with signals.ending_on_signals():
+    threading.Thread(target=ask, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # of this thread alone
+    blocked.set()
+    ctypes.CDLL(None).pause()
+""")
+    assert done.returncode == signals.INTERRUPTED
+    assert done.stderr.startswith("headrace: interrupted. ")
+
+
+def test_a_signal_while_a_thread_is_being_started_ends_the_process_all_the_same():
+    """Who starts threads holds a lock that a handler cannot take."""
+    done = run_script("""
+import signal, threading
+from search import signals
+with signals.ending_on_signals() as ending, threading._active_limbo_lock:
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        ending.tell()
+        signals.leave(130)
+""")
+    assert (done.returncode, done.stderr.count("\n")) == (signals.INTERRUPTED, 1)
 
 
 def test_after_an_interruption_nothing_of_the_process_is_run_any_more():
