@@ -7,7 +7,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from search.cli.commands import main
-from search.signals import leave
+from search.ending.signals import leave
 
 if __name__ == "__main__":
     leave(main(["run", *sys.argv[1:]]))

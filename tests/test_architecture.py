@@ -29,9 +29,8 @@ FLOORS = {
         "analysis": 2,
         "store": 2,
         "console": 1,
-        "faults": 1,
+        "ending": 1,
         "ray_settings": 1,
-        "signals": 1,
         "errors": 0,
     },
     "search/analysis": {

@@ -15,10 +15,10 @@ from pathlib import Path
 from search import ray_settings
 from search.cli.options import build_parser
 from search.cli.run_config import check_not_empty, new_config, resumed_config
+from search.ending.faults import FaultError, fault_of
+from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.errors import SearchError, UsageError, bounded
-from search.faults import FaultError, fault_of
 from search.prepare.option import absolute, at_least, below_one
-from search.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.store.files import check_writable
 from search.store.run_store import check_name
 from spaces.errors import SpaceError

@@ -15,6 +15,7 @@ from search.cli.forecast import print_forecast
 from search.cli.preflight import check_spaces
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
+from search.ending.signals import under_way
 from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
@@ -24,7 +25,6 @@ from search.prepare.resources import Node, Resources, plan_resources
 from search.pseudo.stage import check_pseudo
 from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL
-from search.signals import under_way
 from search.store.commands import resume_command
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.verdict.rounds import Look
+from search.ending.faults import Fault, fault_of
 from search.errors import ResultsError
-from search.faults import Fault, fault_of
 from search.refit.plan import Shape
 from search.refit.unit_file import (
     Heads,

@@ -18,8 +18,9 @@ from typing import Any, Self
 
 import ray
 
+from search.ending.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
+from search.ending.signals import under_way
 from search.errors import bounded
-from search.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import RefitFiles
@@ -27,7 +28,6 @@ from search.refit.fleet import Fleet
 from search.refit.retries import Retries, is_silent, note_deaths
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
-from search.signals import under_way
 from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
 
 logger = logging.getLogger(__name__)

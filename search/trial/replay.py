@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from search.ending.faults import Fault, FaultError
 from search.errors import ResultsError, UsageError
-from search.faults import Fault, FaultError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import ProgressBar, decode_images, open_dataset
 from search.prepare.setting import SharedImages, TrialSetting

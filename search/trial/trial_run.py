@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from search.analysis.metrics import confusion_matrix, macro_f1
 from search.analysis.recombine import marginals, recombine
+from search.ending.faults import fault_of
 from search.errors import bounded
-from search.faults import fault_of
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
 from search.store.names import as_file

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
+from search.ending.faults import Fault, FaultError
 from search.errors import ResultsError
-from search.faults import Fault, FaultError
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.approaches import Lineup

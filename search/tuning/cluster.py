@@ -15,12 +15,12 @@ from pathlib import Path
 import ray
 from ray._private import services
 
+from search.ending.faults import Fault, FaultError, fault_of
+from search.ending.signals import Ending, kept, under_way
 from search.errors import UsageError
-from search.faults import Fault, FaultError, fault_of
 from search.prepare.resources import Node
 from search.ray_settings import WORKER_ENV
 from search.refit.fleet import alive_nodes
-from search.signals import Ending, kept, under_way
 from search.tuning.workplace import clear_leftovers, workplace
 from trainables.errors import in_short
 from trainables.machine import Machine

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from search.faults import FaultError
+from search.ending.faults import FaultError
 from search.store.heartbeat import Pulse
 from search.store.records import TrialRecord
 from search.tuning.journal import Asked

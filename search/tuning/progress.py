@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.console import say
-from search.faults import FaultError
+from search.ending.faults import FaultError
 from search.prepare.config import Budget, format_duration
 from search.store.records import Cause, State, TrialRecord
 from search.tuning.journal import Asked

@@ -18,8 +18,8 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from search.ending.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
 from search.errors import StalledError
-from search.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
 from search.prepare.config import Budget
 from search.refit.retries import Retries, is_silent
 from search.store.heartbeat import Pulse, heartbeat_path

@@ -10,11 +10,11 @@ from pathlib import Path
 from ray import tune
 from ray.tune import TuneError
 
+from search.ending.signals import under_way
 from search.errors import StalledError
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
 from search.refit.fleet import Fleet
-from search.signals import under_way
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.worker import Worker

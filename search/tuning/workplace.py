@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from search.ending.signals import under_way
 from search.errors import UsageError
-from search.signals import under_way
 
 _PREFIX = "headrace-"
 _LOCK = "held"

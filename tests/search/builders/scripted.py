@@ -10,7 +10,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 
-from search.faults import FaultError
+from search.ending.faults import FaultError
 from search.prepare.config import Budget
 from search.refit.approaches import Lineup
 from search.refit.retries import Retries

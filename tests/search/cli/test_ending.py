@@ -6,7 +6,7 @@ import pytest
 
 from search.cli import commands as cli
 from search.cli.commands import main
-from search.signals import under_way
+from search.ending.signals import under_way
 
 FULL = OSError(28, "No space left on device", "results/mine/verdict.json")
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from search import signals
 from search.cli import run as run_module
 from search.cli.commands import main
 from search.console import StepBar
+from search.ending import signals
 from search.pseudo import verdict as pseudo_verdict
 from search.refit.pool import Pool
 from search.store import files

@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
+from search.ending.faults import Fault, FaultError
 from search.errors import ResultsError
-from search.faults import Fault, FaultError
 from search.refit import unit_file
 from search.refit.files import RefitFiles
 from search.refit.unit_file import TrainedUnit

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import ray
 
+from search.ending.faults import FaultError
 from search.errors import StalledError
-from search.faults import FaultError
 from search.prepare.resources import Node, Resources
 from search.refit import pool as pool_module
 from search.refit.files import RefitFiles

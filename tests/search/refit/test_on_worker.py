@@ -5,8 +5,8 @@ import signal
 
 import pytest
 
+from search.ending.faults import Fault, fault_of
 from search.errors import StalledError
-from search.faults import Fault, fault_of
 from search.prepare.resources import Resources
 from search.refit.on_worker import on_worker
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from search.faults import Fault, FaultError, fault_of
+from search.ending.faults import Fault, FaultError, fault_of
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
 from search.refit import train

@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.analysis.metrics import macro_f1
-from search.faults import Fault
+from search.ending.faults import Fault
 from search.store.records import Cause
 from search.trial import trial_run
 from search.trial.trial_run import TrialRun, evaluate

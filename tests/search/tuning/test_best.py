@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import yaml
 
+from search.ending.faults import FaultError
 from search.errors import ResultsError
-from search.faults import FaultError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources

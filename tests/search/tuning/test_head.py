@@ -14,10 +14,10 @@ import pytest
 import ray
 
 import search
-from search import signals
-from search.faults import Fault, FaultError
+from search.ending import signals
+from search.ending.faults import Fault, FaultError
+from search.ending.signals import Ending, ending_on_signals
 from search.prepare.resources import Node
-from search.signals import Ending, ending_on_signals
 from search.tuning import cluster, workplace
 from search.tuning.cluster import ray_runtime
 

@@ -3,8 +3,8 @@
 import pytest
 from ray.tune.search import Searcher
 
-from search import faults
-from search.faults import Fault
+from search.ending import faults
+from search.ending.faults import Fault
 from search.prepare.config import Budget
 from search.store.records import Cause, State
 from tests.search.builders.scripted import Script

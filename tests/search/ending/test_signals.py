@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from search import signals
-from search.signals import Ending, ending_on_signals, kept, under_way
+from search.ending import signals
+from search.ending.signals import Ending, ending_on_signals, kept, under_way
 from tests.search.builders.runs import ROOT
 
 ALL = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -118,7 +118,7 @@ def test_a_signal_ends_a_process_whose_main_thread_runs_no_handler():
     """In C code that is not left, and does not come back, no handler of Python's ever runs."""
     done = run_script("""
 import ctypes, os, signal, threading
-from search import signals
+from search.ending import signals
 signals._GRACE_S = 0.0
 blocked = threading.Event()
 
@@ -140,7 +140,7 @@ def test_a_signal_while_a_thread_is_being_started_ends_the_process_all_the_same(
     """Who starts threads holds a lock that a handler cannot take."""
     done = run_script("""
 import signal, threading
-from search import signals
+from search.ending import signals
 with signals.ending_on_signals() as ending, threading._active_limbo_lock:
     try:
         signal.raise_signal(signal.SIGTERM)
@@ -154,7 +154,7 @@ with signals.ending_on_signals() as ending, threading._active_limbo_lock:
 def test_after_an_interruption_nothing_of_the_process_is_run_any_more():
     """What hangs at the end of a process would hang the command."""
     code = (
-        "import atexit, sys; from search.signals import leave\n"
+        "import atexit, sys; from search.ending.signals import leave\n"
         "atexit.register(lambda: print('late'))\n"
         "print('said'); leave(int(sys.argv[1]))"
     )
@@ -242,7 +242,7 @@ def test_in_another_thread_no_handler_is_installed():
 def test_streams_that_nobody_reads_any_more_change_no_exit_code():
     script = """
 import os, signal, sys
-from search.signals import ending_on_signals
+from search.ending.signals import ending_on_signals
 with ending_on_signals() as ending:
     reader, writer = os.pipe()
     os.close(reader)

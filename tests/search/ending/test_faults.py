@@ -9,9 +9,9 @@ import resource
 import pytest
 import torch
 
-from search import faults
+from search.ending import faults
+from search.ending.faults import Fault, FaultError, WorkerDeaths, fault_in, fault_of, memory_kills
 from search.errors import ResultsError
-from search.faults import Fault, FaultError, WorkerDeaths, fault_in, fault_of, memory_kills
 from trainables.checkpoint import save_checkpoint
 from trainables.drafts import draft_of
 from trainables.errors import ConfigError, DataError, NonFiniteLossError, OutOfMemoryError

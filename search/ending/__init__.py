@@ -1,0 +1,1 @@
+"""How a command ends before its end: it is asked to, or the machine fails."""
