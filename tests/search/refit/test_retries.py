@@ -3,7 +3,7 @@
 import pytest
 
 from search.errors import StalledError
-from search.refit.retries import START_S, STEP_S, Retries, is_silent
+from search.refit.retries import MAX_NODES, START_S, STEP_S, Retries, is_silent
 
 
 def test_a_worker_that_dies_on_a_living_node_has_three_tries():
@@ -12,9 +12,12 @@ def test_a_worker_that_dies_on_a_living_node_has_three_tries():
     assert retries.after_death("age-2", "a")
 
 
-def test_deaths_of_nodes_never_count():
+def test_a_training_under_which_node_after_node_dies_ends_the_run_and_is_not_failed():
     retries = Retries(lambda node: False)
-    assert all(retries.after_death("age-1", f"node {n}") for n in range(50))
+    assert all(retries.after_death("age-1", f"node {n}") for n in range(MAX_NODES))
+    assert retries.after_death("age-2", "node 0")
+    with pytest.raises(StalledError, match="11 nodes died while they trained age-1"):
+        retries.after_death("age-1", "node 10")
 
 
 def test_a_node_that_is_known_to_be_dead_only_later_does_not_count_then():
@@ -43,7 +46,9 @@ NODES_DEATHS = (
 @pytest.mark.parametrize("said", NODES_DEATHS)
 def test_a_death_of_a_node_that_ray_tells_of_does_not_count_before_the_worker_has_begun(said):
     retries = Retries(lambda node: True)
-    assert all(retries.after_death("age-1", "", said) for _ in range(50))
+    assert all(retries.after_death("age-1", "", said) for _ in range(MAX_NODES))
+    with pytest.raises(StalledError, match="nodes died"):
+        retries.after_death("age-1", "", said)
 
 
 def test_a_second_silence_of_the_same_training_ends_the_run():
