@@ -108,7 +108,7 @@ def _room(nodes: Sequence[Node], store: RunStore) -> Room:
     return Room(
         worker=max(known, default=None),
         driver=Machine().memory_bytes(),
-        disk=shutil.disk_usage(there).free,
+        disk=shutil.disk_usage(there).free + store.predictions_bytes(),
     )
 
 

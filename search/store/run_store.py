@@ -6,7 +6,7 @@ import logging
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -221,6 +221,15 @@ class RunStore:
                 return True
         except (OSError, zipfile.BadZipFile):
             return False
+
+    def predictions_bytes(self) -> int:
+        """Returns what the stored predictions take: no more room is needed for them."""
+        found = 0
+        for pattern in ("*.npz", "parts/*.npz"):
+            for path in self.predictions.glob(pattern):
+                with suppress(FileNotFoundError):  # put together meanwhile by a start at work
+                    found += path.stat().st_size
+        return found
 
     def keep_predictions(self, records: Iterable[TrialRecord]) -> None:
         """Moves the validation predictions of complete trials to where they stay."""

@@ -286,3 +286,13 @@ def test_an_entry_that_study_json_lacks_is_named_where_it_is_asked_for(store):
     with pytest.raises(ResultsError, match=r"study\.json lacks margin; copy"):
         study["config"]["margin"]
     assert study["config"].get("margin") is None
+
+
+def test_room_for_predictions_that_are_stored_already_is_counted(store):
+    """A run goes on where the disk has room for what is missing, not for all of it once more."""
+    assert store.predictions_bytes() == 0
+    (store.predictions / "parts").mkdir(parents=True)
+    (store.predictions / "age.1.0.npz").write_bytes(b"8 bytes.")
+    (store.predictions / "parts" / "age.1.1.0.npz").write_bytes(b"eleven by.")
+    (store.predictions / "refit.json").write_text("{}")
+    assert store.predictions_bytes() == 18
