@@ -201,11 +201,15 @@ class Ending:
 def leave(code: int) -> NoReturn:
     """Ends the process with an exit code.
 
-    After an interruption at once: what libraries do at the end of a process may hang.
+    After an interruption at once: what libraries do at the end of a process may hang. Otherwise a
+    signal that comes meanwhile leaves it at once, and with that code: the command is over.
     """
+    flush()
     if code == INTERRUPTED:
-        flush()
         os._exit(code)
+    for number in _SIGNALS:
+        if signal.getsignal(number) not in (signal.SIG_IGN, None):
+            signal.signal(number, lambda *_: os._exit(code))
     sys.exit(code)
 
 

@@ -169,6 +169,16 @@ def test_after_an_interruption_nothing_of_the_process_is_run_any_more():
         assert (done.returncode, done.stdout) == (number, said)
 
 
+@pytest.mark.parametrize("number", ALL)
+def test_a_signal_while_the_process_ends_does_not_change_how_the_command_ended(number):
+    done = run_script(
+        "import atexit, signal; from search.ending.signals import leave\n"
+        f"atexit.register(lambda: signal.raise_signal({number:d}))\n"
+        "print('said'); leave(1)"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "said\n", "")
+
+
 def test_a_signal_that_the_process_was_started_to_ignore_stays_ignored(endings):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:
