@@ -6,8 +6,7 @@ from pathlib import Path
 # Python puts this folder first on the path, where the repository root belongs.
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from search.cli.commands import main
-from search.ending.signals import leave
+from search.cli.commands import entry
 
 if __name__ == "__main__":
-    leave(main(["run", *sys.argv[1:]]))
+    entry(["run", *sys.argv[1:]])

@@ -16,6 +16,7 @@ from search import ray_settings
 from search.cli.options import build_parser
 from search.cli.run_config import check_not_empty, new_config, resumed_config
 from search.ending.faults import FaultError, fault_of
+from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.errors import SearchError, UsageError, bounded
 from search.prepare.option import absolute, at_least, below_one
@@ -73,9 +74,16 @@ def _refuse(error: str) -> int:
     return BAD_INPUT
 
 
-def entry() -> None:
-    """Runs the installed command `headrace`."""
-    leave(main(sys.argv[1:]))
+def entry(arguments: Sequence[str] | None = None) -> None:
+    """Runs the installed command `headrace` to the end of the process.
+
+    Args:
+        arguments: None are those of the process.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    run = partial(main, given)
+    # What works for hours, in other people's native code.
+    leave(guarded(run) if given[:1] == ["run"] else run())
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -17,14 +17,15 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 INTERRUPTED = 130
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What asks a command to end."""
 # From the signal to the end of the process, whatever else still hangs.
 _GRACE_S = 11.0
 _GRACE_OF_A_LOST_CLUSTER_S = 6.0
 _CLEARING_S = 2.0
 # What a pipe brings beside the numbers of signals.
 _LOOK_AGAIN, _OVER = 254, 255
-_NOTHING_LOST = "Nothing is left half-written; give the same command again."
+NOTHING_BEGUN = "Nothing is left half-written; give the same command again."
 
 
 class Deadline:
@@ -88,7 +89,7 @@ class Deadline:
             received = os.read(reader, 4096)
             if _OVER in received:
                 return
-            if any(number in received for number in _SIGNALS):
+            if any(number in received for number in SIGNALS):
                 self._times.append(time.monotonic() + _GRACE_S)
 
 
@@ -96,17 +97,17 @@ class Ending:
     """How the command at work ends when it is asked to.
 
     Args:
-        leave: ends the process at once, with an exit code.
+        leave: ends the process at once, with an exit code; None is `exit_at_once`.
     """
 
-    def __init__(self, leave: Callable[[int], object] = os._exit) -> None:
-        self.advice = _NOTHING_LOST
+    def __init__(self, leave: Callable[[int], object] | None = None) -> None:
+        self.advice = NOTHING_BEGUN
         """How to go on, as a sentence."""
         self.is_resumable = False
         """Whether a run has begun, which goes on where it ends."""
         self.lost = ""
         """What was lost, where not a person asks; else empty."""
-        self._leave = leave
+        self._leave = leave or exit_at_once
         self._gently: Callable[[], None] | None = None
         self._has_come = False
         self._has_raised = False
@@ -122,6 +123,7 @@ class Ending:
     def resume_by(self, command: str) -> None:
         """Notes the command that goes on with what is done from now on."""
         self.advice, self.is_resumable = f"Nothing is lost; go on with: {command}", True
+        tell_guardian(advice=self.advice)
 
     @contextmanager
     def gently(self, stop: Callable[[], None]) -> Iterator[None]:
@@ -206,11 +208,34 @@ def leave(code: int) -> NoReturn:
     """
     flush()
     if code == INTERRUPTED:
-        os._exit(code)
-    for number in _SIGNALS:
+        exit_at_once(code)
+    tell_guardian(code=code)
+    for number in SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, lambda *_: os._exit(code))
     sys.exit(code)
+
+
+def exit_at_once(code: int) -> NoReturn:
+    """Ends the process, whatever its other threads do, with an exit code."""
+    tell_guardian(code=code)
+    os._exit(code)
+
+
+_guardian: list[int] = []
+
+
+def set_guardian(pipe: int) -> None:
+    """Lets this process tell a guardian, through its pipe, how the command goes on and ends."""
+    _guardian.append(pipe)
+
+
+def tell_guardian(**said: object) -> None:
+    """Tells the guardian of this process, where it has one: `key=value` and a zero byte each."""
+    told = "".join(f"{key}={value}\0" for key, value in said.items())
+    for pipe in _guardian:
+        with suppress(OSError):
+            os.write(pipe, told.encode(errors="surrogateescape"))
 
 
 def flush() -> None:
@@ -244,7 +269,7 @@ def ending_on_signals() -> Iterator[Ending]:
     if threading.current_thread() is not threading.main_thread():
         yield ending
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     _under_way.append(ending)
     try:
         with ending.deadline.watching(), kept():
@@ -263,7 +288,7 @@ def kept() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         yield
     finally:

@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
+# A run that was killed lets go of its lock a moment later than it is gone.
+_LOCK_S = 2.0
 _WAY_OUT = "copy the run whole, or start a new one"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _COLUMNS = (
@@ -130,7 +132,7 @@ class RunStore:
         except OSError as error:
             raise ResultsError(f"the folder {self.root} cannot be made: {error}") from error
         check_links(self.root)  # before the lock, which is a file in it, too
-        lock = filelock.FileLock(self.root / ".lock", timeout=0)
+        lock = filelock.FileLock(self.root / ".lock", timeout=_LOCK_S)
         try:
             lock.acquire()
         except filelock.Timeout as error:
