@@ -18,6 +18,7 @@ from search.cli.run_config import check_not_empty, new_config, resumed_config
 from search.ending.faults import FaultError, fault_of
 from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
+from search.ending.streams import be_lenient
 from search.errors import SearchError, UsageError, bounded
 from search.prepare.option import absolute, at_least, below_one
 from search.store.files import check_writable
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code."""
     with ending_on_signals() as ending:
         try:
+            _check_text([*arguments, str(Path.cwd())])
             options = build_parser().parse_args(arguments)
             command = _COMMANDS[options.command]
             return command(options)
@@ -67,6 +69,17 @@ def _code_of(error: Exception, ending: Ending) -> int | None:
     return INTERRUPTED if ending.is_resumable else BAD_INPUT
 
 
+def _check_text(texts: Sequence[str]) -> None:
+    """Raises UsageError where a name could not be written to the files of a run."""
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"names of files and folders must be UTF-8, got {text!a}; rename it"
+            ) from error
+
+
 def _refuse(error: str) -> int:
     # Some libraries spread their message over lines; the user gets one.
     text = " ".join(line.strip() for line in bounded(error).splitlines())
@@ -80,6 +93,7 @@ def entry(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: None are those of the process.
     """
+    be_lenient()
     given = sys.argv[1:] if arguments is None else arguments
     run = partial(main, given)
     # What works for hours, in other people's native code.

@@ -120,18 +120,17 @@ def _print_shares(
 
 def _print_commands(console: Console, results: Sequence[SpaceResult], store: RunStore) -> None:
     root = shlex.quote(str(store.root))
+    best = [store.best_path(each.name) for each in results if each.best is not None]
     lines = [
-        f"{headrace()} replay {root}/best/{result.name}.yaml    # train it again: the same score"
-        for result in results
-        if result.best is not None
+        f"{headrace()} replay {shlex.quote(str(path))}    # train it again: the same score"
+        for path in best
     ]
     lines += [
         f"tensorboard --logdir {root}/tensorboard    # curves, HParams, confusion matrices",
         f"optuna-dashboard {root}/optuna.journal    # every trial (pip install optuna-dashboard)",
     ]
-    for result in results:
-        if result.best is not None:
-            say(console, f"Best config: {store.root / 'best' / f'{result.name}.yaml'}")
+    for path in best:
+        say(console, f"Best config: {path}")
     say(console, "Look closer:")
     for line in lines:
         say(console, f"  {line}")

@@ -17,10 +17,10 @@ from search.ending.signals import (
     INTERRUPTED,
     NOTHING_BEGUN,
     SIGNALS,
-    flush,
     set_guardian,
     tell_guardian,
 )
+from search.ending.streams import flush
 
 _PR_SET_PDEATHSIG = 1
 

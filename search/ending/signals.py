@@ -14,7 +14,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn, TextIO
+from typing import NoReturn
+
+from search.ending.streams import flush
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -236,22 +238,6 @@ def tell_guardian(**said: object) -> None:
     for pipe in _guardian:
         with suppress(OSError):
             os.write(pipe, told.encode(errors="surrogateescape"))
-
-
-def flush() -> None:
-    """Flushes what the process has said."""
-    for stream in (sys.stdout, sys.stderr):
-        _flush(stream)
-
-
-def _flush(stream: TextIO) -> None:
-    """Flushes a stream; drops what nobody is left to read, or Python would end with its code."""
-    try:
-        stream.flush()
-    except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
 
 
 _under_way: list[Ending] = []

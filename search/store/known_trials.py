@@ -12,6 +12,7 @@ from search.errors import ResultsError
 from search.store.reading import reading
 from search.store.records import State, TrialRecord
 from search.store.run_store import RunStore
+from trainables.data.csv_cells import original
 
 _FINISHED = (State.COMPLETE, State.PRUNED, State.FAIL)
 
@@ -46,7 +47,7 @@ def _listed(store: RunStore) -> Iterator[tuple[str, int, State]]:
     with reading(path, "delete it: the run writes it anew from its journal"):
         text = path.read_text(encoding="utf-8")
         for row in csv.DictReader(io.StringIO(text, newline="")):
-            yield row["space"], int(row["number"]), State(row["state"])
+            yield original(row["space"]), int(row["number"]), State(row["state"])
 
 
 def _refitted(store: RunStore) -> list[str]:

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.cli import commands as cli
 from search.cli.commands import build_parser, default_cache, main
 from search.prepare.config import RunConfig
 from search.store.run_store import RunStore, check_name
@@ -366,7 +365,15 @@ def test_the_script_runs_from_any_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_installed_command_ends_with_the_exit_code(monkeypatch):
-    monkeypatch.setattr(cli.sys, "argv", ["headrace", "run"])
-    with pytest.raises(SystemExit, match="2"):
-        cli.entry()
+def test_the_installed_command_ends_with_the_exit_code():
+    script = "import sys; from search.cli.commands import entry; sys.argv[1:] = ['run']; entry()"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("headrace: ")
+
+
+def test_names_that_no_file_of_a_run_could_hold_are_refused(tmp_path, capsys):
+    assert main(["verdict", "mine", "--results", f"{tmp_path}/a\udcff"]) == 2
+    assert "names of files and folders must be UTF-8, got '" in capsys.readouterr().err

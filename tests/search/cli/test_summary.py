@@ -121,9 +121,17 @@ def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(consol
 def test_the_summary_gives_commands_that_can_be_pasted(console, run):
     print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
     root = f"'{run.store.root}'"
-    assert f"headrace replay {root}/best/gender.yaml" in said(console)
+    assert f"headrace replay '{run.store.root}/best/gender.yaml'" in said(console)
     assert f"tensorboard --logdir {root}/tensorboard" in said(console)
     assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
+
+
+def test_files_of_odd_names_are_called_by_what_they_are_called(console, run):
+    print_summary(console, run, [result_of(*RECORDS, name="=a/b")], interrupted=False)
+    path = run.store.best_path("=a/b")
+    assert path.parent == run.store.root / "best"
+    assert f"headrace replay '{path}'" in said(console)
+    assert f"Best config: {path}\n" in said(console)
 
 
 def test_a_search_without_a_complete_trial_has_no_best(console, run):

@@ -1,6 +1,7 @@
 """A journal that was cut: what other files of the run know of is missed, and said."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ from search.errors import ResultsError
 from search.prepare.saved_run import load_run
 from search.refit.files import RefitNote
 from search.refit.plan import Shape
+from search.store.known_trials import check_whole
 from search.store.records import State
 from search.store.run_store import RunStore
 
+SPACES = ("=cmd", "gender", "mask", "joint", "multihead")
 BEGUN = Path(__file__).parents[2] / "assets" / "begun"
 
 
@@ -37,6 +40,16 @@ def test_a_whole_journal_is_what_trials_csv_and_refit_json_know(store):
     store.write_trials(records)
     note(store, "age.1", "age.default", "age.pseudo", "other.1").write(store)
     assert load_run(store).records == records
+
+
+def test_a_space_that_a_spreadsheet_would_run_is_known_again(store):
+    found = load_run(store).records
+    records = [replace(each, space=each.space.replace("age", "=cmd")) for each in found]
+    store.write_trials(records)
+    by_space = {name: [r for r in records if r.space == name] for name in SPACES}
+    check_whole(store, by_space)
+    with pytest.raises(ResultsError, match="of =cmd ended COMPLETE, now: is not in the journal"):
+        check_whole(store, {**by_space, "=cmd": []})
 
 
 def note(store, *names):
