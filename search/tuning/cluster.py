@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import ray
 from ray._private import services
@@ -33,6 +33,9 @@ _WATCH_S = 1.0
 _KEEP_S = 0.05
 _END_S = 4.0
 _REFUSED = 3
+_NEEDED = ("gcs_server", "raylet")
+_Started = tuple[str, "subprocess.Popen[bytes]"]
+"""A process of Ray: the name of its program, and itself."""
 _LONGEST_SOCKET = "ray/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 _WITHOUT_TOKEN = """
 import sys
@@ -64,7 +67,7 @@ def ray_runtime(address: str) -> Iterator[tuple[Node, ...]]:
     if ray.is_initialized():
         yield alive_nodes()
         return
-    with _joined(address) if address else _started(), _head_watched():
+    with _joined(address) if address else _started(), _beside(_watch_head):
         yield alive_nodes()
 
 
@@ -75,7 +78,12 @@ def _started() -> Iterator[None]:
     _check_token()
     machine = Machine()
     with workplace(_LONGEST_SOCKET) as folder, _shut_down():
-        with _starting(), _or_fault(), _apart_from_our_group():
+        with (
+            _starting(),
+            _or_fault(),
+            _apart_from_our_group() as started,
+            _beside(_watch_start, started),
+        ):
             ray.init(
                 "local",
                 num_cpus=machine.cpus(),
@@ -133,19 +141,39 @@ def _starting() -> Iterator[None]:
 
 
 @contextmanager
-def _apart_from_our_group() -> Iterator[None]:
-    """Starts Ray's processes in process groups of their own.
+def _apart_from_our_group() -> Iterator[list[_Started]]:
+    """Starts Ray's processes in process groups of their own, and lists them as they start.
 
     A signal to ours, as batch systems send it, would end them with this process; and where Ray's
     raylet goes first, Ray's library ends this process at once, with code 1 and nothing saved. It
     keeps only Ctrl-C from them by itself.
     """
     before = services.ConsolePopen
-    services.ConsolePopen = partial(before, process_group=0)
+    started: list[_Started] = []
+
+    def start(*given: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        process: subprocess.Popen[bytes] = before(*given, process_group=0, **options)
+        started.append((Path(given[0][0]).name, process))
+        return process
+
+    services.ConsolePopen = start
     try:
-        yield
+        yield started
     finally:
         services.ConsolePopen = before
+
+
+def _watch_start(ending: Ending, over: threading.Event, started: list[_Started]) -> None:
+    """Ends the command where one of Ray's processes ends before Ray has started.
+
+    Ray itself would wait for it, up to a minute, and then may end this process without a word.
+    """
+    while not over.wait(_WATCH_S):
+        for name, process in started:
+            if name in _NEEDED and process.poll() is not None:
+                if not over.is_set():
+                    ending.lose(f"Ray did not start: its process {name} has ended")
+                return
 
 
 @contextmanager
@@ -170,10 +198,11 @@ def _where_workers_find_headrace() -> Iterator[None]:
 
 
 @contextmanager
-def _head_watched() -> Iterator[None]:
+def _beside(watch: Callable[..., None], *given: Any) -> Iterator[None]:
+    """Lets a thread watch over the block, which ends with it."""
     over = threading.Event()
-    watch = threading.Thread(target=_watch_head, args=(under_way(), over), daemon=True)
-    watch.start()
+    arguments = (under_way(), over, *given)
+    threading.Thread(target=watch, args=arguments, daemon=True).start()
     try:
         yield
     finally:

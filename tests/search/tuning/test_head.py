@@ -2,9 +2,11 @@
 
 import ctypes
 import logging
+import os
 import re
 import signal
 import socket
+import sys
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +24,7 @@ from search.tuning import cluster, workplace
 from search.tuning.cluster import ray_runtime
 
 NODE = Node(name="one", cpus=2)
+DEAD = SimpleNamespace(poll=lambda: 1)
 
 
 @pytest.fixture
@@ -188,3 +191,42 @@ def test_a_run_that_is_over_watches_no_head(head):
     over.set()
     cluster._watch_head(ending, over)
     assert ending.lost == ""
+
+
+@pytest.mark.parametrize("name", ["gcs_server", "raylet"])
+def test_a_process_of_ray_that_ends_while_ray_starts_ends_the_command(name, endings_told):
+    started = [("monitor.py", DEAD), (name, DEAD)]
+    cluster._watch_start(endings_told, threading.Event(), started)
+    assert endings_told.told == [f"Ray did not start: its process {name} has ended"]
+
+
+def test_ray_that_has_started_is_watched_no_more(endings_told):
+    over = threading.Event()
+
+    def ends():
+        over.set()
+        return 1
+
+    cluster._watch_start(endings_told, over, [("raylet", SimpleNamespace(poll=ends))])
+    assert endings_told.told == []
+    cluster._watch_start(endings_told, over, [("raylet", DEAD)])
+    assert endings_told.told == []
+
+
+@pytest.fixture
+def endings_told(monkeypatch):
+    monkeypatch.setattr(cluster, "_WATCH_S", 0.0)
+    told = []
+    return SimpleNamespace(told=told, lose=told.append)
+
+
+def test_processes_of_ray_are_started_in_groups_of_their_own_and_known(begun):
+    before = cluster.services.ConsolePopen
+    with cluster._apart_from_our_group() as started:
+        process = cluster.services.ConsolePopen([sys.executable, "-c", ""], stdout=None)
+        group = os.getpgid(process.pid)
+        process.wait()
+    assert started == [(Path(sys.executable).name, process)]
+    assert group == process.pid
+    assert group != os.getpgrp()
+    assert cluster.services.ConsolePopen is before
