@@ -205,13 +205,13 @@ class Ending:
 def leave(code: int) -> NoReturn:
     """Ends the process with an exit code.
 
-    After an interruption at once: what libraries do at the end of a process may hang. Otherwise a
-    signal that comes meanwhile leaves it at once, and with that code: the command is over.
+    At once after an interruption, and where a guardian has it: what libraries do at the end of a
+    process may hang. Otherwise a signal that comes meanwhile leaves it at once, and with that
+    code: the command is over.
     """
     flush()
-    if code == INTERRUPTED:
+    if code == INTERRUPTED or _guardian:
         exit_at_once(code)
-    tell_guardian(code=code)
     for number in SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             signal.signal(number, lambda *_: os._exit(code))

@@ -50,6 +50,11 @@ def test_a_command_that_ends_by_itself_ends_as_if_nobody_had_watched(body, code,
     assert ended(body) == (code, said, "")
 
 
+def test_a_command_that_is_over_does_not_wait_for_what_hangs_at_the_end_of_its_process():
+    body = "import atexit; atexit.register(print, 'late'); print('done'); return 1"
+    assert ended(body) == (1, "done\n", "")
+
+
 def test_a_defect_keeps_its_traceback_and_its_code():
     code, _, errors = ended("raise ZeroDivisionError")
     assert code == 1
