@@ -6,7 +6,7 @@ import pytest
 from optuna.trial import TrialState
 
 from search.prepare.config import Budget
-from search.refit.retries import START_S, STEP_S, Retries
+from search.refit.retries import MAX_NODES, START_S, STEP_S, Retries
 from search.store.heartbeat import Heartbeat
 from search.store.records import Cause, State
 from tests.search.builders.scripted import Script
@@ -48,17 +48,23 @@ def test_a_trial_whose_node_died_is_handed_out_again_as_the_same_trial(script, d
 
 def test_nodes_that_die_again_and_again_never_make_a_trial_fail(script, dead):
     trial = script.start()
-    for number in range(20):
+    for number in range(MAX_NODES):
         begin(script, trial, f"node {number}")
         dead.add(f"node {number}")
         script.die(trial)
         trial = script.start()
         assert script.asked[trial]["number"] == 0
     assert len(script.records()) == 1
+    assert not script.searcher.stalled
+    begin(script, trial, "one more")
+    dead.add("one more")
+    script.die(trial)
+    assert "11 nodes died while they trained gender trial 0" in script.searcher.stalled
+    assert script.record(trial).state is State.RUNNING
 
 
 def test_nodes_that_die_before_their_workers_have_begun_never_make_a_trial_fail(script):
-    for _ in range(20):
+    for _ in range(MAX_NODES):
         trial = script.start()
         assert script.asked[trial]["number"] == 0
         script.scheduler.errors[trial] = "The actor died because its node has died. Node Id: 405c"
