@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from trainables.data.bounded_files import check_plain
 from trainables.drafts import written
 from trainables.errors import CheckpointError
 
@@ -46,6 +47,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         CheckpointError: the file is torn or of another schema.
     """
     try:
+        check_plain(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
         raise CheckpointError(

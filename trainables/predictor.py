@@ -14,6 +14,7 @@ from torch import Tensor
 
 from trainables.backbone import build_backbone
 from trainables.config import TrialConfig
+from trainables.data.bounded_files import check_plain
 from trainables.data.schema import LabelSchema
 from trainables.errors import OutOfMemoryError, WeightsError, in_short
 from trainables.memory import is_out_of_memory, release
@@ -78,6 +79,7 @@ class Predictor:
             WeightsError: the file cannot be read or is of another network.
         """
         try:
+            check_plain(weights)
             self.network.load_weights(load_file(weights))
         except (OSError, SafetensorError) as error:
             reason = in_short(error)

@@ -18,6 +18,7 @@ class Fault(StrEnum):
 
     DISK_FULL = "no space is left on the disk"
     READ_ONLY = "files cannot be written"
+    CLOSED = "a file or folder is closed to this user"
     DISK = "the disk or the network storage fails"
     FILES = "too many files are open"
     PACKAGE = "a package cannot be imported"
@@ -32,6 +33,7 @@ class Fault(StrEnum):
 _WAYS_OUT = {
     Fault.DISK_FULL: "free some",
     Fault.READ_ONLY: "make them writable",
+    Fault.CLOSED: "give the user of this process the rights to it and to the folders above it",
     Fault.DISK: "see to it",
     Fault.FILES: "raise the limit (ulimit -n), or let fewer trials run at once",
     Fault.PACKAGE: (
@@ -54,8 +56,8 @@ _NUMBERS = {
     errno.EDQUOT: Fault.DISK_FULL,
     errno.EFBIG: Fault.DISK_FULL,
     errno.EROFS: Fault.READ_ONLY,
-    errno.EACCES: Fault.READ_ONLY,
-    errno.EPERM: Fault.READ_ONLY,
+    errno.EACCES: Fault.CLOSED,
+    errno.EPERM: Fault.CLOSED,
     errno.EIO: Fault.DISK,
     errno.ESTALE: Fault.DISK,
     errno.EMFILE: Fault.FILES,

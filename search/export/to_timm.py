@@ -15,7 +15,7 @@ from search.errors import ResultsError
 from search.store.best_file import BestFile
 from search.store.files import write_text
 from search.store.names import as_file, from_key
-from search.store.reading import reading
+from search.store.reading import is_there, reading
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
@@ -67,7 +67,7 @@ def read_best(path: Path, schema: LabelSchema) -> Best:
         ResultsError: there is none, or it is torn.
         ConfigError: it is of a headrace with other options.
     """
-    if not path.is_file():
+    if not is_there(path):
         stems = sorted(each.stem for each in path.parent.glob("[!.]*.yaml"))
         there = ", ".join(map(from_key, stems)) or "none"
         raise ResultsError(f"there is no best config {path}; spaces with one: {there}")

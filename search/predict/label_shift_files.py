@@ -14,7 +14,7 @@ from search.report.contents import DataFacts, ReportContents
 from search.report.render import render_html
 from search.report.shift import Shift
 from search.store.files import write_json, write_text
-from search.store.reading import reading
+from search.store.reading import is_there, reading
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.schema import JOINT
 
@@ -65,7 +65,7 @@ def read_shifts(folder: Path) -> tuple[Shift, ...]:
         ResultsError: the file is torn or not what it should be.
     """
     path = folder / SHIFT_FILE
-    if not path.is_file():
+    if not is_there(path):
         return ()
     way_out = "run headrace predict --label-shift again"
     with reading(path, way_out, wrong="is not a label shift"):

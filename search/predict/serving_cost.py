@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from typing_extensions import TypedDict
 
 from search.store.files import SCHEMA, write_json
-from search.store.reading import reading, typed
+from search.store.reading import is_there, reading, typed
 from search.store.run_store import RunStore
 from trainables.backbone import build_backbone
 from trainables.blocks import FlatValue, as_before_blocks
@@ -64,7 +64,7 @@ def serving_costs(
     has the same figures; the file says on what device each was taken.
     """
     known: dict[str, Any] = {}
-    if (store.root / SERVING_FILE).is_file():
+    if is_there(store.root / SERVING_FILE):
         way_out = "delete it: the costs are measured again"
         with reading(store.root / SERVING_FILE, way_out):
             stored = store.read_json(SERVING_FILE, way_out)["configs"]

@@ -22,7 +22,7 @@ from search.analysis.errors import AnalysisError
 from search.analysis.recombine import HeadLayout
 from search.errors import ResultsError
 from search.store.files import write_text
-from search.store.reading import check_schema, read_yaml, reading
+from search.store.reading import check_schema, is_there, read_yaml, reading
 from trainables.blocks import FlatValue, block_of, read_flat
 from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
@@ -292,7 +292,7 @@ class EnsembleSpec:
             ResultsError: there is none, it is torn or not one, or a newer headrace wrote it.
         """
         path = folder / ENSEMBLE_FILE
-        if not path.is_file():
+        if not is_there(path):
             raise ResultsError(
                 f"there is no ensemble: no file {path}; headrace ensemble NAME makes one from a "
                 "finished run"

@@ -102,8 +102,14 @@ def below_one(flag: str, value: float) -> None:
 
 
 def is_folder(path: str) -> bool:
-    """Returns whether a path is that of a folder; not where no file can have such a name."""
+    """Returns whether a path is that of a folder; not where no file can have such a name.
+
+    Raises:
+        PermissionError: nobody can tell: a folder above it is closed to this user.
+    """
     try:
         return Path(path).is_dir()
+    except PermissionError:
+        raise
     except (OSError, ValueError):
         return False

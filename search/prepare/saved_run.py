@@ -10,6 +10,7 @@ from search.prepare.space_result import SpaceResult
 from search.store.best_file import BestFile
 from search.store.journal_file import read_records
 from search.store.known_trials import check_whole
+from search.store.reading import is_there
 from search.store.records import TrialRecord, best_record
 from search.store.run_store import RunStore
 from trainables.data.schema import LabelSchema
@@ -54,7 +55,7 @@ def load_run(store: RunStore) -> SavedRun:
 def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> SpaceResult:
     path = store.best_path(space)
     interval = None
-    if path.is_file():
+    if is_there(path):
         value, low, high = BestFile.read(path).score
         interval = Interval(value=value, low=low, high=high)
     best = best_record(records)

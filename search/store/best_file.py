@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import ResultsError
-from search.store.reading import read_yaml, reading
+from search.store.reading import is_there, read_yaml, reading
 from trainables.blocks import read_flat
 from trainables.config import TrialConfig
 
@@ -83,7 +83,7 @@ class BestFile:
             ResultsError: there is none, it is not YAML, it lacks something, or a value is of
                 another kind.
         """
-        if not path.is_file():
+        if not is_there(path):
             raise ResultsError(
                 f"a best config must exist, got {path}; runs write best/<space>.yaml"
             )

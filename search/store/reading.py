@@ -7,7 +7,7 @@ file stands in `reading`.
 
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -17,8 +17,33 @@ from pydantic import TypeAdapter, ValidationError
 
 from search.errors import ResultsError
 from trainables.data.bounded_arrays import load_arrays
-from trainables.data.bounded_files import MAX_YAML_BYTES, load_json, load_yaml, read_text
+from trainables.data.bounded_files import (
+    MAX_YAML_BYTES,
+    check_plain,
+    load_json,
+    load_yaml,
+    read_text,
+)
 from trainables.errors import in_short
+
+
+def is_there(path: Path) -> bool:
+    """Returns whether anything is at a path; what it is, its reader says.
+
+    A pipe, or a file that nobody may read, is no file that is missing.
+
+    Raises:
+        ResultsError: nobody can tell.
+    """
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # a name that no file can have
+        return False
+    except OSError as error:
+        raise ResultsError(
+            f"{path} cannot be read: {reason(error)}; make it and the folders above it readable"
+        ) from error
+    return True
 
 
 @contextmanager
@@ -31,6 +56,8 @@ def reading(
 ) -> Iterator[None]:
     """Turns whatever is raised in the block into an error that names the file.
 
+    A pipe or a device is refused before the block: it would be read for ever.
+
     Args:
         path: of the file.
         way_out: what to do about it.
@@ -41,11 +68,19 @@ def reading(
         kind: something was raised.
     """
     try:
+        _check_ends(path)
         yield
     except Exception as error:
         if isinstance(error, kind) and str(path) in str(error):
             raise
         raise kind(f"{path} {wrong}: {reason(error)}; {way_out}") from error
+
+
+def _check_ends(path: Path) -> None:
+    """Raises OSError where a path is there, and is neither a file nor a folder."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        if not path.is_dir():
+            check_plain(path)
 
 
 def reason(error: Exception) -> str:

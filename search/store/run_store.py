@@ -19,9 +19,10 @@ from search.errors import ResultsError
 from search.store.files import SCHEMA, write_json, write_text
 from search.store.links import check_links
 from search.store.names import as_file, spellings, stored
-from search.store.reading import check_schema, read_arrays, read_json, reading
+from search.store.reading import check_schema, is_there, read_arrays, read_json, reading
 from search.store.records import State, TrialRecord
 from search.store.study_file import check_study
+from trainables.data.bounded_files import check_plain
 from trainables.data.csv_cells import harmless
 from trainables.drafts import clear_drafts
 
@@ -79,7 +80,7 @@ class RunStore:
         """
         check_name(name)
         root = results / name
-        if (root / "study.json").exists():
+        if is_there(root / "study.json"):
             raise ResultsError(
                 f"{root} holds a run already; go on with --resume {name}, or choose another --name"
             )
@@ -95,7 +96,7 @@ class RunStore:
         """
         check_name(name)
         store = cls(results / name)
-        if not (store.root / "study.json").is_file():
+        if not is_there(store.root / "study.json"):
             store._check_begun()
             there = ", ".join(run_names(results)) or "none"
             raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
@@ -104,7 +105,7 @@ class RunStore:
 
     def _check_begun(self) -> None:
         """Raises ResultsError where a run has a folder without `study.json`."""
-        if self.journal.exists() or self.predictions.is_dir():
+        if is_there(self.journal) or is_there(self.predictions):
             raise ResultsError(
                 f"{self.root} has lost its study.json, without which nobody knows what the run "
                 "searched; copy it whole, or start a new one under another name"
@@ -218,8 +219,10 @@ class RunStore:
 
     def has_predictions(self, record: TrialRecord) -> bool:
         """Returns whether the validation predictions of a trial are kept."""
+        path = self.validation_path(record.space, record.number)
         try:
-            with zipfile.ZipFile(self.validation_path(record.space, record.number)):
+            check_plain(path)
+            with zipfile.ZipFile(path):
                 return True
         except (OSError, zipfile.BadZipFile):
             return False

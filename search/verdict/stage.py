@@ -13,7 +13,7 @@ from search.analysis.verdict.rules import (
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
-from search.store.reading import reading
+from search.store.reading import is_there, reading
 from search.store.run_store import RunStore
 from search.verdict.advice import advise
 from search.verdict.board import write_refit_board
@@ -97,7 +97,7 @@ def read_ensemble(store: RunStore) -> EnsembleSummary | None:
         ResultsError: its summary cannot be read.
     """
     path = store.root / _ENSEMBLE
-    if not path.is_file():
+    if not is_there(path):
         return None
     way_out = "build the ensemble again with headrace ensemble NAME"
     with reading(path, way_out):

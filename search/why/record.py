@@ -19,7 +19,7 @@ from search.refit.refitted import Refitted
 from search.refit.truth import Truth
 from search.refit.units import Unit
 from search.store.files import write_json
-from search.store.reading import reading
+from search.store.reading import is_there, reading
 from search.store.run_store import RunStore
 from search.why.controls import Control, ControlDesign
 from search.why.plan import LEAST_FOLDS, PlannedControl
@@ -113,7 +113,7 @@ def read_record(refitted: Refitted) -> WhyRecord | None:
         ResultsError: the file is torn or of another schema.
     """
     store = refitted.store
-    if not (store.root / WHY_FILE).is_file():
+    if not is_there(store.root / WHY_FILE):
         return None
     way_out = "delete it and resume the run, which writes it anew"
     with reading(store.root / WHY_FILE, way_out):

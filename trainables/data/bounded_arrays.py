@@ -17,6 +17,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trainables.data.bounded_files import check_plain
+
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError),
     *(LookupError, ArithmeticError, TypeError, SyntaxError, MemoryError),
@@ -34,9 +36,10 @@ def load_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     A name that the file lacks is left out. Nothing in the file is unpickled.
 
     Raises:
-        OSError: the disk is in the way.
+        OSError: the disk is in the way, or it is no plain file.
         ValueError: the file is torn, no npz, or claims more than it holds.
     """
+    check_plain(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

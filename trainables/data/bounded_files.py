@@ -35,20 +35,38 @@ _NOT_YAML = (
 """What PyYAML raises for what it cannot read, or makes no value of."""
 
 
-def read_text(path: Path, max_bytes: int = MAX_JSON_BYTES) -> str:
-    """Returns a UTF-8 file of `max_bytes` at most, without a byte order mark.
+def check_plain(path: Path) -> None:
+    """Raises OSError where a path is missing, or no plain file.
 
-    Raises:
-        OSError: it cannot be read, or is no plain file (a pipe or a device never ends).
-        ValueError: it is longer, or not UTF-8.
+    A pipe that nobody writes to is opened for ever, and a device never ends.
     """
     if not S_ISREG(path.stat().st_mode):
         raise OSError(f"{path} must be a plain file")
+
+
+def read_bytes(path: Path, max_bytes: int) -> bytes:
+    """Returns what a file of `max_bytes` at most holds.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+        ValueError: it is longer.
+    """
+    check_plain(path)
     with path.open("rb") as file:
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise ValueError(f"it must have at most {max_bytes} bytes, got more")
-    return data.decode("utf-8-sig")
+    return data
+
+
+def read_text(path: Path, max_bytes: int = MAX_JSON_BYTES) -> str:
+    """Returns a UTF-8 file of `max_bytes` at most, without a byte order mark.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+        ValueError: it is longer, or not UTF-8.
+    """
+    return read_bytes(path, max_bytes).decode("utf-8-sig")
 
 
 def load_json(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trainables.data.bounded_files import check_plain
 from trainables.data.schema import FloatArray, IntArray
 from trainables.errors import DataError
 
@@ -102,6 +103,7 @@ def read_csv(path: Path) -> CsvRows:
             repeated, or a row has more or fewer cells than the header.
     """
     try:
+        check_plain(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             rows = [(reader.line_num, tuple(map(str.strip, row))) for row in reader if row]

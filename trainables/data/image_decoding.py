@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from trainables.data.bounded_files import check_plain
 from trainables.errors import DataError, in_short
 
 UINT8 = npt.NDArray[np.uint8]
@@ -109,6 +110,7 @@ def open_image(path: Path) -> Iterator[Image.Image]:
         OSError: the file is missing or of no such format.
         ValueError: it has more than `MAX_PIXELS` pixels.
     """
+    check_plain(path)
     with Image.open(path, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:

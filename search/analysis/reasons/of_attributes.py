@@ -5,6 +5,7 @@ Notation:
     predicted: int [S, N] joint classes; raw: float [N], the number behind a binned attribute.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,9 @@ from search.analysis.reasons.plots import Bars, Dots, Lines, Plot, Point
 from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.recombine import attribute_classes, joint_classes
 
-_NEAR = 3.0  # distance from an edge, in units of the raw number, that counts as near
-_REACH = 10  # bins shown on each side of an edge
+_NEAR = 3.0  # distance from an edge, in units of `_unit`, that counts as near
+_REACH = 10  # bins shown on each side of an edge, a unit each
+_MOST_UNITS = 150  # that most raw numbers span: a year for the ages of people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,12 +169,16 @@ class EdgeBin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeView:
-    """Shares of samples on the wrong side of one edge; `bins` by whole units of distance."""
+    """Shares of samples on the wrong side of one edge; `bins` by whole units of distance.
+
+    A share is None where there is no sample that it could be of: none near the edge, none far
+    from it, or none above it that could be missed.
+    """
 
     edge: float
-    near_wrong: float
-    far_wrong: float
-    missed: float
+    near_wrong: float | None
+    far_wrong: float | None
+    missed: float | None
     bins: tuple[EdgeBin, ...]
 
 
@@ -185,19 +191,24 @@ class Boundary(Figures):
 
     def heading(self, _reasons: Sequence[Reason]) -> str:
         """Returns the edge with most errors."""
-        hardest = max(self.edges, key=lambda view: view.near_wrong)
+        hardest = _hardest(self.edges)
+        edge, attribute = _in_full(hardest.edge), wording.capital(self.attribute)
+        if hardest.near_wrong is None:
+            return f"{attribute}: no number near an edge"
         return (
-            f"{wording.capital(self.attribute)} errors pile up at {hardest.edge:g}: "
+            f"{attribute} errors pile up at {edge}: "
             f"{wording.percent(hardest.near_wrong)} wrong near it"
         )
 
-    def plot(self, reason: Reason) -> Plot:
-        """Returns the share on the wrong side of an edge by the raw number."""
+    def plot(self, reason: Reason) -> Plot | None:
+        """Returns the share on the wrong side of an edge by the raw number; None without one."""
         wrong: dict[float, float] = {}
         for view in self.edges:
             for cell in view.bins:
                 # Near both edges a photo can be wrong about either; the curve shows the sum.
                 wrong[cell.raw] = wrong.get(cell.raw, 0.0) + cell.wrong
+        if not wrong:
+            return None
         points = (Point(x=raw, value=100 * share) for raw, share in sorted(wrong.items()))
         age = f"true {self.attribute} of the person (years)"
         return Lines(
@@ -205,7 +216,7 @@ class Boundary(Figures):
             lines={reason.about[0]: tuple(points)},
             x_name=age if self.attribute == "age" else self.attribute,
             y_name="photos put on the wrong side of an edge (%)",
-            edges=tuple(view.edge for view in self.edges),
+            edges=tuple(view.edge for view in self.edges if view.bins),
         )
 
 
@@ -218,11 +229,12 @@ def boundary_view(
         evidence: predictions and labels.
         name: the approach.
         attribute: a binned one: class i holds raw numbers in [edges[i - 1], edges[i]).
-        raw: float [N].
+        raw: float [N], finite.
         edges: K - 1 increasing numbers.
 
     Raises:
-        AnalysisError: unknown attribute, or `raw` and `edges` that do not fit its labels.
+        AnalysisError: unknown attribute, or `raw` and `edges` that do not fit its labels, or a
+            number that is not finite.
     """
     axis = _axis(evidence, attribute)
     if raw.shape != evidence.people.label.shape or len(edges) != evidence.sizes[axis] - 1:
@@ -231,26 +243,41 @@ def boundary_view(
             f"numbers for {evidence.people.label.shape} samples and {len(edges)} edges for "
             f"{evidence.sizes[axis]} classes"
         )
+    if not np.isfinite(raw).all():
+        raise AnalysisError(f"raw numbers of {attribute!r} must be finite, got NaN or infinity")
     predicted = attribute_classes(evidence.predicted(name), evidence.sizes)[..., axis]
-    views = [_edge_view(predicted > code, raw, edge) for code, edge in enumerate(edges)]
-    hardest = max(views, key=lambda view: view.near_wrong)
+    unit = _unit(raw)
+    views = [_edge_view(predicted > code, raw, edge, unit) for code, edge in enumerate(edges)]
     return Reason(
         key=f"boundary.{attribute}",
         mechanism="",
         about=(name,),
-        sentence=(
-            f"{name} puts {hardest.near_wrong:.0%} of the samples within {_NEAR:g} of "
-            f"{attribute} {hardest.edge:g} on the wrong side, {hardest.far_wrong:.1%} of "
-            f"the others; {hardest.missed:.0%} from {hardest.edge:g} on are put below it."
-        ),
+        sentence=_said(name, attribute, _hardest(views), _in_full(_NEAR * unit)),
         figures=Boundary(attribute=attribute, edges=tuple(views)),
     )
 
 
-def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float) -> EdgeView:
+def _unit(raw: Floats) -> float:
+    """Returns the power of ten in which distances from an edge are counted.
+
+    It is the least in which nine tenths of the numbers span 150 or fewer, so that years, incomes
+    and millimetres are looked at alike; not below 1 where all numbers are whole.
+    """
+    low, high = np.quantile(raw, (0.05, 0.95))
+    if low == high:
+        low, high = raw.min(), raw.max()
+    span = float(high / _MOST_UNITS - low / _MOST_UNITS)  # the difference itself may overflow
+    if span <= 0:
+        return 1.0
+    # Below 1e-300, a distance in such units would overflow.
+    unit = float(10.0 ** max(math.ceil(math.log10(span)), -300))
+    return max(unit, 1.0) if (raw == np.floor(raw)).all() else unit
+
+
+def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float, unit: float) -> EdgeView:
     """Looks at one edge; `above` is bool [S, N], predicted at or above it."""
     wrong = (above != (raw >= edge)).mean(axis=0)
-    share_above, distance = above.mean(axis=0), raw - edge
+    share_above, distance = above.mean(axis=0), raw / unit - edge / unit
     near = np.abs(distance) <= _NEAR
     bins = []
     for step in range(-_REACH, _REACH + 1):
@@ -258,7 +285,7 @@ def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float) -> EdgeView:
         if part.any():
             bins.append(
                 EdgeBin(
-                    raw=edge + step,
+                    raw=_rounded(edge + step * unit),
                     above=mean_or_zero(share_above[part]),
                     wrong=mean_or_zero(wrong[part]),
                     samples=int(part.sum()),
@@ -266,11 +293,52 @@ def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float) -> EdgeView:
             )
     return EdgeView(
         edge=float(edge),
-        near_wrong=mean_or_zero(wrong[near]),
-        far_wrong=mean_or_zero(wrong[~near]),
-        missed=mean_or_zero(1 - share_above[raw >= edge]),
+        near_wrong=_mean(wrong[near]),
+        far_wrong=_mean(wrong[~near]),
+        missed=_mean(1 - share_above[raw >= edge]),
         bins=tuple(bins),
     )
+
+
+def _hardest(views: Sequence[EdgeView]) -> EdgeView:
+    """Returns the edge with most errors near it; by those far from it where none has any near."""
+    known = [view for view in views if view.near_wrong is not None]
+    if known:
+        return max(known, key=lambda view: view.near_wrong or 0.0)
+    return max(views, key=lambda view: view.far_wrong or 0.0)
+
+
+def _said(name: str, attribute: str, view: EdgeView, near: str) -> str:
+    edge = _in_full(view.edge)
+    if view.near_wrong is None:
+        text = (
+            f"{name} puts {view.far_wrong or 0.0:.1%} of the samples on the wrong side of "
+            f"{attribute} {edge}; none is within {near} of it"
+        )
+    else:
+        text = (
+            f"{name} puts {view.near_wrong:.0%} of the samples within {near} of {attribute} "
+            f"{edge} on the wrong side"
+        )
+        if view.far_wrong is not None:
+            text += f", {view.far_wrong:.1%} of the others"
+    if view.missed is None:
+        return f"{text}; none is from {edge} on."
+    return f"{text}; {view.missed:.0%} from {edge} on are put below it."
+
+
+def _mean(values: Floats) -> float | None:
+    return float(values.mean()) if values.size else None
+
+
+def _in_full(value: float) -> str:
+    """Returns a number of the user without an exponent where it has few digits: 1250000."""
+    return f"{value:.12g}"
+
+
+def _rounded(value: float) -> float:
+    """Returns a place beside an edge without the noise of adding up tenths."""
+    return float(f"{value:.12g}")
 
 
 def _present_f1(y: Ints, predicted: Ints, num_classes: int) -> float:

@@ -93,7 +93,8 @@ def number_plot(plot: Lines, slots: Mapping[str, int]) -> LinePlot:
     points = [point for line in lines for point in line.points]
     ends = [end for p in points for end in (p.low, p.y, p.high) if end is not None]
     places = tuple(sorted({p.x for p in points}))
-    x, y = (places[0], places[-1]), (0.0, max(*ends, 1.0) * 1.08)
+    x_ends = (*places, *plot.edges)  # an edge may lie beside all that was seen
+    x, y = (min(x_ends), max(x_ends)), (0.0, max(*ends, 1.0) * 1.08)
     if not plot.edges:
         x, y = svg.padded(*x, 0.03), svg.padded(min(ends), max(ends))
     return LinePlot(

@@ -16,8 +16,10 @@ from search.analysis.reasons.of_attributes import (
     error_budget,
     scores_by_state,
 )
+from search.analysis.reasons.read import read_reason
 from search.analysis.reasons.reason import Reason
 from search.analysis.recombine import joint_classes
+from search.report.sections.reason_figures import reason_figure
 from tests.search.builders.labelled_people import people_of
 
 ATTRIBUTES = {"mask": ("worn", "none"), "age": ("<30", "30-59", ">=60")}
@@ -137,6 +139,79 @@ def test_errors_near_two_edges_add_up_in_the_plot():
     ]
     assert plot.edges == (30.0, 40.0)
     assert plot.x_name == "true age of the person (years)"
+
+
+def _boundary(raw, edges=EDGES, *, wrong=()):
+    raw = np.asarray(raw, dtype=float)
+    labels = np.stack(
+        [np.arange(len(raw)) % 2, np.searchsorted(edges, raw, side="right")], axis=1
+    )
+    predicted = labels.copy()
+    predicted[list(wrong), 1] = 0
+    return boundary_view(_evidence(labels, predicted), "a", "age", raw, edges)
+
+
+def test_numbers_far_from_every_edge_are_said_to_be_far_and_drawn_by_nothing():
+    reason = _boundary([10.0, 45.0, 90.0] * 8, wrong=[1])
+    assert [view.bins for view in reason.figures.edges] == [(), ()]
+    assert [view.near_wrong for view in reason.figures.edges] == [None, None]
+    assert reason.plot is None
+    assert reason_figure([reason], {"a": 0}) is None
+    assert "4.2% of the samples on the wrong side of age 30; none is within 3" in reason.sentence
+    assert reason.heading == "Age: no number near an edge"
+    assert read_reason(json.loads(json.dumps(reason.to_dict()))) == reason
+
+
+def test_an_edge_without_a_number_near_is_neither_the_hardest_nor_drawn():
+    reason = _boundary([29.0, 45.0, 90.0] * 8, wrong=[2])
+    assert reason.plot.edges == (30.0,)
+    assert "within 3 of age 30" in reason.sentence
+    assert "svg" in reason_figure([reason], {"a": 0}).svg
+
+
+@pytest.mark.parametrize(
+    ("scale", "near"),
+    [(1_000.0, "3000"), (1e6, "3000000"), (0.001, "0.003"), (1e300, "3"), (1e-320, "3")],
+)
+def test_the_scale_of_a_number_changes_nothing_but_its_own_digits(scale, near):
+    raw = np.repeat(np.arange(20.0, 70.0), 4)
+    wrong = np.flatnonzero(raw == 31)
+    plain, scaled = (
+        _boundary(raw * by, tuple(edge * by for edge in EDGES), wrong=wrong) for by in (1, scale)
+    )
+    assert plain.figures.edges[0].near_wrong == pytest.approx(1 / 7)
+    if 1e-3 <= scale <= 1e6:
+        assert scaled.figures.edges[0].near_wrong == pytest.approx(1 / 7)
+        assert len(scaled.figures.edges[0].bins) == len(plain.figures.edges[0].bins)
+        assert f"within {near} of age" in scaled.sentence
+    assert reason_figure([scaled], {"a": 0}) is not None
+
+
+def test_whole_numbers_of_a_narrow_range_are_counted_by_ones():
+    assert "within 3 of age 30" in _boundary([28.0, 29.0, 30.0, 31.0, 61.0] * 4).sentence
+    assert "within 3 of age 30" in _boundary([29.0, 30.0] * 6).sentence
+
+
+def test_equal_numbers_have_a_place_beside_the_edge():
+    reason = _boundary([30.0] * 12)
+    assert reason.figures.edges[0].far_wrong is None
+    assert "of the others" not in reason.sentence
+    assert reason_figure([reason], {"a": 0}) is not None
+
+
+def test_a_class_that_nobody_has_is_missed_by_nobody():
+    reason = _boundary([58.0, 59.0, 31.0, 20.0] * 4, wrong=[0, 1])
+    assert reason.figures.edges[1].missed is None
+    assert reason.sentence.endswith("none is from 60 on.") or "age 30" in reason.sentence
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_refused(number):
+    labels = _labels()
+    raw = np.full(120, 40.0)
+    raw[7] = number
+    with pytest.raises(AnalysisError, match="raw numbers of 'age' must be finite"):
+        boundary_view(_evidence(labels, labels), "a", "age", raw, EDGES)
 
 
 def test_input_that_does_not_fit_is_refused():

@@ -47,7 +47,7 @@ def test_shares_round_edges_begin_at_zero():
     points = {"joint": (Point(x=30.0, value=20.0), Point(x=31.0, value=15.0))}
     plot = number_plot(lines(points, edges=(40.0, 30.0, 40.0)), SLOTS)
     assert plot.edges == (30.0, 40.0)
-    assert (plot.x, plot.y[0], plot.x_ticks) == ((30.0, 31.0), 0, ())
+    assert (plot.x, plot.y[0], plot.x_ticks) == ((30.0, 40.0), 0, ())
     assert plot.y[1] > 20
 
 
