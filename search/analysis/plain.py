@@ -59,8 +59,8 @@ def need(data: Mapping[str, Any], key: str) -> Any:
     if not isinstance(data, Mapping) or data.get(key) is None:
         got = ", ".join(sorted(data)) if isinstance(data, Mapping) else repr(data)
         raise AnalysisError(
-            f"an entry of verdict.json needs {key!r}, got only {got}; make it again with: "
-            "headrace verdict NAME"
+            f"an entry needs {key!r}, got only {got}; make the file again by the command that "
+            "wrote it"
         )
     return data[key]
 
@@ -97,8 +97,8 @@ def _member(kind: type[Enum], data: Any) -> Enum:
             return member
     known = ", ".join(str(member.value) for member in kind if member.value)
     raise AnalysisError(
-        f"{kind.__name__.lower()} must be one of {known}, got {data!r}; make verdict.json again "
-        "with: headrace verdict NAME"
+        f"{kind.__name__.lower()} must be one of {known}, got {data!r}; make the file again by "
+        "the command that wrote it"
     )
 
 

@@ -17,6 +17,7 @@ from search.predict.spec import EnsembleSpec
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
 from search.refit.truth import Truth
+from search.store.reading import reading
 from search.store.run_store import RunStore
 
 
@@ -55,11 +56,13 @@ def build_ensemble(
         )
     refitted = Refitted.read(store, lineup)
     built = refitted.build()
+    with reading(store.predictions / "truth.csv", "copy the run whole"):
+        cross_fit = refitted.truth.cross_fit
     candidates = make_candidates(refitted, built)
     finding = find_ensemble(
         candidates,
         refitted.people,
-        refitted.truth.cross_fit,
+        cross_fit,
         [_baseline(approach, refitted) for approach in built],
         limit=limit,
         seed=int(study["config"]["seed"]),

@@ -16,6 +16,7 @@ from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
 from search.store.files import check_writable
+from search.store.reading import is_there
 from search.store.run_store import RunStore
 from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
@@ -97,10 +98,17 @@ def made_up_photos(size: tuple[int, int]) -> Photos:
     return np.ascontiguousarray(whole[:, : size[0], : size[1]])
 
 
+def _every_best(folder: Path) -> list[Path]:
+    """Returns the best configs in a folder; raises OSError where nobody may look into it."""
+    # Path.glob would find nothing there.
+    paths = sorted(folder.iterdir()) if is_there(folder) else []
+    return [path for path in paths if path.suffix == ".yaml" and path.name[0] != "."]
+
+
 def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) -> int:
     schema = LabelSchema.from_dict(store.read_study()["data"]["schema"])
     best = store.root / "best"
-    paths = [store.best_path(name) for name in spaces or ()] or sorted(best.glob("[!.]*.yaml"))
+    paths = [store.best_path(name) for name in spaces or ()] or _every_best(best)
     if not paths:
         raise ResultsError(f"{store.root} has no best config yet; resume the run")
     # All are read before the first is written: a wrong name leaves nothing behind.

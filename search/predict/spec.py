@@ -303,7 +303,7 @@ class EnsembleSpec:
                 raise ResultsError(
                     f"{path} is not an ensemble of headrace: it has no key 'schema'"
                 )
-            check_schema(path, values, SCHEMA)
+            check_schema(path, values, SCHEMA, WAY_OUT)
             found = _from_dict(values)
             for part in found.parts:
                 TrialConfig.from_flat(part.config)

@@ -41,8 +41,8 @@ class Truth:
         chose: bool [N]: people whom the search validated on, and chose by; None in older runs.
 
     Raises:
-        ValueError: there is no sample, a label is negative, folds have gaps, or a person is in
-            two of them.
+        ValueError: there is no sample, a label is negative, folds have gaps, a person is in two
+            of them, or a number is not finite.
     """
 
     label: NDArray[np.int64]
@@ -61,6 +61,9 @@ class Truth:
         by_person = pd.Series(self.fold).groupby(self.group).nunique()
         if by_person.max() > 1:
             raise ValueError(f"a person must be in one fold, got {by_person.idxmax()!r} in two")
+        endless = [name for name, numbers in self.raw.items() if not np.isfinite(numbers).all()]
+        if endless:
+            raise ValueError(f"numbers of {endless[0]!r} must be finite, got NaN or infinity")
 
     @property
     def num_folds(self) -> int:

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,36 @@ def write_text(path: Path, text: str) -> None:
         draft.write_text(text, encoding="utf-8")
 
 
+def write_together(texts: Mapping[Path, str]) -> None:
+    """Writes text files that say one thing: all are on the disk before one takes its place.
+
+    Where that fails, all are what they were.
+    """
+    with ExitStack() as stack:
+        for path, text in texts.items():
+            draft = stack.enter_context(written(path))
+            try:
+                with draft.open("wb") as file:
+                    file.write(text.encode("utf-8"))
+                    file.flush()
+                    os.fsync(file.fileno())
+            except OSError as error:
+                error.filename = str(path)  # of an open file the system gives no name
+                raise
+
+
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Writes a JSON file, whole or not at all; makes its folder.
 
     Raises:
         ValueError: a number is not finite: JSON has no word for it.
     """
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(path, text + "\n")
+    write_text(path, as_json(values))
+
+
+def as_json(values: Mapping[str, Any]) -> str:
+    """Returns the text of a JSON file; raises as `write_json`."""
+    return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any]) -> None:

@@ -18,10 +18,12 @@ from search.errors import ResultsError
 from search.store.reading import reading
 from search.store.records import State, StudyTrial, TrialRecord, record_of
 from trainables.blocks import FlatValue
-from trainables.data.bounded_files import load_json
+from trainables.data.bounded_files import load_json, read_bytes
 
 logger = logging.getLogger(__name__)
 
+MAX_JOURNAL_BYTES = 2**30
+"""Of a journal: a hundred thousand trials."""
 _WAY_OUT = "copy the run whole"
 _CUT = (
     "copy the run whole, or delete that line and all after it, and trials.csv: a resumed run "
@@ -31,12 +33,22 @@ _STATES = ("RUNNING", "COMPLETE", "PRUNED", "FAIL", "WAITING")  # by Optuna's nu
 
 
 class _Operation(IntEnum):
+    """What a line does, by Optuna's numbers; headrace deletes no study, which is 1."""
+
     CREATE_STUDY = 0
+    SET_STUDY_ATTRIBUTE = 2
+    SET_STUDY_NOTE = 3
     CREATE_TRIAL = 4
     SET_PARAM = 5
     SET_STATE = 6
     SET_VALUE = 7
     SET_ATTRIBUTE = 8
+    SET_NOTE = 9
+
+
+_OVER = (State.COMPLETE, State.PRUNED, State.FAIL)
+_NEEDED = ("config", "seed")
+"""What is noted of every trial before it is trained."""
 
 
 def read_records(
@@ -69,7 +81,8 @@ def read_records(
 
 def torn_end(path: Path) -> int:
     """Returns the bytes of a last line that a killed driver did not write whole."""
-    data = path.read_bytes()
+    with reading(path, _WAY_OUT):
+        data = read_bytes(path, MAX_JOURNAL_BYTES)
     whole = data.rfind(b"\n") + 1
     before = data.rfind(b"\n", 0, max(0, whole - 1)) + 1
     if whole and not _is_json(data[before:whole]):
@@ -88,13 +101,16 @@ def _is_json(line: bytes) -> bool:
 def _record(path: Path, space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecord:
     wrong = f"cannot be read: trial {trial.number} of {space}"
     with reading(path, _WAY_OUT, wrong=wrong):
+        lost = [name for name in _NEEDED if name not in trial.attributes]
+        if trial.state in _OVER and lost:
+            raise ValueError(f"it is over and has no {lost[0]}: lines are lost")
         return record_of(space, trial, names)
 
 
 def _replay(path: Path) -> dict[str, list[StudyTrial]]:
     """Returns the trials of every study, by its name."""
     with reading(path, _WAY_OUT):
-        lines = path.read_bytes().split(b"\n")
+        lines = read_bytes(path, MAX_JOURNAL_BYTES).split(b"\n")
     lines.pop()  # what a killed driver did not write whole has no end of line
     if lines and not _is_json(lines[-1]):
         logger.warning("the last line of %s, %d, is torn and passed over", path, len(lines))
@@ -117,15 +133,16 @@ class _Journal:
     by_name: dict[str, list[StudyTrial]] = field(default_factory=dict)
     studies: list[list[StudyTrial]] = field(default_factory=list)
     trials: list[StudyTrial] = field(default_factory=list)
+    asked: set[tuple[object, ...]] = field(default_factory=set)
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Applies a line; raises what its content makes it raise."""
-        operation = entry["op_code"]
+        operation = _Operation(_number(entry["op_code"]))
         if operation == _Operation.CREATE_STUDY:
             if entry["study_name"] not in self.by_name:
                 self.studies.append(self.by_name.setdefault(str(entry["study_name"]), []))
         elif operation == _Operation.CREATE_TRIAL:
-            study = self.studies[_number(entry["study_id"])]
+            study = self._study(entry)
             trial = StudyTrial(
                 number=len(study),
                 state=_state(entry.get("state", 0)),
@@ -133,14 +150,28 @@ class _Journal:
             )
             study.append(trial)
             self.trials.append(trial)
-        elif "trial_id" in entry:
-            _apply(self.trials[_number(entry["trial_id"])], entry)
+        elif operation >= _Operation.SET_PARAM:
+            number = _number(entry["trial_id"])
+            if number >= len(self.trials):
+                raise ValueError(f"it is of trial {number} of all, which no line before it began")
+            if operation != _Operation.SET_NOTE:
+                _apply(self.trials[number], entry)
+
+    def _study(self, entry: Mapping[str, Any]) -> list[StudyTrial]:
+        """Returns the study that a new trial is of."""
+        number, began = _number(entry["study_id"]), entry["datetime_start"]
+        if number >= len(self.studies):
+            raise ValueError(f"it is of study {number}, which no line before it began")
+        # No two trials begin within a microsecond; those that wait have not begun.
+        if began is not None and (number, began) in self.asked:
+            raise ValueError(f"it begins the trial of {began} a second time")
+        self.asked.add((number, began))
+        return self.studies[number]
 
 
 def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:
-    if trial.state in (State.COMPLETE, State.PRUNED, State.FAIL):
-        return  # a finished trial is never changed
     operation = entry["op_code"]
+    _check_turn(trial, operation, entry)
     if operation == _Operation.SET_PARAM:
         distribution = load_json(entry["distribution"])
         trial.params[entry["param_name"]] = _external(distribution, entry["param_value_internal"])
@@ -154,6 +185,25 @@ def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:
         trial.values[_number(entry["step"])] = _finite(entry["intermediate_value"])
     elif operation == _Operation.SET_ATTRIBUTE:
         trial.attributes.update(entry["user_attr"])
+
+
+def _check_turn(trial: StudyTrial, operation: int, entry: Mapping[str, Any]) -> None:
+    """Raises ValueError where headrace cannot have written a line after those before it.
+
+    One driver writes a line once and in order, so such a line was copied, or others are lost.
+    """
+    said = f"trial {trial.number} of its study"
+    if trial.state in _OVER:
+        raise ValueError(f"{said} is over ({trial.state}): the line stands there twice")
+    is_state = operation == _Operation.SET_STATE
+    begins = is_state and _state(entry["state"]) is State.RUNNING
+    if begins != (trial.state is State.WAITING):
+        lost = "begins again" if begins else "has not begun: lines before are lost"
+        raise ValueError(f"{said} {lost}")
+    if operation == _Operation.SET_PARAM and entry["param_name"] in trial.params:
+        raise ValueError(f"{said} has parameter {entry['param_name']!r} already")
+    if operation == _Operation.SET_VALUE and _number(entry["step"]) in trial.values:
+        raise ValueError(f"{said} has a value of epoch {entry['step']} already")
 
 
 def _number(value: Any) -> int:

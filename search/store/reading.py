@@ -94,7 +94,7 @@ def reason(error: Exception) -> str:
     return said if is_told or said == type(error).__name__ else f"{type(error).__name__}: {said}"
 
 
-def check_schema(path: Path, values: Mapping[str, Any], schema: int) -> None:
+def check_schema(path: Path, values: Mapping[str, Any], schema: int, way_out: str) -> None:
     """Raises ResultsError where a file is not of this schema, and says so of a newer one."""
     found = values.get("schema")
     if found == schema and not isinstance(found, bool):
@@ -105,7 +105,7 @@ def check_schema(path: Path, values: Mapping[str, Any], schema: int) -> None:
         + (
             "a newer headrace wrote it: update headrace"
             if is_newer
-            else "it is not a file of headrace"
+            else f"it is not a file of headrace: {way_out}"
         )
     )
 

@@ -34,10 +34,11 @@ IMPORTANCE_FILE = "importance.json"
 _LOCK_S = 2.0
 _WAY_OUT = "copy the run whole, or start a new one"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_COLUMNS = (
+TRIAL_COLUMNS = (
     *("space", "number", "state", "cause", "objective", "epochs", "seconds", "device_seconds"),
     *("seed", "error"),
 )
+"""Of `trials.csv`, before those of the parameters."""
 
 
 class Validation(NamedTuple):
@@ -172,7 +173,7 @@ class RunStore:
         path = self.root / name
         with reading(path, way_out):
             values = read_json(path, way_out)
-            check_schema(path, values, SCHEMA)
+            check_schema(path, values, SCHEMA, way_out)
             return values
 
     def write_trials(self, records: Iterable[TrialRecord]) -> None:
@@ -181,9 +182,9 @@ class RunStore:
         params = sorted({name for record in rows for name in record.params})
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*_COLUMNS, *params])
+        writer.writerow([*TRIAL_COLUMNS, *params])
         for r in rows:
-            fixed = {name: getattr(r, name) for name in _COLUMNS}
+            fixed = {name: getattr(r, name) for name in TRIAL_COLUMNS}
             fixed |= {name: round(fixed[name], 3) for name in ("seconds", "device_seconds")}
             cells = [*fixed.values(), *(r.params.get(name, "") for name in params)]
             writer.writerow([harmless(cell) if isinstance(cell, str) else cell for cell in cells])

@@ -1,12 +1,13 @@
 """Stage 1: the search of every space in one Tune run, and its files."""
 
+import logging
 import shutil
 import time
 from dataclasses import dataclass
 
 from rich.console import Console
 
-from search.errors import StalledError, UsageError
+from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import Budget
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
@@ -15,6 +16,7 @@ from search.refit.fleet import Fleet
 from search.refit.retries import Retries
 from search.store.journal_file import read_records
 from search.store.known_trials import check_whole
+from search.store.reading import reading
 from search.store.records import Cause, State, TrialRecord, best_record
 from search.store.run_store import running
 from search.tuning.best import write_best
@@ -24,6 +26,8 @@ from search.tuning.progress import SearchProgress
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.tune_run import run_trials
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,14 @@ def _write(run: Prepared, journals: dict[str, StudyJournal]) -> tuple[SpaceResul
             SpaceResult(name=name, records=journal.records(), best=best, interval=interval)
         )
     studies = {name: journal.name for name, journal in journals.items()}
-    store.write_importance(importances_of(store.journal, studies, run.config.seed))
+    wrong = "does not tell which parameters mattered"
+    try:
+        # What a search has found does not depend on them.
+        with reading(store.journal, "that is left out", wrong=wrong):
+            found_by_space = importances_of(store.journal, studies, run.config.seed)
+    except ResultsError as error:
+        logger.warning("%s", error)
+    else:
+        store.write_importance(found_by_space)
     store.drop_checkpoints(running(records))
     return tuple(found)

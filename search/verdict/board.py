@@ -4,7 +4,8 @@ One folder per approach below `tensorboard/refit/`, so that each is a line of it
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,8 @@ def write_refit_board(
     for folder in (written, old):
         shutil.rmtree(folder, ignore_errors=True)
     try:
-        _write_all(written, confusions, curves)
+        with _naming(place):
+            _write_all(written, confusions, curves)
         if not written.is_dir():
             return
         store.tensorboard.mkdir(parents=True, exist_ok=True)
@@ -41,6 +43,17 @@ def write_refit_board(
             old.rename(place)
         for folder in (written, old):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _naming(place: Path) -> Iterator[None]:
+    """Gives an error of the system that names no file the name of the folder that is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(place)
+        raise
 
 
 def _write_all(written: Path, confusions: Sequence[Confusion], curves: Sequence[Curve]) -> None:

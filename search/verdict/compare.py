@@ -1,5 +1,7 @@
 """`headrace compare`: a verdict on anybody's prediction files; nothing is trained."""
 
+import csv
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +20,10 @@ from search.analysis.verdict.rules import (
 from search.errors import UsageError
 from search.report.contents import ReportContents
 from search.report.render import render_html
-from search.store.files import write_text
+from search.store.files import write_together
 from search.store.reading import reading
 from search.verdict.findings import Findings
+from trainables.data.bounded_files import check_plain
 from trainables.data.csv_cells import original
 
 _TRUTH_COLUMNS = ("sample", "group", "label")
@@ -56,8 +59,7 @@ def compare(
     findings = Findings(verdict=verdict, advice=advice)
     contents = ReportContents(title="headrace compare", verdict=verdict, advice=advice)
     page = render_html(contents)
-    findings.write(out / "verdict.json")
-    write_text(out / "report.html", page)
+    write_together({out / "verdict.json": findings.to_text(), out / "report.html": page})
     return findings
 
 
@@ -90,9 +92,11 @@ def read_files(
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"a CSV file must exist, got {path}")
     with reading(path, "correct it", UsageError, wrong="is not a CSV file"):
+        check_plain(path)
+        _check_cells(path)
         frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
     missing = [name for name in columns if name not in frame.columns]
     if missing:
@@ -105,6 +109,24 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     for name in frame.columns.intersection(["sample", "group"]):
         frame[name] = frame[name].map(original)  # our own files keep names from being formulas
     return frame
+
+
+def _check_cells(path: Path) -> None:
+    """Raises ValueError where a column stands there twice, or a row has other cells.
+
+    Pandas would rename the one, and take the first cells of the other for names of rows.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if repeated := [name for name, times in Counter(header).items() if times > 1]:
+            raise ValueError(f"its columns need different names, got {repeated[0]!r} twice")
+        for cells in reader:
+            if cells and len(cells) != len(header):
+                raise ValueError(
+                    f"line {reader.line_num} must have {len(header)} cells as the first line, got "
+                    f"{len(cells)}"
+                )
 
 
 def _labels(truth: pd.DataFrame, path: Path) -> NDArray[np.int64]:
@@ -194,7 +216,10 @@ def _aligned(
             f"{'the predictions' if odd in given else 'the truth'}"
         )
     ordered = part.set_index("sample").loc[truth["sample"], columns]
-    values = ordered.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    # All cells at once: a table may have a hundred thousand columns.
+    cells = ordered.to_numpy()
+    flat = pd.to_numeric(pd.Series(cells.ravel()), errors="coerce").to_numpy(dtype=np.float64)
+    values = flat.reshape(cells.shape)
     sums = values.sum(axis=1)
     bad = ~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1)
     bad |= np.abs(sums - 1) > _SUM_TOLERANCE

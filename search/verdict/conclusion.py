@@ -16,6 +16,7 @@ from search.analysis.verdict.rules import (
 from search.errors import ResultsError
 from search.refit.looks import retake_looks
 from search.refit.refitted import Refitted
+from search.store.reading import reading
 from search.verdict.findings import Findings, Training
 
 
@@ -41,7 +42,9 @@ def conclude(refitted: Refitted, rules: Rules) -> Conclusion:
         raise ResultsError(
             f"a verdict needs two approaches, got {', '.join(names) or 'none'}; run --space all"
         )
-    built, cross_fit, people = refitted.build_whole(), truth.cross_fit, refitted.people
+    with reading(refitted.store.predictions / "truth.csv", "copy the run whole"):
+        cross_fit = truth.cross_fit
+    built, people = refitted.build_whole(), refitted.people
     approaches = [part.approach(cross_fit, seed=rules.seed) for part in built]
     verdict = judge(
         approaches,

@@ -6,7 +6,6 @@ of it is read all the same.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from search.analysis.ensemble.summary import EnsembleSummary
@@ -19,7 +18,7 @@ from search.analysis.verdict.outcomes import (
 from search.analysis.verdict.recommendation import Recommendation
 from search.analysis.verdict.sentence import OF_FILES, SCOPE, answer
 from search.report.contents import Cost
-from search.store.files import write_json
+from search.store.files import as_json
 from search.verdict.gatekeeping import gated
 
 VERDICT_SCHEMA = 2
@@ -163,9 +162,9 @@ class Findings:
             advice=_read(Recommendation, data.get("recommendation")),
         )
 
-    def write(self, path: Path) -> None:
-        """Writes the file."""
-        write_json(path, self.to_dict())
+    def to_text(self) -> str:
+        """Returns the text of the file."""
+        return as_json(self.to_dict())
 
 
 def _read(kind: type[T], data: Any) -> T | None:

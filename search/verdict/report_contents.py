@@ -1,5 +1,6 @@
 """Stage 5: the report of a run, gathered from its files."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.metrics import Ints, confusion_matrix, macro_f1
+from search.errors import ResultsError
 from search.predict.label_shift_files import read_shifts
 from search.prepare.config import RunConfig, command_of
 from search.prepare.saved_run import SavedRun
@@ -24,18 +26,26 @@ from search.report.contents import (
     SearchSummary,
 )
 from search.report.render import render_html, render_markdown
-from search.store.files import write_text
-from search.store.reading import reading, typed
+from search.store.files import write_together
+from search.store.reading import is_there, reading, typed
 from search.store.records import default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
+from search.verdict.findings import Findings
 from trainables.data.schema import JOINT, LabelSchema
 
+logger = logging.getLogger(__name__)
 
-def write_report(store: RunStore, contents: ReportContents) -> None:
-    """Writes `report.html` and `report.md`."""
-    write_text(store.root / "report.html", render_html(contents))
-    write_text(store.root / "report.md", render_markdown(contents))
+
+def write_verdict(store: RunStore, findings: Findings, contents: ReportContents) -> None:
+    """Writes `verdict.json`, `report.html` and `report.md`: all three, or none."""
+    write_together(
+        {
+            store.root / "verdict.json": findings.to_text(),
+            store.root / "report.html": render_html(contents),
+            store.root / "report.md": render_markdown(contents),
+        }
+    )
 
 
 def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportContents:
@@ -64,8 +74,19 @@ def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
     """Returns which parameters the score of a space depended on, where it has trials enough.
 
     The search stores them; of a run that did not, they are computed where Optuna is installed.
+    Nothing else depends on them: where they cannot be had, they are left out, and that is said.
     """
-    if (store.root / IMPORTANCE_FILE).is_file():
+    wrong = "does not tell which parameters mattered"
+    try:
+        with reading(store.journal, "the report leaves that out", wrong=wrong):
+            return _importances(store, run)
+    except ResultsError as error:
+        logger.warning("%s", error)
+        return {}
+
+
+def _importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
+    if is_there(store.root / IMPORTANCE_FILE):
         way_out = "delete it: it is computed again"
         with reading(store.root / IMPORTANCE_FILE, way_out):
             spaces = store.read_json(IMPORTANCE_FILE, way_out)["spaces"]

@@ -21,7 +21,7 @@ from search.verdict.conclusion import Conclusion, conclude
 from search.verdict.console import print_verdict
 from search.verdict.costs import approach_costs
 from search.verdict.logged_reasons import Logged
-from search.verdict.report_contents import gather, write_report
+from search.verdict.report_contents import gather, write_verdict
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 
@@ -45,20 +45,21 @@ def conclude_run(
     """
     run = load_run(store)
     refitted = Refitted.read(store, Lineup.of_study(run.study))
-    conclusion = write_verdict(run, refitted, margin, accept_loss)
+    conclusion = judge_run(run, refitted, margin, accept_loss)
     contents = gather(run, refitted, conclusion)
+    # Before the verdict: where the disk fails, all that is read still says what it said.
     write_refit_board(store, contents.confusions, contents.curves)
-    write_report(store, contents)
+    write_verdict(store, conclusion.findings, contents)
     print_verdict(console, conclusion.findings, store.root)
 
 
-def write_verdict(
+def judge_run(
     run: SavedRun,
     refitted: Refitted,
     margin: float | None = None,
     accept_loss: float | None = None,
 ) -> Conclusion:
-    """Judges the refitted predictions and writes `verdict.json`; raises as `conclude_run`."""
+    """Judges the refitted predictions; raises as `conclude_run`."""
     store, config = refitted.store, run.study["config"]
     rules = Rules(
         margin=config["margin"] if margin is None else margin,
@@ -86,7 +87,6 @@ def write_verdict(
             ensemble=ensemble,
         ),
     )
-    findings.write(store.root / "verdict.json")
     return replace(conclusion, findings=findings)
 
 

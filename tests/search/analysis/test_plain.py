@@ -59,7 +59,7 @@ def test_what_no_field_asks_for_is_passed_over():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"colour": "red"}, "needs 'size', got only colour; make it again"),
+        ({"colour": "red"}, "needs 'size', got only colour; make the file again"),
         ({"size": None}, "needs 'size', got only size"),
         (3, "needs 'size', got only 3"),
         ({"size": 1, "colour": "blue"}, "colour must be one of red, got 'blue'; make verdict"),

@@ -1,11 +1,13 @@
 """The journal read without Optuna: what Optuna itself would say of it."""
 
 import json
+import os
 
 import pytest
 
 from search.errors import ResultsError
-from search.store.journal_file import read_records
+from search.store import journal_file
+from search.store.journal_file import read_records, torn_end
 from search.store.records import Cause
 from search.tuning.journal import open_storage
 from tests.search.builders.scripted import open_journal, tiny_space
@@ -144,7 +146,10 @@ def test_a_whole_last_line_that_is_torn_is_passed_over_and_told(path, journal, c
             b'{"op_code":4,"study_id":-1,"datetime_start":null}',
             "a number from 0 is needed, got -1",
         ),
-        (b'{"op_code":8,"trial_id":7,"user_attr":{}}', "line 1 cannot be read: IndexError"),
+        (b'{"op_code":8,"trial_id":7,"user_attr":{}}', "line 1 cannot be read: it is of trial 7"),
+        (b'{"op_code":4,"study_id":3,"datetime_start":null}', "line 1 .*it is of study 3, which"),
+        (b'{"op_code":77}', "line 1 cannot be read: 77 is not a valid"),
+        (b'{"op_code":1,"study_id":0}', "line 1 cannot be read: 1 is not a valid"),
         (b"[" * 100_000 + b"]" * 100_000, "line 1 cannot be read: .* nested too deeply"),
     ],
 )
@@ -159,3 +164,59 @@ def test_an_objective_that_is_no_number_is_refused(path, journal):
     path.write_bytes(path.read_bytes().replace(b'"values":[0.5]', b'"values":[NaN]'))
     with pytest.raises(ResultsError, match="a finite number is needed, got nan"):
         read(path, journal)
+
+
+def lines_of(path):
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def test_a_journal_that_is_there_twice_is_refused(path, journal):
+    journal.complete(journal.ask().number, 0.5)
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(ResultsError, match=r"line \d+ cannot be read: .*; copy the run whole"):
+        read(path, journal)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        (b'"op_code":5', "has parameter 'optim.lr' already"),
+        (b'"op_code":7', "has a value of epoch 1 already"),
+        (b'"state":0', "begins again"),
+        (b'"state":1', "is over .COMPLETE.: the line stands there twice"),
+        (b'"op_code":4', "it begins the trial of .* a second time"),
+    ],
+)
+def test_a_line_that_stands_there_twice_is_named(path, journal, part, message):
+    for _ in range(3):  # the first two were waiting
+        number = journal.ask().number
+        journal.report(number, 1, 0.5)
+        journal.complete(number, 0.5)
+    lines = lines_of(path)
+    place = max(n for n, line in enumerate(lines) if part in line)
+    path.write_bytes(b"".join([*lines[: place + 1], *lines[place:]]))
+    with pytest.raises(ResultsError, match=rf"line {place + 2} cannot be read: .*{message}"):
+        read(path, journal)
+
+
+def test_a_journal_without_the_line_that_began_its_study_is_refused(path, journal):
+    journal.complete(journal.ask().number, 0.5)
+    path.write_bytes(b"".join(lines_of(path)[1:]))
+    with pytest.raises(ResultsError, match="line 1 cannot be read: it is of study 0, which no"):
+        read(path, journal)
+
+
+def test_a_pipe_in_the_place_of_a_journal_is_refused_and_never_waited_for(tmp_path):
+    path = tmp_path / "optuna.journal"
+    os.mkfifo(path)
+    with pytest.raises(ResultsError, match="must be a plain file; copy the run whole"):
+        read_records(path, {"gender": "gender-1"}, MASK_SCHEMA.names)
+    with pytest.raises(ResultsError, match="must be a plain file; copy the run whole"):
+        torn_end(path)
+
+
+def test_a_journal_of_any_size_is_not_read(path, monkeypatch):
+    monkeypatch.setattr(journal_file, "MAX_JOURNAL_BYTES", 10)
+    path.write_bytes(b"{}\n" * 5)
+    with pytest.raises(ResultsError, match="it must have at most 10 bytes, got more; copy"):
+        read_records(path, {"gender": "gender-1"}, MASK_SCHEMA.names)

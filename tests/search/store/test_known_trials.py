@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from search.errors import ResultsError
@@ -83,4 +84,91 @@ def test_a_journal_that_is_shorter_than_refit_json_knows_is_refused(store):
 def test_a_table_of_trials_that_is_none_is_named_with_the_way_out(store):
     (store.root / "trials.csv").write_text("space,number,state\nage,one,COMPLETE\n")
     with pytest.raises(ResultsError, match=r"trials\.csv cannot be read: .*; delete it"):
+        load_run(store)
+
+
+def changed(store, old, new, *, count=1):
+    text = store.journal.read_text(encoding="utf-8")
+    assert text.count(old) >= count
+    store.journal.write_text(text.replace(old, new, count), encoding="utf-8")
+
+
+def table(store):
+    records = load_run(store).records
+    store.write_trials(records)
+    return records
+
+
+@pytest.mark.parametrize("value", [0.9999, 7e9, -1.0])
+def test_an_objective_that_trials_csv_has_otherwise_is_refused(store, value):
+    first = next(record for record in table(store) if record.state is State.COMPLETE)
+    changed(store, f'"values":[{first.objective}]', f'"values":[{value}]')
+    with pytest.raises(
+        ResultsError,
+        match=rf"trials\.csv contradict each other: objective of trial {first.number} of "
+        rf"{first.space} is {value} in the journal and '{first.objective}' in the table",
+    ):
+        load_run(store)
+
+
+def without(store, is_lost):
+    lines = store.journal.read_bytes().splitlines(keepends=True)
+    place = next(n for n, line in enumerate(lines) if is_lost(line))
+    store.journal.write_bytes(b"".join(lines[:place] + lines[place + 1 :]))
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        b'"param_name":"optim.lr"',
+        b'"step":1,',
+        b'"op_code":4,',
+        b'"state":0,',
+        b'"state":1,',
+        b'"config":',
+        b'"seed":',
+    ],
+)
+def test_a_journal_with_a_line_lost_from_its_middle_is_refused(store, lost):
+    table(store)
+    without(store, lambda line: lost in line)
+    with pytest.raises(ResultsError, match=r"optuna\.journal .*(trial|line) \d+.*; copy the run"):
+        load_run(store)
+
+
+@pytest.mark.parametrize("lost", [b'"op_code":4,', b'"state":0,', b'"config":', b'"seed":'])
+def test_a_lost_line_is_missed_without_a_table_of_trials(store, lost):
+    without(store, lambda line: lost in line)
+    with pytest.raises(ResultsError, match=r"optuna\.journal .*(trial|line) \d+.*; copy the run"):
+        load_run(store)
+
+
+def test_a_value_of_an_epoch_in_between_is_missed(store):
+    record = max(load_run(store).records, key=lambda record: record.epochs)
+    values = {**record.values, record.epochs + 2: 0.5}
+    with pytest.raises(ResultsError, match=rf"lacks the value of epoch {record.epochs + 1} of"):
+        check_whole(store, {record.space: [replace(record, values=values)]})
+
+
+def test_a_table_that_a_spreadsheet_has_stored_again_says_the_same(store):
+    records = table(store)
+    path = store.root / "trials.csv"
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame["objective"] = [f"{float(cell):.15g}" for cell in frame["objective"]]
+    path.write_text("\ufeff" + frame.to_csv(index=False), encoding="utf-8")
+    assert load_run(store).records == records
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\0" * 4096, "its first line lacks the column space"),
+        (b"", "its first line lacks the column space"),
+        (b"space,number,state,objective\nage,0,COMPLETE\n", "line 2 has not the cells"),
+        (b"space,number,state,objective\n" + b"age,0,RUNNING,\n" * 2, "line 3 has a trial a"),
+    ],
+)
+def test_a_table_that_is_none_does_not_pass_for_no_trials(store, content, message):
+    (store.root / "trials.csv").write_bytes(content)
+    with pytest.raises(ResultsError, match=rf"trials\.csv cannot be read: .*{message}.*; delete"):
         load_run(store)

@@ -143,9 +143,7 @@ def test_errors_near_two_edges_add_up_in_the_plot():
 
 def _boundary(raw, edges=EDGES, *, wrong=()):
     raw = np.asarray(raw, dtype=float)
-    labels = np.stack(
-        [np.arange(len(raw)) % 2, np.searchsorted(edges, raw, side="right")], axis=1
-    )
+    labels = np.stack([np.arange(len(raw)) % 2, np.searchsorted(edges, raw, side="right")], axis=1)
     predicted = labels.copy()
     predicted[list(wrong), 1] = 0
     return boundary_view(_evidence(labels, predicted), "a", "age", raw, edges)
