@@ -86,7 +86,9 @@ _TEXTS = {
 }
 # So many faults, and nothing that ended well since, end the run.
 _SAME_FAULTS = 3
-_COUNTERS = (Path("/proc/vmstat"), Path("/sys/fs/cgroup/memory.events"))
+_GROUPS = Path("/sys/fs/cgroup")
+_OF_PROCESS = Path("/proc/self/cgroup")
+_OF_MACHINE = Path("/proc/vmstat")
 
 
 class FaultError(SearchError):
@@ -135,15 +137,33 @@ def fault_in(text: str) -> FaultError | None:
 
 
 def memory_kills() -> int:
-    """Returns how many processes the system has killed for lack of memory since it started."""
-    found = 0
-    for path in _COUNTERS:
+    """Returns how many processes the system has killed for lack of memory since it started.
+
+    Those of this process's control group alone, with the groups below it, where the system counts
+    them: who else is on the machine, and loses a process, explains nothing here.
+    """
+    for path in (*_counters_of_group(), _OF_MACHINE):
         try:
             fields = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
-            found += sum(int(field[1]) for field in fields if field[0] == "oom_kill")
+            found = [int(field[1]) for field in fields if field[0] == "oom_kill"]
         except (OSError, ValueError, IndexError):  # no such counter here
             continue
-    return found
+        if found:
+            return sum(found)
+    return 0
+
+
+def _counters_of_group() -> Iterator[Path]:
+    """Yields where the control group of this process is counted, if the system has such groups."""
+    try:
+        text = _OF_PROCESS.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return
+    for line in text.splitlines():
+        number, _, of = line.partition("::")
+        if number == "0":
+            yield _GROUPS / of.lstrip("/") / "memory.events"
+            yield _GROUPS / "memory.events"  # of a container that sees the names of the machine
 
 
 class WorkerDeaths:

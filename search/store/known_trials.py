@@ -117,7 +117,7 @@ def _same(cell: str, value: FlatValue | None, near: float) -> bool:
         return original(cell) == str(value)
     try:
         return math.isclose(float(cell), value, rel_tol=_NEAR, abs_tol=near)
-    except ValueError:
+    except (ValueError, OverflowError):  # no number, or one that no cell holds
         return False
 
 

@@ -37,6 +37,8 @@ _NEEDED = ("gcs_server", "raylet")
 _Started = tuple[str, "subprocess.Popen[bytes]"]
 """A process of Ray: the name of its program, and itself."""
 _LONGEST_SOCKET = "ray/session_2000-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+_ASKED_S = 60
+"""How long a process may ask a head without a token; Ray gives up after twenty seconds."""
 _WITHOUT_TOKEN = """
 import sys
 from ray._raylet import GcsClient
@@ -312,14 +314,18 @@ def _knows_tokens() -> bool:
 
 
 def lets_anybody_in(gcs_address: str) -> bool:
-    """Returns whether a cluster's head answers to who brings no token."""
+    """Returns whether a cluster's head answers to who brings no token, within a minute."""
     if os.environ.get("RAY_AUTH_MODE") != "token":
         return True  # this process is in, and has brought none
     # A process of its own: Ray reads once whether there is a token.
-    asked = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_TOKEN, gcs_address],
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
-        capture_output=True,
-        check=False,
-    )
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-c", _WITHOUT_TOKEN, gcs_address],
+            env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+            capture_output=True,
+            check=False,
+            timeout=_ASKED_S,
+        )
+    except subprocess.TimeoutExpired:
+        return False  # it answers nothing to such a process
     return asked.returncode == 0

@@ -12,6 +12,7 @@ import select
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ _LOCK = "held"
 _MARK = "HEADRACE_WORKPLACE"
 _END_MS = 15_000
 """How long a killed process may take to end, on a machine that swaps; then it is reported."""
+_FORSAKEN_S = 86_400
+"""How long nothing was written in a folder that has lost its lock before it is nobody's."""
 _SOCKET_BYTES = 107
 """Of the path of a socket at most; the kernel's own limit."""
 _SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")
@@ -103,8 +106,12 @@ def _take(folder: Path) -> int | None:
     try:
         lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
-        folder.rmdir()  # made and not yet held: only an empty one goes
-        return None
+        if not any(folder.iterdir()):
+            folder.rmdir()  # made and not yet held
+            return None
+        if not _is_forsaken(folder):
+            return None
+        lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -114,6 +121,21 @@ def _take(folder: Path) -> int | None:
         os.close(lock)
         return None
     return lock
+
+
+def _is_forsaken(folder: Path) -> bool:
+    """Returns whether nobody is at work in a folder whose lock a cleaner of old files deleted.
+
+    A living run of this machine has the deleted lock open; one in a container that this process
+    cannot look into writes its logs.
+    """
+    held = f"{folder / _LOCK} (deleted)"
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if any(os.fspath(link.readlink()) == held for link in (process / "fd").iterdir()):
+                return False
+    written = (path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+    return max(written) < time.time() - _FORSAKEN_S
 
 
 def _clear(folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ Notation: stored pixels H x W; a size is always (H, W).
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,9 @@ FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 Pillow chooses a decoder by what a file holds, whatever its name: a `.jpg` may be PostScript, which
 it hands to Ghostscript, or of a plug-in that some package has added.
 """
+
+# Of large photos and torn EXIF data Pillow warns; what cannot be used is refused here.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 MAX_PIXELS = 178_956_970
 """Of a photo: where Pillow, too, takes a file for a decompression bomb (half a gigabyte of RGB).

@@ -26,6 +26,8 @@ JOINT = "joint"
 """The target name of the joint label; no attribute may be called so."""
 _TAKEN = frozenset({JOINT, "multihead", "separate", "all"})
 _PREFIX = "attribute:"
+_UNSEEN = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
+"""Categories of signs that control, turn round or break a text, or have no width."""
 
 _MOST_JOINT = 2**62
 """Codes of joint classes are int64."""
@@ -124,10 +126,14 @@ def own_name(column: str) -> str:
     spaces is called so. Two columns never get the same name.
 
     Raises:
-        DataError: the name has control characters, which no terminal and no file should get.
+        DataError: the name has control characters, or such as show nothing or turn the text round,
+            which no terminal and no file should get: two names could look alike.
     """
-    if any(unicodedata.category(each) in ("Cc", "Cs") for each in column):
-        raise DataError(f"an attribute needs a name without control characters, got {column!r}")
+    if any(unicodedata.category(each) in _UNSEEN for each in column):
+        raise DataError(
+            "an attribute needs a name without control characters and without signs that cannot "
+            f"be seen, got {column!a}; rename it"
+        )
     return _PREFIX + column if column in _TAKEN or column.startswith(_PREFIX) else column
 
 

@@ -28,7 +28,8 @@ def raised_from(error, cause):
         (errno.ENOSPC, Fault.DISK_FULL),
         (errno.EDQUOT, Fault.DISK_FULL),
         (errno.EROFS, Fault.READ_ONLY),
-        (errno.EACCES, Fault.READ_ONLY),
+        (errno.EACCES, Fault.CLOSED),
+        (errno.EPERM, Fault.CLOSED),
         (errno.EIO, Fault.DISK),
         (errno.EMFILE, Fault.FILES),
         (errno.ENOMEM, Fault.MEMORY),
@@ -141,11 +142,20 @@ def test_too_many_open_files_are_a_fault(tmp_path):
 
 
 def test_kills_for_lack_of_memory_are_counted_where_the_system_counts_them(tmp_path, monkeypatch):
-    one, other = tmp_path / "vmstat", tmp_path / "memory.events"
-    one.write_text("pgfault 12\noom_kill 3\n", encoding="utf-8")
-    other.write_text("oom 9\noom_kill 2\noom_group_kill 0\n", encoding="utf-8")
-    monkeypatch.setattr(faults, "_COUNTERS", (one, other, tmp_path / "none"))
-    assert memory_kills() == 5
+    machine, mine, groups = tmp_path / "vmstat", tmp_path / "cgroup", tmp_path / "groups"
+    for name, place in (("MACHINE", machine), ("PROCESS", mine)):
+        monkeypatch.setattr(faults, f"_OF_{name}", place)
+    monkeypatch.setattr(faults, "_GROUPS", groups)
+    assert memory_kills() == 0
+    machine.write_text("pgfault 12\noom_kill 3\n", encoding="utf-8")
+    assert memory_kills() == 3
+    mine.write_text("3:cpu:/a\n0::/my/run\n", encoding="utf-8")
+    assert memory_kills() == 3  # the group has no counter
+    (groups / "my" / "run").mkdir(parents=True)
+    events = groups / "my" / "run" / "memory.events"
+    events.write_text("oom 9\noom_kill 2\noom_group_kill 0\n", encoding="utf-8")
+    machine.write_text("pgfault 12\noom_kill 8\n", encoding="utf-8")
+    assert memory_kills() == 2  # of a neighbour's nothing is counted
 
 
 def test_a_fault_that_comes_from_a_worker_is_the_same():

@@ -4,6 +4,7 @@ import csv
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from search.refit.truth import Truth, write_truth
 from search.refit.units import Folds
@@ -22,3 +23,15 @@ def test_no_cell_of_the_truth_is_a_formula_and_people_come_back(tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["group"] for row in rows] == ["'=1+1", "'-2", "''@a", "plain"]
     assert Truth.read(tmp_path).group.tolist() == people
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_refused(number):
+    with pytest.raises(ValueError, match="numbers of 'age' must be finite, got NaN or infinity"):
+        Truth(
+            label=np.array([0, 1]),
+            group=np.array(["a", "b"]),
+            fold=np.array([0, 1]),
+            held_out=np.array([False, False]),
+            raw={"age": np.array([30.0, number])},
+        )

@@ -115,3 +115,24 @@ def test_a_path_that_is_too_long_for_sockets_gives_way_to_a_shorter_one(tmp_path
         workplace("socket"),
     ):
         pass
+
+
+def test_a_folder_whose_lock_a_cleaner_deleted_goes_once_nothing_was_written_for_a_day(base):
+    folder = leftover(base)
+    (folder / "held").unlink()
+    assert clear_leftovers() == ()
+    assert folder.exists()
+    for path in (folder / "session", folder):
+        os.utime(path, (0, 0))
+    assert clear_leftovers() == ()
+    assert not folder.exists()
+
+
+def test_a_folder_whose_lock_a_cleaner_deleted_stays_as_long_as_its_run_lives(base):
+    with workplace() as folder:
+        (folder / "session").mkdir()
+        (folder / "held").unlink()
+        for path in (folder / "session", folder):
+            os.utime(path, (0, 0))
+        assert clear_leftovers() == ()
+        assert folder.exists()

@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -243,3 +244,42 @@ def test_without_folds_the_temperature_comes_from_other_people_all_the_same(file
 def test_a_fold_number_may_be_any_whole_number(files):
     edited(files / "truth.csv", fold=lambda f: 10**15 * (f["group"] % 3))
     assert judged(files).verdict.pairs[0].winner == "A"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda lines: [f"{lines[0]},label", *(f"{line},0" for line in lines[1:])],
+            "its columns need different names, got 'label' twice",
+        ),
+        (
+            lambda lines: [lines[0], *(f"{line},0" for line in lines[1:])],
+            "line 2 must have 3 cells as the first line, got 4",
+        ),
+        (
+            lambda lines: [*lines[:5], lines[5].rpartition(",")[0], *lines[6:]],
+            "line 6 must have 3 cells as the first line, got 2",
+        ),
+    ],
+)
+def test_a_table_whose_columns_cannot_be_told_apart_is_refused(files, change, message):
+    path = files / "truth.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join(change(lines)) + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"truth\.csv is not a CSV file: {message}"):
+        judged(files)
+
+
+def test_a_pipe_is_not_waited_for(files):
+    os.mkfifo(files / "pipe.csv")
+    with pytest.raises(UsageError, match=r"pipe\.csv .*must be a plain file; correct it"):
+        judged(files, A=files / "pipe.csv", B=files / "bad.csv")
+
+
+def test_columns_of_any_number_are_turned_to_numbers_at_once(files, monkeypatch):
+    calls = []
+    to_numeric = pd.to_numeric
+    monkeypatch.setattr(pd, "to_numeric", lambda *a, **k: calls.append(a) or to_numeric(*a, **k))
+    judged(files)
+    assert len(calls) < 2 * CLASSES

@@ -1,5 +1,6 @@
 """The stage as a whole, on the files of a run that nobody trained."""
 
+import errno
 import io
 import json
 from dataclasses import replace
@@ -124,4 +125,55 @@ def test_without_a_refit_there_is_no_verdict(store):
         for path in store.predictions.glob(f"{space}.*.npz"):
             path.unlink()
     with pytest.raises(ResultsError, match="no refitted predictions of gender"):
+        conclude(store)
+
+
+def test_importances_that_cannot_be_had_are_left_out_with_a_line(store, monkeypatch, caplog):
+    def torn(*_):
+        raise AssertionError("Should not reach.")
+
+    monkeypatch.setattr("search.tuning.importance.importances_of", torn)
+    conclude(store)
+    (line,) = [line for line in caplog.messages if "which parameters mattered" in line]
+    assert "Should not reach.; the report leaves that out" in line
+    (store.root / "importance.json").write_text("{", encoding="utf-8")
+    caplog.clear()
+    conclude(store)
+    (line,) = [line for line in caplog.messages if "importance.json cannot be read" in line]
+    assert line.endswith("delete it: it is computed again")
+
+
+def test_where_the_disk_is_full_verdict_and_report_are_those_of_before(store, monkeypatch):
+    conclude(store)
+    names = ("verdict.json", "report.html", "report.md")
+    before = {name: (store.root / name).read_bytes() for name in names}
+    monkeypatch.setitem(STUDY["config"], "margin", 0.2)
+    full = iter([None, None, OSError(errno.ENOSPC, "No space left on device")])
+
+    def fsync(handle):
+        if error := next(full):
+            raise error
+
+    monkeypatch.setattr("search.store.files.os.fsync", fsync)
+    with pytest.raises(OSError, match=r"No space left on device: '.*report\.md'"):
+        conclude(store)
+    assert {name: (store.root / name).read_bytes() for name in names} == before
+    assert not list(store.root.glob(".*.draft"))
+
+
+def test_the_summary_of_an_ensemble_that_is_none_is_named_with_one_way_out(store):
+    path = store.root / "ensemble" / "summary.json"
+    path.parent.mkdir()
+    path.write_text('{"schema": 1}', encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"summary\.json cannot be read: .*needs") as caught:
+        conclude(store)
+    assert "verdict.json" not in str(caught.value)
+    assert str(caught.value).endswith("build the ensemble again with headrace ensemble NAME")
+
+
+def test_a_truth_of_one_fold_is_named(store):
+    path = store.predictions / "truth.csv"
+    frame = pd.read_csv(path, dtype=str).assign(fold="0")
+    frame.to_csv(path, index=False)
+    with pytest.raises(ResultsError, match=r"truth\.csv .*folds?.*; "):
         conclude(store)

@@ -1,4 +1,7 @@
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -208,3 +211,31 @@ def test_the_name_does_not_choose_the_decoder_either(tmp_path):
     path = tmp_path / "a.jpg"
     Image.new("RGB", (16, 16), RED).save(path, format="PNG")
     assert decode_image(path, (8, 8), "row 1")[0, 0].tolist() == list(RED)
+
+
+WITHOUT_A_WORD = """
+import sys
+from pathlib import Path
+from PIL import Image
+from trainables.data.image_decoding import open_image
+Image.MAX_IMAGE_PIXELS = 1000
+for path in sys.argv[1:]:
+    with open_image(Path(path)) as image:
+        image.getexif().get_ifd(0x8769)
+"""
+
+
+def test_what_pillow_warns_of_does_not_reach_the_terminal(tmp_path):
+    Image.new("RGB", (40, 40)).save(tmp_path / "large.png")
+    torn = b"Exif\0\0MM\0*\0\0\0\x08\0\x09" + bytes(20)
+    Image.new("RGB", (8, 8)).save(tmp_path / "torn.jpg", exif=torn)
+    paths = [str(tmp_path / name) for name in ("large.png", "torn.jpg")]
+    command = [sys.executable, "-c", WITHOUT_A_WORD, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match="must be a plain file"):
+        decode_image(tmp_path / "a.jpg", (8, 8), "row 1")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trainables.data.folders import MASK_SCHEMA
-from trainables.data.schema import Attribute, LabelSchema, UnknownTargetError
+from trainables.data.schema import Attribute, LabelSchema, UnknownTargetError, own_name
 from trainables.errors import DataError
 
 
@@ -171,3 +171,16 @@ def test_a_schema_survives_json_and_pickle():
 def test_something_else_is_not_read_as_a_schema(stored):
     with pytest.raises(DataError, match="not a stored label schema"):
         LabelSchema.from_dict(stored)
+
+
+@pytest.mark.parametrize("sign", ["\x07", "\u202e", "\u200b", "\ufeff", "\u2066", "\u2028"])
+def test_a_name_with_signs_that_cannot_be_seen_is_refused_and_they_are_spelled_out(sign):
+    with pytest.raises(DataError, match="signs that cannot be seen") as caught:
+        own_name(f"ag{sign}e")
+    assert ascii(f"ag{sign}e") in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_name_in_any_script_is_one():
+    for name in ("\u5e74\u9f84", "\u0412\u043e\u0437\u0440\u0430\u0441\u0442", "\u00e2ge"):
+        assert own_name(name) == name
