@@ -28,6 +28,8 @@ from trainables.data.csv_cells import original
 
 _TRUTH_COLUMNS = ("sample", "group", "label")
 _SUM_TOLERANCE = 1e-3
+_MAX_COLUMNS = 10_000
+"""Of a table: pandas reads as many in seconds, and ten times as many in minutes."""
 
 
 def compare(
@@ -112,13 +114,15 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
 
 
 def _check_cells(path: Path) -> None:
-    """Raises ValueError where a column stands there twice, or a row has other cells.
+    """Raises ValueError where there are too many columns, one twice, or a row has other cells.
 
     Pandas would rename the one, and take the first cells of the other for names of rows.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
+        if len(header) > _MAX_COLUMNS:
+            raise ValueError(f"it may have {_MAX_COLUMNS} columns at most, got {len(header)}")
         if repeated := [name for name, times in Counter(header).items() if times > 1]:
             raise ValueError(f"its columns need different names, got {repeated[0]!r} twice")
         for cells in reader:
@@ -216,7 +220,7 @@ def _aligned(
             f"{'the predictions' if odd in given else 'the truth'}"
         )
     ordered = part.set_index("sample").loc[truth["sample"], columns]
-    # All cells at once: a table may have a hundred thousand columns.
+    # All cells at once: a table may have thousands of columns.
     cells = ordered.to_numpy()
     flat = pd.to_numeric(pd.Series(cells.ravel()), errors="coerce").to_numpy(dtype=np.float64)
     values = flat.reshape(cells.shape)

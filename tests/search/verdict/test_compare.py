@@ -254,6 +254,10 @@ def test_a_fold_number_may_be_any_whole_number(files):
             "its columns need different names, got 'label' twice",
         ),
         (
+            lambda lines: [line + "," * 10_000 for line in lines],
+            "it may have 10000 columns at most, got 10003",
+        ),
+        (
             lambda lines: [lines[0], *(f"{line},0" for line in lines[1:])],
             "line 2 must have 3 cells as the first line, got 4",
         ),
