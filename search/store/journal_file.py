@@ -46,6 +46,7 @@ class _Operation(IntEnum):
     SET_NOTE = 9
 
 
+_OPERATIONS = frozenset(_Operation)
 _OVER = (State.COMPLETE, State.PRUNED, State.FAIL)
 _NEEDED = ("config", "seed")
 """What is noted of every trial before it is trained."""
@@ -137,7 +138,9 @@ class _Journal:
 
     def apply(self, entry: Mapping[str, Any]) -> None:
         """Applies a line; raises what its content makes it raise."""
-        operation = _Operation(_number(entry["op_code"]))
+        operation = _number(entry["op_code"])
+        if operation not in _OPERATIONS:
+            raise ValueError(f"headrace writes no operation {operation}")
         if operation == _Operation.CREATE_STUDY:
             if entry["study_name"] not in self.by_name:
                 self.studies.append(self.by_name.setdefault(str(entry["study_name"]), []))

@@ -148,8 +148,8 @@ def test_a_whole_last_line_that_is_torn_is_passed_over_and_told(path, journal, c
         ),
         (b'{"op_code":8,"trial_id":7,"user_attr":{}}', "line 1 cannot be read: it is of trial 7"),
         (b'{"op_code":4,"study_id":3,"datetime_start":null}', "line 1 .*it is of study 3, which"),
-        (b'{"op_code":77}', "line 1 cannot be read: 77 is not a valid"),
-        (b'{"op_code":1,"study_id":0}', "line 1 cannot be read: 1 is not a valid"),
+        (b'{"op_code":77}', "line 1 cannot be read: headrace writes no operation 77"),
+        (b'{"op_code":1,"study_id":0}', "line 1 cannot be read: headrace writes no operation 1;"),
         (b"[" * 100_000 + b"]" * 100_000, "line 1 cannot be read: .* nested too deeply"),
     ],
 )
