@@ -39,7 +39,7 @@ def read(root: Path) -> SampleTable:
     """
     rows = read_csv(root / "manifest.csv")
     yaml = root / "dataset.yaml"
-    config = read_config(yaml) if yaml.is_file() else ManifestConfig()
+    config = read_config(yaml) if yaml.exists() else ManifestConfig()
     wanted = _attribute_configs(rows, config)
     paths = [
         normal_path(path, rows.where(row)) for row, path in enumerate(rows.filled(config.path))

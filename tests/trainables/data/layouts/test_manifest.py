@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -188,3 +189,16 @@ def test_a_yaml_that_does_not_fit_the_manifest_is_refused(tmp_path, yaml, messag
 def test_the_manifest_is_detected_by_its_name(tmp_path: Path):
     assert not manifest.detect(tmp_path)
     assert manifest.detect(write_manifest(tmp_path, ROWS))
+
+
+def test_a_pipe_in_the_place_of_a_settings_file_is_not_passed_over(tmp_path):
+    root = write_manifest(tmp_path, ("path,group,gender", "1.jpg,p,male", "2.jpg,q,female"))
+    os.mkfifo(root / "dataset.yaml")
+    with pytest.raises(DataError, match=r"dataset\.yaml .*must be a plain file"):
+        manifest.read(root)
+
+
+def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "manifest.csv")
+    with pytest.raises(DataError, match=r"manifest\.csv .*must be a plain file"):
+        manifest.read(tmp_path)
