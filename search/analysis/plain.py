@@ -1,5 +1,7 @@
 """Frozen values as JSON has them, and back.
 
+Errors leave the way out to the reader of the file, who knows which it is.
+
 A dataclass is an object of its fields, a tuple a list. A field whose default is None is left out
 where it is None. A class with another layout says so by `to_dict` and `from_dict`.
 """
@@ -58,10 +60,7 @@ def need(data: Mapping[str, Any], key: str) -> Any:
     """
     if not isinstance(data, Mapping) or data.get(key) is None:
         got = ", ".join(sorted(data)) if isinstance(data, Mapping) else repr(data)
-        raise AnalysisError(
-            f"an entry needs {key!r}, got only {got}; make the file again by the command that "
-            "wrote it"
-        )
+        raise AnalysisError(f"an entry needs {key!r}, got only {got}")
     return data[key]
 
 
@@ -96,10 +95,7 @@ def _member(kind: type[Enum], data: Any) -> Enum:
         if member.value == data:
             return member
     known = ", ".join(str(member.value) for member in kind if member.value)
-    raise AnalysisError(
-        f"{kind.__name__.lower()} must be one of {known}, got {data!r}; make the file again by "
-        "the command that wrote it"
-    )
+    raise AnalysisError(f"{kind.__name__.lower()} must be one of {known}, got {data!r}")
 
 
 def _read_fields(kind: Any, data: Any) -> dict[str, Any]:

@@ -76,12 +76,10 @@ def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
     The search stores them; of a run that did not, they are computed where Optuna is installed.
     Nothing else depends on them: where they cannot be had, they are left out, and that is said.
     """
-    wrong = "does not tell which parameters mattered"
     try:
-        with reading(store.journal, "the report leaves that out", wrong=wrong):
-            return _importances(store, run)
+        return _importances(store, run)
     except ResultsError as error:
-        logger.warning("%s", error)
+        logger.warning("the report leaves out which parameters mattered: %s", error)
         return {}
 
 
@@ -96,7 +94,8 @@ def _importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
         from search.tuning.importance import importances_of
     except ImportError:
         return {}
-    return importances_of(store.journal, run.study["studies"], run.study["config"]["seed"])
+    with reading(store.journal, "copy the run whole", wrong="cannot be read by Optuna"):
+        return importances_of(store.journal, run.study["studies"], run.study["config"]["seed"])
 
 
 def confusions(schema: LabelSchema, truth: Ints, conclusion: Conclusion) -> list[Confusion]:
