@@ -147,7 +147,7 @@ def test_an_attribute_called_like_one_of_our_words_gets_a_prefix(tmp_path, name)
         (("path,group,m", "x,p,a", "../x,p,b"), "manifest.csv row 3: .*stay inside it"),
         (("path,group,m", "/x,p,a", "x,p,b"), "manifest.csv row 2: .*got '/x'"),
         (("path,group,m", "x,p,a,b"), "manifest.csv row 2: 3 cells are needed"),
-        (("path,group,a\x1bb", "x,p,a", "y,p,b"), r"without control characters, got 'a\\x1bb'"),
+        (("path,group,a\x1bb", "x,p,a", "y,p,b"), r"without control characters .*, got 'a\\x1bb'"),
     ],
 )
 def test_a_manifest_that_breaks_a_rule_is_refused(tmp_path, lines, message):
