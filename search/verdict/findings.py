@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self, TypeVar
 
 from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.errors import AnalysisError
 from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.reasons.read import read_reason
 from search.analysis.reasons.reason import Reason
@@ -137,6 +138,15 @@ class Findings:
         Raises:
             AnalysisError: something is missing, or is not what it should be.
         """
+        try:
+            return cls._of(data)
+        except AnalysisError as error:
+            raise AnalysisError(
+                f"verdict.json is not whole: {error}; make it again with: headrace verdict NAME"
+            ) from error
+
+    @classmethod
+    def _of(cls, data: Mapping[str, Any]) -> Self:
         reasons: dict[tuple[str, str], tuple[Reason, ...]] = {
             (pair["a"], pair["b"]): () for pair in need(data, "pairs")
         }
