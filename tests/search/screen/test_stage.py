@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +13,20 @@ from safetensors.torch import save_file
 from search.cli.commands import main
 from search.errors import ResultsError
 from search.store.screen_file import read_offer, write_screen
+from tests.search.builders.runs import ROOT
 
 TWO = "test_resnet,test_efficientnet"
+BLOCKED = """
+import sys
+for name in ("ray", "optuna"):
+    sys.modules[name] = None
+from search.cli.commands import main
+from search.screen import quick
+quick.quick.__kwdefaults__["num_seeds"] = 2
+out, *words = sys.argv[1:]
+screened = main(["screen", "--models", "test_resnet", "--out", out + "/s.json", *words])
+sys.exit(screened or main(["quick", "--out", out + "/q.json", *words]))
+"""
 
 
 @pytest.fixture
@@ -60,6 +74,19 @@ def test_backbones_are_ranked_in_a_table_and_a_file(screen):
     assert max(map(len, table)) <= 80
     assert "note: the weights are random" in done.out
     assert f"--backbones {done.path}" in done.out.replace("\n", "")
+
+
+def test_neither_ray_nor_optuna_is_loaded(people, cache, tmp_path):
+    words = ["--data", str(people), "--cache", str(cache)]
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, str(tmp_path), *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert {each.name for each in tmp_path.iterdir()} == {"s.json", "q.json"}
 
 
 def test_features_are_computed_once(screen):
