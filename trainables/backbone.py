@@ -43,7 +43,7 @@ def check_name(name: str) -> None:
     """Raises ConfigError where timm has no model `name`, with the nearest names."""
     if timm.is_model(name):
         return
-    near = timm.list_models(f"*{name[:6]}*")[:5]
+    near = _near(name)
     hint = f"; near: {', '.join(near)}" if near else ""
     raise ConfigError(f"unknown timm model {name!r}{hint}; timm.list_models() lists all")
 
@@ -58,7 +58,8 @@ def names_like(pattern: str, more: Iterable[str] = ()) -> tuple[str, ...]:
     Raises:
         ConfigError: it matches nothing; names the nearest models.
     """
-    if timm.is_model(pattern):
+    # timm takes a name for that of a model whatever its tag is, even one with `*`.
+    if not set("*?[") & set(pattern) and timm.is_model(pattern):
         return (pattern,)
     tagged = (name for name in more if fnmatchcase(name, pattern) and timm.is_model(name))
     found = tuple(dict.fromkeys([*timm.list_models(pattern), *tagged]))

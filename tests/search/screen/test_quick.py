@@ -62,7 +62,7 @@ def test_features_that_tell_every_attribute_are_read_by_all_heads(seed):
         for probs in found[kind].values():
             assert probs.shape == (2, data.num_samples, 18)
             np.testing.assert_allclose(probs.sum(axis=2), 1, atol=1e-3)
-            assert (probs.argmax(axis=2) == data.joint).mean() > 0.4
+            assert (probs.argmax(axis=2) == data.joint).mean() > 0.2  # guessing: 0.06
 
 
 def test_seeds_deal_the_people_anew(seed):
@@ -108,7 +108,7 @@ def test_a_new_approach_is_one_entry_here_too(seed, monkeypatch):
     for kind in KINDS:
         probs = found[kind][GROUPED.name]
         np.testing.assert_allclose(probs.sum(axis=2), 1, atol=1e-3)
-        assert (probs.argmax(axis=2) == data.joint).mean() > 0.4
+        assert (probs.argmax(axis=2) == data.joint).mean() > 0.2
 
 
 def test_one_attribute_alone_is_refused(people, cache, tmp_path, capsys):

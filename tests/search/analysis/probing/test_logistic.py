@@ -20,14 +20,14 @@ def samples(seed, num=240, width=6, classes=3):
 def test_the_probabilities_are_those_of_scikit_learn(seed, classes):
     x, label = samples(seed, classes=classes)
     strengths = (1.0, 1e-2, 1e-4)
-    found = probabilities(x, fit_logistic(x, label, classes, strengths))
+    found = probabilities(x, fit_logistic(x, label, classes, strengths, tolerance=1e-5))
     for probs, strength in zip(found, strengths, strict=True):
         # Its C weighs the sum over samples, ours the mean. Of two classes it penalises one vector
         # of weights, which is the difference of our two: half as much.
         factor = 2 if classes == 2 else 1
         model = LogisticRegression(C=factor / (strength * len(x)), tol=1e-8, max_iter=5000)
         model.fit(x.astype(np.float64), label)
-        np.testing.assert_allclose(probs, model.predict_proba(x), atol=1e-2)
+        np.testing.assert_allclose(probs, model.predict_proba(x), atol=2e-3)
 
 
 def test_one_strength_alone_gives_what_it_gives_among_others(seed):
