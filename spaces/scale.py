@@ -3,7 +3,7 @@
 Chosen once per run from facts that the plan prints (device, number of photos, available weights).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spaces.errors import SpaceError
 
@@ -63,6 +63,7 @@ def choose_scale(
     pretrained: bool | None,
     weights: tuple[str, ...],
     max_epochs: int | None,
+    backbones: tuple[str, ...] = (),
 ) -> Scale:
     """Chooses the scale from the device and the weights at hand.
 
@@ -71,7 +72,18 @@ def choose_scale(
         pretrained: the user's wish; None is yes on a GPU or where weights were given.
         weights: timm names in the user's folder of weights; empty means the model hub.
         max_epochs: the user's wish; None is the scale's own.
+        backbones: the user's wish, the default config's first; empty is the scale's own.
     """
+    scale = _by_device(device, pretrained, weights, max_epochs)
+    if not backbones:
+        return scale
+    reason = f"{scale.reason}; backbones as given"
+    return replace(scale, backbones=backbones, reason=reason)
+
+
+def _by_device(
+    device: str, pretrained: bool | None, weights: tuple[str, ...], max_epochs: int | None
+) -> Scale:
     loaded = pretrained if pretrained is not None else device == "cuda" or bool(weights)
     if device == "cuda":
         offered = tuple(name for name in IMAGENET_BACKBONES if name in weights) or weights

@@ -1,6 +1,10 @@
 """A timm model by name, without its classifier; weights from a folder, the hub or none."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +43,44 @@ def check_name(name: str) -> None:
     """Raises ConfigError where timm has no model `name`, with the nearest names."""
     if timm.is_model(name):
         return
-    near = timm.list_models(f"*{name[:6]}*")[:5]
+    near = _near(name)
     hint = f"; near: {', '.join(near)}" if near else ""
     raise ConfigError(f"unknown timm model {name!r}{hint}; timm.list_models() lists all")
+
+
+def names_like(pattern: str, more: Iterable[str] = ()) -> tuple[str, ...]:
+    """Returns the timm models that a pattern such as `mobilenet*` matches, in timm's order.
+
+    Args:
+        pattern: a name, or one with `*`, `?` or `[...]`.
+        more: further names that it may match, such as those of weights with a tag.
+
+    Raises:
+        ConfigError: it matches nothing; names the nearest models.
+    """
+    # timm takes a name for that of a model whatever its tag is, even one with `*`.
+    if not set("*?[") & set(pattern) and timm.is_model(pattern):
+        return (pattern,)
+    tagged = (name for name in more if fnmatchcase(name, pattern) and timm.is_model(name))
+    found = tuple(dict.fromkeys([*timm.list_models(pattern), *tagged]))
+    # A pattern may have a tag, as in `resnet18.*`: those names are known with their weights alone.
+    found = found or tuple(timm.list_models(pattern, pretrained=True))
+    if found:
+        return found
+    near = _near(pattern)
+    hint = f"; near: {', '.join(near)}" if near else ""
+    raise ConfigError(
+        f"a pattern must match a model of timm, got {pattern!r}{hint}; timm.list_models() lists "
+        "all"
+    )
+
+
+def _near(pattern: str) -> tuple[str, ...]:
+    plain = re.sub(r"[*?\[\]]", "", pattern).partition(".")[0]
+    every = timm.list_models()
+    start = [name for name in every if plain and name.startswith(plain[:6])]
+    close = get_close_matches(plain, every, n=5, cutoff=0.5)
+    return tuple(dict.fromkeys([*close, *start]))[:5]
 
 
 def weights_in(folder: Path) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from search import ray_settings
 from search.cli.options import build_parser
-from search.cli.run_config import check_not_empty, new_config, resumed_config
+from search.cli.run_config import check_not_empty, frozen_config, new_config, resumed_config
 from search.ending.faults import FaultError, fault_of
 from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
@@ -127,6 +127,42 @@ def _writable_cache(given: Path | None) -> Path:
     cache = given or default_cache()
     check_writable("--cache", cache)
     return cache
+
+
+def _screen(options: argparse.Namespace) -> int:
+    config = frozen_config(options)
+    patterns = [each.strip() for each in options.models.split(",")]
+    if not all(patterns):
+        raise UsageError(
+            f"--models takes names and patterns between commas, got {options.models!r}"
+        )
+    cache = _writable_cache(options.cache)
+    _check_file("--out", options.out)
+    from rich.console import Console
+
+    from search.screen.stage import screen
+
+    screen(config, patterns, options.out, cache, Console())
+    return OK
+
+
+def _quick(options: argparse.Namespace) -> int:
+    config = frozen_config(options)
+    cache = _writable_cache(options.cache)
+    _check_file("--out", options.out)
+    from rich.console import Console
+
+    from search.screen.quick import quick
+
+    quick(config, options.backbone, options.out, cache, Console())
+    return OK
+
+
+def _check_file(option: str, path: Path) -> None:
+    """Raises a SearchError where a file cannot be written, before the work is done."""
+    if path.is_dir():
+        raise UsageError(f"{option} must be a file to write, got the folder {path}")
+    check_writable(option, path.parent)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -245,6 +281,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "run": _run,
+    "screen": _screen,
+    "quick": _quick,
     "replay": _replay,
     "verdict": _conclude,
     "report": _conclude,

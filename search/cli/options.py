@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any, NoReturn
 
+from search.cli.run_config import FROZEN_OPTIONS
 from search.errors import UsageError
 from search.prepare.config import (
     ACCEPT_LOSS_HELP,
@@ -27,6 +28,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
     _add_run(commands.add_parser("run", help="search one or more spaces", allow_abbrev=False))
+    _add_frozen(commands)
     _add_concluding(commands)
     replay = commands.add_parser(
         "replay", help="train a best config again: the same score", allow_abbrev=False
@@ -36,6 +38,37 @@ def build_parser() -> argparse.ArgumentParser:
     replay.add_argument("--weights-dir", default="", help="where the weights are now")
     replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
     return parser
+
+
+def _add_frozen(commands: Any) -> None:
+    screen = commands.add_parser(
+        "screen", help="rank backbones by their frozen features", allow_abbrev=False
+    )
+    screen.add_argument(
+        "--models",
+        required=True,
+        metavar="PATTERNS",
+        help="timm models, as 'mobilenet*,resnet18'",
+    )
+    quick = commands.add_parser(
+        "quick", help="a first answer in two minutes, from frozen features", allow_abbrev=False
+    )
+    quick.add_argument(
+        "--backbone",
+        default=None,
+        metavar="NAME",
+        help="timm model (default: the first that a run would offer)",
+    )
+    for command, out in ((screen, "screen.json"), (quick, "quick.json")):
+        for name in FROZEN_OPTIONS:
+            option = OPTIONS[name]
+            command.add_argument(option.flag, help=option.help, **option.arguments)
+        command.add_argument(
+            "--out", type=Path, default=Path(out), help=f"file to write (default: {out})"
+        )
+        command.add_argument(
+            "--cache", type=Path, default=None, help="folder of demo data, photos and features"
+        )
 
 
 def _add_concluding(commands: Any) -> None:

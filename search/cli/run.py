@@ -182,6 +182,7 @@ def _scale(config: RunConfig, resources: Resources) -> Scale:
         pretrained=config.pretrained,
         weights=weights,
         max_epochs=config.max_epochs,
+        backbones=config.backbones,
     )
 
 

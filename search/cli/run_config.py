@@ -17,6 +17,8 @@ from search.prepare.config import (
     parse_duration,
 )
 
+FROZEN_OPTIONS = ("data", "layout", "people", "pretrained", "weights_dir")
+"""Fields of a run's config that the commands on frozen features take, too."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -35,10 +37,7 @@ def new_config(options: argparse.Namespace) -> RunConfig:
         raise UsageError("run needs --space (or --resume NAME), such as --space age")
     if len(set(options.space)) < len(options.space):
         raise UsageError(f"--space must name every space once, got {' '.join(options.space)}")
-    if options.data and options.people is not None:
-        raise UsageError("--people is for the demo and means nothing with --data; drop one")
-    if options.weights_dir and options.pretrained is False:
-        raise UsageError("--weights-dir and --no-pretrained contradict each other; drop one")
+    _check_contradictions(options)
     defaults = {
         "name": _default_name(options.space),
         "people": DEFAULT_PEOPLE,
@@ -46,6 +45,27 @@ def new_config(options: argparse.Namespace) -> RunConfig:
         **_default_end(options),
     }
     return RunConfig(**{**defaults, **_given(options)}).checked()
+
+
+def frozen_config(options: argparse.Namespace) -> RunConfig:
+    """Returns data and weights of a command that trains no network, as those of a run.
+
+    Raises:
+        UsageError: the options do not make one.
+    """
+    check_not_empty(options)
+    _check_contradictions(options)
+    raw = {name: getattr(options, OPTIONS[name].dest) for name in FROZEN_OPTIONS}
+    given = {name: OPTIONS[name].read(value) for name, value in raw.items() if value is not None}
+    defaults = {"people": DEFAULT_PEOPLE, "seed": 0, "trials": DEFAULT_TRIALS}
+    return RunConfig(spaces=(), name=options.command, **{**defaults, **given}).checked()
+
+
+def _check_contradictions(options: argparse.Namespace) -> None:
+    if options.data and options.people is not None:
+        raise UsageError("--people is for the demo and means nothing with --data; drop one")
+    if options.weights_dir and options.pretrained is False:
+        raise UsageError("--weights-dir and --no-pretrained contradict each other; drop one")
 
 
 def resumed_config(options: argparse.Namespace) -> RunConfig:

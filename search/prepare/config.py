@@ -20,6 +20,7 @@ from search.prepare.option import (
 )
 from search.prepare.resources import check_fraction
 from search.store.reading import typed
+from search.store.screen_file import read_offer
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -128,6 +129,12 @@ def _weights_dir(folder: str) -> str:
     return absolute(folder)
 
 
+def _backbones(given: Sequence[str]) -> tuple[str, ...]:
+    # The names are kept, not the file: a resumed run must not depend on it.
+    each = (read_offer(Path(one)) if one.endswith(".json") else (one,) for one in given)
+    return tuple(dict.fromkeys(name for names in each for name in names))
+
+
 def _photos_dir(folder: str) -> str:
     if not is_folder(folder):
         raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
@@ -215,6 +222,16 @@ class RunConfig:
         on_top=True,
     )
     """Absolute; empty is the model hub."""
+    backbones: tuple[str, ...] = option(
+        "--backbones",
+        "timm models that the spaces offer, the first by default, or a screen.json "
+        "(default: those of the device)",
+        default=(),
+        read=_backbones,
+        nargs="+",
+        metavar="NAME",
+    )
+    """Empty is what the device and the weights suggest."""
     why: str = option(
         "--why",
         "reasons from predictions (default) or from more, controlled trainings too",

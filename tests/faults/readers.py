@@ -26,6 +26,7 @@ from search.report.shift import Shift
 from search.store.best_file import BestFile
 from search.store.files import SCHEMA, write_arrays, write_json
 from search.store.run_store import IMPORTANCE_FILE, RunStore
+from search.store.screen_file import read_offer, write_screen
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
 from search.verdict.compare import read_files
 from search.verdict.report_contents import importances
@@ -253,6 +254,13 @@ def shift(folder: Path) -> Made:
     return folder / SHIFT_FILE, lambda: read_shifts(folder)
 
 
+def screen(folder: Path) -> Made:
+    """The backbones that screen.json offers."""
+    path = folder / "screen.json"
+    write_screen(path, {"offer": ["test_resnet", "resnet18"], "ranked_by": "joint"})
+    return path, lambda: read_offer(path)
+
+
 def _compared(folder: Path) -> Read:
     rng = np.random.default_rng(0)
     label = np.repeat(rng.integers(0, 3, 12), 2)
@@ -365,6 +373,7 @@ READERS = {
     "out_of_fold": Reader(make=out_of_fold, mutations=(*BYTES, mutations.npz_array)),
     "summary": Reader(make=summary, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "shift": Reader(make=shift, mutations=(*TEXT, *[mutations.json_value] * 3)),
+    "screen": Reader(make=screen, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "compared_truth": Reader(
         make=compared_truth,
         mutations=(*TEXT, mutations.csv_cell),

@@ -24,6 +24,14 @@ def choose(device="cpu", pretrained=None, weights=(), max_epochs=None):
     )
 
 
+def test_backbones_that_are_asked_for_take_the_place_of_the_scales_own():
+    wish = {"device": "cpu", "pretrained": None, "weights": (), "max_epochs": None}
+    asked = choose_scale(**wish, backbones=("resnet18", "test_vit"))
+    assert asked.backbones == ("resnet18", "test_vit")
+    assert asked.reason == f"{choose().reason}; backbones as given"
+    assert choose_scale(**wish, backbones=()) == choose()
+
+
 @pytest.mark.parametrize("name", ["backbones", "input_sizes", "batch_sizes"])
 def test_an_empty_offer_is_refused(name):
     with pytest.raises(SpaceError, match="must offer a backbone, an input size and a batch size"):

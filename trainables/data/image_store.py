@@ -32,7 +32,7 @@ from trainables.data.image_decoding import (
 from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
 
-__all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "stored_size"]
+__all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "files_digest", "stored_size"]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -79,7 +79,7 @@ class ImageStore:
         described = {
             "decoder": DECODER_VERSION,
             "shape": list(shape),
-            "files": _files_digest(table),
+            "files": files_digest(table),
         }
         array = _load(path, described)
         if array is None:
@@ -113,7 +113,8 @@ class ImageStore:
         return images.to(device) if self.array.nbytes < share * free else images
 
 
-def _files_digest(table: ImageTable) -> str:
+def files_digest(table: ImageTable) -> str:
+    """Returns a digest of the size and the modification time of every image."""
     digest = hashlib.sha256()
     for path in table.paths:
         stat = (table.root / path).stat()

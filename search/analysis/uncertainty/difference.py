@@ -104,7 +104,10 @@ class PairEstimate:
         if not others:
             return self.people_degrees
         spread = (self.people_variance + self.choice_variance) ** 2 / self.people_degrees
-        return min(self.people_degrees, self.variance**2 / (spread + sum(others)))
+        known = spread + sum(others)
+        if known == 0:  # an interaction that only rounding left, of predictions that never differ
+            return self.people_degrees
+        return min(self.people_degrees, self.variance**2 / known)
 
     @property
     def reach(self) -> float:

@@ -114,6 +114,14 @@ def test_equal_predictions_are_no_difference_and_no_evidence():
     assert half_width(estimate.interval) == 0
 
 
+@pytest.mark.parametrize("variance", [0.0, 1e-200])
+def test_an_interaction_that_only_rounding_left_is_no_evidence(variance):
+    luck = TrainingLuck(variance=variance, interaction=2e-34, num_seeds=2)
+    found = _estimate(0.0, people=0.0, degrees=23.0, training=(luck, luck), differ=1)
+    assert found.degrees == 23.0
+    assert found.p_value == 1.0
+
+
 @pytest.mark.parametrize(("differ", "p_value"), [(1, 1.0), (4, 0.125), (5, 0.0625), (6, 0.03125)])
 def test_people_who_all_agree_prove_no_more_than_a_sign_test(differ, p_value):
     assert _estimate(0.5, 0.0, differ=differ).p_value == pytest.approx(p_value)
