@@ -7,6 +7,7 @@ reduction factor 2, a checkpoint an epoch), .../tune/api/trainable.html and
 .../tune/tutorials/tune-trial-checkpoints.html.
 """
 
+import math
 import os
 import random
 import shutil
@@ -116,22 +117,27 @@ def _search_space(
     )
     random.seed(task.seed)
     results = tuner.fit()
-    _note(task, space, epochs, watch, found)
+    _note(task, space, epochs, deadline, watch, found)
     found.trials["failed"] += results.num_errors
 
 
-def _note(task: Task, space: Space, epochs: int, watch: Any, found: Found) -> None:
-    """Adds what a Tune run reported; its choice is that of `get_best_result` without options."""
+def _note(
+    task: Task, space: Space, epochs: int, deadline: float, watch: Any, found: Found
+) -> None:
+    """Adds what a Tune run reported; its choice is that of `get_best_result` without options.
+
+    A Tune run waits for its last epochs beyond its time: they count for nothing.
+    """
     reports = []
     for moment, trial, result in watch.reports:
-        reports.append(
-            Report(
+        if moment <= deadline:
+            report = Report(
                 time=moment - task.launched,
                 trial=trial,
                 epoch=int(result["epoch"]),
                 value=float(result["macro_f1"]),
             )
-        )
+            reports.append(report)
         found.training.add(*result["training"])
         found.evaluation.add(*result["evaluation"])
     chosen, found.curves[space.name] = choice_curve(reports, LAST, epochs)
@@ -139,7 +145,8 @@ def _note(task: Task, space: Space, epochs: int, watch: Any, found: Found) -> No
     reached = {report.trial: report.epoch for report in sorted(reports, key=lambda r: r.time)}
     for trial, epoch in reached.items():
         ended = "complete" if epoch >= epochs else "stopped"
-        found.trials[ended if trial in watch.ended_by_themselves else "cut_off"] += 1
+        in_time = watch.ended.get(trial, math.inf) <= deadline
+        found.trials[ended if in_time or epoch >= epochs else "cut_off"] += 1
 
 
 def _watch() -> Any:
@@ -150,14 +157,14 @@ def _watch() -> Any:
         def __init__(self) -> None:
             self.reports: list[tuple[float, str, dict[str, Any]]] = []
             self.configs: dict[str, dict[str, Any]] = {}
-            self.ended_by_themselves: set[str] = set()
+            self.ended: dict[str, float] = {}
 
         def on_trial_result(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
             self.reports.append((time.time(), trial.trial_id, dict(info["result"])))
             self.configs[trial.trial_id] = dict(trial.config)
 
         def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
-            self.ended_by_themselves.add(trial.trial_id)
+            self.ended[trial.trial_id] = time.time()
 
         def __getstate__(self) -> dict[str, Any]:
             return {}
