@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.rivals.cells import (
+    HEADRACE,
     METHODS,
     TIMES,
     Cell,
@@ -73,7 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(cell: Cell, given: argparse.Namespace, sides: Sides, folder: Path) -> Row:
     seconds = cell.budget * TIMES.get(cell.method, 1.0) / given.slots
     task = _task(given, sides, cell.space, cell.seed, seconds)
-    start_up = start_up_of_headrace(task, cell.data, folder)
+    start_up = 0.0
+    if cell.method == HEADRACE:
+        start_up = start_up_of_headrace(task, cell.data, folder)
     row = run_cell(cell, task, folder, start_up)
     held_out = _held_out(given, sides, cell.space, folder)
     held_out.prepare(held_out.choices([row.found.choices]))

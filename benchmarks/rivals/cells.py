@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import time
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from benchmarks.rivals import by_headrace
 from benchmarks.rivals.found import Found
@@ -153,28 +154,34 @@ def _in_a_process(method: str, task: Task) -> Found:
 
 
 def start_up_of_headrace(task: Task, data: str, folder: Path) -> float:
-    """Returns the seconds before headrace's clock begins, as a small run shows them, once.
+    """Returns the seconds to expect before headrace's clock begins.
+
+    The median of its cells with the same data and space; before there is one, a small run shows
+    them.
 
     Args:
         task: what will be searched.
         data: what it is called.
-        folder: of the benchmark; keeps the figure.
+        folder: of the benchmark.
     """
-    path, key = folder / "start_up.json", f"{data} {task.space}"
-    known: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    if key not in known:
-        work = folder / "rehearsal"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        # A trial of one epoch in every space: the clock begins with the first.
-        small = replace(task, work=str(work), seconds=600.0, max_epochs=1)
-        words = by_headrace.command(small, 0.0, "--trials", "1")
-        small = replace(small, launched=time.time())
-        by_headrace.search(words, work / "log.txt")
-        known[key] = round(by_headrace.read(small, time.time()).started, 2)
-        path.write_text(json.dumps(known), encoding="utf-8")
-        shutil.rmtree(work)
-    return float(known[key])
+    known = [
+        row.found.started
+        for row in CellFile(folder).rows()
+        if (row.cell.method, row.cell.data, row.cell.space) == (HEADRACE, data, task.space)
+    ]
+    return statistics.median(known) if known else _rehearsed(task, folder)
+
+
+def _rehearsed(task: Task, folder: Path) -> float:
+    work = folder / "work"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    # A trial of one epoch in every space: the clock begins with the first.
+    small = replace(task, work=str(work), seconds=600.0, max_epochs=1)
+    words = by_headrace.command(small, 0.0, "--trials", "1")
+    small = replace(small, launched=time.time())
+    by_headrace.search(words, work / "log.txt")
+    return by_headrace.read(small, time.time()).started
 
 
 def by_group(rows: list[Row]) -> Mapping[tuple[str, str, float], list[Row]]:
