@@ -63,6 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{len(missing) - number + 1} cells are left for a later call", file=sys.stderr)
             break
         file.append(row := _run(cell, given, sides, folder))
+        held_out = _held_out(given, sides, cell.space, folder)
+        held_out.prepare(held_out.choices([row.found.choices]))
         print(f"{number} of {len(missing)}: {cell}: {row.found.trials}", file=sys.stderr)
     rows = [row for row in file.rows() if row.cell.data == data]
     if rows:
@@ -77,10 +79,7 @@ def _run(cell: Cell, given: argparse.Namespace, sides: Sides, folder: Path) -> R
     start_up = 0.0
     if cell.method == HEADRACE:
         start_up = start_up_of_headrace(task, cell.data, folder)
-    row = run_cell(cell, task, folder, start_up)
-    held_out = _held_out(given, sides, cell.space, folder)
-    held_out.prepare(held_out.choices([row.found.choices]))
-    return row
+    return run_cell(cell, task, folder, start_up)
 
 
 def _task(
