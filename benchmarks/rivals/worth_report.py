@@ -1,0 +1,246 @@
+"""The cells in Markdown: speed, choices on people never searched, and the time to equal scores.
+
+Notation:
+    S searches of a method (seeds), R trainings of every choice, N photos of the people who test.
+"""
+
+import math
+import os
+import platform
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.rivals.cells import COLD, DEFAULT, HEADRACE, METHODS, TIMES, Row, by_group
+from benchmarks.rivals.held_out import HeldOut
+from search.analysis.uncertainty.difference import PairEstimate
+from search.prepare.config import format_duration
+from search.store.provenance import git_commit, package_versions
+from spaces.space import Space
+from tests.search.builders.worth_figures import Judged, num_below, time_until
+
+_TEXT = """\
+`headrace`: its own command. `recipe`: OptunaSearch, ASHA, a function trainable, DataLoader with
+Pillow and torchvision, checkpoints; `recipe-warm`: the same with `reuse_actors=True` and a class
+with `reset_config`. `random`: headrace's own trials drawn at random and trained in full, with
+{twice} times the budget. `one-epoch`: the same trained for an epoch, the best one then to its
+end (arXiv 2404.04111). `default`: the default config. Medians over seeds, in brackets the range.
+
+* start-up: until the first trial could begin; it counts as time of the search.
+* trials an hour: trials that ended by themselves, by the time from the start of the process to
+  the choice.
+* photos a second and slot: in training and in validation. headrace's command does not say how long
+  it validates: its figure is photos by all of a trial's time but training, set-up included.
+* held-out: macro-F1 of the choice, trained again with {retrainings} seeds on everybody who was
+  searched on, on the people who test. A search without a choice leaves its user the default.
+* differences: mean over seeds with the 95 % interval over people, and over searches and trainings
+  where there are two seeds or more. `others` chose another config than the default.
+* below: searches whose choice scores less than the default config.
+* time to the recipe's score: from the start of the process until the choice of that moment has a
+  validation score as high as the final choice of `recipe` with the same seed; the choice is what
+  the method would answer if it were stopped then (`recipe`: the highest last score of any trial;
+  `headrace`, `random`: the highest of the trials trained in full; `one-epoch`: the highest after
+  an epoch), its score the last one of that trial.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judgement:
+    """The methods of one space at one budget on the people who test."""
+
+    by_method: Mapping[str, Judged]
+    """In the order of seeds that all methods have."""
+    default: Judged
+    others: Mapping[str, int]
+    """Searches that chose another config than the default."""
+
+
+def report(rows: Sequence[Row], held_out_of: Callable[[str], HeldOut], given: Namespace) -> str:
+    """Returns the report; trains what is missing for it.
+
+    Args:
+        rows: of one data set.
+        held_out_of: opens the people who test for a space, or for "all".
+        given: options of the command.
+    """
+    parts = [_head(rows, given)]
+    for (data, space, budget), group in by_group(list(rows)).items():
+        held_out = held_out_of(space)
+        held_out.prepare(held_out.choices(row.found.choices for row in group))
+        title = f"{data}, --space {space}, {format_duration(budget)} of device time"
+        parts.append(f"## {title}\n\n{_speed(group)}")
+        for each in held_out.ground.spaces:
+            named = f"### {each.name}\n\n" if len(held_out.ground.spaces) > 1 else ""
+            parts.append(named + _choices(group, each, held_out))
+    return "\n".join(parts)
+
+
+def _head(rows: Sequence[Row], given: Namespace) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
+    load = [value for row in rows for value in row.load]
+    words = " ".join(["python -m benchmarks.worth", *sys.argv[1:]])
+    text = _TEXT.format(twice=f"{TIMES['random']:g}", retrainings=given.retrainings)
+    return (
+        f"# Is headrace worth its minutes?\n\n{datetime.now(UTC):%Y-%m-%d}; {cpu()}, "
+        f"{os.cpu_count()} cores, {given.slots} slots; {versions}; commit {git_commit()[:8]}. "
+        f"Searches from {min(row.when for row in rows)} to {max(row.when for row in rows)} UTC, "
+        f"load of the machine {_spread(load, '.1f')}. Command: `{words}`.\n\n{text}"
+    )
+
+
+def cpu() -> str:
+    """Returns what the processor calls itself."""
+    lines = Path("/proc/cpuinfo")
+    text = lines.read_text() if lines.is_file() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
+
+
+def _speed(group: Sequence[Row]) -> str:
+    heads = [
+        "method",
+        "seeds",
+        "start-up, s",
+        "until chosen, s",
+        "process, s",
+        "trained in full",
+        "stopped early",
+        "trials an hour",
+        "training",
+        "validation",
+    ]
+    found = []
+    for method, rows in _by_method(group).items():
+        columns: list[list[float]] = [
+            [row.found.started for row in rows],
+            [row.found.ended for row in rows],
+            [row.wall for row in rows],
+            [row.found.trials["complete"] for row in rows],
+            [row.found.trials["stopped"] for row in rows],
+            [_an_hour(row) for row in rows],
+            [_rate(row.found.training.photos, row.found.training.seconds) for row in rows],
+            [_rate(row.found.evaluation.photos, row.found.evaluation.seconds) for row in rows],
+        ]
+        digits = (".1f", ".1f", ".1f", *[".0f"] * 5)
+        cells = [_spread(c, digit) for c, digit in zip(columns, digits, strict=True)]
+        failed = sum(row.found.trials["failed"] for row in rows)
+        name = f"{method} ({failed} failed)" if failed else method
+        found.append([name, str(len(rows)), *cells])
+    return _table(heads, found)
+
+
+def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
+    judged = _judge(group, space, held_out)
+    default = float(judged.default.scores.mean())
+    heads = [
+        "method",
+        "held-out",
+        "minus default",
+        "others",
+        "below",
+        "headrace minus it",
+        "time to the recipe's score, s",
+        "by the recipe's",
+    ]
+    found = [[DEFAULT, f"{default:.3f}", *[""] * (len(heads) - 2)]]
+    times = _times(group, space.name)
+    for method, its in judged.by_method.items():
+        scores, others = its.of_searches, judged.others[method]
+        minus = _difference(its.minus_default(judged.default, others))
+        ahead = ""
+        if method != HEADRACE and HEADRACE in judged.by_method:
+            ahead = _difference(judged.by_method[HEADRACE].minus(its))
+        number = len(scores)
+        shares = [f"{others} of {number}", f"{num_below(scores, default)} of {number}"]
+        moments = _moments(times, method)
+        found.append([method, _spread(scores, ".3f"), minus, *shares, ahead, *moments])
+    return _table(heads, found)
+
+
+def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
+    rows = _by_method(group)
+    seeds = set.intersection(*({row.cell.seed for row in its} for its in rows.values()))
+    people, standard = held_out.people(space), held_out.ground.default(space)
+    by_method, others = {}, {}
+    for method, its in rows.items():
+        chosen = [
+            held_out.chosen(space, row.found.choices) for row in its if row.cell.seed in seeds
+        ]
+        if not chosen:
+            continue
+        predicted = np.stack([held_out.predicted(space, config) for config in chosen])
+        by_method[method] = Judged.of(people, predicted)
+        others[method] = sum(_key(config) != _key(standard) for config in chosen)
+    default = Judged.of(people, held_out.predicted(space, standard)[None])
+    return _Judgement(by_method=by_method, default=default, others=others)
+
+
+def _key(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return sorted((name, str(value)) for name, value in config.items() if "target" not in name)
+
+
+def _times(group: Sequence[Row], space: str) -> dict[str, list[tuple[float, float]]]:
+    """Returns by method, seed by seed, the times of it and of the recipe to the recipe's score."""
+    recipes = {row.cell.seed: row.found.curves[space] for row in _by_method(group).get(COLD, [])}
+    found: dict[str, list[tuple[float, float]]] = {}
+    for method, rows in _by_method(group).items():
+        for row in rows:
+            curve = recipes.get(row.cell.seed)
+            if not curve:
+                continue
+            final = curve[-1][1]
+            times = (time_until(c, final) for c in (row.found.curves[space], curve))
+            found.setdefault(method, []).append((next(times), next(times)))
+    return found
+
+
+def _moments(times: Mapping[str, Sequence[tuple[float, float]]], method: str) -> list[str]:
+    its = times.get(method, [])
+    if not its:
+        return ["", ""]
+    own = [mine for mine, _ in its]
+    return [_spread(own, ".1f"), _spread([mine / its for mine, its in its], ".2f")]
+
+
+def _by_method(group: Sequence[Row]) -> dict[str, list[Row]]:
+    ordered = sorted(group, key=lambda row: row.cell.seed)
+    found = {m: [row for row in ordered if row.cell.method == m] for m in METHODS}
+    return {method: rows for method, rows in found.items() if rows}
+
+
+def _an_hour(row: Row) -> float:
+    return 3600 * (row.found.trials["complete"] + row.found.trials["stopped"]) / row.found.ended
+
+
+def _rate(photos: int, seconds: float) -> float:
+    return photos / seconds if seconds else math.nan
+
+
+def _spread(values: Any, digits: str) -> str:
+    """Returns median and range; "never" stands for infinity."""
+    found = sorted(float(value) for value in values if not math.isnan(value))
+    if not found:
+        return ""
+    # Of an even number the lower middle: half of them are at least as fast.
+    middle = found[(len(found) - 1) // 2] if math.inf in found else float(np.median(found))
+    words = [
+        "never" if value == math.inf else f"{value:{digits}}"
+        for value in (middle, found[0], found[-1])
+    ]
+    return words[0] if words[1] == words[2] else f"{words[0]} ({words[1]} to {words[2]})"
+
+
+def _difference(found: PairEstimate) -> str:
+    its = found.interval
+    return f"{its.value:+.3f} [{its.low:+.3f}, {its.high:+.3f}]"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
