@@ -6,7 +6,7 @@ scheduler's own interface.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,12 +57,21 @@ def asha(max_epochs: int) -> AsyncHyperBandScheduler:
 
 
 class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
-    """Hands every trial to the ASHA of its space."""
+    """Hands every trial to the ASHA of its space.
 
-    def __init__(self, max_epochs: Mapping[str, int]) -> None:
+    Args:
+        max_epochs: length of the schedule of every space's trials.
+        make_asha: from that length to the ASHA of a space.
+    """
+
+    def __init__(
+        self,
+        max_epochs: Mapping[str, int],
+        make_asha: Callable[[int], AsyncHyperBandScheduler] = asha,
+    ) -> None:
         super().__init__()
         self._max_epochs = dict(max_epochs)
-        self._asha = {space: asha(epochs) for space, epochs in max_epochs.items()}
+        self._asha = {space: make_asha(epochs) for space, epochs in max_epochs.items()}
         self.stopped: dict[str, int] = {}
         """Epoch at which each stopped trial was stopped, by Ray's trial id."""
         self.errors: dict[str, str] = {}
