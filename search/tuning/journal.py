@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
 from search.store.journal_file import torn_end
+from search.store.portfolio_file import Candidate
 from search.store.reading import reading
 from search.store.records import WORST_VALUE, Cause, State, StudyTrial, TrialRecord, record_of
 from search.tuning.known_configs import known_configs
@@ -97,6 +98,7 @@ class StudyJournal:
         scale: what the space may offer.
         data_fingerprint: of the samples and the split.
         seed: of the run; sampler and trainings derive theirs.
+        portfolio: configs of other runs to begin with, where they fit the space.
         make_sampler: returns the sampler of a seed.
     """
 
@@ -108,6 +110,7 @@ class StudyJournal:
         scale: Scale,
         data_fingerprint: str,
         seed: int,
+        portfolio: Sequence[Candidate] = (),
         make_sampler: Callable[[int], BaseSampler] = tpe,
     ) -> None:
         self.space = space
@@ -122,7 +125,7 @@ class StudyJournal:
         self._study.sampler = make_sampler(self._sampler_seed())
         self._open: dict[int, optuna.Trial] = {}
         self._reported: dict[int, set[int]] = {}
-        self._enqueue_known_configs()
+        self._enqueue_known_configs([c for c in portfolio if c.space == space.name])
 
     def ask(self) -> Asked:
         """Starts a new trial: the default config first, then the portfolio, then the sampler."""
@@ -217,8 +220,8 @@ class StudyJournal:
         started = len(self._study.get_trials(deepcopy=False))
         return derive_seed(self._seed, "sampler", self.space.name, started) % 2**32
 
-    def _enqueue_known_configs(self) -> None:
-        known = known_configs(self.space, self._schema, self._scale)
+    def _enqueue_known_configs(self, portfolio: Sequence[Candidate]) -> None:
+        known = known_configs(self.space, self._schema, self._scale, portfolio)
         for number, config in enumerate(known):
             # A restart finds them by their number: identical parameters would be enqueued again.
             if number >= len(self._study.get_trials(deepcopy=False)):

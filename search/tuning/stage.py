@@ -105,10 +105,16 @@ def open_journals(run: Prepared) -> dict[str, StudyJournal]:
     }
     # Optuna would say of a broken line neither the file nor the way out.
     check_whole(run.store, read_records(run.store.journal, names, run.schema.names, begun=False))
-    storage = open_storage(run.store.journal)
+    storage, portfolio = open_storage(run.store.journal), run.portfolio
     return {
         space.name: StudyJournal(
-            storage, space, run.schema, run.scale, run.dataset.fingerprint, run.config.seed
+            storage,
+            space,
+            run.schema,
+            run.scale,
+            run.dataset.fingerprint,
+            run.config.seed,
+            portfolio,
         )
         for space in run.spaces
     }

@@ -11,6 +11,7 @@ import pandas as pd
 import spaces
 from search.cli.options import build_parser
 from search.cli.run_config import resumed_config
+from search.export.to_portfolio import portfolio_of
 from search.export.to_timm import read_best
 from search.predict.ensemble import Ensemble
 from search.predict.label_shift_files import SHIFT_FILE, read_shifts
@@ -25,6 +26,7 @@ from search.refit.units import Unit
 from search.report.shift import Shift
 from search.store.best_file import BestFile
 from search.store.files import SCHEMA, write_arrays, write_json
+from search.store.portfolio_file import PORTFOLIO_FILE, read_portfolio, write_portfolio
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
 from search.verdict.compare import read_files
@@ -104,6 +106,13 @@ def journal_of_optuna(folder: Path) -> Made:
         read_trials(store.journal, name)
 
     return store.journal, read
+
+
+def portfolio(folder: Path) -> Made:
+    """portfolio.json of another run, as `--warm-start` reads it."""
+    path = folder / PORTFOLIO_FILE
+    write_portfolio(path, portfolio_of(_begun(folder)))
+    return path, lambda: read_portfolio(path)
 
 
 def trials(folder: Path) -> Made:
@@ -352,6 +361,7 @@ READERS = {
         make=journal_of_optuna, mutations=(*TEXT, *[mutations.json_line] * 3), share=0.1
     ),
     "trials": Reader(make=trials, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.3),
+    "portfolio": Reader(make=portfolio, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "best": Reader(make=best, mutations=(*TEXT, *[mutations.yaml_value] * 3), share=0.2),
     "truth": Reader(make=truth, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.2),
     "refit_note": Reader(make=refit_note, mutations=(*TEXT, mutations.json_value), share=0.2),

@@ -66,11 +66,16 @@ def tiny_space(name: str, **changes: Any) -> Space:
 
 
 def open_journal(
-    storage: BaseStorage, space: Space | str, *, seed: int = 0, data: str = "0123456789abcdef"
+    storage: BaseStorage,
+    space: Space | str,
+    *,
+    seed: int = 0,
+    data: str = "0123456789abcdef",
+    **more: Any,
 ) -> StudyJournal:
     """Opens the study of a space in a storage."""
     space = tiny_space(space) if isinstance(space, str) else space
-    return StudyJournal(storage, space, MASK_SCHEMA, SCALE, data, seed)
+    return StudyJournal(storage, space, MASK_SCHEMA, SCALE, data, seed, **more)
 
 
 def on_disk(path: Path, study: str) -> tuple[FrozenTrial, ...]:

@@ -94,7 +94,7 @@ def simulate(
     storage, clock, lineup = InMemoryStorage(), VirtualClock(), Lineup.of(schema, searched)
     journals = {
         space.name: StudyJournal(
-            storage, space, schema, scale, "simulated", seed, policy.make_sampler
+            storage, space, schema, scale, "simulated", seed, make_sampler=policy.make_sampler
         )
         for space in searched
     }

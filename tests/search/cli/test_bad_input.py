@@ -56,6 +56,11 @@ def refused(places, capsys):
         ("run --space age --budget 0s", r"a duration must be above zero, got '0s'"),
         ("run --space age --seed -1", r"--seed must be at least 0, got -1"),
         ("run --space age --max-epochs 0", r"--max-epochs must be at least 1, got 0"),
+        (
+            "run --space age --warm-start {people}/manifest.csv",
+            r"manifest\.csv is not a portfolio of headrace: it is not JSON",
+        ),
+        ("run --space age --warm-start none.json", r"a portfolio must exist, got .*none\.json"),
         ("run --space age age", r"--space must name every space once, got age age"),
         ("run --space age --people 5", r"--people must be at least 40, got 5"),
         (
@@ -237,7 +242,7 @@ def test_a_photo_that_cannot_be_read_is_refused(refused, people, tmp_path):
     assert re.search(r"photos/\d\d_\d\.png", message)
 
 
-@pytest.mark.parametrize("option", ["--data", "--weights-dir", "--pseudo-labels"])
+@pytest.mark.parametrize("option", ["--data", "--weights-dir", "--pseudo-labels", "--warm-start"])
 def test_a_path_that_no_file_can_have_is_refused(refused, option):
     told = refused(f"run --space age {option} {'a' * 300}")
     assert option in told
