@@ -1,13 +1,13 @@
 """The searches of a run put together for a virtual clock, and what came of them."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import inf
 from pathlib import Path
 
-from optuna.samplers import BaseSampler
 from optuna.storages import InMemoryStorage
-from ray.tune.schedulers import AsyncHyperBandScheduler
 
 import spaces
 from search.prepare.config import Budget
@@ -15,10 +15,11 @@ from search.prepare.prepared import max_epochs
 from search.refit.approaches import Lineup
 from search.refit.retries import Retries
 from search.store.records import TrialRecord
-from search.tuning.journal import StudyJournal, tpe
-from search.tuning.scheduler import MultiSpaceScheduler, asha
+from search.tuning.journal import StudyJournal
+from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from spaces.scale import Scale, choose_scale
+from tests.search.builders.search_policies import PausingScheduler, PausingSearcher, Policy
 from tests.search.builders.virtual_run import Train, VirtualClock, VirtualRun
 from trainables.data.schema import LabelSchema
 
@@ -34,19 +35,6 @@ def demo_schema() -> LabelSchema:
 def demo_scale(epochs: int | None = None) -> Scale:
     """Returns what the spaces offer on CPUs without weights."""
     return choose_scale(device="cpu", pretrained=None, weights=(), max_epochs=epochs)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """How a search chooses and stops.
-
-    Attributes:
-        make_sampler: returns the sampler of a seed.
-        make_asha: from the length of a schedule to the ASHA of a space.
-    """
-
-    make_sampler: Callable[[int], BaseSampler] = tpe
-    make_asha: Callable[[int], AsyncHyperBandScheduler] = asha
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +87,12 @@ def simulate(
         for space in searched
     }
     epochs = {space.name: max_epochs(space, schema, scale) for space in searched}
-    scheduler = MultiSpaceScheduler(epochs, policy.make_asha)
-    searcher = StudySearcher(
+    scheduler, make = MultiSpaceScheduler(epochs, policy.make_asha), StudySearcher
+    if policy.rungs is not None:
+        rungs = {name: policy.rungs(number) for name, number in epochs.items()}
+        scheduler = PausingScheduler(epochs, rungs)
+        make = partial(PausingSearcher, discards=policy.discards)  # type: ignore[assignment]
+    searcher = make(
         journals,
         scheduler,
         budget,
@@ -110,6 +102,8 @@ def simulate(
         retries=Retries(lambda node: True),
         clock=clock,
     )
+    if policy.serves_solved:
+        searcher.solved.least = inf
     run = VirtualRun(searcher, scheduler, train, clock, devices, driver_s)
     run.run()
     records = {name: journal.records() for name, journal in journals.items()}
