@@ -72,6 +72,7 @@ def execute(
     portfolio = warm_start(store, config.warm_start, is_new=not resume)
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
+    _check_race(config, Lineup.of(dataset.table.schema, loaded))
     with ray_runtime(config.address) as nodes:
         sizes = _label_sizes(config, dataset, loaded)
         sizes.check(_room(nodes, store))
@@ -96,6 +97,15 @@ def execute(
                 store.write_study(_description(run))
             under_way().resume_by(resume_command(store))
             return _run_stages(run, console)
+
+
+def _check_race(config: RunConfig, lineup: Lineup) -> None:
+    """Raises UsageError where approaches shall race and there are not two."""
+    if config.race and len(lineup.approaches) < 2:
+        raise UsageError(
+            "--race needs two approaches to all attributes or more, got "
+            f"{', '.join(lineup.approaches) or 'none'}; drop it, or run --space all"
+        )
 
 
 def _warm_start_notes(run: Prepared) -> tuple[str, ...]:

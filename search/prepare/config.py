@@ -260,6 +260,14 @@ class RunConfig:
         nargs="+",
         metavar="ATTRIBUTE=SHARE",
     )
+    race: bool = option(
+        "--race",
+        "end the search of an approach whose chance of being the best is below 5 %%",
+        default=False,
+        read=lambda given: given or None,
+        on_top=True,
+        action="store_true",
+    )
     warm_start: tuple[str, ...] = option(
         "--warm-start",
         "portfolios of other runs (headrace export NAME --to portfolio), whose configs are tried "

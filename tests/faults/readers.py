@@ -27,6 +27,7 @@ from search.report.shift import Shift
 from search.store.best_file import BestFile
 from search.store.files import SCHEMA, write_arrays, write_json
 from search.store.portfolio_file import PORTFOLIO_FILE, read_portfolio, write_portfolio
+from search.store.race_file import Left, read_race, write_race
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
 from search.verdict.compare import read_files
@@ -113,6 +114,13 @@ def portfolio(folder: Path) -> Made:
     path = folder / PORTFOLIO_FILE
     write_portfolio(path, portfolio_of(_begun(folder)))
     return path, lambda: read_portfolio(path)
+
+
+def race(folder: Path) -> Made:
+    """race.json, as the verdict and a resumed race ask it."""
+    store = RunStore(folder)
+    write_race(store, [Left(approach="joint", chance=0.01, device_seconds=90.0)])
+    return folder / "race.json", lambda: read_race(store)
 
 
 def trials(folder: Path) -> Made:
@@ -362,6 +370,7 @@ READERS = {
     ),
     "trials": Reader(make=trials, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.3),
     "portfolio": Reader(make=portfolio, mutations=(*TEXT, *[mutations.json_value] * 3)),
+    "race": Reader(make=race, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "best": Reader(make=best, mutations=(*TEXT, *[mutations.yaml_value] * 3), share=0.2),
     "truth": Reader(make=truth, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.2),
     "refit_note": Reader(make=refit_note, mutations=(*TEXT, mutations.json_value), share=0.2),

@@ -166,6 +166,15 @@ def test_blocks_of_one_name_are_refused(refused, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize(("spaces", "got"), [("age", "none"), ("age joint", "joint")])
+def test_a_race_without_two_approaches_is_refused(refused, spaces, got):
+    told = refused(f"run --space {spaces} --data {{people}} --race")
+    assert told == (
+        f"--race needs two approaches to all attributes or more, got {got}; drop it, or run "
+        "--space all"
+    )
+
+
 def test_two_files_for_one_space_are_refused(refused, tmp_path):
     write_space(tmp_path, "gender")
     command = "run --space gender {tmp}/tiny_gender.py --data {people}"
