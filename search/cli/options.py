@@ -119,9 +119,14 @@ def _add_ensemble(commands: Any) -> None:
         "--device", default=None, help="cpu or cuda (default: the GPU where there is one)"
     )
     export = _of_a_run(commands, "export", "write a run's winners for other tools")
-    export.add_argument("--to", required=True, choices=("timm", "onnx"), help="what to write")
     export.add_argument(
-        "--space", nargs="+", default=None, help="whose best configs go to timm (default: all)"
+        "--to", required=True, choices=("timm", "onnx", "portfolio"), help="what to write"
+    )
+    export.add_argument(
+        "--space",
+        nargs="+",
+        default=None,
+        help="whose configs go to timm or into the portfolio (default: all)",
     )
     export.add_argument(
         "--cache", type=Path, default=None, help="folder of demo data, for the comparison"

@@ -3,6 +3,7 @@
 import platform
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,12 @@ from search.pseudo.stage import check_pseudo
 from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL
 from search.store.commands import resume_command
+from search.store.portfolio_file import keep_warm_start, warm_start
 from search.store.provenance import git_commit, package_versions
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
+from search.tuning.known_configs import warm_start_line
 from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
@@ -66,29 +69,49 @@ def execute(
     """
     place = RunStore.open if resume else RunStore.check_new
     store = place(results, config.name)
+    portfolio = warm_start(store, config.warm_start, is_new=not resume)
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
+    _check_race(config, Lineup.of(dataset.table.schema, loaded))
     with ray_runtime(config.address) as nodes:
         sizes = _label_sizes(config, dataset, loaded)
         sizes.check(_room(nodes, store))
         device = "cuda" if any(node.gpus for node in nodes) else "cpu"
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
+        run = replace(run, portfolio=portfolio)
+        notes = (*sizes.notes(), *_warm_start_notes(run))
         check_pseudo(run)
         if forecast_only:
-            print_plan(console, run, sizes.notes())
+            print_plan(console, run, notes)
             print_forecast(console, run)
             return SearchEnd(results=(), interrupted=False)
         with store.lock(new=not resume):
-            print_plan(console, run, sizes.notes())
+            print_plan(console, run, notes)
             if resume:
                 _check_unchanged(run)
                 # What was asked for on top stays asked for when the run is resumed again.
                 store.write_study({**store.read_study(), "config": config.to_dict()})
             else:
+                keep_warm_start(store, portfolio)
                 store.write_study(_description(run))
             under_way().resume_by(resume_command(store))
             return _run_stages(run, console)
+
+
+def _check_race(config: RunConfig, lineup: Lineup) -> None:
+    """Raises UsageError where approaches shall race and there are not two."""
+    if config.race and len(lineup.approaches) < 2:
+        raise UsageError(
+            "--race needs two approaches to all attributes or more, got "
+            f"{', '.join(lineup.approaches) or 'none'}; drop it, or run --space all"
+        )
+
+
+def _warm_start_notes(run: Prepared) -> tuple[str, ...]:
+    if not run.portfolio:
+        return ()
+    return (warm_start_line(run.portfolio, run.spaces, run.schema, run.scale),)
 
 
 def _label_sizes(config: RunConfig, dataset: Dataset, loaded: tuple[Space, ...]) -> LabelSizes:

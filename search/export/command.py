@@ -1,5 +1,7 @@
 """`headrace export NAME`: a run's winners for other programs."""
 
+import shlex
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +13,13 @@ from search.console import StepBar, say
 from search.errors import ResultsError, UsageError
 from search.export.parity import LIMIT, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
+from search.export.to_portfolio import portfolio_of
 from search.export.to_timm import read_best, write_timm
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
 from search.store.files import check_writable
+from search.store.portfolio_file import PORTFOLIO_FILE, write_portfolio
 from search.store.reading import is_there
 from search.store.run_store import RunStore
 from trainables.data import layouts
@@ -25,7 +29,7 @@ from trainables.data.schema import LabelSchema
 from trainables.errors import DataError
 from trainables.machine import Machine
 
-FORMATS = ("timm", "onnx")
+FORMATS = ("timm", "onnx", "portfolio")
 NUM_PHOTOS = 64
 """That exported networks are compared on with the originals."""
 _DONE, _DIFFERS = 0, 1
@@ -39,13 +43,13 @@ def export_run(
     spaces: Sequence[str] | None = None,
     cache: Path | None = None,
 ) -> int:
-    """Writes `timm/` or `onnx/` into the folder of a run.
+    """Writes `timm/`, `onnx/` or `portfolio.json` into the folder of a run.
 
     Args:
         store: of the run.
         to: one of `FORMATS`.
         console: where to show what was written.
-        spaces: whose best configs go to timm; None is every space that has one.
+        spaces: whose best configs go to timm or into the portfolio; None is every space.
         cache: where the photos of the demo lie, to compare ONNX networks on; None is nowhere.
 
     Returns:
@@ -57,7 +61,9 @@ def export_run(
     """
     if to not in FORMATS:
         raise UsageError(f"--to must be one of {', '.join(FORMATS)}, got {to!r}")
-    check_writable("--results", store.root / to)
+    check_writable("--results", store.root if to == "portfolio" else store.root / to)
+    if to == "portfolio":
+        return _to_portfolio(store, console, spaces)
     if to == "timm":
         return _to_timm(store, console, spaces)
     if spaces:
@@ -103,6 +109,16 @@ def _every_best(folder: Path) -> list[Path]:
     # Path.glob would find nothing there.
     paths = sorted(folder.iterdir()) if is_there(folder) else []
     return [path for path in paths if path.suffix == ".yaml" and path.name[0] != "."]
+
+
+def _to_portfolio(store: RunStore, console: Console, spaces: Sequence[str] | None) -> int:
+    path, found = store.root / PORTFOLIO_FILE, portfolio_of(store, spaces)
+    write_portfolio(path, found)
+    counts = Counter(candidate.space for candidate in found)
+    listed = ", ".join(f"{space} {number}" for space, number in counts.items())
+    say(console, f"{path}: {len(found)} configs ({listed})")
+    say(console, f"begin a run with them: headrace run --warm-start {shlex.quote(str(path))} ...")
+    return _DONE
 
 
 def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) -> int:

@@ -141,6 +141,10 @@ def _photos_dir(folder: str) -> str:
     return absolute(folder)
 
 
+def _portfolios(given: Sequence[str]) -> tuple[str, ...]:
+    return tuple(absolute(path) for path in given)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything that decides a run; written to `study.json` and read back by `--resume`.
@@ -273,6 +277,24 @@ class RunConfig:
         nargs="+",
         metavar="ATTRIBUTE=SHARE",
     )
+    race: bool = option(
+        "--race",
+        "end the search of an approach whose chance of being the best is below 5 %%",
+        default=False,
+        read=lambda given: given or None,
+        on_top=True,
+        action="store_true",
+    )
+    warm_start: tuple[str, ...] = option(
+        "--warm-start",
+        "portfolios of other runs (headrace export NAME --to portfolio), whose configs are tried "
+        "after the default",
+        default=(),
+        read=_portfolios,
+        nargs="+",
+        metavar="FILE",
+    )
+    """Absolute; empty for none."""
     keep_models: bool = option(
         "--keep-models",
         "keep the fold models that the ensemble does not use",

@@ -8,6 +8,7 @@ from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset
 from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
+from search.store.portfolio_file import Candidate
 from search.store.run_store import RunStore
 from spaces.scale import Scale
 from spaces.space import Space
@@ -30,6 +31,8 @@ class Prepared:
     stored_size: tuple[int, int]
     """(height, width) of the decoded images in pixels."""
     cache_dir: Path
+    portfolio: tuple[Candidate, ...] = ()
+    """Configs of other runs that the studies begin with."""
 
     @property
     def setting(self) -> TrialSetting:

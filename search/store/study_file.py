@@ -36,6 +36,8 @@ class _Config(TypedDict, total=False):
     accept_loss: _Share
     pseudo_labels: str
     pseudo_thresholds: list[str]
+    race: bool
+    warm_start: list[str]
     keep_models: bool
     gpus_per_trial: str
     address: str

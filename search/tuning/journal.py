@@ -10,17 +10,19 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import optuna
-from optuna.storages import JournalStorage
+from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
 from search.store.journal_file import torn_end
+from search.store.portfolio_file import Candidate
 from search.store.reading import reading
 from search.store.records import WORST_VALUE, Cause, State, StudyTrial, TrialRecord, record_of
 from search.tuning.known_configs import known_configs
@@ -33,6 +35,19 @@ from trainables.seeding import derive_seed
 logger = logging.getLogger(__name__)
 
 _NUM_STARTUP_TRIALS = 8
+
+
+def tpe(seed: int) -> BaseSampler:
+    """Returns the sampler of a study."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+            n_startup_trials=_NUM_STARTUP_TRIALS,
+            seed=seed,
+        )
 
 
 def open_storage(path: Path) -> JournalStorage:
@@ -83,16 +98,20 @@ class StudyJournal:
         scale: what the space may offer.
         data_fingerprint: of the samples and the split.
         seed: of the run; sampler and trainings derive theirs.
+        portfolio: configs of other runs to begin with, where they fit the space.
+        make_sampler: returns the sampler of a seed.
     """
 
     def __init__(
         self,
-        storage: JournalStorage,
+        storage: BaseStorage,
         space: Space,
         schema: Schema,
         scale: Scale,
         data_fingerprint: str,
         seed: int,
+        portfolio: Sequence[Candidate] = (),
+        make_sampler: Callable[[int], BaseSampler] = tpe,
     ) -> None:
         self.space = space
         self.name = study_name(space, schema, scale, data_fingerprint)
@@ -103,10 +122,10 @@ class StudyJournal:
         self._study = optuna.create_study(
             storage=storage, study_name=self.name, direction="maximize", load_if_exists=True
         )
-        self._study.sampler = self._sampler()
+        self._study.sampler = make_sampler(self._sampler_seed())
         self._open: dict[int, optuna.Trial] = {}
         self._reported: dict[int, set[int]] = {}
-        self._enqueue_known_configs()
+        self._enqueue_known_configs([c for c in portfolio if c.space == space.name])
 
     def ask(self) -> Asked:
         """Starts a new trial: the default config first, then the portfolio, then the sampler."""
@@ -196,21 +215,13 @@ class StudyJournal:
         trial.set_user_attr("ended", time.time())
         self._study.tell(trial, value, state=state, skip_if_finished=True)
 
-    def _sampler(self) -> optuna.samplers.BaseSampler:
+    def _sampler_seed(self) -> int:
         # A resumed study must not draw the numbers of its first start again.
         started = len(self._study.get_trials(deepcopy=False))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.samplers.TPESampler(
-                multivariate=True,
-                group=True,
-                constant_liar=True,
-                n_startup_trials=_NUM_STARTUP_TRIALS,
-                seed=derive_seed(self._seed, "sampler", self.space.name, started) % 2**32,
-            )
+        return derive_seed(self._seed, "sampler", self.space.name, started) % 2**32
 
-    def _enqueue_known_configs(self) -> None:
-        known = known_configs(self.space, self._schema, self._scale)
+    def _enqueue_known_configs(self, portfolio: Sequence[Candidate]) -> None:
+        known = known_configs(self.space, self._schema, self._scale, portfolio)
         for number, config in enumerate(known):
             # A restart finds them by their number: identical parameters would be enqueued again.
             if number >= len(self._study.get_trials(deepcopy=False)):

@@ -11,19 +11,26 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from search.analysis.wording import plural
+from search.store.portfolio_file import Candidate
 from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.blocks import FlatValue
 from trainables.config import is_name
+from trainables.errors import in_short
 
 _NUM_PROBES = 64
+_NAMED = 5
+"""Skipped configs that a line names."""
 
 
 def known_configs(
-    space: Space, schema: Schema, scale: Scale
+    space: Space, schema: Schema, scale: Scale, portfolio: Sequence[Candidate] = ()
 ) -> tuple[Mapping[str, FlatValue], ...]:
     """Returns different configs to begin with; the default config is the first.
+
+    After it come the warm starts of the space, then those of a portfolio that fit it.
 
     A space may leave out what the default config has, such as its backbone. The default config is
     then brought into the space: Optuna breaks on an enqueued choice that is not on offer.
@@ -37,6 +44,7 @@ def known_configs(
     for extra in space.warm_start:
         # What is not searched on this data would only repeat the default config.
         known.append({**default, **{n: v for n, v in extra.items() if n in offered}})
+    known += [{**default, **each.flat} for each in portfolio if _misfit(offered, each) is None]
     return tuple(config for place, config in enumerate(known) if config not in known[:place])
 
 
@@ -57,6 +65,52 @@ def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:
                     f"a warm start of space {space.name!r} must lie in the space, got "
                     f"{name}={value!r} for {offered[name]}"
                 )
+
+
+def warm_start_line(
+    portfolio: Sequence[Candidate], spaces: Sequence[Space], schema: Schema, scale: Scale
+) -> str:
+    """Returns one line: how many configs of a portfolio are tried, and which are skipped and why.
+
+    Args:
+        portfolio: configs of other runs.
+        spaces: of this run.
+        schema: of its data.
+        scale: what the spaces offer.
+    """
+    offered = {space.name: _distributions(space, schema, scale) for space in spaces}
+    skipped = []
+    for each in portfolio:
+        why = f"no space {each.space}"
+        if each.space in offered:
+            why = _misfit(offered[each.space], each) or ""
+        if why:
+            skipped.append(f"{each.name} ({in_short(ValueError(why))})")
+    tried = plural(len(portfolio) - len(skipped), "config")
+    text = f"tried after the default config: {tried} of other runs"
+    if not skipped:
+        return text
+    more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""
+    return f"{text}; {len(skipped)} skipped: {', '.join(skipped[:_NAMED])}{more}"
+
+
+def _misfit(offered: Mapping[str, BaseDistribution], candidate: Candidate) -> str | None:
+    """Returns what of a config is not in a space, or None where it fits."""
+    for name, value in candidate.flat.items():
+        if name not in offered:
+            return f"{name} is not searched"
+        if not _offers(offered[name], value):
+            return f"{name}={value!r} is not on offer"
+    return None
+
+
+def _offers(distribution: BaseDistribution, value: FlatValue) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    is_whole = not isinstance(distribution, IntDistribution) or value == int(value)
+    return is_whole and _nearest(distribution, value) == value
 
 
 def _distributions(space: Space, schema: Schema, scale: Scale) -> dict[str, BaseDistribution]:

@@ -1,13 +1,16 @@
 """A trial that a worker holds: what it has cost, and when it last made a step."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from search.ending.faults import FaultError
 from search.store.heartbeat import Pulse
 from search.store.records import TrialRecord
+from search.tuning.fair_share import Usage
 from search.tuning.journal import Asked
+
+_SAME_FAILURES = 5
 
 
 class Listener(Protocol):
@@ -73,3 +76,49 @@ class Live:
     def name(self) -> str:
         """What the trial is called in sentences."""
         return f"{self.asked.space} trial {self.asked.number}"
+
+
+class SameFailures:
+    """So many trials that break in the same way, and none that does not, are a broken setup."""
+
+    def __init__(self) -> None:
+        self._kinds: list[str] = []
+
+    def are_all(self, kind: str, ended: int) -> bool:
+        """Returns whether all trials that ended, this one too, broke in the same way.
+
+        Args:
+            kind: of this failure; the texts of one kind may differ in a path or a number.
+            ended: trials that ended.
+        """
+        self._kinds.append(kind)
+        return len(self._kinds) == ended >= _SAME_FAILURES and len(set(self._kinds)) == 1
+
+
+def usage_of(
+    finished: Mapping[str, Sequence[float]],
+    live: Collection[Live],
+    waiting: Collection[Asked],
+    now: float,
+    share: float,
+) -> dict[str, Usage]:
+    """Returns what every space has used up to now.
+
+    Args:
+        finished: device seconds of its ended trials, by space.
+        live: trials with a worker.
+        waiting: trials that were with one and will be again.
+        now: on the clock of `live`.
+        share: of a device that a trial holds.
+    """
+    found = {}
+    for name, seconds in finished.items():
+        own = [entry for entry in live if entry.asked.space == name]
+        found[name] = Usage(
+            finished=sum(seconds),
+            live=sum(e.asked.device_seconds + (now - e.started) * share for e in own)
+            + sum(asked.device_seconds for asked in waiting if asked.space == name),
+            num_live=len(own),
+            num_finished=len(seconds),
+        )
+    return found

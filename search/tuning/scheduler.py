@@ -6,7 +6,7 @@ scheduler's own interface.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,10 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from search.store.records import DEFAULT_NUMBER, TrialRecord
 
 REDUCTION_FACTOR = 3
+FEW_TRIALS = 10
+# Of a full training of the default config: what a trial costs on average beside it. Early stopping
+# leaves it 0.45 of the epochs, and it costs 1.4 times as much an epoch, for the default is small.
+_PART_OF_DEFAULT = 0.63
 
 
 def grace_epochs(max_epochs: int) -> int:
@@ -42,27 +46,81 @@ class _Known:
         return cls(f"{trial.config['space']}-{trial.config['number']}")
 
 
-def asha(max_epochs: int) -> AsyncHyperBandScheduler:
-    """Returns the ASHA of one space; rungs at 2, 6, 18, ... epochs below the last."""
+def affords_few(seconds: float, full_s: float) -> bool:
+    """Returns whether a space has time for fewer than ten trials beside its default config.
+
+    Args:
+        seconds: device seconds of the space.
+        full_s: of a full training of its default config, which counts once.
+    """
+    return seconds - full_s < FEW_TRIALS * _PART_OF_DEFAULT * full_s
+
+
+def asha(max_epochs: int, first_rung: int) -> AsyncHyperBandScheduler:
+    """Returns an ASHA of one space; its rungs are thrice as far from one to the next."""
     return AsyncHyperBandScheduler(
         time_attr="epoch",
         metric="value",
         mode="max",
         # The last epoch is the trial's own end, not a rung: one more than it is never reached.
         max_t=max_epochs + 1,
-        grace_period=grace_epochs(max_epochs),
+        grace_period=first_rung,
         reduction_factor=REDUCTION_FACTOR,
         brackets=1,
     )
 
 
-class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
-    """Hands every trial to the ASHA of its space."""
+class _Both:
+    """The ASHA of a space, and one whose first rung is the first epoch."""
 
-    def __init__(self, max_epochs: Mapping[str, int]) -> None:
+    def __init__(self, usual: AsyncHyperBandScheduler, early: AsyncHyperBandScheduler) -> None:
+        self._usual, self._early = usual, early
+        self.is_early = False
+
+    def on_trial_add(self, tune_controller: Any, trial: _Known) -> None:
+        for each in (self._usual, self._early):
+            each.on_trial_add(tune_controller, trial)
+
+    def on_trial_result(self, tune_controller: Any, trial: _Known, result: dict[str, Any]) -> str:
+        decisions = [
+            str(each.on_trial_result(tune_controller, trial, result))
+            for each in (self._usual, self._early)
+        ]
+        return decisions[self.is_early]
+
+    def on_trial_complete(
+        self, tune_controller: Any, trial: _Known, result: dict[str, Any]
+    ) -> None:
+        for each in (self._usual, self._early):
+            each.on_trial_complete(tune_controller, trial, result)
+
+    def on_trial_remove(self, tune_controller: Any, trial: _Known) -> None:
+        for each in (self._usual, self._early):
+            each.on_trial_remove(tune_controller, trial)
+
+
+class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
+    """Hands every trial to the ASHA of its space.
+
+    A space with time for few trials has its first rung after one epoch, so that there are more of
+    them. Both ASHAs hear of every epoch, so the one may take over from the other at any time.
+
+    Args:
+        max_epochs: length of the schedule of every space's trials.
+        make_asha: from that length and the first rung to an ASHA.
+    """
+
+    def __init__(
+        self,
+        max_epochs: Mapping[str, int],
+        make_asha: Callable[[int, int], AsyncHyperBandScheduler] = asha,
+    ) -> None:
         super().__init__()
         self._max_epochs = dict(max_epochs)
-        self._asha = {space: asha(epochs) for space, epochs in max_epochs.items()}
+        self._asha = {
+            space: _Both(make_asha(epochs, grace_epochs(epochs)), make_asha(epochs, 1))
+            for space, epochs in max_epochs.items()
+        }
         self.stopped: dict[str, int] = {}
         """Epoch at which each stopped trial was stopped, by Ray's trial id."""
         self.errors: dict[str, str] = {}
@@ -71,6 +129,16 @@ class MultiSpaceScheduler(TrialScheduler):  # type: ignore[misc]
         """Ray's ids of trials to end at their next report: their approach used up its share."""
         self.silent: set[str] = set()
         """Ray's ids of trials to end now, with their workers: they make no step."""
+
+    def suit(self, space: str, seconds: float, epoch_s: float) -> None:
+        """Takes over how much time a space has.
+
+        Args:
+            space: name of the space.
+            seconds: device seconds that it gets.
+            epoch_s: of an epoch of its default config.
+        """
+        self._asha[space].is_early = affords_few(seconds, epoch_s * self._max_epochs[space])
 
     def refill(self, records: Iterable[TrialRecord]) -> None:
         """Enters the stored values of an earlier start into the rungs."""

@@ -23,16 +23,14 @@ from search.errors import StalledError
 from search.prepare.config import Budget
 from search.refit.retries import Retries, is_silent
 from search.store.heartbeat import Pulse, heartbeat_path
-from search.store.records import Cause, State
-from search.tuning.fair_share import Usage, next_space, spent_by_approach
+from search.store.records import DEFAULT_NUMBER, Cause, State
+from search.tuning.fair_share import Solved, Usage, least_spent, next_space, part_of, share_of_each
 from search.tuning.journal import Asked, StudyJournal
-from search.tuning.live import Listener, Live
+from search.tuning.live import Listener, Live, SameFailures, usage_of
 from search.tuning.scheduler import MultiSpaceScheduler
 
 logger = logging.getLogger(__name__)
 
-# So many trials that break in the same way, and none that does not, are a broken setup.
-_SAME_FAILURES = 5
 _WORKER_DIED = "the worker process died"
 
 
@@ -49,6 +47,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         retries: decides which trials begin again after their worker was lost.
         heartbeats: folder of the workers' signs of life; None looks at none.
         listeners: hear of every event.
+        left: approaches that get no more time, what they lack the others get; it may grow.
         started: clock time from which the budget's seconds count.
         clock: seconds, rising.
     """
@@ -65,6 +64,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         retries: Retries,
         heartbeats: Path | None = None,
         listeners: Iterable[Listener] = (),
+        left: Collection[str] = (),
         started: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -84,7 +84,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._live: dict[str, Live] = {}
         self._waiting = deque(a for journal in journals.values() for a in journal.reattach())
         past = {name: journal.records() for name, journal in journals.items()}
-        self._shares = shares
+        self._shares, self._left = shares, left
+        self.solved = Solved(past)
         self._finished = {
             name: [r.device_seconds for r in records if r.is_finished]
             for name, records in past.items()
@@ -92,8 +93,12 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._counted = {name: sum(r.counts for r in rs) for name, rs in past.items()}
         self._before = sum(sum(seconds) for seconds in self._finished.values())
         self._before += sum(asked.device_seconds for asked in self._waiting)
-        self._failures: list[str] = []
+        self._failures = SameFailures()
         self._faults, self._deaths = FaultCount(), WorkerDeaths()
+        for name, records in past.items():
+            if records and records[DEFAULT_NUMBER].epochs:
+                default = records[DEFAULT_NUMBER]
+                self._suit(name, default.device_seconds / default.epochs)
         self.aside: list[Asked] = []
         """Trials whose workers died, which a later start of the run tries again."""
         self.interrupted = False
@@ -119,7 +124,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return None
         if self._waiting:
             return self._start(trial_id, self._waiting.popleft())
-        space = next_space(self.usage(), self._shares, self._eligible())
+        space = next_space(self.usage(), self._racing(), self._eligible(), self.solved())
         if space is None:
             return None if self._live else str(Searcher.FINISHED)
         return self._start(trial_id, self._journals[space].ask())
@@ -131,6 +136,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return
         with self._stopping_on_faults():
             self._store(live, result)
+        if live.asked.number == DEFAULT_NUMBER and result.get("epoch"):
+            self._suit(live.asked.space, live.device_seconds / result["epoch"])
         share = self._share()
         if share is not None and self._least_spent(live.asked.space) >= share:
             self._scheduler.cut.add(trial_id)
@@ -194,21 +201,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def usage(self) -> dict[str, Usage]:
         """Returns what every space has used up to now."""
-        now = self._clock()
-        found = {}
-        for name, finished in self._finished.items():
-            live = [entry for entry in self._live.values() if entry.asked.space == name]
-            waiting = [asked for asked in self._waiting if asked.space == name]
-            found[name] = Usage(
-                finished=sum(finished),
-                live=sum(
-                    e.asked.device_seconds + (now - e.started) * self._device_share for e in live
-                )
-                + sum(asked.device_seconds for asked in waiting),
-                num_live=len(live),
-                num_finished=len(finished),
-            )
-        return found
+        now, waiting = self._clock(), self._waiting
+        return usage_of(self._finished, self._live.values(), waiting, now, self._device_share)
 
     def close(self) -> None:
         """Settles the trials that the end of the run cut off.
@@ -286,7 +280,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def _eligible(self) -> set[str]:
         share = self._share()
         found = set()
-        for name in self._journals:
+        for name in {name for spaces in self._racing().values() for name in spaces}:
             live = sum(entry.asked.space == name for entry in self._live.values())
             trials = self._counted[name] + live
             enough_trials = self._budget.trials is not None and trials >= self._budget.trials
@@ -301,12 +295,18 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return None
         so_far = self._offered + self._slots * (self._clock() - self._offered_until)
         slot_seconds = so_far + self._slots * max(0.0, self.seconds_left())
-        return (self._before + self._device_share * slot_seconds) / len(self._shares)
+        seconds = self._before + self._device_share * slot_seconds
+        return share_of_each(seconds, self.usage(), self._shares, self._racing())
+
+    def _suit(self, space: str, epoch_s: float) -> None:
+        if (share := self._share()) is not None:
+            self._scheduler.suit(space, part_of(space, share, self._shares), epoch_s)
+
+    def _racing(self) -> dict[str, Collection[str]]:
+        return {name: its for name, its in self._shares.items() if name not in self._left}
 
     def _least_spent(self, space: str) -> float:
-        """Returns what the approach of a space that has used least has used."""
-        spent = spent_by_approach(self.usage(), self._shares)
-        return min(spent[name] for name, spaces in self._shares.items() if space in spaces)
+        return least_spent(space, self.usage(), self._racing())
 
     def _store(self, live: Live, result: Mapping[str, Any]) -> None:
         asked = live.asked
@@ -343,6 +343,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._faults.clear()
         elif result.get("last_epoch"):
             journal.complete(asked.number, value)
+            self.solved.note(asked.space, value)
             self._faults.clear()
         else:
             journal.fail(asked.number, Cause.BUDGET)
@@ -380,11 +381,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self.fault = fault_of(error)
 
     def _note_failure(self, kind: str, error: str) -> None:
-        self._failures.append(kind)
-        ended = sum(len(seconds) for seconds in self._finished.values())
-        only_failures = len(self._failures) == ended >= _SAME_FAILURES
-        # By kind: the texts of one failure may differ in a path or a number.
-        if only_failures and len(set(self._failures)) == 1:
+        if self._failures.are_all(kind, sum(len(each) for each in self._finished.values())):
             self.broken = error
 
     def _announce_end(self, asked: Asked) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.console import Console
 
+from search.console import say
 from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import Budget
 from search.prepare.prepared import Prepared
@@ -23,6 +24,7 @@ from search.tuning.best import write_best
 from search.tuning.importance import importances_of
 from search.tuning.journal import StudyJournal, clear_leftovers, open_storage, study_name
 from search.tuning.progress import SearchProgress
+from search.tuning.race import Race
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.tune_run import run_trials
@@ -65,17 +67,19 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
     resources = run.resources
     progress = SearchProgress(console, run.epochs, budget, resources.slots, past)
     fleet = Fleet(resources)
+    race = _race(run, journals, console)
     heartbeats = run.store.root.resolve() / "heartbeats"
     searcher = StudySearcher(
         journals,
         scheduler,
         budget,
         Lineup.of(run.schema, run.spaces).shares,
+        left={} if race is None else race.left,
         slots=resources.slots,
         device_share=resources.device_share,
         retries=Retries(fleet.is_alive),
         heartbeats=heartbeats,
-        listeners=(progress,),
+        listeners=(progress,) if race is None else (progress, race),
         started=began,
     )
     progress.seconds_left = searcher.seconds_left
@@ -96,6 +100,21 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
     return end
 
 
+def _race(run: Prepared, journals: dict[str, StudyJournal], console: Console) -> Race | None:
+    """Returns the race of the approaches, where one is wanted."""
+    lineup = Lineup.of(run.schema, run.spaces)
+    if not run.config.race:
+        return None
+    return Race(
+        run.store,
+        lineup,
+        Race.validators(run.dataset.table, run.dataset.split.search_val),
+        {name: journal.records() for name, journal in journals.items()},
+        lambda text: say(console, text),
+        run.config.seed,
+    )
+
+
 def open_journals(run: Prepared) -> dict[str, StudyJournal]:
     """Opens the study of every space in the run's journal; the caller holds the run.
 
@@ -109,10 +128,16 @@ def open_journals(run: Prepared) -> dict[str, StudyJournal]:
     }
     # Optuna would say of a broken line neither the file nor the way out.
     check_whole(run.store, read_records(run.store.journal, names, run.schema.names, begun=False))
-    storage = open_storage(run.store.journal)
+    storage, portfolio = open_storage(run.store.journal), run.portfolio
     return {
         space.name: StudyJournal(
-            storage, space, run.schema, run.scale, run.dataset.fingerprint, run.config.seed
+            storage,
+            space,
+            run.schema,
+            run.scale,
+            run.dataset.fingerprint,
+            run.config.seed,
+            portfolio,
         )
         for space in run.spaces
     }

@@ -13,6 +13,7 @@ from search.analysis.verdict.rules import (
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
+from search.store.race_file import read_race
 from search.store.reading import is_there, reading
 from search.store.run_store import RunStore
 from search.verdict.advice import advise
@@ -77,7 +78,11 @@ def judge_run(
     findings = replace(
         conclusion.findings.with_reasons([*controlled, *said]),
         costs=costs,
-        notes=(*refitted.note.notes, *(() if trained is None else trained.notes)),
+        notes=(
+            *refitted.note.notes,
+            *(() if trained is None else trained.notes),
+            *(left.sentence for left in read_race(store)),
+        ),
         ensemble=ensemble,
         advice=advise(
             conclusion.findings.verdict,

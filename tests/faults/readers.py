@@ -11,6 +11,7 @@ import pandas as pd
 import spaces
 from search.cli.options import build_parser
 from search.cli.run_config import resumed_config
+from search.export.to_portfolio import portfolio_of
 from search.export.to_timm import read_best
 from search.predict.ensemble import Ensemble
 from search.predict.label_shift_files import SHIFT_FILE, read_shifts
@@ -25,6 +26,8 @@ from search.refit.units import Unit
 from search.report.shift import Shift
 from search.store.best_file import BestFile
 from search.store.files import SCHEMA, write_arrays, write_json
+from search.store.portfolio_file import PORTFOLIO_FILE, read_portfolio, write_portfolio
+from search.store.race_file import Left, read_race, write_race
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.store.screen_file import read_offer, write_screen
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
@@ -105,6 +108,20 @@ def journal_of_optuna(folder: Path) -> Made:
         read_trials(store.journal, name)
 
     return store.journal, read
+
+
+def portfolio(folder: Path) -> Made:
+    """portfolio.json of another run, as `--warm-start` reads it."""
+    path = folder / PORTFOLIO_FILE
+    write_portfolio(path, portfolio_of(_begun(folder)))
+    return path, lambda: read_portfolio(path)
+
+
+def race(folder: Path) -> Made:
+    """race.json, as the verdict and a resumed race ask it."""
+    store = RunStore(folder)
+    write_race(store, [Left(approach="joint", chance=0.01, device_seconds=90.0)])
+    return folder / "race.json", lambda: read_race(store)
 
 
 def trials(folder: Path) -> Made:
@@ -360,6 +377,8 @@ READERS = {
         make=journal_of_optuna, mutations=(*TEXT, *[mutations.json_line] * 3), share=0.1
     ),
     "trials": Reader(make=trials, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.3),
+    "portfolio": Reader(make=portfolio, mutations=(*TEXT, *[mutations.json_value] * 3)),
+    "race": Reader(make=race, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "best": Reader(make=best, mutations=(*TEXT, *[mutations.yaml_value] * 3), share=0.2),
     "truth": Reader(make=truth, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.2),
     "refit_note": Reader(make=refit_note, mutations=(*TEXT, mutations.json_value), share=0.2),

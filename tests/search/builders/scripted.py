@@ -1,6 +1,6 @@
 """A search without Ray: journals on disk, a clock of our own, and the calls Ray would make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,11 +66,16 @@ def tiny_space(name: str, **changes: Any) -> Space:
 
 
 def open_journal(
-    storage: BaseStorage, space: Space | str, *, seed: int = 0, data: str = "0123456789abcdef"
+    storage: BaseStorage,
+    space: Space | str,
+    *,
+    seed: int = 0,
+    data: str = "0123456789abcdef",
+    **more: Any,
 ) -> StudyJournal:
     """Opens the study of a space in a storage."""
     space = tiny_space(space) if isinstance(space, str) else space
-    return StudyJournal(storage, space, MASK_SCHEMA, SCALE, data, seed)
+    return StudyJournal(storage, space, MASK_SCHEMA, SCALE, data, seed, **more)
 
 
 def on_disk(path: Path, study: str) -> tuple[FrozenTrial, ...]:
@@ -97,6 +102,10 @@ class ScriptedScheduler:
     cut: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
+    suited: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def suit(self, space: str, seconds: float, epoch_s: float) -> None:
+        self.suited[space] = (seconds, epoch_s)
 
 
 @dataclass(slots=True)
@@ -133,6 +142,7 @@ class Script:
         share: of a device that a trial holds.
         retries: who begins again; by default nobody.
         heartbeats: folder of signs of life.
+        left: approaches that left the race.
         changes: of the tiny spaces.
     """
 
@@ -147,6 +157,7 @@ class Script:
         share: float = 1.0,
         retries: Retries | None = None,
         heartbeats: Path | None = None,
+        left: Collection[str] = (),
         **changes: Any,
     ) -> None:
         self.path = path
@@ -165,6 +176,7 @@ class Script:
             retries=retries or Retries(lambda node: True, max_deaths=0),
             heartbeats=heartbeats,
             listeners=(self.heard,),
+            left=left,
             clock=self.clock,
         )
         self._trial = 0

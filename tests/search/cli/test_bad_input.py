@@ -56,6 +56,11 @@ def refused(places, capsys):
         ("run --space age --budget 0s", r"a duration must be above zero, got '0s'"),
         ("run --space age --seed -1", r"--seed must be at least 0, got -1"),
         ("run --space age --max-epochs 0", r"--max-epochs must be at least 1, got 0"),
+        (
+            "run --space age --warm-start {people}/manifest.csv",
+            r"manifest\.csv is not a portfolio of headrace: it is not JSON",
+        ),
+        ("run --space age --warm-start none.json", r"a portfolio must exist, got .*none\.json"),
         ("run --space age age", r"--space must name every space once, got age age"),
         ("run --space age --people 5", r"--people must be at least 40, got 5"),
         (
@@ -161,6 +166,15 @@ def test_blocks_of_one_name_are_refused(refused, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_ray")
+@pytest.mark.parametrize(("spaces", "got"), [("age", "none"), ("age joint", "joint")])
+def test_a_race_without_two_approaches_is_refused(refused, spaces, got):
+    told = refused(f"run --space {spaces} --data {{people}} --race")
+    assert told == (
+        f"--race needs two approaches to all attributes or more, got {got}; drop it, or run "
+        "--space all"
+    )
+
+
 def test_two_files_for_one_space_are_refused(refused, tmp_path):
     write_space(tmp_path, "gender")
     command = "run --space gender {tmp}/tiny_gender.py --data {people}"
@@ -237,7 +251,7 @@ def test_a_photo_that_cannot_be_read_is_refused(refused, people, tmp_path):
     assert re.search(r"photos/\d\d_\d\.png", message)
 
 
-@pytest.mark.parametrize("option", ["--data", "--weights-dir", "--pseudo-labels"])
+@pytest.mark.parametrize("option", ["--data", "--weights-dir", "--pseudo-labels", "--warm-start"])
 def test_a_path_that_no_file_can_have_is_refused(refused, option):
     told = refused(f"run --space age {option} {'a' * 300}")
     assert option in told

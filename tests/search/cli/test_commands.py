@@ -39,6 +39,8 @@ FROZEN = {
         "--keep-models": False,
         "--pseudo-labels": None,
         "--pseudo-threshold": None,
+        "--race": False,
+        "--warm-start": None,
         "--refit-seeds": None,
         "--margin": None,
         "--accept-loss": None,

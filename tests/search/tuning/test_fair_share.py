@@ -41,6 +41,30 @@ def test_a_space_of_two_approaches_is_next_where_either_is_behind_and_counts_for
     assert next_space(now, shares, {"age", "joint"}) == "age"
 
 
+def test_a_solved_space_gives_its_time_to_those_of_its_approach_that_are_not():
+    now = usage(mask=1.0, age=5.0, joint=9.0)
+    assert next_space(now, SHARES, set(SPACES)) == "mask"
+    assert next_space(now, SHARES, set(SPACES), solved={"mask"}) == "age"
+
+
+def test_a_solved_space_takes_no_time_from_other_approaches_and_gives_them_none():
+    now = usage(mask=1.0, age=5.0, joint=7.0)
+    assert next_space(now, SHARES, set(SPACES), solved={"mask"}) == "age"
+    assert next_space(usage(joint=1.0, age=2.0), SHARES, set(SPACES), solved={"joint"}) == "joint"
+
+
+def test_where_all_that_may_start_is_solved_it_is_served():
+    assert next_space(usage(age=2.0), SHARES, {"mask"}, solved={"mask"}) == "mask"
+    assert next_space(usage(age=2.0), SHARES, {"mask", "age"}, solved={"mask", "age"}) == "mask"
+
+
+def test_a_solved_space_of_two_approaches_gives_way_only_where_both_have_another():
+    shares = {"separate": ("mask", "age"), "grouped": ("joint", "mask")}
+    now = usage(mask=1.0, age=2.0, joint=9.0)
+    assert next_space(now, shares, set(SPACES), solved={"mask"}) == "age"
+    assert next_space(now, shares, {"mask", "age"}, solved={"mask"}) == "mask"
+
+
 def test_only_an_eligible_space_is_chosen():
     assert next_space(usage(mask=9.0), SHARES, {"mask"}) == "mask"
     assert next_space(usage(), SHARES, set()) is None

@@ -2,8 +2,9 @@
 
 import pytest
 
+from search.store.portfolio_file import Candidate
 from search.tuning.journal import open_storage
-from search.tuning.known_configs import check_warm_starts, known_configs
+from search.tuning.known_configs import check_warm_starts, known_configs, warm_start_line
 from spaces import load
 from spaces.errors import SpaceError
 from tests.search.builders.scripted import SCALE, open_journal, tiny_space
@@ -65,3 +66,74 @@ def test_a_warm_start_of_an_unknown_name_is_refused():
     space = tiny_space("gender", warm_start=({"optim.speed": 0.5},))
     with pytest.raises(SpaceError, match=r"only what the space searches, got optim\.speed=0\.5"):
         check_warm_starts(space, MASK_SCHEMA, SCALE)
+
+
+def candidate(space="gender", trial=1, **params):
+    named = {name.replace("_", ".", 1): value for name, value in params.items()}
+    return Candidate(
+        space=space,
+        params=named,
+        score=0.5,
+        default_score=0.4,
+        run="one",
+        trial=trial,
+        commit="",
+        data="",
+    )
+
+
+def test_configs_of_a_portfolio_come_after_the_default_and_the_warm_starts():
+    space = tiny_space("gender")
+    found = known_configs(space, MASK_SCHEMA, SCALE, [candidate(optim_lr=0.02)])
+    assert [config["optim.lr"] for config in found] == [0.01, 0.05, 0.02]
+
+
+MISFITS = [
+    ({"optim_lr": 7.0}, "optim.lr=7.0 is not on offer"),
+    ({"optim_lr": "high"}, "optim.lr='high' is not on offer"),
+    ({"optim_lr": True}, "optim.lr=True is not on offer"),
+    ({"optim_speed": 1.0}, "optim.speed is not searched"),
+    ({"input_crop": "foot"}, "input.crop='foot' is not on offer"),
+    ({"backbone_frozen": 1.5}, "backbone.frozen=1.5 is not on offer"),
+]
+
+
+def several(trial, schema, scale):
+    trial.suggest_float("optim.lr", *scale.lr, log=True)
+    trial.suggest_categorical("input.crop", ["full", "face"])
+    trial.suggest_int("backbone.frozen", 0, 2)
+    return {}
+
+
+@pytest.mark.parametrize(("params", "why"), MISFITS)
+def test_a_config_that_does_not_fit_the_space_is_skipped_and_named(params, why, tmp_path):
+    space, misfit = searching(several), candidate(trial=7, **params)
+    good = candidate(optim_lr=0.02, input_crop="face", backbone_frozen=2)
+    assert len(known_configs(space, MASK_SCHEMA, SCALE, [misfit, good])) == 2
+    line = warm_start_line([misfit, good], [space], MASK_SCHEMA, SCALE)
+    assert line == (
+        "tried after the default config: 1 config of other runs; 1 skipped: gender trial 7 of "
+        f"one ({why})"
+    )
+    journal = open_journal(open_storage(tmp_path / "j"), space, portfolio=[misfit, good])
+    assert journal.ask().number == 0
+    assert journal.ask().config["input.crop"] == "face"
+
+
+def test_the_line_says_which_space_a_run_lacks_and_names_a_few_of_many():
+    many = [candidate("mask", trial=number, optim_lr=0.02) for number in range(7)]
+    line = warm_start_line(many, [tiny_space("gender")], MASK_SCHEMA, SCALE)
+    assert line.startswith(
+        "tried after the default config: 0 configs of other runs; 7 skipped: mask "
+    )
+    assert line.endswith("mask trial 4 of one (no space mask) and 2 more")
+
+
+def test_a_restart_does_not_enqueue_a_portfolio_again(tmp_path):
+    space, other = searching(several), candidate(optim_lr=0.02)
+    for _ in range(2):
+        journal = open_journal(open_storage(tmp_path / "j"), space, portfolio=[other])
+    assert [journal.ask().number for _ in range(2)] == [0, 1]
+    assert journal.record(1).config["optim.lr"] == 0.02
+    waiting = [trial for trial in journal.records() if trial.number > 1]
+    assert waiting == []

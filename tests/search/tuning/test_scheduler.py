@@ -7,7 +7,7 @@ import pytest
 import ray
 from ray.tune.experiment import Trial
 
-from search.tuning.scheduler import MultiSpaceScheduler, grace_epochs
+from search.tuning.scheduler import MultiSpaceScheduler, affords_few, grace_epochs
 from tests.search.builders.controller import (
     CONTINUE,
     EPOCHS,
@@ -44,6 +44,33 @@ def test_trials_meet_rungs_at_2_and_6_epochs(scheduler):
     decisions = [told(scheduler, late, epoch, value) for epoch, value in values.items()]
     assert decisions == [CONTINUE] * 5 + [STOP]
     assert scheduler.stopped == {"ray-age-1": 2, "ray-age-3": 6}
+
+
+def test_a_space_with_time_for_few_trials_has_its_first_rungs_at_1_and_3_epochs(scheduler):
+    good = added(scheduler, 0)
+    told(scheduler, good, 1, 0.5)
+    scheduler.suit("age", seconds=40.0, epoch_s=1.0)
+    assert [told(scheduler, good, epoch, 0.9) for epoch in range(2, 9)] == [CONTINUE] * 7
+    assert told(scheduler, added(scheduler, 1), 1, 0.4) == STOP
+    third = added(scheduler, 2)
+    values = {1: 0.6, 2: 0.1, 3: 0.1}
+    decisions = [told(scheduler, third, epoch, value) for epoch, value in values.items()]
+    assert decisions == [CONTINUE, CONTINUE, STOP]
+    assert told(scheduler, added(scheduler, 0, space="mask"), 1, 0.4) == CONTINUE
+
+
+def test_a_space_that_gets_more_time_has_its_usual_rungs_with_all_that_was_reported(scheduler):
+    scheduler.suit("age", seconds=40.0, epoch_s=1.0)
+    for epoch in (1, 2):
+        told(scheduler, added(scheduler, 0), epoch, 0.9)
+    scheduler.suit("age", seconds=400.0, epoch_s=1.0)
+    weak = added(scheduler, 1)
+    assert [told(scheduler, weak, epoch, 0.1) for epoch in (1, 2)] == [CONTINUE, STOP]
+
+
+@pytest.mark.parametrize(("fulls", "few"), [(1.0, True), (7.2, True), (7.4, False)])
+def test_time_for_ten_trials_is_counted_beside_one_full_training_of_the_default(fulls, few):
+    assert affords_few(fulls * 9.0, 9.0) is few
 
 
 def test_only_the_best_third_at_a_rung_goes_on(scheduler):

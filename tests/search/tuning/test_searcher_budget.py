@@ -233,3 +233,43 @@ def test_a_budget_of_time_is_used_to_its_end_by_every_slot():
     run_to_the_end(script, lambda space, number: (3, 2.0 + number % 3))
     used = sum(approach_seconds(script, FIVE_SPACES).values())
     assert used == pytest.approx(3 * 600, rel=0.03)
+
+
+def test_an_attribute_that_is_solved_gives_its_time_to_the_others_of_its_approach(tmp_path):
+    script = Script(tmp_path / "journal", ("mask", "gender", "joint"), slots=1)
+    served = []
+    for value in (0.99, 0.7, 0.5, 0.7, 0.5, 0.7, 0.5):
+        trial = script.start()
+        served.append(script.asked[trial]["space"])
+        script.finish(trial, 3, value, seconds=10.0)
+    assert served == ["mask", "joint", *["gender", "joint"] * 2, "gender"]
+
+
+def test_a_resumed_run_knows_what_was_solved(tmp_path):
+    script = Script(tmp_path / "journal", ("mask", "gender"), slots=1)
+    script.finish(script.start(), 3, 0.99)
+    resumed = Script(tmp_path / "journal", ("mask", "gender"), slots=1)
+    assert resumed.asked[resumed.start()]["space"] == "gender"
+    resumed.finish("ray1", 3, 0.5, seconds=100.0)
+    assert resumed.asked[resumed.start()]["space"] == "gender"
+
+
+def test_the_scheduler_hears_what_time_a_space_has_and_what_its_default_costs(tmp_path):
+    budget = Budget(seconds=120.0)
+    script = Script(tmp_path / "journal", ("mask", "gender", "joint"), budget=budget, slots=2)
+    first, second, third = script.start(), script.start(), None
+    script.report(first, 1, 0.5, seconds=3.0)
+    assert script.scheduler.suited == {"mask": (60.0, 3.0)}
+    script.finish(first, 3, 0.5, seconds=9.0)
+    script.finish(second, 3, 0.5, seconds=9.0)
+    third = script.start()
+    script.report(third, 1, 0.5, seconds=4.0)
+    assert script.scheduler.suited["gender"] == (60.0, 4.0)
+    resumed = Script(tmp_path / "journal", ("mask", "gender", "joint"), budget=budget, slots=2)
+    assert resumed.scheduler.suited["mask"] == (60.0, 3.0)
+
+
+def test_without_a_time_the_scheduler_hears_nothing(tmp_path):
+    script = Script(tmp_path / "journal", ("mask",), budget=Budget(trials=3))
+    script.report(script.start(), 1, 0.5)
+    assert script.scheduler.suited == {}

@@ -1,0 +1,105 @@
+"""`portfolio.json`: configs that did well, and where they are from, to begin other runs with."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from search.errors import ResultsError
+from search.store.files import write_json
+from search.store.reading import check_schema, read_json, reading, typed
+from search.store.run_store import RunStore
+from trainables.blocks import FlatValue
+
+PORTFOLIO_FILE = "portfolio.json"
+_KEPT = "warm_start.json"
+_SCHEMA = 1
+_WAY_OUT = "give a file that headrace export NAME --to portfolio wrote"
+_MOST = 1000
+"""Configs that a file may hold: every one of them would be tried."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A config that did well in a run.
+
+    Attributes:
+        space: that it was found in.
+        params: what the sampler chose, by dotted names.
+        score: validation macro-F1.
+        default_score: of the default config in the same run; None where it gave none.
+        run: its name.
+        trial: number in the study of the space.
+        commit: of headrace then; empty where unknown.
+        data: fingerprint of the data.
+    """
+
+    space: str
+    params: dict[str, str | bool | int | float]
+    score: float
+    default_score: float | None
+    run: str
+    trial: int
+    commit: str
+    data: str
+
+    def __post_init__(self) -> None:
+        numbers = (self.score, *(v for v in self.params.values() if isinstance(v, float)))
+        if not all(math.isfinite(number) for number in numbers):
+            raise ValueError(f"numbers must be finite, got {self.score} and {self.params}")
+
+    @property
+    def flat(self) -> dict[str, FlatValue]:
+        """The parameters as a space takes them."""
+        return dict(self.params)
+
+    @property
+    def name(self) -> str:
+        """What sentences call it."""
+        return f"{self.space} trial {self.trial} of {self.run}"
+
+
+def write_portfolio(path: Path, candidates: Iterable[Candidate]) -> None:
+    """Writes a portfolio."""
+    configs = [asdict(candidate) for candidate in candidates]
+    write_json(path, {"schema": _SCHEMA, "portfolio": configs})
+
+
+def read_portfolio(path: Path) -> tuple[Candidate, ...]:
+    """Returns the configs of a portfolio.
+
+    Raises:
+        ResultsError: the file is missing, or is no portfolio.
+    """
+    if not path.is_file():
+        raise ResultsError(f"a portfolio must exist, got {path}; {_WAY_OUT}")
+    with reading(path, _WAY_OUT, wrong="is not a portfolio of headrace"):
+        values = read_json(path, _WAY_OUT)
+        if "portfolio" not in values:
+            raise ValueError("it lacks portfolio")
+        check_schema(path, values, _SCHEMA)
+        if not isinstance(values["portfolio"], list) or len(values["portfolio"]) > _MOST:
+            raise ValueError(f"it must hold a list of at most {_MOST} configs")
+        return tuple(typed(tuple[Candidate, ...], values["portfolio"]))
+
+
+def warm_start(store: RunStore, paths: Sequence[str], *, is_new: bool) -> tuple[Candidate, ...]:
+    """Returns the configs of other runs that a run begins with.
+
+    Args:
+        store: of the run.
+        paths: of portfolios.
+        is_new: whether the run begins now; one that goes on reads what it has kept, wherever the
+            portfolios are by then.
+
+    Raises:
+        ResultsError: a file is missing, or is no portfolio.
+    """
+    files = [Path(path) for path in paths] if is_new else [store.root / _KEPT] * bool(paths)
+    return tuple(candidate for file in files for candidate in read_portfolio(file))
+
+
+def keep_warm_start(store: RunStore, candidates: Sequence[Candidate]) -> None:
+    """Keeps what a run begins with beside its record."""
+    if candidates:
+        write_portfolio(store.root / _KEPT, candidates)
