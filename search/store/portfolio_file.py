@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search.errors import ResultsError
 from search.store.files import write_json
-from search.store.reading import check_schema, read_json, reading, typed
+from search.store.reading import check_schema, is_there, read_json, reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue
 
@@ -71,13 +71,13 @@ def read_portfolio(path: Path) -> tuple[Candidate, ...]:
     Raises:
         ResultsError: the file is missing, or is no portfolio.
     """
-    if not path.is_file():
+    if not is_there(path):
         raise ResultsError(f"a portfolio must exist, got {path}; {_WAY_OUT}")
     with reading(path, _WAY_OUT, wrong="is not a portfolio of headrace"):
         values = read_json(path, _WAY_OUT)
         if "portfolio" not in values:
             raise ValueError("it lacks portfolio")
-        check_schema(path, values, _SCHEMA)
+        check_schema(path, values, _SCHEMA, _WAY_OUT)
         if not isinstance(values["portfolio"], list) or len(values["portfolio"]) > _MOST:
             raise ValueError(f"it must hold a list of at most {_MOST} configs")
         return tuple(typed(tuple[Candidate, ...], values["portfolio"]))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from search.store.files import write_json
-from search.store.reading import check_schema, reading, typed
+from search.store.reading import check_schema, is_there, reading, typed
 from search.store.run_store import RunStore
 
 _FILE = "race.json"
@@ -54,9 +54,9 @@ def read_race(store: RunStore) -> tuple[Left, ...]:
         ResultsError: the file cannot be read.
     """
     path = store.root / _FILE
-    if not path.is_file():
+    if not is_there(path):
         return ()
     with reading(path, _WAY_OUT):
         values: Mapping[str, object] = store.read_json(_FILE, _WAY_OUT)
-        check_schema(path, values, _SCHEMA)
+        check_schema(path, values, _SCHEMA, _WAY_OUT)
         return typed(tuple[Left, ...], values["left"])  # type: ignore[no-any-return]

@@ -24,7 +24,7 @@ def read_offer(path: Path) -> tuple[str, ...]:
     """
     with reading(path, _WAY_OUT):
         content = read_json(path, _WAY_OUT)
-        check_schema(path, content, SCREEN_SCHEMA)
+        check_schema(path, content, SCREEN_SCHEMA, _WAY_OUT)
         offer: tuple[str, ...] = typed(tuple[str, ...], content["offer"])
         if not all(offer) or not offer:
             raise ValueError("its offer must have the names of one backbone or more")
