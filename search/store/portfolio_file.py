@@ -72,7 +72,10 @@ def read_portfolio(path: Path) -> tuple[Candidate, ...]:
         ResultsError: the file is missing, or is no portfolio.
     """
     if not is_there(path):
-        raise ResultsError(f"a portfolio must exist, got {path}; {_WAY_OUT}")
+        raise ResultsError(
+            f"a portfolio must exist, got {path}; --warm-start takes what headrace export NAME "
+            "--to portfolio wrote"
+        )
     with reading(path, _WAY_OUT, wrong="is not a portfolio of headrace"):
         values = read_json(path, _WAY_OUT)
         if "portfolio" not in values:

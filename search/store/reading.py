@@ -5,6 +5,7 @@ list: torn, of another program, of a newer headrace, nested without an end. So e
 file stands in `reading`.
 """
 
+import errno
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -40,6 +41,8 @@ def is_there(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # a name that no file can have
         return False
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False
         raise ResultsError(
             f"{path} cannot be read: {reason(error)}; make it and the folders above it readable"
         ) from error

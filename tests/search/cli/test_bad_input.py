@@ -166,7 +166,7 @@ def test_blocks_of_one_name_are_refused(refused, monkeypatch):
 
 
 @pytest.mark.usefixtures("no_ray")
-@pytest.mark.parametrize(("spaces", "got"), [("age", "none"), ("age joint", "joint")])
+@pytest.mark.parametrize(("spaces", "got"), [("gender", "none"), ("gender joint", "joint")])
 def test_a_race_without_two_approaches_is_refused(refused, spaces, got):
     told = refused(f"run --space {spaces} --data {{people}} --race")
     assert told == (

@@ -180,7 +180,7 @@ def test_no_ensemble_is_named_with_the_command_that_makes_one(tmp_path):
         ("- 1\n- 2\n", "has no key 'schema'"),
         ("schema: [", "(?s)it is not YAML: .*; copy .* or build it again"),
         ("schema: 2\n", "must have schema 1, got 2; a newer headrace wrote it: update headrace"),
-        ("schema: one\n", "must have schema 1, got 'one'; it is not a file of headrace$"),
+        ("schema: one\n", "must have schema 1, got 'one'; it is not a file of headrace: copy"),
         ("schema: 1\nrun: a\n", "not a whole ensemble: it lacks 'stored_size'; copy"),
     ],
 )

@@ -86,7 +86,7 @@ def test_a_training_that_the_disk_does_not_give_is_not_taken_for_torn(files, mon
     monkeypatch.setattr(unit_file, "read_arrays", fail)
     with pytest.raises(FaultError) as caught:
         files.is_done(unit(), FOLDS)
-    assert caught.value.kind in (Fault.DISK, Fault.FILES, Fault.READ_ONLY)
+    assert caught.value.kind in (Fault.DISK, Fault.FILES, Fault.CLOSED)
 
 
 def test_a_training_that_is_torn_in_its_middle_is_trained_again(files):

@@ -243,7 +243,7 @@ def test_an_undecided_pair_stays_undecided_when_turned_round():
 @pytest.mark.parametrize("key", ["a", "b", "difference", "interval", "verdict", "p_adjusted"])
 def test_a_pair_without_what_every_pair_has_is_refused(key):
     broken = {name: value for name, value in pair().items() if name != key}
-    with pytest.raises(AnalysisError, match=rf"needs '{key}', got only .*headrace verdict"):
+    with pytest.raises(AnalysisError, match=rf"needs '{key}', got only "):
         PairVerdict.from_dict(broken)
 
 
