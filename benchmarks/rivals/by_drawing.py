@@ -67,7 +67,7 @@ class Trained:
     cut_off: bool = False
 
 
-class _TimeIsUp(Exception):  # noqa: N818
+class _TimeIsUpError(Exception):
     pass
 
 
@@ -85,7 +85,7 @@ def _open(setting: TrialSetting) -> None:
 
 def _check_time() -> None:
     if _deadline and time.time() > _deadline:
-        raise _TimeIsUp
+        raise _TimeIsUpError
 
 
 def _ready() -> None:
@@ -99,7 +99,7 @@ def _train(order: Order) -> Trained:
     _deadline = order.deadline
     try:
         _run(order, done)
-    except _TimeIsUp:
+    except _TimeIsUpError:
         done.cut_off = True
     except TrainablesError:
         done.failed = True

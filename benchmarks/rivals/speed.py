@@ -79,8 +79,13 @@ def _row(config: TrialConfig, images: SharedImages, pairs: int) -> str:
     num_train, num_val = len(split.search_train), len(split.search_val)
     constant = _Constant(config, images)
     classifier = _classifier(config, images)
-    epoch = lambda: classifier.train_epoch().seconds / num_train  # noqa: E731
-    validate = lambda: _seconds(lambda: classifier.predict(split.search_val)) / num_val  # noqa: E731
+
+    def epoch() -> float:
+        return classifier.train_epoch().seconds / num_train
+
+    def validate() -> float:
+        return _seconds(lambda: classifier.predict(split.search_val)) / num_val
+
     training = _paired(constant.train, epoch, pairs)
     validation = _paired(constant.validate, validate, pairs)
     epochs = config.schedule.epochs

@@ -39,8 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code."""
     with ending_on_signals() as ending:
         try:
-            _check_text([*arguments, str(Path.cwd())])
             options = build_parser().parse_args(arguments)
+            _check_text([*arguments, str(_working_folder())])
             command = _COMMANDS[options.command]
             return command(options)
         except KeyboardInterrupt:
@@ -67,6 +67,15 @@ def _code_of(error: Exception, ending: Ending) -> int | None:
         return None
     _refuse(f"{fault}. {ending.advice}")
     return INTERRUPTED if ending.is_resumable else BAD_INPUT
+
+
+def _working_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            "the folder that headrace was started in no longer exists; change to one that does"
+        ) from error
 
 
 def _check_text(texts: Sequence[str]) -> None:

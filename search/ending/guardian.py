@@ -85,6 +85,7 @@ def _pass_on_to(child: int) -> None:
     """Passes signals on to a process, given by its descriptor."""
 
     def send(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        """Passes a signal on; one that is gone needs none."""
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(child, number)
 

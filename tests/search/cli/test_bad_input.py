@@ -255,3 +255,14 @@ def test_a_photo_that_cannot_be_read_is_refused(refused, people, tmp_path):
 def test_a_path_that_no_file_can_have_is_refused(refused, option):
     told = refused(f"run --space age {option} {'a' * 300}")
     assert option in told
+
+
+def test_names_that_no_file_of_a_run_could_hold_are_refused(refused):
+    told = refused("verdict mine --results {tmp}/a\udcff")
+    assert told.startswith("names of files and folders must be UTF-8, got '")
+
+
+def test_a_working_folder_that_is_gone_is_named(refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path / "empty")
+    (tmp_path / "empty").rmdir()
+    assert refused("verdict mine").startswith("the folder that headrace was started in no longer")

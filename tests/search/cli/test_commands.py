@@ -395,8 +395,3 @@ def test_the_installed_command_ends_with_the_exit_code():
     )
     assert done.returncode == 2
     assert done.stderr.startswith("headrace: ")
-
-
-def test_names_that_no_file_of_a_run_could_hold_are_refused(tmp_path, capsys):
-    assert main(["verdict", "mine", "--results", f"{tmp_path}/a\udcff"]) == 2
-    assert "names of files and folders must be UTF-8, got '" in capsys.readouterr().err
