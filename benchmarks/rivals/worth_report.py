@@ -59,6 +59,8 @@ class _Judgement:
     default: Judged
     others: Mapping[str, int]
     """Searches that chose another config than the default."""
+    without: Mapping[str, int]
+    """Searches that chose none."""
 
 
 def report(rows: Sequence[Row], held_out_of: Callable[[str], HeldOut], given: Namespace) -> str:
@@ -157,7 +159,9 @@ def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
         if method != HEADRACE and HEADRACE in judged.by_method:
             ahead = _difference(judged.by_method[HEADRACE].minus(its))
         number = len(scores)
-        shares = [f"{others} of {number}", f"{num_below(scores, default)} of {number}"]
+        none = judged.without[method]
+        words = f"{others} of {number}" + (f", {none} without a choice" if none else "")
+        shares = [words, f"{num_below(scores, default)} of {number}"]
         moments = _moments(times, method)
         found.append([method, _spread(scores, ".3f"), minus, *shares, ahead, *moments])
     return _table(heads, found)
@@ -167,18 +171,18 @@ def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
     rows = _by_method(group)
     seeds = set.intersection(*({row.cell.seed for row in its} for its in rows.values()))
     people, standard = held_out.people(space), held_out.ground.default(space)
-    by_method, others = {}, {}
+    by_method, others, without = {}, {}, {}
     for method, its in rows.items():
-        chosen = [
-            held_out.chosen(space, row.found.choices) for row in its if row.cell.seed in seeds
-        ]
+        choices = [row.found.choices for row in its if row.cell.seed in seeds]
+        chosen = [held_out.chosen(space, choice) for choice in choices]
         if not chosen:
             continue
         predicted = np.stack([held_out.predicted(space, config) for config in chosen])
         by_method[method] = Judged.of(people, predicted)
+        without[method] = sum(choice[space.name] is None for choice in choices)
         others[method] = sum(_key(config) != _key(standard) for config in chosen)
     default = Judged.of(people, held_out.predicted(space, standard)[None])
-    return _Judgement(by_method=by_method, default=default, others=others)
+    return _Judgement(by_method=by_method, default=default, others=others, without=without)
 
 
 def _key(config: Mapping[str, Any]) -> list[tuple[str, str]]:
