@@ -19,17 +19,16 @@ LAW = CurveLaw(
 )
 
 
-@pytest.mark.parametrize(("stopped", "within"), [(0.0, 0.06), (0.5, 0.1)])
-def test_a_planted_law_is_found_again_though_weak_trials_were_stopped(stopped, within):
+def test_a_planted_law_is_found_again_though_weak_trials_were_stopped():
     rng = np.random.default_rng(3)
     quality, pace = rng.standard_normal((2, 60))
     seen = [LAW.seen(true, 60, rng) for true in LAW.true(quality, pace, 9)]
-    cut = np.quantile([values[1] for values in seen], stopped)
+    cut = np.median([values[1] for values in seen])
     curves = [values if values[1] >= cut else values[:2] for values in seen]
-    found = fit(curves, people=60, num_draws=1000)
+    found = fit(curves, people=60, num_draws=500)
     many = rng.standard_normal((2, 2000))
     planted, fitted = (law.true(*many, 9)[:, -1] for law in (LAW, found))
-    assert np.median(fitted) == pytest.approx(np.median(planted), abs=within)
+    assert np.median(fitted) == pytest.approx(np.median(planted), abs=0.08)
     assert fitted.std() == pytest.approx(planted.std(), rel=0.4)
     assert found.jitter == pytest.approx(LAW.jitter, rel=0.3)
 
