@@ -137,10 +137,12 @@ def adopt(
         verdicts: of all spaces.
     """
     store, configs, notes = refitted.store, dict(refitted.note.configs), list(refitted.note.notes)
-    files = pseudo_files(store)
+    files, merged = pseudo_files(store), refitted.note.merged
     for verdict in verdicts:
         space, name = verdict.space, config_name(verdict.space, PSEUDO_CONFIG)
         configs.pop(name, None)
+        if merged is not None:
+            merged = tuple(each for each in merged if each.rpartition(".")[0] != name)
         refitted.files.drop(space, PSEUDO_CONFIG)
         said = f"{space}: trained with pseudo-labels, which won on the people it is judged on"
         notes = [text for text in notes if not text.startswith(said)]
@@ -148,10 +150,13 @@ def adopt(
             notes.append(f"{said}, so its score errs high")
             configs[name] = configs[config_name(space, config_ids[space])]
             files.copy(space, PSEUDO_CONFIG, refitted.files)
+            if merged is not None:
+                seeds = sorted(files.seeds(space, PSEUDO_CONFIG))
+                merged = (*merged, *(f"{name}.{seed}" for seed in seeds))
         else:
             for path in store.models.glob(f"{config_file(space, PSEUDO_CONFIG)}.*.safetensors"):
                 path.unlink()
-    replace(refitted.note, notes=tuple(notes), configs=configs).write(store)
+    replace(refitted.note, notes=tuple(notes), configs=configs, merged=merged).write(store)
     values = {"schema": 1, "spaces": [verdict.to_dict() for verdict in verdicts]}
     write_json(store.root / PSEUDO_FILE, values)
 

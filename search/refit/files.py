@@ -34,12 +34,13 @@ from search.refit.unit_file import (
 )
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit
 from search.store.files import write_arrays, write_json
-from search.store.names import spellings, stored
+from search.store.names import own_number, spellings, stored
 from search.store.reading import Entries, reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
 
 _SCHEMA = 1
+_FAILED, _NO_TIME = " failed: ", "did not fit the time"  # in notes
 _MOST = 1000  # folds or seeds of a refit; a larger number is a torn one
 WAY_OUT = "copy the run again, or delete the file and resume the run, which writes it anew"
 _SHAPE = frozenset(each.name for each in fields(Shape))  # an older run noted more
@@ -59,6 +60,8 @@ class RefitNote:
         asked: seeds that the user asked for; None for the default.
         seed_seconds: wall-clock time of one more seed of every space, by name.
         done: whether the refit came to its end; one that did not goes on in the same shape.
+        merged: what it left predictions of, as `<space>.<config_id>.<seed>`; None of a run that
+            did not write it.
     """
 
     shape: Shape
@@ -68,6 +71,7 @@ class RefitNote:
     asked: int | None = None
     seed_seconds: Mapping[str, float] = field(default_factory=dict)
     done: bool = True
+    merged: tuple[str, ...] | None = None
 
     FILE: ClassVar[str] = "predictions/refit.json"
 
@@ -107,8 +111,12 @@ class RefitNote:
                 # An older run noted one number for all spaces, or none.
                 seed_seconds=seconds if isinstance(seconds, dict) else {},
                 done=typed(bool, values.get("done", True)),
+                merged=typed(tuple[str, ...] | None, values.get("merged")),
             )
             note.check()
+            # Runs before looks may have kept no configs; all others did.
+            if note.done and not configs and {"configs", "looks"} & set(values):
+                raise ValueError("a refit that is done must have configs, got none")
             return note
 
     def check(self) -> None:
@@ -120,6 +128,10 @@ class RefitNote:
                 raise ValueError(f"folds, seeds and configs must be in [1, {_MOST}], got {number}")
         if not 0 < shape.epochs_share <= 1:
             raise ValueError(f"epochs_share must be in (0, 1], got {shape.epochs_share}")
+        for name in self.merged or ():
+            config, _, seed = name.rpartition(".")
+            if config not in self.configs or own_number(seed) is None:
+                raise ValueError(f"merged must be seeds of its configs, got {name!r}")
 
     def write(self, store: RunStore) -> None:
         """Writes the file."""
@@ -132,6 +144,7 @@ class RefitNote:
             "asked": self.asked,
             "seed_seconds": dict(self.seed_seconds),
             "done": self.done,
+            "merged": None if self.merged is None else list(self.merged),
         }
         write_json(store.root / self.FILE, values)
 
@@ -139,6 +152,22 @@ class RefitNote:
         """Returns the refitted configs of a space."""
         names = (name.rpartition(".") for name in self.configs)
         return tuple(config_id for own, _, config_id in names if own == space)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a training broke, or a seed of a run before looks found no time."""
+        return any(_FAILED in note for note in self.notes) or self._lacked_time
+
+    def excuses(self, space: str, config_id: str, seed: int) -> bool:
+        """Returns whether a config may lack a seed: a training of it broke, or found no time."""
+        names = [f"{each}.{config_id}.{seed}." for each in spellings(space)]
+        began = tuple(word + name for name in names for word in ("", "refit of "))
+        broke = any(note.startswith(began) and _FAILED in note for note in self.notes)
+        return broke or (seed > 0 and self._lacked_time)
+
+    @property
+    def _lacked_time(self) -> bool:
+        return not self.looks and any(_NO_TIME in note for note in self.notes)
 
 
 class RefitFiles:
@@ -158,11 +187,15 @@ class RefitFiles:
 
     def read_unit(self, unit: Unit) -> TrainedUnit:
         """Reads what a training left; ResultsError where it cannot be read."""
-        return TrainedUnit.read(self._part(unit.space, unit.config_id, unit.seed, unit.fold))
+        return TrainedUnit.read(self.part_path(unit))
 
     def has(self, unit: Unit) -> bool:
         """Returns whether a unit's file is there, of whatever config."""
-        return self._part(unit.space, unit.config_id, unit.seed, unit.fold).is_file()
+        return self.part_path(unit).is_file()
+
+    def part_path(self, unit: Unit) -> Path:
+        """Returns where what a training left is kept."""
+        return self._part(unit.space, unit.config_id, unit.seed, unit.fold)
 
     def is_done(self, unit: Unit, folds: Folds) -> bool:
         """Returns whether a unit's file is there and whole, and of this config and these folds.
@@ -198,7 +231,7 @@ class RefitFiles:
 
     def merge(
         self, units: Iterable[Unit], folds: Folds, *, whole: bool = True, mirrored: bool = True
-    ) -> None:
+    ) -> tuple[str, ...]:
         """Writes the predictions of all folds together, of every config and seed, anew.
 
         Args:
@@ -207,7 +240,11 @@ class RefitFiles:
             whole: leave out a config and seed without all its folds; else samples of folds that
                 were not trained are NaN.
             mirrored: keep those of the mirrored images.
+
+        Returns:
+            What is written, as `RefitNote.merged` has it.
         """
+        written = []
         for path in self.folder.glob("*.*.*.npz"):
             if not path.name.startswith(("validation.", ".")):
                 path.unlink()  # of an earlier refit, with other folds or configs
@@ -220,31 +257,25 @@ class RefitFiles:
                 shown, turned = self.merged(trained, folds)
                 arrays = head_arrays(shown, turned if mirrored else {})
                 write_arrays(self.folder / f"{name}.npz", arrays)
+                written.append(f"{trained[0].config_name}.{trained[0].seed}")
+        return tuple(written)
 
     def merged(self, units: Iterable[Unit], folds: Folds) -> tuple[Heads, Heads]:
         """Returns out-of-fold probabilities [N, K] of every head, NaN where no unit predicts.
 
         Beside them those of the mirrored images.
         """
-        found: tuple[dict[str, NDArray[np.float32]], ...] = ({}, {})
-        for unit in units:
-            trained = self.read_unit(unit)
-            for rows_of, heads in zip(found, (trained.heads, trained.mirrored), strict=True):
-                for head, probs in heads.items():
-                    shape = (len(folds.of_sample), probs.shape[1])
-                    rows = rows_of.setdefault(head, np.full(shape, np.nan, dtype=np.float32))
-                    rows[trained.indices] = probs
-        return found[0], found[1]
+        return together(map(self.read_unit, units), len(folds.of_sample))
 
     def seeds(self, space: str, config_id: str) -> frozenset[int]:
         """Returns the seeds of a config that have all their folds."""
-        names = (name[1] for _, name in self._of(self.folder, space, config_id))
-        return frozenset(int(seed) for seed in names if seed.isdigit())
+        names = (own_number(name[1]) for _, name in self._of(self.folder, space, config_id))
+        return frozenset(seed for seed in names if seed is not None)
 
     def config_ids(self, space: str) -> tuple[str, ...]:
         """Returns the configs of a space that have predictions, the default last."""
         names = (name for _, name in self._of(self.folder, space))
-        found = {config_id for config_id, seed in names if seed.isdigit()}
+        found = {config_id for config_id, seed in names if own_number(seed) is not None}
         return tuple(sorted(found, key=lambda each: (each == DEFAULT_CONFIG, each)))
 
     def heads(
@@ -301,3 +332,18 @@ class RefitFiles:
             name, *rest = path.stem.rsplit(".", 3 if folder == self._parts else 2)
             if name in known and len(rest) > 1 and config_id in (None, rest[0]):
                 yield path, rest
+
+
+def together(trained: Iterable[TrainedUnit], num_photos: int) -> tuple[Heads, Heads]:
+    """Returns the probabilities [N, K] of trainings by head, NaN where none of them predicts.
+
+    Beside them those of the mirrored images.
+    """
+    found: tuple[dict[str, NDArray[np.float32]], ...] = ({}, {})
+    for unit in trained:
+        for rows_of, heads in zip(found, (unit.heads, unit.mirrored), strict=True):
+            for head, probs in heads.items():
+                shape = (num_photos, probs.shape[1])
+                rows = rows_of.setdefault(head, np.full(shape, np.nan, dtype=probs.dtype))
+                rows[unit.indices] = probs
+    return found[0], found[1]

@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.approaches.build import JointPredictions
-from search.analysis.metrics import Floats
 from search.analysis.people import People
 from search.errors import ResultsError
+from search.refit.agreement import Agreement, Trained
 from search.refit.approaches import Lineup, Predictions
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.truth import Truth
@@ -34,6 +35,7 @@ class Refitted:
         note: shape, notes and configs.
         seeds: that all configs have.
         predictions: out-of-fold probabilities float [S, N, K] by space, config and head.
+        trained: seeds of every config, by space.
         whole: seeds that all configs of an approach have, by its name, where they are more.
     """
 
@@ -43,6 +45,7 @@ class Refitted:
     note: RefitNote
     seeds: tuple[int, ...]
     predictions: Predictions
+    trained: Trained = field(default_factory=dict)
     whole: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
@@ -50,7 +53,8 @@ class Refitted:
         """Reads the refit of all spaces of a run.
 
         Raises:
-            ResultsError: there is none, a space has no refitted config, or a file is torn.
+            ResultsError: there is none, a space has no refitted config, a file is torn or lost,
+                or two contradict each other.
         """
         truth = Truth.read(store.predictions, lineup.schema)
         note = RefitNote.read(store, lineup.schema.names)
@@ -60,13 +64,11 @@ class Refitted:
                 f"{resume_command(store)} goes on with it"
             )
         files, spaces = RefitFiles(store.predictions), tuple(lineup.blocks)
-        seeds, photos = common_seeds(files, spaces), len(truth.label)
+        trained = Agreement(store=store, lineup=lineup, truth=truth, note=note).trained()
+        seeds = in_common(store.predictions, trained, spaces)
         predictions = {
-            space: {
-                config_id: _whole(lineup, files, space, config_id, seeds, photos)
-                for config_id in files.config_ids(space)
-            }
-            for space in sorted(spaces)
+            space: {config_id: files.heads(space, config_id, seeds) for config_id in configs}
+            for space, configs in trained.items()
         }
         return cls(
             store=store,
@@ -75,7 +77,11 @@ class Refitted:
             note=note,
             seeds=seeds,
             predictions=predictions,
-            whole={name: common_seeds(files, own) for name, own in lineup.approaches.items()},
+            trained=trained,
+            whole={
+                name: in_common(store.predictions, trained, own)
+                for name, own in lineup.approaches.items()
+            },
         )
 
     @property
@@ -121,7 +127,7 @@ class Refitted:
         names = [
             f"{config_file(space, config_id)}.{seed}.{fold}"
             for config_id in configs
-            for seed in self.files.seeds(space, config_id)
+            for seed in self.seeds_of(space, config_id)
             for fold in range(self.num_folds)
         ]
         deleted = [n for n in names if not (self.store.models / f"{n}.safetensors").is_file()]
@@ -170,6 +176,10 @@ class Refitted:
         """Returns the seeds that all configs of an approach have."""
         return self.whole.get(name, self.seeds)
 
+    def seeds_of(self, space: str, config_id: str) -> tuple[int, ...]:
+        """Returns the seeds of a config."""
+        return self.trained.get(space, {}).get(config_id, self.seeds)
+
     def notes(self, space: str, config_id: str) -> list[Mapping[str, Any]]:
         """Returns what the trainings of a config noted; nothing in a run that noted nothing."""
         return self.files.notes(space, config_id, self.seeds, self.num_folds)
@@ -205,42 +215,33 @@ class Refitted:
 
 
 def common_seeds(files: RefitFiles, spaces: Sequence[str]) -> tuple[int, ...]:
+    """Returns the seeds that all configs of some spaces have files of; raises as `in_common`."""
+    found = {
+        space: {name: tuple(files.seeds(space, name)) for name in files.config_ids(space)}
+        for space in spaces
+    }
+    return in_common(files.folder, found, spaces)
+
+
+def in_common(folder: Path, trained: Trained, spaces: Sequence[str]) -> tuple[int, ...]:
     """Returns the seeds that all configs of some spaces have.
 
     Raises:
         ResultsError: a space has no refitted config, or there is no such seed.
     """
-    missing = [space for space in spaces if not files.config_ids(space)]
+    missing = [space for space in spaces if not trained[space]]
     if missing:
-        raise ResultsError(f"there are no refitted predictions of {', '.join(missing)}")
-    seeds = [
-        files.seeds(space, config_id) for space in spaces for config_id in files.config_ids(space)
-    ]
+        raise ResultsError(
+            f"{folder} has no refitted predictions of {', '.join(missing)}; resume the run, which "
+            "trains them, or copy it whole"
+        )
+    seeds = [frozenset(own) for space in spaces for own in trained[space].values()]
     common = sorted(frozenset.intersection(*seeds))
     if not common:
-        raise ResultsError("the refitted configs have no seed in common; resume the run")
-    return tuple(common)
-
-
-def _whole(
-    lineup: Lineup,
-    files: RefitFiles,
-    space: str,
-    config_id: str,
-    seeds: Sequence[int],
-    photos: int,
-) -> Mapping[str, Floats]:
-    """Returns the probabilities of a config where they are those of its model and these photos."""
-    heads = files.heads(space, config_id, seeds)
-    found = {head: probs.shape[1:] for head, probs in heads.items()}
-    wanted = {head: (photos, size) for head, size in lineup.sizes(space).items()}
-    if {head: found.get(head) for head in wanted} != wanted:
-        paths = ", ".join(str(path) for path in files.merged_paths(space, config_id, seeds))
         raise ResultsError(
-            f"{paths} must be of the photos of truth.csv and the heads of the space, {wanted}, "
-            f"got {found}; resume the run, which puts them together again"
+            f"the refitted configs in {folder} have no seed in common; resume the run"
         )
-    return heads
+    return tuple(common)
 
 
 def _triple(values: Sequence[Any]) -> Triple:

@@ -112,10 +112,10 @@ class RefitRounds:
 
     def write(self) -> None:
         """Merges the predictions and notes what was refitted."""
-        self.files.merge(self.units, self.folds)
-        self._note(done=True)
+        merged = self.files.merge(self.units, self.folds)
+        self._note(done=True, merged=merged)
 
-    def _note(self, *, done: bool) -> None:
+    def _note(self, *, done: bool, merged: tuple[str, ...] | None = None) -> None:
         """Notes how far the refit has come."""
         found = replace(self.shape, seeds=max(1, self.seeds)) if done else self.shape
         # Seeds that nothing was left to decide by are no cut.
@@ -131,6 +131,7 @@ class RefitRounds:
             asked=self.run.config.refit_seeds,
             seed_seconds={space: self._seed_seconds((space,)) for space in self.configs},
             done=done,
+            merged=merged,
         ).write(self.run.store)
 
     @property

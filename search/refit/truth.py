@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from search.analysis.fitting.cross_fit import CrossFit
 from search.errors import ResultsError
@@ -20,7 +20,7 @@ from search.store.names import columns_of
 from search.store.reading import reading
 from trainables.data.csv_cells import harmless, original
 from trainables.data.sample_table import SampleTable
-from trainables.data.schema import LabelSchema
+from trainables.data.schema import Attribute, LabelSchema
 from trainables.data.splits import Split
 
 _ATTRIBUTE, _NUMBER = "attribute:", "number:"
@@ -41,8 +41,8 @@ class Truth:
         chose: bool [N]: people whom the search validated on, and chose by; None in older runs.
 
     Raises:
-        ValueError: there is no sample, a label is negative, folds have gaps, a person is in two
-            of them, or a number is not finite.
+        ValueError: there is no sample, a label is negative, folds have gaps, a person is in two of
+            them or on two sides of the split, or a number is not finite.
     """
 
     label: NDArray[np.int64]
@@ -58,9 +58,14 @@ class Truth:
         used = np.unique(self.fold)
         if used.tolist() != list(range(len(used))):
             raise ValueError(f"folds must be 0, 1, ... without a gap, got {used[:10].tolist()}")
-        by_person = pd.Series(self.fold).groupby(self.group).nunique()
-        if by_person.max() > 1:
-            raise ValueError(f"a person must be in one fold, got {by_person.idxmax()!r} in two")
+        chose = np.zeros_like(self.held_out) if self.chose is None else self.chose
+        if (both := self.held_out & chose).any():
+            raise ValueError(f"row {_row(both)}: the search cannot choose by who is held out")
+        sides = {"in one fold": self.fold, "on one side of the split": self.held_out + 2 * chose}
+        for where, side in sides.items():
+            by_person = pd.Series(side).groupby(self.group).nunique()
+            if by_person.max() > 1:
+                raise ValueError(f"a person must be {where}, got {by_person.idxmax()!r} in two")
         endless = [name for name, numbers in self.raw.items() if not np.isfinite(numbers).all()]
         if endless:
             raise ValueError(f"numbers of {endless[0]!r} must be finite, got NaN or infinity")
@@ -98,7 +103,10 @@ class Truth:
                 "run --space all, which refits"
             )
         with reading(path, "copy the run again, or resume it", wrong="is not a whole truth.csv"):
-            frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
+            # As text: a class may be called 01, and a number with a fraction is no fold.
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)
+            if not isinstance(frame.index, pd.RangeIndex):
+                raise ValueError("a row has more cells than the header")
             truth = cls._of_frame(frame)
             if schema is not None:
                 _check_labels(truth, frame, schema)
@@ -111,12 +119,17 @@ class Truth:
             numbers = {name.removesuffix(_BARE_NUMBER): name for name in raw}
         else:
             numbers = columns_of(frame.columns, _NUMBER)
+        if (again := frame["sample"].duplicated()).any():
+            raise ValueError(
+                f"row {_row(again)}: every sample must be listed once, got "
+                f"{frame['sample'][again].iloc[0]!r} again"
+            )
         return cls(
             label=frame["label"].to_numpy(dtype=np.int64),
             group=frame["group"].map(original).to_numpy(dtype=str),
             fold=frame["fold"].to_numpy(dtype=np.int64),
-            held_out=frame["held_out"].to_numpy(dtype=np.int64) == 1,
-            chose=frame["chose"].to_numpy(dtype=np.int64) == 1 if "chose" in frame else None,
+            held_out=_mark(frame["held_out"]),
+            chose=_mark(frame["chose"]) if "chose" in frame else None,
             raw={n: frame[column].to_numpy(dtype=np.float64) for n, column in numbers.items()},
         )
 
@@ -127,10 +140,26 @@ def _is_bare(frame: pd.DataFrame) -> bool:
     return not others or not all(name.startswith((_ATTRIBUTE, _NUMBER)) for name in others)
 
 
+def _row(where: ArrayLike) -> int:
+    """Returns the first row of the file, the header being 1, that a condition holds in."""
+    return int(np.flatnonzero(where)[0]) + 2
+
+
+def _mark(cells: "pd.Series[str]") -> NDArray[np.bool_]:
+    """Returns which rows are marked by 1 and not by 0."""
+    if (odd := ~cells.isin(["0", "1"])).any():
+        raise ValueError(
+            f"row {_row(odd)}: {cells.name} must be 0 or 1, got {cells[odd].iloc[0]!r}"
+        )
+    marked: NDArray[np.bool_] = (cells == "1").to_numpy(dtype=bool)
+    return marked
+
+
 def _check_labels(truth: Truth, frame: pd.DataFrame, schema: LabelSchema) -> None:
-    """Raises ValueError where labels are not those of a schema."""
+    """Raises where labels are not those of a schema, or not those of the row's attributes."""
     named = {name for each in schema.names for name in (each, f"{each}{_BARE_NUMBER}")}
-    if _is_bare(frame) and (lost := named & set(_OWN)):
+    is_bare = _is_bare(frame)
+    if is_bare and (lost := named & set(_OWN)):
         raise ValueError(
             f"an older headrace wrote attribute {min(lost)!r} over its own column of that name"
         )
@@ -138,6 +167,28 @@ def _check_labels(truth: Truth, frame: pd.DataFrame, schema: LabelSchema) -> Non
         raise ValueError(
             f"a label must be in [0, {schema.num_joint}), got {int(truth.label.max())}"
         )
+    prefix = "" if is_bare else _ATTRIBUTE
+    codes = [_codes(frame[prefix + each.name], each) for each in schema.attributes]
+    told = schema.joint_code(np.stack(codes, axis=1))
+    if (other := told != truth.label).any():
+        row = int(np.flatnonzero(other)[0])
+        raise ValueError(
+            f"row {row + 2}: its label must be that of its attributes by study.json, {told[row]}, "
+            f"got {truth.label[row]}"
+        )
+
+
+def _codes(cells: "pd.Series[str]", attribute: Attribute) -> NDArray[np.int64]:
+    """Returns the codes int [N] of the classes of an attribute."""
+    bare = {name: code for code, name in enumerate(attribute.classes)}
+    known = {**bare, **{harmless(name): code for name, code in bare.items()}}
+    found = cells.map(known)
+    if (strange := found.isna()).any():
+        raise ValueError(
+            f"row {_row(strange)}: {attribute.name!r} must be one of its classes in study.json, "
+            f"got {cells[strange].iloc[0]!r}"
+        )
+    return np.asarray(found, dtype=np.int64)
 
 
 def write_truth(predictions: Path, table: SampleTable, folds: Folds, split: Split) -> None:

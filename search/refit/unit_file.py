@@ -23,6 +23,8 @@ Heads = Mapping[str, NDArray[np.float32]]
 _HEAD, _MIRRORED = "head:", "mirrored:"
 _OWN = frozenset({"indices", "seconds", "key", "note"})
 _BARE_MIRRORED = "mirrored."
+_SUM_TOLERANCE = 1e-3  # as `headrace compare` has it
+_SHOWN = 4
 _WAY_OUT = "resume the run, which trains it again"
 
 
@@ -39,7 +41,7 @@ class TrainedUnit:
         mirrored: those of the mirrored images.
 
     Raises:
-        ValueError: an array has another shape.
+        ValueError: an array has another shape, or holds no probabilities.
     """
 
     indices: NDArray[np.int64]
@@ -57,6 +59,9 @@ class TrainedUnit:
             raise ValueError(
                 f"heads must have probabilities [{len(self.indices)}, K], got {shapes}"
             )
+        for heads in (self.heads, self.mirrored):
+            check_heads(heads)
+        _check_seconds(self.seconds)
 
     def write(self, path: Path) -> None:
         """Writes the file, whole or not at all."""
@@ -90,21 +95,52 @@ def read_note(path: Path) -> dict[str, Any] | None:
 def read_seconds(path: Path) -> float:
     """Returns what a training took on its device; raises as `TrainedUnit.read`."""
     with reading(path, _WAY_OUT):
-        return float(read_arrays(path, "seconds")["seconds"])
+        return _check_seconds(float(read_arrays(path, "seconds")["seconds"]))
 
 
 def read_heads(path: Path) -> tuple[Heads, Heads]:
     """Returns the probabilities by head of all folds together, and those of mirrored images.
 
+    Rows of folds that were not trained are NaN, as `RefitFiles.merge` writes them.
+
     Raises:
-        ResultsError: the file is missing or torn.
+        ResultsError: the file is missing or torn, or holds no probabilities.
     """
     with reading(path, "resume the run, which puts it together again"):
         arrays = read_arrays(path)
         for name, probs in arrays.items():
             if probs.ndim != 2 or probs.dtype.kind != "f":
                 raise ValueError(f"{name!r} must be probabilities [N, K], got {probs.shape}")
+            check_probabilities(name, probs, partly=True)
         return heads_in(arrays)
+
+
+def check_heads(heads: Heads) -> None:
+    """Raises ValueError where a row of a head is none of probabilities."""
+    for head, probs in heads.items():
+        check_probabilities(head, probs)
+
+
+def check_probabilities(name: str, probs: NDArray[Any], *, partly: bool = False) -> None:
+    """Raises ValueError where rows are no probabilities, which are numbers from 0 that sum to 1.
+
+    Args:
+        name: of the head, for the message.
+        probs: [n, K].
+        partly: whether a row may be NaN as a whole.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        right = (probs >= 0).all(axis=1)
+        right &= np.abs(probs.sum(axis=1, dtype=np.float64) - 1) <= _SUM_TOLERANCE
+    if partly:
+        right |= np.isnan(probs).all(axis=1)
+    if not right.all():
+        row = int(np.flatnonzero(~right)[0])
+        raise ValueError(
+            f"the probabilities of {name!r} must be numbers from 0 that sum to 1, got "
+            f"{probs[row, :_SHOWN].tolist()}{' ...' if probs.shape[1] > _SHOWN else ''} in row "
+            f"{row}"
+        )
 
 
 def head_arrays(heads: Heads, mirrored: Heads) -> dict[str, NDArray[np.float32]]:
@@ -122,6 +158,12 @@ def heads_in(arrays: Heads) -> tuple[Heads, Heads]:
     mirrored = columns_of(arrays, _BARE_MIRRORED)
     bare = {name: probs for name, probs in arrays.items() if name not in mirrored.values()}
     return bare, {name: arrays[key] for name, key in mirrored.items()}
+
+
+def _check_seconds(seconds: float) -> float:
+    if not 0 <= seconds < np.inf:
+        raise ValueError(f"seconds must be a number from 0, got {seconds}")
+    return seconds
 
 
 def _note(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from search.errors import ResultsError
+from search.store.names import own_number
 from search.store.reading import is_there, reading
 from search.store.records import State, TrialRecord
 from search.store.run_store import TRIAL_COLUMNS, RunStore
@@ -128,7 +129,7 @@ def _refitted(store: RunStore) -> list[str]:
     configs = store.read_json("predictions/refit.json").get("configs", {})
     with reading(store.predictions / "refit.json", "copy the run whole"):
         names = [name.rpartition(".") for name in dict(configs)]
-    return [space for space, _, config_id in names if config_id.isdigit()]
+    return [space for space, _, config_id in names if own_number(config_id) is not None]
 
 
 def _shorter(store: RunStore, file: str, told: str) -> ResultsError:

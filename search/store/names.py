@@ -17,6 +17,7 @@ OWN = frozenset({"validation", "refit"})
 _ESCAPED = re.compile(r"[^\w +-]")
 _LONGEST = 120  # bytes; a file name holds 255, with our own words around
 _DIGITS = 16
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 
 
 def as_key(name: str) -> str:
@@ -69,6 +70,11 @@ def stored(folder: Path, before: str, name: str, after: str) -> Path:
     """
     paths = [folder / f"{before}{each}{after}" for each in spellings(name)]
     return next((path for path in paths if path.exists()), paths[0])
+
+
+def own_number(text: str) -> int | None:
+    """Returns the number that a part of a name is, as we write one; None where it is none."""
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 def columns_of(columns: Iterable[str], prefix: str) -> dict[str, str]:

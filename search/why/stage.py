@@ -107,7 +107,7 @@ def read_design(run: Prepared, refitted: Refitted) -> ControlDesign:
         lineup=lineup,
         winners=winners,
         defaults=defaults,
-        seeds=_seeds(refitted.files, winners),
+        seeds=_seeds(refitted, winners),
         num_folds=refitted.num_folds,
         noisy=attribute_to_flip(run.dataset.table),
         seed=run.config.seed,
@@ -154,9 +154,9 @@ def _winner(result: SpaceResult, configs: Configs, default: Mapping[str, FlatVal
     return Training(config_id=config_id, config=configs[config_name(result.name, config_id)])
 
 
-def _seeds(files: RefitFiles, winners: Mapping[str, Training]) -> tuple[int, ...]:
-    """Returns the seeds that the files of all winners have."""
-    found = [files.seeds(space, winner.config_id) for space, winner in winners.items()]
+def _seeds(refitted: Refitted, winners: Mapping[str, Training]) -> tuple[int, ...]:
+    """Returns the seeds that all winners have."""
+    found = [frozenset(refitted.seeds_of(s, winner.config_id)) for s, winner in winners.items()]
     common = frozenset.intersection(*found)
     if not common:
         raise ResultsError(

@@ -41,7 +41,7 @@ from tests.faults import mutations
 from tests.faults.mutations import BYTES, TEXT, Mutation
 from tests.faults.photos import photo
 from tests.search.builders.ensembles import made_oof, made_spec, write_ensemble
-from tests.search.builders.made_refit import LINEUP, write_refit
+from tests.search.builders.made_refit import LINEUP, write_parts, write_refit
 from tests.search.builders.made_why import made_design, made_refitted, write_units
 from tests.trainables.data.folders import write_flat, write_image, write_manifest, write_profiles
 from trainables.data import layouts
@@ -168,7 +168,9 @@ def refitted(folder: Path) -> Made:
     rows = {
         head: np.full((180, size), 1 / size) for head, size in LINEUP.sizes("multihead").items()
     }
-    write_arrays(path, head_arrays(rows, rows))
+    arrays = head_arrays(rows, rows)
+    write_arrays(path, arrays)
+    write_parts(store.predictions, "multihead.1.0", arrays)
     return path, lambda: Refitted.read(store, LINEUP).mirrored
 
 

@@ -115,14 +115,39 @@ def write_refit(
     return store
 
 
+def fold_of_photo() -> NDArray[np.int64]:
+    """Returns the fold of every photo."""
+    return made_labels()[1] // SCHEMA.num_joint % FOLDS
+
+
+def attribute_columns(schema: LabelSchema, label: NDArray[np.int64]) -> dict[str, list[str]]:
+    """Returns the columns of `truth.csv` that joint labels [N] mean."""
+    codes = schema.attribute_codes(label)
+    return {
+        f"attribute:{each.name}": [each.classes[code] for code in codes[:, axis]]
+        for axis, each in enumerate(schema.attributes)
+    }
+
+
+def write_parts(folder: Path, name: str, heads: Mapping[str, Probs]) -> None:
+    """Writes what the trainings of a config and seed left of these predictions."""
+    fold, note = fold_of_photo(), json.dumps({"mean": MEAN, "std": STD})
+    for number in range(FOLDS):
+        rows = np.flatnonzero(fold == number)
+        own = {head: probs[rows] for head, probs in heads.items()}
+        path = folder / "parts" / f"{name}.{number}.npz"
+        np.savez(path, indices=rows, seconds=1.0, note=note, **own)
+
+
 def _write_truth(store: RunStore, label: NDArray[np.int64]) -> None:
     person = made_labels()[1]
     columns = {
         "sample": [f"{n}.jpg" for n in range(len(label))],
         "group": [f"p{n:02}" for n in person],
         "label": label,
-        "fold": person // SCHEMA.num_joint % FOLDS,
+        "fold": fold_of_photo(),
         "held_out": (person // SCHEMA.num_joint == PEOPLE // SCHEMA.num_joint - 1).astype(int),
+        **attribute_columns(SCHEMA, label),
     }
     pd.DataFrame(columns).to_csv(store.predictions / "truth.csv", index=False)
 
@@ -135,8 +160,7 @@ def _write_config(store: RunStore, name: str, accuracy: float, *key: int) -> Non
         for mirrored, prefix in enumerate(("", "mirrored."))
     }
     np.savez(store.predictions / f"{name}.npz", **heads)
-    note = json.dumps({"mean": MEAN, "std": STD})
+    write_parts(store.predictions, name, heads)
     for fold in range(FOLDS):
-        np.savez(store.predictions / "parts" / f"{name}.{fold}.npz", note=note, seconds=1.0)
         model = store.root / "models" / f"{name}.{fold}.safetensors"
         model.write_text(f"weights of {name}.{fold}", encoding="utf-8")

@@ -1,5 +1,6 @@
 """A finished refit with controlled trainings as files, made up: how well each does is given."""
 
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -68,17 +69,23 @@ def made_refitted(root: Path, design: ControlDesign, accuracy: Accuracy) -> Refi
     labels = np.repeat(np.random.default_rng(0).integers(0, 4, PEOPLE), PHOTOS)
     person = np.repeat(np.arange(PEOPLE), PHOTOS)
     rows = zip(person, labels, person % FOLDS, person % 5 == 0, strict=True)
-    lines = [f"{n}.png,p{p:03},{y},{f},{int(h)}" for n, (p, y, f, h) in enumerate(rows)]
-    text = "\n".join(["sample,group,label,fold,held_out", *lines])
+    names = [
+        ",".join(each.classes[code] for each, code in zip(SCHEMA.attributes, codes, strict=True))
+        for codes in SCHEMA.attribute_codes(labels)
+    ]
+    lines = [f"{n}.png,p{p:03},{y},{f},{int(h)},{names[n]}" for n, (p, y, f, h) in enumerate(rows)]
+    text = "\n".join(["sample,group,label,fold,held_out,gender,mask", *lines])
     (store.predictions / "truth.csv").write_text(text + "\n", encoding="utf-8")
+    store.write_study({"blocks": LINEUP.to_dict()})
     configs = {f"{name}.1": dict(design.winners[name].config) for name in SPACES}
     configs |= {f"{name}.{DEFAULT_CONFIG}": dict(design.defaults[name]) for name in SPACES}
     shape = Shape(folds=design.num_folds, seeds=len(design.seeds), configs=1)
     RefitNote(shape=shape, notes=(), configs=configs).write(store)
-    for space, winner in design.winners.items():
+    refitted = itertools.product(SPACES, ("1", DEFAULT_CONFIG))
+    for space, config_id in refitted:
         for seed in design.seeds:
-            heads = made_heads(labels, space, winner.config_id, seed, accuracy)
-            path = store.predictions / f"{space}.{winner.config_id}.{seed}.npz"
+            heads = made_heads(labels, space, config_id, seed, accuracy)
+            path = store.predictions / f"{space}.{config_id}.{seed}.npz"
             np.savez(path, **heads, **mirrored(heads))
     return Refitted.read(store, LINEUP)
 

@@ -1,5 +1,7 @@
 """Candidates from the files of a refit: who they are, what they cost, what they may not see."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from search.ensemble import members as ensemble_members
 from search.ensemble.members import CHOSEN, make_candidates, member_of
 from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
+from search.refit.files import RefitNote
 from search.refit.refitted import Refitted
 from search.refit.truth import Truth
 from tests.search.builders.made_refit import (
@@ -19,6 +22,7 @@ from tests.search.builders.made_refit import (
     STD,
     flat_config,
     made_labels,
+    write_parts,
     write_refit,
 )
 
@@ -61,8 +65,11 @@ def test_every_approach_rank_and_seed_is_a_candidate_and_so_are_the_chosen_confi
 
 def test_a_rank_that_one_attribute_lacks_is_no_separate_member(tmp_path):
     store = write_refit(tmp_path / "run", EVEN)
-    for path in store.predictions.glob("age.1.*.npz"):
+    for path in store.predictions.rglob("age.1.*.npz"):
         path.unlink()
+    note = RefitNote.read(store, SCHEMA.names)
+    configs = {name: config for name, config in note.configs.items() if name != "age.1"}
+    replace(note, configs=configs).write(store)
     found = candidates_of(store)
     assert "separate.default.0" in found
     assert "separate.1.0" not in found
@@ -94,10 +101,13 @@ def test_each_round_picks_what_its_own_fit_people_chose_and_the_last_what_all_ch
         ("default", luck < np.where(truth.fold == 0, 1, 0.5)),
         ("1", luck < 0.6),
     ):
-        probs = 0.1 + 0.7 * np.eye(3, dtype=np.float32)[np.where(right, age, (age + 1) % 3)]
         for seed in range(SEEDS):
-            files = {"age": probs, "mirrored.age": probs}
-            np.savez(store.predictions / f"age.{config_id}.{seed}.npz", **files)
+            sure = np.float32(0.7 - 1e-6 * seed)  # no two trainings predict the very same
+            hit = np.eye(3, dtype=np.float32)[np.where(right, age, (age + 1) % 3)]
+            probs = (1 - sure) / 3 + sure * hit
+            files, name = {"age": probs, "mirrored.age": probs}, f"age.{config_id}.{seed}"
+            np.savez(store.predictions / f"{name}.npz", **files)
+            write_parts(store.predictions, name, files)
     separate = Refitted.read(store, LINEUP).build()[0]
     network = candidates_of(store)["separate.chosen.0"].networks[1]
     by_round = separate.choices["age"].by_round

@@ -22,6 +22,7 @@ from tests.search.builders.made_refit import (
     SEEDS,
     made_labels,
     noisy,
+    write_parts,
     write_refit,
 )
 
@@ -40,9 +41,9 @@ def with_pseudo(tmp_path, accuracy):
         for seed in range(SEEDS):
             heads = {h: noisy(label, h, accuracy[space], 9, seed) for h in LINEUP.heads(space)}
             np.savez(folder / f"{space}.pseudo.{seed}.npz", **heads)
+            write_parts(folder, f"{space}.pseudo.{seed}", heads)
             for fold in range(FOLDS):
                 name = f"{space}.pseudo.{seed}.{fold}"
-                np.savez(folder / "parts" / f"{name}.npz", seconds=1.0)
                 (store.root / "models" / f"{name}.safetensors").write_text("weights")
         np.savez(labels_folder(store) / f"{space}.0.npz", rows=np.arange(7))
     return store

@@ -31,17 +31,18 @@ def config(lr):
 
 
 def write(files, *units):
-    """Writes what units would leave: 1 for the photos themselves, 2 for mirrored ones."""
+    """Writes what units would leave: other probabilities for mirrored photos."""
     for each in units:
         out = FOLDS.out(each.fold)
-        one = np.ones((len(out), 2), dtype=np.float32)
+        one = np.full((len(out), 2), 0.5, dtype=np.float32)
+        turned = np.tile(np.float32([0.25, 0.75]), (len(out), 1))
         trained = TrainedUnit(
             indices=out,
             seconds=2.5,
             key=FOLDS.key(each),
             note={"parameters": 7},
             heads={"age": one},
-            mirrored={"age": 2 * one},
+            mirrored={"age": turned},
         )
         files.write_unit(each, trained)
 
@@ -52,10 +53,10 @@ def test_what_a_training_left_survives_the_disk(files):
     assert (found.indices.tolist(), found.seconds, found.note) == ([1, 3], 2.5, {"parameters": 7})
     assert found.key == FOLDS.key(unit(fold=1))
     assert {head: probs.tolist() for head, probs in found.heads.items()} == {
-        "age": [[1, 1], [1, 1]]
+        "age": [[0.5, 0.5], [0.5, 0.5]]
     }
     assert {head: probs.tolist() for head, probs in found.mirrored.items()} == {
-        "age": [[2, 2], [2, 2]]
+        "age": [[0.25, 0.75], [0.25, 0.75]]
     }
 
 
@@ -94,7 +95,7 @@ def test_a_training_that_is_torn_in_its_middle_is_trained_again(files):
     assert files.is_done(unit(), FOLDS)
     path = files.folder / "parts" / "age.1.0.0.npz"
     content = path.read_bytes()
-    place = content.index(np.ones((2, 2), dtype=np.float32).tobytes())
+    place = content.index(np.full((2, 2), 0.5, dtype=np.float32).tobytes())
     path.write_bytes(content[:place] + b"torn" + content[place + 4 :])
     assert not files.is_done(unit(), FOLDS)
 
@@ -108,7 +109,7 @@ def test_a_training_of_a_run_before_blocks_stays_done(files):
         seconds=1.0,
         key=FOLDS.key(old),
         note={},
-        heads={"age": np.ones((2, 2))},
+        heads={"age": np.full((2, 2), 0.5)},
     )
     files.write_unit(each, trained)
     assert files.is_done(each, FOLDS)
@@ -132,8 +133,8 @@ def test_heads_of_seeds_are_stacked_the_plain_ones_or_the_mirrored_ones(files):
     files.merge(units, FOLDS)
     plain = files.heads("age", "1", [0, 1])
     mirrored = files.heads("age", "1", [0, 1], mirrored=True)
-    np.testing.assert_array_equal(plain["age"], np.ones((2, 4, 2)))
-    np.testing.assert_array_equal(mirrored["age"], 2 * np.ones((2, 4, 2)))
+    np.testing.assert_array_equal(plain["age"], np.full((2, 4, 2), 0.5))
+    np.testing.assert_array_equal(mirrored["age"], np.full((2, 4, 2), [0.25, 0.75]))
     assert set(plain) == set(mirrored) == {"age"}
 
 

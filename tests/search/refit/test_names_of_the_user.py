@@ -109,8 +109,9 @@ def test_trainings_are_read_back_whatever_attributes_and_spaces_are_called(
     expected = {}
     for number, unit in enumerate(units):
         heads = {
-            head: np.full((3, 2), 100 * number + place, dtype=np.float32)
+            head: np.tile(np.float32([share, 1 - share]), (3, 1))
             for place, head in enumerate(spaces[unit.space].heads(schema))
+            for share in [(1 + 10 * number + place) / 1000]
         }
         expected[unit.space, unit.fold] = heads
         trained = TrainedUnit(
@@ -119,7 +120,7 @@ def test_trainings_are_read_back_whatever_attributes_and_spaces_are_called(
             key=FOLDS.key(unit),
             note={"number": number},
             heads=heads,
-            mirrored={head: -probs for head, probs in heads.items()},
+            mirrored={head: probs[:, ::-1] for head, probs in heads.items()},
         )
         files.write_unit(unit, trained)
     files.merge(units, FOLDS)
@@ -134,7 +135,7 @@ def test_trainings_are_read_back_whatever_attributes_and_spaces_are_called(
         assert list(found) == list(turned) == list(expected[unit.space, unit.fold])
         for head, probs in expected[unit.space, unit.fold].items():
             np.testing.assert_array_equal(found[head][0, FOLDS.out(unit.fold)], probs)
-            np.testing.assert_array_equal(turned[head][0, FOLDS.out(unit.fold)], -probs)
+            np.testing.assert_array_equal(turned[head][0, FOLDS.out(unit.fold)], probs[:, ::-1])
     files.drop(names[0], "1")
     assert not files.config_ids(names[0])
     assert all(files.config_ids(space) for space in spaces if space != names[0])
@@ -172,7 +173,7 @@ def test_a_training_that_is_torn_in_any_of_its_arrays_is_trained_again(tmp_path)
     files = RefitFiles(tmp_path)
     config = {"target.attributes": ("age",), "target.form": "softmax"}
     unit = Unit(space="age", config_id="1", seed=0, fold=0, config=config)
-    heads = {"age": np.ones((3, 2), dtype=np.float32)}
+    heads = {"age": np.full((3, 2), 0.5, dtype=np.float32)}
     trained = TrainedUnit(
         indices=FOLDS.out(0), seconds=1.0, key=FOLDS.key(unit), note={}, heads=heads
     )
@@ -180,6 +181,6 @@ def test_a_training_that_is_torn_in_any_of_its_arrays_is_trained_again(tmp_path)
     assert files.is_done(unit, FOLDS)
     path = tmp_path / "parts" / f"{unit.name}.npz"
     whole = path.read_bytes()
-    place = whole.index(np.ones(3, dtype=np.float32).tobytes())
+    place = whole.index(np.full(3, 0.5, dtype=np.float32).tobytes())
     path.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
     assert not files.is_done(unit, FOLDS)

@@ -1,5 +1,6 @@
 """What later stages get of a finished refit, and what it says where that is not there."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -79,8 +80,18 @@ def test_every_whole_approach_is_built_of_its_spaces_in_schema_order(store):
     assert tuple(LINEUP.heads("joint")) == ("joint",)
 
 
+def broke(store, *names):
+    """Lets trainings of configs and seeds have broken: their files are gone, and it is noted."""
+    note = RefitNote.read(store, SCHEMA.names)
+    failed = tuple(f"{name}.0 (refit, seed 1 of 2) failed: it broke" for name in names)
+    replace(note, notes=(*note.notes, *failed)).write(store)
+    for name in names:
+        (store.predictions / f"{name}.npz").unlink()
+        (store.predictions / "parts" / f"{name}.0.npz").unlink()
+
+
 def test_only_seeds_that_all_configs_have_are_read_and_keep_their_numbers(store):
-    (store.predictions / "joint.1.0.npz").unlink()
+    broke(store, "joint.1.0")
     refitted = Refitted.read(store, LINEUP)
     assert refitted.seeds == (1,)
     with np.load(store.predictions / "joint.default.1.npz") as file:
@@ -89,22 +100,23 @@ def test_only_seeds_that_all_configs_have_are_read_and_keep_their_numbers(store)
 
 
 def test_configs_without_a_common_seed_are_refused(store):
-    (store.predictions / "joint.1.0.npz").unlink()
-    (store.predictions / "age.1.1.npz").unlink()
+    broke(store, "joint.1.0", "age.1.1")
     with pytest.raises(ResultsError, match="have no seed in common; resume the run"):
         Refitted.read(store, LINEUP)
 
 
 def test_spaces_without_a_refitted_config_are_named(store):
-    for space in ("gender", "joint"):
-        for path in store.predictions.glob(f"{space}.*.npz"):
-            path.unlink()
-    with pytest.raises(ResultsError, match="no refitted predictions of gender, joint"):
+    names = [f"{s}.{i}.{n}" for s in ("gender", "joint") for i in CONFIG_IDS for n in range(SEEDS)]
+    broke(store, *names)
+    with pytest.raises(ResultsError, match=r"predictions has no .* of gender, joint; resume"):
         Refitted.read(store, LINEUP)
 
 
 def test_a_refit_without_configs_says_so_where_one_is_asked_for(store):
-    replace(RefitNote.read(store, SCHEMA.names), configs={}).write(store)
+    path = store.root / RefitNote.FILE
+    values = json.loads(path.read_text(encoding="utf-8"))
+    kept = ("schema", "shape", "notes")
+    path.write_text(json.dumps({name: values[name] for name in kept}), encoding="utf-8")
     refitted = Refitted.read(store, LINEUP)
     with pytest.raises(ResultsError, match="an older headrace refitted it; start a new run"):
         refitted.config("age", "1")
@@ -112,7 +124,9 @@ def test_a_refit_without_configs_says_so_where_one_is_asked_for(store):
 
 def test_a_refit_without_normalisation_says_so_where_one_is_asked_for(store):
     for path in (store.predictions / "parts").glob("age.1.*.npz"):
-        np.savez(path, note='{"parameters": 1}')
+        with np.load(path) as file:
+            arrays = {**file, "note": '{"parameters": 1}'}
+        np.savez(path, **arrays)
     refitted = Refitted.read(store, LINEUP)
     assert refitted.normalisation("age", "default") == (MEAN, STD)
     with pytest.raises(ResultsError, match=r"has not those of age\.1"):

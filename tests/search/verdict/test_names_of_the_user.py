@@ -66,6 +66,7 @@ def verdict_of(root, names):
     configs = {config_name(unit.space, "1"): unit.config for unit in units}
     shape = Shape(folds=3, seeds=SEEDS, configs=1, default=False)
     RefitNote(shape=shape, notes=(), configs=configs).write(store)
+    store.write_study({})
     refitted = Refitted.read(store, lineup)
     return conclude(refitted, Rules(num_resamples=200)).findings.verdict, refitted
 

@@ -24,6 +24,7 @@ from tests.search.builders.logged_run import (
     made_run,
     write_part,
 )
+from tests.search.builders.made_refit import attribute_columns
 
 STUDY = {
     "config": {
@@ -52,6 +53,20 @@ STUDY = {
 }
 
 
+def with_target(space, config):
+    block = LINEUP.blocks[space]
+    return {"target.attributes": block.attributes, "target.form": block.form.value, **config}
+
+
+def with_targets(result):
+    """The search of a space whose configs say what they predict, as those of a run do."""
+    records = tuple(
+        replace(record, config=with_target(result.name, record.config))
+        for record in result.records
+    )
+    return replace(result, records=records, best=records[result.best.number])
+
+
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """A run with all the files that the stage reads; its journal is not read."""
@@ -69,9 +84,17 @@ def store(tmp_path, monkeypatch):
                     write_part(logged, space, config_id, seed, fold, **note)
     columns = {"group": truth.group, "label": truth.label, "fold": truth.fold}
     frame = pd.DataFrame({"sample": truth.group, **columns, "held_out": 1 * truth.held_out})
+    frame["sample"] = [f"{n}.jpg" for n in range(len(frame))]
+    frame = frame.assign(**attribute_columns(SCHEMA, truth.label))
     frame.to_csv(folder / "truth.csv", index=False)
-    replace(refitted.note, notes=("cut",)).write(refitted.store)
-    run = replace(logged.run, study=STUDY)
+    refitted.store.write_study(STUDY)
+    configs = {
+        name: with_target(name.partition(".")[0], config)
+        for name, config in refitted.note.configs.items()
+    }
+    replace(refitted.note, notes=("cut",), configs=configs).write(refitted.store)
+    results = tuple(map(with_targets, logged.run.results))
+    run = replace(logged.run, study=STUDY, results=results)
     monkeypatch.setattr(verdict_stage, "load_run", lambda store: run)
     monkeypatch.setattr(
         "search.verdict.costs.serving_costs",
@@ -122,9 +145,9 @@ def test_an_ensemble_that_is_there_is_shown(store):
 
 def test_without_a_refit_there_is_no_verdict(store):
     for space in SPACES:
-        for path in store.predictions.glob(f"{space}.*.npz"):
+        for path in store.predictions.rglob(f"{space}.*.npz"):
             path.unlink()
-    with pytest.raises(ResultsError, match="no refitted predictions of gender"):
+    with pytest.raises(ResultsError, match=r"gender\.1\.0\.npz is missing, .*; copy"):
         conclude(store)
 
 

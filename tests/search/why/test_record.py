@@ -75,7 +75,7 @@ def test_the_predictions_of_the_refit_stay_as_they_were(tmp_path):
     recorded(refitted, design)
     after = read_again(refitted).predictions
     assert {space: list(config_ids) for space, config_ids in after.items()} == {
-        space: ["1"] for space in SPACES
+        space: ["1", "default"] for space in SPACES
     }
     np.testing.assert_array_equal(before["joint"]["1"]["joint"], after["joint"]["1"]["joint"])
 

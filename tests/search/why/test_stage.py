@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,12 +88,16 @@ def write_refit(run):
         configs[f"{space}.default"] = config_of(space, table)
         configs[f"{space}.1"] = config_of(space, table, **{"optim.lr": 0.002})
         for seed in range(SEEDS):
-            heads = {
-                head: rng.dirichlet([1] * table.schema.only(names).num_joint, 48)
-                for head, names in lineup_of(run).heads(space).items()
-            }
-            np.savez(predictions / f"{space}.1.{seed}.npz", **heads)
-            np.savez(predictions / "parts" / f"{space}.1.{seed}.0.npz", seconds=SECONDS)
+            for config_id in ("default", "1"):
+                heads = {
+                    head: rng.dirichlet([1] * table.schema.only(names).num_joint, 48)
+                    for head, names in lineup_of(run).heads(space).items()
+                }
+                np.savez(predictions / f"{space}.{config_id}.{seed}.npz", **heads)
+            rows = folds.out(0)
+            own = {head: probs[rows] for head, probs in heads.items()}
+            path = predictions / "parts" / f"{space}.{config_id}.{seed}.0.npz"
+            np.savez(path, indices=rows, seconds=SECONDS, **own)
     shape = Shape(folds=FOLDS, seeds=SEEDS, configs=1)
     RefitNote(shape=shape, notes=(), configs=configs).write(run.store)
 
@@ -114,7 +119,10 @@ def test_the_winner_is_the_best_config_of_the_search_as_the_refit_trained_it(run
     assert (found.seeds, found.num_folds, found.noisy) == ((0, 1), FOLDS, "gender")
     default = config_of("joint", run.dataset.table, **{"schedule.epochs": 9})
     searched(run, joint=default)  # the default before the refit cut its epochs
-    np.savez(run.store.predictions / "joint.default.0.npz", joint=np.zeros((48, 4)))
+    (run.store.predictions / "joint.default.1.npz").unlink()
+    note = RefitNote.read(run.store, run.schema.names)
+    broke = "joint.default.1.0 (refit, seed 2 of 2) failed: it broke"
+    replace(note, notes=(broke,)).write(run.store)
     found = read_design(run, refitted_of(run))
     assert found.winners["joint"].config_id == "default"
     assert found.seeds == (0,)  # the only one that all winners have
@@ -122,7 +130,7 @@ def test_the_winner_is_the_best_config_of_the_search_as_the_refit_trained_it(run
 
 def test_a_refit_that_kept_no_configs_is_refused(run):
     note = run.store.read_json(RefitNote.FILE)
-    del note["configs"]
+    del note["configs"], note["looks"]
     (run.store.root / RefitNote.FILE).write_text(json.dumps(note), encoding="utf-8")
     with pytest.raises(ResultsError, match="needs a refit of two approaches with its configs"):
         read_design(run, refitted_of(run))
@@ -130,8 +138,7 @@ def test_a_refit_that_kept_no_configs_is_refused(run):
 
 def test_a_refit_without_a_whole_seed_is_refused(run):
     refitted = refitted_of(run)
-    for path in run.store.predictions.glob("mask.1.*.npz"):
-        path.unlink()
+    refitted = replace(refitted, trained={**refitted.trained, "mask": {"1": (SEEDS,)}})
     with pytest.raises(ResultsError, match="needs a seed of gender, mask, joint, multihead"):
         read_design(run, refitted)
 
