@@ -42,7 +42,14 @@ examples:
     "replay": "example:\n  headrace replay results/NAME/best/age.yaml\n",
 }
 _GROUPS = {
-    "what is searched": ("--space", "--name", "--seed", "--max-epochs", "--backbones", "--warm-start"),
+    "what is searched": (
+        "--space",
+        "--name",
+        "--seed",
+        "--max-epochs",
+        "--backbones",
+        "--warm-start",
+    ),
     "how long": ("--budget", "--trials", "--race", "--plan", "--resume"),
     "the data": ("--data", "--layout", "--people"),
     "weights of the models": ("--pretrained", "--weights-dir"),
