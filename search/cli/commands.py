@@ -21,7 +21,7 @@ from search.ending.faults import FaultError, fault_of
 from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.ending.streams import be_lenient
-from search.errors import SearchError, UsageError, bounded
+from search.errors import SearchError, UsageError, bounded, near
 from search.prepare.option import absolute, at_least, below_one, is_folder
 from search.store.files import check_writable
 from search.store.run_store import RunStore, check_name
@@ -265,12 +265,24 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     store = RunStore.open(options.results, options.name)
+    _check_best(store, options.space or ())
     from rich.console import Console
 
     from search.export.command import export_run
 
     cache = options.cache or default_cache()
     return export_run(store, options.to, Console(), spaces=options.space, cache=cache)
+
+
+def _check_best(store: RunStore, spaces: Sequence[str]) -> None:
+    """Raises UsageError for a space without a best config, before torch is loaded."""
+    missing = [name for name in spaces if not store.best_path(name).is_file()]
+    if missing:
+        known = [n for n in store.read_study()["studies"] if store.best_path(n).is_file()]
+        raise UsageError(
+            f"--space: the run has no best config of {missing[0]!r}{near(missing[0], known)}; "
+            f"spaces with one: {', '.join(known) or 'none'}"
+        )
 
 
 def _compare(options: argparse.Namespace) -> int:

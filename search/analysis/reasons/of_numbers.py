@@ -86,13 +86,14 @@ class Pile:
 class Boundary(Figures):
     """The edges between the classes of a binned attribute.
 
-    `numbers` are bins of `width` over the whole range. A file has only those near an edge.
+    `numbers` are bins of `width` over the whole range. A file has those near an edge alone, and no
+    width.
     """
 
     attribute: str
     edges: tuple[EdgeView, ...]
     numbers: tuple[NumberBin, ...] = ()
-    width: float = 1.0
+    width: float | None = None
 
     @property
     def bins(self) -> tuple[NumberBin, ...]:
@@ -145,8 +146,10 @@ class Boundary(Figures):
             lines={reason.about[0]: tuple(points)},
             x_name=age if self.attribute == "age" else self.attribute,
             y_name="photos put into a wrong class (%)",
-            edges=tuple(v.edge for v in self.edges if bins[0].raw <= v.edge <= bins[-1].raw),
-            step=_JOINED * self.width,
+            edges=tuple(
+                v.edge for v in self.edges if v.bins or bins[0].raw <= v.edge <= bins[-1].raw
+            ),
+            step=None if self.width is None else _JOINED * self.width,
         )
 
     def to_dict(self) -> dict[str, Any]:

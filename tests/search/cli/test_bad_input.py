@@ -197,7 +197,7 @@ def test_a_race_without_two_approaches_is_refused(refused, spaces, got):
     told = refused(f"run --space {spaces} --data {{people}} --race")
     assert told == (
         f"--race needs two approaches to all attributes or more, got {got}; drop it, or run "
-        "--space all"
+        "--space all; see headrace run --help"
     )
 
 

@@ -468,6 +468,16 @@ def test_the_completion_says_which_package_it_needs(monkeypatch, capsys):
     assert "needs the package shtab" in capsys.readouterr().err
 
 
+def test_an_export_of_a_space_without_a_best_config_is_told_before_torch_is_loaded(
+    monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "search.export.command", None)  # its import fails
+    command = ["export", "demo", "--to", "timm", "--results", str(ROOT / "results")]
+    assert main([*command, "--space", "age", "agee"]) == 2
+    said = "--space: the run has no best config of 'agee' (did you mean age?); spaces with one: "
+    assert said in capsys.readouterr().err
+
+
 def test_a_run_that_is_not_there_is_told_with_the_nearest(tmp_path, capsys):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
