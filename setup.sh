@@ -3,8 +3,8 @@
 # Usage: bash setup.sh [dev]      PYTHON=python3.12 bash setup.sh picks the interpreter.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-extras=test
-[ "${1:-}" = dev ] && extras=test,dev
+extras=test,dashboard
+[ "${1:-}" = dev ] && extras=test,dashboard,dev
 python=${PYTHON:-python3}
 "$python" - <<'PY' || exit 2
 import sys

@@ -9,6 +9,11 @@ def say(console: Console, text: str, style: str | None = None) -> None:
     console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
 
 
+def is_live(console: Console) -> bool:
+    """Returns whether a display that changes in place can be shown; a dumb terminal has none."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 class StepBar:
     """A progress bar for a step before the search: drawing the demo, decoding photos.
 
@@ -25,7 +30,7 @@ class StepBar:
 
     def __call__(self, done: int, total: int) -> None:
         """Shows that `done` of `total` parts are finished."""
-        if not self._console.is_terminal:
+        if not is_live(self._console):
             if not self._said:
                 say(self._console, f"{self._text} ...")
                 self._said = True

@@ -1,8 +1,9 @@
 """Errors a user of the command line can cause; the command ends with exit code 2."""
 
+from spaces.errors import near
 from trainables.errors import MAX_MESSAGE, bounded
 
-__all__ = ["MAX_MESSAGE", "ResultsError", "SearchError", "UsageError", "bounded"]
+__all__ = ["MAX_MESSAGE", "ResultsError", "SearchError", "UsageError", "bounded", "near"]
 
 
 class SearchError(Exception):

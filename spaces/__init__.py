@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from spaces.errors import SpaceError
+from spaces.errors import SpaceError, near
 from spaces.scale import Scale
 from spaces.space import Flat, Schema, Space
 
@@ -55,7 +55,8 @@ def load(spec: str, schema: Schema) -> Space:
         return _from_module(name, importlib.import_module(f"spaces.{name}"), schema)
     available = dict.fromkeys([*names(), *schema.names])
     raise SpaceError(
-        f"unknown space {name!r}; available: {', '.join(available)}, or a file path/to/space.py"
+        f"unknown space {name!r}{near(name, available)}; available: {', '.join(available)}, or a "
+        "file path/to/space.py"
     )
 
 

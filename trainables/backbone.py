@@ -1,7 +1,9 @@
 """A timm model by name, without its classifier; weights from a folder, the hub or none."""
 
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -155,7 +157,8 @@ def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.M
     try:
         if file is not None:
             options["pretrained_cfg_overlay"] = _features_in(file, known)
-        module: nn.Module = timm.create_model(config.name, **options)
+        with _quiet_hub():
+            module: nn.Module = timm.create_model(config.name, **options)
     except _LOAD_ERRORS as error:
         if not config.pretrained:
             raise ConfigError(f"timm cannot build {config.name!r}: {error}") from error
@@ -169,6 +172,18 @@ def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.M
         # timm remembers what it loaded, and every copy of the network would copy it too.
         vars(module)["pretrained_cfg"]["state_dict"] = None
     return module
+
+
+@contextmanager
+def _quiet_hub() -> Iterator[None]:
+    """Holds back what the hub's client logs of every try: the error says once what failed."""
+    client = logging.getLogger("huggingface_hub")
+    level = client.level
+    client.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        client.setLevel(level)
 
 
 def _offline_message(name: str, weights_dir: Path | None, error: Exception) -> str:

@@ -7,6 +7,7 @@ interrupted, by a person or by a fault of the machine, and resumable.
 import argparse
 import errno
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -15,18 +16,20 @@ from pathlib import Path
 from search import ray_settings
 from search.cli.options import build_parser
 from search.cli.run_config import check_not_empty, frozen_config, new_config, resumed_config
+from search.cli.space_names import check_data_and_spaces
 from search.ending.faults import FaultError, fault_of
 from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.ending.streams import be_lenient
-from search.errors import SearchError, UsageError, bounded
-from search.prepare.option import absolute, at_least, below_one
+from search.errors import SearchError, UsageError, bounded, near
+from search.prepare.option import absolute, at_least, below_one, is_folder
 from search.store.files import check_writable
-from search.store.run_store import check_name
+from search.store.run_store import RunStore, check_name
 from spaces.errors import SpaceError
 from trainables.errors import TrainablesError
 
 OK, SOME_FAILED, BAD_INPUT = 0, 1, 2
+_OPTION = re.compile(r"(?<![\w-])--[a-z]")
 
 
 def default_cache() -> Path:
@@ -38,22 +41,26 @@ def default_cache() -> Path:
 def main(arguments: Sequence[str]) -> int:
     """Runs a command and returns its exit code."""
     with ending_on_signals() as ending:
+        name = ""
         try:
+            if not arguments:
+                build_parser().print_help()
+                return OK
             options = build_parser().parse_args(arguments)
             _check_text([*arguments, str(_working_folder())])
-            command = _COMMANDS[options.command]
-            return command(options)
+            name = options.command
+            return _COMMANDS[name](options)
         except KeyboardInterrupt:
             ending.tell()
             return INTERRUPTED
         except Exception as error:
-            code = _code_of(error, ending)
+            code = _code_of(error, ending, name)
             if code is None:
                 raise
             return code
 
 
-def _code_of(error: Exception, ending: Ending) -> int | None:
+def _code_of(error: Exception, ending: Ending, command: str) -> int | None:
     """Says on one line what went wrong and returns the exit code; None for what is a defect."""
     if ending.is_asked:  # what a terminal raises that has hung up
         ending.tell()
@@ -61,7 +68,7 @@ def _code_of(error: Exception, ending: Ending) -> int | None:
     known = isinstance(error, SearchError | SpaceError | TrainablesError)
     is_no_path = isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG
     if is_no_path or (known and not isinstance(error, FaultError)):
-        return _refuse(str(error))
+        return _refuse(f"{error}{_help_with(error, command)}")
     fault = fault_of(error)
     if fault is None:
         return None
@@ -89,6 +96,14 @@ def _check_text(texts: Sequence[str]) -> None:
             ) from error
 
 
+def _help_with(error: Exception, command: str) -> str:
+    """Returns where the options are listed, behind an error about one of them."""
+    about_an_option = isinstance(error, UsageError) and _OPTION.search(str(error))
+    if not (command and about_an_option) or "--help" in str(error):
+        return ""
+    return f"; see headrace {command} --help"
+
+
 def _refuse(error: str) -> int:
     # Some libraries spread their message over lines; the user gets one.
     text = " ".join(line.strip() for line in bounded(error).splitlines())
@@ -111,8 +126,12 @@ def entry(arguments: Sequence[str] | None = None) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     check_not_empty(options)
-    config = resumed_config(options) if options.resume else new_config(options)
-    cache = _writable_cache(options.cache)
+    if options.resume:
+        config = resumed_config(options)
+    else:
+        config = new_config(options)
+        check_data_and_spaces(config)
+    cache = writable_cache(options.cache)
     check_writable("--results", options.results)
     ray_settings.apply(one_machine=not config.address)
     from rich.console import Console
@@ -132,7 +151,8 @@ def _run(options: argparse.Namespace) -> int:
     return SOME_FAILED if end.num_failed else OK
 
 
-def _writable_cache(given: Path | None) -> Path:
+def writable_cache(given: Path | None) -> Path:
+    """Returns the cache folder, given or the user's; UsageError where it cannot be written."""
     cache = given or default_cache()
     check_writable("--cache", cache)
     return cache
@@ -145,7 +165,7 @@ def _screen(options: argparse.Namespace) -> int:
         raise UsageError(
             f"--models takes names and patterns between commas, got {options.models!r}"
         )
-    cache = _writable_cache(options.cache)
+    cache = writable_cache(options.cache)
     _check_file("--out", options.out)
     from rich.console import Console
 
@@ -157,7 +177,7 @@ def _screen(options: argparse.Namespace) -> int:
 
 def _quick(options: argparse.Namespace) -> int:
     config = frozen_config(options)
-    cache = _writable_cache(options.cache)
+    cache = writable_cache(options.cache)
     _check_file("--out", options.out)
     from rich.console import Console
 
@@ -175,6 +195,9 @@ def _check_file(option: str, path: Path) -> None:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    from search.store.best_file import BestFile
+
+    BestFile.read(options.best)  # what is wrong with it is told before torch is loaded
     ray_settings.apply(one_machine=True)
     from rich.console import Console
 
@@ -184,7 +207,7 @@ def _replay(options: argparse.Namespace) -> int:
     console = Console()
     done = replay(
         options.best,
-        _writable_cache(options.cache),
+        writable_cache(options.cache),
         partial(StepBar, console),
         data=options.data,
         weights_dir=absolute(options.weights_dir),
@@ -198,13 +221,12 @@ def _conclude(options: argparse.Namespace) -> int:
     for flag, value in (("--margin", options.margin), ("--accept-loss", options.accept_loss)):
         if value is not None:
             below_one(flag, value)
-    from rich.console import Console
-
-    from search.store.run_store import RunStore
-    from search.verdict.stage import conclude_run
-
     store = RunStore.open(options.results, options.name)
     check_writable("--results", store.root)
+    from rich.console import Console
+
+    from search.verdict.stage import conclude_run
+
     conclude_run(store, Console(), options.margin, options.accept_loss)
     return OK
 
@@ -213,13 +235,13 @@ def _ensemble(options: argparse.Namespace) -> int:
     for option, value in (("--max-members", options.max_members), ("--max-ms", options.max_ms)):
         if value is not None and not value > 0:  # NaN is above nothing
             raise UsageError(f"{option} must be above 0, got {value:g}")
+    store = RunStore.open(options.results, options.name)
     from rich.console import Console
 
     from search.ensemble.stage import build_ensemble
-    from search.store.run_store import RunStore
     from search.verdict.stage import conclude_run
 
-    store, console = RunStore.open(options.results, options.name), Console()
+    console = Console()
     with store.lock():
         build_ensemble(store, console, max_members=options.max_members, max_ms=options.max_ms)
         conclude_run(store, console)
@@ -227,16 +249,17 @@ def _ensemble(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from search.predict.command import predict_command
-    from search.store.run_store import RunStore
-
     check_name(options.name)
     # An ensemble's folder is enough, without the run that it is from.
     ensemble = options.results / options.name / "ensemble"
     if not ensemble.is_dir():
         RunStore.open(options.results, options.name)
+    if not is_folder(options.images):
+        raise UsageError(f"--images must be a folder of photos, got {options.images}")
+    from rich.console import Console
+
+    from search.predict.command import predict_command
+
     predict_command(
         ensemble,
         options.images,
@@ -250,14 +273,25 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    store = RunStore.open(options.results, options.name)
+    _check_best(store, options.space or ())
     from rich.console import Console
 
     from search.export.command import export_run
-    from search.store.run_store import RunStore
 
-    store = RunStore.open(options.results, options.name)
     cache = options.cache or default_cache()
     return export_run(store, options.to, Console(), spaces=options.space, cache=cache)
+
+
+def _check_best(store: RunStore, spaces: Sequence[str]) -> None:
+    """Raises UsageError for a space without a best config, before torch is loaded."""
+    missing = [name for name in spaces if not store.best_path(name).is_file()]
+    if missing:
+        known = [n for n in store.read_study()["studies"] if store.best_path(n).is_file()]
+        raise UsageError(
+            f"--space: the run has no best config of {missing[0]!r}{near(missing[0], known)}; "
+            f"spaces with one: {', '.join(known) or 'none'}"
+        )
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -274,7 +308,10 @@ def _compare(options: argparse.Namespace) -> int:
     for given in options.predictions:
         name, equals, path = given.partition("=")
         if not (name and equals and path) or name in files:
-            raise UsageError(f"predictions are given as NAME=CSV, every name once, got {given!r}")
+            raise UsageError(
+                f"predictions are given as NAME=CSV, every name once, got {given!r}; see headrace "
+                "compare --help"
+            )
         files[name] = Path(path)
     below_one("--margin", options.margin)
     at_least(0)("--seed", options.seed)

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
-from search.cli.summary import print_summary
+from search.cli.summary import print_commands, print_results, print_summary
+from search.console import say
 from search.ensemble.folder import MissingModelsError
 from search.ensemble.stage import build_ensemble
 from search.prepare.prepared import Prepared
@@ -67,14 +68,18 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     # A refit that is done is repeated, or goes on with what is asked for now, at any time.
     is_done = RefitNote.exists(run.store)
     if clock.budget_s is not None and budget.seconds is not None and not is_done:
+        say(console, "timing training steps of every space ...")
         share = search_share(probed_costs(run), clock.budget_s, wished_shape(run))
         # The probe took time, too.
         share -= (time.monotonic() - clock.began) / budget.seconds
     end = run_search(run, console, budget.part(share))
-    print_summary(console, run, end.results, interrupted=end.interrupted)
-    if not end.interrupted:
-        _after_search(run, console, end.results, clock)
-    return end
+    if end.interrupted:
+        print_summary(console, run, end.results, interrupted=True)
+        return end
+    print_results(console, run, end.results)
+    _after_search(run, console, end.results, clock)
+    print_commands(console, run.store, end.results)
+    return replace(end, judged=True)
 
 
 def _after_search(

@@ -1,11 +1,13 @@
 """The options of every command; nothing but argparse. Those of a run stand in its config."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from search.cli.run_config import FROZEN_OPTIONS
-from search.errors import UsageError
+from search.errors import UsageError, near
 from search.prepare.config import (
     ACCEPT_LOSS_HELP,
     DEFAULT_MARGIN,
@@ -13,10 +15,130 @@ from search.prepare.config import (
     OPTIONS,
 )
 
+_START = """\
+start here:
+  headrace run --space age                  one attribute of the built-in demo
+  headrace run --space all --budget 20m     which approach wins, and why
+  headrace predict NAME --images DIR --out answers.csv
+
+headrace COMMAND --help has the options and examples of a command.
+"""
+_EXAMPLES = {
+    "run": """\
+examples:
+  headrace run --space age                                four minutes on two cores
+  headrace run --space all --budget 2h --plan             says how long, runs nothing
+  headrace run --space all --data photos --budget 2h
+  headrace run --resume NAME --budget 3h                  goes on, to more
+""",
+    "verdict": "example:\n  headrace verdict NAME --margin 0.01\n",
+    "report": "example:\n  headrace report NAME        # writes results/NAME/report.html again\n",
+    "ensemble": "example:\n  headrace ensemble NAME --max-members 5 --max-ms 20\n",
+    "predict": "example:\n  headrace predict NAME --images DIR --out answers.csv\n",
+    "export": "examples:\n  headrace export NAME --to timm\n  headrace export NAME --to onnx\n",
+    "compare": "example:\n  headrace compare --truth truth.csv A=a.csv B=b.csv\n",
+    "screen": "example:\n  headrace screen --models 'mobilenet*,resnet18' --data DIR\n",
+    "quick": "example:\n  headrace quick --data DIR\n",
+    "replay": "example:\n  headrace replay results/NAME/best/age.yaml\n",
+}
+_GROUPS = {
+    "what is searched": (
+        "--space",
+        "--name",
+        "--seed",
+        "--max-epochs",
+        "--backbones",
+        "--warm-start",
+    ),
+    "how long": ("--budget", "--trials", "--race", "--plan", "--resume"),
+    "the data": ("--data", "--layout", "--people"),
+    "weights of the models": ("--pretrained", "--weights-dir"),
+    "refit and verdict of --space all": (
+        *("--refit-seeds", "--margin", "--accept-loss", "--why"),
+        *("--pseudo-labels", "--pseudo-threshold", "--keep-models"),
+    ),
+    "machine and folders": ("--gpus-per-trial", "--address", "--results", "--cache"),
+}
+"""Of `headrace run`: the headings of its help, each with its options."""
+_SHELLS = ("bash", "zsh", "tcsh")
+
 
 class _Parser(argparse.ArgumentParser):
+    """Refuses in one sentence with the nearest names and the help that lists them."""
+
+    def __init__(self, **given: Any) -> None:
+        name = str(given.get("prog", "")).rpartition(" ")[2]
+        options = {
+            "formatter_class": argparse.RawDescriptionHelpFormatter,
+            "allow_abbrev": False,
+            "epilog": _EXAMPLES.get(name),
+            # argparse shows what a sub-command is for in the list of all alone.
+            "description": given.get("help"),
+        }
+        super().__init__(**{**options, **given})
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Refuses what this parser does not know: the one above it has another help."""
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            flags = [flag for action in self._actions for flag in action.option_strings]
+            hint = near(rest[0].partition("=")[0], flags) if rest[0].startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
+        if getattr(found, "command", "") is None:
+            self.error(f"a command is needed, one of {', '.join(commands_of(self))}")
+        return found, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        try:
+            super()._check_value(action, value)
+        except argparse.ArgumentError as error:
+            hint = near(str(value), map(str, action.choices or ()))
+            raise argparse.ArgumentError(action, f"{error.message}{hint}") from error
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Says the versions of what decides a result."""
+        from search.store.provenance import package_versions
+
+        headrace, *others = (f"{name} {text}" for name, text in _versions(package_versions()))
+        sys.stdout.write(f"{headrace} ({', '.join(others)})\n")
+        parser.exit()
+
+
+def _versions(found: dict[str, str]) -> list[tuple[str, str]]:
+    return sorted(found.items(), key=lambda pair: pair[0] != "headrace")
+
+
+class _Completion(argparse.Action):
+    def __call__(
+        self, parser: argparse.ArgumentParser, _namespace: object, shell: Any, *_: object
+    ) -> None:
+        """Writes the completion script of a shell."""
+        try:
+            import shtab
+        except ImportError as error:
+            raise UsageError(
+                "--print-completion needs the package shtab, which is not installed; run: "
+                "pip install shtab"
+            ) from error
+        for command in commands_of(parser).values():
+            for action in command._actions:
+                if action.type is Path or action.dest in ("data", "weights_dir", "pseudo_labels"):
+                    action.complete = shtab.FILE  # type: ignore[attr-defined]
+        sys.stdout.write(shtab.complete(parser, shell) + "\n")
+        parser.exit()
+
+
+def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Returns the parser of every command by its name."""
+    (found,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    return dict(found.choices)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -24,9 +146,21 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="headrace",
         description="Searches hyperparameters for separate, joint and multi-head models.",
-        allow_abbrev=False,
+        epilog=_START,
     )
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="the versions of headrace and its packages"
+    )
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=_SHELLS,
+        metavar="SHELL",
+        help=f"a script that completes commands and options in {', '.join(_SHELLS)}",
+    )
+    commands = parser.add_subparsers(
+        dest="command", parser_class=_Parser, title="commands", metavar="COMMAND"
+    )
     _add_run(commands.add_parser("run", help="search one or more spaces", allow_abbrev=False))
     _add_frozen(commands)
     _add_concluding(commands)
@@ -141,18 +275,32 @@ def _of_a_run(commands: Any, command: str, text: str) -> argparse.ArgumentParser
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
+    run.usage = "headrace run (--space SPACE [SPACE ...] | --resume NAME) [options]"
+    groups: dict[str, Any] = {}
+    for title, flags in _GROUPS.items():
+        groups |= dict.fromkeys(flags, run.add_argument_group(title))
     for option in OPTIONS.values():
-        run.add_argument(option.flag, help=option.help, **option.arguments)
-    run.add_argument(
-        "--plan", action="store_true", help="say what would run and how long; run nothing"
-    )
-    run.add_argument("--resume", default=None, metavar="NAME", help="go on with a run")
-    run.add_argument(
-        "--results",
-        type=Path,
-        default=Path("results"),
-        help="folder of all runs (default: results)",
-    )
-    run.add_argument(
-        "--cache", type=Path, default=None, help="folder of demo data and decoded images"
-    )
+        place = groups.get(option.flag, run)
+        place.add_argument(option.flag, help=option.help, **option.arguments)
+    for flag, more in _OF_A_START.items():
+        groups[flag].add_argument(flag, **more)
+
+
+_OF_A_START: dict[str, dict[str, Any]] = {
+    "--plan": {
+        "action": "store_true",
+        "help": "say what would run and how long; run nothing",
+    },
+    "--resume": {"default": None, "metavar": "NAME", "help": "go on with a run"},
+    "--results": {
+        "type": Path,
+        "default": Path("results"),
+        "help": "folder of all runs (default: results)",
+    },
+    "--cache": {
+        "type": Path,
+        "default": None,
+        "help": "folder of demo data and decoded images",
+    },
+}
+"""Options of `headrace run` that are no part of its config."""

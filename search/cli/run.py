@@ -73,6 +73,7 @@ def execute(
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
     _check_race(config, Lineup.of(dataset.table.schema, loaded))
+    say(console, f"{'joining' if config.address else 'starting'} Ray ...")
     with ray_runtime(config.address) as nodes:
         sizes = _label_sizes(config, dataset, loaded)
         sizes.check(_room(nodes, store))
@@ -182,6 +183,8 @@ def _prepare(
     console: Console,
 ) -> Prepared:
     scale = _scale(config, resources)
+    if scale.pretrained and config.weights_path is None:
+        say(console, "looking for the pretrained weights, here and on the model hub ...")
     offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
     size = stored_size_for(dataset.table, offer.largest_input)
     decode_images(dataset.table, size, cache, Machine().cpus(), partial(StepBar, console))

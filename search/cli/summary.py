@@ -13,7 +13,7 @@ from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
-from search.store.commands import headrace, resume_command
+from search.store.commands import headrace, on_run, program, resume_command
 from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
 
@@ -46,24 +46,37 @@ def print_plan(console: Console, run: Prepared, notes: Sequence[str] = ()) -> No
 def print_summary(
     console: Console, run: Prepared, results: Sequence[SpaceResult], *, interrupted: bool
 ) -> None:
-    """Says what was found and how to look closer."""
-    store = run.store
+    """Says what a search found, that ends a command, and how to look closer."""
     console.print()
     if interrupted:
-        say(console, f"Interrupted. Nothing is lost; go on with: {resume_command(store)}")
-    console.print(_table(results))
-    _print_counts(console, results)
+        say(console, f"Interrupted. Nothing is lost; go on with: {resume_command(run.store)}")
+    _print_found(console, run, results)
     for result in results:
         if result.best is None and not interrupted:
-            say(console, _why_empty(result, store))
-    shares = Lineup.of(run.schema, run.spaces).shares
-    if len(shares) > 1:
-        _print_shares(console, results, shares)
+            say(console, _why_empty(result, run.store))
     gaps = [r.gap for result in results for r in result.records if r.gap is not None]
     if gaps:
         wait = f"{float(np.median(gaps)):.2f} s (median of {len(gaps)})"
         say(console, f"Between two trials a warm worker waits {wait}.")
-    _print_commands(console, results, store)
+    print_commands(console, run.store, results)
+
+
+def print_results(console: Console, run: Prepared, results: Sequence[SpaceResult]) -> None:
+    """Says what a search found that is the first stage of several."""
+    console.print()
+    _print_found(console, run, results)
+    empty = [result.name for result in results if result.best is None]
+    if empty:
+        say(console, f"No trial finished of: {', '.join(empty)}. The default config stands in.")
+    console.print()
+
+
+def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]) -> None:
+    console.print(_table(results))
+    _print_counts(console, results)
+    shares = Lineup.of(run.schema, run.spaces).shares
+    if len(shares) > 1:
+        _print_shares(console, results, shares)
 
 
 def _why_empty(result: SpaceResult, store: RunStore) -> str:
@@ -118,19 +131,30 @@ def _print_shares(
     say(console, f"Device seconds per approach: {parts}.")
 
 
-def _print_commands(console: Console, results: Sequence[SpaceResult], store: RunStore) -> None:
+def print_commands(console: Console, store: RunStore, results: Sequence[SpaceResult]) -> None:
+    """Says what can be done with the run now, as commands that run as they stand."""
+    best = [store.best_path(result.name) for result in results if result.best is not None]
+    if (store.root / "ensemble" / "ensemble.yaml").is_file():
+        lines = [
+            (f"{on_run('predict', store)} --images DIR --out answers.csv", "answers your photos"),
+            (f"{on_run('export', store)} --to onnx", "the networks for other programs"),
+            (on_run("report", store), "judges again and writes the report again"),
+        ]
+    else:
+        lines = [
+            (f"{headrace()} replay {shlex.quote(str(path))}", "trains it again: the same score")
+            for path in best
+        ]
+        for path in best:
+            say(console, f"Best config: {path}")
     root = shlex.quote(str(store.root))
-    best = [store.best_path(each.name) for each in results if each.best is not None]
-    lines = [
-        f"{headrace()} replay {shlex.quote(str(path))}    # train it again: the same score"
-        for path in best
-    ]
-    lines += [
-        f"tensorboard --logdir {root}/tensorboard    # curves, HParams, confusion matrices",
-        f"optuna-dashboard {root}/optuna.journal    # every trial (pip install optuna-dashboard)",
-    ]
-    for path in best:
-        say(console, f"Best config: {path}")
-    say(console, "Look closer:")
-    for line in lines:
-        say(console, f"  {line}")
+    for name, given, what in (
+        ("tensorboard", f"--logdir {root}/tensorboard", "curves, HParams, confusion matrices"),
+        ("optuna-dashboard", f"{root}/optuna.journal", "every trial"),
+    ):
+        found = program(name)
+        if found is not None:
+            lines.append((f"{found} {given}", what))
+    say(console, "What to do next:")
+    for line, what in lines:
+        say(console, f"  {line}    # {what}")

@@ -118,6 +118,13 @@ def _absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
     )
 
 
+def _budget_seconds(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except UsageError as error:
+        raise UsageError(f"--budget: {error}") from error
+
+
 def _weights_dir(folder: str) -> str:
     if not is_folder(folder):
         raise UsageError(f"--weights-dir must be a folder, got {folder}")
@@ -179,7 +186,7 @@ class RunConfig:
         "--budget",
         "wall-clock time such as 6m or 2h",
         default=None,
-        read=parse_duration,
+        read=_budget_seconds,
         on_top=True,
         write="{:g}s".format,
         metavar="TIME",

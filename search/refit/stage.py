@@ -149,6 +149,8 @@ def train_units(
         FaultError: as `run_units`.
     """
     bar = StepBar(console, f"training {len(units)} models ({noun})")
+    if units:
+        bar(0, len(units))  # the workers take a while to start
     notes, count = [], 0
     # Workers of a cluster have another working directory.
     folder = files.folder.resolve()

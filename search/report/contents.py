@@ -130,9 +130,31 @@ class PeopleTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One network of an approach: `classes` of its attributes by name, in the data's order.
+
+    With `heads` every attribute has an output of its own; else all have one, over their joint
+    classes.
+    """
+
+    classes: Mapping[str, int]
+    heads: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpaceConfig:
+    """The winning config of a space, and its default config; empty where that was no trial."""
+
+    space: str
+    best: Mapping[str, object]
+    default: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataFacts:
     """What the data is.
 
+    `origin` says whether its people are drawn or real; `attributes` counts the classes of each.
     `held_out_people` no search saw, None where there is no such part; `people` by two attributes
     (gender x age band), None where there is but one; `class_photos` of every joint class, in code
     order; `shifts` one per target, where there is a folder of unlabelled photos.
@@ -141,6 +163,8 @@ class DataFacts:
     name: str
     num_people: int
     num_photos: int
+    origin: str = ""
+    attributes: Mapping[str, int] = field(default_factory=dict)
     held_out_people: int | None = None
     people: PeopleTable | None = None
     class_photos: Mapping[str, int] = field(default_factory=dict)
@@ -168,6 +192,9 @@ class ReportContents:
         answer: the answer in one sentence; that of the verdict where it is empty.
         verdict: scores and pairs; None where nothing was judged.
         advice: what to use.
+        when: the run was made, in words; empty where that is not known.
+        networks: what every approach is made of, in the order they are told.
+        configs: the winning config of every space.
         reasons: of every pair the strongest first, then the descriptions of single approaches.
         ensemble: of the run, if it made one.
         notes: what a reader must know.
@@ -185,6 +212,9 @@ class ReportContents:
     answer: str = ""
     verdict: Verdict | None = None
     advice: Recommendation | None = None
+    when: str = ""
+    networks: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    configs: tuple[SpaceConfig, ...] = ()
     reasons: tuple[Reason, ...] = ()
     ensemble: EnsembleSummary | None = None
     notes: tuple[str, ...] = ()
@@ -222,7 +252,7 @@ class ReportContents:
     def approaches(self) -> tuple[str, ...]:
         """Every approach named anywhere, in alphabetical order: its place decides its colour."""
         names = {row.name for row in self.scores} | {curve.name for curve in self.curves}
-        names |= {cost.approach for cost in self.costs}
+        names |= {cost.approach for cost in self.costs} | set(self.networks)
         names |= {name for confusion in self.confusions for name in confusion.counts}
         names |= {name for pair in self.pairs for name in (pair.a, pair.b)}
         return tuple(sorted(names))

@@ -16,13 +16,14 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table; `numeric[j]` sets column j to the right."""
+    """A table; `numeric[j]` sets column j to the right, `wraps` lets texts take more lines."""
 
     kind: ClassVar[str] = "table"
     caption: str
     columns: tuple[str, ...]
     numeric: tuple[bool, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    wraps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,7 @@ class Figure:
     """A plot, as SVG: `narrow` on a phone where it is not the same, `caption` below.
 
     `scrolls` keeps a plot that would be illegible on a phone at its size, in a box that scrolls.
+    `told` says in Markdown, which has no plots, what no sentence beside the plot says.
     """
 
     kind: ClassVar[str] = "figure"
@@ -37,6 +39,7 @@ class Figure:
     narrow: str = ""
     caption: str = ""
     scrolls: bool = False
+    told: Table | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +55,15 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Cards side by side where there is room; `small` ones three in a row."""
+    """Cards side by side where there is room; `small` ones three in a row.
+
+    On a phone small ones lie in a row that scrolls, `stacked` ones below each other.
+    """
 
     kind: ClassVar[str] = "grid"
     cards: tuple[Card, ...]
     small: bool = False
+    stacked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

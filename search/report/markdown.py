@@ -1,9 +1,20 @@
-"""A page as Markdown: everything but the plots."""
+"""A page as Markdown: everything but the plots, and in tables what plots alone would show."""
 
 import re
 from collections.abc import Iterable
 
-from search.report.document import Block, Card, Code, Folded, Grid, Items, Page, Table, Text
+from search.report.document import (
+    Block,
+    Card,
+    Code,
+    Figure,
+    Folded,
+    Grid,
+    Items,
+    Page,
+    Table,
+    Text,
+)
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#&])")
 
@@ -38,6 +49,8 @@ def page_lines(page: Page) -> Iterable[str]:
 def _block_lines(block: Block) -> Iterable[str]:
     if isinstance(block, Table):
         yield from _table_lines(block)
+    elif isinstance(block, Figure):
+        yield from () if block.told is None else _table_lines(block.told)
     elif isinstance(block, Text):
         yield from ("", escaped(block.text))
     elif isinstance(block, Items):
@@ -59,6 +72,9 @@ def _card_lines(card: Card) -> Iterable[str]:
     if card.sentences:
         said = escaped(" ".join((*card.sentences, *card.more)))
         yield from ("", f"**{escaped(card.heading)}.** {said}")
+    if card.figure is not None and card.figure.told is not None:
+        heading = () if card.sentences else ("", f"**{escaped(card.heading)}**")
+        yield from (*heading, *_table_lines(card.figure.told))
 
 
 def _table_lines(table: Table) -> Iterable[str]:

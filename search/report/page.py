@@ -3,6 +3,8 @@
 from search.analysis import wording
 from search.report.contents import ReportContents
 from search.report.document import Page, Section
+from search.report.sections.about import about_section
+from search.report.sections.configs import config_section
 from search.report.sections.ensemble import ensemble_section
 from search.report.sections.facts import (
     confusion_section,
@@ -11,6 +13,7 @@ from search.report.sections.facts import (
     reproduce_section,
 )
 from search.report.sections.headline import claims, difference_section, score_section
+from search.report.sections.methods import methods_section
 from search.report.sections.reasons import reason_section
 from search.report.sections.searches import importance_section, search_section
 
@@ -19,6 +22,7 @@ def page_of(contents: ReportContents) -> Page:
     """Returns the page of any contents; a section without contents is left out."""
     slots = {name: place for place, name in enumerate(contents.approaches)}
     sections = (
+        about_section(contents, slots),
         score_section(contents, slots),
         difference_section(contents),
         ensemble_section(contents, slots),
@@ -27,8 +31,10 @@ def page_of(contents: ReportContents) -> Page:
         confusion_section(contents),
         cost_section(contents, slots),
         importance_section(contents),
+        config_section(contents),
         data_section(contents),
         reproduce_section(contents),
+        methods_section(contents),
     )
     found: tuple[Section, ...] = tuple(section for section in sections if section is not None)
     noted = [pair.caveat.value for pair in contents.pairs if pair.caveat]

@@ -11,13 +11,23 @@ from search.report.figures import svg
 from search.report.markdown import page_lines
 from search.report.page import page_of
 
+_SIZE = "SIZE OF THIS PAGE"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_html(contents: ReportContents) -> str:
-    """Returns one HTML file that needs nothing but itself: no script, no font, no request."""
-    style = Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8"))
-    return _template().render(page=page_of(contents), style=style)
+    """Returns one HTML file that needs nothing but itself, no font and no request.
+
+    Its script sorts tables and marks the section that is read; without it all is there.
+    """
+    style, script = (
+        Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
+        for name in ("style.css", "page.js")
+    )
+    html = _template().render(page=page_of(contents), style=style, script=script, size=_SIZE)
+    kilobytes = f"{len(html.encode()) / 1000:,.0f} kB"
+    before, _, after = html.rpartition(_SIZE)
+    return f"{before}{kilobytes}{after}"
 
 
 def render_markdown(contents: ReportContents) -> str:

@@ -8,17 +8,35 @@ from pathlib import Path
 from search.store.run_store import RunStore
 
 
-def headrace() -> str:
-    """Returns how the user calls headrace: by its name where the shell finds it, else by path."""
-    beside = Path(sys.executable).with_name("headrace")
-    if shutil.which("headrace") or not beside.exists():
-        return "headrace"
+def program(name: str) -> str | None:
+    """Returns how the user calls a program: by its name where the shell finds it, else by path.
+
+    None where it is not installed.
+    """
+    beside = Path(sys.executable).with_name(name)
+    if shutil.which(name):
+        return name
+    if not beside.exists():
+        return None
     here = beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside
     return shlex.quote(str(here))
 
 
+def headrace() -> str:
+    """Returns how the user calls headrace."""
+    return program("headrace") or "headrace"
+
+
+def on_run(command: str, store: RunStore) -> str:
+    """Returns a command such as `predict` on a run."""
+    return f"{headrace()} {command} {store.root.name}{_where(store)}"
+
+
 def resume_command(store: RunStore) -> str:
     """Returns the command that goes on with a run."""
+    return f"{headrace()} run --resume {store.root.name}{_where(store)}"
+
+
+def _where(store: RunStore) -> str:
     parent = store.root.parent
-    where = "" if str(parent) == "results" else f" --results {shlex.quote(str(parent))}"
-    return f"{headrace()} run --resume {store.root.name}{where}"
+    return "" if str(parent) == "results" else f" --results {shlex.quote(str(parent))}"

@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from search.errors import ResultsError
+from search.errors import ResultsError, near
 from search.store.files import SCHEMA, write_json, write_text
 from search.store.links import check_links
 from search.store.names import as_file, spellings, stored
@@ -99,8 +99,11 @@ class RunStore:
         store = cls(results / name)
         if not is_there(store.root / "study.json"):
             store._check_begun()
-            there = ", ".join(run_names(results)) or "none"
-            raise ResultsError(f"no run {name!r} in {results}; runs there: {there}")
+            runs = run_names(results)
+            raise ResultsError(
+                f"no run {name!r} in {results}{near(name, runs)}; runs there: "
+                f"{', '.join(runs) or 'none'}"
+            )
         check_links(store.root)
         return store
 

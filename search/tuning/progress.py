@@ -10,13 +10,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.console import say
+from search.console import is_live, say
 from search.ending.faults import FaultError
 from search.prepare.config import Budget, format_duration
 from search.store.records import Cause, State, TrialRecord
 from search.tuning.journal import Asked
 
 _REFRESHES_PER_SECOND = 2
+_STARTING = "workers start and load PyTorch; the first epoch follows within a minute or so"
 
 
 @dataclass(slots=True)
@@ -56,12 +57,15 @@ class SearchProgress:
         self._started = time.monotonic()
         self.seconds_left: Callable[[], float] = lambda: float("inf")
         self._live: Live | None = None
+        self._has_begun = False
         for record in past:
             if record.is_finished:
                 self._count(record)
 
     def __enter__(self) -> "SearchProgress":
-        if self._console.is_terminal:
+        if not is_live(self._console):
+            say(self._console, f"{self._since()} {_STARTING}")
+        else:
             self._live = Live(
                 get_renderable=self._render,
                 console=self._console,
@@ -83,6 +87,7 @@ class SearchProgress:
     def trial_reported(self, space: str, number: int, epoch: int, value: float) -> None:
         """A trial finished an epoch."""
         with self._lock:
+            self._has_begun = True
             if number in self._spaces[space].running:
                 self._spaces[space].running[number] = (epoch, value)
 
@@ -170,6 +175,8 @@ class SearchProgress:
         elapsed = time.monotonic() - self._started
         eta = self._eta()
         text = f"{format_duration(elapsed)} elapsed"
+        if not self._has_begun:
+            text += f"; {_STARTING}"
         return f"{text}, about {format_duration(eta)} left" if eta is not None else text
 
     def _eta(self) -> float | None:

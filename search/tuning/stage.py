@@ -34,21 +34,22 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchEnd:
-    """How the search ended."""
+    """How the search ended; `judged` where a refit followed that needs no trial to finish."""
 
     results: tuple[SpaceResult, ...]
     interrupted: bool
+    judged: bool = False
 
     @property
     def num_failed(self) -> int:
-        """Trials that broke or whose workers died, and spaces in which not one trial finished."""
+        """Trials that broke or whose workers died, and spaces that were left without a result."""
         broken = sum(
             (record.state is State.FAIL and record.cause is not Cause.BUDGET)
             or (record.state is State.RUNNING and record.deaths > 0)
             for result in self.results
             for record in result.records
         )
-        return broken + sum(result.best is None for result in self.results)
+        return broken + sum(result.best is None and not self.judged for result in self.results)
 
 
 def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:

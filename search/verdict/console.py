@@ -31,7 +31,9 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
     for note in dict.fromkeys((*caveats, *findings.notes)):
         say(console, f"note: {note}")
     say(console, answer(verdict, findings.advice), style="bold")
-    say(console, f"Report: {folder / 'report.html'}")
+    page = folder / "report.html"
+    size = f" ({page.stat().st_size / 1000:,.0f} kB, opens offline)" if page.is_file() else ""
+    say(console, f"Report: {page}{size}")
 
 
 def _scores(verdict: Verdict) -> Table:

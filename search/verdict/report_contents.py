@@ -1,8 +1,9 @@
 """Stage 5: the report of a run, gathered from its files."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -20,18 +21,21 @@ from search.refit.truth import Truth
 from search.report.contents import (
     Confusion,
     DataFacts,
+    Network,
     PeopleTable,
     ReportContents,
     Reproduce,
     SearchSummary,
+    SpaceConfig,
 )
 from search.report.render import render_html, render_markdown
 from search.store.files import write_together
 from search.store.reading import is_there, reading, typed
-from search.store.records import default_value
+from search.store.records import DEFAULT_NUMBER, default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
 from search.verdict.findings import Findings
+from trainables.blocks import Form
 from trainables.data.schema import JOINT, LabelSchema
 
 logger = logging.getLogger(__name__)
@@ -51,11 +55,16 @@ def write_verdict(store: RunStore, findings: Findings, contents: ReportContents)
 def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportContents:
     """Returns everything the page of a run shows."""
     truth, lineup, findings = refitted.truth, refitted.lineup, conclusion.findings
-    facts = data_facts(run.schema, truth, run.study["data"]["name"])
+    facts = replace(
+        data_facts(run.schema, truth, run.study["data"]["name"]), origin=_origin(run.study)
+    )
     return ReportContents(
         title=f"headrace: {run.study['config']['name']}",
         verdict=findings.verdict,
         advice=findings.advice,
+        when=_when(run.results),
+        networks=networks(lineup),
+        configs=tuple(_configs(run.results)),
         reasons=findings.every_reason,
         costs=findings.costs,
         finalists=findings.finalists,
@@ -68,6 +77,52 @@ def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportC
         searches=tuple(_search_summary(result, lineup) for result in run.results),
         reproduce=_reproduce(run.study),
     )
+
+
+def networks(lineup: Lineup) -> dict[str, tuple[Network, ...]]:
+    """Returns the networks of every approach."""
+    return {
+        approach: tuple(
+            Network(
+                classes={
+                    name: lineup.schema.num_classes(name)
+                    for name in lineup.blocks[space].attributes
+                },
+                heads=lineup.blocks[space].form is Form.HEADS,
+            )
+            for space in spaces
+        )
+        for approach, spaces in lineup.approaches.items()
+    }
+
+
+def _when(results: Sequence[SpaceResult]) -> str:
+    """Returns the day and the hours of the search, in UTC."""
+    records = [record for result in results for record in result.records]
+    begun = [record.started for record in records if record.started]
+    ended = [record.ended for record in records if record.ended]
+    if not (begun and ended):
+        return ""
+    first, last = (datetime.fromtimestamp(time, tz=UTC) for time in (min(begun), max(ended)))
+    until = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
+    return f"search {first:%Y-%m-%d %H:%M} to {until} UTC"
+
+
+def _origin(study: Mapping[str, Any]) -> str:
+    """Returns whether people of the data are drawn or real, as far as that is known."""
+    if study["config"]["data"]:
+        return "photos of a folder of the user's, real as far as headrace can tell"
+    note = study["data"].get("note") or "drawn by headrace"
+    return f"{note}; no photo shows a real person"
+
+
+def _configs(results: Sequence[SpaceResult]) -> Iterator[SpaceConfig]:
+    for result in results:
+        if result.best is not None:
+            default = [r.config for r in result.records if r.number == DEFAULT_NUMBER]
+            yield SpaceConfig(
+                space=result.name, best=result.best.config, default=default[0] if default else {}
+            )
 
 
 def importances(store: RunStore, run: SavedRun) -> dict[str, dict[str, float]]:
@@ -196,6 +251,7 @@ def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:
         name=name,
         num_people=len(first),
         num_photos=len(truth.label),
+        attributes={each.name: len(each.classes) for each in schema.attributes},
         held_out_people=int(truth.held_out[first].sum()),
         people=people,
         class_photos=dict(zip(schema.joint_names, counts.tolist(), strict=True)),

@@ -81,14 +81,25 @@ def test_a_block_of_an_attribute_that_the_data_lacks_is_refused(form):
         spaces.load_block(("mask", "age"), form, FACES)
 
 
-@pytest.mark.parametrize("name", ["agee", "", "attribute", "groups", "errors", "Age", "__init__"])
-def test_an_unknown_space_names_those_there_are_for_this_data(name):
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("agee", " (did you mean age?)"),
+        ("Age", " (did you mean age?)"),
+        ("ripenes", " (did you mean ripeness?)"),
+        *((name, "") for name in ("", "attribute", "groups", "errors", "__init__", "a" * 5000)),
+    ],
+)
+def test_an_unknown_space_names_those_there_are_for_this_data(name, hint):
     with pytest.raises(SpaceError) as caught:
         spaces.load(name, FRUIT)
-    assert str(caught.value) == (
-        f"unknown space {name!r}; available: age, gender, joint, mask, multihead, kind, ripeness, "
-        "or a file path/to/space.py"
-    )
+    message = str(caught.value)
+    assert message.startswith(f"unknown space {name!r}{hint}; available: "[:1800])
+    if len(name) < 100:
+        assert message.endswith(
+            "; available: age, gender, joint, mask, multihead, kind, ripeness, or a file "
+            "path/to/space.py"
+        )
 
 
 def test_a_space_whose_attribute_the_data_lacks_is_refused():

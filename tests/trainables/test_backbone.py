@@ -1,5 +1,7 @@
 """timm models by name: their weights, their frozen stages, and errors that say what to do."""
 
+import logging
+
 import pytest
 import timm
 import timm.models._hub
@@ -164,6 +166,22 @@ def test_weights_of_another_classifier_or_none_are_as_good(weights_dir, num_clas
     save_file(model.state_dict(), weights_dir / f"{NAME}.safetensors")
     module = build_backbone(settings(pretrained=True), weights_dir, 32).module
     assert torch.equal(module.conv1[0].weight, model.conv1[0].weight)
+
+
+def test_tries_to_reach_the_hub_are_no_lines(monkeypatch, capfd):
+    client = logging.getLogger("huggingface_hub.utils._http")
+
+    def download(*_args, **_kwargs):
+        client.warning("Retrying in 1s [Retry 1/5].")
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(timm.models._hub, "hf_hub_download", download)
+    with pytest.raises(WeightsError, match="no network"):
+        check_backbone(settings(pretrained=True), None)
+    shown = capfd.readouterr()
+    assert "Retrying" not in shown.out + shown.err
+    client.warning("said again afterwards")
+    assert logging.getLogger("huggingface_hub").level != logging.ERROR
 
 
 @pytest.mark.parametrize(

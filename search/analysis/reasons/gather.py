@@ -20,7 +20,8 @@ from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats
 from search.analysis.reasons.attribution import attribution
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.of_attributes import boundary_view, error_budget, scores_by_state
+from search.analysis.reasons.of_attributes import error_budget, scores_by_state
+from search.analysis.reasons.of_numbers import boundary_view
 from search.analysis.reasons.of_pairs import class_size, decision_rule, error_overlap
 from search.analysis.reasons.plots import Bars, Bin, Plot, Reliability
 from search.analysis.reasons.reason import Figures, Reason, rank_reasons
@@ -60,7 +61,8 @@ def reasons_of_approach(
         for attribute, numbers in (raw or {}).items()
     ]
     states = [scores_by_state(evidence, name, attribute) for attribute in evidence.attributes]
-    return (error_budget(evidence, name), *views, *states)
+    said = (state for state in states if state is not None)
+    return (error_budget(evidence, name), *views, *said)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

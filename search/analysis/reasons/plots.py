@@ -47,21 +47,27 @@ class Dots(Bars):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """A point of a line; `interval` is None where none is known."""
+    """A point of a line; `interval` and `samples` behind it are None where none are known."""
 
     x: float
     value: float
     interval: tuple[float, float] | None = None
+    samples: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines(Plot):
-    """Lines by name; `edges` are places on the x axis that the values gather round, from zero."""
+    """Lines by name.
+
+    `edges` are places on the x axis that the values gather round, from zero; `step` is the
+    largest distance of points that are joined; None joins whatever follows.
+    """
 
     lines: Mapping[str, tuple[Point, ...]]
     x_name: str
     y_name: str
     edges: tuple[float, ...] = ()
+    step: float | None = None
 
     def beside(self, other: Self) -> Self:
         """Returns the plot with the lines and edges of another too."""

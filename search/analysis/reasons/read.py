@@ -6,8 +6,9 @@ from typing import Any
 from search.analysis.plain import from_plain, need
 from search.analysis.reasons.attribution import Attribution
 from search.analysis.reasons.gather import Calibration
-from search.analysis.reasons.of_attributes import Boundary, ErrorBudget, ScoresByState
+from search.analysis.reasons.of_attributes import ErrorBudget, ScoresByState
 from search.analysis.reasons.of_controls import EqualParameters, SharedConfig
+from search.analysis.reasons.of_numbers import Boundary
 from search.analysis.reasons.of_pairs import ClassSize, ErrorOverlap, RuleGain
 from search.analysis.reasons.of_search import GradientConflict, Overtuning
 from search.analysis.reasons.of_steps import Steps

@@ -88,7 +88,7 @@ def draw_bars(plot: Bars, width: float, title: str) -> str:
 
 def draw_dots(plot: Bars, width: float, title: str) -> str:
     """Returns one line per row with the mark of every series on it, for scores far from zero."""
-    left, top = _names_width(plot, width), _TOP + _legend_height(plot, width)
+    left, top = _names_width(plot, width), _TOP + _legend_height(plot, width, least=1)
     scale = svg.Scale(plot.low, plot.high, left + 6, width - 12)
     bottom = top + 24 * len(plot.rows)
     parts = [_legend(plot, width), svg.x_axis(scale, top, bottom, plot.axis, 5)]
@@ -134,8 +134,9 @@ def _legend(plot: Bars, width: float) -> str:
     return "".join(parts)
 
 
-def _legend_height(plot: Bars, width: float) -> float:
-    return legend_places(plot.series, width)[-1][1] + 12 if len(plot.series) > 1 else 0.0
+def _legend_height(plot: Bars, width: float, least: int = 2) -> float:
+    """Returns the room of a legend, which a plot of fewer series has none of."""
+    return legend_places(plot.series, width)[-1][1] + 12 if len(plot.series) >= least else 0.0
 
 
 def _names_width(plot: Bars, width: float) -> float:

@@ -10,6 +10,7 @@ from search.report.figures import svg
 
 _ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 20.0, 26.0, 44.0
 _ABOVE = 18.0  # room for the name above the interval, on a narrow page
+_TICK = 18.0  # half a tick label, which may stand at the end of the axis
 
 
 class ForestRow(NamedTuple):
@@ -61,11 +62,12 @@ def draw_forest(plot: Forest, width: float, title: str) -> str:
     beside = width >= 600
     names = min(240.0, max(svg.text_width(row.name, 13) for row in plot.rows) + 16)
     said = max(svg.text_width(row.said) for row in plot.rows) + 8
-    scale = svg.Scale(plot.low, plot.high, names if beside else 4, width - (said if beside else 4))
+    ends = (names, width - said) if beside else (_TICK, width - _TICK)
+    scale = svg.Scale(plot.low, plot.high, *ends)
     above = 0.0 if beside else _ABOVE
     heights = [above + (_ROW if row.main else _SMALL_ROW) for row in plot.rows]
     bottom = _TOP + sum(heights)
-    parts = [_ground(plot, scale, bottom)]
+    parts = [_ground(plot, scale, bottom), *_sides(plot, scale.at(0), width)]
     top = _TOP
     for row, height in zip(plot.rows, heights, strict=True):
         parts.append(_row(row, scale, top, height, width, beside=beside))
@@ -81,7 +83,7 @@ def forest_figure(plot: Forest, title: str, caption: str = "") -> Figure:
 
 
 def _ground(plot: Forest, scale: svg.Scale, bottom: float) -> str:
-    """Returns the band of equivalence, the axis, the zero line and what its sides mean."""
+    """Returns the band of equivalence, the axis and the zero line."""
     zero = scale.at(0)
     parts = []
     if plot.margin is not None:
@@ -89,11 +91,19 @@ def _ground(plot: Forest, scale: svg.Scale, bottom: float) -> str:
         parts.append(svg.rect(start, _TOP, end - start, bottom - _TOP, "band"))
     parts.append(svg.x_axis(scale, _TOP, bottom, plot.axis))
     parts.append(svg.line(zero, _TOP - 4, zero, bottom, "zero"))
-    if plot.left:
-        parts.append(svg.label(zero - 8, 14, f"← {plot.left}", "axis", anchor="end"))
-    if plot.right:
-        parts.append(svg.label(zero + 8, 14, f"{plot.right} →", "axis"))
     return "".join(parts)
+
+
+def _sides(plot: Forest, zero: float, width: float) -> tuple[str, ...]:
+    """Returns what both sides of zero mean, beside it as far as neither is cut off."""
+    left, right = f"← {plot.left}", f"{plot.right} →"
+    end = max(zero - 8, svg.text_width(left, svg.SMALL)) if plot.left else 0.0
+    start = min(max(zero + 8, end + 16), width - svg.text_width(right, svg.SMALL))
+    end = min(end, start - 16)
+    return (
+        svg.label(end, 14, left, "axis", anchor="end") if plot.left else "",
+        svg.label(start, 14, right, "axis") if plot.right else "",
+    )
 
 
 def _row(

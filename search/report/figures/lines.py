@@ -1,5 +1,6 @@
 """Line plots: anytime curves as steps, scores against a number, errors against raw age."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,12 +17,13 @@ _UNITS = ((7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "secon
 
 
 class Point(NamedTuple):
-    """A point of a line; the interval is None where none is known."""
+    """A point of a line; the interval and the samples behind it are None where none are known."""
 
     x: float
     y: float
     low: float | None = None
     high: float | None = None
+    samples: int | None = None
 
 
 class Line(NamedTuple):
@@ -37,7 +39,8 @@ class LinePlot(NamedTuple):
     """Lines with the ranges of both axes.
 
     `stepped` draws a value on until the next; `edges` are marked on the x axis; `x_ticks` are the
-    ticks of the x axis, round numbers where there are none.
+    ticks of the x axis, round numbers where there are none; a line breaks where the next point is
+    further than `step`.
     """
 
     lines: tuple[Line, ...]
@@ -48,6 +51,7 @@ class LinePlot(NamedTuple):
     stepped: bool = False
     edges: tuple[float, ...] = ()
     x_ticks: tuple[float, ...] = ()
+    step: float = math.inf
 
 
 def anytime_plot(curves: Sequence[Curve], slots: Mapping[str, int]) -> LinePlot:
@@ -83,13 +87,15 @@ def number_plot(plot: Lines, slots: Mapping[str, int]) -> LinePlot:
 
     Args:
         plot: of one reason, or of all on one card.
-        slots: line -> colour and mark; its place among the lines decides for any other.
+        slots: line -> colour and mark; what is no approach has a colour that none has.
     """
     lines = []
     for index, (name, found) in enumerate(plot.lines.items()):
         ranked = sorted(found, key=lambda point: point.x)
-        drawn = tuple(Point(p.x, p.value, *(p.interval or ())) for p in ranked)
-        lines.append(Line(name, slots.get(name, index), drawn, name))
+        drawn = tuple(
+            Point(p.x, p.value, *(p.interval or ()))._replace(samples=p.samples) for p in ranked
+        )
+        lines.append(Line(name, slots.get(name, svg.other(index)), drawn, name))
     points = [point for line in lines for point in line.points]
     ends = [end for p in points for end in (p.low, p.y, p.high) if end is not None]
     places = tuple(sorted({p.x for p in points}))
@@ -105,6 +111,7 @@ def number_plot(plot: Lines, slots: Mapping[str, int]) -> LinePlot:
         y_name=plot.y_name,
         edges=tuple(sorted(set(plot.edges))),
         x_ticks=() if plot.edges or len(places) > _MOST_TICKS else places,
+        step=math.inf if plot.step is None else plot.step,
     )
 
 
@@ -122,12 +129,22 @@ def draw_lines(plot: LinePlot, width: float, height: float, title: str) -> str:
         parts.append(svg.line(x.at(edge), _TOP, x.at(edge), bottom, "edge"))
     ends = svg.spread([y.at(line.points[-1].y) for line in plot.lines], _GAP, _TOP, bottom)
     for line, end in zip(plot.lines, ends, strict=True):
-        parts.append(_line(line, x, y, end, stepped=plot.stepped))
+        parts.append(_line(line, plot, x, y, end))
     described = f"{plot.y_name} against {plot.x_name}: " + "; ".join(
         f"{line.name} from {wording.score(line.points[0].y)} to {wording.score(line.points[-1].y)}"
         for line in plot.lines
     )
     return svg.chart(width, height, title, described, *parts)
+
+
+def runs(points: Sequence[Point], step: float) -> tuple[tuple[Point, ...], ...]:
+    """Returns the points in pieces, each without a gap wider than `step`."""
+    found: list[list[Point]] = []
+    for point in points:
+        if not found or point.x - found[-1][-1].x > step * (1 + 1e-9):
+            found.append([])
+        found[-1].append(point)
+    return tuple(map(tuple, found))
 
 
 def step_path(points: Sequence[tuple[float, float]], *, stepped: bool) -> str:
@@ -144,23 +161,38 @@ def step_path(points: Sequence[tuple[float, float]], *, stepped: bool) -> str:
     return path
 
 
-def _line(line: Line, x: svg.Scale, y: svg.Scale, label_y: float, *, stepped: bool) -> str:
+def _line(line: Line, plot: LinePlot, x: svg.Scale, y: svg.Scale, label_y: float) -> str:
     css = svg.colour(line.slot)
-    places = [(x.at(point.x), y.at(point.y)) for point in line.points]
     parts = []
     for point in line.points:
         if point.low is not None and point.high is not None:
             at = x.at(point.x)
             parts.append(svg.line(at, y.at(point.low), at, y.at(point.high), f"whisker {css}"))
     # The last step only carries the line on to the end of the search: no mark there.
-    marked = places[:-1] if stepped else places
-    bare = not stepped and len(marked) > _MOST_MARKS
-    path = step_path(places, stepped=stepped)
-    parts.append(svg.element("path", d=path, class_=f"line{' bare' * bare} {css}"))
+    marked = line.points[:-1] if plot.stepped else line.points
+    counted = all(point.samples is not None for point in marked)
+    bare = not plot.stepped and not counted and len(marked) > _MOST_MARKS
+    for part in runs(line.points, plot.step):
+        path = step_path([(x.at(p.x), y.at(p.y)) for p in part], stepped=plot.stepped)
+        parts.append(svg.element("path", d=path, class_=f"line{' bare' * bare} {css}"))
     if not bare:
-        parts += [svg.mark(*place, line.slot, 3.2) for place in marked]
-    last_x, last_y = places[-1]
+        parts += [_mark(point, line.slot, _most_samples(plot), x, y) for point in marked]
+    last_x, last_y = x.at(line.points[-1].x), y.at(line.points[-1].y)
     if abs(label_y - last_y) > 2 or last_x < x.end - 1:
         parts.append(svg.line(last_x + 2, last_y, x.end + 6, label_y, f"lead {css}"))
     parts.append(svg.label(x.end + 9, label_y + 4, line.said, f"said {css}"))
     return svg.group(*parts, title=line.name)
+
+
+def _most_samples(plot: LinePlot) -> int:
+    return max((p.samples or 0 for line in plot.lines for p in line.points), default=0)
+
+
+def _mark(point: Point, slot: int, most: int, x: svg.Scale, y: svg.Scale) -> str:
+    """Returns the mark of a point with its values; its area grows with the samples behind it."""
+    said = f"{point.x:g}: {point.y:.3g}"
+    if point.samples is None:
+        return svg.group(svg.mark(x.at(point.x), y.at(point.y), slot, 3.2), title=said)
+    size = 0.8 + 3.4 * math.sqrt(point.samples / max(1, most))
+    drawn = svg.mark(x.at(point.x), y.at(point.y), slot, size)
+    return svg.group(drawn, title=f"{said}, {wording.plural(point.samples, 'photo')}")

@@ -49,7 +49,7 @@ def gain_plot(plot: Scatter, names: Sequence[str]) -> GainPlot:
 def draw_gain(plot: GainPlot, width: float, height: float, title: str) -> str:
     """Returns one dot per class; up to three that gain or lose most are named."""
     bottom = height - _BOTTOM
-    x = svg.Scale(*plot.x, _LEFT, width - 8)
+    x = svg.Scale(*plot.x, _LEFT, width - 18)
     y = svg.Scale(*plot.y, bottom, _TOP)
     parts = [svg.y_axis(y, _LEFT, x.end, plot.y_name, 5)]
     parts += [_size_tick(size, x, bottom) for size in size_ticks(plot.x)]

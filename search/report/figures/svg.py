@@ -18,6 +18,7 @@ NARROW = 358.0
 NUM_COLOURS = 6
 PLAIN = -1
 """The slot of what belongs to no approach: it has no approach's colour."""
+_NUM_OTHERS = 3
 TEXT = 12.0
 SMALL = 11.5
 """Font sizes of labels and of ticks; the style sheet sets the same."""
@@ -84,7 +85,7 @@ def _letter_width(letter: str) -> float:
 
 def shortened(text: str, width: float, size: float = TEXT) -> str:
     """Returns the text, cut with an ellipsis where it is wider than `width`."""
-    if text_width(text, size) <= width:
+    if text_width(text, size) <= width + 0.01:  # a width that was made for it, added up again
         return text
     while text and text_width(text + "…", size) > width:
         text = text[:-1]
@@ -134,8 +135,15 @@ def group(*content: str, css: str = "", title: str = "") -> str:
 
 
 def colour(slot: int) -> str:
-    """Returns the class that gives the colour of an approach."""
-    return "plain" if slot < 0 else f"c{slot % NUM_COLOURS}"
+    """Returns the class that gives the colour of an approach, or of what is none."""
+    if slot == PLAIN:
+        return "plain"
+    return f"o{(PLAIN - 1 - slot) % _NUM_OTHERS}" if slot < 0 else f"c{slot % NUM_COLOURS}"
+
+
+def other(place: int) -> int:
+    """Returns the slot of one of several things that are no approach and have colours apart."""
+    return PLAIN - 1 - place
 
 
 def mark(x: float, y: float, slot: int, size: float = 4.0) -> str:

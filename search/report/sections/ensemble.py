@@ -6,7 +6,7 @@ from search.analysis import wording
 from search.analysis.ensemble.gain import Gain
 from search.analysis.ensemble.summary import EnsembleSummary, MemberSummary
 from search.report.contents import ReportContents
-from search.report.document import Block, Cell, Figure, Section, Text, table
+from search.report.document import Block, Cell, Figure, Folded, Section, Text, table
 from search.report.figures.forest import ForestRow, forest, forest_figure
 
 _NOTE = (
@@ -26,7 +26,10 @@ def ensemble_section(contents: ReportContents, slots: Mapping[str, int]) -> Sect
     gains = sorted(found.gains, key=lambda gain: gain.difference.value)
     if gains:
         blocks.append(_gain_figure(gains))
-    blocks += [_score_table(found, gains, slots), _member_table(found.members, slots)]
+    blocks.append(_score_table(found, gains, slots))
+    if found.members:
+        summary = wording.plural(len(found.members), "member")
+        blocks.append(Folded(summary=summary, blocks=(_member_table(found.members, slots),)))
     blocks.append(Text(text=_NOTE, quiet=True))
     return Section(kicker="Ensemble", heading=_heading(found), blocks=tuple(blocks))
 

@@ -1,6 +1,7 @@
 """The last sections: confusion matrices, costs, the data, and how to make it all again."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from search.report.document import (
     Folded,
     Grid,
     Section,
+    Table,
     Text,
     table,
 )
@@ -26,12 +28,13 @@ from trainables.data.schema import JOINT
 
 _LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column
 _SMALL = 232.0
+_CONFUSED = 8  # confusions that Markdown names
 _SERVING_NOTE = (
     "To serve: one network for each model of the approach, with the config it chose. Milliseconds "
     "are those of the forward pass of a photo in a batch of 32, the fastest of several batches on "
     "the machine that first made this verdict."
 )
-_PREDICTED, _ESTIMATED = 4, 5  # colours that no approach has, as there are three
+_PREDICTED, _ESTIMATED = svg.other(0), svg.other(1)  # colours that no approach has
 
 
 def confusion_section(contents: ReportContents) -> Section | None:
@@ -42,11 +45,14 @@ def confusion_section(contents: ReportContents) -> Section | None:
     blocks: list[Block] = []
     for found in contents.confusions:
         names = sorted(found.counts, key=lambda n: (order.index(n) if n in order else 99, n))
+        told = _confused(found, names[0])
         if len(found.classes) < _LARGE_MATRIX:
-            cards = [_small_matrix(found, name) for name in names]
+            cards = [
+                _small_matrix(found, name, told if name == names[0] else None) for name in names
+            ]
             blocks.append(Grid(cards=tuple(cards), small=True))
             continue
-        blocks += [_large_matrix(found, name) for name in names[:1]]
+        blocks.append(replace(_large_matrix(found, names[0]), told=told))
         blocks += [
             Folded(summary=f"The same of {name}", blocks=(_large_matrix(found, name),))
             for name in names[1:]
@@ -68,8 +74,27 @@ def _confusion_heading(contents: ReportContents) -> str:
     return f"Where the errors are: {first} of the photos wrong{rest}"
 
 
-def _small_matrix(found: Confusion, approach: str) -> Card:
-    figure = Figure(svg=draw_matrix(matrix(found, approach), _SMALL))
+def _confused(found: Confusion, approach: str) -> Table:
+    """Returns what is most often taken for what."""
+    counts = found.counts[approach]
+    wrong = counts - np.diag(np.diag(counts))
+    order = [np.unravel_index(i, wrong.shape) for i in np.argsort(-wrong, axis=None)[:_CONFUSED]]
+    rows = [
+        (
+            found.classes[true],
+            found.classes[given],
+            f"{wrong[true, given]:,}",
+            wording.percent(wrong[true, given] / counts[true].sum()),
+        )
+        for true, given in order
+        if wrong[true, given]
+    ]
+    columns = (f"{found.name}, true", f"given by {approach}", "photos", "of the class")
+    return table(f"What {approach} takes for what", columns, rows, names=2)
+
+
+def _small_matrix(found: Confusion, approach: str, told: Table | None) -> Card:
+    figure = Figure(svg=draw_matrix(matrix(found, approach), _SMALL), told=told)
     return Card(heading=f"{found.name}, {approach}", figure=figure)
 
 
@@ -145,6 +170,8 @@ def data_section(contents: ReportContents) -> Section | None:
         blocks.append(Grid(cards=tuple(cards)))
     if data.shifts:
         blocks.append(_shift_table(data.shifts))
+    if not blocks:
+        return None  # how many they are stands above
     return Section(kicker="Data", heading=_data_heading(data), blocks=tuple(blocks))
 
 
@@ -168,9 +195,19 @@ def _people(found: PeopleTable) -> Block:
 def _class_card(photos: Mapping[str, int]) -> Card:
     values = {name: {"": float(count)} for name, count in photos.items()}
     plot = bars(values, {"": svg.PLAIN}, axis="photos", form="{:,.0f}")
-    figure = Figure(svg=draw_bars(plot, svg.NARROW, "Photos of every joint class"))
-    least = min(photos, key=lambda name: photos[name])
-    return Card(heading=f"{least} is the rarest class", figure=figure)
+    counts = [(name, f"{count:,}") for name, count in photos.items()]
+    figure = Figure(
+        svg=draw_bars(plot, svg.NARROW, "Photos of every joint class"),
+        told=table("Photos of every joint class", ("class", "photos"), counts),
+    )
+    least, most = min(photos.values()), max(photos.values())
+    if least == most:
+        return Card(heading="All classes have as many photos", figure=figure)
+    rarest = [name for name, count in photos.items() if count == least]
+    if len(rarest) == 1:
+        return Card(heading=f"{rarest[0]} is the rarest class", figure=figure)
+    which = wording.listing(rarest) if len(rarest) == 2 else f"{len(rarest)} classes"
+    return Card(heading=f"{which} are the rarest", figure=figure)
 
 
 def _shift_card(shift: Shift) -> Card:

@@ -16,7 +16,7 @@ from search.analysis.verdict.rules import (
 from search.analysis.verdict.sentence import NO_BETTER, OF_FILES, SCOPE
 from search.analysis.verdict.statements import PairStatements
 from search.report.contents import ReportContents
-from search.report.document import Block, Cell, Claim, Items, Section, Text, table
+from search.report.document import Block, Cell, Claim, Folded, Items, Section, Text, table
 from search.report.figures.forest import ForestRow, forest, forest_figure
 
 _HOW_TO_READ = (
@@ -244,8 +244,10 @@ def _statement_blocks(pairs: Sequence[PairVerdict]) -> tuple[Block, ...]:
     ]
     return (
         table("Beside the verdict", columns, rows),
-        Items(items=tuple(said)),
-        Text(text=_STATEMENTS, quiet=True),
+        Folded(
+            summary="The same in words, and how to read it",
+            blocks=(Items(items=tuple(said)), Text(text=_STATEMENTS, quiet=True)),
+        ),
     )
 
 

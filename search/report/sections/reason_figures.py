@@ -91,6 +91,7 @@ def _colours(rows: Iterable[Mapping[str, float]], slots: Slots) -> Slots:
     """Returns the colours of series, approaches in the order of the page before any others."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     others = {
-        name: place if name else svg.PLAIN for place, name in enumerate(names) if name not in slots
+        name: svg.other(place) if name else svg.PLAIN
+        for place, name in enumerate(n for n in names if n not in slots)
     }
     return {**slots, **others}

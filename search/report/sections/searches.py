@@ -110,7 +110,12 @@ def _importance_card(space: str, found: Mapping[str, float]) -> Card:
     ranked = sorted(found.items(), key=lambda item: -item[1])[:_MOST_PARAMETERS]
     values = {name: {"": 100 * value} for name, value in ranked}
     plot = bars(values, {"": svg.PLAIN}, axis="importance (%)", form="{:.0f}")
-    figure = Figure(svg=draw_bars(plot, svg.NARROW, f"Importance of the parameters of {space}"))
+    title = f"Importance of the parameters of {space}"
+    rows = [(name, wording.percent(value)) for name, value in ranked]
+    figure = Figure(
+        svg=draw_bars(plot, svg.NARROW, title),
+        told=table(title, ("parameter", "importance"), rows),
+    )
     return Card(heading=f"{space}: {ranked[0][0]} mattered most", figure=figure)
 
 
@@ -119,4 +124,6 @@ def _importance_heading(known: Mapping[str, Mapping[str, float]]) -> str:
     most = max(dict.fromkeys(firsts), key=firsts.count)
     if len(firsts) == 1:
         return f"{most} mattered most"
+    if firsts.count(most) == 1:
+        return "In every space another parameter mattered most"
     return f"{most} mattered most in {firsts.count(most)} of {len(firsts)} spaces"

@@ -18,10 +18,12 @@ from search.report.contents import (
     Confusion,
     Cost,
     DataFacts,
+    Network,
     PeopleTable,
     ReportContents,
     Reproduce,
     SearchSummary,
+    SpaceConfig,
 )
 from search.report.shift import Shift
 
@@ -250,6 +252,9 @@ def judged(values):
     }
 
 
+DEFAULT = {"optim.lr": 0.002, "loss.name": "ce"}
+
+
 def confusions():
     ages = np.array([[90, 10, 0], [8, 84, 8], [0, 34, 66]])
     joint_names = tuple(f"{mask} {age}" for mask in MASKS for age in AGES)
@@ -274,6 +279,17 @@ def parts():
         ),
         "confusions": confusions(),
         "importances": {"age": {"optim.lr": 0.6, "loss.name": 0.1}, "mask": {}},
+        "when": "search 2026-11-20 14:03 to 14:12 UTC",
+        "networks": {
+            "joint": (Network(classes={"mask": 3, "age": 3}),),
+            "separate": (Network(classes={"mask": 3}), Network(classes={"age": 3})),
+        },
+        "configs": (
+            SpaceConfig(
+                space="age", best={"optim.lr": 0.0123456, "loss.name": "ce"}, default=DEFAULT
+            ),
+            SpaceConfig(space="mask", best=DEFAULT, default=DEFAULT),
+        ),
         "costs": (
             Cost(approach="joint", search_device_seconds=600, parameters=4_000_000, serve_ms=6.0),
             Cost(approach="separate", search_device_seconds=590, serve_ms=18.0),
@@ -282,6 +298,8 @@ def parts():
             name="demo",
             num_people=600,
             num_photos=4200,
+            origin="drawn by headrace",
+            attributes={"mask": 3, "age": 3},
             held_out_people=120,
             people=PeopleTable(
                 row_name="gender",

@@ -45,14 +45,27 @@ def refused(places, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("", r"the following arguments are required: command; see headrace --help"),
-        ("runn", r"invalid choice: 'runn' \(choose from '?run"),
+        ("--verzion", r"--verzion \(did you mean --version\?\); see headrace --help$"),
+        ("runn", r"invalid choice: 'runn' \(choose from '?run.*\(did you mean run\?\); see"),
+        (
+            "export mine --to onx",
+            r"'onx' \(.*\(did you mean onnx\?\); see headrace export -",
+        ),
         ("run", r"run needs --space \(or --resume NAME\), such as --space age"),
-        ("run --space age --bugdet 5m", r"unrecognized arguments: --bugdet 5m; see headrace"),
+        (
+            "run --space age --bugdet 5m",
+            r"5m \(did you mean --budget\?\); see .* run --help$",
+        ),
         ("run --space age --trial 5", r"unrecognized arguments: --trial 5"),
-        ("run --space age --trials 0", r"--trials must be at least 1, got 0"),
+        (
+            "run --space age --trials 0",
+            r"--trials must be at least 1, got 0; see .* --help$",
+        ),
         ("run --space age --trials two", r"--trials: invalid int value: 'two'; see headrace run"),
-        ("run --space age --budget abc", r"a duration is .* such as 90s or 1h30m, got 'abc'"),
+        (
+            "run --space age --budget abc",
+            r"--budget: a duration is .* as 90s or 1h30m, got 'abc'",
+        ),
         ("run --space age --budget 0s", r"a duration must be above zero, got '0s'"),
         ("run --space age --seed -1", r"--seed must be at least 0, got -1"),
         ("run --space age --max-epochs 0", r"--max-epochs must be at least 1, got 0"),
@@ -74,7 +87,20 @@ def refused(places, capsys):
         ("run --space age --data {tmp}/no", r"--data must be a folder, got .*/no"),
         ("run --space age --data {tmp}/empty", r"no layout fits the folder .*/empty; known"),
         ("run --space all --data {people}", r"needs --budget TIME .* or --trials N"),
-        ("run --space agee --data {people}", r"unknown space 'agee'; available: age, gender"),
+        (
+            "run --space agee --data {people}",
+            r"space 'agee' \(did you mean age\?\); avail",
+        ),
+        (
+            "run --space age --layout profils",
+            r"--layout must be one of .* \(did you mean profiles\?\); see headrace run --help$",
+        ),
+        (
+            "run --space maks",
+            r"--space: unknown space 'maks' \(did you mean mask\?\)",
+        ),
+        ("run --space all agee", r"unknown space 'agee' \(did you mean age\?\)"),
+        ("run --space gender={tmp}/no.py", r"a space file must exist, got .*no\.py"),
         (
             "run --space age --data {people}",
             r"space 'age' needs the attribute 'age'; this data has: gender, mask",
@@ -171,7 +197,7 @@ def test_a_race_without_two_approaches_is_refused(refused, spaces, got):
     told = refused(f"run --space {spaces} --data {{people}} --race")
     assert told == (
         f"--race needs two approaches to all attributes or more, got {got}; drop it, or run "
-        "--space all"
+        "--space all; see headrace run --help"
     )
 
 

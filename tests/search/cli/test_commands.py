@@ -175,7 +175,9 @@ def test_limits_of_an_ensemble_are_above_zero(value, capsys):
 def test_the_folder_of_an_ensemble_predicts_without_its_run(monkeypatch, tmp_path, capsys):
     given = []
     monkeypatch.setattr("search.predict.command.predict_command", lambda *a, **o: given.append(a))
-    command = ["predict", "mine", "--results", str(tmp_path), "--images", "x", "--out", "a.csv"]
+    (tmp_path / "x").mkdir()
+    photos = ["--images", str(tmp_path / "x"), "--out", "a.csv"]
+    command = ["predict", "mine", "--results", str(tmp_path), *photos]
     assert main(command) == 2
     assert f"no run 'mine' in {tmp_path}" in capsys.readouterr().err
     (tmp_path / "mine" / "ensemble").mkdir(parents=True)
@@ -232,8 +234,8 @@ def test_the_margin_of_equivalence_is_at_least_0_and_below_1(ran, capsys):
     for command in (["run", "--space", "age"], *others):
         for value in ("-0.1", "nan", "inf", "1", "2"):
             assert main([*command, f"--margin={value}"]) == 2
-            message = f"headrace: --margin must be at least 0 and below 1, got {value}\n"
-            assert capsys.readouterr().err == message
+            message = f"headrace: --margin must be at least 0 and below 1, got {value}"
+            assert capsys.readouterr().err == f"{message}; see headrace {command[0]} --help\n"
     assert "config" not in ran
 
 
@@ -261,7 +263,10 @@ def test_all_spaces_on_the_demo_have_twenty_minutes(ran):
 
 def test_paths_are_absolute_so_that_a_resume_works_from_anywhere(ran, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "w").mkdir()
+    for name in ("mine.py", "other.py"):
+        (tmp_path / name).touch()
+    for folder in ("d", "w"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "w" / "test_resnet.safetensors").touch()
     command = ["run", "--space", "gender=mine.py", "other.py", "--data", "d"]
     main([*command, "--weights-dir", "w"])
@@ -270,21 +275,23 @@ def test_paths_are_absolute_so_that_a_resume_works_from_anywhere(ran, tmp_path, 
     assert (config.data, config.weights_dir) == (str(tmp_path / "d"), str(tmp_path / "w"))
 
 
-def test_a_run_is_named_after_its_spaces_and_the_time(ran):
-    main(["run", "--space", "age", "gender=path/to/mine.py"])
+def test_a_run_is_named_after_its_spaces_and_the_time(ran, tmp_path):
+    (tmp_path / "mine.py").touch()
+    main(["run", "--space", "age", f"gender={tmp_path / 'mine.py'}"])
     assert ran["config"].name.startswith("age-mine-20")
 
 
 @pytest.mark.parametrize(
     ("space", "start"),
     [
-        ("path/my space.py", "myspace-20"),
-        ("\ub098\uc774", "run-20"),
-        ("a" * 120, "a" * 15 + "-20"),
+        ("my space.py", "myspace-20"),
+        ("\ub098\uc774.py", "run-20"),
+        ("a" * 120 + ".py", "a" * 15 + "-20"),
     ],
 )
-def test_a_run_of_any_space_has_a_plain_name(ran, space, start):
-    assert main(["run", "--space", space]) == 0
+def test_a_run_of_any_space_has_a_plain_name(ran, tmp_path, space, start):
+    (tmp_path / space).touch()
+    assert main(["run", "--space", str(tmp_path / space)]) == 0
     assert ran["config"].name.startswith(start)
     check_name(ran["config"].name)
 
@@ -294,8 +301,8 @@ def test_a_run_of_any_space_has_a_plain_name(ran, space, start):
 )
 def test_an_empty_value_is_not_taken_for_no_option(ran, capsys, option):
     assert main(["run", "--space", "age", option, ""]) == 2
-    message = f"headrace: {option} must not be empty; give a value or leave {option} out\n"
-    assert capsys.readouterr().err == message
+    message = f"headrace: {option} must not be empty; give a value or leave {option} out"
+    assert capsys.readouterr().err == f"{message}; see headrace run --help\n"
     assert "config" not in ran
 
 
@@ -384,7 +391,8 @@ def test_the_script_runs_from_any_folder(tmp_path):
     command = [sys.executable, str(ROOT / "search" / "run.py"), "--trials", "0", "--space", "age"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "headrace: --trials must be at least 1, got 0\n"
+    message = "headrace: --trials must be at least 1, got 0; see headrace run --help\n"
+    assert done.stderr == message
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 from rich.console import Console
 
 from search.analysis.uncertainty.interval import Interval
-from search.cli.summary import headrace, print_plan, print_summary
+from search.cli.options import build_parser
+from search.cli.summary import print_commands, print_plan, print_results, print_summary
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
 from search.prepare.space_result import SpaceResult
+from search.store.commands import headrace
 from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_config, made_record
@@ -120,9 +123,9 @@ def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(consol
 
 def test_the_summary_gives_commands_that_can_be_pasted(console, run):
     print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
-    root = f"'{run.store.root}'"
-    assert f"headrace replay '{run.store.root}/best/gender.yaml'" in said(console)
-    assert f"tensorboard --logdir {root}/tensorboard" in said(console)
+    best = shlex.quote(str(run.store.best_path("gender")))
+    assert f"headrace replay {best}" in said(console)
+    assert f"tensorboard --logdir '{run.store.root}'/tensorboard" in said(console)
     assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
 
 
@@ -132,6 +135,51 @@ def test_files_of_odd_names_are_called_by_what_they_are_called(console, run):
     assert path.parent == run.store.root / "best"
     assert f"headrace replay '{path}'" in said(console)
     assert f"Best config: {path}\n" in said(console)
+
+
+def test_between_two_stages_nothing_is_said_of_what_comes_after_the_run(console, run):
+    nothing = result_of(RECORDS[3], best=None, interval=None)
+    mask = result_of(RECORDS[0], name="mask")
+    print_results(console, run, [nothing, mask])
+    text = said(console)
+    assert "No trial finished of: gender. The default config stands in." in text
+    for word in ("go on with", "--resume", "What to do next", "tensorboard", "replay"):
+        assert word not in text
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Stands in for the folder of installed programs, which is not on the path."""
+    folder = tmp_path / "some venv" / "bin"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    (folder / "headrace").touch()
+    (folder / "tensorboard").touch()
+    return folder
+
+
+def test_every_hint_is_a_command_of_a_program_that_is_installed(console, store, programs):
+    print_commands(console, store, [result_of(*RECORDS)])
+    hints = [shlex.split(line, comments=True) for line in said(console).splitlines()[2:]]
+    assert [Path(words[0]) for words in hints] == [programs / "headrace", programs / "tensorboard"]
+    (programs / "optuna-dashboard").touch()
+    print_commands(console, store, [])
+    words = shlex.split(said(console).splitlines()[-1], comments=True)
+    assert words == [str(programs / "optuna-dashboard"), str(store.root / "optuna.journal")]
+
+
+@pytest.mark.usefixtures("programs")
+def test_a_run_with_an_ensemble_says_how_to_use_it(console, store):
+    (store.root / "ensemble").mkdir(parents=True)
+    (store.root / "ensemble" / "ensemble.yaml").touch()
+    print_commands(console, store, [result_of(*RECORDS)])
+    lines = [shlex.split(line, comments=True) for line in said(console).splitlines()[1:]]
+    assert [line[1] for line in lines] == ["predict", "export", "report", "--logdir"]
+    for line in lines[:3]:
+        assert line[2:5] == ["mine", "--results", str(store.root.parent)]
+        build_parser().parse_args(line[1:])
+    assert "Best config" not in said(console)
 
 
 def test_a_search_without_a_complete_trial_has_no_best(console, run):

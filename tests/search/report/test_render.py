@@ -56,8 +56,13 @@ def test_every_tag_is_closed_in_its_place(page):
 
 
 def test_no_request_leaves_the_page(html, page):
-    assert not {"script", "link", "img", "iframe", "object", "embed"} & set(page.tags)
+    assert not {"link", "img", "iframe", "object", "embed"} & set(page.tags)
     assert page.values("src", "srcset", "data", "action", "xlink:href") == []
+    (script,) = re.findall(r"<script>(.*?)</script>", html, flags=re.DOTALL)
+    assert not re.search(r"fetch|XMLHttp|import|WebSocket|eval|innerHTML|sendBeacon", script)
+    assert len(script.splitlines()) < 60
+    policy = next(v for v in page.values("content") if v.startswith("default-src 'none'"))
+    assert "connect-src" not in policy
     assert all(link.startswith("#") for link in page.values("href"))
     assert not re.search(r"url\(|@import|@font-face|https?://|//[a-z]+\.", html)
 
@@ -88,6 +93,7 @@ def test_the_answer_stands_on_top(page):
 def test_sections_come_in_the_order_they_are_read(page):
     sections = [value for tag, key, value in page.attrs if (tag, key) == ("section", "id")]
     assert sections == [
+        "about",
         "scores",
         "differences",
         "search",
@@ -95,8 +101,10 @@ def test_sections_come_in_the_order_they_are_read(page):
         "confusions",
         "costs",
         "parameters",
+        "configs",
         "data",
         "reproduce",
+        "methods",
     ]
 
 
@@ -125,7 +133,7 @@ def test_markup_in_data_stays_text():
         ],
     )
     page = Page(render_html(contents(named, title=attack)))
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
     assert page.stray == []
     assert attack in " ".join(page.texts)
 
@@ -174,6 +182,18 @@ def test_notes_are_said_once():
     assert html.count("One training seed: what another training would give is unknown") == 1
 
 
+def test_the_page_says_how_large_it_is(html):
+    (said,) = re.findall(r"one file of ([\d,]+) kB", html)
+    assert abs(int(said.replace(",", "")) - len(html.encode()) / 1000) < 1
+
+
+def test_tables_that_can_be_sorted_have_rows_to_sort(html):
+    tables = re.findall(r"<table([^>]*)>.*?<tbody>(.*?)</tbody>", html, re.DOTALL)
+    assert {css for css, _ in tables} == {"", ' class="sortable"', ' class="wraps"'}
+    for css, body in tables:
+        assert (css == "") == (body.count("<tr>") <= 2)
+
+
 def test_the_same_contents_make_the_same_page(html):
     assert render_html(contents()) == html
 
@@ -197,6 +217,16 @@ def test_markdown_shows_names_as_they_are():
     assert "| 남성 | 100 |" in text
     assert "\\<30" in text
     assert "<svg" not in text
+
+
+def test_no_section_of_markdown_is_empty():
+    parts = re.split(r"^## (.*)$", render_markdown(contents()), flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert len(sections) > 7
+    assert [heading for heading, text in sections.items() if not text.strip()] == []
+    (confused,) = (text for heading, text in sections.items() if heading.startswith("Confusions"))
+    assert "| age, true | given by joint | photos | of the class |" in confused
+    assert "| \\>=60 | 30-59 | 34 | 34\N{NO-BREAK SPACE}% |" in confused
 
 
 def test_every_row_of_a_markdown_table_has_as_many_cells():

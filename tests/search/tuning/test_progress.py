@@ -72,7 +72,8 @@ def test_without_a_terminal_every_trial_that_ends_is_a_line(record, text):
     with progress(console) as shown:
         shown.trial_started(asked(record.number))
         shown.trial_ended(record)
-    (line,) = console.file.getvalue().splitlines()
+    begun, line = console.file.getvalue().splitlines()
+    assert "workers start" in begun
     assert re.fullmatch(r"\[ +0s\] " + re.escape(text), line)
 
 
@@ -81,7 +82,7 @@ def test_only_a_better_trial_is_the_best_so_far():
     with progress(console) as shown:
         for number, value in enumerate((0.5, 0.4, 0.6)):
             shown.trial_ended(made_record(number, {3: value}))
-    marked = ["best so far" in line for line in console.file.getvalue().splitlines()]
+    marked = ["best so far" in line for line in console.file.getvalue().splitlines()[1:]]
     assert marked == [True, False, True]
 
 
@@ -110,6 +111,29 @@ def test_a_terminal_shows_a_live_table():
     assert re.search(r"age +0 +0 +0 +#0 0/9 +- +0s", last)
     assert "elapsed" in last
     assert "complete, " not in console.file.getvalue()
+
+
+def test_a_live_table_says_that_workers_start_until_one_has_begun():
+    console = terminal()
+    with progress(console) as shown:
+        pass
+    assert "workers start" in screen(console)
+    console = terminal()
+    with progress(console) as shown:
+        shown.trial_started(asked(0))
+        shown.trial_reported("gender", 0, 1, 0.5)
+    assert "workers start" not in screen(console)
+
+
+def test_a_dumb_terminal_gets_lines():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, _environ={"TERM": "dumb"})
+    with progress(console) as shown:
+        shown.trial_started(asked(0))
+        shown.trial_ended(made_record(0, {3: 0.5}))
+    StepBar(console, "decoding 3 photos")(1, 3)
+    lines = console.file.getvalue().splitlines()
+    assert "gender trial 0: complete, 0.5000 (best so far)" in lines[1]
+    assert lines[-1] == "decoding 3 photos ..."
 
 
 def test_an_earlier_start_is_counted():

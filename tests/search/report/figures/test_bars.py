@@ -87,3 +87,10 @@ def test_a_legend_that_is_too_long_goes_on_below():
     places = legend_places(["aaaa", "bbbb", "cccc"], 130)
     assert [y for _, y in places] == [10, 10, 28]
     assert places[2][0] == 0
+
+
+def test_the_legend_of_a_single_series_of_dots_has_room_of_its_own():
+    plot = bars({"a": {"joint": 0.5}, "b": {"joint": 0.7}}, {"joint": 0}, axis="F1", zero=False)
+    image = ElementTree.fromstring(draw_dots(plot, 358, "Scores"))
+    y = {text.text: float(text.attrib["y"]) for text in image.iter("text")}
+    assert y["a"] - y["joint"] >= 15

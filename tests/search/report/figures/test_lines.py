@@ -84,3 +84,31 @@ def test_a_line_of_many_points_is_told_apart_by_its_dashes():
         "line bare c1",
     ]
     assert not [mark for mark in image.iter() if "mark" in mark.get("class", "").split()]
+
+
+def test_a_line_breaks_where_neighbours_are_missing():
+    points = tuple(Point(x=x, value=10.0, samples=4) for x in (39.0, 40.0, 50.0))
+    image = ElementTree.fromstring(
+        draw_lines(number_plot(lines({"joint": points}, step=1.0), SLOTS), 358, 250, "Errors")
+    )
+    paths = [path.attrib["d"].count("L") for path in image.iter("path")]
+    assert paths == [1, 0]
+    assert len(list(image.iter("circle"))) == 3
+
+
+def test_marks_grow_with_the_photos_behind_them():
+    points = tuple(Point(x=float(n), value=10.0, samples=n) for n in (1, 4, 16))
+    image = ElementTree.fromstring(
+        draw_lines(number_plot(lines({"joint": points}), SLOTS), 358, 250, "Errors")
+    )
+    sizes = [float(mark.attrib["r"]) for mark in image.iter("circle")]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < 0.5 * sizes[-1]
+    assert "16: 10, 16 photos" in [title.text for title in image.iter("title")]
+
+
+def test_what_is_no_approach_has_no_colour_of_one():
+    points = (Point(x=1.0, value=0.1),)
+    plot = number_plot(lines({"mask and age": points, "joint": points}), SLOTS)
+    image = ElementTree.fromstring(draw_lines(plot, 358, 250, "Cosines"))
+    assert [path.attrib["class"] for path in image.iter("path")] == ["line o0", "line c0"]

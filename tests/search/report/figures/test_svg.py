@@ -120,3 +120,11 @@ def test_an_axis_names_its_ticks_and_itself():
     )
     assert [text.text for text in drawn.iter("text")] == ["2.5", "10.0", "minutes"]
     assert [float(line.attrib["x1"]) for line in drawn.iter("line")] == [25, 100]
+
+
+def test_a_text_fits_the_room_that_was_made_for_it():
+    names = ("augment.half_cutmix", "optim.head_lr_ratio", "task_weight.gender")
+    for name in names:
+        for room in (8.0, 10.0, 0.1):
+            width = svg.text_width(name, svg.SMALL) + room
+            assert svg.shortened(name, width - room, svg.SMALL) == name

@@ -43,7 +43,9 @@ def test_scores_and_gains_stand_beside_each_other():
 
 
 def test_members_are_listed_by_weight_with_their_networks():
-    members = section().blocks[3]
+    folded = section().blocks[3]
+    assert folded.summary == "2 members"
+    (members,) = folded.blocks
     assert rows(members) == [
         ["joint.chosen.0", "joint.1.0", "0.750", "0.46"],
         ["separate.chosen.0", "mask.1.0, age.2.0", "0.250", "12.3"],
@@ -54,7 +56,7 @@ def test_members_are_listed_by_weight_with_their_networks():
 @pytest.mark.parametrize("render", [render_html, render_markdown])
 def test_the_section_follows_the_differences(render):
     found = contents(verdict(ensemble=ensemble()))
-    assert [part.kicker for part in page_of(found).sections][:3] == [
+    assert [part.kicker for part in page_of(found).sections][1:4] == [
         "Scores",
         "Differences",
         "Ensemble",

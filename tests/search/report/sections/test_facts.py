@@ -78,10 +78,23 @@ def test_people_are_counted_by_row_and_column():
     assert grid.cards[1].heading.startswith("age: ")
 
 
+@pytest.mark.parametrize(
+    ("photos", "heading"),
+    [
+        ({"a": 7, "b": 7}, "All classes have as many photos"),
+        ({"a": 7, "b": 7, "c": 9}, "a and b are the rarest"),
+        ({"a": 7, "b": 7, "c": 7, "d": 9}, "3 classes are the rarest"),
+    ],
+)
+def test_of_classes_that_are_equally_rare_none_is_named(photos, heading):
+    data = DataFacts(name="d", num_people=3, num_photos=30, class_photos=photos)
+    (grid,) = (b for b in data_section(contents(data=data)).blocks if isinstance(b, Grid))
+    assert grid.cards[0].heading == heading
+
+
 def test_data_may_be_no_more_than_two_counts():
     bare = DataFacts(name="d", num_people=3, num_photos=1200)
-    section = data_section(contents(data=bare))
-    assert (section.heading, section.blocks) == ("1,200 photos of 3 people", ())
+    assert data_section(contents(data=bare)) is None
     assert data_section(contents(data=None)) is None
 
 

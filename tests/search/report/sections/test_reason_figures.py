@@ -61,7 +61,7 @@ def test_all_effects_go_into_one_forest_with_the_pair_in_their_names():
 def test_pairs_of_heads_have_a_colour_each():
     figure = reason_figure(typed(REASONS["gradient_conflict"]), SLOTS)
     assert {"gender and age", "mask and age"} <= set(texts(figure))
-    assert {"c0", "c1"} <= set(figure.svg.replace('"', " ").split())
+    assert {"o0", "o1"} <= set(figure.svg.replace('"', " ").split())
 
 
 def test_lines_of_several_pairs_share_one_plot():

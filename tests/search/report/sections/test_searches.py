@@ -54,6 +54,11 @@ def test_importance_names_the_parameter_that_mattered_most():
     )
 
 
+def test_where_every_space_has_another_none_is_said_to_matter_most():
+    found = importance_section(contents(importances={"age": {"a": 0.5}, "mask": {"b": 0.4}}))
+    assert found.heading == "In every space another parameter mattered most"
+
+
 def test_only_the_most_important_parameters_are_drawn():
     many = {"age": {f"p{i:02}": 0.05 - i / 1000 for i in range(12)}}
     drawn = importance_section(contents(importances=many)).blocks[0].cards[0].figure.svg

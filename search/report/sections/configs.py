@@ -1,0 +1,70 @@
+"""The winning configs as one table against the default config."""
+
+from collections.abc import Sequence
+
+from search.analysis import wording
+from search.report.contents import ReportContents, SpaceConfig
+from search.report.document import Block, Cell, Section, Text, table
+
+_NONE = "\N{EN DASH}"
+_NOT_SHOWN = ("target.", "schedule.")  # what a space predicts, and the epochs of all
+
+
+def config_section(contents: ReportContents) -> Section | None:
+    """Returns what the winning configs changed of the default."""
+    known = [each for each in contents.configs if each.default]
+    if not known:
+        return None
+    same = [each.space for each in known if not changed(each)]
+    names = dict.fromkeys(name for each in known for name in changed(each))
+    blocks: list[Block] = []
+    if same:
+        spaces = wording.listing(same)
+        blocks.append(Text(text=f"No trial beat the default config in: {spaces}."))
+    if names:
+        columns = ("parameter", "default", *(each.space for each in known))
+        rows = [_row(name, known) for name in names]
+        blocks.append(table("Winning configs", columns, rows))
+        note = "Blank: as in the default. What no winning config changed is left out."
+        blocks.append(Text(text=note, quiet=True))
+    return Section(kicker="Configs", heading=_heading(same, known), blocks=tuple(blocks))
+
+
+def changed(config: SpaceConfig) -> dict[str, object]:
+    """Returns the parameters that are not those of the default config."""
+    return {
+        name: value
+        for name, value in config.best.items()
+        if not name.startswith(_NOT_SHOWN) and config.default.get(name) != value
+    }
+
+
+def said(value: object) -> str:
+    """Returns a value of a parameter as people write it."""
+    if value is None:
+        return _NONE
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _row(name: str, configs: Sequence[SpaceConfig]) -> tuple[Cell | str, ...]:
+    # A space without age has no parameter of it; one of its loss alone, no default.
+    known = [each.default[name] for each in configs if name in each.default]
+    defaults = list(dict.fromkeys(map(said, known))) or [_NONE]
+    cells: list[Cell | str] = []
+    for each in configs:
+        new = changed(each)
+        text = said(new[name]) if name in new else ""
+        if text and len(defaults) > 1:
+            text += f" (default {said(each.default.get(name))})"
+        cells.append(Cell(text=text, strong=bool(text)))
+    return (name, defaults[0] if len(defaults) == 1 else "of each space", *cells)
+
+
+def _heading(same: Sequence[str], configs: Sequence[SpaceConfig]) -> str:
+    if not same:
+        return "What the winning configs changed of the default"
+    return f"The default config won in {len(same)} of {wording.plural(len(configs), 'space')}"

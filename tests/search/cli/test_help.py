@@ -1,0 +1,87 @@
+"""What the command line shows: help with examples, its version, completion, nearest names."""
+
+import re
+import shlex
+import sys
+
+import pytest
+
+from search.cli.commands import build_parser, main
+from search.errors import UsageError
+from tests.search.builders.runs import ROOT
+from tests.search.cli.test_commands import FROZEN
+
+
+def test_the_command_alone_shows_how_to_begin(capsys):
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: headrace")
+    assert "headrace run --space age" in shown
+    assert len(shown.splitlines()) <= 40
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_options_without_a_command_are_refused():
+    with pytest.raises(UsageError, match=r"a command is needed, one of run, .*; see headrace --h"):
+        build_parser().parse_args([])
+
+
+@pytest.mark.parametrize("command", FROZEN)
+def test_the_help_of_every_command_has_an_example_of_it(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    lines = [line for line in shown.splitlines() if line.startswith(f"  headrace {command} ")]
+    assert lines
+    for line in lines:
+        words = shlex.split(re.split(" {3,}", line.strip())[0].partition("#")[0])
+        build_parser().parse_args(words[1:])
+
+
+def test_the_options_of_a_run_stand_under_headings(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["run", "--help"])
+    shown = capsys.readouterr().out
+    places = [shown.index(f"\n{title}:\n") for title in ("how long", "the data", "examples")]
+    assert places == sorted(places)
+    assert places[0] < shown.index("--budget TIME  ") < places[1]
+
+
+def test_the_version_names_headrace_and_what_decides_a_result(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.match(r"headrace \d+\.\d+\.\d+ \(.*torch \d.*ray \d", line)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_shells_complete_commands_and_options(shell, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--print-completion", shell])
+    shown = capsys.readouterr().out
+    assert {"predict", "label-shift", "budget"} <= set(re.findall(r"\w+(?:-\w+)*", shown))
+
+
+def test_the_completion_says_which_package_it_needs(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    assert main(["--print-completion", "bash"]) == 2
+    assert "needs the package shtab" in capsys.readouterr().err
+
+
+def test_an_export_of_a_space_without_a_best_config_is_told_before_torch_is_loaded(
+    monkeypatch, capsys
+):
+    monkeypatch.setitem(sys.modules, "search.export.command", None)  # its import fails
+    command = ["export", "demo", "--to", "timm", "--results", str(ROOT / "results")]
+    assert main([*command, "--space", "age", "agee"]) == 2
+    said = "--space: the run has no best config of 'agee' (did you mean age?); spaces with one: "
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_that_is_not_there_is_told_with_the_nearest(tmp_path, capsys):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "study.json").write_text("{}")
+    assert main(["verdict", "frist", "--results", str(tmp_path)]) == 2
+    said = f"no run 'frist' in {tmp_path} (did you mean first?); runs there: first, second"
+    assert said in capsys.readouterr().err
