@@ -28,7 +28,7 @@ from trainables.seeding import derive_seed
 from trainables.small_heads import SmallHeads
 
 NUM_SEEDS = 20
-SECONDS = 90.0
+SECONDS = 100.0
 """In which seeds are begun, so that with the verdict the answer is there within two minutes."""
 LEAST_SEEDS = 2
 LINEAR, SMALL = "linear", "small"
