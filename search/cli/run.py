@@ -3,6 +3,7 @@
 import platform
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,11 @@ def execute(
     store = place(results, config.name)
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
+    sizes = _label_sizes(config, dataset, loaded)
+    if not config.address:
+        here = Node(cpus=Machine().cpus(), memory=Machine().memory_bytes())
+        sizes.check(_room([here], store))
     with ray_runtime(config.address) as nodes:
-        sizes = _label_sizes(config, dataset, loaded)
         sizes.check(_room(nodes, store))
         device = "cuda" if any(node.gpus for node in nodes) else "cpu"
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
@@ -161,7 +165,7 @@ def _prepare(
     scale = _scale(config, resources)
     offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
     size = stored_size_for(dataset.table, offer.largest_input)
-    decode_images(dataset.table, size, cache, Machine().cpus(), partial(StepBar, console))
+    done = decode_images(dataset.table, size, cache, Machine().cpus(), partial(StepBar, console))
     return Prepared(
         config=config,
         dataset=dataset,
@@ -172,6 +176,7 @@ def _prepare(
         store=store,
         stored_size=size,
         cache_dir=cache,
+        readings=(*dataset.readings, *done),
     )
 
 
@@ -221,6 +226,8 @@ def _description(run: Prepared) -> dict[str, Any]:
         "data": {
             "name": run.dataset.name,
             "note": run.dataset.note,
+            "readings": list(run.readings),
+            "corrections": [asdict(each) for each in table.corrections],
             "schema": table.schema.to_dict(),
             "photos": table.num_samples,
             "people": table.num_groups,

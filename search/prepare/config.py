@@ -15,11 +15,13 @@ from search.prepare.option import (
     at_least,
     below_one,
     between,
+    is_file,
     is_folder,
     option,
 )
 from search.prepare.resources import check_fraction
 from search.store.reading import typed
+from trainables.data.known_corrections import KNOWN
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -128,6 +130,15 @@ def _weights_dir(folder: str) -> str:
     return absolute(folder)
 
 
+def _corrections(sources: Sequence[str]) -> tuple[str, ...]:
+    for source in sources:
+        if source not in KNOWN and not is_file(source):
+            raise UsageError(
+                f"--corrections must be CSV files or known sets ({', '.join(KNOWN)}), got {source}"
+            )
+    return tuple(absolute(source) if is_file(source) else source for source in sources)
+
+
 def _photos_dir(folder: str) -> str:
     if not is_folder(folder):
         raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
@@ -157,6 +168,16 @@ class RunConfig:
     layout: str | None = option(
         "--layout", "profiles or manifest (default: found by itself)", default=None
     )
+    corrections: tuple[str, ...] = option(
+        "--corrections",
+        "CSV files group_or_path,attribute,label,reason, or competition, the known errors of its "
+        "data (default: corrections.csv beside the data)",
+        default=(),
+        read=_corrections,
+        nargs="+",
+        metavar="FILE",
+    )
+    """Absolute paths, or names of known sets."""
     people: int = option(
         "--people",
         f"people of the demo (default: {DEFAULT_PEOPLE})",

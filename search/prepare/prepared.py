@@ -30,6 +30,8 @@ class Prepared:
     stored_size: tuple[int, int]
     """(height, width) of the decoded images in pixels."""
     cache_dir: Path
+    readings: tuple[str, ...] = ()
+    """What was read otherwise than it stands, corrected or done to photos, a sentence each."""
 
     @property
     def setting(self) -> TrialSetting:

@@ -10,10 +10,13 @@ A layout module has
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from trainables.data.corrections import CORRECTIONS_FILE, corrected, read_corrections
 from trainables.data.sample_table import SampleTable
 from trainables.errors import DataError, reading_data
 
@@ -48,16 +51,17 @@ def detect(root: Path) -> str:
     return best[0]
 
 
-def load(root: Path, layout: str | None = None) -> SampleTable:
-    """Reads a labelled data set and checks that all its images exist.
+def load(root: Path, layout: str | None = None, corrections: Sequence[str] = ()) -> SampleTable:
+    """Reads a labelled data set, corrects its labels and checks that all its images exist.
 
     Args:
         root: the data folder.
         layout: one of `names()`, or None to find it out.
+        corrections: files, or names of known sets; if none, `corrections.csv` beside the data.
 
     Raises:
-        DataError: the layout is unknown, cannot be found out or has no labels, or the data breaks
-            a rule of the layout.
+        DataError: the layout is unknown, cannot be found out or has no labels, or the data or a
+            correction breaks a rule.
     """
     if layout is None:
         layout = detect(root)
@@ -77,4 +81,11 @@ def load(root: Path, layout: str | None = None) -> SampleTable:
             f"it; give one with labels ({labelled})"
         )
     table.check_files()
-    return table
+    beside = root / CORRECTIONS_FILE
+    if corrections and beside.is_file() and str(beside.resolve()) not in corrections:
+        note = f"{beside.name} beside the data is not applied: others are named"
+        table = replace(table, notes=(*table.notes, note))
+    elif beside.is_file():
+        corrections = corrections or (str(beside),)
+    found = [each for source in corrections for each in read_corrections(source)]
+    return corrected(table, found) if found else table

@@ -117,9 +117,16 @@ def test_thirteen_different_numbers_need_bins(tmp_path, yaml):
         manifest.read(root)
 
 
-def test_many_words_are_classes(tmp_path):
-    lines = ["path,group,x", *(f"{i}.jpg,p{i},word{i:02}" for i in range(20))]
-    assert sorted(manifest.read(write_manifest(tmp_path, lines)).labels[:, 0]) == list(range(20))
+def test_many_words_are_classes_where_each_has_two_people(tmp_path):
+    lines = ["path,group,x", *(f"{i}.jpg,p{i},word{i // 2:02}" for i in range(40))]
+    assert set(manifest.read(write_manifest(tmp_path, lines)).labels[:, 0]) == set(range(20))
+
+
+@pytest.mark.parametrize("value", ["photo of {i}", "IMG_{i:04}", "2021-03-{i:02}", "x{i}.png"])
+def test_what_names_the_photo_is_no_class(tmp_path, value):
+    lines = ["path,group,x", *(f"{i}.jpg,p{i},{value.format(i=i)}" for i in range(10, 28))]
+    with pytest.raises(DataError, match=r"manifest.csv: column 'x' .*leave it out \(ignore: \[x"):
+        manifest.read(write_manifest(tmp_path, lines))
 
 
 @pytest.mark.parametrize("name", ["joint", "multihead", "separate", "all", "attribute:joint"])
