@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
 from trainables.errors import DataError
 
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_SEPARATORS = {",": "commas", ";": "semicolons (;)", "\t": "tabs", "|": "bars (|)"}
 _SPACES = " "
 _SAID = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _UNNAMED = re.compile(r"(?:Unnamed: \d+)?")
@@ -69,13 +69,13 @@ def shaped(path: Path, text: str) -> Sheet:
     if separator == _SPACES and rows[0][1][0] == _FIRST:
         notes.append(f"{path.name}: its first column, which has no name, is called {_FIRST!r}")
     rows, num_trailing = _without_trailing(rows)
-    if num_trailing or blank:
-        notes.append(f"{path.name}: trailing {_name(separator)} and empty rows are ignored")
+    if num_trailing:
+        notes.append(f"{path.name}: trailing {_name(separator)} ignored in {num_trailing} rows")
+    if blank:
+        notes.append(f"{path.name}: {blank} empty rows ignored")
     columns, cells, left_out = _without_empty(rows)
     _check(path, rows[0][1], columns, rows[1:], left_out)
-    if left_out:
-        named = ", ".join(map(repr, left_out))
-        notes.append(f"{path.name}: columns that only count or are empty ({named}) are ignored")
+    notes += [f"{path.name}: {note}" for note in left_out.values()]
     first = 1 if said else 0
     return Sheet(
         separator=separator,
@@ -83,7 +83,7 @@ def shaped(path: Path, text: str) -> Sheet:
         lines=tuple(line + first for line, _ in rows[1:]),
         cells=cells,
         notes=tuple(notes),
-        left_out=tuple(left_out),
+        left_out=tuple(rows[0][1][index] for index in left_out),
     )
 
 
@@ -181,25 +181,30 @@ def _without_trailing(rows: Sequence[Row]) -> tuple[list[Row], int]:
 
 def _without_empty(
     rows: Sequence[Row],
-) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], list[str]]:
-    """Returns columns and cells without columns that have no name and hold nothing of use."""
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], dict[int, str]]:
+    """Returns columns and cells without columns that have no name and hold nothing of use.
+
+    These come with what is said of each, by their place.
+    """
     header, body = rows[0][1], [cells for _, cells in rows[1:]]
     if any(len(cells) != len(header) for cells in body):
-        return header, tuple(body), []
-    left_out = [
-        index
+        return header, tuple(body), {}
+    left_out = {
+        index: note
         for index, name in enumerate(header)
-        if _UNNAMED.fullmatch(name) and _holds_nothing(index, [cells[index] for cells in body])
-    ]
+        if _UNNAMED.fullmatch(name) and (note := _nothing(index, [row[index] for row in body]))
+    }
     kept = [index for index in range(len(header)) if index not in left_out]
     cells = tuple(tuple(row[index] for index in kept) for row in body) if left_out else tuple(body)
-    return tuple(header[i] for i in kept), cells, [header[index] for index in left_out]
+    return tuple(header[i] for i in kept), cells, left_out
 
 
-def _holds_nothing(index: int, values: Sequence[str]) -> bool:
+def _nothing(index: int, values: Sequence[str]) -> str:
+    """Returns what a column without a name is that holds nothing of use; empty if it may."""
     if not any(values):
-        return True
-    return index == 0 and all(map(_WHOLE.fullmatch, values))
+        return f"empty column {index + 1} ignored"
+    counts = index == 0 and all(map(_WHOLE.fullmatch, values))
+    return "index column (a first column without a name that counts) ignored" if counts else ""
 
 
 def _check(
@@ -207,14 +212,14 @@ def _check(
     header: Sequence[str],
     columns: Sequence[str],
     rows: Sequence[Row],
-    left_out: Sequence[str],
+    left_out: Sized,
 ) -> None:
     if "" in columns or len(set(columns)) != len(columns):
         raise DataError(
             f"the header of {path} needs different, non-empty names, got {tuple(columns)}; name "
             "every column that has values, once"
         )
-    if left_out:
+    if len(left_out):
         return
     for line, cells in rows:
         if len(cells) != len(header):

@@ -28,7 +28,8 @@ _CANDIDATES = {
     "cp1251": "Cyrillic",
 }
 _UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-_UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+"""How files of Excel begin, those of today and of before 2007."""
 _WORD = re.compile(r"[^\s,;\t|\"/\\]*[^\x00-\x7f\s,;\t|\"/\\][^\s,;\t|\"/\\]*")
 _SHOWN = 16
 
@@ -47,6 +48,10 @@ def decode_text(path: Path, data: bytes, encoding: str = "") -> tuple[str, str]:
     """
     if encoding and encoding != "utf-8":
         return _decode_named(path, data, encoding), f"{path.name} read as {encoding}"
+    if data.startswith(_WORKBOOK):
+        raise DataError(
+            f'{path} is a workbook of Excel, whatever its name says; save it as "CSV UTF-8"'
+        )
     if not encoding and (found := _utf_16(data)):
         try:
             return data.decode(found).removeprefix("\ufeff"), f"{path.name} read as UTF-16"
@@ -79,8 +84,6 @@ def _decode_named(path: Path, data: bytes, encoding: str) -> str:
 
 def _utf_16(data: bytes) -> str:
     """Returns the codec of UTF-16 text: by its mark, or by a zero in every other early byte."""
-    if data.startswith(_UTF_32):
-        return "utf-32"
     for mark, codec in _UTF_16.items():
         if data.startswith(mark):
             return codec

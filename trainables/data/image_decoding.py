@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
@@ -73,6 +73,7 @@ _UPRIGHT = {
 
 
 _OPAQUE = 255
+_SMALL = (32, 32)
 
 KINDS = {
     "sixteen_bits": "have 16 bits per channel, scaled to 8",
@@ -283,6 +284,18 @@ def stored_size(table: ImageTable, max_side: int) -> Size:
     aspect = float(np.median(sizes[:, 1] / sizes[:, 0]))
     height = min(height, max_side, max_side / aspect)
     return _multiple_of_8(height), _multiple_of_8(height * aspect)
+
+
+def broken_rows(table: ImageTable, left_out: Container[int] = ()) -> dict[int, str]:
+    """Returns why images cannot be read, by their row, of all but some."""
+    found: dict[int, str] = {}
+    for row, path in enumerate(table.paths):
+        try:
+            if row not in left_out:
+                decode_image(table.root / path, _SMALL, "", table.max_pixels)
+        except DataError as error:
+            found[row] = reason(error)
+    return found
 
 
 def unreadable(table: ImageTable, broken: Mapping[int, str]) -> DataError:

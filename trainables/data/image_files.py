@@ -55,7 +55,8 @@ def resolved(root: Path, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
             found.append(path)
             continue
         wished = posixpath.normpath(path.replace("\\", "/"))
-        match = None if wished.startswith(("../", "/")) else entries.find(root, wished)
+        outside = wished.startswith("/") or wished.split("/", 1)[0] == ".."
+        match = None if outside else entries.find(root, wished)
         found.append(path if match is None else match[0])
         if match is not None:
             slashes += wished != path
@@ -126,14 +127,21 @@ def check_paths(paths: Sequence[str], source_rows: Sequence[str]) -> None:
 
 
 def check_files(root: Path, paths: Sequence[str], source_rows: Sequence[str]) -> None:
-    """Raises DataError naming the first missing image, its row and how many are missing."""
-    missing = [i for i, path in enumerate(paths) if not _is_file(root / path)]
+    """Raises DataError naming the first missing image, its row, nine others and their number."""
+    missing = missing_rows(root, paths)
     if missing:
-        first = missing[0]
+        first, *others = missing
+        also = several([f"{paths[row]!r}" for row in others[: NUM_NAMED - 1]])
         raise DataError(
             f"{source_rows[first]}: image {paths[first]!r} is missing under {root} "
-            f"({len(missing)} of {len(paths)} images are missing); {_cure(root, paths[first])}"
+            f"({len(missing)} of {len(paths)} images are missing{also and f', also {also}'}); "
+            f"{_cure(root, paths[first])}"
         )
+
+
+def missing_rows(root: Path, paths: Sequence[str]) -> list[int]:
+    """Returns the rows whose image is no file."""
+    return [row for row, path in enumerate(paths) if not _is_file(root / path)]
 
 
 def _cure(root: Path, path: str) -> str:

@@ -25,12 +25,12 @@ def test_a_plain_file_is_read_without_a_note(tmp_path):
         (PLAIN.replace(",", "\t"), "cells are separated by tabs"),
         (PLAIN.replace(",", "|"), "cells are separated by bars"),
         ("sep=;\r\n" + PLAIN.replace(",", ";"), "cells are separated by semicolons"),
-        (PLAIN.replace("\n", ",,\n"), "trailing commas and empty rows are ignored"),
-        ("path,group,x\n1.jpg,p,a,\n2.jpg,q,b\n", "trailing commas and empty rows are ignored"),
-        (PLAIN + ",,\n,,\n", "trailing commas and empty rows are ignored"),
-        (",path,group,x\n0,1.jpg,p,a\n1,2.jpg,q,b\n", "columns that only count or are empty"),
-        ("Unnamed: 0,path,group,x\n4,1.jpg,p,a\n2,2.jpg,q,b\n", r"empty \('Unnamed: 0'\)"),
-        ("path,,group,x\n1.jpg,,p,a\n2.jpg,,q,b\n", "columns that only count or are empty"),
+        (PLAIN.replace("\n", ",,\n"), "trailing commas ignored in 3 rows"),
+        ("path,group,x\n1.jpg,p,a,\n2.jpg,q,b\n", "trailing commas ignored in 1 rows"),
+        (PLAIN + ",,\n,,\n", "2 empty rows ignored"),
+        (",path,group,x\n0,1.jpg,p,a\n1,2.jpg,q,b\n", r"index column \(a first .* ignored"),
+        ("Unnamed: 0,path,group,x\n4,1.jpg,p,a\n2,2.jpg,q,b\n", r"index column .* ignored"),
+        ("path,,group,x\n1.jpg,,p,a\n2.jpg,,q,b\n", "empty column 2 ignored"),
         (PLAIN.encode("utf-16"), "rows.csv read as UTF-16"),
         (PLAIN.encode("utf-16-le"), "rows.csv read as UTF-16"),
         (PLAIN.encode("utf-16-be"), "rows.csv read as UTF-16"),
@@ -106,6 +106,12 @@ def test_a_named_encoding_is_read(tmp_path, encoding):
 def test_a_named_encoding_that_does_not_fit_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"rows\.csv is not cp949 in line 2"):
         _read(tmp_path, b"path,x\n1.jpg,\xff\xfe\n", "cp949")
+
+
+@pytest.mark.parametrize("start", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"])
+def test_a_workbook_called_csv_is_named(tmp_path, start):
+    with pytest.raises(DataError, match=r"rows\.csv is a workbook .* save it as \"CSV UTF-8\""):
+        _read(tmp_path, start + b"\x14\0\6\0")
 
 
 def test_a_column_is_found_in_other_code_points(tmp_path):

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 
 from trainables.data.corrections import CORRECTIONS_FILE, corrected, read_corrections
+from trainables.data.image_decoding import broken_rows, unreadable
+from trainables.data.image_files import missing_rows
 from trainables.data.sample_table import SampleTable
 from trainables.errors import DataError, reading_data
 
@@ -80,7 +82,7 @@ def load(root: Path, layout: str | None = None, corrections: Sequence[str] = ())
             f"the folder {root} (layout {layout!r}) has no labels, so nothing can be trained on "
             f"it; give one with labels ({labelled})"
         )
-    table.check_files()
+    _check_images(table)
     beside = root / CORRECTIONS_FILE
     if corrections and beside.is_file() and str(beside.resolve()) not in corrections:
         note = f"{beside.name} beside the data is not applied: others are named"
@@ -89,3 +91,17 @@ def load(root: Path, layout: str | None = None, corrections: Sequence[str] = ())
         corrections = corrections or (str(beside),)
     found = [each for source in corrections for each in read_corrections(source)]
     return corrected(table, found) if found else table
+
+
+def _check_images(table: SampleTable) -> None:
+    """Raises DataError where images are missing; it names those that cannot be read, too."""
+    try:
+        table.check_files()
+    except DataError as error:
+        missing = missing_rows(table.root, table.paths)
+        if 2 * len(missing) > table.num_samples:
+            raise  # the folder is another one, or the paths are wrong
+        broken = broken_rows(table, missing)
+        if not broken:
+            raise
+        raise DataError(f"{error}; besides, {unreadable(table, broken)}") from error

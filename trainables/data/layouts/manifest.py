@@ -106,7 +106,7 @@ def _paths(
 
 def _groups(rows: CsvRows, config: ManifestConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the person of each row; spellings of one name are one person."""
-    cells = rows.known(config.group)
+    cells = rows.known(config.group, kept=("NA",))  # may be somebody's initials
     if rows.named(config.group) == rows.named(config.path):
         return cells, ("every photo is a person of its own (group and path are one column)",)
     people: dict[str, str] = {}
