@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 
 from trainables.data.csv_rows import CsvRows
@@ -59,10 +58,10 @@ def _compiled(pattern: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
             f"{PATH!r}) and text between them, such as "
             f'"{{age}}_{{gender}}_{{date}}", got {pattern!r}'
         )
-    parts = [re.escape(between[0])]
-    for _, behind in pairwise(between):
-        parts += ["(.+?)", re.escape(behind)]
-    return fields, re.compile("".join(parts), re.DOTALL)
+    # No field but the last holds the text behind it: there is one way to read a name.
+    start, *middle, end = map(re.escape, between)
+    parts = [f"((?:(?!{text}).)+){text}" for text in middle]
+    return fields, re.compile(f"{start}{''.join(parts)}(.+){end}", re.DOTALL)
 
 
 def _photos(folder: Path) -> Iterator[Path]:

@@ -54,7 +54,10 @@ _UNREADABLE = (
 )
 """What Pillow raises for files that are broken, cut short or no images."""
 
-_UNREADABLE_EXIF = (*_UNREADABLE, TypeError, LookupError, ArithmeticError, AttributeError)
+_UNREADABLE_EXIF = (
+    *(*_UNREADABLE, TypeError, LookupError, ArithmeticError, AttributeError),
+    UserWarning,  # where warnings are errors
+)
 """What Pillow raises for EXIF that is cut short or made up, while the picture is whole."""
 
 _SIDEWAYS = frozenset({5, 6, 7, 8})

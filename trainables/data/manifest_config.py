@@ -12,8 +12,8 @@ from trainables.data.csv_text import ENCODINGS
 from trainables.data.image_decoding import MAX_PIXELS
 from trainables.errors import DataError, reading_data
 
-_TEXTS = ("name", "manifest", "file_names", "images", "encoding", "group", "path")
-_KEYS = (*_TEXTS, "licence", "attributes", "ignore", "max_pixels")
+_TEXTS = ("name", "group", "path", "manifest", "file_names", "images", "encoding")
+_KEYS = ("name", "licence", *_TEXTS[1:], "attributes", "ignore", "max_pixels")
 _ATTRIBUTE_KEYS = ("column", "classes", "ordered", "bins")
 OTHERS = "others"
 """What `ignore` says for every column that nothing else names."""

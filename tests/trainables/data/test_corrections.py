@@ -143,3 +143,13 @@ def test_a_known_set_on_data_without_these_people_is_refused(tmp_path):
 def test_no_correction_leaves_the_table_as_it_is(root):
     table = layouts.load(root)
     assert corrected(table, ()).fingerprint == table.fingerprint
+
+
+def test_corrections_lie_beside_the_data_or_beside_its_table(tmp_path):
+    write_profiles(tmp_path / "train", [("000001", "male", "45")])
+    write(tmp_path / "train", "000001,gender,female,")
+    assert set(layouts.load(tmp_path).labels[:, 1]) == {1}
+    write(tmp_path, "000001/mask1,mask,normal,")
+    table = layouts.load(tmp_path)
+    assert set(table.labels[:, 1]) == {0}
+    assert [each.key for each in table.corrections] == ["000001/mask1"]

@@ -21,10 +21,10 @@ def test_a_plain_file_is_read_without_a_note(tmp_path):
 @pytest.mark.parametrize(
     ("content", "note"),
     [
-        (PLAIN.replace(",", ";"), "cells are separated by semicolons"),
+        (PLAIN.replace(",", ";"), r"cells are separated by semicolons \(;\)"),
         (PLAIN.replace(",", "\t"), "cells are separated by tabs"),
-        (PLAIN.replace(",", "|"), "cells are separated by bars"),
-        ("sep=;\r\n" + PLAIN.replace(",", ";"), "cells are separated by semicolons"),
+        (PLAIN.replace(",", "|"), r"cells are separated by bars \(\|\)"),
+        ("sep=;\r\n" + PLAIN.replace(",", ";"), r"cells are separated by semicolons \(;\)"),
         (PLAIN.replace("\n", ",,\n"), "trailing commas ignored in 3 rows"),
         ("path,group,x\n1.jpg,p,a,\n2.jpg,q,b\n", "trailing commas ignored in 1 rows"),
         (PLAIN + ",,\n,,\n", "2 empty rows ignored"),
@@ -57,7 +57,7 @@ def test_lines_are_those_of_the_file_whatever_is_left_out(tmp_path):
         ("path,group,x\n1.jpg,p,a,b\n", "row 2: 3 cells are needed as in the header, got 4"),
         ("path;group;x\n1.jpg;p\n", "row 2: 3 cells are needed as in the header, got 2"),
         ("path,,x\n1.jpg,7,a\n", "needs different, non-empty names"),
-        ("path;a\tx\n1.jpg;b\tc\n", "separated by semicolons or tabs"),
+        ("path;a\tx\n1.jpg;b\tc\n", r"separated by semicolons \(;\) or tabs"),
         ("path;x\n1.jpg;a\n2.jpg\n", "row 3: 2 cells are needed as in the header, got 1"),
     ],
 )

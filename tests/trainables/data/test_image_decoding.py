@@ -130,6 +130,7 @@ ODD_EXIF = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 @pytest.mark.parametrize("exif", ODD_EXIF.values(), ids=ODD_EXIF)
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
 def test_odd_exif_never_stops_a_whole_picture(tmp_path, exif, suffix):
@@ -138,6 +139,7 @@ def test_odd_exif_never_stops_a_whole_picture(tmp_path, exif, suffix):
     assert decode_image(path, (16, 32), "row 1").shape == (16, 32, 3)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_an_orientation_beside_tags_that_cannot_be_written_again_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

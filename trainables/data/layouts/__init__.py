@@ -22,6 +22,9 @@ from trainables.data.image_files import missing_rows
 from trainables.data.sample_table import SampleTable
 from trainables.errors import DataError, reading_data
 
+_MOST_LOOKED_AT = 5_000
+"""Photos that are looked at before the run ends over a missing one: some 2 ms each."""
+
 
 def names() -> tuple[str, ...]:
     """Returns the names of all layouts, sorted."""
@@ -83,12 +86,19 @@ def load(root: Path, layout: str | None = None, corrections: Sequence[str] = ())
             f"it; give one with labels ({labelled})"
         )
     _check_images(table)
-    beside = root / CORRECTIONS_FILE
-    if corrections and beside.is_file() and str(beside.resolve()) not in corrections:
-        note = f"{beside.name} beside the data is not applied: others are named"
+    return _corrected(table, (root, table.root), corrections)
+
+
+def _corrected(
+    table: SampleTable, places: Sequence[Path], corrections: Sequence[str]
+) -> SampleTable:
+    """Returns the table with the corrections that are named, else those of the first place."""
+    beside = [str((place / CORRECTIONS_FILE).resolve()) for place in places]
+    there = [path for path in beside if Path(path).is_file()][:1]
+    if corrections and set(there) - set(corrections):
+        note = f"{CORRECTIONS_FILE} beside the data is not applied: others are named"
         table = replace(table, notes=(*table.notes, note))
-    elif beside.is_file():
-        corrections = corrections or (str(beside),)
+    corrections = corrections or there
     found = [each for source in corrections for each in read_corrections(source)]
     return corrected(table, found) if found else table
 
@@ -99,8 +109,8 @@ def _check_images(table: SampleTable) -> None:
         table.check_files()
     except DataError as error:
         missing = missing_rows(table.root, table.paths)
-        if 2 * len(missing) > table.num_samples:
-            raise  # the folder is another one, or the paths are wrong
+        if 2 * len(missing) > table.num_samples or table.num_samples > _MOST_LOOKED_AT:
+            raise  # the folder is another one, the paths are wrong, or to look takes minutes
         broken = broken_rows(table, missing)
         if not broken:
             raise
