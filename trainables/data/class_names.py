@@ -105,10 +105,12 @@ def _without_dates(classes: Sequence[str]) -> list[str] | None:
 
 
 def _alike(classes: Sequence[str]) -> Iterator[str]:
-    """Yields a sentence for classes that differ by case, or by zeros in front, alone."""
+    """Yields a sentence for classes that look alike: but for case, zeros in front, unseen signs."""
     seen: dict[str, str] = {}
     for name in classes:
-        key = _LEADING.sub("", " ".join(name.casefold().split()))
+        text = unicodedata.normalize("NFKC", name).casefold()
+        seen_signs = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+        key = _LEADING.sub("", " ".join(seen_signs.split()))
         if key in seen:
             yield f"{seen[key]!r} and {name!r} are two classes; where they are one, write one"
         seen.setdefault(key, name)

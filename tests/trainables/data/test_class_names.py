@@ -25,7 +25,13 @@ def test_spellings_of_one_class_are_one_and_that_is_said(values, classes, note):
 
 @pytest.mark.parametrize(
     "values",
-    [["1", "01"], ["Male", "male"], ["male ", "male  x", "male x"], ["7", "007"]],
+    [
+        ["1", "01"],
+        ["Male", "male"],
+        ["male ", "male  x", "male x"],
+        ["7", "007"],
+        ["x", "x\u200b"],
+    ],
 )
 def test_what_may_be_one_class_or_two_stays_two_and_is_named(values):
     found, notes = merged(values)
