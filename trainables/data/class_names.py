@@ -105,7 +105,7 @@ def _without_dates(classes: Sequence[str]) -> list[str] | None:
 
 
 def _alike(classes: Sequence[str]) -> Iterator[str]:
-    """Yields a sentence for classes that look alike: but for case, zeros in front, unseen signs."""
+    """Yields a sentence for classes that differ by case, zeros in front or unseen signs alone."""
     seen: dict[str, str] = {}
     for name in classes:
         text = unicodedata.normalize("NFKC", name).casefold()
