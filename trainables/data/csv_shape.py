@@ -17,7 +17,7 @@ from trainables.errors import DataError
 
 _SEPARATORS = {",": "commas", ";": "semicolons (;)", "\t": "tabs", "|": "bars (|)"}
 _SPACES = " "
-_SAID = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
+_SAID = re.compile(r'"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)
 _UNNAMED = re.compile(r"(?:Unnamed: \d+)?")
 _WHOLE = re.compile(r"\d+(?:\.0)?")
 _FIRST = "path"
