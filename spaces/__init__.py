@@ -46,7 +46,7 @@ def load(spec: str, schema: Schema) -> Space:
     """
     if spec not in schema and spec.removeprefix(_PREFIX) in schema:
         spec = spec.removeprefix(_PREFIX)
-    if spec in schema and spec not in names():
+    if spec in schema and (spec not in names() or _lacks_order(spec, schema)):
         return _generic((spec,), "softmax")
     name, given, file = spec.partition("=")
     if given or spec.endswith(".py"):
@@ -78,6 +78,11 @@ def load_block(attributes: tuple[str, ...], form: str, schema: Schema) -> Space:
     if len(attributes) == 1 and form == "softmax" and attributes[0] not in WHOLE:
         return load(attributes[0], schema)
     return _generic(attributes, form).check(schema)
+
+
+def _lacks_order(name: str, schema: Schema) -> bool:
+    """Returns whether the space `age` would take ages for ordered whose order means nothing."""
+    return name == "age" and name in schema and not schema[name].ordered
 
 
 def _generic(attributes: tuple[str, ...], form: str) -> Space:

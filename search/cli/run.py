@@ -3,7 +3,7 @@
 import platform
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,12 @@ def execute(
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
     _check_race(config, Lineup.of(dataset.table.schema, loaded))
+    sizes = _label_sizes(config, dataset, loaded)
+    if not config.address:
+        here = Node(cpus=Machine().cpus(), memory=Machine().memory_bytes())
+        sizes.check(_room([here], store))
     say(console, f"{'joining' if config.address else 'starting'} Ray ...")
     with ray_runtime(config.address) as nodes:
-        sizes = _label_sizes(config, dataset, loaded)
         sizes.check(_room(nodes, store))
         device = "cuda" if any(node.gpus for node in nodes) else "cpu"
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
@@ -187,7 +190,7 @@ def _prepare(
         say(console, "looking for the pretrained weights, here and on the model hub ...")
     offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
     size = stored_size_for(dataset.table, offer.largest_input)
-    decode_images(dataset.table, size, cache, Machine().cpus(), partial(StepBar, console))
+    done = decode_images(dataset.table, size, cache, Machine().cpus(), partial(StepBar, console))
     return Prepared(
         config=config,
         dataset=dataset,
@@ -198,6 +201,7 @@ def _prepare(
         store=store,
         stored_size=size,
         cache_dir=cache,
+        readings=(*dataset.readings, *done),
     )
 
 
@@ -248,6 +252,8 @@ def _description(run: Prepared) -> dict[str, Any]:
         "data": {
             "name": run.dataset.name,
             "note": run.dataset.note,
+            "readings": list(run.readings),
+            "corrections": [asdict(each) for each in table.corrections],
             "schema": table.schema.to_dict(),
             "photos": table.num_samples,
             "people": table.num_groups,

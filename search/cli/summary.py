@@ -35,6 +35,7 @@ def print_plan(console: Console, run: Prepared, notes: Sequence[str] = ()) -> No
         ("models", f"{scale.reason}; {', '.join(run.backbones)}; {scale.max_epochs} epochs"),
         ("budget", config.budget.describe()),
         ("devices", run.resources.describe()),
+        *(("read", reading) for reading in run.readings),
         *(("note", note) for note in notes),
     ]
     for name, text in lines:

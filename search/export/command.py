@@ -176,7 +176,7 @@ def _table(store: RunStore, cache: Path | None) -> SampleTable | None:
     else:
         return None
     try:
-        table = layouts.load(root, config["layout"])
+        table = layouts.load(root, config["layout"], config.get("corrections", ()))
         table.check_files()
     except DataError:
         return None

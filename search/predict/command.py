@@ -101,6 +101,8 @@ def predict_command(
     table = read_folder(images)
     check_names(table.names)
     check_no_input(out, table)
+    for note in table.notes:
+        say(console, f"Read: {note}")
     ensemble = Ensemble.load(ensemble_folder, device)
     oof = OutOfFold.read(ensemble_folder)
     oof.check_classes(ensemble.spec.labels.num_joint)

@@ -15,12 +15,14 @@ from search.prepare.option import (
     at_least,
     below_one,
     between,
+    is_file,
     is_folder,
     option,
 )
 from search.prepare.resources import check_fraction
 from search.store.reading import typed
 from search.store.screen_file import read_offer
+from trainables.data.known_corrections import KNOWN
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -142,6 +144,15 @@ def _backbones(given: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in each for name in names))
 
 
+def _corrections(sources: Sequence[str]) -> tuple[str, ...]:
+    for source in sources:
+        if source not in KNOWN and not is_file(source):
+            raise UsageError(
+                f"--corrections must be CSV files or known sets ({', '.join(KNOWN)}), got {source}"
+            )
+    return tuple(absolute(source) if is_file(source) else source for source in sources)
+
+
 def _photos_dir(folder: str) -> str:
     if not is_folder(folder):
         raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
@@ -175,6 +186,16 @@ class RunConfig:
     layout: str | None = option(
         "--layout", "profiles or manifest (default: found by itself)", default=None
     )
+    corrections: tuple[str, ...] = option(
+        "--corrections",
+        "CSV files group_or_path,attribute,label,reason, or competition, the known errors of its "
+        "data (default: corrections.csv beside the data)",
+        default=(),
+        read=_corrections,
+        nargs="+",
+        metavar="FILE",
+    )
+    """Absolute paths, or names of known sets."""
     people: int = option(
         "--people",
         f"people of the demo (default: {DEFAULT_PEOPLE})",

@@ -8,6 +8,7 @@ from search.errors import UsageError
 from search.prepare.config import RunConfig
 from search.prepare.option import is_folder
 from trainables.data import layouts
+from trainables.data.corrections import summary
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_store import ImageStore, stored_size
 from trainables.data.sample_table import SampleTable
@@ -47,6 +48,11 @@ class Dataset:
         )
 
     @property
+    def readings(self) -> tuple[str, ...]:
+        """What was read otherwise than it stands, and what was corrected, a sentence each."""
+        return (*self.table.notes, *summary(self.table.corrections))
+
+    @property
     def name(self) -> str:
         """What the plan calls it."""
         return "the built-in demo" if self.is_demo else str(self.root)
@@ -62,7 +68,7 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
     if config.data and not is_folder(config.data):
         raise UsageError(f"--data must be a folder, got {config.data}")
     root = Path(config.data) if config.data else demo(config.people, cache_dir, progress)
-    table = layouts.load(root, config.layout)
+    table = layouts.load(root, config.layout, config.corrections)
     split = make_split(table, seed=SPLIT_SEED)
     return Dataset(root=root, table=table, split=split, is_demo=not config.data)
 
@@ -89,11 +95,15 @@ def decode_images(
     cache_dir: Path,
     num_threads: int,
     progress: ProgressBar,
-) -> None:
+) -> tuple[str, ...]:
     """Decodes every image into the cache, where the workers map it.
+
+    Returns:
+        What was done to some of them, a sentence each.
 
     Raises:
         DataError: an image is missing or unreadable.
     """
     bar = progress(f"decoding {table.num_samples} photos")
-    ImageStore.open(table, size, cache_dir, num_threads=num_threads, progress=bar)
+    store = ImageStore.open(table, size, cache_dir, num_threads=num_threads, progress=bar)
+    return store.notes

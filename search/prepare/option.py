@@ -101,6 +101,14 @@ def below_one(flag: str, value: float) -> None:
         raise UsageError(f"{flag} must be at least 0 and below 1, got {value:g}")
 
 
+def is_file(path: str) -> bool:
+    """Returns whether a path is that of a file; not where no file can have such a name."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def is_folder(path: str | Path) -> bool:
     """Returns whether a path is that of a folder; not where no file can have such a name.
 

@@ -33,6 +33,8 @@ class Prepared:
     cache_dir: Path
     portfolio: tuple[Candidate, ...] = ()
     """Configs of other runs that the studies begin with."""
+    readings: tuple[str, ...] = ()
+    """What was read otherwise than it stands, corrected or done to photos, a sentence each."""
 
     @property
     def setting(self) -> TrialSetting:

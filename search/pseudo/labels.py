@@ -58,6 +58,11 @@ class BothTables:
         both = f"{self.labelled.fingerprint}+{self.unlabelled.fingerprint}"
         return hashlib.sha256(both.encode()).hexdigest()[:16]
 
+    @property
+    def max_pixels(self) -> int:
+        """That a photo of either table may have at most."""
+        return max(self.labelled.max_pixels, self.unlabelled.max_pixels)
+
     def check_files(self) -> None:
         """Raises DataError where a file of either table is missing."""
         self.labelled.check_files()

@@ -35,6 +35,7 @@ class BestFile:
         probabilities: digest of the validation probabilities.
         data: folder of the data; empty for the demo.
         layout: of the data; None was found by itself.
+        corrections: files, or names of known sets, of corrected labels.
         demo_people: people of the demo; 0 for other data.
         fingerprint: of the samples.
         split: fingerprint of the split.
@@ -52,6 +53,7 @@ class BestFile:
     probabilities: str
     data: str
     layout: str | None
+    corrections: tuple[str, ...] = ()
     demo_people: int
     fingerprint: str
     split: str
@@ -121,6 +123,7 @@ class BestFile:
             probabilities=str(score["probabilities"]),
             data=str(data["path"]),
             layout=None if data["layout"] is None else str(data["layout"]),
+            corrections=tuple(map(str, data.get("corrections", ()))),
             demo_people=int(data["demo_people"] or 0),
             fingerprint=str(data["fingerprint"]),
             split=str(data["split"]),

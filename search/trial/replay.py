@@ -112,6 +112,7 @@ def _study_config(best: BestFile, data: str, weights_dir: str) -> RunConfig:
         spaces=(best.space,),
         data=str(Path(data).resolve()) if data else "",
         layout=best.layout,
+        corrections=best.corrections,
         people=best.demo_people,
         trials=1,
         seed=0,

@@ -142,6 +142,7 @@ def _data(run: Prepared) -> Mapping[str, Any]:
     return {
         "path": config.data,
         "layout": config.layout,
+        "corrections": list(config.corrections),
         "demo_people": config.people if dataset.is_demo else None,
         "fingerprint": dataset.table.fingerprint,
         "split": dataset.split.fingerprint,

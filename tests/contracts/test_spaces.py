@@ -196,10 +196,15 @@ def test_other_bins_have_cuts_below_their_own_boundary_and_drop_no_foreign_ages(
 def test_only_ordered_attributes_of_three_classes_have_an_ordinal_head(seed):
     kinds = {
         name: {config["head.kind"] for config in sample(name, data, "small", seed)[1]}
-        for name, data in (("kind", "fruit"), ("ripeness", "fruit"), ("region", "census"))
+        for name, data in (
+            ("kind", "fruit"),
+            ("ripeness", "fruit"),
+            ("region", "census"),
+            ("age", "alphabetical"),
+        )
     }
-    ordinal = {"softmax", "ordinal"}
-    assert kinds == {"kind": {"softmax"}, "ripeness": ordinal, "region": {"softmax"}}
+    ordinal, plain = {"softmax", "ordinal"}, {"softmax"}
+    assert kinds == {"kind": plain, "ripeness": ordinal, "region": plain, "age": plain}
 
 
 def test_timm_has_every_backbone_on_offer():

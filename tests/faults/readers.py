@@ -333,6 +333,31 @@ def dataset_yaml(folder: Path) -> Made:
     return folder / "data" / "dataset.yaml", read
 
 
+def corrections(folder: Path) -> Made:
+    """corrections.csv beside the data."""
+    read = _manifest(folder)
+    path = folder / "data" / "corrections.csv"
+    rows = ("p,gender,female,seen", "2.jpg,age,61,told", "r/3,gender,female,both ways")
+    text = "\n".join(("group_or_path,attribute,label,reason", *rows, ""))
+    path.write_text(text, encoding="utf-8")
+    return path, read
+
+
+def file_names(folder: Path) -> Made:
+    """A dataset.yaml that reads labels from the names of photos."""
+    yaml = (
+        'file_names: "{age}_{gender}_{date}"\ngroup: path\nimages: photos\nmax_pixels: 100000\n'
+        "attributes:\n  age: {bins: [30, 60]}\n"
+        "  gender: {classes: {0: male, 1: female}, ordered: false}\nignore: others\n"
+    )
+    root = folder / "data"
+    for age, gender in ((25, 0), (40, 1), (61, 0)):
+        write_image(root / "photos" / f"{age}_{gender}_2017.jpg")
+    path = root / "dataset.yaml"
+    path.write_text(yaml, encoding="utf-8")
+    return path, lambda: layouts.load(root, "manifest")
+
+
 def profiles(folder: Path) -> Made:
     """train.csv of the competition's folders."""
     people = [("001", "male", "25"), ("002", "female", "61"), ("003", "male", "40")]
@@ -409,6 +434,12 @@ READERS = {
         make=dataset_yaml,
         mutations=(*TEXT, *[mutations.yaml_value] * 3),
         beside=("manifest.csv",),
+    ),
+    "corrections": Reader(make=corrections, mutations=(*TEXT, *[mutations.csv_cell] * 3)),
+    "file_names": Reader(
+        make=file_names,
+        mutations=(*TEXT, *[mutations.yaml_value] * 3),
+        beside=("manifest.csv", "_2017.jpg"),
     ),
     "profiles": Reader(make=profiles, mutations=(*TEXT, mutations.csv_cell)),
     "listed": Reader(make=listed, mutations=(*TEXT, mutations.csv_cell)),

@@ -12,6 +12,15 @@ FACES = LabelSchema(
 )
 """Ages without the raw number."""
 
+ALPHABETICAL = LabelSchema(
+    name="alphabetical",
+    attributes=(
+        Attribute(name="gender", classes=("male", "female")),
+        Attribute(name="age", classes=("adult", "child", "senior")),
+    ),
+)
+"""Ages whose order means nothing."""
+
 FRUIT = LabelSchema(
     name="fruit",
     attributes=(
@@ -30,5 +39,11 @@ CENSUS = LabelSchema(
 )
 """Raw ages in other bins than the founding case has."""
 
-SCHEMAS = {"founding": MASK_SCHEMA, "faces": FACES, "fruit": FRUIT, "census": CENSUS}
+SCHEMAS = {
+    "founding": MASK_SCHEMA,
+    "faces": FACES,
+    "alphabetical": ALPHABETICAL,
+    "fruit": FRUIT,
+    "census": CENSUS,
+}
 ONE_ATTRIBUTE = COLOUR_SCHEMA

@@ -1,5 +1,8 @@
 """Image files to pixels: one decoder for training, refit and prediction.
 
+What is transparent shows the colours that are stored beneath it. 16 bits per channel are scaled to
+8. An EXIF orientation turns the photo upright; EXIF that cannot be read turns nothing.
+
 Notation: stored pixels H x W; a size is always (H, W).
 """
 
@@ -8,16 +11,17 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from trainables.data.bounded_files import check_plain
+from trainables.data.image_files import several
 from trainables.errors import DataError, in_short
 
 UINT8 = npt.NDArray[np.uint8]
@@ -38,6 +42,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 MAX_PIXELS = 178_956_970
 """Of a photo: where Pillow, too, takes a file for a decompression bomb (half a gigabyte of RGB).
+A JPEG may have more where it is decoded at a fraction that has not.
 
 Checked from the header, before anything is decoded, and whatever `Image.MAX_IMAGE_PIXELS` is: any
 package in the process may have set it to None.
@@ -54,8 +59,35 @@ _UNREADABLE = (
 )
 """What Pillow raises for files that are broken, cut short or no images."""
 
+_UNREADABLE_EXIF = (
+    *(*_UNREADABLE, TypeError, LookupError, ArithmeticError, AttributeError),
+    UserWarning,  # where warnings are errors
+)
+"""What Pillow raises for EXIF that is cut short or made up, while the picture is whole."""
+
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 """EXIF orientations in which width and height change places."""
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a photo of an EXIF orientation upright."""
+
+
+_OPAQUE = 255
+_SMALL = (32, 32)
+
+KINDS = {
+    "sixteen_bits": "have 16 bits per channel, scaled to 8",
+    "transparent": "have transparent parts, where the colours stored beneath them are seen",
+}
+"""What is done to images of some kinds, to be said after their number."""
 
 
 class ImageTable(Protocol):
@@ -77,32 +109,47 @@ class ImageTable(Protocol):
     def fingerprint(self) -> str:
         """Changes with the paths and the sizes of the files."""
 
+    @property
+    def max_pixels(self) -> int:
+        """That an image may have at most."""
+
     def check_files(self) -> None:
         """Raises DataError if a file is missing."""
 
 
-def decode_image(path: Path, size: Size, where: str) -> UINT8:
+def decode_image(
+    path: Path,
+    size: Size,
+    where: str,
+    max_pixels: int = MAX_PIXELS,
+    seen: Callable[[str], None] = lambda kind: None,  # noqa: ARG005
+) -> UINT8:
     """Returns an image turned upright, scaled to cover `size` and cropped around its centre.
 
     Args:
         path: the image file.
         size: (H, W) in pixels.
         where: what to call the image in an error, such as "train.csv row 12".
+        max_pixels: that it may have at most; a JPEG at the fraction it is decoded at.
+        seen: called with a key of `KINDS` where the image is of such a kind.
 
     Returns:
         uint8 array [H, W, 3], RGB.
 
     Raises:
-        DataError: the file is missing, broken, cut short or not an image.
+        DataError: the file is missing, broken, cut short, too large or not an image.
     """
     height, width = size
     try:
         with open_image(path) as image:
             wanted = (height, width) if _is_sideways(image) else (width, height)
-            image.draft("RGB", wanted)  # JPEG only: decodes at 1/2, 1/4 or 1/8, never below wanted
-            fitted = fit_image(image, size)
+            _reduce(image, wanted, max_pixels)
+            fitted = fit_image(image, size, seen)
     except _UNREADABLE as error:
-        raise _unreadable(path, where, error) from error
+        raise DataError(
+            f"{where}: image {path} cannot be read ({reason(error)}); replace the file or remove "
+            "its row"
+        ) from error
     return fitted
 
 
@@ -112,86 +159,180 @@ def open_image(path: Path) -> Iterator[Image.Image]:
 
     Raises:
         OSError: the file is missing or of no such format.
-        ValueError: it has more than `MAX_PIXELS` pixels.
     """
     check_plain(path)
-    with Image.open(path, formats=FORMATS) as image:
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise ValueError(
-                f"a photo has at most {MAX_PIXELS} pixels, got {width} x {height}: scale it down"
-            )
-        yield image
+    with path.open("rb") as file:
+        try:
+            image: Image.Image = Image.open(file, formats=FORMATS)
+        except Image.DecompressionBombError:
+            image = _open_large(file)
+        with image:
+            yield image
 
 
-def fit_image(image: Image.Image, size: Size) -> UINT8:
+def _open_large(file: IO[bytes]) -> Image.Image:
+    """Opens what Pillow takes for a bomb by its header: whoever decodes it checks its size."""
+    file.seek(0)
+    start = file.read(16)
+    for name in FORMATS:
+        opens, accepts = Image.OPEN[name]
+        if accepts is not None and accepts(start) is True:
+            file.seek(0)
+            return opens(file, "")
+    raise UnidentifiedImageError
+
+
+def _reduce(image: Image.Image, wanted: tuple[int, int], max_pixels: int) -> None:
+    """Has a JPEG decoded at 1/2, 1/4 or 1/8, never below (width, height) `wanted`.
+
+    Raises:
+        ValueError: more than `max_pixels` pixels would be decoded.
+    """
+    width, height = image.size
+    image.draft("RGB", wanted)
+    # A progressive JPEG is held whole while it is decoded, at whatever fraction.
+    held = (width, height) if image.info.get("progressive") else image.size
+    if held[0] * held[1] > max_pixels:
+        raise ValueError(
+            f"a photo has at most {max_pixels} pixels, got {width} x {height}: scale it down, or "
+            "allow it where there is a dataset.yaml (max_pixels: NUMBER)"
+        )
+
+
+def fit_image(
+    image: Image.Image,
+    size: Size,
+    seen: Callable[[str], None] = lambda kind: None,  # noqa: ARG005
+) -> UINT8:
     """Returns an image upright, scaled to cover `size` (H, W) and cropped around its centre.
 
     Args:
-        image: with 8 bits per channel.
+        image: with 8 or 16 bits per channel.
         size: (H, W) in pixels.
+        seen: called with a key of `KINDS` where the image is of such a kind.
 
     Raises:
-        ValueError: more bits per channel.
+        ValueError: more bits per channel, or numbers with a fraction.
     """
-    upright = _to_rgb(ImageOps.exif_transpose(image))
-    fitted = ImageOps.fit(upright, size[::-1], Image.Resampling.BICUBIC)
+    image.load()
+    method = _UPRIGHT.get(_orientation(image))
+    upright = image if method is None else image.transpose(method)
+    fitted = ImageOps.fit(_to_rgb(upright, seen), size[::-1], Image.Resampling.BICUBIC)
     return np.asarray(fitted, dtype=np.uint8)
 
 
+def _orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _UNREADABLE_EXIF:
+        return 1
+    return next((number for number in _UPRIGHT if number == found), 1)
+
+
 def _is_sideways(image: Image.Image) -> bool:
-    return image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS
+    return _orientation(image) in _SIDEWAYS
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "F" or image.mode.startswith("I"):
-        raise ValueError(f"images must have 8 bits per channel, got mode {image.mode!r}")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # Pillow warns about palettes that go straight to RGB
+def _to_rgb(image: Image.Image, seen: Callable[[str], None]) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        seen("sixteen_bits")
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError(
+            f"images must have 8 or 16 bits per channel, got mode {image.mode!r}; save it as one"
+        )
+    if image.has_transparency_data:
+        if image.mode == "P":
+            image = image.convert("RGBA")  # Pillow warns about palettes that go straight to RGB
+        if "A" not in image.getbands() or not _opaque(image.getchannel("A")):
+            seen("transparent")
     return image.convert("RGB")
 
 
-def _unreadable(path: Path, where: str, error: Exception) -> DataError:
-    reason = in_short(error)
+def _opaque(alpha: Image.Image) -> bool:
+    return bool((np.asarray(alpha) == _OPAQUE).all())
+
+
+def _eight_bits(pixels: npt.NDArray[np.uint16]) -> UINT8:
+    """Returns 16-bit values scaled to [0, 255]: the whole range, not that of the picture."""
+    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
+def reason(error: BaseException) -> str:
+    """Returns why an image cannot be read, of what was raised over it."""
+    error = error.__cause__ or error if isinstance(error, DataError) else error
     if isinstance(error, UnidentifiedImageError):
-        reason = f"it is no image of the formats {', '.join(FORMATS)}"
-    return DataError(
-        f"{where}: image {path} cannot be read ({reason}); replace the file or remove its row"
-    )
+        return f"it is no image of the formats {', '.join(FORMATS)}"
+    return in_short(error)
 
 
 def stored_size(table: ImageTable, max_side: int) -> Size:
     """Returns the size (H, W) to store images at: the median original, longer side limited.
 
-    Looks at up to 64 images spread evenly over the table. The aspect ratio is the median one;
-    both sides are multiples of 8 and at least 32.
+    Looks at up to 64 images spread evenly over the table, and at none that cannot be read: whoever
+    decodes them names them all. The aspect ratio is the median one; both sides are multiples of 8
+    and at least 32.
 
     Args:
         table: the images.
         max_side: limit of the longer side in pixels.
 
     Raises:
-        DataError: an image that is looked at cannot be read.
+        DataError: an image is missing, or none that is looked at can be read; names some.
     """
     table.check_files()
     last = len(table.paths) - 1
-    picked = np.unique(np.linspace(0, last, min(64, last + 1)).round().astype(np.int64))
-    sizes = np.array([_original_size(table, int(i)) for i in picked], dtype=np.float64)
+    picked = np.unique(np.linspace(0, last, min(64, last + 1)).round().astype(np.int64)).tolist()
+    found = {row: _original_size(table.root / table.paths[row]) for row in picked}
+    broken = {row: why for row, why in found.items() if isinstance(why, str)}
+    sizes = np.array([size for size in found.values() if not isinstance(size, str)], np.float64)
+    if not len(sizes):
+        raise unreadable(table, broken)
     height = float(np.median(sizes[:, 0]))
     aspect = float(np.median(sizes[:, 1] / sizes[:, 0]))
     height = min(height, max_side, max_side / aspect)
     return _multiple_of_8(height), _multiple_of_8(height * aspect)
 
 
+def broken_rows(table: ImageTable, left_out: Container[int] = ()) -> dict[int, str]:
+    """Returns why images cannot be read, by their row, of all but some."""
+    found: dict[int, str] = {}
+    for row, path in enumerate(table.paths):
+        try:
+            if row not in left_out:
+                decode_image(table.root / path, _SMALL, "", table.max_pixels)
+        except DataError as error:
+            found[row] = reason(error)
+    return found
+
+
+def unreadable(table: ImageTable, broken: Mapping[int, str]) -> DataError:
+    """Returns the error that names images that cannot be read, ten at most, and counts them.
+
+    Args:
+        table: the images.
+        broken: why each cannot be read, by its row in the table.
+    """
+    named = [
+        f"{table.source_rows[row]}: image {table.paths[row]} cannot be read ({broken[row]})"
+        for row in sorted(broken)
+    ]
+    return DataError(
+        f"{len(broken)} of {len(table.paths)} images under {table.root} cannot be read; replace "
+        f"the files or remove their rows: {several(named, '; ')}"
+    )
+
+
 def _multiple_of_8(pixels: float) -> int:
     return max(32, int(pixels / 8 + 0.5) * 8)
 
 
-def _original_size(table: ImageTable, row: int) -> Size:
-    path = table.root / table.paths[row]
+def _original_size(path: Path) -> Size | str:
+    """Returns the size (H, W) of an upright image, or why it cannot be read."""
     try:
         with open_image(path) as image:
             width, height = image.size
             return (width, height) if _is_sideways(image) else (height, width)
     except _UNREADABLE as error:
-        raise _unreadable(path, table.source_rows[row], error) from error
+        return reason(error)

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from trainables.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+
+NUM_NAMED = 10
+"""Of things that are wrong, how many are named; the others are counted."""
+
+
+def several(things: Sequence[str], between: str = ", ") -> str:
+    """Returns the first ten of some things that are wrong, and how many more there are."""
+    more = len(things) - NUM_NAMED
+    return between.join(things[:NUM_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
 
 
 def normal_path(path: str, where: str) -> str:
@@ -23,6 +34,77 @@ def normal_path(path: str, where: str) -> str:
             f"{where}: a path must be relative to the data folder and stay inside it, got {path!r}"
         )
     return normal
+
+
+def resolved(root: Path, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns paths as the files are called, and what was read otherwise, a sentence each.
+
+    A path that names no file is taken with slashes for backslashes, then with the letters of other
+    code points (a Mac writes "é" as two), then with capitals for small letters or the reverse,
+    where one entry of the folder alone fits. A path that still names nothing stays as it is.
+
+    Args:
+        root: the folder the paths start from.
+        paths: in normal form.
+    """
+    entries = _Entries()
+    found, how = [], dict.fromkeys(_KEYS, 0)
+    slashes = 0
+    for path in paths:
+        if _exists(root / path):
+            found.append(path)
+            continue
+        wished = posixpath.normpath(path.replace("\\", "/"))
+        outside = wished.startswith("/") or wished.split("/", 1)[0] == ".."
+        match = None if outside else entries.find(root, wished)
+        found.append(path if match is None else match[0])
+        if match is not None:
+            slashes += wished != path
+            for key in match[1]:
+                how[key] += 1
+    notes = [f"backslashes in {slashes} paths read as slashes"] if slashes else []
+    notes += [f"{count} paths found under {key}" for key, count in how.items() if count]
+    return tuple(found), tuple(notes)
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+_KEYS: dict[str, Callable[[str], str]] = {
+    "names with other code points (NFC and NFD)": _composed,
+    "names with other capitals": lambda name: _composed(name).casefold(),
+}
+
+
+class _Entries:
+    """The entries of folders by what their names have in common with others, each read once."""
+
+    def __init__(self) -> None:
+        self._of = cache(self._read)
+
+    def find(self, root: Path, path: str) -> tuple[str, frozenset[str]] | None:
+        """Returns the path of the one entry that fits, and the keys it was found by; or None."""
+        folder, found, keys = root, [], set()
+        for part in path.split("/"):
+            name = part if _exists(folder / part) else None
+            for key, fold in _KEYS.items():
+                if name is None:
+                    names = self._of(folder, key).get(fold(part), [])
+                    name = names[0] if len(names) == 1 else None
+                    keys.update([key] if name is not None else [])
+            if name is None:
+                return None
+            found.append(name)
+            folder = folder / name
+        return "/".join(found), frozenset(keys)
+
+    def _read(self, folder: Path, key: str) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        if folder.is_dir():
+            for entry in folder.iterdir():
+                names.setdefault(_KEYS[key](entry.name), []).append(entry.name)
+        return names
 
 
 def check_paths(paths: Sequence[str], source_rows: Sequence[str]) -> None:
@@ -45,20 +127,50 @@ def check_paths(paths: Sequence[str], source_rows: Sequence[str]) -> None:
 
 
 def check_files(root: Path, paths: Sequence[str], source_rows: Sequence[str]) -> None:
-    """Raises DataError naming the first missing image, its row and how many are missing."""
-    missing = [i for i, path in enumerate(paths) if not _is_file(root / path)]
+    """Raises DataError naming the first missing image, its row, nine others and their number."""
+    missing = missing_rows(root, paths)
     if missing:
-        first = missing[0]
+        first, *others = missing
+        also = several([f"{paths[row]!r}" for row in others[: NUM_NAMED - 1]])
         raise DataError(
             f"{source_rows[first]}: image {paths[first]!r} is missing under {root} "
-            f"({len(missing)} of {len(paths)} images are missing)"
+            f"({len(missing)} of {len(paths)} images are missing{also and f', also {also}'}); "
+            f"{_cure(root, paths[first])}"
         )
+
+
+def missing_rows(root: Path, paths: Sequence[str]) -> list[int]:
+    """Returns the rows whose image is no file."""
+    return [row for row, path in enumerate(paths) if not _is_file(root / path)]
+
+
+def _cure(root: Path, path: str) -> str:
+    """Returns what may be done about a path that names no image."""
+    windows = path.replace("\\", "/")
+    name = posixpath.basename(windows)
+    if posixpath.isabs(windows) or windows[1:3] == ":/":
+        return "paths must be relative to the data folder: cut what stands before it"
+    below = [folder.name for folder in _folders(root) if _is_file(folder / name)]
+    if len(below) == 1 and name == windows:
+        return f"{name!r} is in {below[0]!r}: say images: {below[0]} in dataset.yaml"
+    return "put the files back, or remove their rows"
+
+
+def _folders(root: Path) -> list[Path]:
+    return [entry for entry in visible_entries(root) if entry.is_dir()] if root.is_dir() else []
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
         return False
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -23,11 +24,14 @@ from filelock import FileLock
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import (
     DECODER_VERSION,
+    KINDS,
     UINT8,
     ImageTable,
     Size,
     decode_image,
+    reason,
     stored_size,
+    unreadable,
 )
 from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
@@ -42,9 +46,11 @@ class ImageStore:
     Attributes:
         path: the .npy file.
         array: uint8 memory map [N, H, W, 3], RGB; private pages ("c"): writes stay in memory.
+        notes: what was done to some of the images, a sentence each.
     """
 
     path: Path
+    notes: tuple[str, ...] = ()
     array: np.memmap[Any, np.dtype[np.uint8]] = field(repr=False)
 
     @classmethod
@@ -88,13 +94,14 @@ class ImageStore:
                 array = _load(path, described)  # another process may have been first
                 if array is None:
                     clear_drafts(path.parent, held=False)
-                    _build(table, path, shape, num_threads, progress)
+                    kinds = _build(table, path, shape, num_threads, progress)
                     with _temporary(path.with_suffix(".json")) as temporary:
-                        temporary.write_text(json.dumps(described), encoding="utf-8")
+                        note = json.dumps({**described, "kinds": kinds})
+                        temporary.write_text(note, encoding="utf-8")
                     array = _load(path, described)
         if array is None:
             raise DataError(f"the image store {path} was changed while it was opened; try again")
-        return cls(path=path, array=array)
+        return cls(path=path, array=array, notes=_notes(path))
 
     def tensor(self, device: torch.device, share: float = 0.5) -> torch.Tensor:
         """Returns the images as a uint8 tensor [N, H, W, 3].
@@ -125,13 +132,20 @@ def files_digest(table: ImageTable) -> str:
 def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.uint8]] | None:
     """Returns the stored array, or None if there is none or it was made from other files."""
     try:
-        if load_json(read_text(path.with_suffix(".json"))) != described:
+        found = load_json(read_text(path.with_suffix(".json")))
+        if not isinstance(found, dict) or any(found.get(n) != v for n, v in described.items()):
             return None
         array = np.lib.format.open_memmap(path, mode="c")
     except (OSError, ValueError, EOFError):
         return None
     fits = array.dtype == np.uint8 and list(array.shape) == described["shape"]
     return array if fits else None
+
+
+def _notes(path: Path) -> tuple[str, ...]:
+    """Returns what was done to images of some kinds; nothing of a store that does not say it."""
+    kinds = load_json(read_text(path.with_suffix(".json"))).get("kinds", {})
+    return tuple(f"{kinds[kind]} photos {done}" for kind, done in KINDS.items() if kind in kinds)
 
 
 @contextmanager
@@ -151,7 +165,8 @@ def _build(
     shape: tuple[int, int, int, int],
     num_threads: int,
     progress: Callable[[int, int], None] | None,
-) -> None:
+) -> dict[str, int]:
+    """Writes the array; returns how many images are of some kind."""
     needed = int(np.prod(shape, dtype=np.int64))
     free = shutil.disk_usage(path.parent).free
     if needed > free:
@@ -162,8 +177,9 @@ def _build(
     with _temporary(path) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         _take_room(temporary)
-        _decode_all(table, array, num_threads, progress)
+        kinds = _decode_all(table, array, num_threads, progress)
         array.flush()
+    return kinds
 
 
 def _take_room(path: Path) -> None:
@@ -181,21 +197,33 @@ def _decode_all(
     array: UINT8,
     num_threads: int,
     progress: Callable[[int, int], None] | None,
-) -> None:
-    """Fills `array`; the first image that cannot be read cancels all that have not begun."""
+) -> dict[str, int]:
+    """Fills `array`; all images are tried, so that those that cannot be read are named at once.
+
+    Returns:
+        How many images are of a kind, by its name.
+    """
     size = (array.shape[1], array.shape[2])
+    source_rows = table.source_rows
 
     def decode(row: int) -> None:
         path = table.root / table.paths[row]
-        array[row] = decode_image(path, size, source_rows[row])
+        array[row] = decode_image(path, size, source_rows[row], table.max_pixels, kinds.append)
 
-    source_rows = table.source_rows
+    broken: dict[int, str] = {}
+    kinds: list[str] = []
     executor = ThreadPoolExecutor(num_threads, thread_name_prefix="decode")
     try:
-        futures = [executor.submit(decode, row) for row in range(len(array))]
+        futures = {executor.submit(decode, row): row for row in range(len(array))}
         for done, future in enumerate(as_completed(futures), start=1):
-            future.result()
+            try:
+                future.result()
+            except DataError as error:
+                broken[futures[future]] = reason(error)
             if progress is not None:
                 progress(done, len(array))
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
+    if broken:
+        raise unreadable(table, broken)
+    return dict(Counter(kinds))

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
+from trainables.data.csv_text import ENCODINGS
+from trainables.data.image_decoding import MAX_PIXELS
 from trainables.errors import DataError, reading_data
 
-_KEYS = ("name", "licence", "group", "path", "attributes", "ignore")
+_TEXTS = ("name", "group", "path", "manifest", "file_names", "images", "encoding")
+_KEYS = ("name", "licence", *_TEXTS[1:], "attributes", "ignore", "max_pixels")
 _ATTRIBUTE_KEYS = ("column", "classes", "ordered", "bins")
+OTHERS = "others"
+"""What `ignore` says for every column that nothing else names."""
+_MOST_PIXELS = 2**32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttributeConfig:
     """One attribute: its column and either classes, cuts of a numeric column, or neither.
+
+    Attributes:
+        name: of the attribute.
+        column: of the manifest.
+        classes: in code order; empty for the values of the column.
+        values: the class of each value where the column has other words; empty for the classes'
+            own names.
+        bins: cuts of a column of numbers.
+        ordered: whether the order of the classes means something; None where nothing is said.
 
     Raises:
         DataError: ordered classes are not listed, or an attribute with bins is called unordered.
@@ -25,6 +40,7 @@ class AttributeConfig:
     name: str
     column: str
     classes: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
     bins: tuple[float, ...] = ()
     ordered: bool | None = None
 
@@ -35,6 +51,10 @@ class AttributeConfig:
             )
         if self.bins and self.ordered is False:
             raise DataError(f"attribute {self.name!r} has bins, so it cannot be unordered")
+        if self.bins and self.values:
+            raise DataError(
+                f"attribute {self.name!r} has bins, so its classes are a list of their names"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +62,44 @@ class ManifestConfig:
     """The contents of dataset.yaml; the defaults stand for a manifest without one.
 
     Attributes:
+        name: of the data.
+        manifest: the CSV file, relative to the folder of the data.
+        file_names: what the names of the photos say, such as "{age}_{gender}_{date}", where there
+            is no CSV file; empty where there is.
+        images: folder that the paths start from, relative to that of the data; empty for it.
+        encoding: of the CSV file; empty where it is to be found out.
+        group: column that tells whose photo it is.
+        path: column that tells where the photo is.
         attributes: None if every column that is not path, group or ignored is an attribute.
+        ignore: columns without meaning here.
+        ignore_others: whether columns that nothing names are without meaning, too.
+        max_pixels: that a photo may have at most.
     """
 
     name: str = "manifest"
+    manifest: str = "manifest.csv"
+    file_names: str = ""
+    images: str = ""
+    encoding: str = ""
     group: str = "group"
     path: str = "path"
     attributes: tuple[AttributeConfig, ...] | None = None
     ignore: tuple[str, ...] = ()
+    ignore_others: bool = False
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        if self.encoding and self.encoding not in ENCODINGS:
+            raise DataError(
+                f"unknown encoding {self.encoding!r}; available: {', '.join(ENCODINGS)}"
+            )
+        if self.ignore_others and self.attributes is None:
+            raise DataError(
+                f"ignore: {OTHERS} leaves the columns that nothing names out, so attributes must "
+                "be named"
+            )
+        if not 1 <= self.max_pixels <= _MOST_PIXELS:
+            raise DataError(f"max_pixels must be in [1, {_MOST_PIXELS}], got {self.max_pixels}")
 
 
 def read_config(path: Path) -> ManifestConfig:
@@ -68,20 +118,26 @@ def read_config(path: Path) -> ManifestConfig:
 
 def _config(data: object) -> ManifestConfig:
     keys = _mapping(data, "the file", _KEYS)
-    texts = {key: _text(keys[key], key) for key in ("name", "group", "path") if key in keys}
+    texts = {key: _text(keys[key], key) for key in _TEXTS if key in keys}
     if "licence" in keys:
         _text(keys["licence"], "licence")
+    if "manifest" in texts and "file_names" in texts:
+        raise DataError("manifest and file_names are two places for labels; keep one")
     attributes = None
     if "attributes" in keys:
         attributes = tuple(
             _attribute(_text(name, "the name of an attribute"), value)
             for name, value in _mapping(keys["attributes"], "attributes").items()
         )
-    return ManifestConfig(
-        **texts,
+    ignore = keys.get("ignore", [])
+    others = ignore == OTHERS
+    config = ManifestConfig(
+        max_pixels=_whole(keys.get("max_pixels", MAX_PIXELS)),
         attributes=attributes,
-        ignore=tuple(_text(each, "ignore") for each in _list(keys.get("ignore", []), "ignore")),
+        ignore=() if others else tuple(_text(each, "ignore") for each in _list(ignore, "ignore")),
+        ignore_others=others,
     )
+    return replace(config, **texts)  # type: ignore[arg-type]  # none of them is a number
 
 
 def _attribute(name: str, data: object) -> AttributeConfig:
@@ -90,15 +146,27 @@ def _attribute(name: str, data: object) -> AttributeConfig:
     ordered = keys.get("ordered")
     if ordered is not None and not isinstance(ordered, bool):
         raise DataError(f"{what}: ordered must be true or false, got {ordered!r}")
-    classes = _list(keys.get("classes", []), f"{what}: classes")
+    values = _values(keys.get("classes"), f"{what}: classes")
+    classes = values.values() or [
+        _text(each, f"{what}: classes")
+        for each in _list(keys.get("classes", []), f"{what}: classes")
+    ]
     bins = _list(keys.get("bins", []), f"{what}: bins")
     return AttributeConfig(
         name=name,
         column=_text(keys.get("column", name), f"{what}: column"),
-        classes=tuple(_text(each, f"{what}: classes") for each in classes),
+        classes=tuple(dict.fromkeys(classes)) if values else tuple(classes),
+        values=values,
         bins=tuple(_number(each, f"{what}: bins") for each in bins),
         ordered=ordered,
     )
+
+
+def _values(data: object, what: str) -> dict[str, str]:
+    """Returns the class of each value of a column; empty where classes are no mapping."""
+    if not isinstance(data, Mapping):
+        return {}
+    return {_text(value, what): _text(name, what) for value, name in data.items()}
 
 
 def _mapping(data: object, what: str, allowed: tuple[str, ...] = ()) -> Mapping[Any, Any]:
@@ -123,6 +191,12 @@ def _text(data: object, what: str) -> str:
     if isinstance(data, bool) or not isinstance(data, str | int) or data == "":
         raise DataError(f"{what} must be a text, got {data!r}; put it in quotes")
     return str(data)
+
+
+def _whole(data: object) -> int:
+    if isinstance(data, bool) or not isinstance(data, int):
+        raise DataError(f"max_pixels must be a whole number, got {data!r}")
+    return data
 
 
 def _number(data: object, what: str) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from trainables.data.image_decoding import MAX_PIXELS
 from trainables.data.image_files import check_files, check_paths, file_sizes
 from trainables.data.schema import FloatArray, IntArray, LabelSchema
 from trainables.errors import DataError
@@ -35,6 +36,27 @@ def _read_only(array: npt.ArrayLike, dtype: type[np.generic]) -> npt.NDArray[Any
     return copy
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """A correction of labels, and of how many samples it changed the label.
+
+    Attributes:
+        where: it stands, such as "corrections.csv row 3".
+        key: the path of a photo, a group, or a group and the stem of a photo's name.
+        attribute: that is corrected.
+        label: the right class, or the right number of an attribute that has numbers.
+        reason: in the words of who corrected it.
+        num_changed: samples that had another label before.
+    """
+
+    where: str
+    key: str
+    attribute: str
+    label: str
+    reason: str
+    num_changed: int
+
+
 # No slots: the cached properties need the instance dictionary.
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SampleTable:
@@ -48,6 +70,9 @@ class SampleTable:
         labels: int64 array [N, A], read-only, column a in [0, K_a).
         raw: float64 array [N] for each attribute with raw numbers, read-only, finite.
         source_rows: where each sample is listed, such as "train.csv row 12", for messages.
+        notes: what was read otherwise than it stands in the files, a sentence each.
+        max_pixels: that a photo may have at most.
+        corrections: what was corrected in the labels after they were read.
 
     Raises:
         DataError: lengths differ, there is no sample, a path is repeated or leaves the root, a
@@ -61,6 +86,9 @@ class SampleTable:
     labels: IntArray
     raw: Mapping[str, FloatArray]
     source_rows: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
+    corrections: tuple[Corrected, ...] = ()
 
     def __post_init__(self) -> None:
         raw = {name: _read_only(values, np.float64) for name, values in self.raw.items()}
@@ -175,6 +203,7 @@ class UnlabelledTable:
         root: the folder the paths start from.
         paths: POSIX path of each image, relative to `root`, each listed once.
         names: the name each image is answered under (the ImageID of info.csv).
+        notes: what was read otherwise than it stands in the files, a sentence each.
 
     Raises:
         DataError: lengths differ, there is no image, or a path is repeated or leaves the root.
@@ -183,6 +212,8 @@ class UnlabelledTable:
     root: Path
     paths: tuple[str, ...]
     names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
         if len(self.paths) != len(self.names) or not self.paths:

@@ -85,6 +85,7 @@ def refused(places, capsys):
         ("run --space age --weights-dir {tmp}/empty", r"must hold files <timm name>\.safetensors"),
         ("run --space age --name ../up", r"a run name has letters, digits, .*, got '\.\./up'"),
         ("run --space age --data {tmp}/no", r"--data must be a folder, got .*/no"),
+        ("run --space age --corrections no.csv", r"must be CSV files or known sets \(competition"),
         ("run --space age --data {tmp}/empty", r"no layout fits the folder .*/empty; known"),
         ("run --space all --data {people}", r"needs --budget TIME .* or --trials N"),
         (
@@ -159,6 +160,24 @@ def test_a_manifest_that_breaks_a_rule_is_refused_with_its_row(
 def test_a_space_file_that_is_none_is_refused(refused, tmp_path, text, message):
     (tmp_path / "mine.py").write_text(text, encoding="utf-8")
     assert re.search(message, refused("run --space {tmp}/mine.py --data {people}"))
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_forty_attributes_at_once_are_refused_with_their_joint_classes(refused, people, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "photos").symlink_to(people / "photos")
+    rows = (people / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+    names = [f"a{number}" for number in range(40)]
+    lines = [",".join(["path", "group", *names])]
+    for row, line in enumerate(rows):
+        values = ["1" if (row >> number % 5) % 2 else "-1" for number in range(40)]
+        lines.append(",".join([*line.split(",")[:2], *values]))
+    (data / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
+    message = refused("run --space all --data {tmp}/data --trials 1")
+    assert "1,099,511,627,776 classes (a0 2 x a1 2 x a2 2 x a3 2 x 36 more attributes)" in message
+    assert "leave attributes out" in message
+    assert "(--space a0 a1 a2 a3)" in message
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ FROZEN = {
         "--name": None,
         "--data": None,
         "--layout": None,
+        "--corrections": None,
         "--people": None,
         "--budget": None,
         "--trials": None,

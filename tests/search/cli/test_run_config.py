@@ -25,12 +25,14 @@ def config_of(line):
         f"{DEMO} --pseudo-labels '{{here}}' --pseudo-threshold age=0.8 mask=0.7",
         f"{DEMO} --warm-start '{{here}}/one.json' two.json",
         "run --space age --data '{here}' --layout manifest --weights-dir '{here}' --trials 3",
+        "run --space age --data '{here}' --corrections competition '{here}/mine.csv' --trials 3",
     ],
 )
 def test_the_command_of_a_config_makes_it_again(line, tmp_path):
     folder = tmp_path / "my photos"
     folder.mkdir()
     (folder / "resnet18.safetensors").touch()
+    (folder / "mine.csv").touch()
     config = config_of(line.format(here=folder))
     program, *words = shlex.split(command_of(config))
     assert program == "headrace"

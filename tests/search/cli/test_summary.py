@@ -61,6 +61,11 @@ def said(console: Console) -> str:
     return console.file.getvalue()
 
 
+def test_the_plan_says_what_was_read_otherwise(console, run):
+    print_plan(console, replace(run, readings=("manifest.csv read as UTF-16",)), ("mind this",))
+    assert "    read  manifest.csv read as UTF-16\n    note  mind this\n" in said(console)
+
+
 def result_of(*records, name="gender", **changes):
     options = {
         "name": name,

@@ -76,12 +76,13 @@ def test_broken_photos_are_named_and_the_others_keep_their_places(tmp_path):
     (good,), expected = stored(tmp_path, [picture("RGB")])
     broken = tmp_path / "broken.png"
     broken.write_bytes(good.read_bytes()[:100])
-    missing, sixteen = tmp_path / "none.png", Image.new("I;16", (30, 30))
+    missing, deep = tmp_path / "none.png", Image.new("I", (30, 30))
     pixels, complaints = decode([broken, good, missing, good], SIZE, 2)
     np.testing.assert_array_equal(pixels[[1, 3]], np.stack([expected[0]] * 2))
     assert [text.partition(" ")[0] for text in complaints] == [str(broken), str(missing)]
-    (complaint,) = decode([sixteen], SIZE, 1)[1]
-    assert "must have 8 bits per channel, got mode 'I;16'" in complaint
+    (complaint,) = decode([deep], SIZE, 1)[1]
+    assert "must have 8 or 16 bits per channel, got mode 'I'" in complaint
+    assert decode([Image.new("I;16", (30, 30))], SIZE, 1)[1] == []
 
 
 def test_at_most_ten_broken_photos_are_named():

@@ -82,3 +82,17 @@ def test_a_photo_that_cannot_be_read_is_named(people, tmp_path, bars):
         (broken.root / path).write_bytes(b"no photo")
     with pytest.raises(DataError, match=r"photos/\d\d_\d\.png"):
         decode_images(broken, (24, 24), tmp_path, 1, bars)
+
+
+def test_corrections_make_another_data_set_and_are_said(people, cache, bars, tmp_path):
+    plain = open_dataset(made_config(str(people)), cache, bars)
+    first = plain.table.groups[0]
+    label = plain.table.schema["gender"].classes[1 - int(plain.table.labels[0, 0])]
+    path = tmp_path / "mine.csv"
+    path.write_text(f"group_or_path,attribute,label,reason\n{first},gender,{label},seen\n")
+    config = replace(made_config(str(people)), corrections=(str(path),))
+    dataset = open_dataset(config, cache, bars)
+    assert dataset.fingerprint != plain.fingerprint
+    assert plain.readings == ()
+    number = plain.table.groups.count(first)
+    assert dataset.readings == (f"1 corrections of mine.csv: gender of {number} photos changed",)

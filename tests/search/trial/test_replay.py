@@ -19,6 +19,8 @@ from tests.search.builders.made import made_config, made_record
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.builders.scripted import SCALE, open_journal
 from tests.trainables import tiny
+from trainables.data import layouts
+from trainables.data.splits import make_split
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -123,3 +125,15 @@ def test_a_file_that_is_no_best_config_is_refused(cache, tmp_path, text, message
 def test_a_file_that_is_not_there_is_refused(cache, tmp_path):
     with pytest.raises(ResultsError, match="a best config must exist, got "):
         replay(tmp_path / "x.yaml", cache, silent)
+
+
+def test_labels_that_were_corrected_are_corrected_again(best, people, cache, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("group_or_path,attribute,label,reason\np00,gender,male,seen\n")
+    changed(best, data={"corrections": [str(path)]})
+    with pytest.raises(ResultsError, match=r"the data must be what gender\.yaml was found on"):
+        replay(best, cache, silent)
+    table = layouts.load(people, None, (str(path),))
+    split = make_split(table, seed=0)
+    changed(best, data={"fingerprint": table.fingerprint, "split": split.fingerprint})
+    assert not replay(best, cache, silent).same_bits

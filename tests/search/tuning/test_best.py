@@ -108,6 +108,7 @@ def test_the_file_holds_score_data_and_config(run, tmp_path):
     }
     assert best["data"]["path"] == run.config.data
     assert best["data"]["demo_people"] is None
+    assert best["data"]["corrections"] == []
     assert best["data"]["fingerprint"] == dataset.table.fingerprint
     assert best["training"]["num_threads"] == 1
 

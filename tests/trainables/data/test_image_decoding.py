@@ -10,7 +10,8 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from tests.trainables.data.folders import write_image
-from trainables.data.image_decoding import decode_image, stored_size
+from trainables.data import image_decoding
+from trainables.data.image_decoding import decode_image, fit_image, stored_size
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.sample_table import UnlabelledTable
 from trainables.errors import DataError
@@ -95,10 +96,63 @@ def test_a_palette_with_transparency_becomes_rgb_without_a_warning(tmp_path):
     assert decode_image(tmp_path / "a.png", (8, 8), "row 1")[0, 0].tolist() == list(RED)
 
 
-def test_sixteen_bits_are_refused_rather_than_clipped(tmp_path):
-    Image.fromarray(np.full((8, 8), 40_000, dtype=np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(DataError, match="8 bits per channel, got mode 'I;16'"):
-        decode_image(tmp_path / "a.png", (8, 8), "row 1")
+def test_sixteen_bits_are_scaled_by_their_whole_range(tmp_path):
+    values = np.repeat(np.array([0, 257, 40_000, 65_535], dtype=np.uint16), 2)
+    Image.fromarray(np.tile(values, (8, 1))).save(tmp_path / "a.png")
+    seen = []
+    pixels = decode_image(tmp_path / "a.png", (8, 8), "row 1", seen=seen.append)
+    assert pixels[0, ::2, 0].tolist() == [0, 1, 156, 255]
+    assert seen == ["sixteen_bits"]
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_pixels_of_more_bits_are_refused_rather_than_clipped(mode):
+    with pytest.raises(ValueError, match=f"8 or 16 bits per channel, got mode '{mode}'"):
+        fit_image(Image.new(mode, (8, 8)), (8, 8))
+
+
+def test_transparent_parts_show_the_colours_stored_beneath_and_are_counted(tmp_path):
+    image = Image.new("RGBA", (8, 8), (*RED, 255))
+    seen = []
+    image.save(tmp_path / "a.png")
+    decode_image(tmp_path / "a.png", (8, 8), "row 1", seen=seen.append)
+    assert seen == []
+    image.putpixel((3, 3), (*BLUE, 0))
+    image.save(tmp_path / "a.png")
+    pixels = decode_image(tmp_path / "a.png", (8, 8), "row 1", seen=seen.append)
+    assert pixels[3, 3].tolist() == list(BLUE)
+    assert seen == ["transparent"]
+
+
+ODD_EXIF = {
+    "cut short": b"Exif\0\0II*\0\x08\0\0\0\xff\x00",
+    "no TIFF": b"Exif\0\0nonsense",
+    "points outside": b"Exif\0\0II*\0\xff\xff\xff\xff",
+    "odd orientation": b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\x63\0\0\0\0\0\0\0",
+    "a text for an orientation": (b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\2\0\4\0\0\0abc\0\0\0\0\0"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", ODD_EXIF.values(), ids=ODD_EXIF)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_odd_exif_never_stops_a_whole_picture(tmp_path, exif, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.new("RGB", (32, 16), RED).save(path, exif=exif)
+    assert decode_image(path, (16, 32), "row 1").shape == (16, 32, 3)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+def test_an_orientation_beside_tags_that_cannot_be_written_again_is_applied(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = bytearray(exif.tobytes())
+    data[14:16] = b"\x02\x00"  # one more tag than there is room for
+    image = Image.new("RGB", (32, 16), RED)
+    image.paste(BLUE, (16, 0, 32, 16))
+    image.save(tmp_path / "a.jpg", exif=bytes(data), quality=95, subsampling=0)
+    pixels = decode_image(tmp_path / "a.jpg", (32, 16), "row 1")
+    assert pixels[28, 8, 2] > 200
 
 
 def _cut(path: Path, keep: float) -> Path:
@@ -157,11 +211,42 @@ def test_the_stored_size_looks_at_images_all_over_the_table(tmp_path):
     assert stored_size(table, 999) == (96, 64)
 
 
-def test_an_unreadable_image_has_no_size(tmp_path):
-    table = _table(tmp_path, [(64, 64)])
-    _cut(tmp_path / "000.png", 0.1)
-    with pytest.raises(DataError, match=r"image '000.png': image .*000.png cannot be read"):
+def test_where_no_image_can_be_read_there_is_no_size(tmp_path):
+    table = _table(tmp_path, [(64, 64)] * 12)
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match=r"12 of 12 .*'000.png': .*009.png.* and 2 more") as raised:
         stored_size(table, 256)
+    assert "010.png" not in str(raised.value)
+
+
+def test_an_image_that_cannot_be_read_leaves_the_size_to_the_others(tmp_path):
+    table = _table(tmp_path, [(64, 64), (64, 64), (640, 64)])
+    (tmp_path / "002.png").write_bytes(b"")
+    assert stored_size(table, 256) == (64, 64)
+
+
+def test_a_jpeg_of_too_many_pixels_is_read_at_a_fraction_that_has_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)  # Pillow refuses from 20,000 on
+    path = write_image(tmp_path / "a.jpg", size=(400, 300), colour=RED)
+    assert decode_image(path, (32, 32), "row 1", max_pixels=20_000).shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.png", {}), ("a.jpg", {"progressive": True})])
+def test_what_is_held_whole_is_refused_with_the_option_that_allows_it(
+    tmp_path, monkeypatch, name, options
+):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    path = write_image(tmp_path / name, size=(400, 300), colour=RED, **options)
+    with pytest.raises(DataError, match=r"at most 20000 pixels, got 400 x 300: .*max_pixels: "):
+        decode_image(path, (32, 32), "row 1", max_pixels=20_000)
+    assert decode_image(path, (32, 32), "row 1", max_pixels=120_000).shape == (32, 32, 3)
+
+
+def test_the_size_of_a_large_image_is_known_without_its_pixels(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    monkeypatch.setattr(image_decoding, "MAX_PIXELS", 20_000)
+    assert stored_size(_table(tmp_path, [(400, 400)]), 256) == (256, 256)
 
 
 def _bomb_header(width: int, height: int) -> bytes:

@@ -1,7 +1,10 @@
+import unicodedata
+from pathlib import Path
+
 import pytest
 
 from tests.trainables.data.folders import write_image
-from trainables.data.image_files import image_names, normal_path
+from trainables.data.image_files import check_files, image_names, normal_path, resolved
 from trainables.errors import DataError
 
 
@@ -27,3 +30,61 @@ def test_only_visible_images_of_the_folder_itself_are_listed_by_name(tmp_path):
     (tmp_path / "folder.jpg").mkdir()
     assert image_names(tmp_path) == ("a.png", "b.JPG", "c.jpeg")
     assert image_names(tmp_path / "absent") == ()
+
+
+KOREAN = "사진/사람 01.png"
+
+
+def _touch(root: Path, *paths: str) -> None:
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_path_in_other_code_points_is_that_of_its_file(tmp_path, form):
+    other = "NFD" if form == "NFC" else "NFC"
+    on_disk = unicodedata.normalize(form, KOREAN)
+    _touch(tmp_path, on_disk)
+    listed = unicodedata.normalize(other, KOREAN)
+    assert resolved(tmp_path, [listed]) == (
+        (on_disk,),
+        ("1 paths found under names with other code points (NFC and NFD)",),
+    )
+    assert resolved(tmp_path, [on_disk]) == ((on_disk,), ())
+
+
+def test_backslashes_and_capitals_of_another_system_are_read(tmp_path):
+    _touch(tmp_path, "photos/a.JPG", "photos/b.jpg", "photos/c.jpg")
+    found, notes = resolved(tmp_path, ["photos\\a.jpg", "Photos\\b.jpg", "photos/c.jpg"])
+    assert found == ("photos/a.JPG", "photos/b.jpg", "photos/c.jpg")
+    assert notes == (
+        "backslashes in 2 paths read as slashes",
+        "2 paths found under names with other capitals",
+    )
+
+
+def test_a_backslash_that_belongs_to_a_name_stays(tmp_path):
+    _touch(tmp_path, "a\\b.jpg", "a/b.jpg")
+    assert resolved(tmp_path, ["a\\b.jpg"]) == (("a\\b.jpg",), ())
+
+
+@pytest.mark.parametrize("path", ["a.jpg", "..\\x.jpg", "C:\\x.jpg", "\\x.jpg", "no/x.jpg"])
+def test_a_path_that_fits_several_files_or_none_stays_as_it_is(tmp_path, path):
+    _touch(tmp_path, "root/A.jpg", "root/A.JPG", "x.jpg")
+    assert resolved(tmp_path / "root", [path]) == ((path,), ())
+
+
+@pytest.mark.parametrize(
+    ("path", "cure"),
+    [
+        ("a.jpg", "'a.jpg' is in 'photos': say images: photos in dataset.yaml"),
+        ("C:\\data\\a.jpg", "cut what stands before it"),
+        ("b.jpg", "put the files back, or remove their rows"),
+    ],
+)
+def test_a_missing_image_comes_with_what_may_be_done(tmp_path, path, cure):
+    _touch(tmp_path, "photos/a.jpg")
+    with pytest.raises(DataError, match="is missing under") as raised:
+        check_files(tmp_path, [path], ["row 1"])
+    assert cure in str(raised.value)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
+from PIL import Image
 
 from tests.trainables.data.folders import colour_table, write_image
 from trainables.data import image_store
@@ -170,11 +171,46 @@ def test_a_missing_image_is_found_before_anything_is_decoded(table, cache):
     assert not cache.exists()
 
 
-def test_the_first_unreadable_image_cancels_the_others(tmp_path, cache, monkeypatch):
+def test_all_unreadable_images_are_found_at_once_ten_are_named(tmp_path, cache):
+    many = colour_table(tmp_path / "data", ["a"] * 30)
+    for number, path in enumerate(many.paths):
+        write_image(many.root / path, size=(8, 8))
+        if number % 2:
+            (many.root / path).write_bytes(b"no image")
+    with pytest.raises(DataError) as raised:
+        ImageStore.open(many, (8, 8), cache, num_threads=2)
+    said = str(raised.value)
+    assert said.startswith("15 of 30 images under ")
+    assert [f"made up row {n}: image {n:04}.png cannot be read" in said for n in (1, 19, 21)] == [
+        *(True, True, False)
+    ]
+    assert said.endswith("; and 5 more")
+    assert _files(cache) == {".lock"}
+
+
+def test_what_was_done_to_some_images_is_known_the_second_time_too(table, cache):
+    for row in (1, 3):
+        Image.new("RGBA", (8, 8), (9, 9, 9, 0)).save(table.root / table.paths[row])
+    said = ("2 photos have transparent parts, where the colours stored beneath them are seen",)
+    assert _open(table, cache)[0].notes == said
+    store, calls = _open(table, cache)
+    assert (store.notes, calls) == (said, [])
+
+
+def test_a_store_of_before_that_says_nothing_of_its_images_is_used(table, cache):
+    store, _ = _open(table, cache)
+    described = store.path.with_suffix(".json")
+    old = json.loads(described.read_text(encoding="utf-8"))
+    del old["kinds"]
+    described.write_text(json.dumps(old), encoding="utf-8")
+    again, calls = _open(table, cache)
+    assert (again.notes, calls) == ((), [])
+
+
+def test_an_error_that_is_not_the_images_cancels_the_others(tmp_path, cache, monkeypatch):
     many = colour_table(tmp_path / "data", ["a"] * 300)
     for path in many.paths:
         write_image(many.root / path, size=(8, 8))
-    (many.root / many.paths[0]).write_bytes(b"no image")
     begun, cancelled = [], threading.Event()
 
     class Executor(ThreadPoolExecutor):
@@ -183,15 +219,16 @@ def test_the_first_unreadable_image_cancels_the_others(tmp_path, cache, monkeypa
             cancelled.set()
             super().shutdown(wait=wait)
 
-    def decode_and_wait(path: Path, size: tuple[int, int], where: str) -> np.ndarray:
+    def decode_and_wait(path: Path, size: tuple[int, int], where: str, *more) -> np.ndarray:
         begun.append(where)
-        if len(begun) > 1:
-            cancelled.wait()
-        return decode_image(path, size, where)
+        if len(begun) == 1:
+            raise OSError("the disk is gone")
+        cancelled.wait()
+        return decode_image(path, size, where, *more)
 
     monkeypatch.setattr(image_store, "ThreadPoolExecutor", Executor)
     monkeypatch.setattr(image_store, "decode_image", decode_and_wait)
-    with pytest.raises(DataError, match="made up row 0"):
+    with pytest.raises(OSError, match="the disk is gone"):
         ImageStore.open(many, (8, 8), cache, num_threads=1)
     assert 1 <= len(begun) <= 2  # the one that had begun by then may end
     assert not [each for each in threading.enumerate() if each.name.startswith("decode")]

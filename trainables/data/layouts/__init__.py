@@ -10,12 +10,20 @@ A layout module has
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from trainables.data.corrections import CORRECTIONS_FILE, corrected, read_corrections
+from trainables.data.image_decoding import broken_rows, unreadable
+from trainables.data.image_files import missing_rows
 from trainables.data.sample_table import SampleTable
 from trainables.errors import DataError, reading_data
+
+_MOST_LOOKED_AT = 5_000
+"""Photos that are looked at before the run ends over a missing one: some 2 ms each."""
 
 
 def names() -> tuple[str, ...]:
@@ -48,16 +56,17 @@ def detect(root: Path) -> str:
     return best[0]
 
 
-def load(root: Path, layout: str | None = None) -> SampleTable:
-    """Reads a labelled data set and checks that all its images exist.
+def load(root: Path, layout: str | None = None, corrections: Sequence[str] = ()) -> SampleTable:
+    """Reads a labelled data set, corrects its labels and checks that all its images exist.
 
     Args:
         root: the data folder.
         layout: one of `names()`, or None to find it out.
+        corrections: files, or names of known sets; if none, `corrections.csv` beside the data.
 
     Raises:
-        DataError: the layout is unknown, cannot be found out or has no labels, or the data breaks
-            a rule of the layout.
+        DataError: the layout is unknown, cannot be found out or has no labels, or the data or a
+            correction breaks a rule.
     """
     if layout is None:
         layout = detect(root)
@@ -76,5 +85,33 @@ def load(root: Path, layout: str | None = None) -> SampleTable:
             f"the folder {root} (layout {layout!r}) has no labels, so nothing can be trained on "
             f"it; give one with labels ({labelled})"
         )
-    table.check_files()
-    return table
+    _check_images(table)
+    return _corrected(table, (root, table.root), corrections)
+
+
+def _corrected(
+    table: SampleTable, places: Sequence[Path], corrections: Sequence[str]
+) -> SampleTable:
+    """Returns the table with the corrections that are named, else those of the first place."""
+    beside = [str((place / CORRECTIONS_FILE).resolve()) for place in places]
+    there = [path for path in beside if Path(path).is_file()][:1]
+    if corrections and set(there) - set(corrections):
+        note = f"{CORRECTIONS_FILE} beside the data is not applied: others are named"
+        table = replace(table, notes=(*table.notes, note))
+    corrections = corrections or there
+    found = [each for source in corrections for each in read_corrections(source)]
+    return corrected(table, found) if found else table
+
+
+def _check_images(table: SampleTable) -> None:
+    """Raises DataError where images are missing; it names those that cannot be read, too."""
+    try:
+        table.check_files()
+    except DataError as error:
+        missing = missing_rows(table.root, table.paths)
+        if 2 * len(missing) > table.num_samples or table.num_samples > _MOST_LOOKED_AT:
+            raise  # the folder is another one, the paths are wrong, or to look takes minutes
+        broken = broken_rows(table, missing)
+        if not broken:
+            raise
+        raise DataError(f"{error}; besides, {unreadable(table, broken)}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trainables.data.csv_cells import original
 from trainables.data.csv_rows import read_csv
-from trainables.data.image_files import check_files, image_names, normal_path
+from trainables.data.image_files import check_files, image_names, normal_path, resolved
 from trainables.data.sample_table import UnlabelledTable
 from trainables.errors import DataError, reading_data
 
@@ -61,9 +61,10 @@ def _read_listed(info: Path) -> UnlabelledTable:
                 f"and {rows.where(row)}"
             )
         first_row[name] = row
-    paths = tuple(normal_path(name, rows.where(row)) for row, name in enumerate(names))
+    wished = [normal_path(name, rows.where(row)) for row, name in enumerate(names)]
+    paths, notes = resolved(folder, wished)
     check_files(folder, paths, rows.source_rows)
-    return UnlabelledTable(root=folder, paths=paths, names=names)
+    return UnlabelledTable(root=folder, paths=paths, names=names, notes=(*rows.notes, *notes))
 
 
 def _name(cell: str, folder: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trainables.data.csv_rows import CsvRows, read_csv
-from trainables.data.image_files import normal_path, visible_entries
+from trainables.data.image_files import normal_path, resolved, visible_entries
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
 from trainables.errors import DataError
@@ -62,9 +62,10 @@ def read(root: Path) -> SampleTable:
     ids = rows.filled("id")
     genders = rows.codes("gender", GENDER.classes)
     ages = rows.numbers("age")
-    folders = [
-        normal_path(folder, rows.where(row)) for row, folder in enumerate(rows.filled("path"))
-    ]
+    folders, notes = resolved(
+        base / "images",
+        [normal_path(folder, rows.where(row)) for row, folder in enumerate(rows.filled("path"))],
+    )
     files = [_photos(base, folder, rows, row) for row, folder in enumerate(folders)]
     _warn_of_unlisted(base / "images", folders)
     masks = [MASK.classes.index(mask) for mask in STEMS.values()]
@@ -84,6 +85,7 @@ def read(root: Path) -> SampleTable:
         labels=labels,
         raw={"age": np.repeat(ages, per_person)},
         source_rows=tuple(row for row in rows.source_rows for _ in STEMS),
+        notes=(*rows.notes, *notes),
     )
 
 

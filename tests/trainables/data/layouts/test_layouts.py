@@ -74,3 +74,22 @@ def test_a_listed_image_that_is_missing_is_found_when_the_data_is_loaded(tmp_pat
         layouts.load(tmp_path)
     write_image(tmp_path / "2.jpg")
     assert layouts.load(tmp_path).num_samples == 2
+
+
+def test_images_that_are_missing_and_that_cannot_be_read_are_named_at_once(tmp_path):
+    names = [f"{number:02}.png" for number in range(30)]
+    write_manifest(tmp_path, ["path,group,x", *(f"{n},{n},{n[1] > '4'}" for n in names)])
+    for name in names[3:]:
+        write_image(tmp_path / name)
+    for name in names[10:23]:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(DataError) as raised:
+        layouts.load(tmp_path)
+    said = str(raised.value)
+    assert "image '00.png' is missing" in said
+    assert "(3 of 30 images are missing, also '01.png', '02.png')" in said
+    assert "besides, 13 of 30 images under" in said
+    assert "manifest.csv row 12: image 10.png cannot be read" in said
+    assert "19.png" in said
+    assert said.endswith("; and 3 more")
+    assert "\n" not in said

@@ -118,9 +118,16 @@ def test_thirteen_different_numbers_need_bins(tmp_path, yaml):
         manifest.read(root)
 
 
-def test_many_words_are_classes(tmp_path):
-    lines = ["path,group,x", *(f"{i}.jpg,p{i},word{i:02}" for i in range(20))]
-    assert sorted(manifest.read(write_manifest(tmp_path, lines)).labels[:, 0]) == list(range(20))
+def test_many_words_are_classes_where_each_has_two_people(tmp_path):
+    lines = ["path,group,x", *(f"{i}.jpg,p{i},word{i // 2:02}" for i in range(40))]
+    assert set(manifest.read(write_manifest(tmp_path, lines)).labels[:, 0]) == set(range(20))
+
+
+@pytest.mark.parametrize("value", ["photo of {i}", "IMG_{i:04}", "2021-03-{i:02}", "x{i}.png"])
+def test_what_names_the_photo_is_no_class(tmp_path, value):
+    lines = ["path,group,x", *(f"{i}.jpg,p{i},{value.format(i=i)}" for i in range(10, 28))]
+    with pytest.raises(DataError, match=r"manifest.csv: column 'x' .*leave it out \(ignore: \[x"):
+        manifest.read(write_manifest(tmp_path, lines))
 
 
 @pytest.mark.parametrize("name", ["joint", "multihead", "separate", "all", "attribute:joint"])
@@ -202,3 +209,149 @@ def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "manifest.csv")
     with pytest.raises(DataError, match=r"manifest\.csv .*must be a plain file"):
         manifest.read(tmp_path)
+
+
+def _read(root, column, yaml=None, name="x"):
+    lines = [f"path,group,{name}", *(f"{i}.jpg,p{i},{cell}" for i, cell in enumerate(column))]
+    return manifest.read(write_manifest(root, lines, yaml))
+
+
+def test_one_and_one_point_zero_are_one_class_and_that_is_said(tmp_path):
+    table = _read(tmp_path, ["1", "0", "1.0", "0.0"])
+    assert table.schema["x"].classes == ("0", "1")
+    assert table.labels[:, 0].tolist() == [1, 0, 1, 0]
+    assert table.notes == ("x: classes 1 and 1.0 are one", "x: classes 0 and 0.0 are one")
+
+
+def test_listed_classes_are_found_in_other_spellings_and_that_is_said(tmp_path):
+    yaml = 'attributes: {x: {classes: ["1", "3-9"], ordered: false}}'
+    table = _read(tmp_path, ["1", "1.0", "03-Sep"], yaml)
+    assert table.labels[:, 0].tolist() == [0, 0, 1]
+    assert table.notes == ("x: '1.0' read as '1'", "x: '03-Sep' read as '3-9'")
+
+
+def test_bands_are_ordered_unless_it_is_said_that_they_are_not(tmp_path):
+    column = ["10-19", "3-9", "0-2", "more than 20"]
+    ordered = ("0-2", "3-9", "10-19", "more than 20")
+    table = _read(tmp_path, column)
+    assert (table.schema["x"].classes, table.schema["x"].ordered) == (ordered, True)
+    assert table.labels[:, 0].tolist() == [2, 1, 0, 3]
+    assert table.notes == (f"x: bands of a number, in their order: {', '.join(ordered)}",)
+    plain = _read(tmp_path, column, "attributes: {x: {ordered: false}}").schema["x"]
+    assert (plain.classes, plain.ordered) == (tuple(sorted(column)), False)
+
+
+def test_listed_bands_keep_their_order_and_are_ordered_where_that_is_said(tmp_path):
+    yaml = "attributes: {{x: {{classes: [<30, 30-59, 60+]{}}}}}"
+    table = _read(tmp_path, ["<30", "30-59", "60+"], yaml.format(""))
+    assert not table.schema["x"].ordered
+    assert "`ordered: true` in dataset.yaml makes use of their order" in table.notes[0]
+    said = _read(tmp_path, ["<30", "30-59", "60+"], yaml.format(", ordered: true"))
+    assert said.schema["x"].ordered
+    assert said.notes == ()
+
+
+def test_bands_that_a_spreadsheet_made_dates_of_are_bands_again(tmp_path):
+    table = _read(tmp_path, ["0-2", "03-Sep", "Oct-19", "20-29", "03-Sep"])
+    assert table.schema["x"].classes == ("0-2", "3-9", "10-19", "20-29")
+    assert table.labels[:, 0].tolist() == [0, 1, 2, 3, 1]
+    assert "'03-Sep' is '3-9', 'Oct-19' is '10-19' (a spreadsheet made" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["03-Sep", "Oct-19", "03-Sep"],
+        ["0-2", "2024-09-03 00:00:00", "20-29"],
+        ["0-5", "03-Sep", "20-29"],
+        ["2021-03-09", "2021-03-10", "2021-03-09"],
+    ],
+)
+def test_dates_are_no_classes(tmp_path, column):
+    with pytest.raises(
+        DataError, match=r"column 'x' holds dates such as .*ignore: \[x\]"
+    ) as error:
+        _read(tmp_path, column)
+    assert "made them of bands" in str(error.value)
+
+
+def test_dates_that_are_listed_are_classes(tmp_path):
+    yaml = "attributes: {x: {classes: [03-Sep, Oct-19]}}"
+    assert _read(tmp_path, ["03-Sep", "Oct-19"], yaml).labels[:, 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("cell", ["#N/A", "nan", "NULL", ""])
+def test_a_label_that_is_none_is_refused_with_row_and_way_out(tmp_path, cell):
+    with pytest.raises(
+        DataError, match=r"manifest.csv row 3: column 'x' is .*; fill it or remove"
+    ):
+        _read(tmp_path, ["a", cell, "b"])
+
+
+def test_a_label_that_means_what_it_says_is_listed(tmp_path):
+    yaml = "attributes: {x: {classes: [NA, EU]}}"
+    assert _read(tmp_path, ["EU", "NA"], yaml).labels[:, 0].tolist() == [1, 0]
+
+
+def test_a_column_of_one_value_comes_with_the_way_out(tmp_path):
+    with pytest.raises(DataError, match=r"got 'face' in all 3 rows; leave it out \(ignore: \[lab"):
+        _read(tmp_path, ["face"] * 3, name="label")
+
+
+def test_a_person_in_two_spellings_is_one_and_that_is_said(tmp_path):
+    rows = ("path,group,x", "1.jpg,\u0103n,a", "2.jpg,a\u0306n,b", "3.jpg,7,a", "4.jpg,7.0,b")
+    table = manifest.read(write_manifest(tmp_path, rows))
+    assert table.groups == ("\u0103n", "\u0103n", "7", "7")
+    assert "spelt otherwise (2 such names)" in table.notes[0]
+
+
+@pytest.mark.parametrize("groups", [("3.1", "3.10"), ("1", "01"), ("NA", "na")])
+def test_people_of_different_names_stay_apart(tmp_path, groups):
+    rows = ("path,group,x", f"1.jpg,{groups[0]},a", f"2.jpg,{groups[1]},b")
+    assert manifest.read(write_manifest(tmp_path, rows)).groups == groups
+
+
+def test_another_file_another_folder_and_words_for_values(tmp_path):
+    yaml = """
+manifest: labels.csv
+images: photos/small
+group: path
+ignore: others
+attributes:
+  gender: {column: sex, classes: {0: male, 1: female, 2: male}}
+"""
+    root = write_manifest(tmp_path, ROWS, yaml)
+    (root / "labels.csv").write_text("path,sex,junk\n1.jpg,0,a\n2.jpg,1,b\n3.jpg,2.0,c\n")
+    table = manifest.read(root)
+    assert table.paths[0] == "photos/small/1.jpg"
+    assert table.schema["gender"].classes == ("male", "female")
+    assert table.labels[:, 0].tolist() == [0, 1, 0]
+    assert "gender: '2.0' read as '2'" in table.notes
+
+
+@pytest.mark.parametrize(
+    ("yaml", "message"),
+    [
+        ("manifest: ../other.csv", "manifest in dataset.yaml: a path must be relative"),
+        ("manifest: none.csv", "none.csv cannot be read"),
+        ("encoding: latin", "unknown encoding 'latin'; available: utf-8, utf-16, cp949"),
+        ("ignore: others", "so attributes must be named"),
+        ("max_pixels: 0", r"max_pixels must be in \[1, "),
+        ("max_pixels: many", "max_pixels must be a whole number, got 'many'"),
+        ("{manifest: a.csv, file_names: '{a}_{b}'}", "two places for labels; keep one"),
+        ("attributes: {age: {bins: [30], classes: {1: a, 2: b}}}", "a list of their names"),
+        ("attributes: {mask: {classes: {worn: yes}}}", "must be a text, got True"),
+        ("attributes: {mask: {classes: {}}}", "classes must be a list"),
+    ],
+)
+def test_what_dataset_yaml_cannot_mean_is_refused(tmp_path, yaml, message):
+    with pytest.raises(DataError, match=message):
+        manifest.read(write_manifest(tmp_path, ROWS, yaml))
+
+
+@pytest.mark.parametrize("text", ["manifest: a.csv", "x: 1\n'file_names' : '{a}'", "manifest: ["])
+def test_a_dataset_yaml_that_names_the_labels_is_a_manifest(tmp_path, text):
+    (tmp_path / "dataset.yaml").write_text("name: faces\n", encoding="utf-8")
+    assert not manifest.detect(tmp_path)
+    (tmp_path / "dataset.yaml").write_text(text, encoding="utf-8")
+    assert manifest.detect(tmp_path)

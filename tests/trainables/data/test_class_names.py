@@ -1,0 +1,66 @@
+import pytest
+
+from trainables.data.class_names import ClassNames, merged, spelling
+
+
+def test_different_values_are_sorted_classes_without_a_word():
+    assert merged(["b", "a", "b", "10", "9"]) == (("10", "9", "a", "b"), ())
+
+
+@pytest.mark.parametrize(
+    ("values", "classes", "note"),
+    [
+        (["1", "0", "1.0"], ("0", "1"), "classes 1 and 1.0 are one"),
+        (["1.0", "0.0", "1"], ("0.0", "1"), "classes 1.0 and 1 are one"),
+        (["-1", "-1.0", "1"], ("-1", "1"), "classes -1 and -1.0 are one"),
+        (["\u0103", "a\u0306", "b"], ("b", "\u0103"), "are one"),
+        (["0-2", "03-Sep", "Oct-19", "20-29"], ("0-2", "10-19", "20-29", "3-9"), "'3-9'"),
+    ],
+)
+def test_spellings_of_one_class_are_one_and_that_is_said(values, classes, note):
+    found, notes = merged(values)
+    assert found == classes
+    assert note in notes[0]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1", "01"],
+        ["Male", "male"],
+        ["male ", "male  x", "male x"],
+        ["7", "007"],
+        ["x", "x\u200b"],
+    ],
+)
+def test_what_may_be_one_class_or_two_stays_two_and_is_named(values):
+    found, notes = merged(values)
+    assert found == tuple(sorted(values))
+    assert "are two classes; where they are one, write one" in notes[0]
+
+
+@pytest.mark.parametrize("values", [["1", "10"], ["100", "10"], ["1.5", "1.50"]])
+def test_different_numbers_are_no_spellings_of_one(values):
+    assert merged(values) == (tuple(sorted(values)), ())
+
+
+def test_dates_among_words_stay_what_they_are():
+    assert merged(["03-Sep", "old"])[0] == ("03-Sep", "old")
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [("1", 0), ("1.0", 0), ("1.", 0), ("01", None), ("3-9", 1), ("03-Sep", 1)]
+)
+def test_a_listed_class_is_found_in_its_other_spellings(value, code):
+    assert ClassNames(("1", "3-9")).code(value) == code
+
+
+def test_a_spelling_of_two_listed_classes_is_neither():
+    names = ClassNames(("1.00", "1.0"))
+    assert names.code("1") is None
+    assert names.code("1.0") == 1
+
+
+def test_a_spelling_is_its_own():
+    for value in ("1", "a", "\u0103", "1.5", "001.0", "-2"):
+        assert spelling(spelling(value)) == spelling(value)

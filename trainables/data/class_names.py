@@ -1,0 +1,116 @@
+"""Values of a column as classes: which are none, and which spell the same class twice.
+
+"1" and "1.0" are one class (pandas writes whole numbers so once a cell of the column is empty),
+and so are the two ways to write "é" in code points. "01" and "1", "Male" and "male" are two, which
+is said: whether they are one is not ours to tell.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from trainables.data.bands import date_band, in_order
+
+NOT_LABELS = frozenset(
+    (
+        *("#N/A", "#N/A N/A", "#NA", "N/A", "n/a", "NA", "nan", "NaN", "NAN", "-nan", "-NaN"),
+        *("null", "NULL", "<NA>"),
+        *("#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!"),
+    )
+)
+"""What spreadsheets, R and pandas write for no value, or for an error."""
+
+_ZEROS = re.compile(r"(-?\d+)\.0*")
+_LEADING = re.compile(r"^0+(?=\d)")
+
+
+def same_text(one: str, other: str) -> bool:
+    """Returns whether two texts look the same: equal but for how code points compose them."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def spelling(value: str) -> str:
+    """Returns one spelling for values that are the same class: "1" for "1.0", composed letters."""
+    text = unicodedata.normalize("NFC", value)
+    found = _ZEROS.fullmatch(text)
+    return found.group(1) if found else text
+
+
+@dataclass(frozen=True, slots=True)
+class ClassNames:
+    """Finds the class that a value names.
+
+    Attributes:
+        classes: their names in code order.
+        by_value: code of each name.
+        by_spelling: code of each spelling that one class alone has.
+    """
+
+    classes: tuple[str, ...]
+    by_value: dict[str, int] = field(init=False)
+    by_spelling: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        codes = {name: code for code, name in enumerate(self.classes)}
+        spelt: dict[str, int] = {}
+        for name, code in codes.items():
+            key = spelling(name)
+            spelt[key] = -1 if key in spelt else code
+        object.__setattr__(self, "by_value", codes)
+        object.__setattr__(self, "by_spelling", {k: c for k, c in spelt.items() if c >= 0})
+
+    def code(self, value: str) -> int | None:
+        """Returns the class of a value: as it stands, spelt otherwise, or made a date of."""
+        if value in self.by_value:
+            return self.by_value[value]
+        code = self.by_spelling.get(spelling(value))
+        was = date_band(value)
+        return self.by_value.get(was) if code is None and was is not None else code
+
+
+def merged(values: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Returns the different classes among values, sorted, and what was made one, in sentences.
+
+    Of several spellings the one without trailing zeros is kept, else the first. A date is the band
+    that a spreadsheet made it of where the other values are bands that it fits between.
+    """
+    by_spelling: dict[str, list[str]] = {}
+    for value in dict.fromkeys(values):
+        by_spelling.setdefault(spelling(value), []).append(value)
+    names = {key: key if key in spelt else spelt[0] for key, spelt in by_spelling.items()}
+    notes = [
+        f"classes {' and '.join(spelt)} are one"
+        for spelt in by_spelling.values()
+        if len(spelt) > 1 and len(set(map(spelling, spelt))) == 1
+    ]
+    classes = sorted(names.values())
+    bands = _without_dates(classes)
+    if bands is not None and bands != classes:
+        undone = [f"{name!r} is {date_band(name)!r}" for name in classes if date_band(name)]
+        notes.append(f"{', '.join(undone)} (a spreadsheet made a date of it)")
+        classes = bands
+    return tuple(classes), (*notes, *_alike(classes))
+
+
+def _without_dates(classes: Sequence[str]) -> list[str] | None:
+    """Returns the classes with dates as the bands they were; None where that does not fit."""
+    dates = {name: was for name in classes if (was := date_band(name)) is not None}
+    if not dates or len(dates) == len(classes):
+        return None
+    bands = sorted({dates.get(name, name) for name in classes})
+    return bands if in_order(bands) is not None else None
+
+
+def _alike(classes: Sequence[str]) -> Iterator[str]:
+    """Yields a sentence for classes that differ by case, zeros in front or unseen signs alone."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        text = unicodedata.normalize("NFKC", name).casefold()
+        seen_signs = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+        key = _LEADING.sub("", " ".join(seen_signs.split()))
+        if key in seen:
+            yield f"{seen[key]!r} and {name!r} are two classes; where they are one, write one"
+        seen.setdefault(key, name)

@@ -1,0 +1,229 @@
+"""The rows and columns of a CSV text: its separator, and what programs add that holds nothing.
+
+A spreadsheet writes semicolons or tabs where the country's numbers have commas, a comma behind
+every row that once was longer, and rows of commas alone; pandas writes a column that counts.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainables.errors import DataError
+
+_SEPARATORS = {",": "commas", ";": "semicolons (;)", "\t": "tabs", "|": "bars (|)"}
+_SPACES = " "
+_SAID = re.compile(r'"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)
+_UNNAMED = re.compile(r"(?:Unnamed: \d+)?")
+_WHOLE = re.compile(r"\d+(?:\.0)?")
+_FIRST = "path"
+"""What a first column without a name is called, in a file separated by spaces."""
+
+Row = tuple[int, tuple[str, ...]]
+"""The line a row ends on, and its stripped cells."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """A header and rows that are each as long.
+
+    Attributes:
+        separator: between the cells.
+        columns: names of the header, unique and not empty.
+        lines: line of each row in the file; the header is line 1.
+        cells: of each row, without what holds nothing.
+        notes: what was left out or read otherwise than with commas, a sentence each.
+        left_out: names of columns that were left out.
+    """
+
+    separator: str
+    columns: tuple[str, ...]
+    lines: tuple[int, ...]
+    cells: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def shaped(path: Path, text: str) -> Sheet:
+    """Returns the sheet of a CSV text.
+
+    Raises:
+        csv.Error: quotes do not fit.
+        DataError: there is no row, two separators fit, a header name is empty or repeated, or a
+            row has more or fewer cells than the header.
+    """
+    said = _SAID.match(text)
+    separators = (said.group(1),) if said else tuple(_SEPARATORS)
+    body = text[said.end() :] if said else text
+    separator, rows = _separated(path, body, separators)
+    rows, blank = [row for row in rows if any(row[1])], sum(not any(row[1]) for row in rows)
+    if len(rows) < 2:
+        raise DataError(f"{path} needs a header and one or more rows, got {len(rows)} lines")
+    notes = []
+    if separator != ",":
+        notes.append(f"{path.name}: cells are separated by {_name(separator)}")
+    if separator == _SPACES and rows[0][1][0] == _FIRST:
+        notes.append(f"{path.name}: its first column, which has no name, is called {_FIRST!r}")
+    rows, num_trailing = _without_trailing(rows)
+    if num_trailing:
+        notes.append(f"{path.name}: trailing {_name(separator)} ignored in {num_trailing} rows")
+    if blank:
+        notes.append(f"{path.name}: {blank} empty rows ignored")
+    columns, cells, left_out = _without_empty(rows)
+    _check(path, rows[0][1], columns, rows[1:], left_out)
+    notes += [f"{path.name}: {note}" for note in left_out.values()]
+    first = 1 if said else 0
+    return Sheet(
+        separator=separator,
+        columns=columns,
+        lines=tuple(line + first for line, _ in rows[1:]),
+        cells=cells,
+        notes=tuple(notes),
+        left_out=tuple(rows[0][1][index] for index in left_out),
+    )
+
+
+def _name(separator: str) -> str:
+    return _SEPARATORS.get(separator, "spaces" if separator == _SPACES else repr(separator))
+
+
+def _separated(path: Path, text: str, separators: Sequence[str]) -> tuple[str, list[Row]]:
+    """Returns the separator and the rows: commas where they fit, else what alone fits."""
+    if len(separators) == 1:
+        return separators[0], _rows(text, separators[0])
+    try:
+        found = _rows(text, ",")
+    except csv.Error:
+        if not any(each in text.split("\n", 1)[0] for each in ";\t|"):
+            raise
+        found = []
+    if _fits(found):
+        return ",", found
+    others = {each: rows for each in separators[1:] if (rows := _fitting(text, each))}
+    if len(others) > 1:
+        named = " or ".join(map(_name, others))
+        raise DataError(
+            f"{path} may be separated by {named}: each gives rows as long as the header; keep one"
+        )
+    if others:
+        return next(iter(others.items()))
+    if spaced := _spaced(text):
+        return _SPACES, spaced
+    return _widest(text)
+
+
+def _widest(text: str) -> tuple[str, list[Row]]:
+    """Returns the reading whose header has most columns, for what is then said about a row."""
+    header = text.split("\n", 1)[0]
+    separator = max(_SEPARATORS, key=header.count)
+    return separator, _rows(text, separator)
+
+
+def _fitting(text: str, separator: str) -> list[Row]:
+    """Returns the rows where a separator fits, else none."""
+    try:
+        rows = _rows(text, separator)
+    except csv.Error:
+        return []
+    return rows if _fits(rows) else []
+
+
+def _rows(text: str, separator: str) -> list[Row]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    return [(reader.line_num, tuple(map(str.strip, row))) for row in reader if row]
+
+
+def _fits(rows: Sequence[Row]) -> bool:
+    """Returns whether there are two columns or more, and no row without a place for its cells."""
+    lengths = [_length(cells) for _, cells in rows]
+    if len(rows) < 2 or lengths[0] < 2:
+        return False
+    places = zip(lengths, (len(cells) for _, cells in rows), strict=True)
+    return all(not filled or filled <= lengths[0] <= there for filled, there in places)
+
+
+def _length(cells: Sequence[str]) -> int:
+    """Returns the number of cells up to the last that holds something."""
+    return next((i for i in range(len(cells), 0, -1) if cells[i - 1]), 0)
+
+
+def _spaced(text: str) -> list[Row]:
+    """Returns rows that are separated by spaces as CelebA's lists are; empty if they are not.
+
+    The first line may hold their number; the header may lack the name of the first column.
+    """
+    rows = [(n, tuple(line.split())) for n, line in enumerate(text.splitlines(), start=1)]
+    rows = [row for row in rows if row[1]]
+    if rows and len(rows[0][1]) == 1 and rows[0][1][0] == str(len(rows) - 2):
+        rows = rows[1:]
+    widths = {len(cells) for _, cells in rows[1:]}
+    if len(widths) != 1 or len(rows[0][1]) < 2:
+        return []
+    line, header = rows[0]
+    if {len(header) + 1} == widths and _FIRST not in header:
+        header = (_FIRST, *header)
+    return [(line, header), *rows[1:]] if {len(header)} == widths else []
+
+
+def _without_trailing(rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """Returns the rows without the empty cells behind the header's last name, and of how many."""
+    header = rows[0][1]
+    width = _length(header)
+    if any(any(cells[width : len(header)]) for _, cells in rows[1:]):
+        width = len(header)  # a column without a name that holds something
+    cut = [(line, cells[: max(width, _length(cells))]) for line, cells in rows]
+    return cut, sum(len(before[1]) > len(now[1]) for before, now in zip(rows, cut, strict=True))
+
+
+def _without_empty(
+    rows: Sequence[Row],
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...], dict[int, str]]:
+    """Returns columns and cells without columns that have no name and hold nothing of use.
+
+    These come with what is said of each, by their place.
+    """
+    header, body = rows[0][1], [cells for _, cells in rows[1:]]
+    if any(len(cells) != len(header) for cells in body):
+        return header, tuple(body), {}
+    left_out = {
+        index: note
+        for index, name in enumerate(header)
+        if _UNNAMED.fullmatch(name) and (note := _nothing(index, [row[index] for row in body]))
+    }
+    kept = [index for index in range(len(header)) if index not in left_out]
+    cells = tuple(tuple(row[index] for index in kept) for row in body) if left_out else tuple(body)
+    return tuple(header[i] for i in kept), cells, left_out
+
+
+def _nothing(index: int, values: Sequence[str]) -> str:
+    """Returns what a column without a name is that holds nothing of use; empty if it may."""
+    if not any(values):
+        return f"empty column {index + 1} ignored"
+    counts = index == 0 and all(map(_WHOLE.fullmatch, values))
+    return "index column (a first column without a name that counts) ignored" if counts else ""
+
+
+def _check(
+    path: Path,
+    header: Sequence[str],
+    columns: Sequence[str],
+    rows: Sequence[Row],
+    left_out: Sized,
+) -> None:
+    if "" in columns or len(set(columns)) != len(columns):
+        raise DataError(
+            f"the header of {path} needs different, non-empty names, got {tuple(columns)}; name "
+            "every column that has values, once"
+        )
+    if len(left_out):
+        return
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise DataError(
+                f"{path.name} row {line}: {len(header)} cells are needed as in the header, "
+                f"got {len(cells)}"
+            )
