@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from trainables.classifier import TrainingData
+from trainables.config import Input
 from trainables.data.image_store import ImageStore
+from trainables.data.resized_store import resized_on
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split
 
@@ -45,17 +47,24 @@ class SharedImages:
         torch.set_num_threads(setting.num_threads)
 
     @cached_property
-    def tensor(self) -> torch.Tensor:
-        """Stored images uint8 [N, H, W, 3]."""
+    def _store(self) -> ImageStore:
         setting = self.setting
-        store = ImageStore.open(
+        return ImageStore.open(
             setting.table,
             setting.stored_size,
             setting.cache_dir,
             num_threads=setting.num_threads,
             progress=lambda done, total: self._on_step(),  # noqa: ARG005
         )
-        return store.tensor(self.device, share=0.5 * setting.device_share)
+
+    @cached_property
+    def tensor(self) -> torch.Tensor:
+        """Stored images uint8 [N, H, W, 3]."""
+        return self._store.tensor(self.device, share=0.5 * self.setting.device_share)
+
+    @cached_property
+    def _resized(self) -> Callable[[Input], torch.Tensor | None]:
+        return resized_on(self.tensor, self._store, self._on_step)
 
     def training_data(self, train: NDArray[np.int64]) -> TrainingData:
         """Returns what a training on the samples `train`, int [n], reads."""
@@ -67,4 +76,5 @@ class SharedImages:
             raw=table.raw,
             train=train,
             on_step=self._on_step,
+            resized=self._resized,
         )

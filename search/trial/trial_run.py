@@ -30,7 +30,7 @@ from trainables.classifier import EpochReport, ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
 from trainables.errors import CheckpointError, NonFiniteLossError, OutOfMemoryError
-from trainables.memory import peak_bytes, release
+from trainables.memory import peak_bytes, release, reset_peak
 
 logger = logging.getLogger(__name__)
 
@@ -194,6 +194,7 @@ class TrialRun:
 
     def _open(self) -> tuple[ImageClassifier, dict[str, object] | None]:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
+        reset_peak(self._images.device)  # the last trial's is not this one's
         classifier, told = self._new(), None
         if self._write and self._checkpoint.exists():
             try:

@@ -41,10 +41,12 @@ class ImageStore:
 
     Attributes:
         path: the .npy file.
+        contents: changes with the files that the images were made from.
         array: uint8 memory map [N, H, W, 3], RGB; private pages ("c"): writes stay in memory.
     """
 
     path: Path
+    contents: str
     array: np.memmap[Any, np.dtype[np.uint8]] = field(repr=False)
 
     @classmethod
@@ -94,7 +96,8 @@ class ImageStore:
                     array = _load(path, described)
         if array is None:
             raise DataError(f"the image store {path} was changed while it was opened; try again")
-        return cls(path=path, array=array)
+        contents = hashlib.sha256(json.dumps(described).encode()).hexdigest()
+        return cls(path=path, contents=contents, array=array)
 
     def tensor(self, device: torch.device, share: float = 0.5) -> torch.Tensor:
         """Returns the images as a uint8 tensor [N, H, W, 3].

@@ -390,3 +390,12 @@ def test_curves_that_cannot_be_written_at_the_end_do_not_break_the_worker(
     monkeypatch.setattr(trial_run.TrialBoard, "close", fail)
     run.close()
     assert "was not written whole" in caplog.text
+
+
+def test_the_peak_of_memory_is_the_trials_own(start, monkeypatch):
+    events = []
+    monkeypatch.setattr(trial_run, "reset_peak", lambda device: events.append("reset"))
+    monkeypatch.setattr(trial_run, "peak_bytes", lambda device: events.append("read") or 2**30)
+    start().epoch()
+    start().epoch()
+    assert events == ["reset", "read", "reset", "read"]
