@@ -126,9 +126,9 @@ class Preprocess:
                 (1 + strength * _uniform(len(x), generator, -1, 1))[:, None, None, None]
                 for _ in range(3)
             )
-            x = gray + (x - gray) * saturation
+            x = (x - gray).mul_(saturation).add_(gray)
             middle = gray.mean(dim=(2, 3), keepdim=True)
-            x = ((x - middle) * contrast + middle) * brightness
+            x = x.sub_(middle).mul_(contrast).add_(middle).mul_(brightness)
         return x.clamp(0, 1)
 
     def _erase(self, x: Tensor, generator: torch.Generator) -> Tensor:

@@ -36,7 +36,7 @@ VERSION = 1
 """Raised when `trainables.preprocess.resized` changes its numbers."""
 
 _CHUNK = 256
-_SHARE_OF_MEMORY, _SHARE_OF_DISK = 0.25, 0.5
+_SHARE_OF_MEMORY, _SHARE_OF_DISK = 0.25, 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class ResizedStores:
 
     @classmethod
     def of(cls, store: ImageStore, on_step: Callable[[], None] = lambda: None) -> ResizedStores:
-        """Returns those that may take a quarter of the memory and half the disk at most."""
+        """Returns those that may take a quarter of memory and a fifth of the free disk at most."""
         memory = Machine().memory_bytes() or 0
         folder = store.path.parent / "resized"
         used = sum(file.stat().st_size for file in _files(folder))
