@@ -69,7 +69,7 @@ def read(path: Path) -> list[dict[str, object]]:
 
 def measure(model: str, size: int, pairs: int, *, plain: bool) -> dict[str, object]:
     """Returns photos a second and ratios of a cell."""
-    config = _config(model, size)
+    config = small_config(model, size)
     with tempfile.TemporaryDirectory() as folder:
         data = training_data(Path(folder), plain=plain)
         classifier = ImageClassifier(config, data, seed=0, device=_CPU)
@@ -181,7 +181,8 @@ def print_table(cells: list[dict[str, object]]) -> None:
         print(f"| {' | '.join(str(value) for value in row)} |")
 
 
-def _config(model: str, size: int) -> TrialConfig:
+def small_config(model: str, size: int) -> TrialConfig:
+    """Returns the default config of the CPU scale with a backbone and a size."""
     scale = choose_scale(device="cpu", pretrained=False, weights=(), max_epochs=10**3)
     flat = {
         **default_config(SCHEMA, scale, with_age=False),
