@@ -57,6 +57,7 @@ class Stepping:
         self.micro_batch = config.optim.batch_size
         """Samples in one forward pass; falls when memory runs out."""
         self._num_steps = num_steps
+        self._precision = config.numerics.precision if config.numerics else ""
         self._optimizer = build_optimizer(config.optim, network.backbone, network.heads)
         self._average = MovingAverage(network, config.optim.ema) if config.optim.ema else None
 
@@ -136,7 +137,7 @@ class Stepping:
 
     def gradient_cosine(self, x: Tensor, targets: Mapping[str, HeadTarget]) -> dict[str, float]:
         """Returns the cosine between the gradients of every two main heads on the backbone."""
-        with autocast(self._device):
+        with autocast(self._device, self._precision):
             outputs = self._network(x)
         losses = self._head_losses(outputs, targets)
         losses.pop(AUXILIARY, None)
@@ -179,7 +180,7 @@ class Stepping:
         split = {name: _split(target, parts) for name, target in targets.items()}
         for number, part in enumerate(x.tensor_split(parts)):
             share = len(part) / len(x)
-            with autocast(self._device):
+            with autocast(self._device, self._precision):
                 outputs = self._network(part)
             losses = self._head_losses(outputs, {n: t[number] for n, t in split.items()})
             loss = share * torch.stack(list(losses.values())).sum()
