@@ -40,6 +40,16 @@ def _files(store):
     return sorted((store.path.parent / "resized").glob("*.npy"))
 
 
+def _crops(store):
+    return [file.name.split("-")[-3] for file in _files(store)]
+
+
+def _used(store, **when):
+    """Says when the crops were last used, in nanoseconds of 1970."""
+    for file, crop in zip(_files(store), _crops(store), strict=True):
+        os.utime(file, ns=(when[crop], when[crop]))
+
+
 @pytest.mark.parametrize("crop", CROPS)
 @pytest.mark.parametrize("size", [16, 32, 48])
 def test_they_are_bit_for_bit_what_a_batch_would_be_resized_to(store, stores, crop, size):
@@ -86,14 +96,13 @@ def test_what_has_no_room_is_not_kept(store):
 def test_the_least_recently_used_go_first(store):
     stores = ResizedStores(store=store, room=2 * (BYTES + HEADER))
     kept, _ = stores.tensor(SMALL), stores.tensor(OTHER)
-    for age, file in enumerate(_files(store)):
-        used = 10 if "full" in file.name else 5
-        os.utime(file, ns=(used, used + age))
+    _used(store, full=10, face=5)
     stores.tensor(Input(size=16, crop="lower"))
-    assert [file.name.split("-")[-3] for file in _files(store)] == ["full", "lower"]
+    assert _crops(store) == ["full", "lower"]
+    _used(store, full=5, lower=10)
     stores.tensor(SMALL)
     stores.tensor(OTHER)
-    assert [file.name.split("-")[-3] for file in _files(store)] == ["face", "full"]
+    assert _crops(store) == ["face", "full"]
     assert torch.equal(kept, stores.tensor(SMALL))
 
 
