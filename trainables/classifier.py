@@ -17,9 +17,10 @@ from torch import Tensor
 
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
-from trainables.config import TrialConfig
+from trainables.config import Input, TrialConfig
 from trainables.data.schema import LabelSchema
-from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError
+from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError, OutOfMemoryError
+from trainables.memory import is_out_of_memory, release
 from trainables.network import build_network
 from trainables.prediction import predict_probabilities
 from trainables.preprocess import Preprocess
@@ -46,6 +47,8 @@ class TrainingData:
     """Indices of the training samples."""
     on_step: Callable[[], None] = lambda: None
     """Called after every batch that is trained or predicted: a sign of life."""
+    resized: Callable[[Input], Tensor | None] = lambda wanted: None  # noqa: ARG005
+    """Returns the images at a crop and size, float32 [N, S, S, 3]; None: they are not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +93,13 @@ class ImageClassifier:
     ) -> None:
         self.config = config
         self.epoch = 0
+        self._eval_batch = _EVAL_BATCH  # falls when memory runs out
         self._data = data
         self._seed = seed
         self._device = device
         self._train = _training_samples(config, data)
+        resized = data.resized(config.input)
+        self._images = data.images if resized is None else resized
         targets = training_targets(config, data.schema, data.labels, data.raw, self._train)
         self._heads = tuple(name for name in targets if name != AUXILIARY)
         self._classes = sampling_classes(targets)[self._train]
@@ -132,14 +138,16 @@ class ImageClassifier:
         order = epoch_order(
             self._classes, self.config.sampler.power, numpy_generator(self._seed, "order", epoch)
         )
-        augment = torch_generator(self._seed, "augment", epoch, device=self._data.images.device)
+        augment = torch_generator(self._seed, "augment", epoch, device=self._images.device)
         scalars = numpy_generator(self._seed, "scalars", epoch)
         self.network.start_training()
         losses = []
         with global_torch_seed(self._device, self._seed, "epoch", epoch):
-            for number, positions in enumerate(batches(order, self.config.optim.batch_size)):
+            for number, (rows, samples) in enumerate(self._batches(order)):
                 step = epoch * self._steps_an_epoch + number
-                losses.append(self._step(self._train[positions], step, augment, scalars))
+                x, mix = self.preprocess.train(self._images[rows], augment, scalars)
+                targets = self._stepping.batch_targets(samples, mix)
+                losses.append(self._stepping.step(x.to(self._device), targets, step))
                 self._data.on_step()
                 if number % 50 == 49:
                     self._check_finite(losses)
@@ -164,10 +172,26 @@ class ImageClassifier:
             indices: of the samples, int [n].
             mirrored: show the network every image mirrored.
 
+        Where memory runs out, they are shown in batches half as large.
+
         Raises:
             NonFiniteLossError: as `predict_images`.
+            OutOfMemoryError: a single photo does not fit.
         """
-        return self.predict_images(self._parts(indices), mirrored=mirrored)
+        while True:
+            try:
+                return self.predict_images(self._parts(indices), mirrored=mirrored)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self._eval_batch == 1:
+                    raise OutOfMemoryError(
+                        f"one photo of {self.config.input.size} px does not fit in memory with "
+                        f"{self.config.backbone.name}; offer smaller models or inputs, or fewer "
+                        "trials per device"
+                    ) from error
+            release(self._device)
+            self._eval_batch = max(1, min(self._eval_batch, len(indices)) // 2)
 
     def predict_images(
         self, chunks: Iterable[Tensor], *, mirrored: bool = False
@@ -175,7 +199,7 @@ class ImageClassifier:
         """Returns class probabilities float32 [n, K] of every main head.
 
         Args:
-            chunks: iterable of uint8 [b, H, W, 3].
+            chunks: images stored or resized, [b, ., ., 3].
             mirrored: show the network every image mirrored.
 
         Raises:
@@ -220,35 +244,35 @@ class ImageClassifier:
         }
 
     def _parts(self, indices: NDArray[np.int64]) -> Iterator[Tensor]:
-        for part in _chunks(indices):
-            yield self._stored(part)
+        for start in range(0, len(indices), self._eval_batch):
+            yield self._stored(indices[start : start + self._eval_batch])
             self._data.on_step()
 
     def _stored(self, samples: NDArray[np.int64]) -> Tensor:
         # A copy: index arrays of a split are read-only and torch wants to own what it wraps.
-        where = torch.from_numpy(samples.copy()).to(self._data.images.device)
-        return self._data.images[where]
+        where = torch.from_numpy(samples.copy()).to(self._images.device)
+        return self._images[where]
 
-    def _step(
-        self,
-        samples: NDArray[np.int64],
-        step: int,
-        augment: torch.Generator,
-        scalars: np.random.Generator,
-    ) -> Tensor:
-        x, mix = self.preprocess.train(self._stored(samples), augment, scalars)
-        targets = self._stepping.batch_targets(samples, mix)
-        return self._stepping.step(x.to(self._device), targets, step)
+    def _batches(self, order: NDArray[np.int64]) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the samples of every batch, where the images are and on the device.
+
+        They are copied once an epoch: a copy to a GPU waits for all that it has been told to do.
+        """
+        samples, size = torch.from_numpy(self._train[order]), self.config.optim.batch_size
+        places = (self._images.device, self._device)
+        rows, here = (batches(samples.to(place), size) for place in places)
+        return zip(rows, here, strict=True)
 
     def _gradient_cosine(self) -> dict[str, float]:
         if self.config.target.form is not Form.HEADS:
             return {}
         # The same first samples every epoch, unaugmented, in evaluation mode: the curve shows the
         # weights' change.
-        samples = self._train[:: max(1, len(self._train) // 64)][:64]
+        samples = self._train[:: max(1, len(self._train) // 64)][:64].copy()
         self.network.eval()
         x = self.preprocess.evaluate(self._stored(samples).to(self._device))
-        return self._stepping.gradient_cosine(x, self._stepping.batch_targets(samples))
+        targets = self._stepping.batch_targets(torch.from_numpy(samples).to(self._device))
+        return self._stepping.gradient_cosine(x, targets)
 
     def _check_finite(self, losses: list[Tensor]) -> None:
         values = torch.stack(losses)
@@ -267,7 +291,3 @@ def _training_samples(config: TrialConfig, data: TrainingData) -> NDArray[np.int
         drop = "" if mask is None else f" after age.drop={config.age.drop!r}"  # type: ignore[union-attr]
         raise ConfigError(f"training needs two samples or more, got {len(samples)}{drop}")
     return samples
-
-
-def _chunks(indices: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    return [indices[start : start + _EVAL_BATCH] for start in range(0, len(indices), _EVAL_BATCH)]

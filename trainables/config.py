@@ -197,6 +197,13 @@ class Schedule(Section):
     epochs: int = Field(ge=1, le=1000)
 
 
+class Numerics(Section):
+    """How numbers are rounded in training; evaluation and prediction do not ask it."""
+
+    precision: Literal["float32", "bf16"]
+    """Of the forward pass (mixed precision: weights stay float32)."""
+
+
 class TrialConfig(Section):
     """Everything that decides a training, apart from data and seed."""
 
@@ -212,6 +219,8 @@ class TrialConfig(Section):
     sampler: Sampler
     schedule: Schedule
     age: Age | None = None
+    numerics: Numerics | None = None
+    """Where it was chosen by measurement; else bf16 on a GPU and float32 on the CPU."""
     task_weight: Mapping[str, Annotated[float, Field(gt=0, le=100)]] = Field(default_factory=dict)
     """Loss weight of each attribute; target.form 'heads' only."""
 

@@ -37,9 +37,21 @@ def release(device: torch.device) -> None:
         _malloc_trim(0)
 
 
-def autocast(device: torch.device) -> AbstractContextManager[object]:
-    """Returns the mixed precision of a forward pass: bf16 on a GPU, none on the CPU."""
-    return torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext()
+def autocast(device: torch.device, precision: str = "") -> AbstractContextManager[object]:
+    """Returns the mixed precision of a forward pass.
+
+    Args:
+        device: of the network.
+        precision: "bf16" or "float32"; empty is bf16 on a GPU and float32 on the CPU.
+    """
+    is_mixed = precision == "bf16" if precision else device.type == "cuda"
+    return torch.autocast(device.type, dtype=torch.bfloat16) if is_mixed else nullcontext()
+
+
+def reset_peak(device: torch.device) -> None:
+    """Lets the peak of allocated GPU memory be counted from what is allocated now."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_bytes(device: torch.device) -> int:

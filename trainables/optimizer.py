@@ -34,7 +34,11 @@ def build_optimizer(
     )
     if isinstance(config, AdamW):
         return torch.optim.AdamW(groups, lr=config.lr, fused=True)
-    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=True)
+    # On the CPU the fused one rounds otherwise, and a score of before could not be replayed.
+    fused = next(heads.parameters()).is_cuda
+    return torch.optim.SGD(
+        groups, lr=config.lr, momentum=config.momentum, nesterov=True, fused=fused
+    )
 
 
 def lr_factor(config: AdamW | SGD, step: int, num_steps: int) -> float:

@@ -28,7 +28,7 @@ def predict_probabilities(
     Args:
         network: switched to evaluation mode.
         preprocess: the one that the network was trained with.
-        chunks: uint8 [b, H, W, 3] each, n samples together.
+        chunks: images stored or resized, [b, ., ., 3] each, n samples together.
         heads: names of the outputs wanted.
         device: of the network.
         mirrored: show the network every image mirrored.

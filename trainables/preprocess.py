@@ -1,12 +1,14 @@
 """From stored images to the network's input: one object for training, evaluation, prediction.
 
-Shapes: stored images uint8 [B, H, W, 3], network input float32 [B, 3, S, S]. Everything is a
-batched operation on the images' device with a passed generator.
+Shapes: stored images uint8 [B, H, W, 3], resized ones float32 [B, S, S, 3] in [0, 1], network
+input float32 [B, 3, S, S]. Everything is a batched operation on the images' device with a passed
+generator.
 """
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -61,10 +63,10 @@ class Preprocess:
         """Returns the network input [B, 3, S, S] of stored images, without randomness.
 
         Args:
-            images: uint8 [B, H, W, 3].
+            images: stored or resized ones.
             mirrored: left and right exchanged, as flip test-time augmentation wants it.
         """
-        x = self._normalise(self._resize(images))
+        x = self._normalise(self._resized(images))
         return x.flip(3) if mirrored else x
 
     def train(
@@ -73,34 +75,25 @@ class Preprocess:
         """Returns the augmented network input and how samples were mixed, if they were.
 
         Args:
-            images: uint8 [B, H, W, 3].
+            images: stored or resized ones.
             generator: on the device of the images; draws per-sample numbers.
             scalars: draws what a batch shares (mixing share, split position).
         """
-        x = self._resize(images)
+        x = self._resized(images)
         x = self._move(x, generator)
         x = self._recolour(x, generator)
         x = self._erase(x, generator)
         x, mix = self._mix(x, generator, scalars)
         return self._normalise(x), mix
 
-    def _resize(self, images: Tensor) -> Tensor:
-        height, width = images.shape[1:3]
-        centre_y, centre_x, share_y, share_x = CROPS[self.input.crop]
-        crop_h, crop_w = max(1, round(share_y * height)), max(1, round(share_x * width))
-        top = min(max(0, round(centre_y * height - crop_h / 2)), height - crop_h)
-        left = min(max(0, round(centre_x * width - crop_w / 2)), width - crop_w)
-        x = images[:, top : top + crop_h, left : left + crop_w].permute(0, 3, 1, 2)
-        x = x.to(torch.float32).div_(255)
-        side = self.input.size
-        if (crop_h, crop_w) == (side, side):
-            return x.contiguous()
-        return functional.interpolate(x, size=(side, side), mode="bilinear", antialias=True)
+    def _resized(self, images: Tensor) -> Tensor:
+        if images.is_floating_point():
+            return images.permute(0, 3, 1, 2)
+        return resized(images, self.input)
 
     def _normalise(self, x: Tensor) -> Tensor:
-        mean = x.new_tensor(self.mean)[:, None, None]
-        std = x.new_tensor(self.std)[:, None, None]
-        return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
+        mean, std = (_constants(x.device, of)[:, None, None] for of in (self.mean, self.std))
+        return (x - mean).div_(std).contiguous(memory_format=torch.channels_last)
 
     def _move(self, x: Tensor, generator: torch.Generator) -> Tensor:
         options = self.augment
@@ -124,7 +117,7 @@ class Preprocess:
         strength, gray_probability = self.augment.colour, self.augment.grayscale
         if not (strength or gray_probability):
             return x
-        gray = (x * x.new_tensor(_LUMINANCE)[:, None, None]).sum(dim=1, keepdim=True)
+        gray = (x * _constants(x.device, _LUMINANCE)[:, None, None]).sum(dim=1, keepdim=True)
         if gray_probability:
             chosen = _uniform(len(x), generator, 0, 1) < gray_probability
             x = torch.where(chosen[:, None, None, None], gray.expand_as(x), x)
@@ -133,9 +126,9 @@ class Preprocess:
                 (1 + strength * _uniform(len(x), generator, -1, 1))[:, None, None, None]
                 for _ in range(3)
             )
-            x = gray + (x - gray) * saturation
+            x = (x - gray).mul_(saturation).add_(gray)
             middle = gray.mean(dim=(2, 3), keepdim=True)
-            x = ((x - middle) * contrast + middle) * brightness
+            x = x.sub_(middle).mul_(contrast).add_(middle).mul_(brightness)
         return x.clamp(0, 1)
 
     def _erase(self, x: Tensor, generator: torch.Generator) -> Tensor:
@@ -151,7 +144,7 @@ class Preprocess:
         rows = (position[None] - centre_y[:, None]).abs() < half_h[:, None]
         columns = (position[None] - centre_x[:, None]).abs() < half_w[:, None]
         hole = rows[:, None, :, None] & columns[:, None, None, :] & chosen[:, None, None, None]
-        return torch.where(hole, x.new_tensor(self.mean)[:, None, None], x)
+        return torch.where(hole, _constants(x.device, self.mean)[:, None, None], x)
 
     def _mix(
         self, x: Tensor, generator: torch.Generator, scalars: np.random.Generator
@@ -163,12 +156,45 @@ class Preprocess:
         if not halves:
             share = float(scalars.beta(self.augment.mixup, self.augment.mixup))
             return share * x + (1 - share) * x[partner], Mix(partner=partner, share=share)
-        split = round(float(scalars.uniform(*_HALF_SPLIT)) * x.shape[-1])
+        side = x.shape[-1]
+        split = round(float(scalars.uniform(*_HALF_SPLIT)) * side)
         own_left = scalars.random() < 0.5
-        left = torch.arange(x.shape[-1], device=x.device) < split
+        left = torch.arange(side, device=x.device) < split
         own = left if own_left else ~left
-        share = float(own.sum()) / x.shape[-1]
+        # Counted without asking the device, which would wait for all that it has been told to do.
+        share = float(split if own_left else side - split) / side
         return torch.where(own, x, x[partner]), Mix(partner=partner, share=share)
+
+
+def resized(images: Tensor, wanted: Input) -> Tensor:
+    """Returns a crop of stored images at a size, float32 [B, 3, S, S] in [0, 1].
+
+    The numbers of an image do not depend on the others of its batch, nor on the threads.
+    """
+    height, width = images.shape[1:3]
+    centre_y, centre_x, share_y, share_x = CROPS[wanted.crop]
+    crop_h, crop_w = max(1, round(share_y * height)), max(1, round(share_x * width))
+    top = min(max(0, round(centre_y * height - crop_h / 2)), height - crop_h)
+    left = min(max(0, round(centre_x * width - crop_w / 2)), width - crop_w)
+    x = images[:, top : top + crop_h, left : left + crop_w].permute(0, 3, 1, 2)
+    x = x.to(torch.float32).div_(255)
+    side = wanted.size
+    if (crop_h, crop_w) == (side, side):
+        return x
+    return functional.interpolate(x, size=(side, side), mode="bilinear", antialias=True)
+
+
+def _constants(device: torch.device, values: tuple[float, ...]) -> Tensor:
+    # To a GPU they are copied once: a copy waits for all that the device has been told to do.
+    if device.type == "cuda":
+        return _on_gpu(device, values)
+    return torch.tensor(values, dtype=torch.float32, device=device)
+
+
+@cache
+def _on_gpu(device: torch.device, values: tuple[float, ...]) -> Tensor:
+    with torch.inference_mode(mode=False):
+        return torch.tensor(values, dtype=torch.float32, device=device)
 
 
 def _uniform(count: int, generator: torch.Generator, low: float, high: float) -> Tensor:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 
 def epoch_order(
@@ -22,13 +23,13 @@ def epoch_order(
     return rng.choice(len(classes), size=len(classes), p=weights / weights.sum())
 
 
-def batches(order: NDArray[np.int64], batch_size: int) -> list[NDArray[np.int64]]:
-    """Splits an epoch into batches of nearly equal size, none of a single sample.
+def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
+    """Splits samples [N] of an epoch into batches of nearly equal size, none of a single sample.
 
     A last batch of one sample would break batch normalisation; dropping it would lose data every
     epoch, so the sizes are evened out instead.
     """
-    return np.array_split(order, num_batches(len(order), batch_size))
+    return order.tensor_split(num_batches(len(order), batch_size))
 
 
 def num_batches(num_samples: int, batch_size: int) -> int:

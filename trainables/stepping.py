@@ -6,11 +6,8 @@ Shapes: B samples of a batch, S side of the network input, K classes of a head.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 from torch.nn.utils import clip_grad_norm_
 
 from trainables.config import TrialConfig
@@ -49,10 +46,18 @@ class Stepping:
         self._config = config
         self._network = network
         self._targets = targets
+        # Once on the device: a copy to a GPU waits for all that it has been told to do.
+        self._classes = {n: torch.from_numpy(t.classes).to(device) for n, t in targets.items()}
+        self._raw = {
+            name: torch.from_numpy(target.raw).to(device)
+            for name, target in targets.items()
+            if target.raw is not None
+        }
         self._device = device
         self.micro_batch = config.optim.batch_size
         """Samples in one forward pass; falls when memory runs out."""
         self._num_steps = num_steps
+        self._precision = config.numerics.precision if config.numerics else ""
         self._optimizer = build_optimizer(config.optim, network.backbone, network.heads)
         self._average = MovingAverage(network, config.optim.ema) if config.optim.ema else None
 
@@ -80,22 +85,23 @@ class Stepping:
             self._average.update(self._network, step)
         return loss
 
-    def batch_targets(
-        self, samples: NDArray[np.int64], mix: Mix | None = None
-    ) -> dict[str, HeadTarget]:
-        """Returns the target of every head for table samples [B], mixed as the images were."""
+    def batch_targets(self, samples: Tensor, mix: Mix | None = None) -> dict[str, HeadTarget]:
+        """Returns the target of every head for table samples, mixed as the images were.
+
+        Args:
+            samples: int64 [B], on the device.
+            mix: how the images were mixed, if they were.
+        """
+        if mix is not None:
+            mix = Mix(partner=mix.partner.to(self._device), share=mix.share)
         found = {}
         for name, target in self._targets.items():
-            classes = functional.one_hot(
-                torch.from_numpy(target.classes[samples]), target.num_classes
-            ).to(device=self._device, dtype=torch.float32)
-            raw = None
-            if target.raw is not None:
-                raw = torch.from_numpy(target.raw[samples]).to(self._device)
+            numbers = torch.arange(target.num_classes, device=self._device)
+            classes = (self._classes[name][samples, None] == numbers).to(torch.float32)
+            raw = self._raw[name][samples] if name in self._raw else None
             if mix is not None:
-                mix_here = Mix(partner=mix.partner.to(self._device), share=mix.share)
-                classes = mix_here.labels(classes)
-                raw = None if raw is None else mix_here.labels(raw)
+                classes = mix.labels(classes)
+                raw = None if raw is None else mix.labels(raw)
             found[name] = HeadTarget(classes=classes, raw=raw)
         return found
 
@@ -131,7 +137,7 @@ class Stepping:
 
     def gradient_cosine(self, x: Tensor, targets: Mapping[str, HeadTarget]) -> dict[str, float]:
         """Returns the cosine between the gradients of every two main heads on the backbone."""
-        with autocast(self._device):
+        with autocast(self._device, self._precision):
             outputs = self._network(x)
         losses = self._head_losses(outputs, targets)
         losses.pop(AUXILIARY, None)
@@ -171,11 +177,12 @@ class Stepping:
         total = x.new_zeros(())
         # Parts of nearly equal size, none of one sample: batch normalisation cannot train on that.
         parts = num_batches(len(x), self.micro_batch)
-        for part in torch.arange(len(x), device=x.device).tensor_split(parts):
+        split = {name: _split(target, parts) for name, target in targets.items()}
+        for number, part in enumerate(x.tensor_split(parts)):
             share = len(part) / len(x)
-            with autocast(self._device):
-                outputs = self._network(x[part])
-            losses = self._head_losses(outputs, {n: _take(t, part) for n, t in targets.items()})
+            with autocast(self._device, self._precision):
+                outputs = self._network(part)
+            losses = self._head_losses(outputs, {n: t[number] for n, t in split.items()})
             loss = share * torch.stack(list(losses.values())).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             total = total + loss.detach()
@@ -190,6 +197,7 @@ class Stepping:
         }
 
 
-def _take(target: HeadTarget, part: Tensor) -> HeadTarget:
-    raw = None if target.raw is None else target.raw[part]
-    return HeadTarget(classes=target.classes[part], raw=raw)
+def _split(target: HeadTarget, parts: int) -> list[HeadTarget]:
+    classes = target.classes.tensor_split(parts)
+    raw = (None,) * parts if target.raw is None else target.raw.tensor_split(parts)
+    return [HeadTarget(classes=c, raw=r) for c, r in zip(classes, raw, strict=True)]

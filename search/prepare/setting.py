@@ -1,6 +1,6 @@
 """What all trainings of a run share in a process: the setting and the decoded images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,10 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from search.store.records import PRECISION
+from trainables.blocks import FlatValue
 from trainables.classifier import TrainingData
+from trainables.config import Input, TrialConfig
 from trainables.data.image_store import ImageStore
+from trainables.data.resized_store import resized_on
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split
+from trainables.precision import Precisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +50,43 @@ class SharedImages:
         torch.set_num_threads(setting.num_threads)
 
     @cached_property
-    def tensor(self) -> torch.Tensor:
-        """Stored images uint8 [N, H, W, 3]."""
+    def _store(self) -> ImageStore:
         setting = self.setting
-        store = ImageStore.open(
+        return ImageStore.open(
             setting.table,
             setting.stored_size,
             setting.cache_dir,
             num_threads=setting.num_threads,
             progress=lambda done, total: self._on_step(),  # noqa: ARG005
         )
-        return store.tensor(self.device, share=0.5 * setting.device_share)
+
+    @cached_property
+    def tensor(self) -> torch.Tensor:
+        """Stored images uint8 [N, H, W, 3]."""
+        return self._store.tensor(self.device, share=0.5 * self.setting.device_share)
+
+    @cached_property
+    def _resized(self) -> Callable[[Input], torch.Tensor | None]:
+        return resized_on(self.tensor, self._store, self._on_step)
+
+    @cached_property
+    def precisions(self) -> Precisions:
+        """Chooses the precision of a training on the CPU of this machine."""
+        return Precisions(folder=self.setting.cache_dir / "precision")
+
+    def with_precision(self, config: Mapping[str, FlatValue]) -> dict[str, FlatValue]:
+        """Returns a config with the precision in which it trains fastest here.
+
+        One that has a precision keeps it. On a GPU nothing is chosen.
+
+        Raises:
+            ConfigError: the config is not valid.
+            OSError: what was measured cannot be written.
+        """
+        if PRECISION in config or self.device.type != "cpu":
+            return dict(config)
+        chosen = self.precisions.of(TrialConfig.from_flat(config))
+        return {**config, PRECISION: chosen} if chosen else dict(config)
 
     def training_data(self, train: NDArray[np.int64]) -> TrainingData:
         """Returns what a training on the samples `train`, int [n], reads."""
@@ -67,4 +98,5 @@ class SharedImages:
             raw=table.raw,
             train=train,
             on_step=self._on_step,
+            resized=self._resized,
         )

@@ -24,6 +24,7 @@ from trainables.blocks import FlatValue, as_before_blocks
 from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore, Size
+from trainables.data.resized_store import resized_on
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema
 from trainables.predictor import MAX_BATCH, Predictor
@@ -124,6 +125,7 @@ class PseudoLabels:
         return replace(
             data,
             images=images,
+            resized=resized_on(images, store, data.on_step),
             labels=np.concatenate([data.labels, every]),
             raw=raw,
             train=np.concatenate([data.train, table.num_samples + rows]),

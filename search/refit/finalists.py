@@ -8,7 +8,7 @@ from search.prepare.space_result import SpaceResult
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG
-from search.store.records import Cause, State
+from search.store.records import PRECISION, Cause, State
 from trainables.blocks import FlatValue
 
 
@@ -22,8 +22,11 @@ def finalists(
     """Returns the configs to refit by config_id: the default, then the best of the search.
 
     The default config is refitted once, as "default", also where it is among the best; without
-    `with_default` only there, or where the search has found nothing.
+    `with_default` only there, or where the search has found nothing. It is trained in the
+    precision of its trial.
     """
+    tried = (record.config for record in result.records)
+    default = next((config for config in tried if _is_same(config, default)), default)
     complete = [r for r in result.records if r.state is State.COMPLETE and r.cause is Cause.NONE]
     ranked = sorted(complete, key=lambda r: (-(r.objective or 0.0), r.number))
     best = [dict(default)] if with_default or not ranked else []
@@ -84,6 +87,11 @@ def wished_shape(run: Prepared) -> Shape:
     """Returns what is refitted where time allows: five folds, six seeds or as many as asked."""
     seeds = run.config.refit_seeds
     return FULL if seeds is None else replace(FULL, seeds=seeds)
+
+
+def _is_same(config: Mapping[str, FlatValue], other: Mapping[str, FlatValue]) -> bool:
+    """Returns whether two configs differ in nothing but their precision."""
+    return {**config, PRECISION: ""} == {**other, PRECISION: ""}
 
 
 def _key(config: Mapping[str, FlatValue]) -> tuple[tuple[str, FlatValue], ...]:

@@ -46,7 +46,7 @@ def measure_costs(
     images = SharedImages(setting, on_step)
     search_train, found = setting.split.search_train, {}
     for name, flat in configs.items():
-        config = TrialConfig.from_flat(flat)
+        config = TrialConfig.from_flat(images.with_precision(flat))
         photos = min(_NUM_BATCHES * config.optim.batch_size, len(search_train))
         train = np.random.default_rng(0).choice(search_train, size=photos, replace=False)
         classifier = ImageClassifier(

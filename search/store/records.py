@@ -10,6 +10,8 @@ from trainables.data.bounded_files import load_json
 
 WORST_VALUE = 0.0
 """What a trial is told that ran out of memory at the smallest batch."""
+PRECISION = "numerics.precision"
+"""Of a config: what a worker chose for it by measurement, told with its first epoch."""
 DEFAULT_NUMBER = 0
 """Number of the trial of every study that has the default config."""
 
@@ -129,6 +131,9 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
     if trial.state is State.PRUNED and ordered:
         objective = ordered[max(ordered)]
     gap = attributes.get("gap")
+    config = read_flat(load_json(attributes.get("config", "{}")), names)
+    if precision := attributes.get("precision"):
+        config[PRECISION] = str(precision)
     return TrialRecord(
         space=space,
         number=trial.number,
@@ -137,7 +142,7 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         objective=objective,
         values=ordered,
         params=dict(trial.params),
-        config=read_flat(load_json(attributes.get("config", "{}")), names),
+        config=config,
         seed=int(attributes.get("seed", 0)),
         seconds=float(attributes.get("seconds", 0.0)),
         device_seconds=float(attributes.get("device_seconds", 0.0)),

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
 from search.store.names import as_file
 from search.store.reading import reading
-from search.store.records import Cause
+from search.store.records import PRECISION, Cause
 from search.store.run_store import trial_file
 from search.trial.board import TrialBoard
 from trainables.blocks import Block, FlatValue
@@ -30,7 +31,7 @@ from trainables.classifier import EpochReport, ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
 from trainables.errors import CheckpointError, NonFiniteLossError, OutOfMemoryError
-from trainables.memory import peak_bytes, release
+from trainables.memory import peak_bytes, release, reset_peak
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class TrialRun:
         write: bool = True,
     ) -> None:
         self._images = images
-        self._config = config
+        self._config: dict[str, FlatValue] = dict(config)
         self._seed = seed
         results = images.setting.results_dir
         name = trial_file(space, number)
@@ -169,6 +170,7 @@ class TrialRun:
         self.last = evaluate(predictions, setting.table, indices, block)
         is_last = report.epoch >= self._classifier.config.schedule.epochs
         now = {
+            **({"precision": self._config[PRECISION]} if PRECISION in self._config else {}),
             "epoch": report.epoch,
             "value": self.last.value,
             "last_epoch": is_last,
@@ -194,19 +196,30 @@ class TrialRun:
 
     def _open(self) -> tuple[ImageClassifier, dict[str, object] | None]:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
-        classifier, told = self._new(), None
+        reset_peak(self._images.device)  # the last trial's is not this one's
+        classifier, told = None, None
         if self._write and self._checkpoint.exists():
             try:
                 with reading(self._checkpoint, "the trial starts again", CheckpointError):
-                    state = load_checkpoint(self._checkpoint)
-                    if "classifier" in state:
-                        classifier.load_state_dict(state["classifier"])
-                    told = dict(state["report"])
+                    classifier, told = self._resumed(load_checkpoint(self._checkpoint))
             except CheckpointError as error:
                 logger.warning("%s; the trial starts again", error)
-                classifier = self._new()  # the old one may have taken half of it
+        if classifier is None:
+            if self._write:
+                with self._clock_stopped():
+                    self._config = self._images.with_precision(self._config)
+            classifier = self._new()
         self.first_batch = time.time()
         return classifier, told
+
+    def _resumed(self, state: Mapping[str, Any]) -> tuple[ImageClassifier, dict[str, object]]:
+        if "classifier" in state and (chosen := state["classifier"]["config"].get("numerics")):
+            # Chosen when the trial began, and the search may not have heard of it.
+            self._config.setdefault(PRECISION, chosen["precision"])
+        classifier = self._new()
+        if "classifier" in state:
+            classifier.load_state_dict(state["classifier"])
+        return classifier, dict(state["report"])
 
     def _new(self) -> ImageClassifier:
         return ImageClassifier(

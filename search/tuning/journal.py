@@ -11,13 +11,13 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage
-from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
@@ -25,6 +25,8 @@ from search.store.journal_file import torn_end
 from search.store.portfolio_file import Candidate
 from search.store.reading import reading
 from search.store.records import WORST_VALUE, Cause, State, StudyTrial, TrialRecord, record_of
+from search.tuning.bounded_sampler import BoundedSampler
+from search.tuning.journal_backend import BatchedFileBackend
 from search.tuning.known_configs import known_configs
 from spaces.scale import Scale
 from spaces.space import Schema, Space
@@ -41,22 +43,34 @@ def tpe(seed: int) -> BaseSampler:
     """Returns the sampler of a study."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(
+        sampler = optuna.samplers.TPESampler(
             multivariate=True,
             group=True,
             constant_liar=True,
             n_startup_trials=_NUM_STARTUP_TRIALS,
             seed=seed,
         )
+    return BoundedSampler(sampler)
 
 
-def open_storage(path: Path) -> JournalStorage:
+class RunStorage(JournalStorage):
+    """The journal file of a run, in which lines that belong together reach the disk together."""
+
+    _backend: BatchedFileBackend
+
+    def together(self) -> AbstractContextManager[None]:
+        """Returns a block at whose end all that was written in it is on the disk."""
+        return self._backend.together()
+
+
+def open_storage(path: Path) -> RunStorage:
     """Opens the journal file, or makes it; ResultsError where it cannot be read.
 
-    Optuna brings every line to the disk before it goes on; the name of a new file is brought here.
+    Every line is on the disk before anything goes on, or at the end of the block of lines that it
+    belongs to (`RunStorage.together`); the name of a new file is brought there here.
     """
     with reading(path, "copy the run whole"):
-        storage = JournalStorage(JournalFileBackend(str(path)))
+        storage = RunStorage(BatchedFileBackend(str(path)))
     sync_folder(path.parent)
     return storage
 
@@ -114,6 +128,7 @@ class StudyJournal:
         make_sampler: Callable[[int], BaseSampler] = tpe,
     ) -> None:
         self.space = space
+        self._storage = storage
         self.name = study_name(space, schema, scale, data_fingerprint)
         self._schema = schema
         self._scale = scale
@@ -126,6 +141,11 @@ class StudyJournal:
         self._open: dict[int, optuna.Trial] = {}
         self._reported: dict[int, set[int]] = {}
         self._enqueue_known_configs([c for c in portfolio if c.space == space.name])
+
+    def together(self) -> AbstractContextManager[None]:
+        """Returns a block at whose end all that was noted in it is on the disk, in any study."""
+        storage = self._storage
+        return storage.together() if isinstance(storage, RunStorage) else nullcontext()
 
     def ask(self) -> Asked:
         """Starts a new trial: the default config first, then the portfolio, then the sampler."""

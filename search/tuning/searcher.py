@@ -70,6 +70,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     ) -> None:
         super().__init__(metric="value", mode="max")
         self._journals = dict(journals)
+        self._together = next(iter(self._journals.values())).together
         self._scheduler = scheduler
         self._budget = budget
         self._slots = self._slots_at_start = slots
@@ -112,7 +113,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
         try:
-            return self._next(trial_id)
+            with self._together():
+                return self._next(trial_id)
         except OSError as error:  # of the journal
             self.fault = fault_of(error)
             return str(Searcher.FINISHED)
@@ -318,8 +320,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return
         epoch, value = int(result["epoch"]), float(result["value"])
         stored = journal.report(asked.number, epoch, value)
-        if result.get("gap") is not None:
-            journal.note(asked.number, gap=float(result["gap"]))
+        journal.note(asked.number, **{n: result[n] for n in ("gap", "precision") if result.get(n)})
         if stored:
             for listener in self._listeners:
                 listener.trial_reported(asked.space, asked.number, epoch, value)
@@ -376,7 +377,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def _stopping_on_faults(self) -> Iterator[None]:
         # The journal's own disk may fail, and Ray would show what it raises as a text.
         try:
-            yield
+            with self._together():
+                yield
         except OSError as error:
             self.fault = fault_of(error)
 

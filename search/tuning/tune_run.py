@@ -36,6 +36,7 @@ class _EndOfSearch(tune.Stopper):  # type: ignore[misc]
         self._searcher = searcher
         self._fleet = fleet
         self._looked = time.monotonic()
+        self._was_idle = False
 
     def __call__(self, trial_id: str, result: dict[str, object]) -> bool:  # noqa: ARG002
         return False
@@ -44,8 +45,11 @@ class _EndOfSearch(tune.Stopper):  # type: ignore[misc]
         if time.monotonic() - self._looked >= _LOOK_EVERY_S:
             self._look()
             self._looked = time.monotonic()
-        if self._searcher.is_idle:
-            time.sleep(0.1)  # Ray's loop waits for workers alone, and there is none
+        # Ray's loop waits for workers alone, and must not spin where there is none; but at the
+        # first turn after the last trial a worker waits for the next one.
+        was_idle, self._was_idle = self._was_idle, self._searcher.is_idle
+        if was_idle and self._was_idle:
+            time.sleep(0.1)
         return self._searcher.is_over()
 
     def _look(self) -> None:

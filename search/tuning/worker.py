@@ -1,5 +1,6 @@
 """The Tune trainable: a warm process that runs one trial after another, an epoch per step."""
 
+import gc
 import os
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     _images: SharedImages
     _run: TrialRun
     _ended: float | None = None
+    _has_settled = False
 
     def setup(self, config: dict[str, Any], setting: TrialSetting) -> None:
         """Opens the images and the first trial."""
@@ -35,6 +37,11 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         """Replaces the trial; the process, its imports and its images stay."""
         self._run.close()
         self._run.forget()
+        if not self._has_settled:
+            # What is alive between two trials stays: modules and images, most of a million objects
+            # that no later collection need look at, each of which a device waits for.
+            gc.freeze()
+            self._has_settled = True
         self._open(new_config)
         return True
 

@@ -13,7 +13,13 @@ from tests.trainables import tiny
 from tests.trainables.tiny import AUX, MODELS, assert_same, classifier, training_data
 from trainables.classifier import ImageClassifier
 from trainables.data.schema import Attribute, LabelSchema
-from trainables.errors import ConfigError, NonFiniteLossError, WeightsError
+from trainables.errors import (
+    ConfigError,
+    NonFiniteLossError,
+    OutOfMemoryError,
+    WeightsError,
+)
+from trainables.preprocess import resized
 from trainables.targets import AUXILIARY
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -214,3 +220,56 @@ def test_a_folder_without_the_weights_is_refused_before_training(tmp_path):
     config = tiny.config({"backbone.pretrained": True})
     with pytest.raises(WeightsError, match=r"must lie at .*test_resnet\.safetensors"):
         ImageClassifier(config, training_data(), seed=1, device=tiny.CPU, weights_dir=tmp_path)
+
+
+@models
+def test_resized_images_change_no_bit_of_a_training(changes):
+    data = training_data()
+    asked = []
+
+    def kept(wanted):
+        asked.append(wanted)
+        return resized(data.images, wanted).permute(0, 2, 3, 1)
+
+    plain, with_kept = (
+        classifier(*changes, data=each) for each in (data, replace(data, resized=kept))
+    )
+    for model in (plain, with_kept):
+        model.train_epoch()
+        model.train_epoch()
+    assert asked == [with_kept.config.input]
+    assert_same(with_kept.weights(), plain.weights())
+    assert_same(with_kept.predict(ALL), plain.predict(ALL))
+    assert_same(with_kept.predict(ALL, mirrored=True), plain.predict(ALL, mirrored=True))
+
+
+def _refusing(model, limit):
+    """Lets the network take so many photos at once; returns how many it was shown each time."""
+    shown = []
+
+    def check(module, inputs):
+        shown.append(len(inputs[0]))
+        if len(inputs[0]) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8.00 GiB")
+
+    model.network.register_forward_pre_hook(check)
+    return shown
+
+
+def test_photos_that_do_not_fit_are_predicted_in_smaller_batches_and_stay_so():
+    model = classifier()
+    expected = model.predict(ALL)
+    shown = _refusing(model, 10)
+    found = model.predict(ALL)
+    assert shown == [32, 16, 8, 8, 8, 8]
+    np.testing.assert_allclose(found["gender"], expected["gender"], rtol=1e-5)
+    shown.clear()
+    model.predict(ALL)
+    assert shown == [8, 8, 8, 8]
+
+
+def test_one_photo_that_does_not_fit_ends_the_trial_with_a_way_out():
+    model = classifier()
+    _refusing(model, 0)
+    with pytest.raises(OutOfMemoryError, match=r"one photo of 32 px .* offer smaller models"):
+        model.predict(ALL)

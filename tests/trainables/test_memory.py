@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from trainables.errors import OutOfMemoryError
-from trainables.memory import autocast, is_out_of_memory, peak_bytes, release
+from trainables.memory import autocast, is_out_of_memory, peak_bytes, release, reset_peak
 
 CPU = torch.device("cpu")
 
@@ -76,3 +76,12 @@ def test_the_cpu_has_no_peak():
 def test_the_cpu_computes_in_single_precision():
     with autocast(CPU):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+def test_the_peak_is_counted_anew_on_a_gpu_and_nowhere_else(monkeypatch):
+    reset = []
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", reset.append)
+    reset_peak(CPU)
+    assert reset == []
+    reset_peak(torch.device("cuda"))
+    assert reset == [torch.device("cuda")]

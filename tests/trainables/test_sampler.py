@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -52,8 +53,8 @@ def test_the_same_generator_gives_the_same_order(seed):
 @settings(max_examples=200)
 @given(count=st.integers(2, 300), batch_size=st.integers(2, 70))
 def test_batches_hold_everything_in_order_and_none_has_one_sample(count, batch_size):
-    parts = batches(np.arange(count), batch_size)
-    np.testing.assert_array_equal(np.concatenate(parts), np.arange(count))
+    parts = batches(torch.arange(count), batch_size)
+    np.testing.assert_array_equal(torch.cat(parts), np.arange(count))
     sizes = {len(part) for part in parts}
     assert len(parts) == num_batches(count, batch_size)
     assert min(sizes) >= 2
@@ -63,14 +64,14 @@ def test_batches_hold_everything_in_order_and_none_has_one_sample(count, batch_s
 @settings(max_examples=200)
 @given(count=st.integers(2, 300), batch_size=st.integers(3, 70))
 def test_no_batch_is_larger_than_asked(count, batch_size):
-    assert max(len(part) for part in batches(np.arange(count), batch_size)) <= batch_size
+    assert max(len(part) for part in batches(torch.arange(count), batch_size)) <= batch_size
 
 
 @pytest.mark.parametrize("count", [3, 5, 7])
 def test_an_odd_number_in_pairs_makes_one_batch_of_three(count):
-    assert sorted(len(part) for part in batches(np.arange(count), 2)) == [2] * (count // 2 - 1) + [
-        3
-    ]
+    assert sorted(len(part) for part in batches(torch.arange(count), 2)) == [2] * (
+        count // 2 - 1
+    ) + [3]
 
 
 @settings(max_examples=50)

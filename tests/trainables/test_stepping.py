@@ -33,8 +33,8 @@ def full_memory(model, limit, error=None):
 
 def gradients(model, seed=0):
     """Returns the gradients of one batch of all training samples, by name."""
-    samples = model._train
-    x = model.preprocess.evaluate(model._data.images[torch.from_numpy(samples)])
+    samples = torch.from_numpy(model._train)
+    x = model.preprocess.evaluate(model._data.images[samples])
     loss = model._stepping.backward(x, model._stepping.batch_targets(samples))
     return loss, {name: p.grad for name, p in model.network.named_parameters()}
 
@@ -136,7 +136,7 @@ def test_a_micro_batch_of_one_is_never_tried_for_an_odd_number_in_pairs():
 def test_targets_of_a_batch_are_one_hot_and_weighted_as_the_images_are_mixed():
     data = training_data()
     model = classifier(tiny.MULTIHEAD, {**tiny.AGE, "age.aux_weight": 0.1}, data=data)
-    samples = data.train[[3, 5, 8]]
+    samples = torch.from_numpy(data.train[[3, 5, 8]])
     mix = Mix(partner=torch.tensor([1, 2, 0]), share=0.7)
     plain, mixed = (model._stepping.batch_targets(samples, m) for m in (None, mix))
     hot = functional.one_hot(torch.from_numpy(data.labels[samples, 0]), 3).to(torch.float32)

@@ -45,13 +45,15 @@ class ImageStore:
 
     Attributes:
         path: the .npy file.
+        contents: changes with the files that the images were made from.
         array: uint8 memory map [N, H, W, 3], RGB; private pages ("c"): writes stay in memory.
         notes: what was done to some of the images, a sentence each.
     """
 
     path: Path
-    notes: tuple[str, ...] = ()
+    contents: str
     array: np.memmap[Any, np.dtype[np.uint8]] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def open(
@@ -101,7 +103,8 @@ class ImageStore:
                     array = _load(path, described)
         if array is None:
             raise DataError(f"the image store {path} was changed while it was opened; try again")
-        return cls(path=path, array=array, notes=_notes(path))
+        contents = hashlib.sha256(json.dumps(described).encode()).hexdigest()
+        return cls(path=path, contents=contents, array=array, notes=_notes(path))
 
     def tensor(self, device: torch.device, share: float = 0.5) -> torch.Tensor:
         """Returns the images as a uint8 tensor [N, H, W, 3].

@@ -390,3 +390,64 @@ def test_curves_that_cannot_be_written_at_the_end_do_not_break_the_worker(
     monkeypatch.setattr(trial_run.TrialBoard, "close", fail)
     run.close()
     assert "was not written whole" in caplog.text
+
+
+def test_the_peak_of_memory_is_the_trials_own(start, monkeypatch):
+    events = []
+    monkeypatch.setattr(trial_run, "reset_peak", lambda device: events.append("reset"))
+    monkeypatch.setattr(trial_run, "peak_bytes", lambda device: events.append("read") or 2**30)
+    start().epoch()
+    again = start()
+    again.epoch()  # what its checkpoint ends with is told once more
+    again.epoch()
+    assert events == ["reset", "read", "reset", "read"]
+
+
+@pytest.fixture
+def measured(images):
+    """Makes bf16 the faster one, or not; returns how often that was asked."""
+    asked = []
+
+    def precisions(chosen):
+        def of(config):
+            asked.append(config.backbone.name)
+            return chosen
+
+        images.precisions = SimpleNamespace(of=of)
+        return asked
+
+    return precisions
+
+
+def test_the_chosen_precision_is_told_with_every_epoch_and_trained_in(start, measured):
+    asked = measured("bf16")
+    run = start()
+    assert [run.epoch()["precision"] for _ in range(2)] == ["bf16", "bf16"]
+    assert run._classifier.config.numerics.precision == "bf16"
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("given", ["float32", "bf16"])
+def test_a_config_with_a_precision_keeps_it_whatever_is_faster_here(start, measured, given):
+    asked = measured("bf16")
+    assert start({"numerics.precision": given}).epoch()["precision"] == given
+    assert asked == []
+
+
+@pytest.mark.parametrize("chosen", ["float32", ""])
+def test_a_trial_goes_on_in_the_precision_that_it_began_with(start, measured, chosen):
+    measured(chosen)
+    first = start()
+    first.epoch()
+    first.close()
+    asked = measured("bf16")
+    again = start()
+    assert again.epoch()["epoch"] == 1
+    assert again.epoch().get("precision", "") == chosen
+    assert len(asked) == 1
+
+
+def test_a_replay_measures_nothing(start, measured):
+    asked = measured("bf16")
+    assert "precision" not in start(write=False).epoch()
+    assert asked == []

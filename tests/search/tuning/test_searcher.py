@@ -224,3 +224,17 @@ def test_the_searcher_needs_no_ray_to_save_or_restore(script, tmp_path):
     script.searcher.save(str(tmp_path / "state"))
     script.searcher.restore(str(tmp_path / "state"))
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("told", ["bf16", "float32"])
+def test_the_precision_that_a_worker_chose_is_a_part_of_the_record_and_of_what_goes_on(
+    tmp_path, told
+):
+    before = Script(tmp_path / "journal")
+    trial = before.start()
+    assert "numerics.precision" not in before.asked[trial]["config"]
+    before.report(trial, 1, 0.3, precision=told)
+    assert before.record(trial).config["numerics.precision"] == told
+    after = Script(tmp_path / "journal")
+    again = after.start()
+    assert after.asked[again]["config"]["numerics.precision"] == told

@@ -1,5 +1,6 @@
 """The warm worker, without Ray: one trial after another in one process."""
 
+import gc
 import time
 
 import pytest
@@ -26,11 +27,14 @@ def asked(number, **config):
 @pytest.fixture
 def worker(images, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    # Every CPU trains in the same precision here.
+    monkeypatch.setattr("trainables.precision._INSTRUCTIONS", set())
     # Ray's constructor makes a folder for its logs and then calls setup.
     worker = Worker.__new__(Worker)
     worker.setup(asked(0), setting=images.setting)
     yield worker
     worker.cleanup()
+    gc.unfreeze()
 
 
 def test_a_warm_worker_takes_the_next_trial_and_tells_the_gap(worker, monkeypatch):
@@ -63,3 +67,14 @@ def test_a_trial_after_a_broken_one_is_what_it_would_be_alone(worker, images):
     assert worker.step()["cause"] == "error"
     worker.reset_config(asked(2))
     assert worker.step()["value"] == expected
+
+
+def test_what_is_alive_after_the_first_trial_is_not_looked_at_between_later_ones(worker):
+    worker.step()
+    before = len(gc.get_objects())
+    worker.reset_config(asked(1))
+    settled = len(gc.get_objects())
+    worker.step()
+    worker.reset_config(asked(2))
+    assert settled < before / 4
+    assert len(gc.get_objects()) < before / 4

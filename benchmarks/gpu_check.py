@@ -1,0 +1,363 @@
+"""Does training on this device do what it should, and how fast? One JSON and one table.
+
+    python -m benchmarks.gpu_check --out gpu_check.json [--device cuda] [--small] [--seconds 570]
+
+Needs torch and timm, no Ray and no Optuna, and no data: the photos are random with a planted
+label. Ten checks, each of which passes, fails, or is passed over where the device lacks what it is
+about: agreement with the CPU, bf16, channels-last, out of memory, the peak of memory, photos a
+second against a plain synthetic loop of the same model as in timm's benchmark, evaluation, the
+five spaces, 1, 2, 4 and 8 trainings at once, and compiled steps. A check that would begin after
+the seconds are used up is passed over. `--small` is for the logic, on a CPU. Exit code 0 where
+none fails.
+"""
+
+import argparse
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+
+from benchmarks.gpu_bench import CPU, STILL, Bench, batch_of, mixed, plain_loop
+from trainables.config import FlatValue
+from trainables.data.layouts.profiles import SCHEMA
+from trainables.memory import peak_bytes, release, reset_peak
+
+GOAL = 0.9
+"""Of the photos a second of the plain loop."""
+_TOLERANCE = 2e-3
+"""Of probabilities in float32, after five steps on two devices."""
+_BF16_TOLERANCE = 0.05
+_ONCE_MORE = 1.1
+_PATIENCE_S = 120.0
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a check found: `passed` is None where it was passed over, `said` says why."""
+
+    name: str
+    passed: bool | None
+    said: str
+    figures: Figures
+    seconds: float
+
+
+class PassedOverError(Exception):
+    """The device lacks what a check is about."""
+
+
+def agrees_with_the_cpu(bench: Bench) -> Figures:
+    """Trains five steps in float32 on both and compares what they predict."""
+    few = replace(bench, photos=5 * bench.batch)
+    config = few.config({"numerics.precision": "float32", "schedule.epochs": 1, **STILL})
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    found, losses = [], []
+    for device in (CPU, bench.device):
+        model = few.classifier(config, device=device)
+        losses.append(model.train_epoch().loss)
+        found.append(model.predict(np.arange(few.batch))["mask"])
+    figures = {
+        "largest_difference": float(np.abs(found[0] - found[1]).max()),
+        "losses": losses,
+        "tolerance": _TOLERANCE,
+    }
+    # Evaluation on a GPU is in bf16.
+    limit = _TOLERANCE if bench.device == CPU else _BF16_TOLERANCE
+    return {
+        **figures,
+        "passed": figures["largest_difference"] <= limit and np.isclose(*losses, rtol=1e-2),
+    }
+
+
+def bf16_is_near_float32(bench: Bench) -> Figures:
+    """Trains in both precisions; the losses are near, and the photos a second are told."""
+    found = {}
+    for precision in ("float32", "bf16"):
+        model = bench.classifier(bench.config({"numerics.precision": precision, **STILL}))
+        loss = model.train_epoch().loss
+        found[precision] = (loss, bench.photos_a_second(model.train_epoch, bench.photos))
+    (plain, slow), (mixed, fast) = found["float32"], found["bf16"]
+    near = bool(np.isclose(plain, mixed, rtol=0.1, atol=0.05))
+    return {
+        "losses": [plain, mixed],
+        "photos_a_second": [slow, fast],
+        "ratio": fast / slow,
+        "passed": near,
+    }
+
+
+def channels_last_pays(bench: Bench) -> Figures:
+    """Times the plain loop in both layouts; channels-last is not the slower one."""
+    first = bench.photos_a_second(*plain_loop(bench, layout=torch.contiguous_format))
+    last = bench.photos_a_second(*plain_loop(bench))
+    ratio = last / first
+    return {"photos_a_second": [first, last], "ratio": ratio, "passed": ratio > 0.95}
+
+
+def a_full_memory_halves_the_micro_batch(bench: Bench) -> Figures:
+    """Lets the network take half a batch; the epoch ends with parts of that size."""
+    model = bench.classifier(bench.config({"schedule.epochs": 1}))
+    limit = bench.batch // 2
+
+    def refuse(module: Any, inputs: tuple[torch.Tensor, ...]) -> None:  # noqa: ARG001
+        if len(inputs[0]) > limit:
+            # On a GPU the allocator itself refuses what no GPU has.
+            wanted = 2**50 if bench.device.type == "cuda" else 0
+            torch.empty(wanted, dtype=torch.uint8, device=bench.device)
+            raise torch.OutOfMemoryError("out of memory")
+
+    model.network.register_forward_pre_hook(refuse)
+    report = model.train_epoch()
+    predicted = model.predict(np.arange(bench.batch))
+    return {
+        "micro_batch": model.micro_batch,
+        "loss": report.loss,
+        "passed": model.micro_batch == limit and len(predicted["mask"]) == bench.batch,
+    }
+
+
+def training_is_as_fast_as_a_plain_loop(bench: Bench) -> Figures:
+    """Times epochs of a trial against the plain loop; the goal is 90 %."""
+    model = bench.classifier(bench.config())
+    ours = bench.photos_a_second(model.train_epoch, bench.photos)
+    plain = bench.photos_a_second(*plain_loop(bench))
+    ratio = ours / plain
+    return {"photos_a_second": ours, "plain": plain, "ratio": ratio, "passed": ratio >= GOAL}
+
+
+def evaluation_is_as_fast_as_a_plain_loop(bench: Bench) -> Figures:
+    """Times predictions of all photos against forward passes of a constant batch; goal 80 %."""
+    model = bench.classifier(bench.config())
+    indices = np.arange(bench.photos)
+    ours = bench.photos_a_second(lambda: model.predict(indices), bench.photos)
+    network = model.network.eval()
+    batch = min(256, bench.photos)
+    x = batch_of(bench, batch)
+
+    @torch.inference_mode()
+    def forward() -> None:
+        for _ in range(bench.photos // batch):
+            with mixed(bench):
+                network(x)
+
+    plain = bench.photos_a_second(forward, bench.photos // batch * batch)
+    ratio = ours / plain
+    return {"photos_a_second": ours, "plain": plain, "ratio": ratio, "passed": ratio >= 0.8}
+
+
+def the_peak_of_memory_is_a_trainings_own(bench: Bench) -> Figures:
+    """Trains with a large and then a small batch: the second peak is the smaller one."""
+    if bench.device.type != "cuda":
+        raise PassedOverError("the peak is told on a GPU alone")
+    peaks = []
+    for batch in (bench.batch, bench.batch // 4):
+        reset_peak(bench.device)
+        bench.classifier(bench.config({"optim.batch_size": batch})).train_epoch()
+        peaks.append(peak_bytes(bench.device))
+    return {"peak_gib": [peak / 2**30 for peak in peaks], "passed": peaks[1] < peaks[0]}
+
+
+def compiled_steps(bench: Bench) -> Figures:
+    """Times compiled plain steps; tells after how many photos the compilation has paid."""
+    if bench.device.type != "cuda":
+        raise PassedOverError("compiled steps are for GPUs")
+    plain = bench.photos_a_second(*plain_loop(bench))
+    loop, photos = plain_loop(bench, compiled=True)
+    began = time.perf_counter()
+    loop()
+    bench.wait()
+    compiling = time.perf_counter() - began
+    compiled = bench.photos_a_second(loop, photos)
+    gained = 1 / plain - 1 / compiled
+    return {
+        "photos_a_second": [plain, compiled],
+        "compiling_s": compiling,
+        "pays_after_photos": compiling / gained if gained > 0 else None,
+        "passed": True,
+    }
+
+
+def five_spaces_train(bench: Bench) -> Figures:
+    """Trains two epochs of what each built-in space is about; losses are finite."""
+    own: dict[str, dict[str, FlatValue]] = {
+        **{name: {"target.attributes": (name,)} for name in SCHEMA.names},
+        "joint": {"target.attributes": SCHEMA.names},
+        "multihead": {
+            **{"target.attributes": SCHEMA.names, "target.form": "heads"},
+            **{f"task_weight.{name}": 1.0 for name in SCHEMA.names},
+        },
+    }
+    seconds, losses = {}, {}
+    for space, changes in own.items():
+        model = bench.classifier(bench.config({"schedule.epochs": 2, **changes}))
+        began = time.perf_counter()
+        losses[space] = [model.train_epoch().loss, model.train_epoch().loss]
+        model.predict(np.arange(bench.photos))
+        seconds[space] = time.perf_counter() - began
+    passed = bool(np.isfinite(list(losses.values())).all())
+    return {"seconds": seconds, "losses": losses, "passed": passed}
+
+
+def several_trainings_at_once(bench: Bench) -> Figures:
+    """Trains 1, 2, 4 and 8 at once; names the number that a device is best shared by."""
+    free = torch.cuda.mem_get_info(bench.device)[0] if bench.device.type == "cuda" else None
+    rates: dict[int, float] = {}
+    peak = 0
+    for number in bench.packed:
+        if free is not None and peak * number > GOAL * free:
+            break
+        told = _together(bench, number)
+        rates[number] = sum(rate for rate, _ in told)
+        peak = max(peak, *(bytes_ for _, bytes_ in told))
+    return {
+        "photos_a_second": {str(number): rate for number, rate in rates.items()},
+        "peak_gib": peak / 2**30,
+        "best": best_packing(rates),
+        "passed": True,
+    }
+
+
+def best_packing(rates: Mapping[int, float]) -> int:
+    """Returns how many trainings at once a device is best shared by.
+
+    One more than needed costs memory and the time of every single trial, so a larger number has to
+    train a tenth more photos a second than the best of the smaller ones.
+
+    Args:
+        rates: photos a second of all together, by their number.
+    """
+    best = 1
+    for number in sorted(rates):
+        if rates[number] > _ONCE_MORE * rates[best]:
+            best = number
+    return best
+
+
+def _together(bench: Bench, number: int) -> list[tuple[float, int]]:
+    """Returns photos a second and peak bytes of so many trainings in processes of their own."""
+    context = get_context("spawn")
+    barrier = context.Barrier(number)
+    with context.Pool(number, initializer=_begin, initargs=(barrier,)) as pool:
+        return pool.map(_train_alone, [bench] * number, chunksize=1)
+
+
+def _begin(barrier: Any) -> None:
+    global _barrier  # noqa: PLW0603  the only way to hand it to a process of a pool
+    _barrier = barrier
+    torch.set_num_threads(1)
+
+
+_barrier: Any = None
+
+
+def _train_alone(bench: Bench) -> tuple[float, int]:
+    model = bench.classifier(bench.config())
+    model.train_epoch()
+    bench.wait()
+    _barrier.wait(_PATIENCE_S)
+    return bench.photos_a_second(model.train_epoch, bench.photos), peak_bytes(bench.device)
+
+
+CHECKS: tuple[Callable[[Bench], Figures], ...] = (
+    agrees_with_the_cpu,
+    bf16_is_near_float32,
+    channels_last_pays,
+    a_full_memory_halves_the_micro_batch,
+    the_peak_of_memory_is_a_trainings_own,
+    training_is_as_fast_as_a_plain_loop,
+    evaluation_is_as_fast_as_a_plain_loop,
+    five_spaces_train,
+    several_trainings_at_once,
+    compiled_steps,
+)
+
+
+def main() -> int:
+    """Runs the checks, writes the JSON and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, help="JSON")
+    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
+    parser.add_argument("--small", action="store_true", help="the logic alone, in seconds")
+    parser.add_argument("--seconds", type=float, default=570.0, help="no check begins later")
+    options = parser.parse_args()
+    if options.device == "cuda" and not torch.cuda.is_available():
+        parser.error(
+            "--device cuda needs a GPU, and torch sees none; --device cpu --small tries it"
+        )
+    bench = Bench.of(torch.device(options.device), small=options.small)
+    until = time.monotonic() + options.seconds
+    outcomes = []
+    for check in CHECKS:
+        outcomes.append(outcome_of(check, bench, until))
+        report = {"machine": machine(bench), "checks": [asdict(each) for each in outcomes]}
+        options.out.write_text(json.dumps(report, indent=1, default=float), encoding="utf-8")
+    print_table(report["machine"], outcomes)
+    return int(any(each.passed is False for each in outcomes))
+
+
+def outcome_of(check: Callable[[Bench], Figures], bench: Bench, until: float) -> Outcome:
+    """Runs a check; whatever it raises is a failure of the check, and the next one runs."""
+    name = check.__name__.replace("_", " ")
+    began = time.monotonic()
+    if began >= until:
+        return Outcome(name=name, passed=None, said="no time was left", figures={}, seconds=0.0)
+    passed: bool | None = None
+    said, figures = "", {}
+    try:
+        figures = check(bench)
+        passed = bool(figures.pop("passed"))
+    except PassedOverError as error:
+        said = str(error)
+    except Exception as error:  # noqa: BLE001  the other checks are worth running
+        passed, said = False, f"{type(error).__name__}: {error}"
+    release(bench.device)
+    seconds = time.monotonic() - began
+    return Outcome(name=name, passed=passed, said=said, figures=figures, seconds=seconds)
+
+
+def machine(bench: Bench) -> dict[str, Any]:
+    """Returns what the figures depend on."""
+    is_gpu = bench.device.type == "cuda"
+    return {
+        "device": torch.cuda.get_device_name(bench.device) if is_gpu else platform.processor(),
+        "memory_gib": torch.cuda.mem_get_info(bench.device)[1] / 2**30 if is_gpu else None,
+        "bf16": torch.cuda.is_bf16_supported() if is_gpu else None,
+        **{"torch": torch.__version__, "timm": timm.__version__, "cuda": torch.version.cuda},
+        **{"model": bench.model, "size": bench.size, "batch": bench.batch},
+    }
+
+
+def print_table(where: Mapping[str, Any], outcomes: list[Outcome]) -> None:
+    """Prints a row a check."""
+    print(", ".join(f"{name} {value}" for name, value in where.items()) + "\n")
+    print("| check | result | s | figures |")
+    print("| --- | --- | --- | --- |")
+    words = {True: "passed", False: "FAILED", None: "passed over"}
+    for each in outcomes:
+        told = each.said or ", ".join(f"{n} {_short(v)}" for n, v in each.figures.items())
+        print(f"| {each.name} | {words[each.passed]} | {each.seconds:.0f} | {told} |")
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    if isinstance(value, list):
+        return " / ".join(_short(each) for each in value)
+    if isinstance(value, dict):
+        return " ".join(f"{name}: {_short(each)}" for name, each in value.items())
+    return str(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
