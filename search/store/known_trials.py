@@ -62,10 +62,11 @@ def check_whole(store: RunStore, records: Mapping[str, Sequence[TrialRecord]]) -
 
 def _check_epochs(store: RunStore, record: TrialRecord) -> None:
     """Raises ResultsError where the values of a finished trial have a gap."""
-    lost = [epoch for epoch in range(1, record.epochs) if epoch not in record.values]
-    if record.is_finished and lost:
+    # The first alone: in a journal that was edited the last epoch may be any number.
+    lost = next((e for e in range(1, record.epochs) if e not in record.values), None)
+    if record.is_finished and lost is not None:
         raise ResultsError(
-            f"{store.journal} lacks the value of epoch {lost[0]} of trial {record.number} of "
+            f"{store.journal} lacks the value of epoch {lost} of trial {record.number} of "
             f"{record.space}, which ended after epoch {record.epochs}: lines are lost; copy the "
             "run whole, or start a new one"
         )

@@ -150,6 +150,14 @@ def test_a_value_of_an_epoch_in_between_is_missed(store):
         check_whole(store, {record.space: [replace(record, values=values)]})
 
 
+def test_a_gap_of_any_length_is_told_by_its_first_epoch(store):
+    record = next(r for r in load_run(store).records if r.is_finished)
+    epochs = record.epochs
+    changed = replace(record, values={**record.values, 10**15: 0.5})  # no list could hold it
+    with pytest.raises(ResultsError, match=rf"value of epoch {epochs + 1} of .* epoch {10**15}:"):
+        check_whole(store, {record.space: [changed]})
+
+
 def test_a_table_that_a_spreadsheet_has_stored_again_says_the_same(store):
     records = table(store)
     path = store.root / "trials.csv"
