@@ -16,6 +16,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainables.data.bounded_arrays import memory_map
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import DECODER_VERSION
 from trainables.data.image_store import files_digest
@@ -134,11 +135,11 @@ def _load(path: Path, described: Mapping[str, Any]) -> FeatureStore | None:
     """Returns the stored features; None where there are none, or they are of something else."""
     try:
         about = load_json(read_text(path.with_suffix(".json")))
-        array = np.lib.format.open_memmap(path, mode="r")
         seconds, of = float(about["seconds"]), about["of"]
-    except (OSError, ValueError, EOFError, TypeError, LookupError):
+    except (OSError, ValueError, TypeError, LookupError, ArithmeticError):
         return None
+    array = memory_map(path)
     shape = (described["stored"][0], described["features"])
-    if of != described or array.shape != shape or array.dtype != np.float32:
+    if of != described or array is None or array.shape != shape or array.dtype != np.float32:
         return None
     return FeatureStore(array=array, seconds=seconds, was_cached=True)

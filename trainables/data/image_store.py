@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from filelock import FileLock
 
+from trainables.data.bounded_arrays import memory_map
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import (
     DECODER_VERSION,
@@ -89,22 +90,25 @@ class ImageStore:
             "shape": list(shape),
             "files": files_digest(table),
         }
-        array = _load(path, described)
-        if array is None:
+        found = _load(path, described)
+        if found is None:
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(path.with_suffix(".lock")):
-                array = _load(path, described)  # another process may have been first
-                if array is None:
+                found = _load(path, described)  # another process may have been first
+                if found is None:
                     clear_drafts(path.parent, held=False)
                     kinds = _build(table, path, shape, num_threads, progress)
                     with _temporary(path.with_suffix(".json")) as temporary:
                         note = json.dumps({**described, "kinds": kinds})
                         temporary.write_text(note, encoding="utf-8")
-                    array = _load(path, described)
-        if array is None:
+                    found = _load(path, described)
+        if found is None:
             raise DataError(f"the image store {path} was changed while it was opened; try again")
         contents = hashlib.sha256(json.dumps(described).encode()).hexdigest()
-        return cls(path=path, contents=contents, array=array, notes=_notes(path))
+        array, kinds = found
+        done = {kind: what for kind, what in KINDS.items() if kind in kinds}
+        notes = tuple(f"{kinds[kind]} photos {what}" for kind, what in done.items())
+        return cls(path=path, contents=contents, array=array, notes=notes)
 
     def tensor(self, device: torch.device, share: float = 0.5) -> torch.Tensor:
         """Returns the images as a uint8 tensor [N, H, W, 3].
@@ -132,23 +136,24 @@ def files_digest(table: ImageTable) -> str:
     return digest.hexdigest()
 
 
-def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.uint8]] | None:
-    """Returns the stored array, or None if there is none or it was made from other files."""
+def _load(
+    path: Path, described: dict[str, Any]
+) -> tuple[np.memmap[Any, np.dtype[np.uint8]], dict[str, int]] | None:
+    """Returns the stored array and how many images are of some kind, by the kind's name.
+
+    None if there is none or it was made from other files; no kinds where an older run made it.
+    """
     try:
         found = load_json(read_text(path.with_suffix(".json")))
-        if not isinstance(found, dict) or any(found.get(n) != v for n, v in described.items()):
-            return None
-        array = np.lib.format.open_memmap(path, mode="c")
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or any(found.get(n) != v for n, v in described.items()):
+        return None
+    kinds, array = found.get("kinds", {}), memory_map(path)
+    if array is None or not isinstance(kinds, dict):
         return None
     fits = array.dtype == np.uint8 and list(array.shape) == described["shape"]
-    return array if fits else None
-
-
-def _notes(path: Path) -> tuple[str, ...]:
-    """Returns what was done to images of some kinds; nothing of a store that does not say it."""
-    kinds = load_json(read_text(path.with_suffix(".json"))).get("kinds", {})
-    return tuple(f"{kinds[kind]} photos {done}" for kind, done in KINDS.items() if kind in kinds)
+    return (array, kinds) if fits else None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from PIL import Image
 
 from tests.trainables.data.folders import colour_table, write_image
 from trainables.data import image_store
+from trainables.data.bounded_arrays import memory_map
 from trainables.data.image_store import ImageStore, decode_image
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.drafts import draft_of
@@ -107,6 +108,16 @@ def _tear_description(table: SampleTable, stored: Path) -> None:
     description.write_text(description.read_text()[:20])
 
 
+def _kinds_of_another_shape(table: SampleTable, stored: Path) -> None:
+    description = stored.with_suffix(".json")
+    description.write_text(json.dumps({**json.loads(description.read_text()), "kinds": [1]}))
+
+
+def _torn_header(table: SampleTable, stored: Path) -> None:
+    data = stored.read_bytes()
+    stored.write_bytes(data.replace(b"{'descr'", b"{'descr(", 1))
+
+
 def _older_decoder(table: SampleTable, stored: Path) -> None:
     description = stored.with_suffix(".json")
     description.write_text(json.dumps({**json.loads(description.read_text()), "decoder": 0}))
@@ -122,6 +133,8 @@ def _older_decoder(table: SampleTable, stored: Path) -> None:
         _remove_array,
         _tear_description,
         _older_decoder,
+        _kinds_of_another_shape,
+        _torn_header,
     ],
 )
 def test_a_stale_or_damaged_store_is_made_again(
@@ -195,6 +208,19 @@ def test_what_was_done_to_some_images_is_known_the_second_time_too(table, cache)
     assert _open(table, cache)[0].notes == said
     store, calls = _open(table, cache)
     assert (store.notes, calls) == (said, [])
+
+
+def test_a_store_that_another_process_replaces_while_it_is_opened_says_nothing_of_it(
+    table, cache, monkeypatch
+):
+    _open(table, cache)
+
+    def replaced(path):
+        path.with_suffix(".json").write_text("[]")
+        return memory_map(path)
+
+    monkeypatch.setattr(image_store, "memory_map", replaced)
+    assert _open(table, cache)[0].notes == ()
 
 
 def test_a_store_of_before_that_says_nothing_of_its_images_is_used(table, cache):
