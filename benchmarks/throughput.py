@@ -96,7 +96,7 @@ def training_data(folder: Path, *, plain: bool) -> TrainingData:
     store = ImageStore(path=path, contents="random", array=np.load(path, mmap_mode="c"))
     images = torch.from_numpy(store.array)
     labels = [rng.integers(0, len(a.classes), _EVAL) for a in SCHEMA.attributes]
-    given = {} if plain else {"resized": resized_on(images, store, lambda: None)}
+    given = {} if plain else {"resized": resized_on(images.device, store, lambda: None)}
     return TrainingData(
         schema=SCHEMA,
         images=images,

@@ -67,7 +67,7 @@ class SharedImages:
 
     @cached_property
     def _resized(self) -> Callable[[Input], torch.Tensor | None]:
-        return resized_on(self.tensor, self._store, self._on_step)
+        return resized_on(self.device, self._store, self._on_step)
 
     @cached_property
     def precisions(self) -> Precisions:

@@ -125,7 +125,7 @@ class PseudoLabels:
         return replace(
             data,
             images=images,
-            resized=resized_on(images, store, data.on_step),
+            resized=resized_on(data.images.device, store, data.on_step),
             labels=np.concatenate([data.labels, every]),
             raw=raw,
             train=np.concatenate([data.train, table.num_samples + rows]),
