@@ -1,5 +1,6 @@
 """Waiting for what another process makes, with signs of life: silence means a hung training."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ def held(path: Path, on_step: Callable[[], None]) -> Iterator[None]:
         on_step: called every few seconds of waiting.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, or the file system has no locks.
     """
     lock = FileLock(path)
     while True:
@@ -27,6 +28,8 @@ def held(path: Path, on_step: Callable[[], None]) -> Iterator[None]:
             break
         except Timeout:
             on_step()
+        except NotImplementedError as error:  # what older versions of filelock say
+            raise OSError(errno.ENOLCK, "no locks on this file system", str(path)) from error
     try:
         yield
     finally:

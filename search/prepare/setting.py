@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from search.store.records import PRECISION
 from trainables.blocks import FlatValue
 from trainables.classifier import TrainingData
-from trainables.config import Input, TrialConfig
+from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore
-from trainables.data.resized_store import resized_on
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split
+from trainables.data.training_images import TrainingImages
 from trainables.precision import Precisions
 
 
@@ -66,8 +66,8 @@ class SharedImages:
         return self._store.tensor(self.device, share=0.5 * self.setting.device_share)
 
     @cached_property
-    def _resized(self) -> Callable[[Input], torch.Tensor | None]:
-        return resized_on(self.device, self._store, self._on_step)
+    def _images(self) -> TrainingImages:
+        return TrainingImages.of(self._store, self.tensor, self.device, self._on_step)
 
     @cached_property
     def precisions(self) -> Precisions:
@@ -93,10 +93,9 @@ class SharedImages:
         table = self.setting.table
         return TrainingData(
             schema=table.schema,
-            images=self.tensor,
+            images=self._images,
             labels=table.labels,
             raw=table.raw,
             train=train,
             on_step=self._on_step,
-            resized=self._resized,
         )

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from numpy.lib.format import open_memmap
 from torch import Tensor
 
@@ -134,24 +134,6 @@ class ResizedStores:
         return True
 
 
-def resized_on(
-    device: torch.device, store: ImageStore, on_step: Callable[[], None]
-) -> Callable[[Input], Tensor | None]:
-    """Returns what gives a training the resized images of a store, by crop and size.
-
-    A GPU resizes them itself, which costs it next to nothing; where it has no room for the images,
-    they are too many to be kept once more at every crop and size.
-
-    Args:
-        device: of the training.
-        store: the images on the disk.
-        on_step: called after every few images that are resized: a sign of life.
-    """
-    if device.type != "cpu":
-        return lambda wanted: None  # noqa: ARG005
-    return ResizedStores(store=store, on_step=on_step).tensor
-
-
 def _load(path: Path, shape: tuple[int, ...]) -> Tensor | None:
     array = memory_map(path)
     if array is None or array.dtype != np.float32 or array.shape != shape:
@@ -184,8 +166,9 @@ def _clear(folder: Path, room: int) -> None:
     """
     sizes, old = _sizes(folder), time.time_ns() - int(_OLD_S * 1e9)
     for draft in [file for file in sizes if file.suffix == ENDING and sizes[file][0] < old]:
-        draft.unlink(missing_ok=True)
-        del sizes[draft]
+        with suppress(OSError):  # of another user
+            draft.unlink(missing_ok=True)
+            del sizes[draft]
     total = sum(size for _, size in sizes.values())
     for file in sorted((f for f in sizes if f.suffix == ".npy"), key=lambda f: sizes[f]):
         if total <= room:
@@ -195,13 +178,16 @@ def _clear(folder: Path, room: int) -> None:
 
 
 def _deleted(file: Path) -> bool:
-    """Deletes a finished file with its lock; False where a process is about to make it again."""
+    """Deletes a finished file with its lock.
+
+    False where a process is about to make it again, or it is another user's.
+    """
     lock = FileLock(_lock_of(file))
     try:
         with lock.acquire(timeout=0):
             file.unlink(missing_ok=True)
             # Who waits for a lock file that is gone makes another one.
             _lock_of(file).unlink(missing_ok=True)
-    except Timeout:
+    except OSError:  # a Timeout is one
         return False
     return True

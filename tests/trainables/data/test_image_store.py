@@ -115,7 +115,7 @@ def _kinds_of_another_shape(table: SampleTable, stored: Path) -> None:
 
 def _torn_header(table: SampleTable, stored: Path) -> None:
     data = stored.read_bytes()
-    stored.write_bytes(data.replace(b"{'descr'", b"{'descr(", 1))
+    stored.write_bytes(data.replace(b"}", b" ", 1))
 
 
 def _older_decoder(table: SampleTable, stored: Path) -> None:

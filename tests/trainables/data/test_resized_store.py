@@ -16,7 +16,8 @@ from trainables import locks
 from trainables.config import Input
 from trainables.data import resized_store
 from trainables.data.image_store import ImageStore
-from trainables.data.resized_store import ResizedStores, resized_on, room_in
+from trainables.data.resized_store import ResizedStores, room_in
+from trainables.data.training_images import TrainingImages
 from trainables.drafts import ENDING
 from trainables.machine import Machine
 from trainables.preprocess import CROPS, resized
@@ -47,6 +48,12 @@ def folder(store):
     found = store.path.parent / "resized"
     found.mkdir()
     return found
+
+
+def _read(store, device="cpu"):
+    """Returns the images, which are on the host, as a training on a device reads them."""
+    stored = torch.from_numpy(store.array)
+    return TrainingImages.of(store, stored, torch.device(device), lambda: None).at(SMALL)
 
 
 def _of(count):
@@ -169,7 +176,7 @@ def test_what_others_rename_and_delete_meanwhile_stops_no_training(store, folder
     there = Path.iterdir
     gone = [folder / "gone.npy", folder / f".gone{ENDING}"]
     monkeypatch.setattr(Path, "iterdir", lambda self: iter([*there(self), *gone]))
-    assert resized_on(torch.device("cpu"), store, lambda: None)(SMALL) is not None
+    assert _read(store).dtype == torch.float32
 
 
 def test_a_folder_that_cannot_be_read_has_no_room(store, folder, monkeypatch):
@@ -177,7 +184,7 @@ def test_a_folder_that_cannot_be_read_has_no_room(store, folder, monkeypatch):
         raise PermissionError(errno.EACCES, "no")
 
     monkeypatch.setattr(Path, "iterdir", refused)
-    assert resized_on(torch.device("cpu"), store, lambda: None)(SMALL) is None
+    assert _read(store).dtype == torch.uint8
 
 
 def test_a_file_that_cannot_be_touched_is_used_all_the_same(store, stores, monkeypatch):
@@ -242,6 +249,22 @@ def test_a_crop_that_is_being_made_again_stays_with_its_lock(store):
         assert file.with_suffix(".lock").exists()
 
 
+def test_a_crop_of_another_user_stays(store, monkeypatch):
+    stores = ResizedStores(store=store, room=_of(1))
+    stores.tensor(SMALL)
+
+    def refused(self, missing_ok=False):
+        raise PermissionError(errno.EPERM, "of another user")
+
+    theirs = _files(store)[0]
+    real = Path.unlink
+    monkeypatch.setattr(
+        Path, "unlink", lambda self, **o: (refused if self == theirs else real)(self, **o)
+    )
+    assert stores.tensor(OTHER) is not None
+    assert _crops(store) == ["face", "full"]
+
+
 def test_who_waits_for_another_that_resizes_gives_signs_of_life(store, folder, monkeypatch):
     monkeypatch.setattr(locks, "_BETWEEN_SIGNS_S", 0.01)
     stores = ResizedStores(store=store, room=_of(1))
@@ -258,5 +281,5 @@ def test_who_waits_for_another_that_resizes_gives_signs_of_life(store, folder, m
 
 
 def test_a_gpu_resizes_the_images_itself_wherever_they_are(store):
-    assert resized_on(torch.device("cuda"), store, lambda: None)(SMALL) is None
-    assert resized_on(torch.device("cpu"), store, lambda: None)(SMALL) is not None
+    assert _read(store, "cuda").dtype == torch.uint8
+    assert _read(store, "cpu").dtype == torch.float32
