@@ -72,16 +72,16 @@ class SharedImages:
     @cached_property
     def precisions(self) -> Precisions:
         """Chooses the precision of a training on the CPU of this machine."""
-        return Precisions(folder=self.setting.cache_dir / "precision")
+        return Precisions(folder=self.setting.cache_dir / "precision", on_step=self._on_step)
 
     def with_precision(self, config: Mapping[str, FlatValue]) -> dict[str, FlatValue]:
-        """Returns a config with the precision in which it trains fastest here.
+        """Returns a config with the precision that was chosen for it here, if one is.
 
-        One that has a precision keeps it. On a GPU nothing is chosen.
+        One that has a precision keeps it. On a GPU nothing is chosen, on a CPU nothing unless
+        `trainables.precision.IS_MEASURED`.
 
         Raises:
             ConfigError: the config is not valid.
-            OSError: what was measured cannot be written.
         """
         if PRECISION in config or self.device.type != "cpu":
             return dict(config)
