@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,6 +23,7 @@ from trainables.data.sample_table import SampleTable
 from trainables.drafts import clear_drafts, written
 from trainables.errors import DataError
 from trainables.frozen import CROP, FrozenBackbone
+from trainables.locks import held
 
 _VERSION = 1
 """Of how features are computed from stored photos."""
@@ -77,7 +77,7 @@ class FeatureStore:
         if found is not None:
             return found
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with held(path.with_suffix(".lock"), lambda: progress(0, len(images))):
             found = _load(path, described)  # another process may have been first
             if found is not None:
                 return found

@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from trainables.data.bounded_arrays import memory_map
 from trainables.data.bounded_files import load_json, read_text
@@ -36,6 +35,7 @@ from trainables.data.image_decoding import (
 )
 from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
+from trainables.locks import held
 
 __all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "files_digest", "stored_size"]
 
@@ -76,11 +76,13 @@ class ImageStore:
             size: (H, W) to store them at.
             cache_dir: the store is in its folder `images`.
             num_threads: that decode at once, at least one.
-            progress: called with (images done, N) after each decoded image.
+            progress: called with (images done, N) after each decoded image, and with none done
+                while another process decodes.
 
         Raises:
             DataError: an image is missing or cannot be read, or the disk is too full.
         """
+        tell = progress or (lambda done, total: None)  # noqa: ARG005
         table.check_files()
         shape = (len(table.paths), *size, 3)
         name = f"{table.fingerprint}-{size[0]}x{size[1]}"
@@ -93,11 +95,11 @@ class ImageStore:
         found = _load(path, described)
         if found is None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
+            with held(path.with_suffix(".lock"), lambda: tell(0, shape[0])):
                 found = _load(path, described)  # another process may have been first
                 if found is None:
                     clear_drafts(path.parent, held=False)
-                    kinds = _build(table, path, shape, num_threads, progress)
+                    kinds = _build(table, path, shape, num_threads, tell)
                     with _temporary(path.with_suffix(".json")) as temporary:
                         note = json.dumps({**described, "kinds": kinds})
                         temporary.write_text(note, encoding="utf-8")
@@ -172,7 +174,7 @@ def _build(
     path: Path,
     shape: tuple[int, int, int, int],
     num_threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None],
 ) -> dict[str, int]:
     """Writes the array; returns how many images are of some kind."""
     needed = int(np.prod(shape, dtype=np.int64))
@@ -204,7 +206,7 @@ def _decode_all(
     table: ImageTable,
     array: UINT8,
     num_threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None],
 ) -> dict[str, int]:
     """Fills `array`; all images are tried, so that those that cannot be read are named at once.
 
@@ -228,8 +230,7 @@ def _decode_all(
                 future.result()
             except DataError as error:
                 broken[futures[future]] = reason(error)
-            if progress is not None:
-                progress(done, len(array))
+            progress(done, len(array))
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
     if broken:

@@ -5,6 +5,7 @@ import threading
 from collections import namedtuple
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ from filelock import FileLock
 from PIL import Image
 
 from tests.trainables.data.folders import colour_table, write_image
+from trainables import locks
 from trainables.data import image_store
 from trainables.data.bounded_arrays import memory_map
 from trainables.data.image_store import ImageStore, decode_image
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.drafts import draft_of
 from trainables.errors import DataError
+from trainables.locks import held
 
 SIZE = (16, 8)
 
@@ -284,11 +287,11 @@ def test_what_a_killed_process_left_is_cleared_away(table, cache):
 def test_of_two_that_open_at_once_one_decodes(table, cache, monkeypatch):
     both_found_nothing = threading.Barrier(2)
 
-    def lock_once_both_are_here(path: Path) -> FileLock:
+    def held_once_both_are_here(*given: object) -> AbstractContextManager[None]:
         both_found_nothing.wait()
-        return FileLock(path)
+        return held(*given)
 
-    monkeypatch.setattr(image_store, "FileLock", lock_once_both_are_here)
+    monkeypatch.setattr(image_store, "held", held_once_both_are_here)
     results: list[tuple[ImageStore, list]] = []
     threads = [
         threading.Thread(target=lambda: results.append(_open(table, cache))) for _ in range(2)
@@ -297,8 +300,26 @@ def test_of_two_that_open_at_once_one_decodes(table, cache, monkeypatch):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(len(calls) for _, calls in results) == [0, 6]
+    decoded = [sum(done > 0 for done, _ in calls) for _, calls in results]
+    assert sorted(decoded) == [0, 6]
     np.testing.assert_array_equal(results[0][0].array, results[1][0].array)
+
+
+def test_who_waits_for_another_that_decodes_gives_signs_of_life(table, cache, monkeypatch):
+    monkeypatch.setattr(locks, "_BETWEEN_SIGNS_S", 0.01)
+    store, _ = _open(table, cache)
+    store.path.unlink()
+    lock = FileLock(store.path.with_suffix(".lock"))
+    lock.acquire()
+    calls = []
+
+    def sign(*call):
+        calls.append(call)
+        lock.release()
+
+    ImageStore.open(table, SIZE, cache, num_threads=1, progress=sign)
+    assert calls[0] == (0, 6)
+    assert calls[-1] == (6, 6)
 
 
 def test_a_full_disk_is_found_before_anything_is_written(table, cache, monkeypatch):
