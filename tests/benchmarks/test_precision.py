@@ -26,7 +26,8 @@ def run(tmp_path, monkeypatch, capsys):
 
 def test_both_precisions_are_trained_on_the_same_people_once(run, tmp_path, monkeypatch):
     said = run()
-    cells = [json.loads(line) for line in (tmp_path / "work" / "cells.jsonl").open()]
+    lines = (tmp_path / "work" / "cells.jsonl").read_text().splitlines()
+    cells = [json.loads(line) for line in lines]
     assert [(cell["space"], cell["seed"], cell["fold"]) for cell in cells] == [
         ("gender", 0, 0),
         ("gender", 0, 1),
