@@ -1,7 +1,8 @@
 """What the checks of a device train: a network and random photos, and the plain loop beside it."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ import torch
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import FlatValue, TrialConfig
 from trainables.data.layouts.profiles import SCHEMA
+from trainables.data.training_images import TrainingImages
+from trainables.seeding import global_torch_seed
 
 CPU = torch.device("cpu")
 
@@ -111,7 +114,10 @@ class Bench:
         images += (50 * labels).astype(np.uint8)[:, None, None, :]
         return TrainingData(
             schema=SCHEMA,
-            images=torch.from_numpy(images).to(device or self.device),
+            images=TrainingImages(
+                stored=torch.from_numpy(images).to(device or self.device),
+                device=device or self.device,
+            ),
             labels=labels,
             raw={},
             train=np.arange(self.photos),
@@ -144,16 +150,20 @@ class Bench:
 
 def plain_loop(
     bench: Bench, *, layout: torch.memory_format = torch.channels_last, compiled: bool = False
-) -> tuple[Callable[[], None], int]:
-    """Returns a loop of steps on a constant batch, as timm's benchmark, and its photos."""
-    network: Any = timm.create_model(bench.model, num_classes=3)
+) -> tuple[Callable[[], torch.Tensor], int]:
+    """Returns a loop of steps on a constant batch, as timm's benchmark, and its photos.
+
+    The loop returns the loss of its last step; all loops begin with the same weights and batch.
+    """
+    with global_torch_seed(bench.device, 0, "plain loop"):
+        network: Any = timm.create_model(bench.model, num_classes=3)
+        x = batch_of(bench, bench.batch).contiguous(memory_format=layout)
+        y = torch.randint(0, 3, (bench.batch,), device=bench.device)
     network.to(device=bench.device, memory_format=layout)
     optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-    x = batch_of(bench, bench.batch).contiguous(memory_format=layout)
-    y = torch.randint(0, 3, (bench.batch,), device=bench.device)
     forward = torch.compile(network) if compiled else network
 
-    def loop() -> None:
+    def loop() -> torch.Tensor:
         for _ in range(bench.steps):
             optimizer.zero_grad()
             with mixed(bench):
@@ -161,6 +171,7 @@ def plain_loop(
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
+        return loss.detach()
 
     return loop, bench.steps * bench.batch
 
@@ -175,3 +186,24 @@ def mixed(bench: Bench) -> Any:
     """Returns the mixed precision of a trial's forward pass on the device."""
     is_gpu = bench.device.type == "cuda"
     return torch.autocast(bench.device.type, dtype=torch.bfloat16, enabled=is_gpu)
+
+
+def computes_bf16(bench: Bench) -> bool | None:
+    """Returns whether a GPU has instructions for bf16: others imitate it; None on a CPU."""
+    if bench.device.type != "cuda":
+        return None
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+@contextmanager
+def whole_float32() -> Iterator[None]:
+    """Has a GPU compute float32 products in float32, and then again as before."""
+    places: tuple[Any, ...] = (torch.backends.cuda.matmul, torch.backends.cudnn)
+    before = [place.allow_tf32 for place in places]
+    try:
+        for place in places:
+            place.allow_tf32 = False
+        yield
+    finally:
+        for place, allowed in zip(places, before, strict=True):
+            place.allow_tf32 = allowed

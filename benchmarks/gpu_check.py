@@ -16,9 +16,8 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,17 @@ import numpy as np
 import timm
 import torch
 
-from benchmarks.gpu_bench import CPU, STILL, Bench, batch_of, mixed, plain_loop
+from benchmarks.gpu_bench import (
+    CPU,
+    STILL,
+    Bench,
+    batch_of,
+    computes_bf16,
+    mixed,
+    plain_loop,
+    whole_float32,
+)
+from benchmarks.gpu_together import together
 from trainables.config import FlatValue
 from trainables.data.layouts.profiles import SCHEMA
 from trainables.memory import peak_bytes, release, reset_peak
@@ -37,9 +46,13 @@ _TOLERANCE = 2e-3
 """Of probabilities in float32, after five steps on two devices."""
 _BF16_TOLERANCE = 0.05
 _ONCE_MORE = 1.1
-_PATIENCE_S = 120.0
 
 Figures = dict[str, Any]
+
+
+def are_near(losses: Sequence[float]) -> bool:
+    """Returns whether losses differ by no more than rounding does after some steps."""
+    return bool(np.allclose(losses, losses[0], rtol=0.1, atol=0.05))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,34 +74,34 @@ def agrees_with_the_cpu(bench: Bench) -> Figures:
     """Trains five steps in float32 on both and compares what they predict."""
     few = replace(bench, photos=5 * bench.batch)
     config = few.config({"numerics.precision": "float32", "schedule.epochs": 1, **STILL})
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     found, losses = [], []
-    for device in (CPU, bench.device):
-        model = few.classifier(config, device=device)
-        losses.append(model.train_epoch().loss)
-        found.append(model.predict(np.arange(few.batch))["mask"])
-    figures = {
-        "largest_difference": float(np.abs(found[0] - found[1]).max()),
-        "losses": losses,
-        "tolerance": _TOLERANCE,
-    }
+    with whole_float32():
+        for device in (CPU, bench.device):
+            model = few.classifier(config, device=device)
+            losses.append(model.train_epoch().loss)
+            found.append(model.predict(np.arange(few.batch))["mask"])
+    largest = float(np.abs(found[0] - found[1]).max())
     # Evaluation on a GPU is in bf16.
     limit = _TOLERANCE if bench.device == CPU else _BF16_TOLERANCE
     return {
-        **figures,
-        "passed": figures["largest_difference"] <= limit and np.isclose(*losses, rtol=1e-2),
+        "largest_difference": largest,
+        "losses": losses,
+        "tolerance": limit,
+        "passed": largest <= limit and np.isclose(*losses, rtol=1e-2),
     }
 
 
 def bf16_is_near_float32(bench: Bench) -> Figures:
     """Trains in both precisions; the losses are near, and the photos a second are told."""
+    if computes_bf16(bench) is False:
+        raise PassedOverError("this GPU has no instructions for bf16")
     found = {}
     for precision in ("float32", "bf16"):
         model = bench.classifier(bench.config({"numerics.precision": precision, **STILL}))
         loss = model.train_epoch().loss
         found[precision] = (loss, bench.photos_a_second(model.train_epoch, bench.photos))
     (plain, slow), (mixed, fast) = found["float32"], found["bf16"]
-    near = bool(np.isclose(plain, mixed, rtol=0.1, atol=0.05))
+    near = are_near([plain, mixed])
     return {
         "losses": [plain, mixed],
         "photos_a_second": [slow, fast],
@@ -169,22 +182,23 @@ def the_peak_of_memory_is_a_trainings_own(bench: Bench) -> Figures:
 
 
 def compiled_steps(bench: Bench) -> Figures:
-    """Times compiled plain steps; tells after how many photos the compilation has paid."""
+    """Compiled plain steps learn what plain ones do; tells after how many photos they pay."""
     if bench.device.type != "cuda":
         raise PassedOverError("compiled steps are for GPUs")
-    plain = bench.photos_a_second(*plain_loop(bench))
-    loop, photos = plain_loop(bench, compiled=True)
+    plain_steps, photos = plain_loop(bench)
+    compiled_steps, _ = plain_loop(bench, compiled=True)
+    losses = [float(plain_steps())]
     began = time.perf_counter()
-    loop()
-    bench.wait()
+    losses.append(float(compiled_steps()))
     compiling = time.perf_counter() - began
-    compiled = bench.photos_a_second(loop, photos)
+    plain, compiled = (bench.photos_a_second(s, photos) for s in (plain_steps, compiled_steps))
     gained = 1 / plain - 1 / compiled
     return {
+        "losses": losses,
         "photos_a_second": [plain, compiled],
         "compiling_s": compiling,
         "pays_after_photos": compiling / gained if gained > 0 else None,
-        "passed": True,
+        "passed": are_near(losses),
     }
 
 
@@ -210,21 +224,24 @@ def five_spaces_train(bench: Bench) -> Figures:
 
 
 def several_trainings_at_once(bench: Bench) -> Figures:
-    """Trains 1, 2, 4 and 8 at once; names the number that a device is best shared by."""
+    """Trains 1, 2, 4 and 8 at once, each as if alone; names the number that is best."""
     free = torch.cuda.mem_get_info(bench.device)[0] if bench.device.type == "cuda" else None
     rates: dict[int, float] = {}
+    losses: list[float] = []
     peak = 0
     for number in bench.packed:
         if free is not None and peak * number > GOAL * free:
             break
-        told = _together(bench, number)
-        rates[number] = sum(rate for rate, _ in told)
-        peak = max(peak, *(bytes_ for _, bytes_ in told))
+        told = together(bench, number)
+        rates[number] = sum(each.photos_a_second for each in told)
+        losses += [each.loss for each in told]
+        peak = max(peak, *(each.peak for each in told))
     return {
         "photos_a_second": {str(number): rate for number, rate in rates.items()},
+        "losses": losses,
         "peak_gib": peak / 2**30,
         "best": best_packing(rates),
-        "passed": True,
+        "passed": are_near(losses),
     }
 
 
@@ -242,31 +259,6 @@ def best_packing(rates: Mapping[int, float]) -> int:
         if rates[number] > _ONCE_MORE * rates[best]:
             best = number
     return best
-
-
-def _together(bench: Bench, number: int) -> list[tuple[float, int]]:
-    """Returns photos a second and peak bytes of so many trainings in processes of their own."""
-    context = get_context("spawn")
-    barrier = context.Barrier(number)
-    with context.Pool(number, initializer=_begin, initargs=(barrier,)) as pool:
-        return pool.map(_train_alone, [bench] * number, chunksize=1)
-
-
-def _begin(barrier: Any) -> None:
-    global _barrier  # noqa: PLW0603  the only way to hand it to a process of a pool
-    _barrier = barrier
-    torch.set_num_threads(1)
-
-
-_barrier: Any = None
-
-
-def _train_alone(bench: Bench) -> tuple[float, int]:
-    model = bench.classifier(bench.config())
-    model.train_epoch()
-    bench.wait()
-    _barrier.wait(_PATIENCE_S)
-    return bench.photos_a_second(model.train_epoch, bench.photos), peak_bytes(bench.device)
 
 
 CHECKS: tuple[Callable[[Bench], Figures], ...] = (
@@ -332,7 +324,7 @@ def machine(bench: Bench) -> dict[str, Any]:
     return {
         "device": torch.cuda.get_device_name(bench.device) if is_gpu else platform.processor(),
         "memory_gib": torch.cuda.mem_get_info(bench.device)[1] / 2**30 if is_gpu else None,
-        "bf16": torch.cuda.is_bf16_supported() if is_gpu else None,
+        "bf16": computes_bf16(bench),
         **{"torch": torch.__version__, "timm": timm.__version__, "cuda": torch.version.cuda},
         **{"model": bench.model, "size": bench.size, "batch": bench.batch},
     }

@@ -31,7 +31,7 @@ from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore
 from trainables.data.layouts.profiles import SCHEMA
-from trainables.data.resized_store import resized_on
+from trainables.data.training_images import TrainingImages
 
 STORED = (144, 112)
 _TRAIN, _EVAL = 320, 512
@@ -94,16 +94,15 @@ def training_data(folder: Path, *, plain: bool) -> TrainingData:
     path = folder / "photos.npy"
     np.save(path, rng.integers(0, 256, (_EVAL, *STORED, 3), dtype=np.uint8))
     store = ImageStore(path=path, contents="random", array=np.load(path, mmap_mode="c"))
-    images = torch.from_numpy(store.array)
     labels = [rng.integers(0, len(a.classes), _EVAL) for a in SCHEMA.attributes]
-    given = {} if plain else {"resized": resized_on(images, store, lambda: None)}
+    stored = torch.from_numpy(store.array)
+    kept = TrainingImages.of(store, stored, torch.device("cpu"), lambda: None)
     return TrainingData(
         schema=SCHEMA,
-        images=images,
+        images=TrainingImages(stored=stored) if plain else kept,
         labels=np.stack(labels, axis=1),
         raw={},
         train=np.arange(_TRAIN),
-        **given,
     )
 
 

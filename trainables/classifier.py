@@ -17,8 +17,9 @@ from torch import Tensor
 
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
-from trainables.config import Input, TrialConfig
+from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
+from trainables.data.training_images import TrainingImages
 from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError, OutOfMemoryError
 from trainables.memory import is_out_of_memory, release
 from trainables.network import build_network
@@ -37,8 +38,7 @@ class TrainingData:
     """What a training reads; images are shared by all trials of a worker."""
 
     schema: LabelSchema
-    images: Tensor
-    """Stored images uint8 [N, H, W, 3], on the training device or the CPU."""
+    images: TrainingImages
     labels: NDArray[np.int64]
     """True classes [N, A]."""
     raw: Mapping[str, NDArray[np.float64]]
@@ -47,8 +47,6 @@ class TrainingData:
     """Indices of the training samples."""
     on_step: Callable[[], None] = lambda: None
     """Called after every batch that is trained or predicted: a sign of life."""
-    resized: Callable[[Input], Tensor | None] = lambda wanted: None  # noqa: ARG005
-    """Returns the images at a crop and size, float32 [N, S, S, 3]; None: they are not kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +96,7 @@ class ImageClassifier:
         self._seed = seed
         self._device = device
         self._train = _training_samples(config, data)
-        resized = data.resized(config.input)
-        self._images = data.images if resized is None else resized
+        self._images = data.images.at(config.input)
         targets = training_targets(config, data.schema, data.labels, data.raw, self._train)
         self._heads = tuple(name for name in targets if name != AUXILIARY)
         self._classes = sampling_classes(targets)[self._train]

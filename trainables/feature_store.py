@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trainables.data.bounded_arrays import memory_map
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import DECODER_VERSION
 from trainables.data.image_store import files_digest
@@ -23,6 +23,7 @@ from trainables.data.sample_table import SampleTable
 from trainables.drafts import clear_drafts, written
 from trainables.errors import DataError
 from trainables.frozen import CROP, FrozenBackbone
+from trainables.locks import held
 
 _VERSION = 1
 """Of how features are computed from stored photos."""
@@ -76,7 +77,7 @@ class FeatureStore:
         if found is not None:
             return found
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_suffix(".lock")):
+        with held(path.with_suffix(".lock"), lambda: progress(0, len(images))):
             found = _load(path, described)  # another process may have been first
             if found is not None:
                 return found
@@ -134,11 +135,11 @@ def _load(path: Path, described: Mapping[str, Any]) -> FeatureStore | None:
     """Returns the stored features; None where there are none, or they are of something else."""
     try:
         about = load_json(read_text(path.with_suffix(".json")))
-        array = np.lib.format.open_memmap(path, mode="r")
         seconds, of = float(about["seconds"]), about["of"]
-    except (OSError, ValueError, EOFError, TypeError, LookupError):
+    except (OSError, ValueError, TypeError, LookupError, ArithmeticError):
         return None
+    array = memory_map(path)
     shape = (described["stored"][0], described["features"])
-    if of != described or array.shape != shape or array.dtype != np.float32:
+    if of != described or array is None or array.shape != shape or array.dtype != np.float32:
         return None
     return FeatureStore(array=array, seconds=seconds, was_cached=True)

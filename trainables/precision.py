@@ -1,116 +1,162 @@
-"""Whether a backbone trains faster in bf16 on this CPU: measured once, kept beside the images.
+"""In which precision a CPU trains: as its config says, or measured once, beside the images.
 
-Plain convolutions gain where the CPU has instructions for bf16, depthwise ones lose. What is
-chosen becomes a part of a trial's config, so that nothing that goes on with it measures again.
+Plain convolutions gain by bf16 where the CPU has instructions for it, depthwise ones lose. What is
+chosen becomes a part of a trial's config, so that nothing that goes on with it measures again. A
+new trial may choose otherwise where the folder of the measured ratios was deleted, or on another
+machine: the steps are timed again, and near the margin they may fall on its other side.
 """
 
 import json
 import logging
+import math
+import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 
 from trainables.backbone import build_backbone
 from trainables.config import TrialConfig
 from trainables.data.bounded_files import load_json, read_text
 from trainables.drafts import written
-from trainables.memory import autocast
+from trainables.locks import held
+from trainables.memory import autocast, is_out_of_memory
 from trainables.seeding import global_torch_seed
 
 logger = logging.getLogger(__name__)
 
+IS_MEASURED = False
+"""Whether a CPU chooses the precision of a config that has none; else it trains in float32.
+
+For whoever has run `benchmarks/precision.py` and seen equal scores.
+"""
 FLOAT32, BF16 = "float32", "bf16"
 _INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
 """Flags of processors (x86, ARM) that compute in bf16; others only imitate it."""
+_PHOTOS = 8
+"""Of a measured step, at most: larger batches take longer and rarely another ratio."""
 _PAIRS, _WARM_UP = 8, 2
 _MOST_S = 2.0
-"""After which a large model is judged by the pairs there are, one at least: a trial waits."""
-_GAIN = 0.9
-"""Share of the float32 time that bf16 must stay below: less is not worth the rounding."""
+"""After which a model is judged by the pairs there are, one at least: a trial waits."""
+_MARGIN = 0.8
+"""Share of the float32 time that bf16 must stay below: far from what luck moves."""
+_NO_GAIN = 1.0
+"""Ratio of a model that has no such step."""
 
-Seconds = Mapping[str, float]
-"""Of a training step, by precision."""
+Measure = Callable[[TrialConfig, Callable[[], None]], float]
 
 
-def measured_steps(config: TrialConfig) -> Seconds:
-    """Returns the median seconds of a training step of the backbone, in turn in either."""
+def measured_ratio(config: TrialConfig, on_step: Callable[[], None]) -> float:
+    """Returns the time of a training step in bf16 by that in float32: the median over pairs.
+
+    Args:
+        config: names the backbone and the input size; of its batch a few photos are trained.
+        on_step: called after every step: a sign of life.
+    """
     cpu = torch.device("cpu")
     plain = config.backbone.model_copy(update={"pretrained": False, "frozen_stages": 0})
-    side, batch = config.input.size, config.optim.batch_size
+    side = config.input.size
     with global_torch_seed(cpu, 0, "precision"):
         network = build_backbone(plain, None, side).module.to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(network.parameters(), fused=True)
-        x = torch.randn(batch, 3, side, side).contiguous(memory_format=torch.channels_last)
-        found: dict[str, list[float]] = {FLOAT32: [], BF16: []}
+        x = torch.randn(num_photos(config), 3, side, side)
+        x = x.contiguous(memory_format=torch.channels_last)
+
+        def seconds(precision: str) -> float:
+            began = time.perf_counter()
+            optimizer.zero_grad()
+            with autocast(cpu, precision):
+                features = network(x)
+            features.float().square().mean().backward()
+            optimizer.step()
+            taken = time.perf_counter() - began
+            on_step()
+            return taken
+
+        ratios: list[float] = []
         until = time.perf_counter() + _MOST_S
-        for pair in range(_WARM_UP + _PAIRS):
-            if pair > _WARM_UP and time.perf_counter() > until:
+        while len(ratios) < _WARM_UP + _PAIRS:
+            if ratios and time.perf_counter() > until:
                 break
-            for precision, seconds in found.items():
-                began = time.perf_counter()
-                optimizer.zero_grad()
-                with autocast(cpu, precision):
-                    features = network(x)
-                features.float().square().mean().backward()
-                optimizer.step()
-                seconds.append(time.perf_counter() - began)
-    return {name: statistics.median(each[_WARM_UP:]) for name, each in found.items()}
+            in_float32 = seconds(FLOAT32)
+            ratios.append(seconds(BF16) / in_float32)
+    # The first pairs warm up; of a large model there may be no others.
+    return statistics.median(ratios[_WARM_UP:] or ratios[-1:])
+
+
+def num_photos(config: TrialConfig) -> int:
+    """Returns the photos of a measured step."""
+    return min(config.optim.batch_size, _PHOTOS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Precisions:
-    """The precision of every backbone, input size and batch size on this CPU.
+    """The precision of every backbone and input size on this CPU.
 
     Attributes:
-        folder: of the measured times, of any number of machines.
+        folder: of the measured ratios, of any number of machines. It decides: what is deleted is
+            measured again.
+        on_step: called after every step that is measured, and while another process measures: a
+            sign of life.
+        is_measured: whether anything is chosen at all.
         cpuinfo: what the system says of the processor.
-        measure: of the time of a step.
+        measure: of the ratio of bf16 to float32.
     """
 
     folder: Path
+    on_step: Callable[[], None] = lambda: None
+    is_measured: bool = IS_MEASURED
     cpuinfo: Path = Path("/proc/cpuinfo")
-    measure: Callable[[TrialConfig], Seconds] = field(default=measured_steps)
+    measure: Measure = field(default=measured_ratio)
 
     def of(self, config: TrialConfig) -> str:
-        """Returns "bf16" where it trains faster, else "float32": measured once for this CPU.
+        """Returns "bf16" where it trains clearly faster, else "float32": measured once.
 
-        Empty where the CPU has no instructions for bf16, so that there is nothing to choose. Of
-        several processes that ask at once, one measures.
-
-        Raises:
-            OSError: the folder cannot be written.
+        Empty where there is nothing to choose: the CPU has no instructions for bf16, or nothing is
+        measured. Of several processes that ask at once, one measures. Where the folder cannot be
+        written, every process measures for itself.
         """
         name, flags = _processor(self.cpuinfo)
-        if not _INSTRUCTIONS & flags:
+        if not self.is_measured or not _INSTRUCTIONS & flags:
             return ""
-        what = (config.backbone.name, config.input.size, config.optim.batch_size)
-        key = [name, torch.__version__, torch.get_num_threads(), *what]
-        digest = sha256(json.dumps(key).encode()).hexdigest()[:16]
-        path = self.folder / f"{digest}.json"
-        seconds = _read(path, key)
-        if seconds is None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
-                seconds = _read(path, key)  # another process may have been first
-                if seconds is None:
-                    seconds = self._measured(config)
-                    with written(path) as draft:
-                        draft.write_text(json.dumps({"of": key, "seconds": seconds}))
-        return BF16 if seconds[BF16] < _GAIN * seconds[FLOAT32] else FLOAT32
+        cpu = [name, platform.machine(), sorted(_INSTRUCTIONS & flags), torch.get_num_threads()]
+        what = [config.backbone.name, config.input.size, num_photos(config)]
+        key = [*cpu, torch.__version__, *what]
+        path = self.folder / f"{sha256(json.dumps(key).encode()).hexdigest()[:16]}.json"
+        ratio = _read(path, key)
+        if ratio is None:
+            with ExitStack() as stack:
+                try:
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    stack.enter_context(held(path.with_suffix(".lock"), self.on_step))
+                except OSError as error:
+                    logger.info("precisions are measured without a lock: %s", error)
+                ratio = _read(path, key)  # another process may have been first
+                if ratio is None:
+                    ratio = self._measured(config, path, key)
+        return BF16 if ratio < _MARGIN else FLOAT32
 
-    def _measured(self, config: TrialConfig) -> dict[str, float]:
+    def _measured(self, config: TrialConfig, path: Path, key: list[object]) -> float:
+        """Returns the ratio and keeps it, unless the memory of this moment decided it."""
         try:
-            return dict(self.measure(config))
+            ratio = self.measure(config, self.on_step)
         except (RuntimeError, MemoryError) as error:
-            # A model that has no such layer in bf16, or a batch that only fits in parts.
+            # A model that has no such layer in bf16, or no room for a step of it now.
             logger.info("%s is not measured in bf16: %s", config.backbone.name, error)
-            return {FLOAT32: 0.0, BF16: 0.0}
+            if is_out_of_memory(error):
+                return _NO_GAIN
+            ratio = _NO_GAIN
+        try:
+            with written(path) as draft:
+                draft.write_text(json.dumps({"of": key, "ratio": ratio}), encoding="utf-8")
+        except OSError as error:
+            logger.info("the measured precision of %s is not kept: %s", key, error)
+        return ratio
 
 
 def _processor(cpuinfo: Path) -> tuple[str, set[str]]:
@@ -127,10 +173,11 @@ def _processor(cpuinfo: Path) -> tuple[str, set[str]]:
     return said.get("model name", ""), set(flags.split())
 
 
-def _read(path: Path, key: list[object]) -> dict[str, float] | None:
+def _read(path: Path, key: list[object]) -> float | None:
+    """Returns the ratio kept for a key; None where there is none, or the file says no such."""
     try:
         told = load_json(read_text(path))
-        seconds = {name: float(told["seconds"][name]) for name in (FLOAT32, BF16)}
-    except (OSError, ValueError, LookupError, TypeError):
+        ratio, of = float(told["ratio"]), told["of"]
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError):
         return None
-    return seconds if told["of"] == key else None
+    return ratio if of == key and 0 < ratio < math.inf else None

@@ -117,8 +117,9 @@ def plan_resources(nodes: Sequence[Node], gpus_per_trial: str, worker_bytes: int
     """Fits trials onto the nodes of the cluster, as many as they have room for.
 
     With a GPU anywhere, trials run where GPUs are; a head of CPUs alone then holds none. All
-    trials hold the same, so a trial has the most CPUs that cost no trial anywhere its place. One
-    trial a core trains more photos than one on all cores (`benchmarks/cpu_slots.py`).
+    trials hold the same, so a trial has the most CPUs that cost no trial anywhere its place: two
+    of the smallest backbone on a core each trained some 1.3 times the photos of one on both, two
+    pairs on one machine (`benchmarks/cpu_slots.py`); nothing else was measured.
 
     Args:
         nodes: of the cluster.

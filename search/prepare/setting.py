@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from search.store.records import PRECISION
 from trainables.blocks import FlatValue
 from trainables.classifier import TrainingData
-from trainables.config import Input, TrialConfig
+from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore
-from trainables.data.resized_store import resized_on
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split
+from trainables.data.training_images import TrainingImages
 from trainables.precision import Precisions
 
 
@@ -66,22 +66,22 @@ class SharedImages:
         return self._store.tensor(self.device, share=0.5 * self.setting.device_share)
 
     @cached_property
-    def _resized(self) -> Callable[[Input], torch.Tensor | None]:
-        return resized_on(self.tensor, self._store, self._on_step)
+    def _images(self) -> TrainingImages:
+        return TrainingImages.of(self._store, self.tensor, self.device, self._on_step)
 
     @cached_property
     def precisions(self) -> Precisions:
         """Chooses the precision of a training on the CPU of this machine."""
-        return Precisions(folder=self.setting.cache_dir / "precision")
+        return Precisions(folder=self.setting.cache_dir / "precision", on_step=self._on_step)
 
     def with_precision(self, config: Mapping[str, FlatValue]) -> dict[str, FlatValue]:
-        """Returns a config with the precision in which it trains fastest here.
+        """Returns a config with the precision that was chosen for it here, if one is.
 
-        One that has a precision keeps it. On a GPU nothing is chosen.
+        One that has a precision keeps it. On a GPU nothing is chosen, on a CPU nothing unless
+        `trainables.precision.IS_MEASURED`.
 
         Raises:
             ConfigError: the config is not valid.
-            OSError: what was measured cannot be written.
         """
         if PRECISION in config or self.device.type != "cpu":
             return dict(config)
@@ -93,10 +93,9 @@ class SharedImages:
         table = self.setting.table
         return TrainingData(
             schema=table.schema,
-            images=self.tensor,
+            images=self._images,
             labels=table.labels,
             raw=table.raw,
             train=train,
             on_step=self._on_step,
-            resized=self._resized,
         )

@@ -24,9 +24,9 @@ from trainables.blocks import FlatValue, as_before_blocks
 from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore, Size
-from trainables.data.resized_store import resized_on
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema
+from trainables.data.training_images import TrainingImages
 from trainables.predictor import MAX_BATCH, Predictor
 
 
@@ -113,7 +113,7 @@ class PseudoLabels:
             num_threads=1,
             progress=lambda done, total: data.on_step(),  # noqa: ARG005
         )
-        images = store.tensor(data.images.device)
+        images = store.tensor(data.images.stored.device)
         rows, labels = self._labelled(images[table.num_samples :], data.schema, data.on_step)
         every = np.zeros((self.unlabelled.num_samples, labels.shape[1]), dtype=np.int64)
         every[rows] = labels
@@ -124,8 +124,7 @@ class PseudoLabels:
         }
         return replace(
             data,
-            images=images,
-            resized=resized_on(images, store, data.on_step),
+            images=TrainingImages.of(store, images, data.images.device, data.on_step),
             labels=np.concatenate([data.labels, every]),
             raw=raw,
             train=np.concatenate([data.train, table.num_samples + rows]),

@@ -25,8 +25,7 @@ def finalists(
     `with_default` only there, or where the search has found nothing. It is trained in the
     precision of its trial.
     """
-    tried = (record.config for record in result.records)
-    default = next((config for config in tried if _is_same(config, default)), default)
+    default = as_tried(result, default)
     complete = [r for r in result.records if r.state is State.COMPLETE and r.cause is Cause.NONE]
     ranked = sorted(complete, key=lambda r: (-(r.objective or 0.0), r.number))
     best = [dict(default)] if with_default or not ranked else []
@@ -38,6 +37,12 @@ def finalists(
     others = [config for config in best if config != dict(default)]
     found = {DEFAULT_CONFIG: dict(default)} if dict(default) in best else {}
     return {**found, **{str(place): config for place, config in enumerate(others, start=1)}}
+
+
+def as_tried(result: SpaceResult, default: Mapping[str, FlatValue]) -> Mapping[str, FlatValue]:
+    """Returns the default config in the precision of its trial, as given where it has none."""
+    tried = (record.config for record in result.records)
+    return next((config for config in tried if _is_same(config, default)), default)
 
 
 def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: int) -> Costs:

@@ -20,14 +20,19 @@ def train_unit(
 ) -> float:
     """Trains one unit, writes its probabilities and weights, and returns its seconds.
 
+    They are those of training and predicting: images are decoded and resized, and photos labelled,
+    by the unit that comes first, for all.
+
     The labels of the out-fold are never read: not for stopping, not for choosing an epoch.
     """
-    started = time.perf_counter()
-    setting = images.setting
+    setting, config = images.setting, TrialConfig.from_flat(unit.config)
     data = images.training_data(folds.train(unit.fold))
+    data = data if unit.change is None else unit.change.apply(data, setting.table)
+    data.images.at(config.input)
+    started = time.perf_counter()
     classifier = ImageClassifier(
-        TrialConfig.from_flat(unit.config),
-        data if unit.change is None else unit.change.apply(data, setting.table),
+        config,
+        data,
         seed=derive_seed(seed, "refit", unit.space, unit.config_id, unit.seed, unit.fold),
         device=images.device,
         weights_dir=setting.weights_dir,

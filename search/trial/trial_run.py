@@ -222,9 +222,14 @@ class TrialRun:
         return classifier, dict(state["report"])
 
     def _new(self) -> ImageClassifier:
+        config = TrialConfig.from_flat(self._config)
+        with self._clock_stopped():
+            # Decoded and resized by whoever comes first, for all: no cost of this config.
+            data = self._images.training_data(self._images.setting.split.search_train)
+            data.images.at(config.input)
         return ImageClassifier(
-            TrialConfig.from_flat(self._config),
-            self._images.training_data(self._images.setting.split.search_train),
+            config,
+            data,
             seed=self._seed,
             device=self._images.device,
             weights_dir=self._images.setting.weights_dir,

@@ -1,12 +1,12 @@
 """A trial that a worker holds: what it has cost, and when it last made a step."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from search.ending.faults import FaultError
 from search.store.heartbeat import Pulse
-from search.store.records import TrialRecord
+from search.store.records import PRECISION, TrialRecord
 from search.tuning.fair_share import Usage
 from search.tuning.journal import Asked
 
@@ -64,6 +64,20 @@ class Live:
         if result["started"] != self.worker:
             self.before, self.worker = self.device_seconds, result["started"]
         self.device_seconds = self.before + float(result["seconds"]) * share
+
+    def news(self, result: Mapping[str, Any]) -> dict[str, float | str]:
+        """Returns what the record lacks of a result: its gap, and the precision once.
+
+        A trial that is handed out again goes on in the precision that was chosen for it.
+        """
+        found: dict[str, float | str] = {}
+        if (gap := result.get("gap")) is not None:
+            found["gap"] = float(gap)
+        chosen = str(result.get("precision", ""))
+        if chosen and self.asked.config.get(PRECISION) != chosen:
+            found["precision"] = chosen
+            self.asked = replace(self.asked, config={**self.asked.config, PRECISION: chosen})
+        return found
 
     def node(self) -> str:
         """Returns the node of the worker; empty where it has not begun."""

@@ -320,7 +320,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return
         epoch, value = int(result["epoch"]), float(result["value"])
         stored = journal.report(asked.number, epoch, value)
-        journal.note(asked.number, **{n: result[n] for n in ("gap", "precision") if result.get(n)})
+        journal.note(asked.number, **live.news(result))
         if stored:
             for listener in self._listeners:
                 listener.trial_reported(asked.space, asked.number, epoch, value)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from search.refit.approaches import JOINT, SEPARATE, Lineup
 from search.refit.units import Change, Unit
+from search.store.records import PRECISION
 from search.why.changes import FewerPeople, WrongLabels
 from trainables.blocks import FlatValue
 from trainables.seeding import derive_seed
@@ -191,17 +192,20 @@ class ControlDesign:
 def retargeted(config: Config, default: Config) -> Config:
     """Returns a config for another attribute: all of it that the attribute's own config can hold.
 
+    The precision is that of `config`: models that share a config are rounded alike.
+
     Args:
         config: of the joint approach.
         default: of the attribute: gives the target, and what `config` has no value for.
     """
-    sections = {name.partition(".")[0] for name in default}
+    precision = PRECISION.partition(".")[0]
+    sections = {precision, *(name.partition(".")[0] for name in default)}
     carried = {
         name: value
         for name, value in config.items()
         if name.partition(".")[0] in sections and not name.startswith("target.")
     }
     # Values of a section belong together: a loss with another loss's parameters is not valid.
-    taken = {name.partition(".")[0] for name in carried}
+    taken = {precision, *(name.partition(".")[0] for name in carried)}
     own = {name: value for name, value in default.items() if name.partition(".")[0] not in taken}
     return {**own, **carried}

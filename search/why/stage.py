@@ -16,6 +16,7 @@ from search.prepare.saved_run import load_run
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup, spaces_of
 from search.refit.files import RefitFiles, RefitNote
+from search.refit.finalists import as_tried
 from search.refit.refitted import Refitted
 from search.refit.stage import shortened, train_units
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_name
@@ -98,7 +99,8 @@ def read_design(run: Prepared, refitted: Refitted) -> ControlDesign:
     share = refitted.note.shape.epochs_share
     defaults = {
         space: configs.get(
-            config_name(space, DEFAULT_CONFIG), shortened(run.default_config(space), share)
+            config_name(space, DEFAULT_CONFIG),
+            shortened(as_tried(results[space], run.default_config(space)), share),
         )
         for space in used
     }

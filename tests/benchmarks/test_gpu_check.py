@@ -2,11 +2,20 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
+
+from benchmarks import gpu_check
+from benchmarks.gpu_bench import Bench, whole_float32
+from benchmarks.gpu_check import outcome_of
+from benchmarks.gpu_together import Alone, together
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_TIMED = (
@@ -71,3 +80,87 @@ def test_no_check_begins_after_its_time(tmp_path, run):
     assert done.returncode == 0
     said = {check["said"] for check in json.loads(out.read_text())["checks"]}
     assert said == {"no time was left"}
+
+
+@pytest.fixture
+def bench():
+    return Bench.of(torch.device("cpu"), small=True)
+
+
+def outcome(check, bench):
+    return outcome_of(check, bench, float("inf"))
+
+
+def killed(bench):
+    """What the kernel does where memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_training_that_is_killed_among_others_is_an_error(bench):
+    with pytest.raises(TimeoutError, match=r"2 trainings .* its process was killed"):
+        together(bench, 2, killed, patience_s=1.0)
+
+
+@pytest.mark.parametrize(("losses", "passed"), [((0.7, 0.71), True), ((0.7, 0.9), False)])
+def test_trainings_at_once_that_learn_otherwise_than_alone_are_a_failure(
+    bench, monkeypatch, losses, passed
+):
+    def told(bench, number):
+        return [Alone(loss=loss, photos_a_second=9.0, peak=0) for loss in losses[:number]]
+
+    monkeypatch.setattr(gpu_check, "together", told)
+    assert outcome(gpu_check.several_trainings_at_once, bench).passed is passed
+
+
+@pytest.mark.parametrize(("loss", "passed"), [(0.71, True), (0.9, False), (float("nan"), False)])
+def test_compiled_steps_that_learn_otherwise_are_a_failure(monkeypatch, loss, passed):
+    gpu = SimpleNamespace(
+        device=SimpleNamespace(type="cuda"), photos_a_second=lambda work, photos: 5.0
+    )
+
+    def loop(bench, compiled=False):
+        return lambda: torch.tensor(loss if compiled else 0.7), 8
+
+    monkeypatch.setattr(gpu_check, "plain_loop", loop)
+    assert gpu_check.compiled_steps(gpu)["passed"] is passed
+
+
+def test_plain_loops_begin_alike_and_leave_the_random_numbers_alone(bench):
+    before = torch.random.get_rng_state()
+    one, two = (gpu_check.plain_loop(bench)[0]() for _ in range(2))
+    assert float(one) == pytest.approx(float(two))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_float32_products_are_whole_for_a_while_alone(allowed):
+    place = torch.backends.cudnn
+    before, place.allow_tf32 = place.allow_tf32, allowed
+    try:
+        with whole_float32():
+            assert not place.allow_tf32
+        assert place.allow_tf32 is allowed
+    finally:
+        place.allow_tf32 = before
+
+
+def test_the_limit_that_was_applied_is_told(bench, monkeypatch):
+    figures = gpu_check.agrees_with_the_cpu(bench)
+    assert figures["tolerance"] == gpu_check._TOLERANCE
+    # A device that is not the CPU, and computes as it does.
+    other = replace(bench, device=torch.device("cpu", 0))
+    assert gpu_check.agrees_with_the_cpu(other)["tolerance"] == gpu_check._BF16_TOLERANCE
+
+
+def test_a_gpu_that_only_imitates_bf16_is_not_asked_for_it(bench, monkeypatch):
+    asked = []
+
+    def is_supported(*, including_emulation=True):
+        asked.append(including_emulation)
+        return including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    old = replace(bench, device=torch.device("cuda"))
+    with pytest.raises(gpu_check.PassedOverError, match="no instructions for bf16"):
+        gpu_check.bf16_is_near_float32(old)
+    assert asked == [False]

@@ -1,14 +1,11 @@
-"""Every reader of a file that a user gives or a run keeps, with a valid file to begin with."""
+"""Every reader of a file that a run keeps, with a valid file to begin with, and all others."""
 
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-import spaces
 from search.cli.options import build_parser
 from search.cli.run_config import resumed_config
 from search.export.to_portfolio import portfolio_of
@@ -31,45 +28,22 @@ from search.store.race_file import Left, read_race, write_race
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.store.screen_file import read_offer, write_screen
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
-from search.verdict.compare import read_files
 from search.verdict.report_contents import importances
 from search.verdict.stage import read_ensemble
 from search.why.plan import ControlCosts, plan_controls
 from search.why.record import WHY_FILE, read_record
 from search.why.stage import planned_units, record_why
 from tests.faults import mutations
-from tests.faults.mutations import BYTES, TEXT, Mutation
-from tests.faults.photos import photo
+from tests.faults.cache_readers import KEPT
+from tests.faults.given_readers import GIVEN
+from tests.faults.mutations import BYTES, TEXT
+from tests.faults.reader import Made, Reader
 from tests.search.builders.ensembles import made_oof, made_spec, write_ensemble
 from tests.search.builders.made_refit import LINEUP, write_parts, write_refit
 from tests.search.builders.made_why import made_design, made_refitted, write_units
-from tests.trainables.data.folders import write_flat, write_image, write_manifest, write_profiles
-from trainables.data import layouts
-from trainables.data.layouts import flat
 
 BEGUN = Path(__file__).parents[1] / "assets" / "begun"
 DEMO = Path(__file__).parents[2] / "results" / "demo"
-
-Read = Callable[[], object]
-Made = tuple[Path, Read]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reader:
-    """A reader and its file.
-
-    Attributes:
-        make: writes valid files into an empty folder; returns the one that is changed, and what
-            reads it.
-        mutations: of the file's format.
-        beside: files that may be named in its place, where the two contradict each other.
-        share: of the inputs asked for, where reading one takes long.
-    """
-
-    make: Callable[[Path], Made]
-    mutations: tuple[Mutation, ...]
-    beside: tuple[str, ...] = ()
-    share: float = 1.0
 
 
 def _begun(folder: Path) -> RunStore:
@@ -280,118 +254,6 @@ def screen(folder: Path) -> Made:
     return path, lambda: read_offer(path)
 
 
-def _compared(folder: Path) -> Read:
-    rng = np.random.default_rng(0)
-    label = np.repeat(rng.integers(0, 3, 12), 2)
-    samples = [f"photo {n}" for n in range(24)]
-    frame = pd.DataFrame({"sample": samples, "group": np.repeat(np.arange(12), 2), "label": label})
-    frame.assign(fold=frame["group"] % 2).to_csv(folder / "truth.csv", index=False)
-    for name in ("a", "b"):
-        probs = rng.dirichlet(np.ones(3), 48)
-        table = pd.DataFrame(probs, columns=["p0", "p1", "p2"])
-        table.insert(0, "sample", samples * 2)
-        table.assign(seed=np.repeat([0, 1], 24)).to_csv(folder / f"{name}.csv", index=False)
-    files = {name: folder / f"{name}.csv" for name in ("a", "b")}
-    return lambda: read_files(folder / "truth.csv", files)
-
-
-def compared_truth(folder: Path) -> Made:
-    """The truth of `headrace compare`."""
-    read = _compared(folder)
-    return folder / "truth.csv", read
-
-
-def compared_predictions(folder: Path) -> Made:
-    """A prediction file of `headrace compare`."""
-    read = _compared(folder)
-    return folder / "a.csv", read
-
-
-def _manifest(folder: Path) -> Read:
-    rows = ("1.jpg,p,male,25", "2.jpg,q,female,40", "3.jpg,r,male,61", "4.jpg,s,female,33")
-    yaml = (
-        "name: faces\nlicence: mine\ngroup: group\npath: path\nattributes:\n"
-        "  gender: {classes: [male, female]}\n"
-        '  age: {bins: [30, 60], classes: ["<30", "30-59", ">=60"], ordered: true}\n'
-        "ignore: []\n"
-    )
-    root = write_manifest(folder / "data", ("path,group,gender,age", *rows), yaml)
-    for name in "1234":
-        write_image(root / f"{name}.jpg")
-    return lambda: layouts.load(root)
-
-
-def manifest(folder: Path) -> Made:
-    """manifest.csv."""
-    read = _manifest(folder)
-    return folder / "data" / "manifest.csv", read
-
-
-def dataset_yaml(folder: Path) -> Made:
-    """dataset.yaml."""
-    read = _manifest(folder)
-    return folder / "data" / "dataset.yaml", read
-
-
-def corrections(folder: Path) -> Made:
-    """corrections.csv beside the data."""
-    read = _manifest(folder)
-    path = folder / "data" / "corrections.csv"
-    rows = ("p,gender,female,seen", "2.jpg,age,61,told", "r/3,gender,female,both ways")
-    text = "\n".join(("group_or_path,attribute,label,reason", *rows, ""))
-    path.write_text(text, encoding="utf-8")
-    return path, read
-
-
-def file_names(folder: Path) -> Made:
-    """A dataset.yaml that reads labels from the names of photos."""
-    yaml = (
-        'file_names: "{age}_{gender}_{date}"\ngroup: path\nimages: photos\nmax_pixels: 100000\n'
-        "attributes:\n  age: {bins: [30, 60]}\n"
-        "  gender: {classes: {0: male, 1: female}, ordered: false}\nignore: others\n"
-    )
-    root = folder / "data"
-    for age, gender in ((25, 0), (40, 1), (61, 0)):
-        write_image(root / "photos" / f"{age}_{gender}_2017.jpg")
-    path = root / "dataset.yaml"
-    path.write_text(yaml, encoding="utf-8")
-    return path, lambda: layouts.load(root, "manifest")
-
-
-def profiles(folder: Path) -> Made:
-    """train.csv of the competition's folders."""
-    people = [("001", "male", "25"), ("002", "female", "61"), ("003", "male", "40")]
-    root = write_profiles(folder / "data", people)
-    return root / "train.csv", lambda: layouts.load(root)
-
-
-def listed(folder: Path) -> Made:
-    """info.csv of photos to predict."""
-    root = write_flat(folder / "data", ["a.jpg", "b.jpg"])
-    return root / "info.csv", lambda: flat.read(root)
-
-
-SPACE = '''"""A space of my own."""
-
-from spaces import groups
-
-ATTRIBUTE = "gender"
-WARM_START = [{"optim.lr": 0.001}]
-
-
-def suggest(trial, schema, scale):
-    trial.suggest_categorical("backbone.name", ["test_resnet"])
-    return groups.optimizer(trial, scale)
-'''
-
-
-def space_file(folder: Path) -> Made:
-    """A space of the user: Python, run as it is."""
-    path = folder / "mine.py"
-    path.write_text(SPACE, encoding="utf-8")
-    return path, lambda: spaces.load(str(path), LINEUP.schema)
-
-
 READERS = {
     "study": Reader(
         make=study,
@@ -420,32 +282,6 @@ READERS = {
     "summary": Reader(make=summary, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "shift": Reader(make=shift, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "screen": Reader(make=screen, mutations=(*TEXT, *[mutations.json_value] * 3)),
-    "compared_truth": Reader(
-        make=compared_truth,
-        mutations=(*TEXT, mutations.csv_cell),
-        beside=("a.csv", "b.csv"),
-        share=0.3,
-    ),
-    "compared_predictions": Reader(
-        make=compared_predictions, mutations=(*TEXT, mutations.csv_cell), share=0.3
-    ),
-    "manifest": Reader(make=manifest, mutations=(*TEXT, *[mutations.csv_cell] * 3)),
-    "dataset_yaml": Reader(
-        make=dataset_yaml,
-        mutations=(*TEXT, *[mutations.yaml_value] * 3),
-        beside=("manifest.csv",),
-    ),
-    "corrections": Reader(make=corrections, mutations=(*TEXT, *[mutations.csv_cell] * 3)),
-    "file_names": Reader(
-        make=file_names,
-        mutations=(*TEXT, *[mutations.yaml_value] * 3),
-        beside=("manifest.csv", "_2017.jpg"),
-    ),
-    "profiles": Reader(make=profiles, mutations=(*TEXT, mutations.csv_cell)),
-    "listed": Reader(make=listed, mutations=(*TEXT, mutations.csv_cell)),
-    "space_file": Reader(make=space_file, mutations=TEXT),
-    **{
-        f"photo_{suffix}": Reader(make=photo(suffix), mutations=BYTES)
-        for suffix in ("jpg", "png", "bmp", "webp")
-    },
+    **GIVEN,
+    **KEPT,
 }

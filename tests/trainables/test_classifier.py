@@ -13,6 +13,7 @@ from tests.trainables import tiny
 from tests.trainables.tiny import AUX, MODELS, assert_same, classifier, training_data
 from trainables.classifier import ImageClassifier
 from trainables.data.schema import Attribute, LabelSchema
+from trainables.data.training_images import TrainingImages
 from trainables.errors import (
     ConfigError,
     NonFiniteLossError,
@@ -63,7 +64,7 @@ def test_a_prediction_follows_the_order_of_the_indices():
 def test_images_from_outside_are_predicted_like_those_of_the_table():
     data = training_data()
     model = classifier(data=data)
-    chunks = [data.images[:10], data.images[10:]]
+    chunks = [data.images.stored[:10], data.images.stored[10:]]
     np.testing.assert_allclose(
         model.predict_images(chunks)["gender"], model.predict(ALL)["gender"], atol=1e-6
     )
@@ -229,10 +230,11 @@ def test_resized_images_change_no_bit_of_a_training(changes):
 
     def kept(wanted):
         asked.append(wanted)
-        return resized(data.images, wanted).permute(0, 2, 3, 1)
+        return resized(data.images.stored, wanted).permute(0, 2, 3, 1)
 
+    images = TrainingImages(stored=data.images.stored, resized=kept)
     plain, with_kept = (
-        classifier(*changes, data=each) for each in (data, replace(data, resized=kept))
+        classifier(*changes, data=each) for each in (data, replace(data, images=images))
     )
     for model in (plain, with_kept):
         model.train_epoch()

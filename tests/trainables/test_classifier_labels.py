@@ -7,6 +7,7 @@ import pytest
 
 from tests.trainables import tiny
 from tests.trainables.tiny import MODELS, assert_same, classifier, training_data
+from trainables.data.training_images import TrainingImages
 from trainables.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -46,9 +47,10 @@ def test_labels_and_numbers_of_other_samples_change_nothing(changes, seed):
 
 def test_photos_of_other_samples_change_nothing():
     data = training_data()
-    images = data.images.clone()
+    images = data.images.stored.clone()
     images[24:] = 0
-    clean, dirty = (classifier(tiny.BUSY, data=d) for d in (data, replace(data, images=images)))
+    grey = replace(data, images=TrainingImages(stored=images))
+    clean, dirty = (classifier(tiny.BUSY, data=d) for d in (data, grey))
     for model in (clean, dirty):
         model.train_epoch()
     assert_same(dirty.state_dict(), clean.state_dict())
@@ -105,14 +107,14 @@ def test_the_cut_changes_training_and_neither_the_given_labels_nor_the_start(cha
     )
     # What is learned starts alike; where classes part is a constant of a regression head.
     assert_same(cut.network.state_dict(), plain.network.state_dict())
-    images = data.images.clone()
+    images = data.images.stored.clone()
     for model in (plain, cut):
         model.train_epoch()
     predicted = [model.predict(ALL) for model in (plain, cut)]
     assert any(not np.array_equal(predicted[0][name], predicted[1][name]) for name in predicted[0])
     np.testing.assert_array_equal(data.labels, labels)
     np.testing.assert_array_equal(data.raw["age"], ages)
-    assert bool((data.images == images).all())
+    assert bool((data.images.stored == images).all())
 
 
 def test_a_cut_makes_more_people_old():

@@ -40,7 +40,7 @@ def predictor(model, path, schema=MASK_SCHEMA, **changes):
 
 
 def photos(count=20, seed=3):
-    return tiny.training_data(num_train=count, num_other=0, seed=seed).images
+    return tiny.training_data(num_train=count, num_other=0, seed=seed).images.stored
 
 
 @pytest.mark.parametrize("mirrored", [False, True])

@@ -34,7 +34,7 @@ def full_memory(model, limit, error=None):
 def gradients(model, seed=0):
     """Returns the gradients of one batch of all training samples, by name."""
     samples = torch.from_numpy(model._train)
-    x = model.preprocess.evaluate(model._data.images[samples])
+    x = model.preprocess.evaluate(model._data.images.stored[samples])
     loss = model._stepping.backward(x, model._stepping.batch_targets(samples))
     return loss, {name: p.grad for name, p in model.network.named_parameters()}
 

@@ -10,6 +10,7 @@ from tests.trainables.data.folders import MASK_SCHEMA
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import FlatValue, TrialConfig
 from trainables.data.schema import LabelSchema
+from trainables.data.training_images import TrainingImages
 
 CPU = torch.device("cpu")
 
@@ -145,7 +146,7 @@ def training_data(
         images[:, blocks] += (labels[:, number] * 60).astype(np.uint8)[:, None, None, None]
     return TrainingData(
         schema=schema,
-        images=torch.from_numpy(images),
+        images=TrainingImages(stored=torch.from_numpy(images)),
         labels=labels,
         raw=raw,
         train=np.arange(num_train),

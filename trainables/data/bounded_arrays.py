@@ -1,4 +1,4 @@
-"""npz files of whatever origin, read within bounds: no array is larger than the file it is in.
+"""npz and npy files of whatever origin, read within bounds: no array exceeds the file it is in.
 
 NumPy makes room for what a header claims before it reads a byte, so 300 bytes can ask for
 terabytes; a compressed member, or members that share their bytes, grow while they are read. Our
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -21,7 +22,7 @@ from trainables.data.bounded_files import check_plain
 
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError),
-    *(LookupError, ArithmeticError, TypeError, SyntaxError, MemoryError),
+    *(LookupError, ArithmeticError, TypeError, SyntaxError, MemoryError, tokenize.TokenError),
 )
 """What zipfile and NumPy raise for files that are torn or made up, beside ValueError."""
 _HEADERS = {
@@ -57,6 +58,19 @@ def load_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
             return found
     except _BROKEN as error:
         raise ValueError(f"it is not a whole npz file: {error}") from error
+
+
+def memory_map(path: Path) -> np.memmap[Any, np.dtype[Any]] | None:
+    """Returns the array of an npy file, mapped with private pages: writes stay in memory.
+
+    None where there is no such file, or it is torn or no array: whoever keeps arrays that can be
+    made again makes it again.
+    """
+    try:
+        check_plain(path)
+        return np.lib.format.open_memmap(path, mode="c")
+    except (*_BROKEN, OSError, ValueError):
+        return None
 
 
 def _check_header(file: IO[bytes], name: str, num_bytes: int) -> None:

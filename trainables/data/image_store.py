@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 
+from trainables.data.bounded_arrays import memory_map
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import (
     DECODER_VERSION,
@@ -35,6 +35,7 @@ from trainables.data.image_decoding import (
 )
 from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
+from trainables.locks import held
 
 __all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "files_digest", "stored_size"]
 
@@ -75,11 +76,13 @@ class ImageStore:
             size: (H, W) to store them at.
             cache_dir: the store is in its folder `images`.
             num_threads: that decode at once, at least one.
-            progress: called with (images done, N) after each decoded image.
+            progress: called with (images done, N) after each decoded image, and with none done
+                while another process decodes.
 
         Raises:
             DataError: an image is missing or cannot be read, or the disk is too full.
         """
+        tell = progress or (lambda done, total: None)  # noqa: ARG005
         table.check_files()
         shape = (len(table.paths), *size, 3)
         name = f"{table.fingerprint}-{size[0]}x{size[1]}"
@@ -89,22 +92,25 @@ class ImageStore:
             "shape": list(shape),
             "files": files_digest(table),
         }
-        array = _load(path, described)
-        if array is None:
+        found = _load(path, described)
+        if found is None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
-                array = _load(path, described)  # another process may have been first
-                if array is None:
+            with held(path.with_suffix(".lock"), lambda: tell(0, shape[0])):
+                found = _load(path, described)  # another process may have been first
+                if found is None:
                     clear_drafts(path.parent, held=False)
-                    kinds = _build(table, path, shape, num_threads, progress)
+                    kinds = _build(table, path, shape, num_threads, tell)
                     with _temporary(path.with_suffix(".json")) as temporary:
                         note = json.dumps({**described, "kinds": kinds})
                         temporary.write_text(note, encoding="utf-8")
-                    array = _load(path, described)
-        if array is None:
+                    found = _load(path, described)
+        if found is None:
             raise DataError(f"the image store {path} was changed while it was opened; try again")
         contents = hashlib.sha256(json.dumps(described).encode()).hexdigest()
-        return cls(path=path, contents=contents, array=array, notes=_notes(path))
+        array, kinds = found
+        done = {kind: what for kind, what in KINDS.items() if kind in kinds}
+        notes = tuple(f"{kinds[kind]} photos {what}" for kind, what in done.items())
+        return cls(path=path, contents=contents, array=array, notes=notes)
 
     def tensor(self, device: torch.device, share: float = 0.5) -> torch.Tensor:
         """Returns the images as a uint8 tensor [N, H, W, 3].
@@ -132,23 +138,24 @@ def files_digest(table: ImageTable) -> str:
     return digest.hexdigest()
 
 
-def _load(path: Path, described: dict[str, Any]) -> np.memmap[Any, np.dtype[np.uint8]] | None:
-    """Returns the stored array, or None if there is none or it was made from other files."""
+def _load(
+    path: Path, described: dict[str, Any]
+) -> tuple[np.memmap[Any, np.dtype[np.uint8]], dict[str, int]] | None:
+    """Returns the stored array and how many images are of some kind, by the kind's name.
+
+    None if there is none or it was made from other files; no kinds where an older run made it.
+    """
     try:
         found = load_json(read_text(path.with_suffix(".json")))
-        if not isinstance(found, dict) or any(found.get(n) != v for n, v in described.items()):
-            return None
-        array = np.lib.format.open_memmap(path, mode="c")
-    except (OSError, ValueError, EOFError):
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or any(found.get(n) != v for n, v in described.items()):
+        return None
+    kinds, array = found.get("kinds", {}), memory_map(path)
+    if array is None or not isinstance(kinds, dict):
         return None
     fits = array.dtype == np.uint8 and list(array.shape) == described["shape"]
-    return array if fits else None
-
-
-def _notes(path: Path) -> tuple[str, ...]:
-    """Returns what was done to images of some kinds; nothing of a store that does not say it."""
-    kinds = load_json(read_text(path.with_suffix(".json"))).get("kinds", {})
-    return tuple(f"{kinds[kind]} photos {done}" for kind, done in KINDS.items() if kind in kinds)
+    return (array, kinds) if fits else None
 
 
 @contextmanager
@@ -167,7 +174,7 @@ def _build(
     path: Path,
     shape: tuple[int, int, int, int],
     num_threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None],
 ) -> dict[str, int]:
     """Writes the array; returns how many images are of some kind."""
     needed = int(np.prod(shape, dtype=np.int64))
@@ -199,7 +206,7 @@ def _decode_all(
     table: ImageTable,
     array: UINT8,
     num_threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None],
 ) -> dict[str, int]:
     """Fills `array`; all images are tried, so that those that cannot be read are named at once.
 
@@ -223,8 +230,7 @@ def _decode_all(
                 future.result()
             except DataError as error:
                 broken[futures[future]] = reason(error)
-            if progress is not None:
-                progress(done, len(array))
+            progress(done, len(array))
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
     if broken:

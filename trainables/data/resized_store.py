@@ -12,9 +12,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,10 +26,12 @@ from numpy.lib.format import open_memmap
 from torch import Tensor
 
 from trainables.config import Input
+from trainables.data.bounded_arrays import memory_map
 from trainables.data.image_store import ImageStore
 from trainables.drafts import ENDING, clear_drafts, draft_of
+from trainables.locks import held
 from trainables.machine import Machine
-from trainables.preprocess import resized
+from trainables.preprocess import CROPS, resized
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +40,23 @@ VERSION = 1
 
 _CHUNK = 256
 _SHARE_OF_MEMORY, _SHARE_OF_DISK = 0.25, 0.2
+_OLD_S = 86_400.0
+"""Nobody writes a draft for a day, so that one of another machine is nobody's after it."""
+
+
+def room_in(folder: Path) -> int:
+    """Returns the bytes that resized images in a folder may take now, those there included.
+
+    They are a quarter of the memory and a fifth of the free disk at most; 0 where nothing says
+    how much memory there is.
+
+    Raises:
+        OSError: the folder is missing, or cannot be read.
+    """
+    memory = Machine().memory_bytes() or 0
+    used = sum(size for _, size in _sizes(folder).values())
+    disk = used + shutil.disk_usage(folder).free
+    return int(min(_SHARE_OF_MEMORY * memory, _SHARE_OF_DISK * disk))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +65,16 @@ class ResizedStores:
 
     Attributes:
         store: the images.
-        room: bytes that all resized images of the cache folder may take; the least recently used
-            ones are deleted for new ones, and what alone would take more is not kept.
-        on_step: called after every few images that are resized: a sign of life.
+        room: returns the bytes that all resized images of a cache folder may take now; the least
+            recently used ones are deleted for new ones, and what alone would take more is not
+            kept.
+        on_step: called after every few images that are resized, and while others resize them: a
+            sign of life.
     """
 
     store: ImageStore
-    room: int
+    room: Callable[[Path], int] = field(default=room_in)
     on_step: Callable[[], None] = lambda: None
-
-    @classmethod
-    def of(cls, store: ImageStore, on_step: Callable[[], None] = lambda: None) -> ResizedStores:
-        """Returns those that may take a quarter of memory and a fifth of the free disk at most."""
-        memory = Machine().memory_bytes() or 0
-        folder = store.path.parent / "resized"
-        used = sum(file.stat().st_size for file in _files(folder))
-        disk = used + shutil.disk_usage(store.path.parent).free
-        room = int(min(_SHARE_OF_MEMORY * memory, _SHARE_OF_DISK * disk))
-        return cls(store=store, room=room, on_step=on_step)
 
     def tensor(self, wanted: Input) -> Tensor | None:
         """Returns the images float32 [N, S, S, 3] in [0, 1], or None where there is no room.
@@ -74,12 +86,11 @@ class ResizedStores:
         path = self._path(wanted)
         try:
             found = _load(path, shape)
-            if found is None and 4 * int(np.prod(shape)) <= self.room:
+            if found is None:
                 path.parent.mkdir(exist_ok=True)
-                with FileLock(path.with_suffix(".lock")):
+                with held(_lock_of(path), self.on_step):
                     found = _load(path, shape)  # another process may have been first
-                    if found is None:
-                        self._make(path, shape, wanted)
+                    if found is None and self._make(path, shape, wanted):
                         found = _load(path, shape)
         except OSError as error:
             # A training without them gets the same numbers, only later.
@@ -89,21 +100,28 @@ class ResizedStores:
 
     def _path(self, wanted: Input) -> Path:
         # Whatever the bits depend on is in the name, so that a file is never another's.
-        processor = torch.backends.cpu.get_cpu_capability()
-        text = f"{VERSION} {torch.__version__} {processor} {self.store.contents}"
+        processor, crop = torch.backends.cpu.get_cpu_capability(), CROPS[wanted.crop]
+        text = f"{VERSION} {torch.__version__} {processor} {crop} {self.store.contents}"
         digest = sha256(text.encode()).hexdigest()[:12]
         name = f"{self.store.path.stem}-{wanted.crop}-{wanted.size}-{digest}.npy"
         return self.store.path.parent / "resized" / name
 
-    def _make(self, path: Path, shape: tuple[int, ...], wanted: Input) -> None:
-        clear_drafts(path.parent, held=False)
-        _clear(path.parent, self.room - 4 * int(np.prod(shape)))
+    def _make(self, path: Path, shape: tuple[int, ...], wanted: Input) -> bool:
+        """Returns whether there was room; OSError where it was taken in the meantime."""
         draft = draft_of(path)
         try:
-            array = open_memmap(draft, mode="w+", dtype=np.float32, shape=shape)
-            with draft.open("r+b") as file:
-                # All at once: a disk that fills under a memory map would kill the process.
-                os.posix_fallocate(file.fileno(), 0, draft.stat().st_size)
+            # One at a time: two that clear the folder at once would count the same room twice.
+            with held(path.parent / ".lock", self.on_step):
+                path.unlink(missing_ok=True)  # not whole, or it would be read
+                clear_drafts(path.parent, held=False)
+                room, needed = self.room(path.parent), 4 * int(np.prod(shape))
+                if needed > room:
+                    return False
+                _clear(path.parent, room - needed)
+                array = open_memmap(draft, mode="w+", dtype=np.float32, shape=shape)
+                with draft.open("r+b") as file:
+                    # All at once: a disk that fills under a memory map would kill the process.
+                    os.posix_fallocate(file.fileno(), 0, draft.stat().st_size)
             images = torch.from_numpy(self.store.array)
             for start in range(0, shape[0], _CHUNK):
                 x = resized(images[start : start + _CHUNK], wanted)
@@ -113,53 +131,63 @@ class ResizedStores:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-
-
-def resized_on(
-    images: Tensor, store: ImageStore, on_step: Callable[[], None]
-) -> Callable[[Input], Tensor | None]:
-    """Returns what gives a training the resized images of a store, by crop and size.
-
-    A GPU that holds the images resizes them itself: that costs it next to nothing.
-
-    Args:
-        images: of the store, where a training reads them.
-        store: the images on the disk.
-        on_step: called after every few images that are resized: a sign of life.
-    """
-    if images.device.type != "cpu":
-        return lambda wanted: None  # noqa: ARG005
-    return ResizedStores.of(store, on_step).tensor
+        return True
 
 
 def _load(path: Path, shape: tuple[int, ...]) -> Tensor | None:
-    try:
-        array = open_memmap(path, mode="c")
+    array = memory_map(path)
+    if array is None or array.dtype != np.float32 or array.shape != shape:
+        return None
+    with suppress(OSError):  # of another user, or on a disk that is only read
         os.utime(path)  # the least recently used goes first
-    except (OSError, ValueError, EOFError):
-        return None
-    if array.dtype != np.float32 or array.shape != shape:
-        return None
     return torch.from_numpy(array)
 
 
-def _files(folder: Path) -> list[Path]:
-    return [p for p in folder.glob("*") if p.suffix in (".npy", ENDING)] if folder.is_dir() else []
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
+def _sizes(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Returns last use in nanoseconds of 1970 and bytes of finished files and drafts."""
+    found = {}
+    for file in folder.iterdir():
+        if file.suffix in (".npy", ENDING):
+            with suppress(FileNotFoundError):  # another process has just renamed or deleted it
+                status = file.stat()
+                found[file] = (status.st_mtime_ns, status.st_size)
+    return found
 
 
 def _clear(folder: Path, room: int) -> None:
-    """Deletes the least recently used files until the others take `room` bytes at most.
+    """Deletes drafts of lost machines and then the least recently used files.
 
-    A process that has one open keeps it until it closes it.
+    The others take `room` bytes at most, as far as they are nobody's. A process that has a file
+    open keeps it until it closes it.
     """
-    sizes = {}
-    for file in _files(folder):
-        with suppress(FileNotFoundError):
-            status = file.stat()
-            sizes[file] = (status.st_mtime_ns, status.st_size)
+    sizes, old = _sizes(folder), time.time_ns() - int(_OLD_S * 1e9)
+    for draft in [file for file in sizes if file.suffix == ENDING and sizes[file][0] < old]:
+        with suppress(OSError):  # of another user
+            draft.unlink(missing_ok=True)
+            del sizes[draft]
     total = sum(size for _, size in sizes.values())
     for file in sorted((f for f in sizes if f.suffix == ".npy"), key=lambda f: sizes[f]):
         if total <= room:
             return
-        file.unlink(missing_ok=True)
-        total -= sizes[file][1]
+        if _deleted(file):
+            total -= sizes[file][1]
+
+
+def _deleted(file: Path) -> bool:
+    """Deletes a finished file with its lock.
+
+    False where a process is about to make it again, or it is another user's.
+    """
+    lock = FileLock(_lock_of(file))
+    try:
+        with lock.acquire(timeout=0):
+            file.unlink(missing_ok=True)
+            # Who waits for a lock file that is gone makes another one.
+            _lock_of(file).unlink(missing_ok=True)
+    except OSError:  # a Timeout is one
+        return False
+    return True

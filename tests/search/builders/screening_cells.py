@@ -28,6 +28,7 @@ from search.screen.quick import quick
 from search.screen.ranking import Panel, score
 from trainables.classifier import ImageClassifier, TrainingData
 from trainables.config import TrialConfig
+from trainables.data.training_images import TrainingImages
 from trainables.machine import Machine
 from trainables.seeding import derive_seed
 
@@ -171,7 +172,7 @@ def fine_tuned(data: FrozenData, panel: Panel, model: str, seed: int, epochs: in
         TrialConfig.from_flat(flat),
         TrainingData(
             schema=schema,
-            images=data.images,
+            images=TrainingImages(stored=data.images),
             labels=table.labels,
             raw=table.raw,
             train=panel.rows,

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from search.errors import UsageError
 from search.prepare.setting import SharedImages
@@ -15,6 +16,7 @@ from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.refit.test_pool import config_of, three_folds
+from trainables.config import Input
 from trainables.data.layouts import flat
 from trainables.data.schema import JOINT
 
@@ -107,8 +109,12 @@ def test_sure_photos_join_the_training_and_nothing_else_changes(people, unlabell
     more = change_of(people, unit, unlabelled, tmp_path).apply(data, people.table)
     num = people.table.num_samples
     assert more.train.tolist() == [*data.train, *range(num, num + unlabelled.num_samples)]
-    assert more.images.shape == (num + unlabelled.num_samples, *data.images.shape[1:])
-    assert (more.images[:num] == data.images).all()
+    both, one = more.images.stored, data.images.stored
+    assert both.shape == (num + unlabelled.num_samples, *one.shape[1:])
+    assert (both[:num] == one).all()
+    kept = more.images.at(Input(size=32, crop="full"))
+    assert kept.dtype == torch.float32  # as those of the search: of all photos
+    assert len(kept) == len(both)
     assert (more.labels[:num] == data.labels).all()
     assert not set(folds.out(0)) & set(more.train)
 

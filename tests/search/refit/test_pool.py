@@ -1,6 +1,7 @@
 """Units without Ray: what they read, what they write; and the pool with the session's Ray."""
 
 import errno
+import time
 from dataclasses import replace
 from itertools import combinations, product
 
@@ -21,6 +22,7 @@ from spaces import load
 from spaces.scale import choose_scale
 from tests.search.builders.later_stages import failing_with
 from tests.search.builders.people import trial_setting, write_people
+from trainables.data.resized_store import ResizedStores
 from trainables.data.splits import make_folds
 
 
@@ -49,6 +51,20 @@ def trained(setting, unit, folds, tmp_path):
     files = RefitFiles(tmp_path)
     train_unit(unit, folds, SharedImages(setting), 0, files, tmp_path / "models")
     return files.read_unit(unit)
+
+
+def test_decoding_and_resizing_are_no_device_time_of_a_unit(people, tmp_path, monkeypatch):
+    late, now, make = [], time.perf_counter, ResizedStores._make
+
+    def slow(self, *given):
+        late.append(3600.0)
+        return make(self, *given)
+
+    monkeypatch.setattr(ResizedStores, "_make", slow)
+    monkeypatch.setattr(train.time, "perf_counter", lambda: now() + sum(late))
+    part = trained(people, unit_of(people), three_folds(people), tmp_path)
+    assert part.seconds < 3600.0
+    assert len(late) == 1
 
 
 def test_a_unit_predicts_its_own_fold_alone(people, tmp_path):

@@ -1,8 +1,6 @@
 """A trial without Ray: what it reports, what it leaves on disk, how it breaks and goes on."""
 
-import time
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from search.ending.faults import Fault
 from search.store.records import Cause
 from search.trial import trial_run
 from search.trial.trial_run import TrialRun, evaluate
-from tests.search.builders.people import shared_images
 from tests.trainables import tiny
 from trainables.blocks import Block, Form
 from trainables.checkpoint import load_checkpoint, save_checkpoint
@@ -30,28 +27,6 @@ MULTIHEAD = {
     "task_weight.gender": 1.0,
     "task_weight.mask": 1.0,
 }
-
-
-@pytest.fixture
-def images(people, cache, tmp_path):
-    return shared_images(people, cache, tmp_path)
-
-
-@pytest.fixture
-def start(images, monkeypatch):
-    """Starts a trial with a checkpoint an epoch; the test ends what it leaves open."""
-    monkeypatch.setattr("search.trial.trial_run._CHECKPOINT_SHARE", 1e9)
-    runs = []
-
-    def start(*changes, write=True, seed=11):
-        config = tiny.flat(tiny.BUSY, *changes)
-        run = TrialRun(images, space="gender", number=3, config=config, seed=seed, write=write)
-        runs.append(run)
-        return run
-
-    yield start
-    for run in runs:
-        run.close()
 
 
 def told(result):
@@ -320,25 +295,6 @@ def test_a_trial_that_is_stopped_draws_its_confusion_matrices_when_it_is_closed(
     assert pictures(tmp_path / "tensorboard" / "gender" / "0003") == {"confusion/gender": [1]}
 
 
-@pytest.mark.parametrize("writes", ["_write_curves", "_draw", "_save"])
-def test_drawing_and_writing_are_no_device_time(start, monkeypatch, writes):
-    """The clock that the trial reads goes on by an hour whenever it draws or writes."""
-    clock = SimpleNamespace(late=0.0)
-    now = time.perf_counter
-    monkeypatch.setattr(trial_run.time, "perf_counter", lambda: now() + clock.late)
-    write = getattr(TrialRun, writes)
-
-    def slow(self, *given):
-        clock.late += 3600.0
-        return write(self, *given)
-
-    monkeypatch.setattr(TrialRun, writes, slow)
-    run = start()
-    results = [run.epoch() for _ in range(EPOCHS)]
-    assert clock.late >= 3600.0
-    assert results[-1]["seconds"] < 3600.0
-
-
 FULL_DISK = OSError(28, "No space left on device")
 
 
@@ -401,53 +357,3 @@ def test_the_peak_of_memory_is_the_trials_own(start, monkeypatch):
     again.epoch()  # what its checkpoint ends with is told once more
     again.epoch()
     assert events == ["reset", "read", "reset", "read"]
-
-
-@pytest.fixture
-def measured(images):
-    """Makes bf16 the faster one, or not; returns how often that was asked."""
-    asked = []
-
-    def precisions(chosen):
-        def of(config):
-            asked.append(config.backbone.name)
-            return chosen
-
-        images.precisions = SimpleNamespace(of=of)
-        return asked
-
-    return precisions
-
-
-def test_the_chosen_precision_is_told_with_every_epoch_and_trained_in(start, measured):
-    asked = measured("bf16")
-    run = start()
-    assert [run.epoch()["precision"] for _ in range(2)] == ["bf16", "bf16"]
-    assert run._classifier.config.numerics.precision == "bf16"
-    assert len(asked) == 1
-
-
-@pytest.mark.parametrize("given", ["float32", "bf16"])
-def test_a_config_with_a_precision_keeps_it_whatever_is_faster_here(start, measured, given):
-    asked = measured("bf16")
-    assert start({"numerics.precision": given}).epoch()["precision"] == given
-    assert asked == []
-
-
-@pytest.mark.parametrize("chosen", ["float32", ""])
-def test_a_trial_goes_on_in_the_precision_that_it_began_with(start, measured, chosen):
-    measured(chosen)
-    first = start()
-    first.epoch()
-    first.close()
-    asked = measured("bf16")
-    again = start()
-    assert again.epoch()["epoch"] == 1
-    assert again.epoch().get("precision", "") == chosen
-    assert len(asked) == 1
-
-
-def test_a_replay_measures_nothing(start, measured):
-    asked = measured("bf16")
-    assert "precision" not in start(write=False).epoch()
-    assert asked == []

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.store.records import Cause, State
+from search.tuning.journal import StudyJournal
 from tests.search.builders.scripted import EPOCHS, Script, result
 
 
@@ -238,3 +239,20 @@ def test_the_precision_that_a_worker_chose_is_a_part_of_the_record_and_of_what_g
     after = Script(tmp_path / "journal")
     again = after.start()
     assert after.asked[again]["config"]["numerics.precision"] == told
+
+
+def test_the_precision_of_a_trial_is_noted_once_and_a_gap_of_nothing_too(script, monkeypatch):
+    noted = []
+    real = StudyJournal.note
+
+    def note(self, number, **attributes):
+        noted.extend(name for name in attributes if name in ("gap", "precision"))
+        real(self, number, **attributes)
+
+    monkeypatch.setattr(StudyJournal, "note", note)
+    trial = script.start()
+    script.report(trial, 1, 0.3, precision="bf16", gap=0.0)
+    script.report(trial, 2, 0.4, precision="bf16")
+    script.finish(trial, 3, 0.5)
+    assert noted == ["gap", "precision"]
+    assert script.record(trial).gap == 0.0

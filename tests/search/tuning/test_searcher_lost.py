@@ -46,6 +46,17 @@ def test_a_trial_whose_node_died_is_handed_out_again_as_the_same_trial(script, d
     assert record.values == {1: 0.3, 3: 0.7}
 
 
+def test_a_trial_that_is_handed_out_again_keeps_its_precision(script, dead):
+    trial = script.start()
+    begin(script, trial)
+    script.report(trial, 1, 0.3, precision="bf16")
+    dead.add("one")
+    script.die(trial)
+    again = script.start()
+    assert script.asked[again]["number"] == script.asked[trial]["number"]
+    assert script.asked[again]["config"]["numerics.precision"] == "bf16"
+
+
 def test_nodes_that_die_again_and_again_never_make_a_trial_fail(script, dead):
     trial = script.start()
     for number in range(MAX_NODES):

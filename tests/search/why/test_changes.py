@@ -12,6 +12,7 @@ from search.why.changes import FewerPeople, WrongLabels, attribute_to_flip
 from trainables.classifier import TrainingData
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
+from trainables.data.training_images import TrainingImages
 
 SCHEMA = LabelSchema(
     name="three",
@@ -49,7 +50,7 @@ def data_of(table, out=5):
     """Training data without every fifth person."""
     return TrainingData(
         schema=table.schema,
-        images=torch.zeros((table.num_samples, 1, 1, 3), dtype=torch.uint8),
+        images=TrainingImages(stored=torch.zeros((table.num_samples, 1, 1, 3), dtype=torch.uint8)),
         labels=table.labels,
         raw=table.raw,
         train=np.flatnonzero(PERSON % out != 0),

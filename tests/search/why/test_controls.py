@@ -48,6 +48,13 @@ def test_what_a_joint_config_lacks_takes_the_default_of_the_attribute():
     assert found["age.old_from"] == 59
 
 
+@pytest.mark.parametrize("own", [{}, {"numerics.precision": "float32"}])
+@pytest.mark.parametrize("joint", [{}, {"numerics.precision": "bf16"}])
+def test_models_that_share_a_config_are_rounded_alike(joint, own):
+    found = retargeted({**default_of("joint"), **joint}, {**default_of("age"), **own})
+    assert {name: value for name, value in found.items() if name.startswith("numerics")} == joint
+
+
 def test_shared_trains_every_attribute_once_with_the_config_of_joint():
     units = made_design().units(Control.SHARED, 1, 2)
     assert names(units) == ["gender.shared.1.2", "mask.shared.1.2"]

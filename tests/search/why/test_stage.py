@@ -217,3 +217,12 @@ def test_the_folds_of_a_control_are_those_of_the_refit(run):
     assert isinstance(unit, Unit)
     folds = refitted.truth.folds
     assert not set(folds.out(unit.fold)) & set(folds.train(unit.fold))
+
+
+def test_a_default_config_that_the_refit_left_out_is_trained_as_its_trial_was(run):
+    found = refitted_of(run)
+    configs = {name: c for name, c in found.note.configs.items() if name != "gender.default"}
+    left_out = replace(found, note=replace(found.note, configs=configs))
+    tried = {**run.default_config("gender"), "numerics.precision": "bf16"}
+    searched(run, gender=tried)
+    assert read_design(run, left_out).defaults["gender"] == tried

@@ -5,6 +5,7 @@ import threading
 from collections import namedtuple
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +15,14 @@ from filelock import FileLock
 from PIL import Image
 
 from tests.trainables.data.folders import colour_table, write_image
+from trainables import locks
 from trainables.data import image_store
+from trainables.data.bounded_arrays import memory_map
 from trainables.data.image_store import ImageStore, decode_image
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.drafts import draft_of
 from trainables.errors import DataError
+from trainables.locks import held
 
 SIZE = (16, 8)
 
@@ -107,6 +111,16 @@ def _tear_description(table: SampleTable, stored: Path) -> None:
     description.write_text(description.read_text()[:20])
 
 
+def _kinds_of_another_shape(table: SampleTable, stored: Path) -> None:
+    description = stored.with_suffix(".json")
+    description.write_text(json.dumps({**json.loads(description.read_text()), "kinds": [1]}))
+
+
+def _torn_header(table: SampleTable, stored: Path) -> None:
+    data = stored.read_bytes()
+    stored.write_bytes(data.replace(b"}", b" ", 1))
+
+
 def _older_decoder(table: SampleTable, stored: Path) -> None:
     description = stored.with_suffix(".json")
     description.write_text(json.dumps({**json.loads(description.read_text()), "decoder": 0}))
@@ -122,6 +136,8 @@ def _older_decoder(table: SampleTable, stored: Path) -> None:
         _remove_array,
         _tear_description,
         _older_decoder,
+        _kinds_of_another_shape,
+        _torn_header,
     ],
 )
 def test_a_stale_or_damaged_store_is_made_again(
@@ -197,6 +213,19 @@ def test_what_was_done_to_some_images_is_known_the_second_time_too(table, cache)
     assert (store.notes, calls) == (said, [])
 
 
+def test_a_store_that_another_process_replaces_while_it_is_opened_says_nothing_of_it(
+    table, cache, monkeypatch
+):
+    _open(table, cache)
+
+    def replaced(path):
+        path.with_suffix(".json").write_text("[]")
+        return memory_map(path)
+
+    monkeypatch.setattr(image_store, "memory_map", replaced)
+    assert _open(table, cache)[0].notes == ()
+
+
 def test_a_store_of_before_that_says_nothing_of_its_images_is_used(table, cache):
     store, _ = _open(table, cache)
     described = store.path.with_suffix(".json")
@@ -258,11 +287,11 @@ def test_what_a_killed_process_left_is_cleared_away(table, cache):
 def test_of_two_that_open_at_once_one_decodes(table, cache, monkeypatch):
     both_found_nothing = threading.Barrier(2)
 
-    def lock_once_both_are_here(path: Path) -> FileLock:
+    def held_once_both_are_here(*given: object) -> AbstractContextManager[None]:
         both_found_nothing.wait()
-        return FileLock(path)
+        return held(*given)
 
-    monkeypatch.setattr(image_store, "FileLock", lock_once_both_are_here)
+    monkeypatch.setattr(image_store, "held", held_once_both_are_here)
     results: list[tuple[ImageStore, list]] = []
     threads = [
         threading.Thread(target=lambda: results.append(_open(table, cache))) for _ in range(2)
@@ -271,8 +300,26 @@ def test_of_two_that_open_at_once_one_decodes(table, cache, monkeypatch):
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(len(calls) for _, calls in results) == [0, 6]
+    decoded = [sum(done > 0 for done, _ in calls) for _, calls in results]
+    assert sorted(decoded) == [0, 6]
     np.testing.assert_array_equal(results[0][0].array, results[1][0].array)
+
+
+def test_who_waits_for_another_that_decodes_gives_signs_of_life(table, cache, monkeypatch):
+    monkeypatch.setattr(locks, "_BETWEEN_SIGNS_S", 0.01)
+    store, _ = _open(table, cache)
+    store.path.unlink()
+    lock = FileLock(store.path.with_suffix(".lock"))
+    lock.acquire()
+    calls = []
+
+    def sign(*call):
+        calls.append(call)
+        lock.release()
+
+    ImageStore.open(table, SIZE, cache, num_threads=1, progress=sign)
+    assert calls[0] == (0, 6)
+    assert calls[-1] == (6, 6)
 
 
 def test_a_full_disk_is_found_before_anything_is_written(table, cache, monkeypatch):
