@@ -39,7 +39,7 @@ def resized(folder: Path) -> Made:
     np.save(path, array)
     store = ImageStore(path=path, contents="three", array=np.load(path, mmap_mode="c"))
     stores = ResizedStores(store=store, room=lambda folder: 10**6)
-    wanted = Input(size=4, crop="full")
+    wanted = Input(size=16, crop="full")
     whole = stores.tensor(wanted).clone()
     (kept,) = (folder / "resized").glob("*.npy")
 
