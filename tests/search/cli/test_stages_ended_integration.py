@@ -94,7 +94,7 @@ def test_photos_that_are_being_decoded_are_decoded_by_the_same_command(
     assert not results.exists()
     bar.clear()
     assert main([*command, "--plan"]) == 0
-    assert len(list(cache.rglob("*.npy"))) == 1
+    assert len(list((cache / "images").glob("*.npy"))) == 1
 
 
 @contextmanager
