@@ -10,8 +10,9 @@ _ALWAYS = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS": "0",
     # Workers run at a low priority: on a busy machine importing torch takes more than the minute
-    # after which Ray would end them and start again, for ever.
-    "RAY_worker_register_timeout_seconds": "1800",
+    # after which Ray would end them and start again, for ever. Only after it does Ray notice one
+    # that was killed while it started, by the kernel for memory, say.
+    "RAY_worker_register_timeout_seconds": "600",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",

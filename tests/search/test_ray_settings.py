@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from search import ray_settings
+from search.refit.retries import START_S
 from tests.search.builders.runs import LOOPBACK, ROOT, descendants, listening
 
 SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
@@ -41,6 +42,12 @@ def test_what_the_user_set_stays(environment, monkeypatch):
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
     ray_settings.apply(one_machine=True)
     assert environment["RAY_USAGE_STATS_ENABLED"] == "1"
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_missed_before_its_training_is(environment):
+    ray_settings.apply(one_machine=True)
+    # Else the training is ended for a silence that is not its own, and a second time the run.
+    assert 2 * float(environment["RAY_worker_register_timeout_seconds"]) < START_S
 
 
 def test_the_command_line_imports_neither_ray_nor_torch():
