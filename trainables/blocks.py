@@ -73,7 +73,7 @@ class Block:
 def block_of(flat: Mapping[str, FlatValue]) -> Block:
     """Returns the block that a complete config is for."""
     attributes = flat["target.attributes"]
-    if not isinstance(attributes, tuple):
+    if not isinstance(attributes, tuple) or not all(isinstance(a, str) for a in attributes):
         raise ConfigError(f"target.attributes must be a list of names, got {attributes!r}")
     return Block(attributes, Form(str(flat["target.form"])))
 

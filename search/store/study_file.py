@@ -10,7 +10,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from search.store.reading import typed
-from trainables.blocks import Block, Form
+from trainables.blocks import Block, Form, block_of_kind
 from trainables.data.schema import LabelSchema
 
 _Count = Annotated[int, Field(ge=0, le=2**62)]
@@ -83,3 +83,5 @@ def check_study(values: Mapping[str, Any]) -> None:
         lacking = [name for name in names if name not in schema]
         if lacking:
             raise ValueError(f"space {space!r} predicts {lacking[0]!r}, which the data lacks")
+    for space, approach in values.get("approaches", {}).items():  # of runs before blocks
+        block_of_kind(approach, space, schema.names)

@@ -275,3 +275,13 @@ def test_a_space_that_the_study_has_lost_is_told_by_its_configs(store):
     lineup = replace(LINEUP, blocks={n: b for n, b in LINEUP.blocks.items() if n != "joint"})
     with pytest.raises(ResultsError, match=r"refit\.json has a config joint\..*, and .*study"):
         read(store, lineup)
+
+
+@pytest.mark.parametrize("attributes", [[0.5], [True, "age"], "age"])
+def test_a_config_of_no_attributes_is_named(store, attributes):
+    values = json.loads((store.root / RefitNote.FILE).read_text(encoding="utf-8"))
+    configs = {name: dict(config) for name, config in values["configs"].items()}
+    configs["joint.1"]["target.attributes"] = attributes
+    edit_note(store, configs=configs)
+    with pytest.raises(ResultsError, match=r"refit\.json .*target\.attributes must be a list of"):
+        read(store)

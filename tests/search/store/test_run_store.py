@@ -278,6 +278,15 @@ def test_an_entry_of_study_json_that_is_of_another_kind_is_named(store, values, 
         store.read_study()
 
 
+def test_an_approach_of_an_older_run_that_its_data_has_not_is_named(store):
+    attribute = {"name": "age", "classes": ["young", "old"], "ordered": False, "edges": []}
+    data = {"schema": {"name": "faces", "attributes": [attribute]}}
+    store.write_study({"data": data, "approaches": {"age": "separate", "multihead": "multihead"}})
+    message = r"study\.json is not a whole study\.json: a block with heads needs two .*; copy"
+    with pytest.raises(ResultsError, match=message):
+        store.read_study()
+
+
 def test_an_entry_that_study_json_lacks_is_named_where_it_is_asked_for(store):
     store.write_study({"config": {"seed": 0}})
     study = store.read_study()
