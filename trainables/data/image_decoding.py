@@ -22,6 +22,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from trainables.data.bounded_files import check_plain
 from trainables.data.image_files import several
+from trainables.data.jpeg_header import one_scan
 from trainables.errors import DataError, in_short
 
 UINT8 = npt.NDArray[np.uint8]
@@ -80,6 +81,7 @@ _UPRIGHT = {
 """What turns a photo of an EXIF orientation upright."""
 
 
+_REDUCIBLE = ("JPEG", "MPO")
 _OPAQUE = 255
 _SMALL = (32, 32)
 
@@ -139,11 +141,9 @@ def decode_image(
     Raises:
         DataError: the file is missing, broken, cut short, too large or not an image.
     """
-    height, width = size
     try:
         with open_image(path) as image:
-            wanted = (height, width) if _is_sideways(image) else (width, height)
-            _reduce(image, wanted, max_pixels)
+            _reduce(image, size, max_pixels)
             fitted = fit_image(image, size, seen)
     except _UNREADABLE as error:
         raise DataError(
@@ -182,20 +182,29 @@ def _open_large(file: IO[bytes]) -> Image.Image:
     raise UnidentifiedImageError
 
 
-def _reduce(image: Image.Image, wanted: tuple[int, int], max_pixels: int) -> None:
-    """Has a JPEG decoded at 1/2, 1/4 or 1/8, never below (width, height) `wanted`.
+def _reduce(image: Image.Image, size: Size, max_pixels: int) -> None:
+    """Has a JPEG decoded at 1/2, 1/4 or 1/8, never below an upright `size`.
 
     Raises:
         ValueError: more than `max_pixels` pixels would be decoded.
     """
-    width, height = image.size
-    image.draft("RGB", wanted)
-    # A progressive JPEG is held whole while it is decoded, at whatever fraction.
-    held = (width, height) if image.info.get("progressive") else image.size
+    stored = image.size
+    if image.format not in _REDUCIBLE:
+        _check_pixels(stored, stored, max_pixels)
+        return
+    # Only now: the EXIF data of a PNG may stand behind its pixels, which are decoded for it.
+    image.draft("RGB", size if _is_sideways(image) else size[::-1])
+    # A JPEG of several scans is held whole while it is decoded, at whatever fraction.
+    file = getattr(image, "fp", None)
+    by_line = image.size != stored and file is not None and one_scan(file)
+    _check_pixels(stored, image.size if by_line else stored, max_pixels)
+
+
+def _check_pixels(stored: tuple[int, int], held: tuple[int, int], max_pixels: int) -> None:
     if held[0] * held[1] > max_pixels:
         raise ValueError(
-            f"a photo has at most {max_pixels} pixels, got {width} x {height}: scale it down, or "
-            "allow it where there is a dataset.yaml (max_pixels: NUMBER)"
+            f"a photo has at most {max_pixels} pixels, got {stored[0]} x {stored[1]}: scale it "
+            "down, or allow it where there is a dataset.yaml (max_pixels: NUMBER)"
         )
 
 
@@ -214,10 +223,15 @@ def fit_image(
     Raises:
         ValueError: more bits per channel, or numbers with a fraction.
     """
+    sixteen_bits = _has_sixteen_bits(image)
+    if sixteen_bits:
+        seen("sixteen_bits")
     image.load()
+    if _shows_hidden_colours(image, sixteen_bits):
+        seen("transparent")
     method = _UPRIGHT.get(_orientation(image))
     upright = image if method is None else image.transpose(method)
-    fitted = ImageOps.fit(_to_rgb(upright, seen), size[::-1], Image.Resampling.BICUBIC)
+    fitted = ImageOps.fit(_to_rgb(upright), size[::-1], Image.Resampling.BICUBIC)
     return np.asarray(fitted, dtype=np.uint8)
 
 
@@ -234,24 +248,36 @@ def _is_sideways(image: Image.Image) -> bool:
     return _orientation(image) in _SIDEWAYS
 
 
-def _to_rgb(image: Image.Image, seen: Callable[[str], None]) -> Image.Image:
+def _has_sixteen_bits(image: Image.Image) -> bool:
+    """Returns whether an image that is not loaded yet has 16 bits per channel.
+
+    Pillow takes the upper 8 of a coloured one; its mode does not tell, what it will decode does.
+    """
+    tiles = getattr(image, "tile", ())
+    return image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in tiles)
+
+
+def _shows_hidden_colours(image: Image.Image, sixteen_bits: bool) -> bool:
+    if "A" in image.getbands():
+        return not _opaque(image)
+    # Of 16 bits the transparent colour is no longer to be found among the 8 that are left.
+    return image.has_transparency_data and (sixteen_bits or not _opaque(image.convert("RGBA")))
+
+
+def _opaque(image: Image.Image) -> bool:
+    return bool((np.asarray(image.getchannel("A")) == _OPAQUE).all())
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
-        seen("sixteen_bits")
         return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
     if image.mode in ("I", "F"):
         raise ValueError(
             f"images must have 8 or 16 bits per channel, got mode {image.mode!r}; save it as one"
         )
-    if image.has_transparency_data:
-        if image.mode == "P":
-            image = image.convert("RGBA")  # Pillow warns about palettes that go straight to RGB
-        if "A" not in image.getbands() or not _opaque(image.getchannel("A")):
-            seen("transparent")
+    if image.mode == "P" and image.has_transparency_data:
+        image = image.convert("RGBA")  # Pillow warns about palettes that go straight to RGB
     return image.convert("RGB")
-
-
-def _opaque(alpha: Image.Image) -> bool:
-    return bool((np.asarray(alpha) == _OPAQUE).all())
 
 
 def _eight_bits(pixels: npt.NDArray[np.uint16]) -> UINT8:
@@ -284,7 +310,8 @@ def stored_size(table: ImageTable, max_side: int) -> Size:
     table.check_files()
     last = len(table.paths) - 1
     picked = np.unique(np.linspace(0, last, min(64, last + 1)).round().astype(np.int64)).tolist()
-    found = {row: _original_size(table.root / table.paths[row]) for row in picked}
+    files = {row: table.root / table.paths[row] for row in picked}
+    found = {row: _original_size(file, table.max_pixels) for row, file in files.items()}
     broken = {row: why for row, why in found.items() if isinstance(why, str)}
     sizes = np.array([size for size in found.values() if not isinstance(size, str)], np.float64)
     if not len(sizes):
@@ -328,11 +355,15 @@ def _multiple_of_8(pixels: float) -> int:
     return max(32, int(pixels / 8 + 0.5) * 8)
 
 
-def _original_size(path: Path) -> Size | str:
-    """Returns the size (H, W) of an upright image, or why it cannot be read."""
+def _original_size(path: Path, max_pixels: int) -> Size | str:
+    """Returns the size (H, W) of an upright image, or why it cannot be read.
+
+    One that is too large is not asked for its EXIF data, which may stand behind its pixels.
+    """
     try:
         with open_image(path) as image:
             width, height = image.size
-            return (width, height) if _is_sideways(image) else (height, width)
+            asked = image.format in _REDUCIBLE or width * height <= max_pixels
+            return (width, height) if asked and _is_sideways(image) else (height, width)
     except _UNREADABLE as error:
         return reason(error)

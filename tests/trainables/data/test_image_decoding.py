@@ -3,16 +3,21 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import EpsImagePlugin, Image
+from PIL.PngImagePlugin import PngImageFile
 
 from tests.trainables.data.folders import write_image
 from trainables.data import image_decoding
 from trainables.data.image_decoding import decode_image, fit_image, stored_size
 from trainables.data.image_files import IMAGE_SUFFIXES
+from trainables.data.jpeg_header import one_scan
 from trainables.data.sample_table import UnlabelledTable
 from trainables.errors import DataError
 
@@ -103,6 +108,46 @@ def test_sixteen_bits_are_scaled_by_their_whole_range(tmp_path):
     pixels = decode_image(tmp_path / "a.png", (8, 8), "row 1", seen=seen.append)
     assert pixels[0, ::2, 0].tolist() == [0, 1, 156, 255]
     assert seen == ["sixteen_bits"]
+
+
+SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
+"""Of a pixel, by the colour type of a PNG: grey, RGB, grey and alpha, RGB and alpha."""
+
+
+def _sixteen_bits(path: Path, colour: int, key: bytes = b"") -> Path:
+    """Writes a PNG of 8 x 8 pixels of value 40,000 and 16 bits; `key` is the transparent one."""
+    pixels = np.full((8, 8, SAMPLES[colour]), 40_000, dtype=">u2")
+    if colour >= 4:
+        pixels[..., -1] = 65_535
+    lines = b"".join(b"\0" + line.tobytes() for line in pixels)
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, colour, 0, 0, 0)), (b"tRNS", key)]
+    path.write_bytes(_png([*(c for c in chunks if c[1]), (b"IDAT", zlib.compress(lines))]))
+    return path
+
+
+@pytest.mark.parametrize("colour", SAMPLES)
+def test_sixteen_bits_of_every_kind_of_png_are_scaled_and_counted(tmp_path, colour):
+    seen = []
+    path = _sixteen_bits(tmp_path / "a.png", colour)
+    pixels = decode_image(path, (8, 8), "row 1", seen=seen.append)
+    assert pixels[0, 0].tolist() == [156, 156, 156]
+    assert seen == ["sixteen_bits"]
+
+
+@pytest.mark.parametrize("colour", [0, 2])
+def test_a_transparent_colour_of_sixteen_bits_is_counted(tmp_path, colour):
+    seen = []
+    key = struct.pack(">H", 40_000) * SAMPLES[colour]
+    decode_image(_sixteen_bits(tmp_path / "a.png", colour, key), (8, 8), "row 1", seen=seen.append)
+    assert seen == ["sixteen_bits", "transparent"]
+
+
+@pytest.mark.parametrize(("key", "expected"), [(RED, ["transparent"]), (BLUE, [])])
+def test_a_transparent_colour_that_no_pixel_has_is_not_counted(tmp_path, key, expected):
+    seen = []
+    Image.new("RGB", (8, 8), RED).save(tmp_path / "a.png", transparency=key)
+    assert decode_image(tmp_path / "a.png", (8, 8), "row 1", seen=seen.append)[0, 0, 0] == 255
+    assert seen == expected
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
@@ -243,6 +288,57 @@ def test_what_is_held_whole_is_refused_with_the_option_that_allows_it(
     assert decode_image(path, (32, 32), "row 1", max_pixels=120_000).shape == (32, 32, 3)
 
 
+def _of_several_scans(path: Path) -> Path:
+    """Has the first scan of a sequential JPEG name one component of three."""
+    write_image(path, size=(400, 300), colour=RED)
+    head, _, rest = path.read_bytes().partition(b"\xff\xda")
+    one = b"\xff\xda\0\x08\1" + rest[3:5] + b"\0\x3f\0"
+    path.write_bytes(head + one + rest[rest[1] :])
+    return path
+
+
+def test_a_sequential_jpeg_of_several_scans_is_held_whole_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
+    path = _of_several_scans(tmp_path / "a.jpg")
+    with pytest.raises(DataError, match=r"at most 20000 pixels, got 400 x 300"):
+        decode_image(path, (32, 32), "row 1", max_pixels=20_000)
+
+
+def _scanned(path: Path, change: Callable[[bytes], bytes]) -> bool:
+    return one_scan(BytesIO(change(path.read_bytes())))
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda data: data, True),
+        (lambda data: data.replace(b"\xff\xda", b"\xff\xff\xda"), True),
+        (lambda data: data.replace(b"\xff\xc0", b"\xff\xc2"), False),
+        (lambda data: data.replace(b"\xff\xc0", b"\xff\xc3"), False),
+        (lambda data: data.replace(b"\xff\xda", b"x\xff\xda"), False),
+        (lambda data: data.replace(b"\xff\xc0", b"\xff\xc4"), False),
+        (lambda data: data[: data.index(b"\xff\xda") + 3], False),
+        (lambda data: b"\xff\xd8\xff\xe0\0\1" + data[2:], False),
+        (lambda data: b"", False),
+    ],
+)
+def test_one_scan_is_told_from_the_header_alone_and_odd_headers_have_several(
+    tmp_path, change, expected
+):
+    path = write_image(tmp_path / "a.jpg", size=(16, 16), colour=RED)
+    assert _scanned(path, change) == expected
+
+
+def test_the_exif_data_of_a_large_png_is_not_looked_for_behind_its_pixels(tmp_path, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(PngImageFile, "load", lambda image: decoded.append(image.filename))
+    table = replace(_table(tmp_path, [(200, 200)]), max_pixels=20_000)
+    assert stored_size(table, 256) == (200, 200)
+    with pytest.raises(DataError, match="at most 20000 pixels"):
+        decode_image(tmp_path / "000.png", (8, 8), "row 1", max_pixels=20_000)
+    assert decoded == []
+
+
 def test_the_size_of_a_large_image_is_known_without_its_pixels(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10_000)
     monkeypatch.setattr(image_decoding, "MAX_PIXELS", 20_000)
@@ -251,7 +347,11 @@ def test_the_size_of_a_large_image_is_known_without_its_pixels(tmp_path, monkeyp
 
 def _bomb_header(width: int, height: int) -> bytes:
     """Returns a PNG of 45 bytes that claims a size and holds no pixel."""
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)), (b"IDAT", b"")]
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return _png([(b"IHDR", head), (b"IDAT", b"")])
+
+
+def _png(chunks: list[tuple[bytes, bytes]]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in chunks
