@@ -15,10 +15,12 @@ Band = tuple[float, float]
 """Least and greatest number of a band; infinite where it has no end."""
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_UNIT = r"\s*(?:years?|yrs?|y|세|살|대)?\s*(?:old)?"
+_YEARS = r"(?:years?|yrs?|y|세|살|대)?\s*(?:old)?"
+_UNIT = rf"\s*{_YEARS}"
 _CLOSED = re.compile(
-    rf"{_NUMBER}\s*(?:-|–|—|~|to|_)\s*{_NUMBER}{_UNIT}"  # noqa: RUF001  (people write such dashes)
-    rf"|[\[(]\s*{_NUMBER}\s*[,;-]\s*{_NUMBER}\s*[\])]"
+    rf"{_NUMBER}{_UNIT}\s*(?:-|–|—|~|to|_)\s*{_NUMBER}{_UNIT}"  # noqa: RUF001  (such dashes, too)
+    rf"|[\[(]\s*(-?\d+(?:\.\d+)?)\s*[,;-]\s*(\d+(?:\.\d+)?|inf)\s*[\])]"
+    rf"|{_NUMBER}\s*(?:세|살)?\s*(?:이상|초과)\s*{_NUMBER}\s*(?:세|살)?\s*(?:미만|이하)"
 )
 _BELOW = re.compile(
     rf"(?:<=?|≤|under|below|less than|younger than|up to|at most)\s*{_NUMBER}{_UNIT}"
@@ -26,28 +28,34 @@ _BELOW = re.compile(
 )
 _ABOVE = re.compile(
     rf"(?:>=?|≥|over|above|more than|older than|at least|from)\s*{_NUMBER}{_UNIT}"
-    rf"|{_NUMBER}{_UNIT}\s*(?:\+|이상|초과|plus|(?:and|or) (?:over|above|more|older))"
+    rf"|{_NUMBER}\s*s?{_UNIT}\s*(?:\+|이상|초과|plus|(?:and|or) (?:over|above|more|older))"
+    rf"|{_NUMBER}\s*\+{_UNIT}"
 )
 _DECADE = re.compile(r"(\d0)\s*(?:s|대)")
+_PREFIX = re.compile(r"^(?:age[ds]?|나이|연령)\s*:?\s*")
 _SINGLE = re.compile(_NUMBER)
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
-    r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-    r"(?:uary|ruary|ch|il|e|y|ust|t|tember|ober|ember)?\.?"
+    r"(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\.?"
 )
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})\.?[-/ ]\s*{_MONTH}")
 _MONTH_DAY = re.compile(rf"{_MONTH}[-/ ]\s*(\d{{1,2}})")
 _KOREAN = re.compile(r"(\d{1,2})월\s*(\d{1,2})일")
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[ap]\.?m\.?)?"
 _DATE = re.compile(
-    r"\d{4}[-/.:]\s?\d{1,2}[-/.:]\s?\d{1,2}\.?(?:[ T]\d{1,2}:\d{2}.*)?"
+    rf"\d{{4}}[-/.:]\s?\d{{1,2}}[-/.:]\s?\d{{1,2}}\.?(?:[ t]\d{{1,2}}:\d{{2}}.*)?|{_CLOCK}"
     r"|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}|\d{1,2}\.\d{1,2}\.\d{4}"
+    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+    rf"|\d{{1,2}}\.?[-/ ]\s*{_MONTH}[-/, ]\s*\d{{2,4}}"
+    rf"|{_MONTH}[-/ ]\s*\d{{1,2}},?\s+\d{{4}}|{_MONTH}[-/ ]\s*\d{{4}}"
 )
 
 
 def band(name: str) -> Band | None:
     """Returns the band that a class names, a single number included; None if it names none."""
-    text = name.strip().lower()
+    text = _PREFIX.sub("", name.strip().lower())
     if found := _SINGLE.fullmatch(text):
         return float(found.group(1)), float(found.group(1))
     if found := _DECADE.fullmatch(text):
@@ -87,9 +95,9 @@ def date_band(name: str) -> str | None:
     if found := _KOREAN.fullmatch(text):
         numbers = [int(each) for each in found.groups()]
     elif found := _DAY_MONTH.fullmatch(text):
-        numbers = [int(found.group(1)), _MONTHS.index(found.group(2)) + 1]
+        numbers = [int(found.group(1)), _MONTHS.index(found.group(2)[:3]) + 1]
     elif found := _MONTH_DAY.fullmatch(text):
-        numbers = [_MONTHS.index(found.group(1)) + 1, int(found.group(2))]
+        numbers = [_MONTHS.index(found.group(1)[:3]) + 1, int(found.group(2))]
     else:
         return None
     low, high = sorted(numbers)
@@ -97,5 +105,7 @@ def date_band(name: str) -> str | None:
 
 
 def is_date(name: str) -> bool:
-    """Returns whether a value is written as a date, with or without a year."""
-    return bool(_DATE.fullmatch(name.strip())) or date_band(name) is not None
+    """Returns whether a value is written as a date, with or without a year, or as a time."""
+    text = name.strip().lower()
+    patterns = (_DATE, _DAY_MONTH, _MONTH_DAY, _KOREAN)
+    return any(pattern.fullmatch(text) for pattern in patterns)

@@ -8,6 +8,7 @@ number too long to be printed. Whatever is wrong becomes a ValueError; the disk 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from stat import S_ISREG
@@ -97,6 +98,9 @@ def load_yaml(text: str) -> Any:
         raise ValueError(in_short(error)) from error
 
 
+_PLAIN_INT = re.compile(r"[-+]?(?:0|[1-9]\d*)")
+
+
 class _BoundedLoader(yaml.SafeLoader):
     """Refuses a document while it is put together: aliases are counted as if written out."""
 
@@ -130,7 +134,15 @@ class _BoundedLoader(yaml.SafeLoader):
         return node
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """Returns a whole number; ConstructorError where it is none that a file needs."""
+        """Returns a whole number; an error where it is none that a file needs.
+
+        YAML takes 1_2 for 12, 1:30 for 90 and 010 for 8, which nobody means who names a class so.
+        """
+        if not _PLAIN_INT.fullmatch(node.value):
+            raise _out_of_bounds(
+                f"whole numbers written in digits, got {node.value[:32]}; put a text in quotes",
+                node.start_mark,
+            )
         value = int(super().construct_yaml_int(node))
         if value.bit_length() > MAX_BITS:
             raise _out_of_bounds(f"whole numbers of at most {MAX_BITS} bits", node.start_mark)

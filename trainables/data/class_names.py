@@ -14,17 +14,26 @@ from dataclasses import dataclass, field
 
 from trainables.data.bands import date_band, in_order
 
-NOT_LABELS = frozenset(
+_NOT_LABELS = frozenset(
     (
-        *("#N/A", "#N/A N/A", "#NA", "N/A", "n/a", "NA", "nan", "NaN", "NAN", "-nan", "-NaN"),
-        *("null", "NULL", "<NA>"),
-        *("#VALUE!", "#REF!", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#SPILL!"),
+        *("#N/A N/A", "N/A", "n/a", "NA", "nan", "NaN", "NAN", "Nan", "-nan", "-NaN"),
+        *("NaT", "null", "Null", "NULL", "<NA>", "<null>", "(null)"),
     )
 )
-"""What spreadsheets, R and pandas write for no value, or for an error."""
+"""What R, pandas and databases write for no value."""
+_OF_A_SPREADSHEET = re.compile(
+    r"##+|#(?![0-9A-F]{3,8}$)[¡¿]?[^\W\d_a-z][^\Wa-z]*(?:/[^\Wa-z]+)*[!?]?"
+)
+"""#N/A, #NV, #VALEUR!, #DIV/0!, #CALC! and ######## (too narrow a column); no colours."""
 
 _ZEROS = re.compile(r"(-?\d+)\.0*")
 _LEADING = re.compile(r"^0+(?=\d)")
+_NONE = "None"
+
+
+def is_no_label(value: str) -> bool:
+    """Returns whether a value is what a program writes for none, or for an error."""
+    return value in _NOT_LABELS or _OF_A_SPREADSHEET.fullmatch(value) is not None
 
 
 def same_text(one: str, other: str) -> bool:
@@ -84,7 +93,7 @@ def merged(values: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     notes = [
         f"classes {' and '.join(spelt)} are one"
         for spelt in by_spelling.values()
-        if len(spelt) > 1 and len(set(map(spelling, spelt))) == 1
+        if len(spelt) > 1
     ]
     classes = sorted(names.values())
     bands = _without_dates(classes)
@@ -92,7 +101,9 @@ def merged(values: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         undone = [f"{name!r} is {date_band(name)!r}" for name in classes if date_band(name)]
         notes.append(f"{', '.join(undone)} (a spreadsheet made a date of it)")
         classes = bands
-    return tuple(classes), (*notes, *_alike(classes))
+    if _NONE in classes:
+        notes.append(f"{_NONE!r} is a class; Python writes it where there is no value, too")
+    return tuple(classes), (*notes, *alike(classes, "classes"))
 
 
 def _without_dates(classes: Sequence[str]) -> list[str] | None:
@@ -104,13 +115,18 @@ def _without_dates(classes: Sequence[str]) -> list[str] | None:
     return bands if in_order(bands) is not None else None
 
 
-def _alike(classes: Sequence[str]) -> Iterator[str]:
-    """Yields a sentence for classes that differ by case, zeros in front or unseen signs alone."""
+def alike(names: Sequence[str], what: str) -> Iterator[str]:
+    """Yields a sentence for names that differ by case, zeros in front or unseen signs alone.
+
+    Args:
+        names: in the order in which they are compared.
+        what: they are, in the plural.
+    """
     seen: dict[str, str] = {}
-    for name in classes:
+    for name in names:
         text = unicodedata.normalize("NFKC", name).casefold()
         seen_signs = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
         key = _LEADING.sub("", " ".join(seen_signs.split()))
         if key in seen:
-            yield f"{seen[key]!r} and {name!r} are two classes; where they are one, write one"
+            yield f"{seen[key]!r} and {name!r} are two {what}; where they are one, write one"
         seen.setdefault(key, name)

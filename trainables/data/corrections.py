@@ -7,6 +7,7 @@ as they are.
 
 from __future__ import annotations
 
+import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +16,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from trainables.data.class_names import ClassNames, spelling
+from trainables.data.bounded_files import MAX_JSON_BYTES, read_bytes
+from trainables.data.class_names import ClassNames, same_text, spelling
 from trainables.data.csv_rows import parse_number, read_csv
+from trainables.data.csv_text import decode_text
 from trainables.data.known_corrections import KNOWN
 from trainables.data.sample_table import Corrected, SampleTable
 from trainables.data.schema import own_name
@@ -56,6 +59,8 @@ def read_corrections(source: str) -> tuple[Correction, ...]:
             f"({', '.join(KNOWN)}), got {source}"
         )
     with reading_data(path):
+        if _is_header_alone(path):
+            return ()
         rows = read_csv(path)
         if set(rows.columns) != set(COLUMNS):
             raise DataError(
@@ -63,11 +68,20 @@ def read_corrections(source: str) -> tuple[Correction, ...]:
                 f"{', '.join(rows.columns)}"
             )
         cells = [rows.filled(column) for column in COLUMNS[:3]]
-        whole = zip(rows.source_rows, *cells, rows.column(COLUMNS[3]), strict=True)
+        lines = [where.rpartition(" ")[2] for where in rows.source_rows]
+        places = [f"{source} row {line}" for line in lines]
+        whole = zip(places, *cells, rows.column(COLUMNS[3]), strict=True)
     return tuple(
         Correction(where=where, key=key, attribute=name, label=label, reason=why)
         for where, key, name, label, why in whole
     )
+
+
+def _is_header_alone(path: Path) -> bool:
+    """Returns whether a file of corrections has no row yet."""
+    text, _ = decode_text(path, read_bytes(path, MAX_JSON_BYTES))
+    lines = [line for line in text.splitlines() if line.strip(" ,;\t|")]
+    return len(lines) == 1 and all(column in lines[0] for column in COLUMNS)
 
 
 def corrected(table: SampleTable, corrections: Sequence[Correction]) -> SampleTable:
@@ -130,32 +144,45 @@ class _Index:
         return _by_spelling(self._table.groups)
 
     @cached_property
+    def _names(self) -> Mapping[str, list[int]]:
+        return _by_spelling([PurePosixPath(path).name for path in self._table.paths])
+
+    @cached_property
     def _stems(self) -> Mapping[str, list[int]]:
         stems = (PurePosixPath(path).stem for path in self._table.paths)
         pairs = zip(self._table.groups, stems, strict=True)
         return _by_spelling([f"{group}/{stem}" for group, stem in pairs])
 
+    def _ends(self, key: str) -> list[int]:
+        """Returns the rows whose path ends as the key, where `images` gave it its beginning."""
+        rows = self._names.get(spelling(PurePosixPath(key).name), [])
+        return [row for row in rows if spelling(f"/{self._table.paths[row]}").endswith(f"/{key}")]
+
     def rows(self, each: Correction) -> list[int]:
         """Returns the rows of a correction; DataError where they are none or not clear."""
         key = spelling(each.key)
-        path, group = (named.get(key, []) for named in (self._paths, self._groups))
+        as_path = posixpath.normpath(key.replace("\\", "/"))
+        path = self._paths.get(key) or self._paths.get(as_path, [])
+        group = self._groups.get(key, [])
         if path and group and path != group:
             raise DataError(
                 f"{each.where}: {each.key!r} is a path and also a group, of other photos; correct "
                 "the photos of the group by their paths"
             )
         found = path or group
-        if not found and len(found := self._stems.get(key, [])) > 1:
+        if not found and len(found := self._stems.get(key, []) or self._ends(as_path)) > 1:
             raise DataError(
                 f"{each.where}: {each.key!r} names {len(found)} photos, such as "
                 f"{self._table.paths[found[0]]!r} and {self._table.paths[found[1]]!r}; give the "
                 "path of one"
             )
         if not found:
+            known = each.where.rpartition(" row ")[0] in KNOWN
+            way_out = "write those that you want into a file" if known else "remove the row"
             raise DataError(
                 f"{each.where}: {each.key!r} is no group and no path of this data (of "
                 f"{self._table.num_groups} groups such as {self._table.groups[0]!r}, and paths "
-                f"such as {self._table.paths[0]!r}); correct it or remove the row"
+                f"such as {self._table.paths[0]!r}); correct it or {way_out}"
             )
         return found
 
@@ -169,9 +196,9 @@ def _by_spelling(names: Sequence[str]) -> Mapping[str, list[int]]:
 
 def _column(table: SampleTable, each: Correction) -> int:
     names = table.schema.names
-    for name in (each.attribute, own_name(each.attribute)):
-        if name in names:
-            return names.index(name)
+    for column, name in enumerate(names):
+        if same_text(name, each.attribute) or same_text(name, own_name(each.attribute)):
+            return column
     raise DataError(
         f"{each.where}: unknown attribute {each.attribute!r}; available: {', '.join(names)}"
     )

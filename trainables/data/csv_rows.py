@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -13,13 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from trainables.data.bounded_files import check_plain
-from trainables.data.class_names import NOT_LABELS, ClassNames, same_text
-from trainables.data.csv_shape import shaped
+from trainables.data.class_names import ClassNames, is_no_label, same_text
+from trainables.data.csv_shape import Sheet, shaped
 from trainables.data.csv_text import decode_text
 from trainables.data.schema import FloatArray, IntArray
 from trainables.errors import DataError
 
 _COMMA_NUMBER = re.compile(r"-?\d+,\d+")
+_THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")
+_LOST = "\ufffd"
+"""What a program writes for a character that it cannot read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,8 @@ class CsvRows:
         cells: the rows, each as long as `columns`.
         notes: what was read otherwise than it stands in the file, a sentence each.
         left_out: columns of the file that hold nothing and were ignored.
-        decimal: the sign between the whole and the rest of a number.
+        has_decimal_commas: whether a comma within a number of the file was its decimal point; in
+            the cells it is a point.
     """
 
     path: Path
@@ -42,11 +47,18 @@ class CsvRows:
     cells: tuple[tuple[str, ...], ...]
     notes: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
-    decimal: str = "."
+    has_decimal_commas: bool = False
 
     def where(self, row: int) -> str:
         """Returns "file.csv row LINE" of a row index."""
         return self.source_rows[row]
+
+    def take(self, rows: Sequence[int]) -> CsvRows:
+        """Returns some rows alone."""
+        if len(rows) == len(self.cells):
+            return self
+        where = tuple(self.source_rows[row] for row in rows)
+        return replace(self, source_rows=where, cells=tuple(self.cells[row] for row in rows))
 
     def named(self, column: str) -> str:
         """Returns what the file calls a column: the same, or the same text in other code points.
@@ -57,13 +69,19 @@ class CsvRows:
             return column
         return next((each for each in self.columns if same_text(each, column)), column)
 
+    def needs(self, column: str) -> str:
+        """Returns what is said where the table has no column of that name."""
+        why = " (left out: an index column, or empty; give it a name)"
+        return (
+            f"{self.path} needs a column {column!r}{why if column in self.left_out else ''}; its "
+            f"columns are {', '.join(self.columns)}"
+        )
+
     def column(self, column: str) -> tuple[str, ...]:
         """Returns a column; DataError where the table has none of that name."""
         column = self.named(column)
         if column not in self.columns:
-            raise DataError(
-                f"{self.path} needs a column {column!r}; its columns are {', '.join(self.columns)}"
-            )
+            raise DataError(self.needs(column))
         index = self.columns.index(column)
         return tuple(row[index] for row in self.cells)
 
@@ -87,11 +105,19 @@ class CsvRows:
             kept: values that are meant as they stand.
 
         Raises:
-            DataError: as `filled`, or a cell is "#N/A", "nan" or the like; names the row.
+            DataError: as `filled`, or a cell is "#N/A", "nan" or the like, or has characters that
+                are lost or control something; names the row.
         """
         values = self.filled(column)
+        strange = {each for each in set(values) if _LOST in each or _controls(each)}
         for row, value in enumerate(values):
-            if value in NOT_LABELS and value not in kept:
+            if value in strange:
+                raise DataError(
+                    f"{self.where(row)}: column {column!r} is {value!a}, with a character that "
+                    "was lost or that controls a terminal: the file was saved in another "
+                    'encoding; save it again as "CSV UTF-8" from where it is whole'
+                )
+            if value not in kept and is_no_label(value):
                 raise DataError(
                     f"{self.where(row)}: column {column!r} is {value!r}, which a spreadsheet or "
                     f"pandas writes where there is no value ({values.count(value)} rows have "
@@ -106,8 +132,8 @@ class CsvRows:
         Raises:
             DataError: as `known`, or a value is not one of `classes`; names the row.
         """
-        names = ClassNames(tuple(classes))
-        values = self.known(column, kept=classes)
+        names = ClassNames(tuple(map(self.pointed, classes)))
+        values = self.known(column, kept=names.classes)
         codes = {value: names.code(value) for value in dict.fromkeys(values)}
         for row, value in enumerate(values):
             if codes[value] is None:
@@ -123,14 +149,23 @@ class CsvRows:
             DataError: as `filled`, or a value is not a finite number; names the row.
         """
         values = self.filled(column)
-        numbers = [parse_number(self._pointed(value)) for value in values]
+        numbers = [parse_number(value) for value in values]
         for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
             if number is None:
                 raise DataError(f"{self.where(row)}: {column} {value!r} is not a number")
         return np.array(numbers, dtype=np.float64)
 
-    def _pointed(self, value: str) -> str:
-        return value if self.decimal == "." else value.replace(self.decimal, ".")
+    def pointed(self, value: str) -> str:
+        """Returns a value of the user as the cells have it: a number with a decimal point."""
+        return _pointed(value) if self.has_decimal_commas else value
+
+
+def _pointed(value: str) -> str:
+    return value.replace(",", ".") if _COMMA_NUMBER.fullmatch(value) else value
+
+
+def _controls(value: str) -> bool:
+    return any(unicodedata.category(sign) == "Cc" for sign in value)
 
 
 def parse_number(text: str) -> float | None:
@@ -142,7 +177,7 @@ def parse_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def read_csv(path: Path, encoding: str = "") -> CsvRows:
+def read_csv(path: Path, encoding: str | None = None) -> CsvRows:
     """Reads a CSV file as people and spreadsheets write it.
 
     Commas separate the cells, or else semicolons, tabs or bars where every row then has as many
@@ -151,7 +186,7 @@ def read_csv(path: Path, encoding: str = "") -> CsvRows:
 
     Args:
         path: the file.
-        encoding: that the user named; empty to find it out.
+        encoding: that the user named; empty to find it out, None where it cannot be named.
 
     Raises:
         DataError: the file cannot be read, is empty or malformed, a header name is empty or
@@ -170,11 +205,20 @@ def read_csv(path: Path, encoding: str = "") -> CsvRows:
         cells=sheet.cells,
         notes=tuple(each for each in (note, *sheet.notes) if each),
         left_out=sheet.left_out,
-        decimal="," if sheet.separator == ";" else ".",
     )
-    return replace(rows, notes=(*rows.notes, *_decimal_commas(rows)))
+    if not _has_decimal_commas(sheet):
+        return rows
+    note = f"{path.name}: a comma within a number is its decimal point"
+    cells = tuple(tuple(map(_pointed, row)) for row in sheet.cells)
+    return replace(rows, cells=cells, notes=(*rows.notes, note), has_decimal_commas=True)
 
 
-def _decimal_commas(rows: CsvRows) -> Iterator[str]:
-    if rows.decimal != "." and any(map(_COMMA_NUMBER.fullmatch, chain.from_iterable(rows.cells))):
-        yield f"{rows.path.name}: a comma within a number is its decimal point"
+def _has_decimal_commas(sheet: Sheet) -> bool:
+    """Returns whether commas within numbers are decimal points.
+
+    A spreadsheet separates by semicolons where they are; between tabs they may be of thousands.
+    """
+    every = set(chain.from_iterable(sheet.cells)) if sheet.separator != "," else ()
+    with_commas = [each for each in every if _COMMA_NUMBER.fullmatch(each)]
+    sure = sheet.separator == ";" or not all(map(_THOUSANDS.fullmatch, with_commas))
+    return bool(with_commas) and sure

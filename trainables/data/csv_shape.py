@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +74,7 @@ def shaped(path: Path, text: str) -> Sheet:
     if blank:
         notes.append(f"{path.name}: {blank} empty rows ignored")
     columns, cells, left_out = _without_empty(rows)
-    _check(path, rows[0][1], columns, rows[1:], left_out)
+    _check(path, rows[0][1], columns, rows[1:])
     notes += [f"{path.name}: {note}" for note in left_out.values()]
     first = 1 if said else 0
     return Sheet(
@@ -95,24 +95,28 @@ def _separated(path: Path, text: str, separators: Sequence[str]) -> tuple[str, l
     """Returns the separator and the rows: commas where they fit, else what alone fits."""
     if len(separators) == 1:
         return separators[0], _rows(text, separators[0])
-    try:
-        found = _rows(text, ",")
-    except csv.Error:
-        if not any(each in text.split("\n", 1)[0] for each in ";\t|"):
-            raise
-        found = []
-    if _fits(found):
-        return ",", found
-    others = {each: rows for each in separators[1:] if (rows := _fitting(text, each))}
-    if len(others) > 1:
-        named = " or ".join(map(_name, others))
+    broken: csv.Error | None = None
+    found = {}
+    for each in separators:
+        try:
+            rows = _rows(text, each)
+        except csv.Error as error:
+            broken = broken or error
+            continue
+        if _fits(rows):
+            found[each] = rows
+    if len(found) > 1:
+        named = " or ".join(map(_name, found))
         raise DataError(
-            f"{path} may be separated by {named}: each gives rows as long as the header; keep one"
+            f"{path} may be separated by {named}: each gives rows as long as the header; keep "
+            f"one, or say which in a line before the header (sep={next(iter(found))})"
         )
-    if others:
-        return next(iter(others.items()))
+    if found:
+        return next(iter(found.items()))
     if spaced := _spaced(text):
         return _SPACES, spaced
+    if broken:
+        raise broken
     return _widest(text)
 
 
@@ -121,15 +125,6 @@ def _widest(text: str) -> tuple[str, list[Row]]:
     header = text.split("\n", 1)[0]
     separator = max(_SEPARATORS, key=header.count)
     return separator, _rows(text, separator)
-
-
-def _fitting(text: str, separator: str) -> list[Row]:
-    """Returns the rows where a separator fits, else none."""
-    try:
-        rows = _rows(text, separator)
-    except csv.Error:
-        return []
-    return rows if _fits(rows) else []
 
 
 def _rows(text: str, separator: str) -> list[Row]:
@@ -156,7 +151,8 @@ def _spaced(text: str) -> list[Row]:
 
     The first line may hold their number; the header may lack the name of the first column.
     """
-    rows = [(n, tuple(line.split())) for n, line in enumerate(text.splitlines(), start=1)]
+    lines = text.replace('"', " ").splitlines()
+    rows = [(n, tuple(line.split())) for n, line in enumerate(lines, start=1)]
     rows = [row for row in rows if row[1]]
     if rows and len(rows[0][1]) == 1 and rows[0][1][0] == str(len(rows) - 2):
         rows = rows[1:]
@@ -164,9 +160,11 @@ def _spaced(text: str) -> list[Row]:
     if len(widths) != 1 or len(rows[0][1]) < 2:
         return []
     line, header = rows[0]
-    if {len(header) + 1} == widths and _FIRST not in header:
+    counts = all(_WHOLE.fullmatch(cells[0]) for _, cells in rows[1:])
+    if {len(header) + 1} == widths and _FIRST not in header and not counts:
         header = (_FIRST, *header)
-    return [(line, header), *rows[1:]] if {len(header)} == widths else []
+    fits = len(header) in widths or (counts and len(header) + 1 in widths)
+    return [(line, header), *rows[1:]] if fits else []
 
 
 def _without_trailing(rows: Sequence[Row]) -> tuple[list[Row], int]:
@@ -203,27 +201,26 @@ def _nothing(index: int, values: Sequence[str]) -> str:
     """Returns what a column without a name is that holds nothing of use; empty if it may."""
     if not any(values):
         return f"empty column {index + 1} ignored"
-    counts = index == 0 and all(map(_WHOLE.fullmatch, values))
+    counts = index == 0 and all(map(_WHOLE.fullmatch, values)) and len(set(values)) == len(values)
     return "index column (a first column without a name that counts) ignored" if counts else ""
 
 
-def _check(
-    path: Path,
-    header: Sequence[str],
-    columns: Sequence[str],
-    rows: Sequence[Row],
-    left_out: Sized,
-) -> None:
-    if "" in columns or len(set(columns)) != len(columns):
+def _check(path: Path, header: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
+    lengths = {len(cells) for _, cells in rows}
+    counts = len(rows) > 1 and all(_WHOLE.fullmatch(cells[0]) for _, cells in rows)
+    if counts and lengths == {len(header) + 1}:
         raise DataError(
-            f"the header of {path} needs different, non-empty names, got {tuple(columns)}; name "
-            "every column that has values, once"
+            f"every row of {path} has one cell more than the header, {len(header)}, as where R "
+            "writes names of rows; write it with row.names=FALSE, or name the first column"
         )
-    if len(left_out):
-        return
     for line, cells in rows:
         if len(cells) != len(header):
             raise DataError(
                 f"{path.name} row {line}: {len(header)} cells are needed as in the header, "
                 f"got {len(cells)}"
             )
+    if "" in columns or len(set(columns)) != len(columns):
+        raise DataError(
+            f"the header of {path} needs different, non-empty names, got {tuple(columns)}; name "
+            "every column that has values, once"
+        )

@@ -32,26 +32,28 @@ _WORKBOOK = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 """How files of Excel begin, those of today and of before 2007."""
 _WORD = re.compile(r"[^\s,;\t|\"/\\]*[^\x00-\x7f\s,;\t|\"/\\][^\s,;\t|\"/\\]*")
 _SHOWN = 16
+_LOOKED_AT, _TIMES, _ONE_IN = 4096, 4, 32
 
 
-def decode_text(path: Path, data: bytes, encoding: str = "") -> tuple[str, str]:
+def decode_text(path: Path, data: bytes, encoding: str | None = None) -> tuple[str, str]:
     """Returns the text of a CSV file and what was read otherwise than as UTF-8; empty if nothing.
 
     Args:
         path: of the file, for messages.
         data: its bytes.
-        encoding: one of `ENCODINGS` that the user named; empty to find it out.
+        encoding: one of `ENCODINGS` that the user named; empty to find it out, None where there is
+            no place to name it.
 
     Raises:
         DataError: the bytes are no text in the encoding named, or none is named and they are
             neither UTF-8 nor UTF-16; names the line and what the text would be in others.
     """
-    if encoding and encoding != "utf-8":
-        return _decode_named(path, data, encoding), f"{path.name} read as {encoding}"
     if data.startswith(_WORKBOOK):
         raise DataError(
             f'{path} is a workbook of Excel, whatever its name says; save it as "CSV UTF-8"'
         )
+    if encoding and encoding != "utf-8":
+        return _decode_named(path, data, encoding), f"{path.name} read as {encoding}"
     if not encoding and (found := _utf_16(data)):
         try:
             return data.decode(found).removeprefix("\ufeff"), f"{path.name} read as UTF-16"
@@ -63,9 +65,10 @@ def decode_text(path: Path, data: bytes, encoding: str = "") -> tuple[str, str]:
         return data.decode("utf-8-sig"), ""
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        name_it = "name its encoding in dataset.yaml (such as encoding: cp949), or "
         raise DataError(
-            f"{path} cannot be read as UTF-8 CSV, line {line}{_readings(data, line)}; name its "
-            'encoding in dataset.yaml (such as encoding: cp949), or save it as "CSV UTF-8"'
+            f"{path} cannot be read as UTF-8 CSV, line {line}{_readings(data, line)}; "
+            f'{"" if encoding is None else name_it}save it as "CSV UTF-8"'
         ) from error
 
 
@@ -83,15 +86,18 @@ def _decode_named(path: Path, data: bytes, encoding: str) -> str:
 
 
 def _utf_16(data: bytes) -> str:
-    """Returns the codec of UTF-16 text: by its mark, or by a zero in every other early byte."""
+    """Returns the codec of UTF-16 text: by its mark, or by zeros in every other byte.
+
+    Separators and line ends have one, whatever the language.
+    """
     for mark, codec in _UTF_16.items():
         if data.startswith(mark):
             return codec
-    start = data[:64]
-    if len(start) >= 8 and not any(start[0::2]) and all(start[1::2]):
-        return "utf-16-be"
-    if len(start) >= 8 and not any(start[1::2]) and all(start[0::2]):
-        return "utf-16-le"
+    start = data[:_LOOKED_AT]
+    even, odd = start[0::2].count(0), start[1::2].count(0)
+    for codec, many, few in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        if len(data) % 2 == 0 and many > _TIMES * few and many > len(start) // _ONE_IN:
+            return codec
     return ""
 
 

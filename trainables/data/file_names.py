@@ -27,7 +27,10 @@ def read_file_names(root: Path, pattern: str) -> CsvRows:
             names ten of them.
     """
     fields, fits = _compiled(pattern)
-    photos = [path.relative_to(root).as_posix() for path in _photos(root)] if root.is_dir() else []
+    links: list[str] = []
+    found_photos = _photos(root, links) if root.is_dir() else ()
+    photos = [path.relative_to(root).as_posix() for path in found_photos]
+    notes = [f"folders that are links are not looked into: {several(links)}"] if links else []
     if not photos:
         raise DataError(
             f"file_names in dataset.yaml needs photos below {root}, and there are none"
@@ -44,7 +47,7 @@ def read_file_names(root: Path, pattern: str) -> CsvRows:
         columns=(PATH, *fields),
         source_rows=tuple(f"photo {photo}" for photo in photos),
         cells=tuple((photo, *match.groups()) for photo, match in found.items() if match),
-        notes=(f"labels read from the names of {len(photos)} photos: {', '.join(fields)}",),
+        notes=(f"labels read from the names of {len(photos)} photos: {', '.join(fields)}", *notes),
     )
 
 
@@ -64,9 +67,12 @@ def _compiled(pattern: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
     return fields, re.compile(f"{start}{''.join(parts)}(.+){end}", re.DOTALL)
 
 
-def _photos(folder: Path) -> Iterator[Path]:
+def _photos(folder: Path, links: list[str]) -> Iterator[Path]:
+    """Yields the photos below a folder; the names of folders that are links go to `links`."""
     for entry in visible_entries(folder):
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _photos(entry)
+        if entry.is_dir() and entry.is_symlink():
+            links.append(entry.name)
+        elif entry.is_dir():
+            yield from _photos(entry, links)
         elif entry.suffix.lower() in IMAGE_SUFFIXES and entry.is_file():
             yield entry

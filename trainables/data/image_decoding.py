@@ -9,6 +9,7 @@ Notation: stored pixels H x W; a size is always (H, W).
 from __future__ import annotations
 
 import struct
+import time
 import warnings
 import zlib
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -322,16 +323,35 @@ def stored_size(table: ImageTable, max_side: int) -> Size:
     return _multiple_of_8(height), _multiple_of_8(height * aspect)
 
 
-def broken_rows(table: ImageTable, left_out: Container[int] = ()) -> dict[int, str]:
-    """Returns why images cannot be read, by their row, of all but some."""
+def broken_rows(
+    table: ImageTable,
+    left_out: Container[int],
+    seconds: float,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[dict[int, str], int]:
+    """Returns why images cannot be read, by their row, and how many rows were looked at.
+
+    Args:
+        table: the images.
+        left_out: rows that are not looked at.
+        seconds: after which no further image is looked at.
+        progress: called with (images done, N) after each.
+    """
     found: dict[int, str] = {}
+    end = time.monotonic() + seconds
     for row, path in enumerate(table.paths):
+        if time.monotonic() > end:
+            if progress is not None:
+                progress(len(table.paths), len(table.paths))
+            return found, row
         try:
             if row not in left_out:
                 decode_image(table.root / path, _SMALL, "", table.max_pixels)
         except DataError as error:
             found[row] = reason(error)
-    return found
+        if progress is not None:
+            progress(row + 1, len(table.paths))
+    return found, len(table.paths)
 
 
 def unreadable(table: ImageTable, broken: Mapping[int, str]) -> DataError:

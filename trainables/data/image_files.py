@@ -146,6 +146,8 @@ def missing_rows(root: Path, paths: Sequence[str]) -> list[int]:
 
 def _cure(root: Path, path: str) -> str:
     """Returns what may be done about a path that names no image."""
+    if "://" in path or path.startswith(("http:/", "https:/")):
+        return "paths must be of files, not addresses: fetch the photos first"
     windows = path.replace("\\", "/")
     name = posixpath.basename(windows)
     if posixpath.isabs(windows) or windows[1:3] == ":/":

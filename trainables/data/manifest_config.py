@@ -12,8 +12,9 @@ from trainables.data.csv_text import ENCODINGS
 from trainables.data.image_decoding import MAX_PIXELS
 from trainables.errors import DataError, reading_data
 
-_TEXTS = ("name", "group", "path", "manifest", "file_names", "images", "encoding")
-_KEYS = ("name", "licence", *_TEXTS[1:], "attributes", "ignore", "max_pixels")
+_TEXTS = ("name", "licence", "group", "path", "manifest", "file_names", "images", "encoding")
+_KEYS = (*_TEXTS, "attributes", "ignore", "max_pixels", "missing")
+_IGNORE = "ignore"
 _ATTRIBUTE_KEYS = ("column", "classes", "ordered", "bins")
 OTHERS = "others"
 """What `ignore` says for every column that nothing else names."""
@@ -63,6 +64,7 @@ class ManifestConfig:
 
     Attributes:
         name: of the data.
+        licence: under which terms it may be used; empty where nothing is said.
         manifest: the CSV file, relative to the folder of the data.
         file_names: what the names of the photos say, such as "{age}_{gender}_{date}", where there
             is no CSV file; empty where there is.
@@ -74,9 +76,11 @@ class ManifestConfig:
         ignore: columns without meaning here.
         ignore_others: whether columns that nothing names are without meaning, too.
         max_pixels: that a photo may have at most.
+        ignore_missing: whether an empty label is unknown, and the photo has its other ones.
     """
 
     name: str = "manifest"
+    licence: str = ""
     manifest: str = "manifest.csv"
     file_names: str = ""
     images: str = ""
@@ -87,8 +91,14 @@ class ManifestConfig:
     ignore: tuple[str, ...] = ()
     ignore_others: bool = False
     max_pixels: int = MAX_PIXELS
+    ignore_missing: bool = False
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "encoding", self.encoding.lower())
+        if self.encoding and self.file_names:
+            raise DataError(
+                "encoding is that of a CSV file, and file_names says there is none; keep one"
+            )
         if self.encoding and self.encoding not in ENCODINGS:
             raise DataError(
                 f"unknown encoding {self.encoding!r}; available: {', '.join(ENCODINGS)}"
@@ -119,8 +129,6 @@ def read_config(path: Path) -> ManifestConfig:
 def _config(data: object) -> ManifestConfig:
     keys = _mapping(data, "the file", _KEYS)
     texts = {key: _text(keys[key], key) for key in _TEXTS if key in keys}
-    if "licence" in keys:
-        _text(keys["licence"], "licence")
     if "manifest" in texts and "file_names" in texts:
         raise DataError("manifest and file_names are two places for labels; keep one")
     attributes = None
@@ -131,11 +139,17 @@ def _config(data: object) -> ManifestConfig:
         )
     ignore = keys.get("ignore", [])
     others = ignore == OTHERS
+    missing = keys.get("missing")
+    if missing not in (None, _IGNORE):
+        raise DataError(
+            f"missing must be {_IGNORE} (an empty label is unknown) or left out, got {missing!r}"
+        )
     config = ManifestConfig(
         max_pixels=_whole(keys.get("max_pixels", MAX_PIXELS)),
         attributes=attributes,
         ignore=() if others else tuple(_text(each, "ignore") for each in _list(ignore, "ignore")),
         ignore_others=others,
+        ignore_missing=missing == _IGNORE,
     )
     return replace(config, **texts)  # type: ignore[arg-type]  # none of them is a number
 
@@ -166,7 +180,10 @@ def _values(data: object, what: str) -> dict[str, str]:
     """Returns the class of each value of a column; empty where classes are no mapping."""
     if not isinstance(data, Mapping):
         return {}
-    return {_text(value, what): _text(name, what) for value, name in data.items()}
+    found = {_text(value, what): _text(name, what) for value, name in data.items()}
+    if len(found) < len(data):
+        raise DataError(f"{what} must name every value once, got {list(data)}")
+    return found
 
 
 def _mapping(data: object, what: str, allowed: tuple[str, ...] = ()) -> Mapping[Any, Any]:

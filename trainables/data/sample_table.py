@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from trainables.data.image_decoding import MAX_PIXELS
 from trainables.data.image_files import check_files, check_paths, file_sizes
-from trainables.data.schema import FloatArray, IntArray, LabelSchema
+from trainables.data.schema import UNKNOWN, FloatArray, IntArray, LabelSchema
 from trainables.errors import DataError
 
 
@@ -67,12 +67,15 @@ class SampleTable:
         root: the folder the paths start from.
         paths: POSIX path of each image, relative to `root`, each listed once.
         groups: the person of each sample; samples of one group never cross a split.
-        labels: int64 array [N, A], read-only, column a in [0, K_a).
-        raw: float64 array [N] for each attribute with raw numbers, read-only, finite.
+        labels: int64 array [N, A], read-only, column a in [0, K_a) or `UNKNOWN`.
+        raw: float64 array [N] for each attribute with raw numbers, read-only, finite, or NaN where
+            its label is unknown.
         source_rows: where each sample is listed, such as "train.csv row 12", for messages.
         notes: what was read otherwise than it stands in the files, a sentence each.
         max_pixels: that a photo may have at most.
+        licence: under which terms the data may be used; empty where nothing is said.
         corrections: what was corrected in the labels after they were read.
+        added: of the last samples, how many are of data that only trains.
 
     Raises:
         DataError: lengths differ, there is no sample, a path is repeated or leaves the root, a
@@ -88,7 +91,9 @@ class SampleTable:
     source_rows: tuple[str, ...]
     notes: tuple[str, ...] = ()
     max_pixels: int = MAX_PIXELS
+    licence: str = ""
     corrections: tuple[Corrected, ...] = ()
+    added: int = 0
 
     def __post_init__(self) -> None:
         raw = {name: _read_only(values, np.float64) for name, values in self.raw.items()}
@@ -121,7 +126,7 @@ class SampleTable:
         if self.labels.shape != (len(self.paths), width):
             raise DataError(f"labels must have the shape [N, {width}], got {self.labels.shape}")
         for column, attribute in zip(self.labels.T, self.schema.attributes, strict=True):
-            outside = np.flatnonzero((column < 0) | (column >= len(attribute.classes)))
+            outside = np.flatnonzero((column < UNKNOWN) | (column >= len(attribute.classes)))
             if outside.size:
                 first = int(outside[0])
                 raise DataError(
@@ -137,7 +142,9 @@ class SampleTable:
                 f"got {sorted(self.raw)}"
             )
         for name, values in self.raw.items():
-            if values.shape != (len(self.paths),) or not np.isfinite(values).all():
+            known = self.labels[:, self.schema.names.index(name)] != UNKNOWN
+            right = values.shape == known.shape and bool((np.isfinite(values) == known).all())
+            if not right:
                 raise DataError(f"raw numbers of {name!r} must be finite, of the shape [N]")
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -152,8 +159,55 @@ class SampleTable:
 
     @cached_property
     def joint(self) -> IntArray:
-        """Joint labels, int64 array [N], read-only."""
+        """Joint labels, int64 array [N], read-only; `UNKNOWN` where a label is."""
         return _read_only(self.schema.joint_code(self.labels), np.int64)
+
+    @cached_property
+    def strata(self) -> IntArray:
+        """A number of each sample's labels, unknown ones included, int64 array [N]."""
+        if (self.joint != UNKNOWN).all():
+            return self.joint
+        _, number = np.unique(self.labels, axis=0, return_inverse=True)
+        return _read_only(number.reshape(-1), np.int64)
+
+    @property
+    def num_whole(self) -> int:
+        """How many of the first samples have every label and are not added."""
+        own = self.joint[: self.num_samples - self.added]
+        return int(np.append(own == UNKNOWN, True).argmax())
+
+    @cached_property
+    def whole(self) -> SampleTable:
+        """The samples that the joint label and the verdict are about: the first `num_whole`."""
+        if self.num_whole == self.num_samples:
+            return self
+        return replace(self.take(np.arange(self.num_whole)), added=0)
+
+    def with_labels(
+        self, rows: IntArray, attributes: Sequence[str], *, every: bool = True
+    ) -> IntArray:
+        """Returns those of some rows that have the labels of all attributes, or of any."""
+        columns = [self.schema.names.index(name) for name in attributes]
+        known = self.labels[rows][:, columns] != UNKNOWN
+        has: npt.NDArray[np.bool_] = known.all(axis=1) if every else known.any(axis=1)
+        return rows[has]
+
+    def arranged(self) -> SampleTable:
+        """Returns the table with samples that lack a label behind those that have all."""
+        order = np.argsort(self.joint == UNKNOWN, kind="stable")
+        return self if np.array_equal(order, np.sort(order)) else self.take(order)
+
+    def take(self, rows: IntArray) -> SampleTable:
+        """Returns the table of some rows, in their order."""
+        kept = rows.tolist()
+        return replace(
+            self,
+            paths=tuple(self.paths[row] for row in kept),
+            groups=tuple(self.groups[row] for row in kept),
+            source_rows=tuple(self.source_rows[row] for row in kept),
+            labels=self.labels[rows],
+            raw={name: values[rows] for name, values in self.raw.items()},
+        )
 
     @cached_property
     def group_names(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ from trainables.errors import DataError
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
 
+UNKNOWN = -1
+"""The label of a photo that has none of an attribute, and then of every joint label with it."""
 JOINT = "joint"
 """The target name of the joint label; no attribute may be called so."""
 _TAKEN = frozenset({JOINT, "multihead", "separate", "all"})
@@ -205,10 +207,10 @@ class LabelSchema:
         """Returns the joint label of each sample.
 
         Args:
-            labels: int array [N, A], column a in [0, K_a).
+            labels: int array [N, A], column a in [0, K_a) or `UNKNOWN`.
 
         Returns:
-            int64 array [N] in [0, num_joint).
+            int64 array [N] in [0, num_joint), `UNKNOWN` where one of a row's labels is.
 
         Raises:
             DataError: the shape is not [N, A] or a label is out of range.
@@ -218,14 +220,16 @@ class LabelSchema:
             raise DataError(
                 f"labels must have the shape [N, {len(self.attributes)}], got {labels.shape}"
             )
+        unknown = (labels == UNKNOWN).any(axis=1)
         try:
-            codes = np.ravel_multi_index(tuple(labels.T), self._radices)
+            known = np.where(unknown[:, None], 0, labels)
+            codes = np.ravel_multi_index(tuple(known.T), self._radices)
         except ValueError as error:
             raise DataError(
                 f"labels of {', '.join(self.names)} must be below {list(self._radices)} and not "
                 f"negative: {error}"
             ) from error
-        return np.asarray(codes, dtype=np.int64)
+        return np.where(unknown, UNKNOWN, codes).astype(np.int64)
 
     def attribute_codes(self, joint: IntArray) -> IntArray:
         """Returns the attribute labels [N, A] of joint labels [N]; undoes `joint_code`.

@@ -104,6 +104,14 @@ class Split:
         if not np.array_equal(rows, np.arange(len(rows))):
             raise DataError("a split must hold each of the rows 0 to N - 1 exactly once")
 
+    def first(self, num_samples: int) -> Split:
+        """Returns the split of the first samples alone; DataError where a side has none."""
+        return Split(
+            search_train=self.search_train[self.search_train < num_samples],
+            search_val=self.search_val[self.search_val < num_samples],
+            held_out=self.held_out[self.held_out < num_samples],
+        )
+
     @property
     def _sides(self) -> tuple[IntArray, IntArray, IntArray]:
         return self.search_train, self.search_val, self.held_out
@@ -120,21 +128,23 @@ class Split:
 def make_split(table: SampleTable, seed: int) -> Split:
     """Returns a fifth of the people held out, a fourth of the others to validate the search.
 
+    Samples of added data train.
+
     Raises:
         DataError: there are fewer than five people.
     """
-    outer = deal(
-        table.group_index, table.joint, HELD_OUT_FOLDS, derive_seed(seed, "split", "held_out")
-    )
+    own = table.num_samples - table.added
+    group, strata = table.group_index[:own], table.strata[:own]
+    outer = deal(group, strata, HELD_OUT_FOLDS, derive_seed(seed, "split", "held_out"))
     search = np.flatnonzero(outer != 0)
     inner = deal(
-        table.group_index[search],
-        table.joint[search],
+        group[search],
+        strata[search],
         SEARCH_FOLDS,
         derive_seed(seed, "split", "search_val"),
     )
     split = Split(
-        search_train=search[inner != 0],
+        search_train=np.concatenate([search[inner != 0], np.arange(own, table.num_samples)]),
         search_val=search[inner == 0],
         held_out=np.flatnonzero(outer == 0),
     )

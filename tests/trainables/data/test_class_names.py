@@ -1,6 +1,6 @@
 import pytest
 
-from trainables.data.class_names import ClassNames, merged, spelling
+from trainables.data.class_names import ClassNames, is_no_label, merged, spelling
 
 
 def test_different_values_are_sorted_classes_without_a_word():
@@ -64,3 +64,22 @@ def test_a_spelling_of_two_listed_classes_is_neither():
 def test_a_spelling_is_its_own():
     for value in ("1", "a", "\u0103", "1.5", "001.0", "-2"):
         assert spelling(spelling(value)) == spelling(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["#NV", "#N/D", "#VALEUR!", "#CALC!", "########", "#DIV/0!", "NaT", "Null", "nan"]
+)
+def test_what_programs_write_for_none_or_an_error_is_no_label(value):
+    assert is_no_label(value)
+
+
+@pytest.mark.parametrize("value", ["None", "#FF0000", "#1", "#", "#tag", "none", "na", "Nanna"])
+def test_words_and_colours_may_be_labels(value):
+    assert not is_no_label(value)
+
+
+def test_the_word_for_none_in_python_is_a_class_and_named():
+    assert merged(["None", "worn"]) == (
+        ("None", "worn"),
+        ("'None' is a class; Python writes it where there is no value, too",),
+    )

@@ -47,7 +47,8 @@ def test_a_group_a_path_and_a_photo_of_a_group_are_corrected(root):
     assert [each.num_changed for each in table.corrections] == [2, 1, 1]
     assert table.corrections[0].reason == "seen"
     (said,) = summary(table.corrections)
-    assert said == "3 corrections of corrections.csv: gender of 3 photos, age of 1 photos changed"
+    path = root / "corrections.csv"
+    assert said == f"3 corrections of {path}: gender of 3 photos, age of 1 photos changed"
 
 
 def test_what_is_so_already_changes_nothing_and_is_counted(root):
@@ -56,19 +57,20 @@ def test_what_is_so_already_changes_nothing_and_is_counted(root):
     table = layouts.load(root)
     assert table.fingerprint == before.fingerprint
     assert next(summary(table.corrections)) == (
-        "1 corrections of corrections.csv: nothing changed; 1 rows change nothing, the labels are "
-        "so already"
+        f"1 corrections of {root / 'corrections.csv'}: nothing changed; 1 rows change nothing, "
+        "the labels are so already"
     )
 
 
 def test_a_named_file_goes_before_the_one_beside_the_data_and_that_is_said(root):
     write(root, "p,gender,female,")
-    mine = write(root, "q,gender,male,", name="mine.csv")
+    mine = write(root, "q,age,70,", name="mine.csv")
     table = layouts.load(root, None, (mine,))
-    assert table.labels[:, 0].tolist() == [0, 0, 0, 0]
-    assert table.notes == ("corrections.csv beside the data is not applied: others are named",)
+    assert table.labels[:, 0].tolist() == [0, 0, 1, 0]
+    beside = root / "corrections.csv"
+    assert table.notes == (f"{beside} beside the data is not applied: others are named",)
     both = layouts.load(root, None, (mine, str(root / "corrections.csv")))
-    assert both.labels[:, 0].tolist() == [1, 1, 0, 0]
+    assert both.labels[:, 0].tolist() == [1, 1, 1, 0]
     assert both.notes == ()
 
 
@@ -136,7 +138,7 @@ def test_the_known_errors_of_the_competition_are_corrected_where_they_are_named(
 
 def test_a_known_set_on_data_without_these_people_is_refused(tmp_path):
     write_profiles(tmp_path, [("000001", "male", "45")])
-    with pytest.raises(DataError, match="competition row 1: '000020/incorrect_mask' is no group"):
+    with pytest.raises(DataError, match=r"competition row 1: '000020/incor.*into a file"):
         layouts.load(tmp_path, None, ("competition",))
 
 
@@ -146,10 +148,56 @@ def test_no_correction_leaves_the_table_as_it_is(root):
 
 
 def test_corrections_lie_beside_the_data_or_beside_its_table(tmp_path):
-    write_profiles(tmp_path / "train", [("000001", "male", "45")])
+    people = [("000001", "male", "45"), ("000002", "male", "15"), ("000003", "female", "15")]
+    write_profiles(tmp_path / "train", people)
     write(tmp_path / "train", "000001,gender,female,")
-    assert set(layouts.load(tmp_path).labels[:, 1]) == {1}
+    assert layouts.load(tmp_path).labels[::7, 1].tolist() == [1, 0, 1]
     write(tmp_path, "000001/mask1,mask,normal,")
     table = layouts.load(tmp_path)
-    assert set(table.labels[:, 1]) == {0}
+    assert table.labels[::7, 1].tolist() == [0, 0, 1]
     assert [each.key for each in table.corrections] == ["000001/mask1"]
+    idle = tmp_path / "train" / "corrections.csv"
+    used = tmp_path / "corrections.csv"
+    assert table.notes == (f"{idle} beside the data is not applied: {used} goes before",)
+
+
+def test_a_file_of_corrections_without_a_row_corrects_nothing(root):
+    before = layouts.load(root)
+    write(root)
+    assert layouts.load(root).fingerprint == before.fingerprint
+    assert layouts.load(root).corrections == ()
+
+
+@pytest.mark.parametrize("key", ["1.jpg", "./1.jpg", "images/1.jpg", "images\\1.jpg", "p1"])
+def test_a_path_is_named_as_the_manifest_has_it_or_as_the_data_folder_has_it(tmp_path, key):
+    rows = ("path,group,x", "1.jpg,p1,a", "11.jpg,p2,b", "2.jpg,p3,a")
+    for name in ("1", "11", "2"):
+        write_image(tmp_path / "images" / f"{name}.jpg")
+    write(write_manifest(tmp_path, rows, "images: images"), f"{key},x,b,")
+    assert layouts.load(tmp_path).labels[:, 0].tolist() == [1, 1, 0]
+
+
+def test_an_attribute_is_named_in_other_code_points(tmp_path):
+    for name in ("1.jpg", "2.jpg", "3.jpg"):
+        write_image(tmp_path / name)
+    rows = ("path,group,\u0103", "1.jpg,p,a", "2.jpg,q,b", "3.jpg,r,b")
+    write(write_manifest(tmp_path, rows), "q,a\u0306,a,")
+    assert layouts.load(tmp_path).labels[:, 0].tolist() == [0, 0, 1]
+
+
+def test_a_number_may_have_a_comma_between_semicolons(root):
+    (root / "corrections.csv").write_text(HEADER.replace(",", ";") + "\np;age;65,5;\n")
+    assert layouts.load(root).raw["age"].tolist() == [65.5, 65.5, 40, 61]
+
+
+def test_the_same_file_by_another_way_is_no_other_file(root, tmp_path):
+    write(root, "p,gender,female,")
+    link = tmp_path / "link"
+    link.symlink_to(root)
+    assert layouts.load(link, None, (str(root / "corrections.csv"),)).notes == ()
+
+
+def test_corrections_that_leave_one_class_are_refused(root):
+    write(root, "q,gender,male,")
+    with pytest.raises(DataError, match="'gender' needs photos of two classes, got 'male' for al"):
+        layouts.load(root)

@@ -41,3 +41,12 @@ def test_no_photo_is_no_data(tmp_path):
     for root in (tmp_path, tmp_path / "absent"):
         with pytest.raises(DataError, match=r"file_names in dataset\.yaml needs photos"):
             read_file_names(root, "{age}_{gender}")
+
+
+def test_folders_that_are_links_are_left_out_and_that_is_said(tmp_path):
+    for name in ("data/a/1_x.jpg", "other/2_x.jpg"):
+        write_image(tmp_path / name)
+    (tmp_path / "data" / "b").symlink_to(tmp_path / "other")
+    rows = read_file_names(tmp_path / "data", "{age}_{gender}")
+    assert [cells[0] for cells in rows.cells] == ["a/1_x.jpg"]
+    assert rows.notes[-1] == "folders that are links are not looked into: b"

@@ -81,6 +81,7 @@ def test_a_path_that_fits_several_files_or_none_stays_as_it_is(tmp_path, path):
         ("a.jpg", "'a.jpg' is in 'photos': say images: photos in dataset.yaml"),
         ("C:\\data\\a.jpg", "cut what stands before it"),
         ("b.jpg", "put the files back, or remove their rows"),
+        ("https:/a.org/a.jpg", "not addresses: fetch the photos first"),
     ],
 )
 def test_a_missing_image_comes_with_what_may_be_done(tmp_path, path, cure):

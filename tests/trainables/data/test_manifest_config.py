@@ -30,6 +30,7 @@ attributes:
     )
     assert config == ManifestConfig(
         name="faces",
+        licence="CC BY 4.0",
         group="person",
         path="file",
         ignore=("race",),

@@ -141,7 +141,7 @@ def test_targets_are_attributes_and_the_joint_label():
         MASK_SCHEMA.num_classes("jont")
 
 
-@pytest.mark.parametrize("labels", [[[3, 0, 0]], [[0, -1, 0]]])
+@pytest.mark.parametrize("labels", [[[3, 0, 0]], [[0, -2, 0]]])
 def test_labels_out_of_range_have_no_joint_code(labels):
     with pytest.raises(DataError, match=r"labels of mask, gender, age must be below \[3, 2, 3\]"):
         MASK_SCHEMA.joint_code(np.array(labels))

@@ -10,7 +10,7 @@ A layout module has
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -20,10 +20,11 @@ from trainables.data.corrections import CORRECTIONS_FILE, corrected, read_correc
 from trainables.data.image_decoding import broken_rows, unreadable
 from trainables.data.image_files import missing_rows
 from trainables.data.sample_table import SampleTable
+from trainables.data.schema import UNKNOWN
 from trainables.errors import DataError, reading_data
 
-_MOST_LOOKED_AT = 5_000
-"""Photos that are looked at before the run ends over a missing one: some 2 ms each."""
+LOOKING_SECONDS = 20.0
+"""For which photos are looked at before the run ends over a missing one."""
 
 
 def names() -> tuple[str, ...]:
@@ -56,13 +57,22 @@ def detect(root: Path) -> str:
     return best[0]
 
 
-def load(root: Path, layout: str | None = None, corrections: Sequence[str] = ()) -> SampleTable:
+def load(
+    root: Path,
+    layout: str | None = None,
+    corrections: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    is_added: bool = False,
+) -> SampleTable:
     """Reads a labelled data set, corrects its labels and checks that all its images exist.
 
     Args:
         root: the data folder.
         layout: one of `names()`, or None to find it out.
         corrections: files, or names of known sets; if none, `corrections.csv` beside the data.
+        progress: called with (images done, N) while images are looked at because one is missing.
+        is_added: whether it is added to other data, and may have one class of an attribute.
 
     Raises:
         DataError: the layout is unknown, cannot be found out or has no labels, or the data or a
@@ -85,33 +95,53 @@ def load(root: Path, layout: str | None = None, corrections: Sequence[str] = ())
             f"the folder {root} (layout {layout!r}) has no labels, so nothing can be trained on "
             f"it; give one with labels ({labelled})"
         )
-    _check_images(table)
-    return _corrected(table, (root, table.root), corrections)
+    _check_images(table, progress)
+    table = _corrected(table, (root, table.root), corrections)
+    if not is_added:
+        _check_labels(table)
+    return table.arranged()
 
 
 def _corrected(
     table: SampleTable, places: Sequence[Path], corrections: Sequence[str]
 ) -> SampleTable:
     """Returns the table with the corrections that are named, else those of the first place."""
-    beside = [str((place / CORRECTIONS_FILE).resolve()) for place in places]
-    there = [path for path in beside if Path(path).is_file()][:1]
-    if corrections and set(there) - set(corrections):
-        note = f"{CORRECTIONS_FILE} beside the data is not applied: others are named"
+    beside = [(place / CORRECTIONS_FILE).resolve() for place in places]
+    there = list(dict.fromkeys(path for path in beside if path.is_file()))
+    used = [Path(source).resolve() for source in corrections] or there[:1]
+    idle = [str(path) for path in there if path not in used]
+    if idle:
+        why = "others are named" if corrections else f"{used[0]} goes before"
+        note = f"{' and '.join(idle)} beside the data is not applied: {why}"
         table = replace(table, notes=(*table.notes, note))
-    corrections = corrections or there
-    found = [each for source in corrections for each in read_corrections(source)]
+    sources = corrections or [str(path) for path in used]
+    found = [each for source in sources for each in read_corrections(source)]
     return corrected(table, found) if found else table
 
 
-def _check_images(table: SampleTable) -> None:
+def _check_labels(table: SampleTable) -> None:
+    """Raises DataError where an attribute has one label alone, listed, cut or corrected so."""
+    for attribute, column in zip(table.schema.attributes, table.labels.T, strict=True):
+        known = column[column != UNKNOWN]
+        if (known == known[:1]).all():
+            one = f"{attribute.classes[known[0]]!r} for all {len(known)}" if len(known) else "none"
+            raise DataError(
+                f"attribute {attribute.name!r} needs photos of two classes, got {one} under "
+                f"{table.root}; leave it out (ignore: [{attribute.name}] in dataset.yaml beside a "
+                "manifest)"
+            )
+
+
+def _check_images(table: SampleTable, progress: Callable[[int, int], None] | None) -> None:
     """Raises DataError where images are missing; it names those that cannot be read, too."""
     try:
         table.check_files()
     except DataError as error:
         missing = missing_rows(table.root, table.paths)
-        if 2 * len(missing) > table.num_samples or table.num_samples > _MOST_LOOKED_AT:
-            raise  # the folder is another one, the paths are wrong, or to look takes minutes
-        broken = broken_rows(table, missing)
+        if 2 * len(missing) > table.num_samples:
+            raise  # the folder is another one, or the paths are wrong
+        broken, looked_at = broken_rows(table, missing, LOOKING_SECONDS, progress)
         if not broken:
             raise
-        raise DataError(f"{error}; besides, {unreadable(table, broken)}") from error
+        cut = "" if looked_at == table.num_samples else f" (of the first {looked_at} looked at)"
+        raise DataError(f"{error}; besides{cut}, {unreadable(table, broken)}") from error

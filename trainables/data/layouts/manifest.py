@@ -5,23 +5,30 @@ It is a CSV file, or the names of the photos; dataset.yaml says which and what i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from trainables.data.bands import band, date_band, in_order, is_date
-from trainables.data.bounded_files import MAX_YAML_BYTES, read_bytes
+from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
 from trainables.data.class_names import ClassNames, merged, spelling
 from trainables.data.csv_rows import CsvRows, parse_number, read_csv
 from trainables.data.file_names import read_file_names
-from trainables.data.image_files import normal_path, resolved
+from trainables.data.image_files import normal_path, resolved, several, visible_entries
 from trainables.data.manifest_config import AttributeConfig, ManifestConfig, read_config
+from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
-from trainables.data.schema import Attribute, IntArray, LabelSchema, own_name
+from trainables.data.schema import (
+    UNKNOWN,
+    Attribute,
+    FloatArray,
+    IntArray,
+    LabelSchema,
+    own_name,
+)
 from trainables.errors import DataError
 
 LOOKS_FOR = (
@@ -33,7 +40,8 @@ LABELLED = True
 MAX_NUMERIC_CLASSES = 12
 """A column of numbers with more different values than this is a measurement, not a class."""
 
-_ELSEWHERE = re.compile(r"^\s*[\"']?(?:manifest|file_names)[\"']?\s*:", re.MULTILINE)
+_FEWEST_IDS, _SHARE_OF_IDS = 4, 0.9
+"""A column of as many values, nearly all of one person each, tells photos or people apart."""
 
 
 def detect(root: Path) -> bool:
@@ -41,10 +49,12 @@ def detect(root: Path) -> bool:
     if (root / "manifest.csv").is_file():
         return True
     try:
-        text = read_bytes(root / "dataset.yaml", MAX_YAML_BYTES).decode(errors="replace")
-    except (OSError, ValueError):
+        data = load_yaml(read_text(root / "dataset.yaml", MAX_YAML_BYTES))
+    except FileNotFoundError:
         return False
-    return _ELSEWHERE.search(text) is not None
+    except (OSError, ValueError):
+        return True  # whoever reads it says what is wrong
+    return isinstance(data, dict) and not {"manifest", "file_names"}.isdisjoint(data)
 
 
 def read(root: Path) -> SampleTable:
@@ -63,62 +73,61 @@ def read(root: Path) -> SampleTable:
     wanted = _attribute_configs(rows, config)
     paths, path_notes = _paths(root, rows, config)
     groups, group_notes = _groups(rows, config)
-    num_people = len(set(groups))
-    found = [_attribute(rows, each, num_people) for each in wanted]
-    attributes = [attribute for attribute, _ in found]
-    raw = {each.name: rows.numbers(each.column) for each in wanted if each.bins}
-    labels = [
-        attribute.encode_raw(raw[attribute.name])
-        if attribute.has_raw
-        else _codes(rows, each, attribute)
-        for each, attribute in zip(wanted, attributes, strict=True)
-    ]
-    label_notes = [note for _, notes in found for note in notes]
+    found = [_labels(rows, each, groups, config.ignore_missing) for each in wanted]
+    raw = {
+        each.name: labelled.raw
+        for each, labelled in zip(wanted, found, strict=True)
+        if labelled.raw is not None
+    }
     return SampleTable(
-        schema=LabelSchema(name=config.name, attributes=tuple(attributes)),
+        schema=LabelSchema(name=config.name, attributes=tuple(each.attribute for each in found)),
         root=root,
         paths=paths,
         groups=groups,
-        labels=np.column_stack(labels),
+        labels=np.column_stack([each.codes for each in found]),
         raw=raw,
         source_rows=rows.source_rows,
-        notes=(*rows.notes, *path_notes, *group_notes, *label_notes),
+        notes=(*rows.notes, *path_notes, *group_notes, *(n for each in found for n in each.notes)),
         max_pixels=config.max_pixels,
+        licence=config.licence,
     )
 
 
 def _rows(root: Path, config: ManifestConfig) -> CsvRows:
+    if config.images and not (root / _images(config)).is_dir():
+        raise DataError(f"images in dataset.yaml must be a folder, got {config.images} in {root}")
     if config.file_names:
-        folder = normal_path(config.images, "images in dataset.yaml") if config.images else ""
-        rows = read_file_names(root / folder, config.file_names)
+        rows = read_file_names(root / _images(config), config.file_names)
         return replace(rows, path=root / "dataset.yaml")
     name = normal_path(config.manifest, "manifest in dataset.yaml")
+    if not (root / name).exists():
+        others = [each.name for each in visible_entries(root) if each.suffix.lower() == ".csv"]
+        raise DataError(
+            f"manifest in dataset.yaml must be a file in {root}, got {config.manifest}; "
+            f"{f'there is {several(others)}' if others else 'put it there'}"
+        )
     return read_csv(root / name, config.encoding)
+
+
+def _images(config: ManifestConfig) -> str:
+    return normal_path(config.images, "images in dataset.yaml") if config.images else ""
 
 
 def _paths(
     root: Path, rows: CsvRows, config: ManifestConfig
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    folder = f"{config.images}/" if config.images else ""
+    folder = f"{_images(config)}/" if config.images else ""
     cells = rows.filled(config.path)
     wished = [normal_path(folder + cell, rows.where(row)) for row, cell in enumerate(cells)]
     return resolved(root, wished)
 
 
 def _groups(rows: CsvRows, config: ManifestConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Returns the person of each row; spellings of one name are one person."""
-    cells = rows.known(config.group, kept=("NA",))  # may be somebody's initials
-    if rows.named(config.group) == rows.named(config.path):
-        return cells, ("every photo is a person of its own (group and path are one column)",)
-    people: dict[str, str] = {}
-    first: dict[str, str] = {}
-    for cell in dict.fromkeys(cells):
-        people[cell] = first.setdefault(spelling(cell), cell)
-    if len(first) == len(people):
-        return cells, ()
-    twice = [f"{cell} is {person}" for cell, person in people.items() if cell != person]
-    note = f"{config.group}: {twice[0]}, spelt otherwise ({len(twice)} such names)"
-    return tuple(people[cell] for cell in cells), (note,)
+    """Returns the person of each row."""
+    if rows.named(config.group) != rows.named(config.path):
+        return person_names(rows, config.group)
+    note = "every photo is a person of its own (group and path are one column)"
+    return rows.filled(config.group), (note,)
 
 
 def _attribute_configs(rows: CsvRows, config: ManifestConfig) -> tuple[AttributeConfig, ...]:
@@ -128,8 +137,7 @@ def _attribute_configs(rows: CsvRows, config: ManifestConfig) -> tuple[Attribute
         if rows.named(column) not in rows.columns:
             alone = "" if column != config.group else "; group: COLUMN, or group: path where every"
             raise DataError(
-                f"{rows.path} needs a column {column!r}; its columns are "
-                f"{', '.join(rows.columns)} (dataset.yaml can name others"
+                f"{rows.needs(column)} (dataset.yaml can name others"
                 f"{alone and alone + ' photo is a person of its own'})"
             )
     taken = {rows.named(config.path), rows.named(config.group), *ignored}
@@ -162,8 +170,43 @@ def _check_columns(
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Labels:
+    """What a column says: class int [N] and number float [N] of every row."""
+
+    attribute: Attribute
+    codes: IntArray
+    raw: FloatArray | None
+    notes: tuple[str, ...]
+
+
+def _labels(
+    rows: CsvRows, config: AttributeConfig, groups: Sequence[str], ignore_missing: bool
+) -> _Labels:
+    values = rows.column(config.column)
+    known = np.array([value != "" for value in values])
+    if not (ignore_missing or known.all()):
+        empty = np.flatnonzero(~known)
+        raise DataError(
+            f"{rows.where(empty[0])}: column {config.column!r} is empty, in {len(empty)} rows; "
+            "fill it or remove the row, or say missing: ignore in dataset.yaml (a photo without a "
+            "label then trains and scores those it has)"
+        )
+    filled = rows.take(np.flatnonzero(known).tolist())
+    people = [group for group, is_known in zip(groups, known, strict=True) if is_known]
+    attribute, notes = _attribute(filled, config, people)
+    codes, raw = np.full(len(values), UNKNOWN), None
+    if attribute.has_raw:
+        raw = np.full(len(values), np.nan)
+        raw[known] = filled.numbers(config.column)
+        codes[known] = attribute.encode_raw(raw[known])
+    else:
+        codes[known] = _codes(filled, config, attribute)
+    return _Labels(attribute=attribute, codes=codes, raw=raw, notes=notes)
+
+
 def _attribute(
-    rows: CsvRows, config: AttributeConfig, num_people: int
+    rows: CsvRows, config: AttributeConfig, groups: Sequence[str]
 ) -> tuple[Attribute, tuple[str, ...]]:
     """Returns an attribute and what its reader should know, a sentence each."""
     classes, ordered = config.classes, bool(config.ordered)
@@ -173,11 +216,12 @@ def _attribute(
     elif classes:
         notes = _of_listed(rows, config)
     else:
-        classes, notes = _found_classes(rows, config, num_people)
+        classes, notes = _found_classes(rows, config, groups)
         bands = in_order(classes)
         if bands is not None and config.ordered is not False:
             classes, ordered = bands, True
             notes = (*notes, f"bands of a number, in their order: {', '.join(bands)}")
+    _check_order(rows, config)
     try:
         attribute = Attribute(
             name=config.name, classes=classes, ordered=ordered, edges=config.bins
@@ -187,9 +231,19 @@ def _attribute(
     return attribute, tuple(f"{config.name}: {note}" for note in notes)
 
 
+def _check_order(rows: CsvRows, config: AttributeConfig) -> None:
+    """Raises DataError where classes that are called ordered are bands in no order."""
+    bands = in_order(config.classes) if config.ordered else None
+    if bands is not None and config.classes not in (bands, bands[::-1]):
+        raise DataError(
+            f"{rows.path}, column {config.column!r}: classes that are ordered must be listed in "
+            f"their order ({', '.join(bands)}), got {', '.join(config.classes)}"
+        )
+
+
 def _of_listed(rows: CsvRows, config: AttributeConfig) -> tuple[str, ...]:
     listed = tuple(config.values) or config.classes
-    names = ClassNames(listed)
+    names = ClassNames(tuple(map(rows.pointed, listed)))
     values = [value for value in dict.fromkeys(rows.column(config.column)) if value not in listed]
     found = [(value, names.code(value)) for value in values]
     notes = [f"{value!r} read as {listed[code]!r}" for value, code in found if code is not None]
@@ -200,10 +254,11 @@ def _of_listed(rows: CsvRows, config: AttributeConfig) -> tuple[str, ...]:
 
 
 def _found_classes(
-    rows: CsvRows, config: AttributeConfig, num_people: int
+    rows: CsvRows, config: AttributeConfig, groups: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the values of a column as classes, where they can be some."""
-    classes, notes = merged(rows.known(config.column))
+    values = rows.known(config.column)
+    classes, notes = merged(values)
     where = f"{rows.path}: column {config.column!r}"
     leave_out = f"leave it out (ignore: [{config.column}] in dataset.yaml)"
     if len(classes) == 1:
@@ -212,25 +267,44 @@ def _found_classes(
             f"all {len(rows.cells)} rows; {leave_out}"
         )
     _check_dates(where, leave_out, classes)
-    numeric = all(parse_number(name) is not None for name in classes)
-    if numeric and len(classes) > MAX_NUMERIC_CLASSES:
+    words = [name for name in classes if parse_number(name) is None]
+    num_numbers = len(classes) - len(words)
+    if num_numbers > MAX_NUMERIC_CLASSES and num_numbers > len(words):
+        beside = f" beside {several([repr(word) for word in words])}" if words else ""
         raise DataError(
-            f"{where} holds {len(classes)} different numbers, which are not classes; give bins "
-            f"for attribute {config.name!r} in dataset.yaml, or {leave_out}"
+            f"{where} holds {num_numbers} different numbers{beside}, which are not classes; give "
+            f"bins for attribute {config.name!r} in dataset.yaml, or {leave_out}"
         )
-    if len(classes) > MAX_NUMERIC_CLASSES and 2 * len(classes) > num_people:
-        raise DataError(
-            f"{where} holds {len(classes)} different values for {num_people} people, such as "
-            f"{classes[0]!r}, which are not classes; {leave_out}, or list them under classes"
-        )
+    num_bands = sum(map(_is_band, classes))
+    if len(classes) > num_bands > len(classes) // 2:
+        others = several([repr(name) for name in classes if not _is_band(name)])
+        notes = (*notes, f"bands of a number beside {others}: without an order")
+    if num_bands <= len(classes) // 2:
+        _check_shared(where, leave_out, values, groups)
     return classes, notes
+
+
+def _check_shared(
+    where: str, leave_out: str, values: Sequence[str], groups: Sequence[str]
+) -> None:
+    """Raises DataError where values are of one person each, as file names and captions are."""
+    people: dict[str, set[str]] = {}
+    for value, group in zip(map(spelling, values), groups, strict=True):
+        people.setdefault(value, set()).add(group)
+    alone = [value for value, who in people.items() if len(who) == 1]
+    if len(people) >= _FEWEST_IDS and len(alone) >= _SHARE_OF_IDS * len(people):
+        raise DataError(
+            f"{where} holds {len(people)} different values, {len(alone)} of which one person "
+            f"alone has, such as {alone[0]!r}: these are not classes; {leave_out}, or list them "
+            "under classes"
+        )
 
 
 def _check_dates(where: str, leave_out: str, classes: Sequence[str]) -> None:
     dates = [name for name in classes if is_date(name)]
     others = [name for name in classes if name not in dates]
     was = f" ({dates[0]!r} was {date_band(dates[0])!r})" if dates and date_band(dates[0]) else ""
-    if dates and (not others or any(map(_is_band, others))):
+    if dates and (len(dates) > len(others) or any(map(_is_band, others))):
         raise DataError(
             f"{where} holds dates such as {dates[0]!r}, which are no classes; where a spreadsheet "
             f"made them of bands{was}, write the bands again in a column of text, else {leave_out}"

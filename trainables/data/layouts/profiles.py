@@ -10,6 +10,7 @@ import numpy as np
 
 from trainables.data.csv_rows import CsvRows, read_csv
 from trainables.data.image_files import normal_path, resolved, visible_entries
+from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
 from trainables.errors import DataError
@@ -59,7 +60,7 @@ def read(root: Path) -> SampleTable:
     """
     base = _base(root)
     rows = read_csv(base / "train.csv")
-    ids = rows.filled("id")
+    ids, id_notes = person_names(rows, "id")
     genders = rows.codes("gender", GENDER.classes)
     ages = rows.numbers("age")
     folders, notes = resolved(
@@ -85,7 +86,7 @@ def read(root: Path) -> SampleTable:
         labels=labels,
         raw={"age": np.repeat(ages, per_person)},
         source_rows=tuple(row for row in rows.source_rows for _ in STEMS),
-        notes=(*rows.notes, *notes),
+        notes=(*rows.notes, *id_notes, *notes),
     )
 
 

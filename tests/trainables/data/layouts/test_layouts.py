@@ -8,7 +8,7 @@ from tests.trainables.data.folders import (
     write_manifest,
     write_profiles,
 )
-from trainables.data import layouts
+from trainables.data import image_decoding, layouts
 from trainables.errors import DataError
 
 PEOPLE = (("000001", "male", "45"), ("000002", "female", "60"))
@@ -93,3 +93,43 @@ def test_images_that_are_missing_and_that_cannot_be_read_are_named_at_once(tmp_p
     assert "19.png" in said
     assert said.endswith("; and 3 more")
     assert "\n" not in said
+
+
+def test_looking_at_photos_ends_with_its_time_and_says_how_far_it_came(tmp_path, monkeypatch):
+    names = [f"{number:02}.png" for number in range(30)]
+    write_manifest(tmp_path, ["path,group,x", *(f"{n},{n},{n[1] > '4'}" for n in names)])
+    for name in names[1:]:
+        (tmp_path / name).write_bytes(b"")
+    clock = iter(range(1000))
+    monkeypatch.setattr(image_decoding.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(layouts, "LOOKING_SECONDS", 7)
+    shown = []
+    with pytest.raises(DataError, match=r"besides \(of the first 7 looked at\), 6 of 30 images"):
+        layouts.load(tmp_path, progress=lambda done, total: shown.append((done, total)))
+    assert shown == [*((done, 30) for done in range(1, 8)), (30, 30)]
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        "attributes: {x: {classes: [a, b]}, y: }",
+        "attributes: {y: , x: {classes: {a: one, c: one, b: two}}}",
+    ],
+)
+def test_an_attribute_that_has_one_class_once_it_is_read_is_refused(tmp_path, yaml):
+    cells = ("a", "a") if "[" in yaml else ("a", "c")
+    rows = ("path,group,x,y", f"1.jpg,p,{cells[0]},c", f"2.jpg,q,{cells[1]},d")
+    write_manifest(tmp_path, rows, yaml)
+    for name in ("1.jpg", "2.jpg"):
+        write_image(tmp_path / name)
+    with pytest.raises(DataError, match=r"attribute 'x' needs photos of two .*ignore: \[x\]"):
+        layouts.load(tmp_path)
+
+
+def test_numbers_on_one_side_of_every_cut_are_refused(tmp_path):
+    rows = ("path,group,age", "1.jpg,p,20", "2.jpg,q,25")
+    write_manifest(tmp_path, rows, "attributes: {age: {bins: [30]}}")
+    for name in ("1.jpg", "2.jpg"):
+        write_image(tmp_path / name)
+    with pytest.raises(DataError, match="'age' needs photos of two classes, got '<30' for all 2"):
+        layouts.load(tmp_path)

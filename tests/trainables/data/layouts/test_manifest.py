@@ -1,4 +1,5 @@
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,8 @@ def test_paths_are_put_in_normal_form(tmp_path):
 
 
 def _numbers(count: int) -> list[str]:
-    return ["path,group,x", *(f"{i}.jpg,p{i},{i}" for i in range(count))]
+    """Returns a manifest in which two people share each of some numbers."""
+    return ["path,group,x", *(f"{i}.jpg,p{i},{i // 2}" for i in range(2 * count))]
 
 
 def test_twelve_different_numbers_are_classes(tmp_path):
@@ -128,6 +130,124 @@ def test_what_names_the_photo_is_no_class(tmp_path, value):
     lines = ["path,group,x", *(f"{i}.jpg,p{i},{value.format(i=i)}" for i in range(10, 28))]
     with pytest.raises(DataError, match=r"manifest.csv: column 'x' .*leave it out \(ignore: \[x"):
         manifest.read(write_manifest(tmp_path, lines))
+
+
+@pytest.mark.parametrize(("own", "refused"), [(8, False), (9, True)])
+def test_values_of_which_nine_in_ten_are_of_one_person_are_no_classes(tmp_path, own, refused):
+    words = [f"word{i}" for i in range(own)] + [f"shared{i // 2}" for i in range(20 - 2 * own)]
+    lines = ["path,group,x"]
+    lines += [f"{i}{n}.jpg,p{i},{word}" for i, word in enumerate(words) for n in "ab"]
+    root = write_manifest(tmp_path, lines)
+    if not refused:
+        assert manifest.read(root).schema.num_classes("x") == 10
+        return
+    with pytest.raises(DataError, match=r"10 different values, 9 of which one person alone has"):
+        manifest.read(root)
+
+
+def test_three_words_of_one_person_each_are_classes(tmp_path):
+    assert _read(tmp_path, ["a", "b", "c"]).schema.num_classes("x") == 3
+
+
+@pytest.mark.parametrize("column", [["1", "2", "3", "4"], ["a", "b", "c", "d"]])
+def test_four_words_of_one_person_each_are_ids(tmp_path, column):
+    with pytest.raises(DataError, match=r"4 different values, 4 of which .* list them under"):
+        _read(tmp_path, column)
+
+
+def test_numbers_beside_a_word_for_none_are_no_classes(tmp_path):
+    column = [*(str(i // 2) for i in range(40)), "unknown", "unknown"]
+    with pytest.raises(DataError, match=r"20 different numbers beside 'unknown', which are not"):
+        _read(tmp_path, column)
+
+
+def test_bands_beside_another_word_have_no_order_and_that_is_said(tmp_path):
+    table = _read(tmp_path, ["0-2", "3-9", "10-19", "unknown"])
+    assert not table.schema["x"].ordered
+    assert table.notes == ("x: bands of a number beside 'unknown': without an order",)
+
+
+@pytest.mark.parametrize("order", ["<30, 60+, 30-59", "30-59, <30, 60+"])
+def test_bands_that_are_called_ordered_and_are_not_are_refused_with_both_orders(tmp_path, order):
+    yaml = f"attributes: {{x: {{classes: [{order}], ordered: true}}}}"
+    with pytest.raises(DataError, match=rf"\(<30, 30-59, 60\+\), got {re.escape(order)}"):
+        _read(tmp_path, ["<30", "30-59", "60+"], yaml)
+
+
+def test_bands_from_the_highest_down_are_in_order_too(tmp_path):
+    yaml = "attributes: {x: {classes: [60+, 30-59, <30], ordered: true}}"
+    assert _read(tmp_path, ["<30", "30-59", "60+"], yaml).schema["x"].ordered
+
+
+@pytest.mark.parametrize(
+    ("groups", "note"),
+    [
+        (("01", "1"), "group: '01' and '1' are two people; where they are one, write one"),
+        (("P1", "p1"), "'P1' and 'p1' are two people"),
+        (("P1", "P\u200b1"), "are two people"),
+    ],
+)
+def test_people_that_may_be_one_are_named(tmp_path, groups, note):
+    rows = ("path,group,x", *(f"{i}.jpg,{name},{i}" for i, name in enumerate(groups)))
+    table = manifest.read(write_manifest(tmp_path, rows))
+    assert table.groups == groups
+    assert note in table.notes[0]
+
+
+def test_people_that_a_spreadsheet_rounded_are_refused(tmp_path):
+    rows = ("path,group,x", "1.jpg,1.23457E+17,a", "2.jpg,1.23457E+17,b")
+    with pytest.raises(DataError, match=r"row 2: column 'group' is '1.23457E\+17', a long numbe"):
+        manifest.read(write_manifest(tmp_path, rows))
+
+
+@pytest.mark.parametrize("column", ["group", "x"])
+@pytest.mark.parametrize("sign", ["\ufffd", "\x00", "\x1b$B"])
+def test_labels_and_people_with_lost_characters_are_refused_with_their_line(
+    tmp_path, column, sign
+):
+    cells = {"group": "p", "x": "a"} | {column: f"n{sign}n"}
+    rows = ("path,group,x", "1.jpg,q,b", f"2.jpg,{cells['group']},{cells['x']}")
+    with pytest.raises(
+        DataError, match=rf"manifest.csv row 3: column '{column}' is 'n\\"
+    ) as error:
+        manifest.read(write_manifest(tmp_path, rows))
+    assert str(error.value).isprintable()
+
+
+def _decimal(tmp_path, between, cells, yaml=None):
+    lines = [between.join(("path", "group", "x"))]
+    lines += [between.join((f"{i}.jpg", f"p{i}", cell)) for i, cell in enumerate(cells)]
+    return manifest.read(write_manifest(tmp_path, lines, yaml))
+
+
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_decimal_commas_are_numbers_wherever_they_stand(tmp_path, between):
+    with pytest.raises(DataError, match="20 different numbers, which are not classes"):
+        _decimal(tmp_path, between, [f"{i},5" for i in range(20)])
+    table = _decimal(tmp_path, between, ["1", "1,0", "0"])
+    assert table.schema["x"].classes == ("0", "1")
+    yaml = 'attributes: {x: {classes: ["0,5", "1,5"]}}'
+    table = _decimal(tmp_path, between, ["1,5", "0,5"], yaml)
+    assert table.schema["x"].classes == ("0,5", "1,5")
+    assert table.labels[:, 0].tolist() == [1, 0]
+    yaml = "attributes: {x: {bins: [30]}}"
+    assert _decimal(tmp_path, between, ["29,5", "31"], yaml).raw["x"].tolist() == [29.5, 31]
+
+
+def test_thousands_between_tabs_are_no_decimals(tmp_path):
+    with pytest.raises(DataError, match="x '1,234' is not a number"):
+        _decimal(tmp_path, "\t", ["1,234", "900"], "attributes: {x: {bins: [1000]}}")
+
+
+@pytest.mark.parametrize(("ids", "found"), [(("0", "0", "1"), True), (("0", "1", "2"), False)])
+def test_a_first_column_without_a_name_may_be_the_person_unless_it_counts(tmp_path, ids, found):
+    rows = ("Unnamed: 0,path,x", *(f"{n},{i}.jpg,{i}" for i, n in enumerate(ids)))
+    root = write_manifest(tmp_path, rows, 'group: "Unnamed: 0"')
+    if found:
+        assert manifest.read(root).groups == ids
+        return
+    with pytest.raises(DataError, match=r"a column 'Unnamed: 0' \(left out: an index column"):
+        manifest.read(root)
 
 
 @pytest.mark.parametrize("name", ["joint", "multihead", "separate", "all", "attribute:joint"])
@@ -265,6 +385,10 @@ def test_bands_that_a_spreadsheet_made_dates_of_are_bands_again(tmp_path):
         ["0-2", "2024-09-03 00:00:00", "20-29"],
         ["0-5", "03-Sep", "20-29"],
         ["2021-03-09", "2021-03-10", "2021-03-09"],
+        ["3-Sep-20", "20 Sep 2020", "unknown"],
+        ["12:00", "13:30"],
+        ["20200103", "20200104"],
+        ["May-5", "Jun-6"],
     ],
 )
 def test_dates_are_no_classes(tmp_path, column):
@@ -312,6 +436,7 @@ def test_people_of_different_names_stay_apart(tmp_path, groups):
 
 
 def test_another_file_another_folder_and_words_for_values(tmp_path):
+    (tmp_path / "photos" / "small").mkdir(parents=True)
     yaml = """
 manifest: labels.csv
 images: photos/small
@@ -333,7 +458,14 @@ attributes:
     ("yaml", "message"),
     [
         ("manifest: ../other.csv", "manifest in dataset.yaml: a path must be relative"),
-        ("manifest: none.csv", "none.csv cannot be read"),
+        ("manifest: none.csv", r"must be a file in .*, got none\.csv; there is manifest\.csv"),
+        ("images: nope", "images in dataset.yaml must be a folder, got nope in "),
+        ("images: ../x", r"images in dataset.yaml: a path must .*got '\.\./x'"),
+        ("{encoding: cp949, file_names: '{a}_{b}'}", "encoding is that of a CSV file, and"),
+        ("attributes: {mask: {classes: {1: a, '1': b}}}", r"every value once, got \[1, '1'\]"),
+        ("attributes: {mask: {classes: {1_2: a, 3: b}}}", "in digits, got 1_2; put a text in quo"),
+        ("attributes: {mask: {classes: [1:30, 2]}}", "in digits, got 1:30; put a text in quotes"),
+        ("attributes: {mask: {classes: [010, 8]}}", "in digits, got 010; put a text in quotes"),
         ("encoding: latin", "unknown encoding 'latin'; available: utf-8, utf-16, cp949"),
         ("ignore: others", "so attributes must be named"),
         ("max_pixels: 0", r"max_pixels must be in \[1, "),
@@ -349,7 +481,17 @@ def test_what_dataset_yaml_cannot_mean_is_refused(tmp_path, yaml, message):
         manifest.read(write_manifest(tmp_path, ROWS, yaml))
 
 
-@pytest.mark.parametrize("text", ["manifest: a.csv", "x: 1\n'file_names' : '{a}'", "manifest: ["])
+def test_an_encoding_is_named_in_any_capitals_and_the_licence_is_kept(tmp_path):
+    root = write_manifest(tmp_path, ROWS, "encoding: CP949\nlicence: CC BY 4.0")
+    (root / "manifest.csv").write_bytes("path,group,성별\n1,p,남\n2,q,여\n".encode("cp949"))
+    table = manifest.read(root)
+    assert table.schema.names == ("성별",)
+    assert table.licence == "CC BY 4.0"
+
+
+@pytest.mark.parametrize(
+    "text", ["manifest: a.csv", "x: 1\n'file_names' : '{a}'", "manifest: [", "{manifest: a.csv}"]
+)
 def test_a_dataset_yaml_that_names_the_labels_is_a_manifest(tmp_path, text):
     (tmp_path / "dataset.yaml").write_text("name: faces\n", encoding="utf-8")
     assert not manifest.detect(tmp_path)

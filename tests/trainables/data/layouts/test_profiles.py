@@ -42,6 +42,14 @@ def test_ids_keep_leading_zeros_and_suffixed_ids_are_other_people(root):
     assert profiles.read(root).group_names == ("000001", "001498", "001498-1")
 
 
+def test_ids_that_may_be_one_person_are_named(tmp_path):
+    people = (("0033", "female", "19"), ("33", "male", "65"), ("33.0", "male", "65"))
+    table = profiles.read(write_profiles(tmp_path, people))
+    assert table.group_names == ("0033", "33")
+    assert "id: 33.0 is 33, spelt otherwise (1 such names)" in table.notes
+    assert "id: '0033' and '33' are two people" in table.notes[1]
+
+
 def test_an_id_that_occurs_twice_is_one_person(tmp_path):
     people = (("003397", "female", "19"), ("000002", "male", "19"), ("003397", "female", "20"))
     table = profiles.read(write_profiles(tmp_path, people))
