@@ -18,7 +18,7 @@ from torch import Tensor
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
 from trainables.config import TrialConfig
-from trainables.data.schema import LabelSchema
+from trainables.data.schema import UNKNOWN, LabelSchema
 from trainables.data.training_images import TrainingImages
 from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError, OutOfMemoryError
 from trainables.memory import is_out_of_memory, release
@@ -40,7 +40,7 @@ class TrainingData:
     schema: LabelSchema
     images: TrainingImages
     labels: NDArray[np.int64]
-    """True classes [N, A]."""
+    """True classes [N, A], or `UNKNOWN`."""
     raw: Mapping[str, NDArray[np.float64]]
     """Raw numbers [N] of numeric attributes."""
     train: NDArray[np.int64]
@@ -284,6 +284,11 @@ class ImageClassifier:
 def _training_samples(config: TrialConfig, data: TrainingData) -> NDArray[np.int64]:
     mask = kept(config, data.raw)
     samples = data.train if mask is None else data.train[mask[data.train]]
+    # Heads learn from whoever has one of their labels, a softmax from whoever has all.
+    columns = [data.schema.names.index(name) for name in config.target.attributes]
+    known = data.labels[samples][:, columns] != UNKNOWN
+    has: NDArray[np.bool_] = known.any(1) if config.target.form is Form.HEADS else known.all(1)
+    samples = samples[has]
     if len(samples) < 2:
         drop = "" if mask is None else f" after age.drop={config.age.drop!r}"  # type: ignore[union-attr]
         raise ConfigError(f"training needs two samples or more, got {len(samples)}{drop}")

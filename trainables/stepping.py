@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from trainables.config import TrialConfig
+from trainables.data.schema import UNKNOWN
 from trainables.errors import CheckpointError, OutOfMemoryError, in_short
 from trainables.gradients import gradient_cosines
 from trainables.heads import HeadTarget
@@ -22,6 +23,7 @@ from trainables.sampler import num_batches
 from trainables.targets import AUXILIARY, HeadTargets
 
 _MIN_MICRO_BATCH = 4
+_WHOLE = 1 - 1e-3
 
 
 class Stepping:
@@ -48,6 +50,7 @@ class Stepping:
         self._targets = targets
         # Once on the device: a copy to a GPU waits for all that it has been told to do.
         self._classes = {n: torch.from_numpy(t.classes).to(device) for n, t in targets.items()}
+        self._partly = {n: bool((t.classes == UNKNOWN).any()) for n, t in targets.items()}
         self._raw = {
             name: torch.from_numpy(target.raw).to(device)
             for name, target in targets.items()
@@ -175,6 +178,7 @@ class Stepping:
 
     def _accumulate(self, x: Tensor, targets: Mapping[str, HeadTarget]) -> Tensor:
         total = x.new_zeros(())
+        known = {name: _known(targets[name]).sum() for name, some in self._partly.items() if some}
         # Parts of nearly equal size, none of one sample: batch normalisation cannot train on that.
         parts = num_batches(len(x), self.micro_batch)
         split = {name: _split(target, parts) for name, target in targets.items()}
@@ -183,6 +187,10 @@ class Stepping:
             with autocast(self._device, self._precision):
                 outputs = self._network(part)
             losses = self._head_losses(outputs, {n: t[number] for n, t in split.items()})
+            for name, every in known.items():
+                # A mean over those that have the label, so that the parts add up here, too.
+                here = _known(split[name][number]).sum() / share
+                losses[name] = losses[name] * (here / every.clamp_min(1))
             loss = share * torch.stack(list(losses.values())).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             total = total + loss.detach()
@@ -191,10 +199,21 @@ class Stepping:
     def _head_losses(
         self, outputs: Mapping[str, Tensor], targets: Mapping[str, HeadTarget]
     ) -> dict[str, Tensor]:
-        return {
-            name: self._targets[name].weight * self._network.head(name).loss(outputs[name], target)
-            for name, target in targets.items()
-        }
+        losses = {}
+        for name, wanted in targets.items():
+            output, target, head = outputs[name], wanted, self._network.head(name)
+            if self._partly[name]:
+                known = _known(wanted)
+                raw = None if wanted.raw is None else wanted.raw[known]
+                output, target = output[known], HeadTarget(classes=wanted.classes[known], raw=raw)
+            loss = head.loss(output, target) if len(output) else output.sum()
+            losses[name] = self._targets[name].weight * loss
+        return losses
+
+
+def _known(target: HeadTarget) -> Tensor:
+    """Returns which samples [B] have the label; of two mixed ones both must have it."""
+    return target.classes.sum(dim=1) > _WHOLE
 
 
 def _split(target: HeadTarget, parts: int) -> list[HeadTarget]:

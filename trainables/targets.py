@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trainables.blocks import Form
 from trainables.config import AGE_DROPS, TrialConfig
-from trainables.data.schema import Attribute, LabelSchema
+from trainables.data.schema import UNKNOWN, Attribute, LabelSchema
 from trainables.errors import ConfigError
 
 AGE = "age"
@@ -42,7 +42,7 @@ class HeadTargets(HeadShape):
 
     classes: NDArray[np.int64]
     raw: NDArray[np.float32] | None = None
-    """Standardised raw number [N]."""
+    """Standardised raw number [N], NaN where the class is unknown."""
 
 
 def head_shapes(config: TrialConfig, schema: LabelSchema) -> dict[str, HeadShape]:
@@ -101,7 +101,9 @@ def training_targets(
     trained = labels.copy()
     if config.age is not None:
         column = schema.names.index(AGE)
-        trained[:, column] = _edged(schema[AGE], config.age.old_from).encode_raw(raw[AGE])
+        known = labels[:, column] != UNKNOWN
+        cut = _edged(schema[AGE], config.age.old_from)
+        trained[known, column] = cut.encode_raw(raw[AGE][known])
     decides = {**config.target.block.heads(schema), AUXILIARY: (AGE,)}
     found: dict[str, HeadTargets] = {}
     for name, shape in shapes.items():
@@ -132,11 +134,15 @@ def kept(config: TrialConfig, raw: Mapping[str, NDArray[np.float64]]) -> NDArray
 
 
 def sampling_classes(targets: Mapping[str, HeadTargets]) -> NDArray[np.int64]:
-    """Returns the class [N] that the sampler balances: the target's, or the joint one of heads."""
+    """Returns the class [N] that the sampler balances: the target's, or the joint one of heads.
+
+    An unknown label is a class of its own.
+    """
     main = [target for name, target in targets.items() if name != AUXILIARY]
     code = np.zeros(len(main[0].classes), dtype=np.int64)
     for target in main:
-        code = code * target.num_classes + target.classes
+        unknown = int((target.classes == UNKNOWN).any())
+        code = code * (target.num_classes + unknown) + target.classes + unknown
     return code
 
 
@@ -167,7 +173,7 @@ def _numeric(
     raw: NDArray[np.float64],
     train: NDArray[np.int64],
 ) -> HeadTargets:
-    seen = raw[train]
+    seen = raw[train][classes[train] != UNKNOWN]
     mean, std = float(seen.mean()), float(seen.std()) or 1.0
     # Whole numbers (years) are decided half-way between the last of one class and the next's
     # first.

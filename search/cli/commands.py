@@ -211,6 +211,7 @@ def _replay(options: argparse.Namespace) -> int:
         partial(StepBar, console),
         data=options.data,
         weights_dir=absolute(options.weights_dir),
+        corrections=options.corrections,
     )
     same = "bit for bit the same" if done.same_bits else "not the same bits"
     print(f"recorded {done.recorded:.6f}, now {done.value:.6f}: {same}")

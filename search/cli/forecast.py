@@ -30,7 +30,7 @@ def print_forecast(console: Console, run: Prepared) -> None:
     if "all" not in run.config.spaces:
         say(console, f"search: {_search_time(run, full)}")
         return
-    people = run.dataset.table.num_groups
+    people = run.dataset.whole.table.num_groups
     budget = run.config.budget.seconds
     wish = wished_shape(run)
     seeds = wish.seeds

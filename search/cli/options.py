@@ -51,7 +51,10 @@ _GROUPS = {
         "--warm-start",
     ),
     "how long": ("--budget", "--trials", "--race", "--plan", "--resume"),
-    "the data": ("--data", "--layout", "--people"),
+    "the data": (
+        *("--data", "--layout", "--corrections", "--add-data", "--score-added"),
+        "--people",
+    ),
     "weights of the models": ("--pretrained", "--weights-dir"),
     "refit and verdict of --space all": (
         *("--refit-seeds", "--margin", "--accept-loss", "--why"),
@@ -170,6 +173,9 @@ def build_parser() -> argparse.ArgumentParser:
     replay.add_argument("best", type=Path, help="results/NAME/best/SPACE.yaml")
     replay.add_argument("--data", default="", help="where the data is now, if it was moved")
     replay.add_argument("--weights-dir", default="", help="where the weights are now")
+    replay.add_argument(
+        "--corrections", nargs="+", default=[], metavar="FILE", help="where corrections are now"
+    )
     replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
     return parser
 

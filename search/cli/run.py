@@ -2,7 +2,7 @@
 
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
+from trainables.blocks import Block
 from trainables.machine import Machine
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
@@ -73,6 +74,7 @@ def execute(
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
     _check_race(config, Lineup.of(dataset.table.schema, loaded))
+    _check_known(dataset, Lineup.of(dataset.table.schema, loaded).blocks)
     sizes = _label_sizes(config, dataset, loaded)
     if not config.address:
         here = Node(cpus=Machine().cpus(), memory=Machine().memory_bytes())
@@ -245,6 +247,30 @@ def _check_unchanged(run: Prepared) -> None:
             )
 
 
+def _whole(dataset: Dataset) -> dict[str, Any]:
+    """Returns what `truth.csv` holds, where some photos lack a label or only train."""
+    whole = dataset.whole
+    if whole is dataset:
+        return {}
+    table, split = whole.table, whole.split
+    told = {"photos": table.num_samples, "people": table.num_groups, "split": split.fingerprint}
+    return {"whole": told}
+
+
+def _check_known(dataset: Dataset, blocks: Mapping[str, Block]) -> None:
+    """Raises UsageError where a space has nobody to train on, or to be scored on."""
+    table, split = dataset.table, dataset.split
+    for name, block in blocks.items():
+        for side, what in ((split.search_train, "train on"), (split.search_val, "validate by")):
+            if len(table.with_labels(side, block.attributes)) < 2:
+                raise UsageError(
+                    f"space {name} needs two photos or more with a label of "
+                    f"{', '.join(block.attributes)} to {what}, got "
+                    f"{len(table.with_labels(side, block.attributes))}; label more people, or "
+                    f"search other spaces"
+                )
+
+
 def _description(run: Prepared) -> dict[str, Any]:
     resources, table = run.resources, run.dataset.table
     return {
@@ -254,12 +280,16 @@ def _description(run: Prepared) -> dict[str, Any]:
             "note": run.dataset.note,
             "readings": list(run.readings),
             "corrections": [asdict(each) for each in table.corrections],
+            "licence": table.licence,
+            "max_pixels": table.max_pixels,
             "schema": table.schema.to_dict(),
             "photos": table.num_samples,
             "people": table.num_groups,
             "fingerprint": table.fingerprint,
             "split": run.dataset.split.fingerprint,
             "stored_size": list(run.stored_size),
+            **_whole(run.dataset),
+            "roots": [asdict(root) for root in run.dataset.roots],
         },
         "spaces": {s.name: s.fingerprint(table.schema, run.scale) for s in run.spaces},
         "blocks": Lineup.of(table.schema, run.spaces).to_dict(),

@@ -64,6 +64,10 @@ def frozen_config(options: argparse.Namespace) -> RunConfig:
 def _check_contradictions(options: argparse.Namespace) -> None:
     if options.data and options.people is not None:
         raise UsageError("--people is for the demo and means nothing with --data; drop one")
+    if getattr(options, "add_data", None) and not options.data:
+        raise UsageError("--add-data adds to data of your own; name that with --data first")
+    if getattr(options, "score_added", None) and not options.add_data:
+        raise UsageError("--score-added is about added data; add some (--add-data DIR)")
     if options.weights_dir and options.pretrained is False:
         raise UsageError("--weights-dir and --no-pretrained contradict each other; drop one")
 

@@ -56,4 +56,6 @@ def _schema(config: RunConfig) -> Schema:
     from trainables.data import layouts
     from trainables.data.layouts.profiles import SCHEMA
 
-    return layouts.load(Path(config.data), config.layout).schema if config.data else SCHEMA
+    if not config.data:
+        return SCHEMA
+    return layouts.load(Path(config.data), config.layout, config.corrections).schema

@@ -19,6 +19,7 @@ from search.refit.refitted import Refitted
 from search.refit.truth import Truth
 from search.store.reading import reading
 from search.store.run_store import RunStore
+from trainables.data.image_decoding import MAX_PIXELS
 
 
 def build_ensemble(
@@ -108,4 +109,5 @@ def _spec(refitted: Refitted, study: Mapping[str, Any], finding: Finding) -> Ens
         fingerprint=data["fingerprint"],
         selection=fitted.selection.value,
         versions=study["versions"],
+        max_pixels=data.get("max_pixels", MAX_PIXELS),
     )

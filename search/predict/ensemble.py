@@ -86,7 +86,8 @@ class Ensemble:
         broken: list[str] = []
         for start in range(0, len(images), load):
             part = images[start : start + load]
-            pixels, complaints = decode(part, self.spec.stored_size, Machine().cpus())
+            spec, cpus = self.spec, Machine().cpus()
+            pixels, complaints = decode(part, spec.stored_size, cpus, spec.max_pixels)
             steps.add(len(part))
             broken += complaints
             if not broken:  # after a broken one, the rest is looked at only to name them all

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.errors import UsageError
-from trainables.data.image_decoding import Size, decode_image, fit_image
+from trainables.data.image_decoding import MAX_PIXELS, Size, decode_image, fit_image
 from trainables.errors import DataError
 
 Pixels = NDArray[np.uint8]
@@ -40,13 +40,16 @@ def check_images(images: Images) -> None:
             raise UsageError(f"{wanted}, got a list with {type(image).__name__}")
 
 
-def decode(images: Images, size: Size, num_threads: int) -> tuple[Pixels, list[str]]:
+def decode(
+    images: Images, size: Size, num_threads: int, max_pixels: int = MAX_PIXELS
+) -> tuple[Pixels, list[str]]:
     """Returns the photos as stored ones, uint8 [n, H, W, 3], and a complaint a broken one.
 
     Args:
         images: photos that passed `check_images`.
         size: (H, W) in pixels.
         num_threads: that decode at once, at least one.
+        max_pixels: that the photo of a file may have at most.
     """
     if isinstance(images, torch.Tensor):
         images = images.cpu().numpy()
@@ -54,7 +57,7 @@ def decode(images: Images, size: Size, num_threads: int) -> tuple[Pixels, list[s
         return images, []
     pixels = np.zeros((len(images), *size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(num_threads, thread_name_prefix="decode") as executor:
-        found = executor.map(partial(_decode_one, size=size), images)
+        found = executor.map(partial(_decode_one, size=size, max_pixels=max_pixels), images)
         complaints = []
         for row, photo in enumerate(found):
             if isinstance(photo, str):
@@ -74,7 +77,9 @@ def unreadable(complaints: Sequence[str], num_images: int) -> DataError:
     )
 
 
-def _decode_one(image: Pixels | str | Path | Image.Image, size: Size) -> Pixels | str:
+def _decode_one(
+    image: Pixels | str | Path | Image.Image, size: Size, max_pixels: int
+) -> Pixels | str:
     if isinstance(image, np.ndarray):
         return fit_image(Image.fromarray(image), size)
     if isinstance(image, Image.Image):
@@ -83,6 +88,6 @@ def _decode_one(image: Pixels | str | Path | Image.Image, size: Size) -> Pixels 
         except (OSError, ValueError, SyntaxError) as error:
             return f"{image!r} ({error})"
     try:
-        return decode_image(Path(image), size, str(image))
+        return decode_image(Path(image), size, str(image), max_pixels)
     except DataError as error:
         return f"{image} ({error.__cause__})"

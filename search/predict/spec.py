@@ -25,6 +25,7 @@ from search.store.files import write_text
 from search.store.reading import check_schema, is_there, read_yaml, reading
 from trainables.blocks import FlatValue, block_of, read_flat
 from trainables.config import TrialConfig
+from trainables.data.image_decoding import MAX_PIXELS
 from trainables.data.schema import LabelSchema
 
 __all__ = ["EnsembleSpec", "Member", "Part"]
@@ -201,6 +202,7 @@ class EnsembleSpec:
         fingerprint: of the training data.
         labels: the attributes and their classes.
         stored_size: (height, width) that photos are decoded to.
+        max_pixels: that a photo may have at most.
         mirrored: every network sees the photo and its mirror image; the probabilities are averaged
             before calibration.
         biases: of the joint classes [C], added to log p before argmax.
@@ -220,6 +222,7 @@ class EnsembleSpec:
     fingerprint: str
     labels: LabelSchema
     stored_size: tuple[int, int]
+    max_pixels: int = MAX_PIXELS
     mirrored: bool
     biases: tuple[float, ...]
     members: tuple[Member, ...]
@@ -340,6 +343,7 @@ def _from_dict(values: Mapping[str, Any]) -> EnsembleSpec:
         fingerprint=str(values["fingerprint"]),
         selection=str(values["selection"]),
         versions=dict(values["versions"]),
+        max_pixels=int(values.get("max_pixels", MAX_PIXELS)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from search.errors import UsageError
 from search.prepare.option import (
+    FirstData,
     Option,
     absolute,
     at_least,
@@ -153,6 +154,14 @@ def _corrections(sources: Sequence[str]) -> tuple[str, ...]:
     return tuple(absolute(source) if is_file(source) else source for source in sources)
 
 
+def _added(folders: Sequence[str]) -> tuple[str, ...]:
+    every = [folders] if isinstance(folders, str) else folders  # from Python, one may be alone
+    for folder in every:
+        if not is_folder(folder):
+            raise UsageError(f"data that is added must be a folder, got {folder}")
+    return tuple(map(absolute, every))
+
+
 def _photos_dir(folder: str) -> str:
     if not is_folder(folder):
         raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
@@ -180,9 +189,29 @@ class RunConfig:
     )
     name: str = option("--name", "name of the run (default: spaces and time)", write=None)
     data: str = option(
-        "--data", "folder of the data (default: the built-in demo)", default="", read=absolute
+        "--data",
+        "folder of the data (default: the built-in demo); given again, folders that are added",
+        default="",
+        read=absolute,
+        action=FirstData,
     )
     """Absolute; empty for the demo."""
+    add_data: tuple[str, ...] = option(
+        "--add-data",
+        "folders of further data, which only trains: nobody in it is validated or held out",
+        default=(),
+        read=_added,
+        nargs="+",
+        metavar="DIR",
+    )
+    """Absolute."""
+    score_added: bool = option(
+        "--score-added",
+        "validate and hold out people of added data, too",
+        default=False,
+        action="store_const",
+        const=True,
+    )
     layout: str | None = option(
         "--layout", "profiles or manifest (default: found by itself)", default=None
     )

@@ -1,7 +1,7 @@
 """The data of a run: the user's folder or the built-in demo, its table, split and stored size."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.errors import UsageError
@@ -12,6 +12,8 @@ from trainables.data.corrections import summary
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_store import ImageStore, stored_size
 from trainables.data.sample_table import SampleTable
+from trainables.data.schema import UNKNOWN
+from trainables.data.several_roots import Root, together
 from trainables.data.splits import Split, make_split
 
 # One split for every run on the same data: runs with different --seed are compared on the same
@@ -32,6 +34,16 @@ class Dataset:
     table: SampleTable
     split: Split
     is_demo: bool
+    roots: tuple[Root, ...] = ()
+    """The folders of data that was put together of several."""
+
+    @property
+    def whole(self) -> "Dataset":
+        """The photos that have every label and are not added, which the verdict is about."""
+        table = self.table.whole
+        if table is self.table:
+            return self
+        return replace(self, table=table, split=self.split.first(table.num_samples))
 
     @property
     def fingerprint(self) -> str:
@@ -50,12 +62,30 @@ class Dataset:
     @property
     def readings(self) -> tuple[str, ...]:
         """What was read otherwise than it stands, and what was corrected, a sentence each."""
-        return (*self.table.notes, *summary(self.table.corrections))
+        table = self.table
+        return (*table.notes, *summary(table.corrections), *_counts(table), *self._told_roots())
+
+    def _told_roots(self) -> Iterator[str]:
+        for number, root in enumerate(self.roots):
+            only_trains = " (only trains)" if number and self.table.added else ""
+            yield f"{root}{only_trains}"
 
     @property
     def name(self) -> str:
         """What the plan calls it."""
         return "the built-in demo" if self.is_demo else str(self.root)
+
+
+def _counts(table: SampleTable) -> Iterator[str]:
+    """Yields how many photos have each label and how many have all, where some lack one."""
+    known = (table.labels != UNKNOWN).sum(axis=0)
+    if known.min() < table.num_samples:
+        each = (f"{name} {count:,}" for name, count in zip(table.schema, known, strict=True))
+        yield (
+            f"of {table.num_samples:,} photos some have no label (missing: ignore), and train and "
+            f"score what they have: {', '.join(each)}; all labels, which joint and the verdict "
+            f"need, {(table.joint != UNKNOWN).sum():,}"
+        )
 
 
 def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> Dataset:
@@ -68,9 +98,18 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
     if config.data and not is_folder(config.data):
         raise UsageError(f"--data must be a folder, got {config.data}")
     root = Path(config.data) if config.data else demo(config.people, cache_dir, progress)
-    table = layouts.load(root, config.layout, config.corrections)
+    bar = progress("looking at the photos")
+    own = table = layouts.load(root, config.layout, config.corrections, bar)
+    roots: tuple[Root, ...] = ()
+    if config.add_data:
+        added = {
+            folder: layouts.load(Path(folder), progress=bar, is_added=True)
+            for folder in config.add_data
+        }
+        table = together(own, added, scored=config.score_added)
+        roots = tuple(Root.of(path, each) for path, each in {str(root): own, **added}.items())
     split = make_split(table, seed=SPLIT_SEED)
-    return Dataset(root=root, table=table, split=split, is_demo=not config.data)
+    return Dataset(root=root, table=table, split=split, is_demo=not config.data, roots=roots)
 
 
 def demo(people: int, cache_dir: Path, progress: ProgressBar) -> Path:

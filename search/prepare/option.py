@@ -1,5 +1,6 @@
 """An option of `headrace run`, declared once: beside the field of the config that it gives."""
 
+import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from pathlib import Path
@@ -68,6 +69,21 @@ def option(
         write=write,
     )
     return field(default=default, metadata={"option": found})
+
+
+class FirstData(argparse.Action):
+    """Takes the folder of the data; folders that are given after it are added."""
+
+    def __call__(
+        self, _parser: object, namespace: argparse.Namespace, values: Any, *_: object
+    ) -> None:
+        """Keeps the first folder, and puts others behind those of `--add-data`."""
+        if getattr(namespace, self.dest) is None:
+            setattr(namespace, self.dest, values)
+        elif not hasattr(namespace, "add_data"):
+            raise argparse.ArgumentError(self, "one folder is taken here, got another")
+        else:
+            namespace.add_data = [*(namespace.add_data or ()), values]
 
 
 def absolute(path: str) -> str:

@@ -110,6 +110,7 @@ class Agreement:
         """Raises where `study.json` is not of these people, this split or these spaces."""
         study, path = self.store.read_study(), self.store.root / "study.json"
         data, truth = study.get("data", {}), self.truth
+        data = {**data, **data.get("whole", {})}  # where photos lack labels, or only train
         counted = {"photos": len(truth.label), "people": len(np.unique(truth.group))}
         for name, number in counted.items():
             if data.get(name, number) != number:

@@ -60,7 +60,7 @@ class RefitRounds:
     notes: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
-        table, config = self.run.dataset.table, self.run.config
+        table, config = self.run.dataset.whole.table, self.run.config
         self.lineup = Lineup.of(self.run.schema, self.run.spaces)
         self.truth = Truth.read(self.run.store.predictions)
         self.people = People(

@@ -52,13 +52,12 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
     # Other folds or configs than were begun would be other trainings, and all would be lost.
     begun = before and RefitPlan(shape=before.shape, seconds=0.0, cuts=())
     planned = begun or plan(run, results, seconds)
-    shape, table = planned.shape, run.dataset.table
-    folds = Folds(
-        of_sample=make_folds(table, shape.folds, derive_seed(run.config.seed, "refit folds")),
-        num_folds=shape.folds,
-    )
+    shape, whole = planned.shape, run.dataset.whole
+    seed = derive_seed(run.config.seed, "refit folds")
+    of_sample = make_folds(whole.table, shape.folds, seed)
+    folds = Folds(of_sample=of_sample, num_folds=shape.folds)
     files = RefitFiles(run.store.predictions)
-    write_truth(run.store.predictions, table, folds, run.dataset.split)
+    write_truth(run.store.predictions, whole.table, folds, whole.split)
     _say_plan(console, planned)
     chosen = {
         result.name: {

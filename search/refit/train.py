@@ -3,6 +3,8 @@
 import time
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from safetensors.torch import save
 
 from search.prepare.setting import SharedImages
@@ -11,6 +13,7 @@ from search.refit.unit_file import TrainedUnit
 from search.refit.units import Folds, Unit
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
+from trainables.data.sample_table import SampleTable
 from trainables.drafts import written
 from trainables.seeding import derive_seed
 
@@ -26,7 +29,8 @@ def train_unit(
     The labels of the out-fold are never read: not for stopping, not for choosing an epoch.
     """
     setting, config = images.setting, TrialConfig.from_flat(unit.config)
-    data = images.training_data(folds.train(unit.fold))
+    out = folds.out(unit.fold)
+    data = images.training_data(_with_others(setting.table, folds.train(unit.fold), out))
     data = data if unit.change is None else unit.change.apply(data, setting.table)
     data.images.at(config.input)
     started = time.perf_counter()
@@ -38,7 +42,6 @@ def train_unit(
         weights_dir=setting.weights_dir,
     )
     reports = [classifier.train_epoch() for _ in range(classifier.config.schedule.epochs)]
-    out = folds.out(unit.fold)
     probabilities = classifier.predict(out)
     mirrored = classifier.predict(out, mirrored=True)
     seconds = time.perf_counter() - started
@@ -61,3 +64,15 @@ def train_unit(
     )
     files.write_unit(unit, trained)
     return seconds
+
+
+def _with_others(
+    table: SampleTable, train: NDArray[np.int64], out: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Returns what a fold trains on: beside its samples, those behind them that only train.
+
+    These lack a label or are added, and of nobody who is predicted.
+    """
+    person = table.group_index
+    others = np.arange(table.num_whole, table.num_samples)
+    return np.concatenate([train, others[~np.isin(person[others], person[out])]])

@@ -60,7 +60,7 @@ class FrozenData:
                 classes.
         """
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        dataset = open_dataset(config, cache_dir, partial(StepBar, console))
+        dataset = open_dataset(config, cache_dir, partial(StepBar, console)).whole
         _check_size(dataset)
         weights = weights_in(config.weights_path) if config.weights_path else ()
         scale = choose_scale(

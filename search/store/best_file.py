@@ -36,6 +36,8 @@ class BestFile:
         data: folder of the data; empty for the demo.
         layout: of the data; None was found by itself.
         corrections: files, or names of known sets, of corrected labels.
+        added: folders of further data.
+        score_added: whether people of these validate, too.
         demo_people: people of the demo; 0 for other data.
         fingerprint: of the samples.
         split: fingerprint of the split.
@@ -54,6 +56,8 @@ class BestFile:
     data: str
     layout: str | None
     corrections: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    score_added: bool = False
     demo_people: int
     fingerprint: str
     split: str
@@ -124,6 +128,8 @@ class BestFile:
             data=str(data["path"]),
             layout=None if data["layout"] is None else str(data["layout"]),
             corrections=tuple(map(str, data.get("corrections", ()))),
+            added=tuple(map(str, data.get("added", ()))),
+            score_added=bool(data.get("score_added", False)),
             demo_people=int(data["demo_people"] or 0),
             fingerprint=str(data["fingerprint"]),
             split=str(data["split"]),

@@ -47,6 +47,11 @@ class Validation(NamedTuple):
     indices: NDArray[np.int64]
     probabilities: NDArray[np.float32]
 
+    def first(self, num_samples: int) -> "Validation":
+        """Returns those of the first samples of the data alone, as those that have every label."""
+        kept = self.indices < num_samples
+        return Validation(self.indices[kept], self.probabilities[kept])
+
 
 def read_validation(path: Path) -> Validation:
     """Reads validation predictions; ResultsError where they are missing or torn."""

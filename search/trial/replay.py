@@ -1,6 +1,7 @@
 """Training the winning config again: the same score, on the same machine bit for bit."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from search.store.best_file import BestFile, digest
 from search.store.reading import reading
 from search.trial.trial_run import TrialRun
 from trainables.config import TrialConfig
+from trainables.data.known_corrections import KNOWN
 from trainables.machine import Machine
 
 
@@ -33,6 +35,7 @@ def replay(
     *,
     data: str = "",
     weights_dir: str = "",
+    corrections: Sequence[str] = (),
 ) -> Replayed:
     """Trains the config of `best/<space>.yaml` again with its seed, data, split and threads.
 
@@ -42,6 +45,7 @@ def replay(
         progress: makes a progress callback for a described step.
         data: where the data is now; empty is where it was.
         weights_dir: where the weights are now; empty is where they were.
+        corrections: where the files of corrections are now; empty is where they were.
 
     Raises:
         ResultsError: the file is not a best config, or the data is not what it was.
@@ -50,6 +54,14 @@ def replay(
     best = BestFile.read(path)
     with reading(path, "resume its run"):
         study = _study_config(best, data or best.data, weights_dir)
+    if corrections:
+        study = replace(study, corrections=tuple(corrections))
+    for source in study.corrections:
+        if source not in KNOWN and not Path(source).is_file():
+            raise UsageError(
+                f"{path.name} was found with the corrections {source}, which are no file now; say "
+                "where they are (--corrections FILE ...)"
+            )
     dataset = open_dataset(study, cache, progress)
     with reading(path, "resume its run"):
         config = best.trial_config(dataset.table.schema.names)
@@ -58,7 +70,8 @@ def replay(
     if found != recorded:
         raise ResultsError(
             f"the data must be what {path.name} was found on (fingerprint "
-            f"{'/'.join(recorded)}), got {'/'.join(found)}; give its place with --data"
+            f"{'/'.join(recorded)}), got {'/'.join(found)}; give its place with --data, and "
+            "that of corrections with --corrections"
         )
     if best.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"{path.name} was trained on a GPU, and there is none here")
@@ -113,6 +126,8 @@ def _study_config(best: BestFile, data: str, weights_dir: str) -> RunConfig:
         data=str(Path(data).resolve()) if data else "",
         layout=best.layout,
         corrections=best.corrections,
+        add_data=best.added,
+        score_added=best.score_added,
         people=best.demo_people,
         trials=1,
         seed=0,

@@ -30,6 +30,7 @@ from trainables.checkpoint import load_checkpoint, save_checkpoint
 from trainables.classifier import EpochReport, ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
+from trainables.data.schema import UNKNOWN
 from trainables.errors import CheckpointError, NonFiniteLossError, OutOfMemoryError
 from trainables.memory import peak_bytes, release, reset_peak
 
@@ -50,7 +51,7 @@ class Evaluation:
     classes: Mapping[str, tuple[str, ...]]
     """Names of the classes of every confusion matrix."""
     probabilities: NDArray[np.float32]
-    """Of the target, float32 [n, K]."""
+    """Of the target, float32 [n, K], of the samples that have its label."""
 
 
 def evaluate(
@@ -64,7 +65,7 @@ def evaluate(
     Args:
         predictions: probabilities [n, K] of every head of the model.
         table: holds the true labels.
-        indices: the n samples that were predicted.
+        indices: the n samples that were predicted; every label is scored on those that have it.
         block: what the model predicts; the objective is the macro-F1 of the label that its
             attributes make together.
     """
@@ -79,7 +80,9 @@ def evaluate(
     scalars, confusions, classes = {}, {}, {}
     for name, found in probs.items():
         names = own.names if name == label else (name,)
-        true, predicted = schema.codes(table.labels, names)[indices], found.argmax(axis=1)
+        true = schema.codes(table.labels, names)[indices]
+        known = true != UNKNOWN
+        true, predicted = true[known], found[known].argmax(axis=1)
         classes[name] = schema.only(names).joint_names
         confusions[name] = confusion_matrix(true, predicted, len(classes[name]))
         scalars[f"val/{name}/macro_f1"] = macro_f1(true, predicted, len(classes[name]))
@@ -89,8 +92,15 @@ def evaluate(
         scalars=scalars,
         confusions=confusions,
         classes=classes,
-        probabilities=probs[label].astype(np.float32),
+        probabilities=probs[label][
+            schema.codes(table.labels, own.names)[indices] != UNKNOWN
+        ].astype(np.float32),
     )
+
+
+def scored(table: SampleTable, rows: NDArray[np.int64], block: Block) -> NDArray[np.int64]:
+    """Returns those of some rows that have all labels of a block, which it is scored on."""
+    return table.with_labels(rows, block.attributes)
 
 
 class TrialRun:
@@ -164,9 +174,10 @@ class TrialRun:
                 return {**told, **self._costs()}
         report = self._classifier.train_epoch()
         setting = self._images.setting
-        indices = setting.split.search_val
-        predictions = self._classifier.predict(indices)
         block = self._classifier.config.target.block
+        table, val = setting.table, setting.split.search_val
+        indices = table.with_labels(val, block.attributes, every=False)
+        predictions = self._classifier.predict(indices)
         self.last = evaluate(predictions, setting.table, indices, block)
         is_last = report.epoch >= self._classifier.config.schedule.epochs
         now = {
@@ -268,7 +279,9 @@ class TrialRun:
         state = {"report": told}
         if told["done"]:
             # No weights any more, but the report: it must survive until the search has it.
-            indices = self._images.setting.split.search_val
+            setting = self._images.setting
+            block = classifier.config.target.block
+            indices = scored(setting.table, setting.split.search_val, block)
             arrays = {"indices": indices, "probabilities": evaluation.probabilities}
             write_arrays(self.predictions_path, arrays)
             save_checkpoint(self._checkpoint, state)

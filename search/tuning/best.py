@@ -22,8 +22,9 @@ from search.store.heartbeat import heartbeat_path
 from search.store.provenance import package_versions
 from search.store.records import TrialRecord, default_value
 from search.store.run_store import Validation
-from search.trial.trial_run import TrialRun
+from search.trial.trial_run import TrialRun, scored
 from search.tuning.journal import StudyJournal
+from trainables.blocks import block_of
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
 
@@ -134,7 +135,9 @@ def predict_again(
             f"validation.{record.space}.{record.number}.npz is missing or torn, and its trial "
             f"breaks when it is trained again: {result.get('error')}; put the file back"
         )
-    return {"indices": setting.split.search_val, "probabilities": trial.last.probabilities}
+    block = block_of(record.config)
+    indices = scored(setting.table, setting.split.search_val, block)
+    return {"indices": indices, "probabilities": trial.last.probabilities}
 
 
 def _data(run: Prepared) -> Mapping[str, Any]:
@@ -143,6 +146,8 @@ def _data(run: Prepared) -> Mapping[str, Any]:
         "path": config.data,
         "layout": config.layout,
         "corrections": list(config.corrections),
+        "added": list(config.add_data),
+        "score_added": config.score_added,
         "demo_people": config.people if dataset.is_demo else None,
         "fingerprint": dataset.table.fingerprint,
         "split": dataset.split.fingerprint,

@@ -1,6 +1,7 @@
 """`--race`: an approach that is hardly the best any more gets no more search time."""
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -38,6 +39,7 @@ class Race:
         past: trials of earlier starts.
         say: shows a sentence.
         seed: of the resamples.
+        num_whole: how many of the first samples have every label.
     """
 
     def __init__(
@@ -48,9 +50,10 @@ class Race:
         past: Mapping[str, tuple[TrialRecord, ...]],
         say: Callable[[str], None],
         seed: int,
+        num_whole: int = sys.maxsize,
     ) -> None:
         self._store, self._lineup, self._people = store, lineup, people
-        self._say, self._seed = say, seed
+        self._say, self._seed, self._num_whole = say, seed, num_whole
         self._best: dict[str, TrialRecord] = {}
         self._trials = dict.fromkeys(lineup.blocks, 0)
         self._spent = dict.fromkeys(lineup.blocks, 0.0)
@@ -128,4 +131,5 @@ class Race:
     def _probabilities(self, record: TrialRecord) -> Floats:
         kept = self._store.validation_path(record.space, record.number)
         new = self._store.checkpoints / f"{trial_file(record.space, record.number)}.npz"
-        return np.asarray(read_validation(kept if kept.is_file() else new).probabilities)
+        found = read_validation(kept if kept.is_file() else new)
+        return np.asarray(found.first(self._num_whole).probabilities)

@@ -106,13 +106,15 @@ def _race(run: Prepared, journals: dict[str, StudyJournal], console: Console) ->
     lineup = Lineup.of(run.schema, run.spaces)
     if not run.config.race:
         return None
+    whole = run.dataset.whole
     return Race(
         run.store,
         lineup,
-        Race.validators(run.dataset.table, run.dataset.split.search_val),
+        Race.validators(whole.table, whole.split.search_val),
         {name: journal.records() for name, journal in journals.items()},
         lambda text: say(console, text),
         run.config.seed,
+        whole.table.num_samples,
     )
 
 

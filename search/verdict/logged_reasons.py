@@ -51,7 +51,8 @@ class Logged:
             config_id = self._config_of_best(result)
             if config_id is None or result.best is None or not store.has_predictions(result.best):
                 return None
-            saved = store.read_validation(space, result.best.number)
+            kept = store.read_validation(space, result.best.number)
+            saved = kept.first(len(refitted.truth.label))
             indices = saved.indices
             searched.append(saved.probabilities)
             heads = refitted.predictions[space][config_id]

@@ -221,7 +221,8 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
     def score(best: Mapping[str, TrialEnd]) -> float:
         parts = []
         for space in spaces:
-            saved = refitted.store.read_validation(space, best[space].trial)
+            kept = refitted.store.read_validation(space, best[space].trial)
+            saved = kept.first(len(refitted.truth.label))
             parts.append(saved.probabilities)
             indices = saved.indices
         joint = layout.joint(parts).argmax(axis=1)

@@ -83,7 +83,7 @@ class WrongLabels:
         turn = rng.integers(1, num_classes, table.num_groups)
         num_wrong = max(1, round(self.share * len(people)))
         wrong = people[np.argsort(luck[people])][:num_wrong]
-        rows = data.train[np.isin(person, wrong)]
+        rows = table.with_labels(data.train[np.isin(person, wrong)], (self.attribute,))
         column = table.schema.names.index(self.attribute)
         labels = data.labels.copy()
         labels[rows, column] = (labels[rows, column] + turn[table.group_index[rows]]) % num_classes

@@ -111,7 +111,7 @@ def read_design(run: Prepared, refitted: Refitted) -> ControlDesign:
         defaults=defaults,
         seeds=_seeds(refitted, winners),
         num_folds=refitted.num_folds,
-        noisy=attribute_to_flip(run.dataset.table),
+        noisy=attribute_to_flip(run.dataset.whole.table),
         seed=run.config.seed,
     )
 

@@ -36,7 +36,7 @@ class HeadTarget:
     """Training target of a batch."""
 
     classes: Tensor
-    """Soft labels float [B, K], rows sum to 1."""
+    """Soft labels float [B, K], rows sum to 1; to less where the label is unknown."""
     raw: Tensor | None = None
     """Standardised raw number float [B], for numeric attributes."""
 

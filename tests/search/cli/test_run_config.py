@@ -7,6 +7,7 @@ import pytest
 
 from search.cli.options import build_parser
 from search.cli.run_config import new_config
+from search.errors import UsageError
 from search.prepare.config import command_of
 
 DEMO = "run --space all gender=my.py --budget 90s --seed 3 --refit-seeds 2 --people 60"
@@ -26,6 +27,7 @@ def config_of(line):
         f"{DEMO} --warm-start '{{here}}/one.json' two.json",
         "run --space age --data '{here}' --layout manifest --weights-dir '{here}' --trials 3",
         "run --space age --data '{here}' --corrections competition '{here}/mine.csv' --trials 3",
+        "run --space age --data '{here}' --add-data '{here}' . --score-added --trials 3",
     ],
 )
 def test_the_command_of_a_config_makes_it_again(line, tmp_path):
@@ -38,3 +40,25 @@ def test_the_command_of_a_config_makes_it_again(line, tmp_path):
     assert program == "headrace"
     again = new_config(build_parser().parse_args(words))
     assert replace(again, name=config.name) == config
+
+
+def test_folders_given_after_the_first_are_added(tmp_path):
+    names = ("one", "two", "three")
+    for name in names:
+        (tmp_path / name).mkdir()
+    one, two, three = (str(tmp_path / name) for name in names)
+    config = config_of(f"run --space age --data {one} --data {two} --data {three} --trials 3")
+    assert (config.data, config.add_data) == (one, (two, three))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--add-data .", "--add-data adds to data of your own"),
+        ("--data . --score-added", "--score-added is about added data"),
+        ("--data . --add-data /no/such", "must be a folder, got /no/such"),
+    ],
+)
+def test_added_data_that_cannot_be_is_refused(words, message):
+    with pytest.raises(UsageError, match=message):
+        config_of(f"run --space age --trials 3 {words}")

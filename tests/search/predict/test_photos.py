@@ -85,6 +85,13 @@ def test_broken_photos_are_named_and_the_others_keep_their_places(tmp_path):
     assert decode([Image.new("I;16", (30, 30))], SIZE, 1)[1] == []
 
 
+def test_a_photo_of_more_pixels_than_the_data_allows_is_broken(tmp_path):
+    (path,) = stored(tmp_path, noise(1))
+    assert decode([path], SIZE, 1, max_pixels=33 * 28)[1] == []
+    (complaint,) = decode([path], SIZE, 1, max_pixels=33 * 28 - 1)[1]
+    assert "at most 923 pixels, got 28 x 33" in complaint
+
+
 def test_at_most_ten_broken_photos_are_named():
     error = unreadable([f"photo{number} (cut short)" for number in range(13)], 700)
     assert isinstance(error, DataError)

@@ -8,6 +8,7 @@ import pytest
 from search.errors import UsageError
 from search.prepare.dataset import decode_images, open_dataset, stored_size_for
 from tests.search.builders.made import made_config
+from tests.search.builders.people import write_people
 from trainables.errors import DataError
 
 
@@ -96,3 +97,36 @@ def test_corrections_make_another_data_set_and_are_said(people, cache, bars, tmp
     assert plain.readings == ()
     number = plain.table.groups.count(first)
     assert dataset.readings == (f"1 corrections of mine.csv: gender of {number} photos changed",)
+
+
+def test_data_that_is_added_trains_and_each_folder_is_told(people, cache, bars, tmp_path):
+    more = write_people(tmp_path / "more", num_people=6)
+    alone = open_dataset(made_config(str(people)), cache, bars)
+    config = replace(made_config(str(people)), add_data=(str(more),))
+    dataset = open_dataset(config, cache, bars)
+    assert (dataset.table.num_samples, dataset.table.num_groups) == (60, 30)
+    np.testing.assert_array_equal(dataset.split.search_val, alone.split.search_val)
+    np.testing.assert_array_equal(dataset.split.held_out, alone.split.held_out)
+    assert dataset.whole.table.num_samples == 48
+    assert dataset.whole.split.fingerprint == alone.split.fingerprint
+    assert dataset.roots[0].fingerprint == alone.table.fingerprint
+    assert "more (only trains): 12 photos of 6 people, no licence named" in dataset.readings[-1]
+    decode_images(dataset.table, (24, 24), tmp_path, 1, bars)
+    scored = open_dataset(replace(config, score_added=True), cache, bars)
+    assert scored.whole.table.num_samples == 60
+    assert (scored.split.search_val >= 48).any()
+
+
+def test_counts_of_labels_are_told_where_photos_lack_some(cache, bars, tmp_path):
+    root = write_people(tmp_path / "partly")
+    lines = (root / "manifest.csv").read_text().splitlines()
+    lines[1:4] = [line.rpartition(",")[0] + "," for line in lines[1:4]]
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n")
+    (root / "dataset.yaml").write_text("missing: ignore\n")
+    dataset = open_dataset(made_config(str(root)), cache, bars)
+    assert "gender 48, mask 45; all labels, " in dataset.readings[-1]
+    assert dataset.readings[-1].endswith("need, 45")
+    whole = dataset.whole
+    assert whole.table.num_samples == 45
+    sides = (whole.split.search_train, whole.split.search_val, whole.split.held_out)
+    assert sum(map(len, sides)) == 45

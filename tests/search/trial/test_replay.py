@@ -86,6 +86,15 @@ def test_data_that_was_moved_is_found_where_the_user_says(best, people, cache, t
     assert replay(best, cache, silent, data=str(moved)).same_bits
 
 
+def test_corrections_that_were_moved_are_found_where_the_user_says(best, cache, tmp_path):
+    changed(best, data={"corrections": [str(tmp_path / "gone.csv")]})
+    with pytest.raises(UsageError, match=r"gone\.csv, which are no file now; .*--corrections FI"):
+        replay(best, cache, silent)
+    moved = tmp_path / "moved.csv"
+    moved.write_text("group_or_path,attribute,label,reason\n", encoding="utf-8")
+    assert replay(best, cache, silent, corrections=(str(moved),)).same_bits
+
+
 def test_other_data_is_refused(best, cache, tmp_path):
     other = write_people(tmp_path / "other", num_people=30)
     with pytest.raises(ResultsError, match=r"the data must be what gender\.yaml was found on"):

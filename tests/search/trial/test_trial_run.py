@@ -16,6 +16,7 @@ from search.trial.trial_run import TrialRun, evaluate
 from tests.trainables import tiny
 from trainables.blocks import Block, Form
 from trainables.checkpoint import load_checkpoint, save_checkpoint
+from trainables.data.schema import UNKNOWN
 from trainables.errors import NonFiniteLossError, OutOfMemoryError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -210,6 +211,54 @@ def test_joint_probabilities_are_scored_on_every_attribute_too(images):
     accuracy = accuracy_score(truth, gender)
     assert scored.scalars["val/gender/accuracy"] == pytest.approx(accuracy)
     assert scored.value == scored.scalars["val/joint/macro_f1"]
+
+
+@pytest.fixture
+def partly(images):
+    """The images where a third of the people have no gender."""
+    setting = images.setting
+    labels = setting.table.labels.copy()
+    labels[setting.table.group_index % 3 == 0, 0] = UNKNOWN
+    table = replace(setting.table, labels=labels)
+    images.setting = replace(setting, table=table)
+    return images
+
+
+def test_every_label_is_scored_on_the_photos_that_have_it(partly):
+    table = partly.setting.table
+    indices = np.arange(12)
+    rng = np.random.default_rng(0)
+    predictions = {
+        name: rng.dirichlet(np.ones(2), size=12).astype(np.float32) for name in table.schema
+    }
+    scored = evaluate(predictions, table, indices, Block(table.schema.names, Form.HEADS))
+    known = table.labels[indices, 0] != UNKNOWN
+    assert 0 < known.sum() < 12
+    truth, found = table.labels[indices][known, 0], predictions["gender"][known].argmax(axis=1)
+    assert scored.scalars["val/gender/macro_f1"] == macro_f1(truth, found, 2)
+    assert scored.confusions["gender"].sum() == known.sum()
+    assert scored.confusions["mask"].sum() == 12
+    assert scored.confusions["joint"].sum() == known.sum()
+    assert scored.probabilities.shape == (known.sum(), 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "attributes"), [({}, ("gender",)), (MULTIHEAD, ("gender", "mask"))]
+)
+def test_a_trial_keeps_the_predictions_of_the_photos_that_have_its_labels(
+    partly, start, changes, attributes
+):
+    run = start(changes)
+    for _ in range(EPOCHS):
+        value = run.epoch()["value"]
+    setting = partly.setting
+    indices = setting.table.with_labels(setting.split.search_val, attributes)
+    assert 0 < len(indices) < len(setting.split.search_val)
+    with np.load(run.predictions_path) as saved:
+        np.testing.assert_array_equal(saved["indices"], indices)
+        found = saved["probabilities"].argmax(axis=1)
+    truth = setting.table.schema.codes(setting.table.labels, attributes)[indices]
+    assert value == macro_f1(truth, found, 2 ** len(attributes))
 
 
 def test_trials_of_a_process_share_the_images(images):
