@@ -285,7 +285,8 @@ def _training_samples(config: TrialConfig, data: TrainingData) -> NDArray[np.int
     mask = kept(config, data.raw)
     samples = data.train if mask is None else data.train[mask[data.train]]
     # Heads learn from whoever has one of their labels, a softmax from whoever has all.
-    columns = [data.schema.names.index(name) for name in config.target.attributes]
+    names = data.schema.only(config.target.attributes).names
+    columns = [data.schema.names.index(name) for name in names]
     known = data.labels[samples][:, columns] != UNKNOWN
     has: NDArray[np.bool_] = known.any(1) if config.target.form is Form.HEADS else known.all(1)
     samples = samples[has]

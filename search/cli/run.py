@@ -38,6 +38,7 @@ from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
 from trainables.blocks import Block
+from trainables.errors import DataError
 from trainables.machine import Machine
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
@@ -74,7 +75,7 @@ def execute(
     dataset = open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
     _check_race(config, Lineup.of(dataset.table.schema, loaded))
-    _check_known(dataset, Lineup.of(dataset.table.schema, loaded).blocks)
+    _check_known(config, dataset, Lineup.of(dataset.table.schema, loaded).blocks)
     sizes = _label_sizes(config, dataset, loaded)
     if not config.address:
         here = Node(cpus=Machine().cpus(), memory=Machine().memory_bytes())
@@ -257,18 +258,26 @@ def _whole(dataset: Dataset) -> dict[str, Any]:
     return {"whole": told}
 
 
-def _check_known(dataset: Dataset, blocks: Mapping[str, Block]) -> None:
+def _check_known(config: RunConfig, dataset: Dataset, blocks: Mapping[str, Block]) -> None:
     """Raises UsageError where a space has nobody to train on, or to be scored on."""
     table, split = dataset.table, dataset.split
     for name, block in blocks.items():
         for side, what in ((split.search_train, "train on"), (split.search_val, "validate by")):
-            if len(table.with_labels(side, block.attributes)) < 2:
+            found = len(table.with_labels(side, block.attributes))
+            if found < 2:
                 raise UsageError(
-                    f"space {name} needs two photos or more with a label of "
-                    f"{', '.join(block.attributes)} to {what}, got "
-                    f"{len(table.with_labels(side, block.attributes))}; label more people, or "
-                    f"search other spaces"
+                    f"space {name} needs two photos or more with {', '.join(block.attributes)} to "
+                    f"{what}, got {found}; label more people, or search other spaces"
                 )
+    if ALL in config.spaces:
+        try:
+            dataset.whole  # noqa: B018  (whether there is one)
+        except DataError as error:
+            raise UsageError(
+                f"--space all judges on photos that have every label, got {table.num_whole}: "
+                f"{error}; label more people, or search attributes alone (--space "
+                f"{table.schema.names[0]})"
+            ) from error
 
 
 def _description(run: Prepared) -> dict[str, Any]:
@@ -288,7 +297,7 @@ def _description(run: Prepared) -> dict[str, Any]:
             "fingerprint": table.fingerprint,
             "split": run.dataset.split.fingerprint,
             "stored_size": list(run.stored_size),
-            **_whole(run.dataset),
+            **(_whole(run.dataset) if ALL in run.config.spaces else {}),
             "roots": [asdict(root) for root in run.dataset.roots],
         },
         "spaces": {s.name: s.fingerprint(table.schema, run.scale) for s in run.spaces},

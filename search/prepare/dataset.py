@@ -82,9 +82,9 @@ def _counts(table: SampleTable) -> Iterator[str]:
     if known.min() < table.num_samples:
         each = (f"{name} {count:,}" for name, count in zip(table.schema, known, strict=True))
         yield (
-            f"of {table.num_samples:,} photos some have no label (missing: ignore), and train and "
-            f"score what they have: {', '.join(each)}; all labels, which joint and the verdict "
-            f"need, {(table.joint != UNKNOWN).sum():,}"
+            f"of {table.num_samples:,} photos some lack a label, and train and score those they "
+            f"have: {', '.join(each)}; all labels, as joint and the verdict need: "
+            f"{(table.joint != UNKNOWN).sum():,}"
         )
 
 

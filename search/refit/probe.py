@@ -44,9 +44,10 @@ def measure_costs(
 ) -> dict[str, float]:
     """Returns the seconds that a photo of an epoch takes here, by the name of a config."""
     images = SharedImages(setting, on_step)
-    search_train, found = setting.split.search_train, {}
+    split, found = setting.split, {}
     for name, flat in configs.items():
         config = TrialConfig.from_flat(images.with_precision(flat))
+        search_train = setting.table.with_labels(split.search_train, config.target.attributes)
         photos = min(_NUM_BATCHES * config.optim.batch_size, len(search_train))
         train = np.random.default_rng(0).choice(search_train, size=photos, replace=False)
         classifier = ImageClassifier(

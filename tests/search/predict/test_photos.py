@@ -86,7 +86,7 @@ def test_broken_photos_are_named_and_the_others_keep_their_places(tmp_path):
 
 
 def test_a_photo_of_more_pixels_than_the_data_allows_is_broken(tmp_path):
-    (path,) = stored(tmp_path, noise(1))
+    (path,), _ = stored(tmp_path, [Image.fromarray(noise(1)[0])])
     assert decode([path], SIZE, 1, max_pixels=33 * 28)[1] == []
     (complaint,) = decode([path], SIZE, 1, max_pixels=33 * 28 - 1)[1]
     assert "at most 923 pixels, got 28 x 33" in complaint
