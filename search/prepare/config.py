@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from search.errors import UsageError
+from search.prepare import given_paths
 from search.prepare.option import (
     FirstData,
     Option,
@@ -16,14 +17,11 @@ from search.prepare.option import (
     at_least,
     below_one,
     between,
-    is_file,
-    is_folder,
     option,
 )
 from search.prepare.resources import check_fraction
 from search.store.reading import typed
 from search.store.screen_file import read_offer
-from trainables.data.known_corrections import KNOWN
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -128,48 +126,10 @@ def _budget_seconds(text: str) -> float:
         raise UsageError(f"--budget: {error}") from error
 
 
-def _weights_dir(folder: str) -> str:
-    if not is_folder(folder):
-        raise UsageError(f"--weights-dir must be a folder, got {folder}")
-    if not any(Path(folder).glob("*.safetensors")):
-        raise UsageError(
-            f"--weights-dir must hold files <timm name>.safetensors, {folder} has none; leave it "
-            "out to use the model hub, or --no-pretrained to train from scratch"
-        )
-    return absolute(folder)
-
-
 def _backbones(given: Sequence[str]) -> tuple[str, ...]:
     # The names are kept, not the file: a resumed run must not depend on it.
     each = (read_offer(Path(one)) if one.endswith(".json") else (one,) for one in given)
     return tuple(dict.fromkeys(name for names in each for name in names))
-
-
-def _corrections(sources: Sequence[str]) -> tuple[str, ...]:
-    for source in sources:
-        if source not in KNOWN and not is_file(source):
-            raise UsageError(
-                f"--corrections must be CSV files or known sets ({', '.join(KNOWN)}), got {source}"
-            )
-    return tuple(absolute(source) if is_file(source) else source for source in sources)
-
-
-def _added(folders: Sequence[str]) -> tuple[str, ...]:
-    every = [folders] if isinstance(folders, str) else folders  # from Python, one may be alone
-    for folder in every:
-        if not is_folder(folder):
-            raise UsageError(f"data that is added must be a folder, got {folder}")
-    return tuple(map(absolute, every))
-
-
-def _photos_dir(folder: str) -> str:
-    if not is_folder(folder):
-        raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
-    return absolute(folder)
-
-
-def _portfolios(given: Sequence[str]) -> tuple[str, ...]:
-    return tuple(absolute(path) for path in given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +160,7 @@ class RunConfig:
         "--add-data",
         "folders of further data, which only trains: nobody in it is validated or held out",
         default=(),
-        read=_added,
+        read=given_paths.added,
         nargs="+",
         metavar="DIR",
     )
@@ -220,7 +180,7 @@ class RunConfig:
         "CSV files group_or_path,attribute,label,reason, or competition, the known errors of its "
         "data (default: corrections.csv beside the data)",
         default=(),
-        read=_corrections,
+        read=given_paths.corrections,
         nargs="+",
         metavar="FILE",
     )
@@ -279,7 +239,7 @@ class RunConfig:
         "--weights-dir",
         "folder of <timm name>.safetensors (default: model hub)",
         default="",
-        read=_weights_dir,
+        read=given_paths.weights_dir,
         on_top=True,
     )
     """Absolute; empty is the model hub."""
@@ -320,7 +280,7 @@ class RunConfig:
         "--pseudo-labels",
         "unlabelled photos to train the finalists with, used only where that wins",
         default="",
-        read=_photos_dir,
+        read=given_paths.photos_dir,
         on_top=True,
         metavar="DIR",
     )
@@ -347,7 +307,7 @@ class RunConfig:
         "portfolios of other runs (headrace export NAME --to portfolio), whose configs are tried "
         "after the default",
         default=(),
-        read=_portfolios,
+        read=given_paths.portfolios,
         nargs="+",
         metavar="FILE",
     )

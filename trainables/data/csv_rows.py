@@ -97,12 +97,13 @@ class CsvRows:
             raise DataError(f"{where}: column {column!r} is empty; fill it or remove the row")
         return values
 
-    def known(self, column: str, kept: Sequence[str] = ()) -> tuple[str, ...]:
+    def known(self, column: str, kept: Sequence[str] = (), way_out: str = "") -> tuple[str, ...]:
         """Returns a column that must have a value, and not what a program wrote for none.
 
         Args:
             column: its name.
             kept: values that are meant as they stand.
+            way_out: beside filling or removing, to be said in brackets.
 
         Raises:
             DataError: as `filled`, or a cell is "#N/A", "nan" or the like, or has characters that
@@ -121,19 +122,18 @@ class CsvRows:
                 raise DataError(
                     f"{self.where(row)}: column {column!r} is {value!r}, which a spreadsheet or "
                     f"pandas writes where there is no value ({values.count(value)} rows have "
-                    "it); fill it or remove the row (one that means what it says is listed "
-                    "under classes in dataset.yaml)"
+                    f"it); fill it or remove the row{way_out and f' ({way_out})'}"
                 )
         return values
 
-    def codes(self, column: str, classes: Sequence[str]) -> IntArray:
+    def codes(self, column: str, classes: Sequence[str], way_out: str = "") -> IntArray:
         """Returns the class number of each row.
 
         Raises:
             DataError: as `known`, or a value is not one of `classes`; names the row.
         """
         names = ClassNames(tuple(map(self.pointed, classes)))
-        values = self.known(column, kept=names.classes)
+        values = self.known(column, kept=names.classes, way_out=way_out)
         codes = {value: names.code(value) for value in dict.fromkeys(values)}
         for row, value in enumerate(values):
             if codes[value] is None:

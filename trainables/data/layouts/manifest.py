@@ -40,6 +40,7 @@ LABELLED = True
 MAX_NUMERIC_CLASSES = 12
 """A column of numbers with more different values than this is a measurement, not a class."""
 
+_LISTED = "one that means what it says is listed under classes in dataset.yaml"
 _FEWEST_IDS, _SHARE_OF_IDS = 4, 0.9
 """A column of as many values, nearly all of one person each, tells photos or people apart."""
 
@@ -257,7 +258,7 @@ def _found_classes(
     rows: CsvRows, config: AttributeConfig, groups: Sequence[str]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the values of a column as classes, where they can be some."""
-    values = rows.known(config.column)
+    values = rows.known(config.column, way_out=_LISTED)
     classes, notes = merged(values)
     where = f"{rows.path}: column {config.column!r}"
     leave_out = f"leave it out (ignore: [{config.column}] in dataset.yaml)"
@@ -319,9 +320,9 @@ def _is_band(name: str) -> bool:
 def _codes(rows: CsvRows, config: AttributeConfig, attribute: Attribute) -> IntArray:
     """Returns the class number of each row of an attribute without raw numbers."""
     if not config.values:
-        return rows.codes(config.column, attribute.classes)
+        return rows.codes(config.column, attribute.classes, _LISTED)
     number = [attribute.classes.index(name) for name in config.values.values()]
-    return np.array(number)[rows.codes(config.column, tuple(config.values))]
+    return np.array(number)[rows.codes(config.column, tuple(config.values), _LISTED)]
 
 
 def _bin_names(bins: tuple[float, ...]) -> tuple[str, ...]:
