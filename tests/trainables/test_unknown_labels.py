@@ -40,7 +40,7 @@ def partly(rows=(1, 4, 5), names=("age",)):
 def of_head(model, rows, head):
     """Returns the loss of one head on a batch, and its gradients by weight, None where none."""
     samples = torch.tensor(rows)
-    outputs = model.network(model.preprocess.evaluate(model._data.images[samples]))
+    outputs = model.network(model.preprocess.evaluate(model._data.images.stored[samples]))
     targets = model._stepping.batch_targets(samples)
     loss = model._stepping._head_losses(outputs, targets)[head]
     weights = dict(model.network.named_parameters())
@@ -51,7 +51,7 @@ def of_head(model, rows, head):
 def backward(model, rows):
     """Returns the loss of all heads on a batch, and its gradients by weight."""
     samples = torch.tensor(rows)
-    x = model.preprocess.evaluate(model._data.images[samples])
+    x = model.preprocess.evaluate(model._data.images.stored[samples])
     loss = model._stepping.backward(x, model._stepping.batch_targets(samples))
     return loss, {n: p.grad for n, p in model.network.named_parameters() if p.grad is not None}
 
