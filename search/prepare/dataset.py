@@ -73,7 +73,8 @@ class Dataset:
     @property
     def name(self) -> str:
         """What the plan calls it."""
-        return "the built-in demo" if self.is_demo else str(self.root)
+        places = " + ".join(root.path for root in self.roots) or str(self.root)
+        return "the built-in demo" if self.is_demo else places
 
 
 def _counts(table: SampleTable) -> Iterator[str]:

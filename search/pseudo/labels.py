@@ -25,7 +25,7 @@ from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore, Size
 from trainables.data.sample_table import SampleTable, UnlabelledTable
-from trainables.data.schema import LabelSchema
+from trainables.data.schema import UNKNOWN, LabelSchema
 from trainables.data.training_images import TrainingImages
 from trainables.predictor import MAX_BATCH, Predictor
 
@@ -201,7 +201,8 @@ def sure(
 def _typical(values: NDArray[np.float64], data: TrainingData, name: str) -> NDArray[np.float64]:
     """Returns the mean raw number of every class of an attribute among the training samples."""
     axis = data.schema.names.index(name)
-    classes, numbers = data.labels[data.train, axis], values[data.train]
+    train = data.train[data.labels[data.train, axis] != UNKNOWN]
+    classes, numbers = data.labels[train, axis], values[train]
     counts = np.bincount(classes, minlength=data.schema.num_classes(name))
     sums = np.bincount(classes, weights=numbers, minlength=len(counts))
     means: NDArray[np.float64] = np.where(counts, sums / np.maximum(counts, 1), numbers.mean())

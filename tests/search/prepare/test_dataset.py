@@ -111,6 +111,7 @@ def test_data_that_is_added_trains_and_each_folder_is_told(people, cache, bars, 
     assert dataset.whole.split.fingerprint == alone.split.fingerprint
     assert dataset.roots[0].fingerprint == alone.table.fingerprint
     assert dataset.readings[-1].endswith("6 people, no licence named (only trains)")
+    assert dataset.name == f"{people} + {more}"
     decode_images(dataset.table, (24, 24), tmp_path, 1, bars)
     scored = open_dataset(replace(config, score_added=True), cache, bars)
     assert scored.whole.table.num_samples == 60

@@ -16,9 +16,10 @@ from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.refit.test_pool import config_of, three_folds
+from tests.trainables import tiny
 from trainables.config import Input
 from trainables.data.layouts import flat
-from trainables.data.schema import JOINT
+from trainables.data.schema import JOINT, UNKNOWN
 
 ANY = {"gender": 0.01, "mask": 0.01}
 
@@ -178,3 +179,15 @@ def test_both_tables_are_one_for_the_image_store(people, unlabelled):
     assert all((both.root / path).is_file() for path in both.paths)
     assert both.fingerprint not in (people.table.fingerprint, unlabelled.fingerprint)
     both.check_files()
+
+
+def test_the_number_of_a_class_is_the_mean_of_those_who_have_a_label():
+    data = tiny.training_data()
+    labels, age = data.labels.copy(), data.raw["age"].copy()
+    labels[:5, 2], age[:5] = UNKNOWN, np.nan
+    partly = replace(data, labels=labels, raw={"age": age})
+    found = pseudo_labels._typical(age, partly, "age")
+    known = np.arange(5, len(data.train))
+    for number in range(3):
+        mine = known[labels[known, 2] == number]
+        assert found[number] == pytest.approx(age[mine].mean() if len(mine) else age[known].mean())
