@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -82,8 +83,7 @@ class CsvRows:
         column = self.named(column)
         if column not in self.columns:
             raise DataError(self.needs(column))
-        index = self.columns.index(column)
-        return tuple(row[index] for row in self.cells)
+        return tuple(map(itemgetter(self.columns.index(column)), self.cells))
 
     def filled(self, column: str) -> tuple[str, ...]:
         """Returns a column that must have a value in every row.
@@ -110,20 +110,25 @@ class CsvRows:
                 are lost or control something; names the row.
         """
         values = self.filled(column)
-        strange = {each for each in set(values) if _LOST in each or _controls(each)}
-        for row, value in enumerate(values):
-            if value in strange:
-                raise DataError(
-                    f"{self.where(row)}: column {column!r} is {value!a}, with a character that "
-                    "was lost or that controls a terminal: the file was saved in another "
-                    'encoding; save it again as "CSV UTF-8" from where it is whole'
-                )
-            if value not in kept and is_no_label(value):
-                raise DataError(
-                    f"{self.where(row)}: column {column!r} is {value!r}, which a spreadsheet or "
-                    f"pandas writes where there is no value ({values.count(value)} rows have "
-                    f"it); fill it or remove the row{way_out and f' ({way_out})'}"
-                )
+        different = set(values)
+        strange = {each for each in different if _LOST in each or _controls(each)}
+        empty = {each for each in different.difference(kept) if is_no_label(each)}
+        wrong = strange | empty
+        rows = (row for row, each in enumerate(values) if each in wrong)
+        first = next(rows, None) if wrong else None
+        if first is not None and values[first] in strange:
+            raise DataError(
+                f"{self.where(first)}: column {column!r} is {values[first]!a}, with a character "
+                "that was lost or that controls a terminal: the file was saved in another "
+                'encoding; save it again as "CSV UTF-8" from where it is whole'
+            )
+        if first is not None:
+            raise DataError(
+                f"{self.where(first)}: column {column!r} is {values[first]!r}, which a "
+                "spreadsheet or pandas writes where there is no value "
+                f"({values.count(values[first])} rows have it); fill it or remove the row"
+                f"{way_out and f' ({way_out})'}"
+            )
         return values
 
     def codes(self, column: str, classes: Sequence[str], way_out: str = "") -> IntArray:

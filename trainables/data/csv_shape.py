@@ -97,7 +97,7 @@ def _separated(path: Path, text: str, separators: Sequence[str]) -> tuple[str, l
         return separators[0], _rows(text, separators[0])
     broken: csv.Error | None = None
     found = {}
-    for each in separators:
+    for each in _in_header(text, separators):
         try:
             rows = _rows(text, each)
         except csv.Error as error:
@@ -118,6 +118,13 @@ def _separated(path: Path, text: str, separators: Sequence[str]) -> tuple[str, l
     if broken:
         raise broken
     return _widest(text)
+
+
+def _in_header(text: str, separators: Sequence[str]) -> list[str]:
+    """Returns the separators that the header may have; all where it goes over several lines."""
+    lines = (line for line in io.StringIO(text) if line.strip('"\r\n ,;\t|'))
+    header = next(lines, "")
+    return [each for each in separators if each in header or header.count('"') % 2]
 
 
 def _widest(text: str) -> tuple[str, list[Row]]:

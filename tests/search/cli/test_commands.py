@@ -31,6 +31,8 @@ FROZEN = {
         "--data": None,
         "--layout": None,
         "--corrections": None,
+        "--add-data": None,
+        "--score-added": None,
         "--people": None,
         "--budget": None,
         "--trials": None,
@@ -109,7 +111,13 @@ FROZEN = {
         "--margin": 0.005,
         "--seed": 0,
     },
-    "replay": {"best": ..., "--data": "", "--weights-dir": "", "--cache": None},
+    "replay": {
+        "best": ...,
+        "--data": "",
+        "--weights-dir": "",
+        "--corrections": [],
+        "--cache": None,
+    },
 }
 
 

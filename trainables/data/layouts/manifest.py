@@ -193,9 +193,9 @@ def _labels(
             "fill it or remove the row, or say missing: ignore in dataset.yaml (a photo without a "
             "label then trains and scores those it has)"
         )
-    filled = rows.take(np.flatnonzero(known).tolist())
-    people = [group for group, is_known in zip(groups, known, strict=True) if is_known]
-    attribute, notes = _attribute(filled, config, people)
+    kept = np.flatnonzero(known).tolist()
+    filled = rows.take(kept)
+    attribute, notes = _attribute(filled, config, [groups[row] for row in kept])
     codes, raw = np.full(len(values), UNKNOWN), None
     if attribute.has_raw:
         raw = np.full(len(values), np.nan)
@@ -289,10 +289,12 @@ def _check_shared(
     where: str, leave_out: str, values: Sequence[str], groups: Sequence[str]
 ) -> None:
     """Raises DataError where values are of one person each, as file names and captions are."""
+    if len(set(values)) < _FEWEST_IDS:
+        return
     people: dict[str, set[str]] = {}
-    for value, group in zip(map(spelling, values), groups, strict=True):
-        people.setdefault(value, set()).add(group)
-    alone = [value for value, who in people.items() if len(who) == 1]
+    for value, group in set(zip(values, groups, strict=True)):
+        people.setdefault(spelling(value), set()).add(group)
+    alone = sorted(value for value, who in people.items() if len(who) == 1)
     if len(people) >= _FEWEST_IDS and len(alone) >= _SHARE_OF_IDS * len(people):
         raise DataError(
             f"{where} holds {len(people)} different values, {len(alone)} of which one person "
