@@ -51,7 +51,7 @@ def resolved(root: Path, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
     found, how = [], dict.fromkeys(_KEYS, 0)
     slashes = 0
     for path in paths:
-        if _exists(root / path):
+        if exists(root / path):
             found.append(path)
             continue
         wished = posixpath.normpath(path.replace("\\", "/"))
@@ -87,7 +87,7 @@ class _Entries:
         """Returns the path of the one entry that fits, and the keys it was found by; or None."""
         folder, found, keys = root, [], set()
         for part in path.split("/"):
-            name = part if _exists(folder / part) else None
+            name = part if exists(folder / part) else None
             for key, fold in _KEYS.items():
                 if name is None:
                     names = self._of(folder, key).get(fold(part), [])
@@ -169,9 +169,18 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
+    """Returns whether there is something; not where nothing can have such a name."""
     try:
         return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Returns whether a path is that of a folder; not where none can have such a name."""
+    try:
+        return path.is_dir()
     except (OSError, ValueError):
         return False
 

@@ -17,7 +17,14 @@ from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
 from trainables.data.class_names import ClassNames, merged, spelling
 from trainables.data.csv_rows import CsvRows, parse_number, read_csv
 from trainables.data.file_names import read_file_names
-from trainables.data.image_files import normal_path, resolved, several, visible_entries
+from trainables.data.image_files import (
+    exists,
+    is_folder,
+    normal_path,
+    resolved,
+    several,
+    visible_entries,
+)
 from trainables.data.manifest_config import AttributeConfig, ManifestConfig, read_config
 from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
@@ -95,13 +102,13 @@ def read(root: Path) -> SampleTable:
 
 
 def _rows(root: Path, config: ManifestConfig) -> CsvRows:
-    if config.images and not (root / _images(config)).is_dir():
+    if config.images and not is_folder(root / _images(config)):
         raise DataError(f"images in dataset.yaml must be a folder, got {config.images} in {root}")
     if config.file_names:
         rows = read_file_names(root / _images(config), config.file_names)
         return replace(rows, path=root / "dataset.yaml")
     name = normal_path(config.manifest, "manifest in dataset.yaml")
-    if not (root / name).exists():
+    if not exists(root / name):
         others = [each.name for each in visible_entries(root) if each.suffix.lower() == ".csv"]
         raise DataError(
             f"manifest in dataset.yaml must be a file in {root}, got {config.manifest}; "

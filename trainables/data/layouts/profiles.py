@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trainables.data.csv_rows import CsvRows, read_csv
-from trainables.data.image_files import normal_path, resolved, visible_entries
+from trainables.data.image_files import is_folder, normal_path, resolved, visible_entries
 from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
@@ -94,7 +94,7 @@ def _photos(base: Path, folder: str, rows: CsvRows, row: int) -> list[str]:
     """Returns the paths of a person's photos relative to `base`, in the order of `STEMS`."""
     where = f"{rows.where(row)}, folder {folder!r}"
     path = base / "images" / folder
-    if not _is_dir(path):
+    if not is_folder(path):
         raise DataError(f"{where}: there is no such folder in {base / 'images'}")
     by_stem: dict[str, str] = {}
     # By stem, never by full name: jpg, jpeg and png are mixed, in a few folders even in one.
@@ -115,13 +115,6 @@ def _photos(base: Path, folder: str, rows: CsvRows, row: int) -> list[str]:
     if missing:
         raise DataError(f"{where}: no image for {', '.join(missing)}")
     return [f"images/{folder}/{by_stem[stem]}" for stem in STEMS]
-
-
-def _is_dir(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name that no folder can have
-        return False
 
 
 def _warn_of_unlisted(images: Path, folders: Iterable[str]) -> None:
