@@ -110,9 +110,9 @@ def _rows(root: Path, config: ManifestConfig) -> CsvRows:
     name = normal_path(config.manifest, "manifest in dataset.yaml")
     if not exists(root / name):
         others = [each.name for each in visible_entries(root) if each.suffix.lower() == ".csv"]
+        there = f", or name another file there (manifest: {several(others)})" if others else ""
         raise DataError(
-            f"manifest in dataset.yaml must be a file in {root}, got {config.manifest}; "
-            f"{f'there is {several(others)}' if others else 'put it there'}"
+            f"{root / name} cannot be read: there is no such file; put it there{there}"
         )
     return read_csv(root / name, config.encoding)
 

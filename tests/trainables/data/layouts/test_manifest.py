@@ -458,7 +458,7 @@ attributes:
     ("yaml", "message"),
     [
         ("manifest: ../other.csv", "manifest in dataset.yaml: a path must be relative"),
-        ("manifest: none.csv", r"must be a file in .*, got none\.csv; there is manifest\.csv"),
+        ("manifest: none.csv", r"none\.csv cannot be read: .* \(manifest: manifest\.csv\)"),
         ("images: nope", "images in dataset.yaml must be a folder, got nope in "),
         ("images: ../x", r"images in dataset.yaml: a path must .*got '\.\./x'"),
         ("{encoding: cp949, file_names: '{a}_{b}'}", "encoding is that of a CSV file, and"),
