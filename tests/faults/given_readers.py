@@ -74,7 +74,7 @@ def corrections(folder: Path) -> Made:
     """corrections.csv beside the data."""
     read = _manifest(folder)
     path = folder / "data" / "corrections.csv"
-    rows = ("p,gender,female,seen", "2.jpg,age,61,told", "r/3,gender,female,both ways")
+    rows = ("p,gender,female,seen", "2.jpg,age,61,told", "r/3,gender,male,both ways")
     text = "\n".join(("group_or_path,attribute,label,reason", *rows, ""))
     path.write_text(text, encoding="utf-8")
     return path, read

@@ -124,9 +124,12 @@ def _check_labels(table: SampleTable) -> None:
     for attribute, column in zip(table.schema.attributes, table.labels.T, strict=True):
         known = column[column != UNKNOWN]
         if (known == known[:1]).all():
+            wheres = (table.source_rows[0], *(each.where for each in table.corrections))
+            files = dict.fromkeys(where.rpartition(" row ")[0] for where in wheres)
             one = f"{attribute.classes[known[0]]!r} for all {len(known)}" if len(known) else "none"
             raise DataError(
-                f"attribute {attribute.name!r} needs photos of two classes, got {one} under "
+                f"{' and '.join(filter(None, files)) or 'names of photos'}: attribute "
+                f"{attribute.name!r} needs photos of two classes, got {one} under "
                 f"{table.root}; leave it out (ignore: [{attribute.name}] in dataset.yaml beside a "
                 "manifest)"
             )
