@@ -16,6 +16,7 @@ FLOORS = {
     "search": {
         "cli": 7,
         "verdict": 6,
+        "audit": 5,
         "ensemble": 5,
         "export": 5,
         "pseudo": 5,
@@ -47,6 +48,7 @@ FLOORS = {
         "people": 4,
         "exact": 3,
         "fitting": 3,
+        "near_duplicates": 3,
         "portfolio": 3,
         "recombine": 3,
         "curves": 2,

@@ -187,6 +187,30 @@ def _quick(options: argparse.Namespace) -> int:
     return OK
 
 
+def _audit(options: argparse.Namespace) -> int:
+    check_not_empty(options)
+    if options.data and options.people is not None:
+        raise UsageError("--people is for the demo and means nothing with --data; drop one")
+    if options.data and not is_folder(options.data):
+        raise UsageError(f"--data must be a folder, got {options.data}")
+    cache = writable_cache(options.cache)
+    check_writable("--out", options.out)
+    from rich.console import Console
+
+    from search.audit.finding import Level
+    from search.audit.stage import run_audit
+    from search.console import StepBar
+    from search.prepare.config import DEFAULT_PEOPLE
+    from search.prepare.dataset import demo
+
+    console = Console()
+    people = options.people or DEFAULT_PEOPLE
+    root = Path(options.data) if options.data else demo(people, cache, partial(StepBar, console))
+    corrections = tuple(options.corrections or ())
+    level = run_audit(root, options.layout, corrections, options.out, cache, console)
+    return {Level.NOTE: OK, Level.LOOK: SOME_FAILED, Level.UNUSABLE: BAD_INPUT}[level]
+
+
 def _check_file(option: str, path: Path) -> None:
     """Raises a SearchError where a file cannot be written, before the work is done."""
     if path.is_dir():
@@ -327,6 +351,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "run": _run,
+    "audit": _audit,
     "screen": _screen,
     "quick": _quick,
     "replay": _replay,

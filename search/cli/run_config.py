@@ -19,6 +19,8 @@ from search.prepare.config import (
 
 FROZEN_OPTIONS = ("data", "layout", "people", "pretrained", "weights_dir")
 """Fields of a run's config that the commands on frozen features take, too."""
+AUDIT_OPTIONS = ("data", "layout", "people", "corrections")
+"""Those that an audit takes, too."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
 

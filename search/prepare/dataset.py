@@ -6,6 +6,7 @@ from pathlib import Path
 
 from search.errors import UsageError
 from search.prepare.config import RunConfig
+from search.prepare.one_side import on_one_side
 from search.prepare.option import is_folder
 from trainables.data import layouts
 from trainables.data.corrections import summary
@@ -69,6 +70,7 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
         raise UsageError(f"--data must be a folder, got {config.data}")
     root = Path(config.data) if config.data else demo(config.people, cache_dir, progress)
     table = layouts.load(root, config.layout, config.corrections)
+    table = on_one_side(table, cache_dir, progress)
     split = make_split(table, seed=SPLIT_SEED)
     return Dataset(root=root, table=table, split=split, is_demo=not config.data)
 

@@ -100,7 +100,23 @@ class Folded:
     blocks: tuple["Block", ...]
 
 
-Block = Table | Figure | Grid | Text | Items | Code | Folded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A small photo; `source` is a data URL, `caption` stands below it and is read aloud."""
+
+    source: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Photos in rows; those that belong together stand in one frame."""
+
+    kind: ClassVar[str] = "gallery"
+    groups: tuple[tuple[Photo, ...], ...]
+
+
+Block = Table | Figure | Grid | Text | Items | Code | Folded | Gallery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,97 @@
+"""People who share a photo are kept on one side of every split: as one group.
+
+A photo that is there twice under two people would be trained on and scored on.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from search.analysis.near_duplicates import LEAST_CONTRAST, copies, together
+from trainables.data.sample_table import SampleTable
+from trainables.data.schema import IntArray
+from trainables.data.sketches import Sketches
+from trainables.errors import DataError
+from trainables.machine import Machine
+
+_NAMED = 3
+_FEW, _LARGE = 5, 0.2
+"""People, and their share of all, up to which those who share a photo are kept together."""
+
+ProgressBar = Callable[[str], Callable[[int, int], None]]
+
+
+def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> SampleTable:
+    """Returns the table with people who share a photo, or nearly the same one, in one group.
+
+    Its notes say how many they are.
+
+    Photos that cannot be read are left to those who decode them all.
+
+    Args:
+        table: of the data.
+        cache_dir: small photos are kept there.
+        progress: gives the bar of a step.
+
+    Raises:
+        DataError: so many people share photos that they cannot all be on one side.
+    """
+    sketches = Sketches.open(
+        table.root,
+        table.paths,
+        cache_dir,
+        num_threads=Machine().cpus(),
+        max_pixels=table.max_pixels,
+        progress=progress(f"looking for photos that are there twice, among {table.num_samples}"),
+    )
+    pairs = _pairs_across(table, sketches)
+    if not len(pairs):
+        return table
+    cluster = together(table.num_groups, table.group_index[pairs])
+    _check_largest(table, pairs, cluster)
+    # Called after the first of its people, a group cannot be taken for anybody else.
+    groups = tuple(table.group_names[cluster[person]] for person in table.group_index)
+    notes = (*table.notes, _note(table, pairs, cluster))
+    return replace(table, groups=groups, notes=notes)
+
+
+def _pairs_across(table: SampleTable, sketches: Sketches) -> IntArray:
+    """Returns pairs of photos of two people that show one picture, int64 [P, 2]."""
+    # Nobody is known again by a photo of one colour.
+    shows = sketches.contrast >= LEAST_CONTRAST
+    digest = [
+        each if seen else "" for each, seen in zip(sketches.digest_of_read, shows, strict=True)
+    ]
+    found = copies(sketches.luma, digest)
+    pairs = np.stack([found.first, found.second], axis=1)
+    people = table.group_index[pairs]
+    return np.asarray(pairs[people[:, 0] != people[:, 1]], dtype=np.int64)
+
+
+def _check_largest(table: SampleTable, pairs: IntArray, cluster: IntArray) -> None:
+    """Raises DataError where photos make one group of too many people to be on one side."""
+    groups, sizes = np.unique(cluster, return_counts=True)
+    largest = int(sizes.max())
+    if largest > max(_FEW, _LARGE * table.num_groups):
+        inside = cluster[table.group_index[pairs[:, 0]]] == groups[np.argmax(sizes)]
+        one, other = pairs[inside][0]
+        raise DataError(
+            f"people who share a photo are on one side of every split, and {largest} of "
+            f"{table.num_groups} do, such as {table.paths[one]} and {table.paths[other]}; is it a "
+            "placeholder? headrace audit shows them all: remove their rows"
+        )
+
+
+def _note(table: SampleTable, pairs: IntArray, cluster: IntArray) -> str:
+    _, sizes = np.unique(cluster, return_counts=True)
+    several = sizes[sizes > 1]
+    named = [f"{table.paths[a]} = {table.paths[b]}" for a, b in pairs[:_NAMED].tolist()]
+    more = f" and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
+    said = f"{len(pairs)} pairs of photos are" if len(pairs) > 1 else "a pair of photos is"
+    groups = f"{len(several)} groups" if len(several) > 1 else "one group"
+    return (
+        f"{said} the same or nearly so and of two people ({', '.join(named)}{more}): these "
+        f"{several.sum()} people are {groups}, which no split divides"
+    )
