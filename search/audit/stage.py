@@ -14,9 +14,17 @@ from search.audit.labels import label_findings
 from search.audit.listing import Listing, list_folder
 from search.audit.looks import look_findings
 from search.audit.page import audit_page
+from search.audit.suspects import (
+    Suspect,
+    out_of_fold,
+    suspect_findings,
+    suspects_of,
+    write_corrections,
+)
 from search.console import StepBar, say
 from search.report.render import html_of
 from search.store.files import SCHEMA, write_json, write_text
+from search.store.run_store import RunStore
 from trainables.data.image_decoding import MAX_PIXELS
 from trainables.data.image_files import several
 from trainables.data.sketches import Sketches
@@ -35,12 +43,14 @@ class Audit:
         listing: what lies there.
         sketches: of its photos.
         copies: photos that are there twice.
+        suspects: labels that the models of a run doubt.
         findings: the gravest first.
     """
 
     listing: Listing
     sketches: Sketches
     copies: tuple[Copy, ...]
+    suspects: tuple[Suspect, ...]
     findings: tuple[Finding, ...]
 
     @property
@@ -59,7 +69,7 @@ def audit(
     corrections: Sequence[str],
     cache: Path,
     console: Console,
-    more: Sequence[Finding] = (),
+    store: RunStore | None = None,
 ) -> Audit:
     """Looks at all of a data folder.
 
@@ -69,7 +79,10 @@ def audit(
         corrections: of labels; if none, `corrections.csv` beside the data.
         cache: folder of the sketches, which are made again of changed photos alone.
         console: where to show progress.
-        more: what else is known to be wrong.
+        store: of a run on this data, whose models say which labels they doubt.
+
+    Raises:
+        ResultsError: the run has no refit, or was on other data.
     """
     listing = list_folder(root, layout, corrections)
     sketches = Sketches.open(
@@ -80,6 +93,9 @@ def audit(
         max_pixels=listing.max_pixels or MAX_PIXELS,
         progress=StepBar(console, f"looking at {len(listing.paths):,} photos"),
     )
+    suspects: tuple[Suspect, ...] = ()
+    if store is not None and listing.table is not None:
+        suspects = suspects_of(listing.table, out_of_fold(store, listing.table))
     comparing = StepBar(console, f"comparing {len(listing.paths):,} photos")
     copies = find_copies(sketches, comparing)
     found = (
@@ -87,10 +103,12 @@ def audit(
         *file_findings(listing, sketches),
         *look_findings(listing, sketches),
         *copy_findings(listing, copies),
-        *more,
+        *suspect_findings(listing, suspects),
     )
     order = sorted(found, key=lambda each: _LEVELS.index(each.level))
-    return Audit(listing=listing, sketches=sketches, copies=copies, findings=tuple(order))
+    return Audit(
+        listing=listing, sketches=sketches, copies=copies, suspects=suspects, findings=tuple(order)
+    )
 
 
 def print_audit(console: Console, found: Audit, out: Path) -> None:
@@ -144,9 +162,29 @@ def run_audit(
     out: Path,
     cache: Path,
     console: Console,
+    store: RunStore | None = None,
+    proposals: Path | None = None,
 ) -> Level:
-    """Audits a data folder, says and writes what was found; returns how grave it is."""
-    found = audit(root, layout, corrections, cache, console)
+    """Audits a data folder, says and writes what was found; returns how grave it is.
+
+    Args:
+        root: the data folder.
+        layout: of it, or None to find it out.
+        corrections: of its labels.
+        out: folder of audit.json and audit.html.
+        cache: folder of the sketches.
+        console: where to say it.
+        store: of a run on this data.
+        proposals: file of the corrections that its models propose.
+
+    Raises:
+        ResultsError: the run has no refit, or was on other data.
+        UsageError: the file of the proposals exists.
+    """
+    found = audit(root, layout, corrections, cache, console, store)
+    if proposals is not None and found.listing.table is not None:
+        write_corrections(proposals, found.listing.table, found.suspects)
+        say(console, f"{len(found.suspects)} corrections proposed in {proposals}: look at each")
     write_audit(found, out)
     print_audit(console, found, out)
     return found.gravest

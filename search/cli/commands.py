@@ -15,7 +15,13 @@ from pathlib import Path
 
 from search import ray_settings
 from search.cli.options import build_parser
-from search.cli.run_config import check_not_empty, frozen_config, new_config, resumed_config
+from search.cli.run_config import (
+    audit_config,
+    check_not_empty,
+    frozen_config,
+    new_config,
+    resumed_config,
+)
 from search.cli.space_names import check_data_and_spaces
 from search.ending.faults import FaultError, fault_of
 from search.ending.guardian import guarded
@@ -189,25 +195,34 @@ def _quick(options: argparse.Namespace) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     check_not_empty(options)
-    if options.data and options.people is not None:
-        raise UsageError("--people is for the demo and means nothing with --data; drop one")
-    if options.data and not is_folder(options.data):
-        raise UsageError(f"--data must be a folder, got {options.data}")
+    store = RunStore.open(options.results, options.run) if options.run else None
+    config = audit_config(options, store)
+    if config.data and not is_folder(config.data):
+        raise UsageError(f"--data must be a folder, got {config.data}")
     cache = writable_cache(options.cache)
     check_writable("--out", options.out)
+    if options.write_corrections is not None:
+        _check_file("--write-corrections", options.write_corrections)
     from rich.console import Console
 
     from search.audit.finding import Level
     from search.audit.stage import run_audit
     from search.console import StepBar
-    from search.prepare.config import DEFAULT_PEOPLE
     from search.prepare.dataset import demo
 
     console = Console()
-    people = options.people or DEFAULT_PEOPLE
-    root = Path(options.data) if options.data else demo(people, cache, partial(StepBar, console))
-    corrections = tuple(options.corrections or ())
-    level = run_audit(root, options.layout, corrections, options.out, cache, console)
+    bar = partial(StepBar, console)
+    root = Path(config.data) if config.data else demo(config.people, cache, bar)
+    level = run_audit(
+        root,
+        config.layout,
+        config.corrections,
+        options.out,
+        cache,
+        console,
+        store,
+        options.write_corrections,
+    )
     return {Level.NOTE: OK, Level.LOOK: SOME_FAILED, Level.UNUSABLE: BAD_INPUT}[level]
 
 

@@ -184,6 +184,17 @@ def _add_audit(commands: Any) -> None:
         option = OPTIONS[name]
         audit.add_argument(option.flag, help=option.help, **option.arguments)
     audit.add_argument(
+        "--run", default=None, metavar="NAME", help="whose models say which labels they doubt"
+    )
+    audit.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs")
+    audit.add_argument(
+        "--write-corrections",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="propose the labels of the models as corrections, in a new file",
+    )
+    audit.add_argument(
         "--out", type=Path, default=Path("audit"), help="folder to write (default: audit)"
     )
     audit.add_argument(

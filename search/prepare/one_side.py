@@ -3,17 +3,17 @@
 A photo that is there twice under two people would be trained on and scored on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.analysis.near_duplicates import LEAST_CONTRAST, copies, together
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import IntArray
 from trainables.data.sketches import Sketches
-from trainables.errors import DataError
 from trainables.machine import Machine
 
 _NAMED = 3
@@ -34,9 +34,6 @@ def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> S
         table: of the data.
         cache_dir: small photos are kept there.
         progress: gives the bar of a step.
-
-    Raises:
-        DataError: so many people share photos that they cannot all be on one side.
     """
     sketches = Sketches.open(
         table.root,
@@ -50,11 +47,19 @@ def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> S
     if not len(pairs):
         return table
     cluster = together(table.num_groups, table.group_index[pairs])
-    _check_largest(table, pairs, cluster)
+    crowded = _crowded(cluster)
+    own = np.where(crowded, np.arange(table.num_groups), cluster)
     # Called after the first of its people, a group cannot be taken for anybody else.
-    groups = tuple(table.group_names[cluster[person]] for person in table.group_index)
-    notes = (*table.notes, _note(table, pairs, cluster))
-    return replace(table, groups=groups, notes=notes)
+    groups = tuple(table.group_names[own[person]] for person in table.group_index)
+    is_apart = crowded[table.group_index[pairs[:, 0]]]
+    notes = (*_kept(table, pairs[~is_apart], own), *_left(table, pairs[is_apart], crowded))
+    return replace(table, groups=groups, notes=(*table.notes, *notes))
+
+
+def _crowded(cluster: IntArray) -> NDArray[np.bool_]:
+    """Returns who is in a group of too many people to be on one side of a split, bool [G]."""
+    sizes = np.bincount(cluster, minlength=len(cluster))
+    return np.asarray(sizes[cluster] > max(_FEW, _LARGE * len(cluster)), dtype=np.bool_)
 
 
 def _pairs_across(table: SampleTable, sketches: Sketches) -> IntArray:
@@ -70,28 +75,27 @@ def _pairs_across(table: SampleTable, sketches: Sketches) -> IntArray:
     return np.asarray(pairs[people[:, 0] != people[:, 1]], dtype=np.int64)
 
 
-def _check_largest(table: SampleTable, pairs: IntArray, cluster: IntArray) -> None:
-    """Raises DataError where photos make one group of too many people to be on one side."""
-    groups, sizes = np.unique(cluster, return_counts=True)
-    largest = int(sizes.max())
-    if largest > max(_FEW, _LARGE * table.num_groups):
-        inside = cluster[table.group_index[pairs[:, 0]]] == groups[np.argmax(sizes)]
-        one, other = pairs[inside][0]
-        raise DataError(
-            f"people who share a photo are on one side of every split, and {largest} of "
-            f"{table.num_groups} do, such as {table.paths[one]} and {table.paths[other]}; is it a "
-            "placeholder? headrace audit shows them all: remove their rows"
-        )
-
-
-def _note(table: SampleTable, pairs: IntArray, cluster: IntArray) -> str:
-    _, sizes = np.unique(cluster, return_counts=True)
+def _kept(table: SampleTable, pairs: IntArray, own: IntArray) -> Iterator[str]:
+    if not len(pairs):
+        return
+    _, sizes = np.unique(own, return_counts=True)
     several = sizes[sizes > 1]
     named = [f"{table.paths[a]} = {table.paths[b]}" for a, b in pairs[:_NAMED].tolist()]
     more = f" and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
     said = f"{len(pairs)} pairs of photos are" if len(pairs) > 1 else "a pair of photos is"
     groups = f"{len(several)} groups" if len(several) > 1 else "one group"
-    return (
+    yield (
         f"{said} the same or nearly so and of two people ({', '.join(named)}{more}): these "
         f"{several.sum()} people are {groups}, which no split divides"
+    )
+
+
+def _left(table: SampleTable, pairs: IntArray, crowded: NDArray[np.bool_]) -> Iterator[str]:
+    if not len(pairs):
+        return
+    one, other = (table.paths[row] for row in pairs[0].tolist())
+    yield (
+        f"{crowded.sum()} of {table.num_groups} people share photos such as {one} = {other}, too "
+        "many to be on one side of a split: these photos ARE on both sides. Is it a placeholder? "
+        "headrace audit shows them: remove their rows"
     )
