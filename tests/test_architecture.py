@@ -48,6 +48,7 @@ FLOORS = {
         "people": 4,
         "exact": 3,
         "fitting": 3,
+        "label_noise": 3,
         "near_duplicates": 3,
         "portfolio": 3,
         "recombine": 3,

@@ -129,7 +129,7 @@ def _odd_numbers(listing: Listing, table: SampleTable) -> Iterator[Finding]:
         low, high = np.quantile(values, (0.25, 0.75))
         room = _FAR * max(high - low, 1.0)
         odd = (values < low - room) | (values > high + room)
-        odd |= (values < 0) & (np.quantile(values, 0.01) >= 0)
+        odd |= (values < 0) & (np.quantile(values, 0.05) >= 0)
         if "age" in name.lower():
             odd |= values > _OLDEST
         rows = np.flatnonzero(odd)
