@@ -92,6 +92,13 @@ def copies(
     )
 
 
+def contrast(luma: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Returns the standard deviation of the grey values of each photo, float64 [N]."""
+    # In parts: NumPy makes floats of all that it is given.
+    parts = [part.std(axis=(1, 2), dtype=np.float64) for part in _parts(luma)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
 def near_pairs(
     luma: NDArray[np.uint8],
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
@@ -104,7 +111,7 @@ def near_pairs(
         luma: grey values uint8 [N, S, S], S a multiple of 32.
         progress: called with (photos done, N) after every block of them.
     """
-    usable = np.flatnonzero(luma.std(axis=(1, 2)) >= LEAST_CONTRAST)
+    usable = np.flatnonzero(contrast(luma) >= LEAST_CONTRAST)
     found: dict[tuple[int, int], tuple[float, bool]] = {}
     if len(usable) > 1:
         for mirrored, pairs, alike in _pairs(luma[usable], progress):

@@ -48,6 +48,11 @@ def label_findings(listing: Listing) -> Iterator[Finding]:
     yield from _alike_names(table)
 
 
+def is_called(name: str, word: str) -> bool:
+    """Returns whether a word is part of a name: "age" of "age_band" and not of "language"."""
+    return word in re.split(r"[^a-z]+", name.lower())
+
+
 def of_people(table: SampleTable) -> dict[str, NDArray[np.bool_]]:
     """Returns the attributes that belong to the person, and whose photos differ in it, bool [G].
 
@@ -130,7 +135,7 @@ def _odd_numbers(listing: Listing, table: SampleTable) -> Iterator[Finding]:
         room = _FAR * max(high - low, 1.0)
         odd = (values < low - room) | (values > high + room)
         odd |= (values < 0) & (np.quantile(values, 0.05) >= 0)
-        if "age" in name.lower():
+        if is_called(name, "age"):
             odd |= values > _OLDEST
         rows = np.flatnonzero(odd)
         if rows.size > (1 - _MOST) * len(values):

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis.near_duplicates import LEAST_CONTRAST, contrast
 from search.audit.finding import Finding, Level, about
 from search.audit.listing import Listing
 from trainables.data.sketches import Sketches
 
 _MOST = 0.8
 """Share of the photos that must agree before another one is odd."""
-_LEAST_CONTRAST = 4.0
-"""Of 255: a photo of less is of one colour."""
 _FAR = 8.0
 """Median absolute deviations from which on brightness is odd."""
 _DARK, _BRIGHT = 30.0, 235.0
@@ -50,7 +49,7 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     def brightness(row: int) -> str:
         return f"mean {seen.luma[row].mean():.0f} of 255"
 
-    blank = seen.contrast < _LEAST_CONTRAST
+    blank = contrast(seen.luma) < LEAST_CONTRAST
     dark, bright = _far_in_brightness(seen)
     sideways, other_size = _odd_sizes(seen.size)
     yield from odd("blank", "{n} photo{s} of one colour: nothing is on it", blank, brightness)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis import wording
+from search.audit.labels import is_called
 from search.audit.listing import Listing
 from search.audit.pictures import mean_photo, thumbnail
 from search.report.document import (
@@ -60,15 +61,17 @@ def _people_section(samples: SampleTable) -> Section:
         counts = _people(samples, samples.labels[:, schema.names.index(name)])
         classes = schema[name].classes
         cards.append(_count_card(name, dict(zip(classes, counts, strict=False))))
-    joint = _people(samples, samples.joint)
-    if len(schema.names) > 1 and schema.num_joint <= _MOST_CLASSES:
-        cards.append(
-            _count_card("joint label", dict(zip(schema.joint_names, joint, strict=False)))
-        )
+    codes, joint = _people_of_codes(samples)
+    if len(schema.names) > 1 and len(codes) <= _MOST_CLASSES:
+        named = {_joint_name(samples, code): int(n) for code, n in zip(codes, joint, strict=True)}
+        cards.append(_count_card("joint label", named))
     blocks.append(Grid(cards=tuple(cards)))
     blocks += _cut_blocks(samples)
     least, most = int(joint.min()), int(joint.max())
-    heading = f"{samples.num_groups:,} people; a joint class has {least:,} to {most:,}"
+    heading = (
+        f"{samples.num_groups:,} people; {len(codes)} of {schema.num_joint:,} joint classes have "
+        f"people, {least:,} to {most:,}"
+    )
     return Section(kicker="People", heading=heading, blocks=tuple(blocks))
 
 
@@ -78,10 +81,26 @@ def _people(samples: SampleTable, column: NDArray[np.int64]) -> NDArray[np.int64
     return np.bincount(pairs[0])
 
 
+def _people_of_codes(samples: SampleTable) -> tuple[list[int], NDArray[np.int64]]:
+    """Returns the joint classes that somebody has, and the people of each."""
+    # Forty attributes have more joint classes than there is memory to count.
+    pairs = np.unique(np.stack([samples.joint, samples.group_index]), axis=1)
+    codes, counts = np.unique(pairs[0], return_counts=True)
+    return codes.tolist(), np.asarray(counts, dtype=np.int64)
+
+
+def _joint_name(samples: SampleTable, code: int) -> str:
+    """Returns the name of one joint class, without those of all others."""
+    (own,) = samples.schema.attribute_codes(np.array([code]))
+    pairs = zip(samples.schema.attributes, own, strict=True)
+    return " ".join(attribute.classes[k] for attribute, k in pairs)
+
+
 def _two_of_people(samples: SampleTable) -> tuple[str, str] | None:
     """Returns gender and age where there are such, else the first two attributes."""
     names = samples.schema.names
-    wanted = [name for word in ("gender", "sex", "age") for name in names if word in name.lower()]
+    words = ("gender", "sex", "age")
+    wanted = [name for word in words for name in names if is_called(name, word)]
     chosen = list(dict.fromkeys([*wanted, *names]))
     return (chosen[0], chosen[1]) if len(chosen) > 1 else None
 
@@ -149,8 +168,7 @@ def _cut_blocks(samples: SampleTable) -> Iterator[Block]:
 def _example_section(listing: Listing, samples: SampleTable, sketches: Sketches) -> Section:
     """Returns photos of every joint class, of another person each where there is one."""
     read = {listing.paths[place] for place in np.flatnonzero(sketches.is_read)}
-    names = samples.schema.joint_names
-    codes = np.unique(samples.joint).tolist()
+    codes, _ = _people_of_codes(samples)
     cards: list[Block] = []
     for code in codes[:_MOST_CLASSES]:
         rows = np.flatnonzero(samples.joint == code)
@@ -163,7 +181,7 @@ def _example_section(listing: Listing, samples: SampleTable, sketches: Sketches)
             for path in paths[:_EXAMPLES]
         ]
         shown = tuple((photo,) for photo in photos if photo is not None)
-        cards.append(Text(text=f"{names[code]}: {len(rows):,} people"))
+        cards.append(Text(text=f"{_joint_name(samples, code)}: {len(rows):,} people"))
         cards.append(Gallery(groups=shown))
     said = wording.plural(len(codes), "joint class", "joint classes")
     if len(codes) > _MOST_CLASSES:

@@ -16,7 +16,6 @@ from search.audit.finding import Finding, Level, about
 from search.audit.labels import of_people
 from search.audit.listing import Listing
 from search.errors import ResultsError, UsageError
-from search.prepare.saved_run import load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
 from search.store.files import write_text
@@ -57,7 +56,7 @@ def out_of_fold(store: RunStore, table: SampleTable) -> Floats:
     Raises:
         ResultsError: the run has no refit, or the data is no longer what it was.
     """
-    lineup = Lineup.of_study(load_run(store).study)
+    lineup = Lineup.of_study(store.read_study())
     refitted = Refitted.read(store, lineup)
     if lineup.schema != table.schema or not np.array_equal(refitted.truth.label, table.joint):
         raise ResultsError(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.near_duplicates import LEAST_CONTRAST, copies, together
+from search.analysis.near_duplicates import LEAST_CONTRAST, contrast, copies, together
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import IntArray
 from trainables.data.sketches import Sketches
@@ -65,7 +65,7 @@ def _crowded(cluster: IntArray) -> NDArray[np.bool_]:
 def _pairs_across(table: SampleTable, sketches: Sketches) -> IntArray:
     """Returns pairs of photos of two people that show one picture, int64 [P, 2]."""
     # Nobody is known again by a photo of one colour.
-    shows = sketches.contrast >= LEAST_CONTRAST
+    shows = contrast(sketches.luma) >= LEAST_CONTRAST
     digest = [
         each if seen else "" for each, seen in zip(sketches.digest_of_read, shows, strict=True)
     ]

@@ -64,11 +64,6 @@ class Sketches:
         """Digest of each file that could be decoded; empty of the others."""
         return [str(each) for each in np.where(self.is_read, self.digest, "")]
 
-    @property
-    def contrast(self) -> npt.NDArray[np.float64]:
-        """Standard deviation of the grey values of each photo, float64 [N]."""
-        return np.asarray(self.luma.std(axis=(1, 2)), dtype=np.float64)
-
     def rows(self, rows: npt.NDArray[np.int64]) -> Sketches:
         """Returns the sketches of some photos, int [n]."""
         return Sketches(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
