@@ -18,7 +18,10 @@ _MOST = 0.8
 """Share of the photos that must agree before another one is odd."""
 _FAR = 8.0
 """Median absolute deviations from which on brightness is odd."""
+_FAR_IN_SHARPNESS = 7.0
 _DARK, _BRIGHT = 30.0, 235.0
+_BLACK, _BLACK_SHARE = 2, 0.1
+"""Grey value of what is filled in, and the share of the photo that tells it from shadows."""
 _NO_COLOUR = 1.0
 """Mean difference of the channels, of 255, of a photo without colours."""
 _GREY, _GREY_SHARE = (126, 130), 0.1
@@ -51,6 +54,8 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
 
     blank = contrast(seen.luma) < LEAST_CONTRAST
     dark, bright = _far_in_brightness(seen)
+    black = (seen.luma <= _BLACK).mean(axis=(1, 2))
+    is_filled = (black > _BLACK_SHARE) & ~dark & ~blank
     sideways, other_size = _odd_sizes(seen.size)
     yield from odd("blank", "{n} photo{s} of one colour: nothing is on it", blank, brightness)
     yield from odd("dark", "{n} photo{s} much darker than the others", dark & ~blank, brightness)
@@ -64,6 +69,12 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
         ),
         _ends_in_grey(seen.luma) & ~blank,
         size_of,
+    )
+    if is_filled.mean() < 1 - _MOST:
+        text = "{n} photo{s} with a part in plain black: filled in by a cut or a rotation?"
+        yield from odd("black-part", text, is_filled, lambda row: f"{black[row]:.0%}")
+    yield from odd(
+        "blurred", "{n} photo{s} much less sharp than the others", _blurred(seen) & ~blank, size_of
     )
     yield from odd(
         "sideways", "{n} photo{s} with width and height exchanged: turned?", sideways, size_of
@@ -132,6 +143,22 @@ def _far_in_brightness(seen: Sketches) -> tuple[NDArray[np.bool_], NDArray[np.bo
         (far & (mean < middle)) | ((mean < _DARK) & (middle > 2 * _DARK)),
         (far & (mean > middle)) | ((mean > _BRIGHT) & (middle < _BRIGHT - _DARK)),
     )
+
+
+def _blurred(seen: Sketches) -> NDArray[np.bool_]:
+    """Returns whose edges are far weaker than those of the others, for their contrast."""
+    edges = np.array([_edges(photo) for photo in seen.luma])
+    sharpness = np.log((edges + 0.1) / (contrast(seen.luma) + 1))
+    middle = np.median(sharpness)
+    spread = max(float(np.median(np.abs(sharpness - middle))), 0.05)
+    return np.asarray(sharpness < middle - _FAR_IN_SHARPNESS * spread, dtype=np.bool_)
+
+
+def _edges(luma: NDArray[np.uint8]) -> float:
+    """Returns the mean absolute Laplacian of a photo [S, S]."""
+    grey = luma.astype(np.int16)
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float(np.abs(4 * grey[1:-1, 1:-1] - around).mean())
 
 
 def _ends_in_grey(luma: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 NUM_PEOPLE, SIZE = 60, (96, 128)
 
@@ -209,6 +209,21 @@ def a_photo_overexposed(root: Path) -> str:
     path = photo(root, 17)
     image = Image.open(path).convert("RGB").point(lambda value: 225 + value * 30 // 255)
     save(path, image)
+    return path.name
+
+
+@damage("black-part")
+def a_photo_cut_beyond_its_edge(root: Path) -> str:
+    path = photo(root, 28)
+    image = Image.open(path).convert("RGB")
+    save(path, image.rotate(25))
+    return path.name
+
+
+@damage("blurred")
+def a_photo_out_of_focus(root: Path) -> str:
+    path = photo(root, 29)
+    save(path, Image.open(path).convert("RGB").filter(ImageFilter.GaussianBlur(9)), quality=95)
     return path.name
 
 
