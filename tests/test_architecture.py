@@ -257,6 +257,7 @@ LIGHT = {
     "search.ensemble.stage": {"ray", "optuna"},
     "search.predict.command": {"ray", "optuna"},
     "search.export.command": {"ray", "optuna"},
+    "search.audit.stage": {"ray", "optuna"},
     "search.screen.stage": {"ray", "optuna"},
     "search.screen.quick": {"ray", "optuna"},
     "search.cli.commands": {"ray", "optuna", "torch", "torchvision", "timm", "pandas"},

@@ -18,6 +18,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+VERSION = 1
+"""Raised where the same photos would give other pairs."""
 LEAST, MOST = 0.8, 0.94
 """Bounds of the cosine from which on two photos are near-duplicates."""
 _ABOVE_OTHERS = 0.3
@@ -47,12 +49,20 @@ class Pairs:
         second: int64 array [P], above `first`.
         alike: float32 array [P], cosine of the gradients, from `LEAST` to 1; 2 of equal files.
         is_mirrored: bool array [P].
+
+    Raises:
+        ValueError: the arrays are not of one length.
     """
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     alike: NDArray[np.float32]
     is_mirrored: NDArray[np.bool_]
+
+    def __post_init__(self) -> None:
+        shapes = {each.shape for each in (self.first, self.second, self.alike, self.is_mirrored)}
+        if len(shapes) != 1 or self.first.ndim != 1:
+            raise ValueError(f"pairs need four arrays [P], got shapes {shapes}")
 
     def __len__(self) -> int:
         """Number of pairs, P."""

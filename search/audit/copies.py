@@ -6,13 +6,15 @@ Notation: N photos, P pairs.
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis import near_duplicates
+from search.analysis.near_duplicates import EQUAL
 from search.audit.finding import Finding, Level, about
 from search.audit.listing import Listing
+from search.prepare.known_copies import known_copies
 from trainables.data.sketches import Sketches
 
 _MOST_SHOWN = 4
@@ -34,12 +36,14 @@ class Copy:
     how: str
 
 
-def find_copies(sketches: Sketches, progress: Callable[[int, int], None]) -> tuple[Copy, ...]:
+def find_copies(
+    sketches: Sketches, cache_dir: Path, progress: Callable[[int, int], None]
+) -> tuple[Copy, ...]:
     """Returns all pairs of photos that show one picture, each once; equal files first.
 
     Of equal files each is a pair with the first of them.
     """
-    found = near_duplicates.copies(sketches.luma, sketches.digest_of_read, progress)
+    found = known_copies(sketches, sketches.digest_of_read, cache_dir, progress)
     rows = zip(found.first, found.second, found.alike, found.is_mirrored, strict=True)
     return tuple(
         Copy(first=int(one), second=int(other), how=_how(float(alike), mirrored=bool(mirrored)))
@@ -48,7 +52,7 @@ def find_copies(sketches: Sketches, progress: Callable[[int, int], None]) -> tup
 
 
 def _how(alike: float, *, mirrored: bool) -> str:
-    if alike == near_duplicates.EQUAL:
+    if alike == EQUAL:
         return "the same file"
     return f"{'mirrored' if mirrored else 'nearly the same'}, {alike:.2f}"
 

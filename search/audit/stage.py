@@ -97,7 +97,7 @@ def audit(
     if store is not None and listing.table is not None:
         suspects = suspects_of(listing.table, out_of_fold(store, listing.table))
     comparing = StepBar(console, f"comparing {len(listing.paths):,} photos")
-    copies = find_copies(sketches, comparing)
+    copies = find_copies(sketches, cache, comparing)
     found = (
         *label_findings(listing),
         *file_findings(listing, sketches),

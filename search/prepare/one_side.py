@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.near_duplicates import LEAST_CONTRAST, contrast, copies, together
+from search.analysis.near_duplicates import LEAST_CONTRAST, contrast, together
+from search.prepare.known_copies import known_copies
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import IntArray
 from trainables.data.sketches import Sketches
@@ -43,7 +44,7 @@ def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> S
         max_pixels=table.max_pixels,
         progress=progress(f"looking for photos that are there twice, among {table.num_samples}"),
     )
-    pairs = _pairs_across(table, sketches)
+    pairs = _pairs_across(table, sketches, cache_dir)
     if not len(pairs):
         return table
     cluster = together(table.num_groups, table.group_index[pairs])
@@ -62,14 +63,14 @@ def _crowded(cluster: IntArray) -> NDArray[np.bool_]:
     return np.asarray(sizes[cluster] > max(_FEW, _LARGE * len(cluster)), dtype=np.bool_)
 
 
-def _pairs_across(table: SampleTable, sketches: Sketches) -> IntArray:
+def _pairs_across(table: SampleTable, sketches: Sketches, cache_dir: Path) -> IntArray:
     """Returns pairs of photos of two people that show one picture, int64 [P, 2]."""
     # Nobody is known again by a photo of one colour.
     shows = contrast(sketches.luma) >= LEAST_CONTRAST
     digest = [
         each if seen else "" for each, seen in zip(sketches.digest_of_read, shows, strict=True)
     ]
-    found = copies(sketches.luma, digest)
+    found = known_copies(sketches, digest, cache_dir)
     pairs = np.stack([found.first, found.second], axis=1)
     people = table.group_index[pairs]
     return np.asarray(pairs[people[:, 0] != people[:, 1]], dtype=np.int64)

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from trainables.data.bounded_arrays import load_arrays
 from trainables.data.image_decoding import MAX_PIXELS, original, reason
 from trainables.drafts import clear_drafts, written
 from trainables.errors import DataError
+from trainables.locks import held
 
 SIDE = 64
 """Pixels a side of a sketch, S."""
@@ -93,7 +93,8 @@ class Sketches:
         path = cache_dir / "sketches" / f"{place}.npz"
         path.parent.mkdir(parents=True, exist_ok=True)
         keys = np.array([_key(root, each) for each in paths], dtype=np.str_)
-        with FileLock(path.with_suffix(".lock")):
+        tell = progress or _silent
+        with held(path.with_suffix(".lock"), lambda: tell(0, len(paths))):
             known = _load(path)
             place_of = {key: row for row, key in enumerate(known["key"])} if known else {}
             found = np.array([place_of.get(key, -1) for key in keys], dtype=np.int64)
@@ -102,11 +103,15 @@ class Sketches:
                 array[found >= 0] = known[name][found[found >= 0]] if known else array[:0]
             new = np.flatnonzero(found < 0)
             if new.size:
-                _fill(sketches, root, paths, new, max_pixels, num_threads, progress)
+                _fill(sketches, root, paths, new, max_pixels, num_threads, tell)
                 clear_drafts(path.parent, held=False)
                 with written(path) as draft, draft.open("wb") as file:
                     np.savez(file, key=keys, **sketches)  # type: ignore[arg-type]
         return cls(**sketches)
+
+
+def _silent(done: int, total: int) -> None:
+    """Shows nothing."""
 
 
 def _key(root: Path, path: str) -> str:
@@ -153,7 +158,7 @@ def _fill(
     rows: npt.NDArray[np.int64],
     max_pixels: int,
     num_threads: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None],
 ) -> None:
     executor = ThreadPoolExecutor(num_threads, thread_name_prefix="sketch")
     try:
@@ -163,8 +168,7 @@ def _fill(
         for done, future in enumerate(as_completed(futures), start=1):
             for name, value in future.result().items():
                 sketches[name][futures[future]] = value
-            if progress is not None:
-                progress(done, len(rows))
+            progress(done, len(rows))
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 

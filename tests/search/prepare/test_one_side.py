@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from search.prepare import known_copies
 from search.prepare.dataset import open_dataset
 from search.prepare.one_side import on_one_side
 from tests.search.builders.made import made_config
@@ -64,6 +65,27 @@ def test_a_photo_that_was_changed_a_little_is_known_again(change, folder, tmp_pa
     table = on_one_side(layouts.load(folder), tmp_path, no_bar)
     assert table.groups[4] == table.groups[0] == "p00"
     assert table.num_groups == 23
+
+
+def test_what_was_compared_once_is_known_until_a_photo_changes(folder, tmp_path, monkeypatch):
+    copied(folder, 3, 9)
+    first = on_one_side(layouts.load(folder), tmp_path, no_bar)
+    compared = []
+    real = known_copies.copies
+    monkeypatch.setattr(known_copies, "copies", lambda *a: compared.append(1) or real(*a))
+    again = on_one_side(layouts.load(folder), tmp_path, no_bar)
+    assert (again.groups, compared) == (first.groups, [])
+    copied(folder, 4, 11)
+    assert on_one_side(layouts.load(folder), tmp_path, no_bar).num_groups == 22
+    assert compared == [1]
+
+
+def test_pairs_that_were_torn_are_found_again(folder, tmp_path):
+    copied(folder, 3, 9)
+    first = on_one_side(layouts.load(folder), tmp_path, no_bar)
+    (kept,) = (tmp_path / "sketches").glob("pairs-*.npz")
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert on_one_side(layouts.load(folder), tmp_path, no_bar).groups == first.groups
 
 
 def test_a_chain_of_shared_photos_is_one_group(folder, tmp_path):
