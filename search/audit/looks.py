@@ -17,7 +17,8 @@ from trainables.data.sketches import Sketches
 _MOST = 0.8
 """Share of the photos that must agree before another one is odd."""
 _FAR = 8.0
-"""Median absolute deviations from which on brightness is odd."""
+_FAR_AT_LEAST = 40.0
+"""Median absolute deviations, and grey values of 255, from which on brightness is odd."""
 _FAR_IN_SHARPNESS = 7.0
 _DARK, _BRIGHT = 30.0, 235.0
 _BLACK, _BLACK_SHARE = 2, 0.1
@@ -64,9 +65,7 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     )
     yield from odd(
         "grey-part",
-        "{n} photo{s} end{s:3} in plain grey: the file is damaged in its middle".replace(
-            "{s:3}", ""
-        ),
+        "{n} photo{s} whose lower part is plain grey: the file is damaged in its middle",
         _ends_in_grey(seen.luma) & ~blank,
         size_of,
     )
@@ -138,7 +137,7 @@ def _far_in_brightness(seen: Sketches) -> tuple[NDArray[np.bool_], NDArray[np.bo
     mean = seen.luma.mean(axis=(1, 2))
     middle = float(np.median(mean))
     spread = max(float(np.median(np.abs(mean - middle))), 1.0)
-    far = np.abs(mean - middle) > _FAR * spread
+    far = np.abs(mean - middle) > max(_FAR * spread, _FAR_AT_LEAST)
     return (
         (far & (mean < middle)) | ((mean < _DARK) & (middle > 2 * _DARK)),
         (far & (mean > middle)) | ((mean > _BRIGHT) & (middle < _BRIGHT - _DARK)),

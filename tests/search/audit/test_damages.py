@@ -1,4 +1,4 @@
-"""What the audit says of a clean folder, and of one that is damaged in some forty ways."""
+"""What the audit says of a clean folder, and of one that is damaged in some fifty ways."""
 
 import io
 import json
@@ -9,7 +9,13 @@ from rich.console import Console
 from search.audit.finding import Level
 from search.audit.stage import audit, print_audit, write_audit
 from search.cli.commands import main
+from tests.search.audit import damaged_files, damaged_labels
 from tests.search.audit.damages import DAMAGES
+
+
+def test_both_lists_of_damage_are_tried():
+    modules = {each.do.__module__ for each in DAMAGES.values()}
+    assert modules == {damaged_files.__name__, damaged_labels.__name__}
 
 
 def audited(root, cache):
