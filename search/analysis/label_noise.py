@@ -64,7 +64,7 @@ def find_suspects(probs: Floats, given: Ints) -> Suspects:
     doubt = others[rows, suggested] - mine
     # Of a class without things nobody knows how sure the model should be.
     is_known = np.isin(suggested, given)
-    is_sure = probs[rows, suggested] >= usual[suggested]
+    is_sure = probs[rows, suggested] >= usual[suggested] - _TINY
     is_less_sure = probs[rows, given] < probs[rows, suggested]
     return Suspects(
         doubt=doubt,

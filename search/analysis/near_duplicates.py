@@ -22,7 +22,7 @@ VERSION = 1
 """Raised where the same photos would give other pairs."""
 LEAST, MOST = 0.8, 0.94
 """Bounds of the cosine from which on two photos are near-duplicates."""
-_ABOVE_OTHERS = 0.3
+_ABOVE_OTHERS = 0.35
 """How far above the most alike of a thousand random pairs."""
 _SAMPLED = 4_000
 
