@@ -15,6 +15,7 @@ from search.report.document import (
     Card,
     Cell,
     Figure,
+    Frame,
     Gallery,
     Grid,
     Photo,
@@ -180,9 +181,9 @@ def _example_section(listing: Listing, samples: SampleTable, sketches: Sketches)
             thumbnail(listing.root, path, f"{samples.groups[listing.row_of[path]]}")
             for path in paths[:_EXAMPLES]
         ]
-        shown = tuple((photo,) for photo in photos if photo is not None)
+        shown = tuple(Frame(photos=(photo,)) for photo in photos if photo is not None)
         cards.append(Text(text=f"{_joint_name(samples, code)}: {len(rows):,} people"))
-        cards.append(Gallery(groups=shown))
+        cards.append(Gallery(frames=shown))
     said = wording.plural(len(codes), "joint class", "joint classes")
     if len(codes) > _MOST_CLASSES:
         said = f"The first {_MOST_CLASSES} of {said}"
@@ -211,7 +212,7 @@ def _mean_section(listing: Listing, samples: SampleTable, sketches: Sketches) ->
         kicker="Mean photos",
         heading=f"The mean photo by {wording.listing(list(names))}",
         blocks=(
-            Gallery(groups=tuple((photo,) for photo in photos)),
+            Gallery(frames=tuple(Frame(photos=(photo,)) for photo in photos)),
             Text(
                 text="A face in the same place in all of them can be cut out once for all; a "
                 "background or clothes that differ between classes are a short cut that a model "

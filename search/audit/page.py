@@ -7,11 +7,11 @@ from search.audit.finding import Finding, Level
 from search.audit.listing import Listing
 from search.audit.overview import overview_sections
 from search.audit.pictures import thumbnail
-from search.report.document import Block, Folded, Gallery, Items, Page, Photo, Section, Text
+from search.report.document import Block, Folded, Frame, Gallery, Items, Page, Photo, Section, Text
 from trainables.data.sketches import Sketches
 
 _SHOWN_THINGS, _FOLDED_THINGS = 10, 2_000
-_SHOWN_GROUPS, _GROUP = 12, 4
+_SHOWN_FRAMES, _IN_A_FRAME = 24, 4
 _TITLES = {
     Level.UNUSABLE: "Unusable",
     Level.LOOK: "To look at",
@@ -68,20 +68,25 @@ def _section(listing: Listing, level: Level, findings: Sequence[Finding]) -> Sec
 
 
 def _blocks(listing: Listing, found: Finding) -> list[Block]:
-    blocks: list[Block] = [Text(text=f"{found.kind}: {found.text}.")]
-    blocks.append(Items(items=found.named[:_SHOWN_THINGS]))
-    more = found.named[_SHOWN_THINGS:]
-    if more:
-        inner = Items(items=more[:_FOLDED_THINGS])
-        blocks.append(Folded(summary=f"{len(more):,} more", blocks=(inner,)))
-    groups = [_group(listing, group) for group in found.photos[:_SHOWN_GROUPS]]
-    shown = tuple(group for group in groups if group)
-    return [*blocks, Gallery(groups=shown)] if shown else blocks
+    said = Text(text=f"{found.kind}: {found.text}.")
+    if len(found.photos) == len(found.named):
+        # Each thing stands below its photos; there is no second list of them.
+        shown = list(zip(found.photos, found.named, strict=True))[:_SHOWN_FRAMES]
+        frames = [Frame(photos=_photos(listing, paths), text=text) for paths, text in shown]
+        first: Block = Gallery(frames=tuple(frames))
+        more = found.named[_SHOWN_FRAMES:]
+    else:
+        first = Items(items=found.named[:_SHOWN_THINGS])
+        more = found.named[_SHOWN_THINGS:]
+    if not more:
+        return [said, first]
+    rest = Items(items=more[:_FOLDED_THINGS])
+    return [said, first, Folded(summary=f"{len(more):,} more", blocks=(rest,))]
 
 
-def _group(listing: Listing, paths: Sequence[str]) -> tuple[Photo, ...]:
+def _photos(listing: Listing, paths: Sequence[str]) -> tuple[Photo, ...]:
     found = (
         thumbnail(listing.root, path, path.rpartition("/")[2], listing.max_pixels)
-        for path in paths[:_GROUP]
+        for path in paths[:_IN_A_FRAME]
     )
     return tuple(photo for photo in found if photo is not None)

@@ -109,11 +109,19 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Photos that belong together, with what is said of them, or nothing, below."""
+
+    photos: tuple[Photo, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gallery:
-    """Photos in rows; those that belong together stand in one frame."""
+    """Frames of photos in rows."""
 
     kind: ClassVar[str] = "gallery"
-    groups: tuple[tuple[Photo, ...], ...]
+    frames: tuple[Frame, ...]
 
 
 Block = Table | Figure | Grid | Text | Items | Code | Folded | Gallery
