@@ -124,14 +124,16 @@ def _count_card(name: str, counts: dict[str, int]) -> Card:
     values = {each: {"": float(count)} for each, count in counts.items()}
     plot = bars(values, {"": svg.PLAIN}, axis="people", form="{:,.0f}")
     figure = Figure(svg=draw_bars(plot, svg.NARROW, f"People of every class of {name}"))
-    least, most = min(counts.values()), max(counts.values())
-    ratio = f"{most / least:.1f} times" if least else f"{most:,} against none"
-    return Card(
-        heading=f"{name}: the largest class has {ratio} the people of the smallest"
-        if least
-        else f"{name}: {ratio}",
-        figure=figure,
-    )
+    return Card(heading=f"{name}: {_imbalance(list(counts.values()))}", figure=figure)
+
+
+def _imbalance(counts: list[int]) -> str:
+    least, most = min(counts), max(counts)
+    if least == most:
+        return "all classes have as many people"
+    if not least:
+        return f"the largest class has {wording.plural(most, 'person', 'people')}, another none"
+    return f"the largest class has {most / least:.1f} times the people of the smallest"
 
 
 def _cut_blocks(samples: SampleTable) -> Iterator[Block]:

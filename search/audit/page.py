@@ -68,7 +68,7 @@ def _section(listing: Listing, level: Level, findings: Sequence[Finding]) -> Sec
 
 
 def _blocks(listing: Listing, found: Finding) -> list[Block]:
-    said = Text(text=f"{found.kind}: {found.text}.")
+    said = Text(text=wording.sentence(f"{found.kind}: {found.text}"))
     if len(found.photos) == len(found.named):
         # Each thing stands below its photos; there is no second list of them.
         shown = list(zip(found.photos, found.named, strict=True))[:_SHOWN_FRAMES]
