@@ -54,8 +54,9 @@ def test_the_most_suspect_stand_first_over_all_attributes(table):
     codes = table.labels.copy()
     codes[[8, 9], 0] = 1 - codes[[8, 9], 0]
     codes[20, 1] = 1 - codes[20, 1]
-    probs = sure_of(table, codes)
-    probs[20] = 0.7 * probs[20] + 0.3 * sure_of(table, table.labels)[20]
+    probs = sure_of(table, codes, 0.8)
+    probs[[8, 9]] = sure_of(table, codes, 0.99)[[8, 9]]
+    probs[20] = sure_of(table, codes, 0.9)[20]
     found = suspects_of(table, probs)
     assert [each.attribute for each in found] == ["gender", "mask"]
     assert found[0].doubt > found[1].doubt
