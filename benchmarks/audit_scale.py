@@ -6,6 +6,9 @@
 Pictures are made first, which is not timed: smooth colours with texture, about as hard to decode
 as photos. Every step runs in a process of its own and is stored in DIR/cells.jsonl as it ends; a
 later call goes on.
+
+Two cores of an Intel Xeon, much other work going on (2026-11-28), 300 people: 8 s the first audit,
+2 s the second, 12 s the image store (614 MB). Comparing the sketches of 18,900 photos took 32 s.
 """
 
 import argparse

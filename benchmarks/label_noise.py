@@ -7,6 +7,11 @@ Of the people 1 % get the other gender, 1 % have `incorrect_mask` and `normal` e
 below 60 are said to be 60. A run is made on that, its audit proposes corrections, a second run is
 made with those, and `headrace compare` holds the two against the true labels. Every step is stored
 in DIR/cells.jsonl as it ends; a later call goes on.
+
+With linear probes of frozen features in place of the two runs (300 people, 4 seeds, right about
+98 % of masks, 82 % of genders and 79 % of ages; 2026-11-28): 11 of 12 exchanged masks in 12
+proposals, 10 of 12 genders in 59, 6 of 12 ages in 99. What models cannot tell, their doubt cannot
+tell either.
 """
 
 import argparse
