@@ -15,7 +15,13 @@ from pathlib import Path
 
 from search import ray_settings
 from search.cli.options import build_parser
-from search.cli.run_config import check_not_empty, frozen_config, new_config, resumed_config
+from search.cli.run_config import (
+    audit_config,
+    check_not_empty,
+    frozen_config,
+    new_config,
+    resumed_config,
+)
 from search.cli.space_names import check_data_and_spaces
 from search.ending.faults import FaultError, fault_of
 from search.ending.guardian import guarded
@@ -187,6 +193,39 @@ def _quick(options: argparse.Namespace) -> int:
     return OK
 
 
+def _audit(options: argparse.Namespace) -> int:
+    check_not_empty(options)
+    store = RunStore.open(options.results, options.run) if options.run else None
+    config = audit_config(options, store)
+    if config.data and not is_folder(config.data):
+        raise UsageError(f"--data must be a folder, got {config.data}")
+    cache = writable_cache(options.cache)
+    check_writable("--out", options.out)
+    if options.write_corrections is not None:
+        _check_file("--write-corrections", options.write_corrections)
+    from rich.console import Console
+
+    from search.audit.finding import Level
+    from search.audit.stage import run_audit
+    from search.console import StepBar
+    from search.prepare.dataset import demo
+
+    console = Console()
+    bar = partial(StepBar, console)
+    root = Path(config.data) if config.data else demo(config.people, cache, bar)
+    level = run_audit(
+        root,
+        config.layout,
+        config.corrections,
+        options.out,
+        cache,
+        console,
+        store,
+        options.write_corrections,
+    )
+    return {Level.NOTE: OK, Level.LOOK: SOME_FAILED, Level.UNUSABLE: BAD_INPUT}[level]
+
+
 def _check_file(option: str, path: Path) -> None:
     """Raises a SearchError where a file cannot be written, before the work is done."""
     if path.is_dir():
@@ -328,6 +367,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "run": _run,
+    "audit": _audit,
     "screen": _screen,
     "quick": _quick,
     "replay": _replay,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from search.cli.run_config import FROZEN_OPTIONS
+from search.cli.run_config import AUDIT_OPTIONS, FROZEN_OPTIONS
 from search.errors import UsageError, near
 from search.prepare.config import (
     ACCEPT_LOSS_HELP,
@@ -37,6 +37,7 @@ examples:
     "predict": "example:\n  headrace predict NAME --images DIR --out answers.csv\n",
     "export": "examples:\n  headrace export NAME --to timm\n  headrace export NAME --to onnx\n",
     "compare": "example:\n  headrace compare --truth truth.csv A=a.csv B=b.csv\n",
+    "audit": "example:\n  headrace audit --data DIR        # writes audit/audit.html\n",
     "screen": "example:\n  headrace screen --models 'mobilenet*,resnet18' --data DIR\n",
     "quick": "example:\n  headrace quick --data DIR\n",
     "replay": "example:\n  headrace replay results/NAME/best/age.yaml\n",
@@ -165,6 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
         dest="command", parser_class=_Parser, title="commands", metavar="COMMAND"
     )
     _add_run(commands.add_parser("run", help="search one or more spaces", allow_abbrev=False))
+    _add_audit(commands)
     _add_frozen(commands)
     _add_concluding(commands)
     replay = commands.add_parser(
@@ -178,6 +180,32 @@ def build_parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
     return parser
+
+
+def _add_audit(commands: Any) -> None:
+    audit = commands.add_parser(
+        "audit", help="find what is wrong with a data folder, before training", allow_abbrev=False
+    )
+    for name in AUDIT_OPTIONS:
+        option = OPTIONS[name]
+        audit.add_argument(option.flag, help=option.help, **option.arguments)
+    audit.add_argument(
+        "--run", default=None, metavar="NAME", help="whose models say which labels they doubt"
+    )
+    audit.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs")
+    audit.add_argument(
+        "--write-corrections",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="propose the labels of the models as corrections, in a new file",
+    )
+    audit.add_argument(
+        "--out", type=Path, default=Path("audit"), help="folder to write (default: audit)"
+    )
+    audit.add_argument(
+        "--cache", type=Path, default=None, help="folder of demo data and small photos"
+    )
 
 
 def _add_frozen(commands: Any) -> None:

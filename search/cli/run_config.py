@@ -16,9 +16,12 @@ from search.prepare.config import (
     RunConfig,
     parse_duration,
 )
+from search.store.run_store import RunStore
 
 FROZEN_OPTIONS = ("data", "layout", "people", "pretrained", "weights_dir")
 """Fields of a run's config that the commands on frozen features take, too."""
+AUDIT_OPTIONS = ("data", "layout", "people", "corrections")
+"""Those that an audit takes, too."""
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -61,6 +64,30 @@ def frozen_config(options: argparse.Namespace) -> RunConfig:
     return RunConfig(spaces=(), name=options.command, **{**defaults, **given}).checked()
 
 
+def audit_config(options: argparse.Namespace, store: RunStore | None) -> RunConfig:
+    """Returns the data of an audit as that of a run: of the options, or of a run that there is.
+
+    Raises:
+        UsageError: the options contradict each other.
+        ResultsError: the run has no config.
+    """
+    raw = {name: getattr(options, OPTIONS[name].dest) for name in AUDIT_OPTIONS}
+    given = {name: OPTIONS[name].read(value) for name, value in raw.items() if value is not None}
+    if options.data and options.people is not None:
+        raise UsageError("--people is for the demo and means nothing with --data; drop one")
+    if store is None:
+        if options.write_corrections is not None:
+            raise UsageError("--write-corrections needs the models of a run: --run NAME")
+        defaults = {"people": DEFAULT_PEOPLE, "seed": 0, "trials": DEFAULT_TRIALS}
+        return RunConfig(spaces=(), name="audit", **{**defaults, **given}).checked()
+    if set(given) - {"data"}:
+        raise UsageError(
+            "--run takes the data as the run did; leave out "
+            f"{', '.join(OPTIONS[name].flag for name in given if name != 'data')}"
+        )
+    return RunConfig.from_dict(store.read_study()["config"]).changed(**given)
+
+
 def _check_contradictions(options: argparse.Namespace) -> None:
     if options.data and options.people is not None:
         raise UsageError("--people is for the demo and means nothing with --data; drop one")
@@ -75,7 +102,6 @@ def _check_contradictions(options: argparse.Namespace) -> None:
 def resumed_config(options: argparse.Namespace) -> RunConfig:
     """Returns the stored config with what may change put in; raises UsageError, ResultsError."""
     from search.store.reading import reading
-    from search.store.run_store import RunStore
 
     for option in OPTIONS.values():
         if not option.on_top and getattr(options, option.dest) is not None:

@@ -18,6 +18,7 @@ from search.export.to_timm import read_best, write_timm
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
+from search.prepare.one_side import on_one_side
 from search.store.files import check_writable
 from search.store.portfolio_file import PORTFOLIO_FILE, write_portfolio
 from search.store.reading import is_there
@@ -177,6 +178,8 @@ def _table(store: RunStore, cache: Path | None) -> SampleTable | None:
         return None
     try:
         table = layouts.load(root, config["layout"], config.get("corrections", ()))
+        if cache is not None:
+            table = on_one_side(table, cache, lambda text: lambda done, total: None)  # noqa: ARG005
         table.check_files()
     except DataError:
         return None

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from search.errors import UsageError
 from search.prepare.config import RunConfig
+from search.prepare.one_side import on_one_side
 from search.prepare.option import is_folder
 from trainables.data import layouts
 from trainables.data.corrections import summary
@@ -109,6 +110,8 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
         }
         table = together(own, added, scored=config.score_added)
         roots = tuple(Root.of(path, each) for path, each in {str(root): own, **added}.items())
+    if config.data:  # those of the demo are drawn, each by itself
+        table = on_one_side(table, cache_dir, progress)
     split = make_split(table, seed=SPLIT_SEED)
     return Dataset(root=root, table=table, split=split, is_demo=not config.data, roots=roots)
 

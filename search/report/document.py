@@ -100,7 +100,31 @@ class Folded:
     blocks: tuple["Block", ...]
 
 
-Block = Table | Figure | Grid | Text | Items | Code | Folded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A small photo; `source` is a data URL, `caption` stands below it and is read aloud."""
+
+    source: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Photos that belong together, with what is said of them, or nothing, below."""
+
+    photos: tuple[Photo, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gallery:
+    """Frames of photos in rows."""
+
+    kind: ClassVar[str] = "gallery"
+    frames: tuple[Frame, ...]
+
+
+Block = Table | Figure | Grid | Text | Items | Code | Folded | Gallery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from search.report.contents import ReportContents
+from search.report.document import Page
 from search.report.figures import svg
 from search.report.markdown import page_lines
 from search.report.page import page_of
@@ -16,6 +17,11 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_html(contents: ReportContents) -> str:
+    """Returns the report as one HTML file; see `html_of`."""
+    return html_of(page_of(contents))
+
+
+def html_of(page: Page) -> str:
     """Returns one HTML file that needs nothing but itself, no font and no request.
 
     Its script sorts tables and marks the section that is read; without it all is there.
@@ -24,7 +30,7 @@ def render_html(contents: ReportContents) -> str:
         Markup((_TEMPLATES / name).read_text(encoding="utf-8"))
         for name in ("style.css", "page.js")
     )
-    html = _template().render(page=page_of(contents), style=style, script=script, size=_SIZE)
+    html = _template().render(page=page, style=style, script=script, size=_SIZE)
     kilobytes = f"{len(html.encode()) / 1000:,.0f} kB"
     before, _, after = html.rpartition(_SIZE)
     return f"{before}{kilobytes}{after}"

@@ -154,6 +154,32 @@ def decode_image(
     return fitted
 
 
+def original(path: Path, size: Size, max_pixels: int = MAX_PIXELS) -> tuple[UINT8, str, Size]:
+    """Returns a whole image squeezed to a size, the mode of its file and its own size.
+
+    Args:
+        path: the image file.
+        size: (H, W) in pixels to squeeze it to, whatever its shape.
+        max_pixels: that it may have at most; a JPEG at the fraction it is decoded at.
+
+    Returns:
+        uint8 array [H, W, 3], RGB and upright; Pillow's mode; (H, W) of the upright image.
+
+    Raises:
+        DataError: the file is missing, broken, cut short, too large or not an image.
+    """
+    try:
+        with open_image(path) as image:
+            width, height = image.size
+            mode = image.mode
+            whole = (width, height) if _is_sideways(image) else (height, width)
+            _reduce(image, size[::-1], max_pixels)
+            small = _upright(image).resize(size[::-1], Image.Resampling.BOX)
+            return np.asarray(small, dtype=np.uint8), mode, whole
+    except _UNREADABLE as error:
+        raise DataError(f"image {path} cannot be read ({reason(error)})") from error
+
+
 @contextmanager
 def open_image(path: Path) -> Iterator[Image.Image]:
     """Opens an image by the decoders of `FORMATS` alone; reads its header only.
@@ -224,6 +250,15 @@ def fit_image(
     Raises:
         ValueError: more bits per channel, or numbers with a fraction.
     """
+    fitted = ImageOps.fit(_upright(image, seen), size[::-1], Image.Resampling.BICUBIC)
+    return np.asarray(fitted, dtype=np.uint8)
+
+
+def _upright(
+    image: Image.Image,
+    seen: Callable[[str], None] = lambda kind: None,  # noqa: ARG005
+) -> Image.Image:
+    """Returns an image decoded, upright, RGB."""
     sixteen_bits = _has_sixteen_bits(image)
     if sixteen_bits:
         seen("sixteen_bits")
@@ -231,9 +266,7 @@ def fit_image(
     if _shows_hidden_colours(image, sixteen_bits):
         seen("transparent")
     method = _UPRIGHT.get(_orientation(image))
-    upright = image if method is None else image.transpose(method)
-    fitted = ImageOps.fit(_to_rgb(upright), size[::-1], Image.Resampling.BICUBIC)
-    return np.asarray(fitted, dtype=np.uint8)
+    return _to_rgb(image if method is None else image.transpose(method))
 
 
 def _orientation(image: Image.Image) -> int:

@@ -55,6 +55,17 @@ FROZEN = {
         "--results": Path("results"),
         "--cache": None,
     },
+    "audit": {
+        "--data": None,
+        "--layout": None,
+        "--people": None,
+        "--corrections": None,
+        "--run": None,
+        "--results": Path("results"),
+        "--write-corrections": None,
+        "--out": Path("audit"),
+        "--cache": None,
+    },
     "screen": {
         "--models": ...,
         "--data": None,

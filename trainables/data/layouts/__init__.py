@@ -102,6 +102,39 @@ def load(
     return table.arranged()
 
 
+def look(
+    root: Path, layout: str | None = None, corrections: Sequence[str] = ()
+) -> tuple[SampleTable | None, tuple[str, ...]]:
+    """Returns what can be read of a labelled data set, and what stands against a run on it.
+
+    The table may list images that are missing or broken. There is none where the labels cannot be
+    read at all.
+
+    Args:
+        root: the data folder.
+        layout: one of `names()`, or None to find it out.
+        corrections: files, or names of known sets; if none, `corrections.csv` beside the data.
+    """
+    problems: tuple[str, ...] = ()
+    table: SampleTable | None = None
+    try:
+        module = _module(layout or detect(root))
+        read = getattr(module, "read_whole", None)
+        with reading_data(root):
+            if read is not None:
+                table, problems = read(root)
+            elif module.LABELLED:
+                table = module.read(root)
+            else:
+                raise DataError(f"the folder {root} has no labels")
+        if table is not None:
+            table = _corrected(table, (root, table.root), corrections).arranged()
+            _check_labels(table)
+    except DataError as error:
+        problems = (*problems, str(error))
+    return table, problems
+
+
 def _corrected(
     table: SampleTable, places: Sequence[Path], corrections: Sequence[str]
 ) -> SampleTable:

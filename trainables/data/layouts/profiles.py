@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from trainables.data.csv_rows import CsvRows, read_csv
-from trainables.data.image_files import is_folder, normal_path, resolved, visible_entries
+from trainables.data.image_files import (
+    is_folder,
+    normal_path,
+    resolved,
+    several,
+    visible_entries,
+)
 from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
@@ -55,8 +61,22 @@ def read(root: Path) -> SampleTable:
     one id are one person.
 
     Raises:
-        DataError: train.csv or images/ is missing or malformed, a gender or age is not one, or a
-            folder does not hold exactly one image for each of the seven stems.
+        DataError: train.csv or images/ is missing or malformed, a gender or age is not one, or
+            folders do not hold exactly one image for each of the seven stems; names ten of them.
+    """
+    table, problems = read_whole(root)
+    if table is None or problems:
+        raise DataError(several(problems, "; "))
+    return table
+
+
+def read_whole(root: Path) -> tuple[SampleTable | None, tuple[str, ...]]:
+    """Returns the people whose folder is whole, and what is wrong with those of the others.
+
+    There is no table where nobody's is.
+
+    Raises:
+        DataError: train.csv is missing or malformed, or a gender or age is not one.
     """
     base = _base(root)
     rows = read_csv(base / "train.csv")
@@ -67,27 +87,36 @@ def read(root: Path) -> SampleTable:
         base / "images",
         [normal_path(folder, rows.where(row)) for row, folder in enumerate(rows.filled("path"))],
     )
-    files = [_photos(base, folder, rows, row) for row, folder in enumerate(folders)]
     _warn_of_unlisted(base / "images", folders)
+    files, problems = {}, []
+    for row, folder in enumerate(folders):
+        try:
+            files[row] = _photos(base, folder, rows, row)
+        except DataError as error:
+            problems.append(str(error))
+    if not files:
+        return None, tuple(problems)
+    whole = list(files)
     masks = [MASK.classes.index(mask) for mask in STEMS.values()]
     per_person = len(STEMS)
     labels = np.column_stack(
         [
-            np.tile(masks, len(ids)),
-            np.repeat(genders, per_person),
-            np.repeat(AGE.encode_raw(ages), per_person),
+            np.tile(masks, len(whole)),
+            np.repeat(genders[whole], per_person),
+            np.repeat(AGE.encode_raw(ages[whole]), per_person),
         ]
     )
-    return SampleTable(
+    table = SampleTable(
         schema=SCHEMA,
         root=base,
-        paths=tuple(path for person in files for path in person),
-        groups=tuple(group for group in ids for _ in STEMS),
+        paths=tuple(path for person in files.values() for path in person),
+        groups=tuple(ids[row] for row in whole for _ in STEMS),
         labels=labels,
-        raw={"age": np.repeat(ages, per_person)},
-        source_rows=tuple(row for row in rows.source_rows for _ in STEMS),
+        raw={"age": np.repeat(ages[whole], per_person)},
+        source_rows=tuple(rows.source_rows[row] for row in whole for _ in STEMS),
         notes=(*rows.notes, *id_notes, *notes),
     )
+    return table, tuple(problems)
 
 
 def _photos(base: Path, folder: str, rows: CsvRows, row: int) -> list[str]:

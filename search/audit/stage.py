@@ -1,0 +1,192 @@
+"""`headrace audit`: looks at all of a data folder, says what it found, writes it down."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from search.audit.copies import Copy, copy_findings, find_copies, people_of
+from search.audit.files import file_findings
+from search.audit.finding import Finding, Level
+from search.audit.labels import label_findings
+from search.audit.listing import Listing, list_folder
+from search.audit.looks import look_findings
+from search.audit.page import audit_page
+from search.audit.suspects import (
+    Suspect,
+    out_of_fold,
+    suspect_findings,
+    suspects_of,
+    write_corrections,
+)
+from search.console import StepBar, say
+from search.report.render import html_of
+from search.store.files import SCHEMA, write_json, write_text
+from search.store.run_store import RunStore
+from trainables.data.image_decoding import MAX_PIXELS
+from trainables.data.image_files import several
+from trainables.data.sketches import Sketches
+from trainables.machine import Machine
+
+JSON_FILE, PAGE_FILE = "audit.json", "audit.html"
+_LEVELS = (Level.UNUSABLE, Level.LOOK, Level.NOTE)
+_STYLES = {Level.UNUSABLE: "bold red", Level.LOOK: "bold yellow", Level.NOTE: "dim"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Audit:
+    """What was found in a data folder.
+
+    Attributes:
+        listing: what lies there.
+        sketches: of its photos.
+        copies: photos that are there twice.
+        suspects: labels that the models of a run doubt.
+        findings: the gravest first.
+    """
+
+    listing: Listing
+    sketches: Sketches
+    copies: tuple[Copy, ...]
+    suspects: tuple[Suspect, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def gravest(self) -> Level:
+        """How grave the gravest finding is; a note where there is none."""
+        return next((each for each in _LEVELS if self.of(each)), Level.NOTE)
+
+    def of(self, level: Level) -> tuple[Finding, ...]:
+        """Returns the findings of a level."""
+        return tuple(each for each in self.findings if each.level is level)
+
+
+def audit(
+    root: Path,
+    layout: str | None,
+    corrections: Sequence[str],
+    cache: Path,
+    console: Console,
+    store: RunStore | None = None,
+) -> Audit:
+    """Looks at all of a data folder.
+
+    Args:
+        root: the data folder.
+        layout: one of the layouts' names, or None to find it out.
+        corrections: of labels; if none, `corrections.csv` beside the data.
+        cache: folder of the sketches, which are made again of changed photos alone.
+        console: where to show progress.
+        store: of a run on this data, whose models say which labels they doubt.
+
+    Raises:
+        ResultsError: the run has no refit, or was on other data.
+    """
+    listing = list_folder(root, layout, corrections)
+    sketches = Sketches.open(
+        root,
+        listing.paths,
+        cache,
+        num_threads=Machine().cpus(),
+        max_pixels=listing.max_pixels or MAX_PIXELS,
+        progress=StepBar(console, f"looking at {len(listing.paths):,} photos"),
+    )
+    suspects: tuple[Suspect, ...] = ()
+    if store is not None and listing.table is not None:
+        # A run judges photos that have every label, which stand first.
+        whole = listing.table.whole
+        suspects = suspects_of(whole, out_of_fold(store, whole))
+    comparing = StepBar(console, f"comparing {len(listing.paths):,} photos")
+    copies = find_copies(sketches, cache, comparing)
+    found = (
+        *label_findings(listing),
+        *file_findings(listing, sketches),
+        *look_findings(listing, sketches),
+        *copy_findings(listing, copies),
+        *suspect_findings(listing, suspects),
+    )
+    order = sorted(found, key=lambda each: _LEVELS.index(each.level))
+    return Audit(
+        listing=listing, sketches=sketches, copies=copies, suspects=suspects, findings=tuple(order)
+    )
+
+
+def print_audit(console: Console, found: Audit, out: Path) -> None:
+    """Says what was found, and where it stands in full."""
+    listing = found.listing
+    table = listing.table
+    labelled = (
+        "no labels that can be read"
+        if table is None
+        else f"{table.num_samples:,} with labels, of {table.num_groups:,} people"
+    )
+    say(console, f"{len(listing.paths):,} photos in {listing.root}: {labelled}")
+    for each in found.findings:
+        say(console, f"{each.level.value:>8}  {each.kind}: {each.text}", _STYLES[each.level])
+        if each.level is not Level.NOTE or len(each.named) < 4:
+            say(console, f"          {several(each.named, '; ')}")
+    counts = [(level.value, len(found.of(level))) for level in _LEVELS]
+    if not (found.of(Level.UNUSABLE) or found.of(Level.LOOK)):
+        say(console, "Nothing needs a person's eye.")
+    else:
+        say(console, ", ".join(f"{count} {level}" for level, count in counts if count))
+    say(console, f"{out / PAGE_FILE} shows the photos, {out / JSON_FILE} names all.")
+
+
+def write_audit(found: Audit, out: Path) -> None:
+    """Writes audit.json and audit.html."""
+    listing = found.listing
+    table = listing.table
+    shared = people_of(listing, found.copies)
+    write_json(
+        out / JSON_FILE,
+        {
+            "schema": SCHEMA,
+            "data": str(listing.root.resolve()),
+            "photos": len(listing.paths),
+            "labelled": 0 if table is None else table.num_samples,
+            "people": 0 if table is None else table.num_groups,
+            "unlabelled": len(listing.unlabelled),
+            "people_who_share_photos": int(np.unique(shared).size),
+            "result": found.gravest.value if found.findings else "clean",
+            "findings": [each.to_dict() for each in found.findings],
+        },
+    )
+    write_text(out / PAGE_FILE, html_of(audit_page(listing, found.sketches, found.findings)))
+
+
+def run_audit(
+    root: Path,
+    layout: str | None,
+    corrections: Sequence[str],
+    out: Path,
+    cache: Path,
+    console: Console,
+    store: RunStore | None = None,
+    proposals: Path | None = None,
+) -> Level:
+    """Audits a data folder, says and writes what was found; returns how grave it is.
+
+    Args:
+        root: the data folder.
+        layout: of it, or None to find it out.
+        corrections: of its labels.
+        out: folder of audit.json and audit.html.
+        cache: folder of the sketches.
+        console: where to say it.
+        store: of a run on this data.
+        proposals: file of the corrections that its models propose.
+
+    Raises:
+        ResultsError: the run has no refit, or was on other data.
+        UsageError: the file of the proposals exists.
+    """
+    found = audit(root, layout, corrections, cache, console, store)
+    if proposals is not None and found.listing.table is not None:
+        write_corrections(proposals, found.listing.table, found.suspects)
+        say(console, f"{len(found.suspects)} corrections proposed in {proposals}: look at each")
+    write_audit(found, out)
+    print_audit(console, found, out)
+    return found.gravest

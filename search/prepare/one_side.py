@@ -1,0 +1,102 @@
+"""People who share a photo are kept on one side of every split: as one group.
+
+A photo that is there twice under two people would be trained on and scored on.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.analysis.near_duplicates import LEAST_CONTRAST, contrast, together
+from search.prepare.known_copies import known_copies
+from trainables.data.sample_table import SampleTable
+from trainables.data.schema import IntArray
+from trainables.data.sketches import Sketches
+from trainables.machine import Machine
+
+_NAMED = 3
+_FEW, _LARGE = 5, 0.2
+"""People, and their share of all, up to which those who share a photo are kept together."""
+
+ProgressBar = Callable[[str], Callable[[int, int], None]]
+
+
+def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> SampleTable:
+    """Returns the table with people who share a photo, or nearly the same one, in one group.
+
+    Its notes say how many they are.
+
+    Photos that cannot be read are left to those who decode them all.
+
+    Args:
+        table: of the data.
+        cache_dir: small photos are kept there.
+        progress: gives the bar of a step.
+    """
+    sketches = Sketches.open(
+        table.root,
+        table.paths,
+        cache_dir,
+        num_threads=Machine().cpus(),
+        max_pixels=table.max_pixels,
+        progress=progress(f"looking for photos that are there twice, among {table.num_samples}"),
+    )
+    pairs = _pairs_across(table, sketches, cache_dir)
+    if not len(pairs):
+        return table
+    cluster = together(table.num_groups, table.group_index[pairs])
+    crowded = _crowded(cluster)
+    own = np.where(crowded, np.arange(table.num_groups), cluster)
+    # Called after the first of its people, a group cannot be taken for anybody else.
+    groups = tuple(table.group_names[own[person]] for person in table.group_index)
+    is_apart = crowded[table.group_index[pairs[:, 0]]]
+    notes = (*_kept(table, pairs[~is_apart], own), *_left(table, pairs[is_apart], crowded))
+    return replace(table, groups=groups, notes=(*table.notes, *notes))
+
+
+def _crowded(cluster: IntArray) -> NDArray[np.bool_]:
+    """Returns who is in a group of too many people to be on one side of a split, bool [G]."""
+    sizes = np.bincount(cluster, minlength=len(cluster))
+    return np.asarray(sizes[cluster] > max(_FEW, _LARGE * len(cluster)), dtype=np.bool_)
+
+
+def _pairs_across(table: SampleTable, sketches: Sketches, cache_dir: Path) -> IntArray:
+    """Returns pairs of photos of two people that show one picture, int64 [P, 2]."""
+    # Nobody is known again by a photo of one colour.
+    shows = contrast(sketches.luma) >= LEAST_CONTRAST
+    digest = [
+        each if seen else "" for each, seen in zip(sketches.digest_of_read, shows, strict=True)
+    ]
+    found = known_copies(sketches, digest, cache_dir)
+    pairs = np.stack([found.first, found.second], axis=1)
+    people = table.group_index[pairs]
+    return np.asarray(pairs[people[:, 0] != people[:, 1]], dtype=np.int64)
+
+
+def _kept(table: SampleTable, pairs: IntArray, own: IntArray) -> Iterator[str]:
+    if not len(pairs):
+        return
+    _, sizes = np.unique(own, return_counts=True)
+    several = sizes[sizes > 1]
+    named = [f"{table.paths[a]} = {table.paths[b]}" for a, b in pairs[:_NAMED].tolist()]
+    more = f" and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
+    said = f"{len(pairs)} pairs of photos are" if len(pairs) > 1 else "a pair of photos is"
+    groups = f"{len(several)} groups" if len(several) > 1 else "one group"
+    yield (
+        f"{said} the same or nearly so and of two people ({', '.join(named)}{more}): these "
+        f"{several.sum()} people are {groups}, which no split divides"
+    )
+
+
+def _left(table: SampleTable, pairs: IntArray, crowded: NDArray[np.bool_]) -> Iterator[str]:
+    if not len(pairs):
+        return
+    one, other = (table.paths[row] for row in pairs[0].tolist())
+    yield (
+        f"{crowded.sum()} of {table.num_groups} people share photos such as {one} = {other}, too "
+        "many to be on one side of a split: these photos ARE on both sides. Is it a placeholder? "
+        "headrace audit shows them: remove their rows"
+    )

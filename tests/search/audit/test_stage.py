@@ -1,0 +1,106 @@
+"""Audits of folders that are not the demo: other layouts, many attributes, no labels."""
+
+import io
+import json
+
+import numpy as np
+from PIL import Image
+from rich.console import Console
+
+from search.audit.finding import Level
+from search.audit.stage import audit, write_audit
+from tests.search.builders.people import write_people
+
+
+def audited(root, tmp_path):
+    found = audit(root, None, (), tmp_path / "cache", Console(file=io.StringIO()))
+    write_audit(found, tmp_path / "out")
+    return found
+
+
+def kinds(found, *levels):
+    return {each.kind for each in found.findings if each.level in (levels or tuple(Level))}
+
+
+def write_photos(root, names, seed=0):
+    rng = np.random.default_rng(seed)
+    root.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        pixels = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(root / name)
+
+
+def test_forty_attributes_are_counted_without_their_joint_classes(tmp_path):
+    root, rng = tmp_path / "data", np.random.default_rng(0)
+    names = [f"{n}.png" for n in range(40)]
+    write_photos(root, names)
+    attributes = [f"a{n}" for n in range(40)]
+    lines = [",".join(["path", *attributes])]
+    for name in names:
+        lines.append(",".join([name, *("no" if x else "yes" for x in rng.integers(0, 2, 40))]))
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / "dataset.yaml").write_text("group: path\n", encoding="utf-8")
+    found = audited(root, tmp_path)
+    assert kinds(found, Level.LOOK, Level.UNUSABLE) == set()
+    assert "1,099,511,627,776 joint classes" in (tmp_path / "out" / "audit.html").read_text()
+
+
+def test_a_folder_without_labels_is_looked_at_all_the_same(tmp_path):
+    write_photos(tmp_path / "data", ["a.png", "b.png"])
+    (tmp_path / "data" / "c.png").touch()
+    found = audited(tmp_path / "data", tmp_path)
+    assert kinds(found) == {"refused", "empty-file"}
+    assert found.gravest is Level.UNUSABLE
+
+
+def test_an_empty_folder_is_refused_in_a_sentence(tmp_path):
+    (tmp_path / "data").mkdir()
+    found = audited(tmp_path / "data", tmp_path)
+    assert kinds(found) == {"refused"}
+
+
+def test_labels_of_a_manifest_that_contradict_a_person_are_named(tmp_path):
+    root = write_people(tmp_path / "data")
+    path = root / "manifest.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("photos/04_1.png,p04,female", "photos/04_1.png,p04,male"))
+    found = audited(root, tmp_path)
+    (finding,) = [each for each in found.findings if each.kind == "contradiction"]
+    assert finding.named == ("p04: female (1), male (1)",)
+
+
+def test_corrections_that_fit_nothing_are_refused_and_the_rest_is_looked_at(tmp_path):
+    root = write_people(tmp_path / "data")
+    text = "group_or_path,attribute,label,reason\nnobody,gender,male,\n"
+    (root / "corrections.csv").write_text(text, encoding="utf-8")
+    found = audited(root, tmp_path)
+    (refused,) = [each for each in found.findings if each.kind == "refused"]
+    assert "nobody" in refused.named[0]
+    assert found.listing.table is not None
+
+
+def test_what_a_run_would_refuse_is_said_in_its_own_words(tmp_path):
+    root = write_people(tmp_path / "data")
+    (root / "manifest.csv").write_text("path,gender\nphotos/00_0.png,male\n", encoding="utf-8")
+    found = audited(root, tmp_path)
+    entry = json.loads((tmp_path / "out" / "audit.json").read_text())["findings"][0]
+    assert entry["kind"] == "refused"
+    assert entry["level"] == "unusable"
+    assert entry["named"] == list(found.listing.problems)
+
+
+def test_labels_that_are_unknown_are_no_class(tmp_path):
+    root = tmp_path / "data"
+    people, lines = 12, ["path,person,mask,age"]
+    for person in range(people):
+        mask = ("", "yes", "no")[person % 3]
+        age = "" if person % 4 == 1 else 20 + 2 * person
+        lines += [f"{person}-{photo}.png,p{person},{mask},{age}" for photo in range(2)]
+    write_photos(root, [line.partition(",")[0] for line in lines[1:]])
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    yaml = "group: person\nmissing: ignore\nattributes: {mask: {}, age: {bins: [30]}}\n"
+    (root / "dataset.yaml").write_text(yaml, encoding="utf-8")
+    found = audited(root, tmp_path)
+    rare = [each for each in found.findings if each.kind == "too-few-people"]
+    assert [each.named for each in rare] == [("mask no: 4", "mask yes: 4", "age <30: 4")]
+    assert not kinds(found) & {"contradiction", "odd-number", "other-set-of-photos"}
