@@ -54,7 +54,24 @@ def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> S
     groups = tuple(table.group_names[own[person]] for person in table.group_index)
     is_apart = crowded[table.group_index[pairs[:, 0]]]
     notes = (*_kept(table, pairs[~is_apart], own), *_left(table, pairs[is_apart], crowded))
-    return replace(table, groups=groups, notes=(*table.notes, *notes))
+    return _new_alone(replace(table, groups=groups, notes=(*table.notes, *notes)))
+
+
+def _new_alone(table: SampleTable) -> SampleTable:
+    """Returns the table without added photos of people whom one's own data has.
+
+    Their people may be validated or held out, and what is added only trains.
+    """
+    own = table.num_samples - table.added
+    known = np.isin(table.group_index[own:], table.group_index[:own])
+    if not known.any():
+        return table
+    found = table.take(np.append(np.arange(own), own + np.flatnonzero(~known)))
+    note = (
+        f"{known.sum()} added photos are left out: their people share photos with people of the "
+        "data that they are added to"
+    )
+    return replace(found, added=found.num_samples - own, notes=(*found.notes, note))
 
 
 def _crowded(cluster: IntArray) -> NDArray[np.bool_]:

@@ -169,7 +169,7 @@ def no_old_men(root: Path) -> str:
     return "male >=60"
 
 
-@damage("alike-names")
+@damage("alike-names", "read-otherwise")
 def ids_that_differ_in_zeros(root: Path) -> str:
     rows = people(root)
     one, other = (next(n for n, row in enumerate(rows) if row["gender"] == g) for g in GENDERS)

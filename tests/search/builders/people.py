@@ -15,9 +15,9 @@ GENDERS = ("female", "male")
 MASKS = ("normal", "wear")
 
 
-def write_people(root: Path, *, num_people: int = 24, side: int = SIDE) -> Path:
+def write_people(root: Path, *, num_people: int = 24, side: int = SIDE, seed: int = 0) -> Path:
     """Writes two photos a person, with and without mask, and a manifest of gender and mask."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     (root / "photos").mkdir(parents=True)
     lines = ["path,group,gender,mask"]
     for person in range(num_people):

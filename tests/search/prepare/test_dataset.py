@@ -100,7 +100,7 @@ def test_corrections_make_another_data_set_and_are_said(people, cache, bars, tmp
 
 
 def test_data_that_is_added_trains_and_each_folder_is_told(people, cache, bars, tmp_path):
-    more = write_people(tmp_path / "more", num_people=6)
+    more = write_people(tmp_path / "more", num_people=6, seed=1)
     alone = open_dataset(made_config(str(people)), cache, bars)
     config = replace(made_config(str(people)), add_data=(str(more),))
     dataset = open_dataset(config, cache, bars)
@@ -116,6 +116,16 @@ def test_data_that_is_added_trains_and_each_folder_is_told(people, cache, bars, 
     scored = open_dataset(replace(config, score_added=True), cache, bars)
     assert scored.whole.table.num_samples == 60
     assert (scored.split.search_val >= 48).any()
+
+
+def test_added_photos_of_ones_own_people_are_left_out(people, cache, bars, tmp_path):
+    more = write_people(tmp_path / "more", num_people=3)  # copies of three people
+    config = replace(made_config(str(people)), add_data=(str(more),))
+    alone = open_dataset(made_config(str(people)), cache, bars)
+    dataset = open_dataset(config, cache, bars)
+    assert (dataset.table.num_samples, dataset.table.added) == (48, 0)
+    assert dataset.split.fingerprint == alone.split.fingerprint
+    assert "6 added photos are left out: their people share photos" in "".join(dataset.readings)
 
 
 def test_counts_of_labels_are_told_where_photos_lack_some(cache, bars, tmp_path):
