@@ -53,6 +53,13 @@ def test_every_machine_of_the_launcher_has_the_token_that_is_copied(commands):
     assert token in GUIDE
 
 
+def test_the_commands_of_the_launchers_file_are_ones():
+    text = (DEPLOY / "ray-cluster.yaml").read_text(encoding="utf-8")
+    (words,) = commands_in(text.replace("# ", ""))
+    assert build_parser().parse_args(words).address == "auto"
+    assert text.count("RAY_AUTH_TOKEN_PATH=~/.ray/headrace_token") == 3
+
+
 def containers(group):
     return group["template"]["spec"]["containers"]
 
