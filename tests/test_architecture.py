@@ -77,6 +77,7 @@ RAY_ROOMS = (
     "search/refit/fleet.py",
     "search/refit/on_worker.py",
     "search/refit/pool.py",
+    "search/refit/transfer.py",
 )
 OPTUNA_ROOMS = ("search/tuning/", "spaces/")
 TIMM_FILES = {"trainables/backbone.py", "trainables/optimizer.py"}

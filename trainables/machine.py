@@ -5,7 +5,9 @@ and those above it holds. Version 2 keeps them in `cpu.max` and `memory.max`, ve
 `cpu.cfs_quota_us` and `memory.limit_in_bytes` under a folder for each controller.
 """
 
+import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +54,23 @@ class Machine:
             while inside != mounted and inside.is_relative_to(mounted):
                 yield inside
                 inside = inside.parent
+
+
+def node_cache(wanted: Path) -> Path:
+    """Returns the cache folder of a run on this node: the wanted one where it is there.
+
+    Where it is not, or cannot be written, it is one of this user's among the temporary files.
+
+    Raises:
+        PermissionError: another user has made a folder of that name.
+    """
+    if wanted.is_dir() and os.access(wanted, os.W_OK | os.X_OK):
+        return wanted
+    own = Path(tempfile.gettempdir()) / f"headrace-cache-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    if own.is_symlink() or own.lstat().st_uid != os.getuid():
+        raise PermissionError(errno.EACCES, "it must be a folder of this user's own", str(own))
+    return own
 
 
 def _quota(folder: Path) -> float:

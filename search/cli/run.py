@@ -33,6 +33,7 @@ from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
 from search.tuning.known_configs import warm_start_line
+from search.tuning.reach import images_note, reached
 from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
@@ -89,6 +90,9 @@ def execute(
         run = replace(run, portfolio=portfolio)
         notes = (*sizes.notes(), *_warm_start_notes(run))
         check_pseudo(run)
+        is_cluster = bool(config.address) or len(nodes) > 1
+        if is_cluster and (note := images_note(run, nodes)):
+            notes = (*notes, note)
         if forecast_only:
             print_plan(console, run, notes)
             print_forecast(console, run)
@@ -103,7 +107,8 @@ def execute(
                 keep_warm_start(store, portfolio)
                 store.write_study(_description(run))
             under_way().resume_by(resume_command(store))
-            return _run_stages(run, console)
+            with reached(run, is_cluster=is_cluster) as run:
+                return _run_stages(run, console)
 
 
 def _check_race(config: RunConfig, lineup: Lineup) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset
 from search.prepare.resources import Resources
-from search.prepare.setting import TrialSetting
+from search.prepare.setting import Away, TrialSetting
 from search.store.portfolio_file import Candidate
 from search.store.run_store import RunStore
 from spaces.scale import Scale
@@ -35,6 +35,8 @@ class Prepared:
     """Configs of other runs that the studies begin with."""
     readings: tuple[str, ...] = ()
     """What was read otherwise than it stands, corrected or done to photos, a sentence each."""
+    away: Away | None = None
+    """How workers on other machines reach the driver; None where there are none."""
 
     @property
     def setting(self) -> TrialSetting:
@@ -49,6 +51,7 @@ class Prepared:
             device=self.resources.device,
             num_threads=self.resources.cpus_per_trial,
             device_share=self.resources.device_share,
+            away=self.away,
         )
 
     @property

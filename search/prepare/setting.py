@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from search.store.heartbeat import sign
+from search.store.outputs import Outputs, Post, SentOutputs
 from search.store.records import PRECISION
 from trainables.blocks import FlatValue
 from trainables.classifier import TrainingData
@@ -17,7 +20,39 @@ from trainables.data.image_store import ImageStore
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import Split
 from trainables.data.training_images import TrainingImages
+from trainables.drafts import written
+from trainables.locks import held
+from trainables.machine import node_cache
 from trainables.precision import Precisions
+
+
+class Link(Post, Protocol):
+    """How a worker gets what the driver has, and gives what it makes, without a shared disk."""
+
+    def images(self) -> NDArray[np.uint8] | None:
+        """Returns the decoded images [N, H, W, 3]; None where they have no room on this node."""
+        ...
+
+    def weights(self, name: str, start: int) -> bytes | None:
+        """As `Post.read`, of a file in the folder of the pretrained weights."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """What workers need of a driver whose folders they may not see.
+
+    Attributes:
+        link: to the driver.
+        images: file of the decoded images on the driver's disk.
+        contents: of that file (`ImageStore.contents`).
+        weights: changes with the files of pretrained weights.
+    """
+
+    link: Link
+    images: Path
+    contents: str
+    weights: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +68,16 @@ class TrialSetting:
     device: str
     num_threads: int
     device_share: float
+    away: Away | None = None
+    """How to reach the driver; None on one machine, where the folders are there."""
+
+    def sign(self, path: Path, node: str, *, begins: bool) -> None:
+        """Notes a sign of life at a path of the results (`search.store.heartbeat.sign`)."""
+        if self.away is None:
+            sign(path, node, begins=begins)
+        else:
+            name = path.relative_to(self.results_dir).as_posix()
+            self.away.link.sign(name, node, begins=begins)
 
 
 class SharedImages:
@@ -50,15 +95,56 @@ class SharedImages:
         torch.set_num_threads(setting.num_threads)
 
     @cached_property
+    def outputs(self) -> Outputs:
+        """Where trainings in this process write what they make."""
+        setting = self.setting
+        if setting.away is None:
+            return Outputs(setting.results_dir)
+        return SentOutputs(setting.results_dir, setting.away.link, self._cache / "outputs")
+
+    @cached_property
+    def _cache(self) -> Path:
+        setting = self.setting
+        return setting.cache_dir if setting.away is None else node_cache(setting.cache_dir)
+
+    @cached_property
     def _store(self) -> ImageStore:
         setting = self.setting
+        if (away := setting.away) is not None:
+            found = ImageStore.found(away.images, away.contents)
+            if found is not None:
+                return found
+            if (array := away.link.images()) is not None:
+                return ImageStore.of_array(self._cache, away.images.name, away.contents, array)
         return ImageStore.open(
             setting.table,
             setting.stored_size,
-            setting.cache_dir,
+            self._cache,
             num_threads=setting.num_threads,
             progress=lambda done, total: self._on_step(),  # noqa: ARG005
         )
+
+    def weights_for(self, config: TrialConfig) -> Path | None:
+        """Returns the folder that holds the pretrained weights of a config, where one was given.
+
+        A node that does not see the driver's gets them from it, once.
+        """
+        wanted, away = self.setting.weights_dir, self.setting.away
+        if away is None or wanted is None or not config.backbone.pretrained:
+            return wanted
+        name = f"{config.backbone.name}.safetensors"
+        if (wanted / name).is_file():
+            return wanted
+        path = self._cache / "weights" / away.weights / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with held(path.with_suffix(".lock"), self._on_step):
+            if not path.exists() and (part := away.link.weights(name, 0)) is not None:
+                with written(path) as draft, draft.open("wb") as file:
+                    while part:
+                        file.write(part)
+                        part = away.link.weights(name, file.tell())
+                        self._on_step()
+        return path.parent
 
     @cached_property
     def tensor(self) -> torch.Tensor:
@@ -72,7 +158,7 @@ class SharedImages:
     @cached_property
     def precisions(self) -> Precisions:
         """Chooses the precision of a training on the CPU of this machine."""
-        return Precisions(folder=self.setting.cache_dir / "precision", on_step=self._on_step)
+        return Precisions(folder=self._cache / "precision", on_step=self._on_step)
 
     def with_precision(self, config: Mapping[str, FlatValue]) -> dict[str, FlatValue]:
         """Returns a config with the precision that was chosen for it here, if one is.

@@ -30,6 +30,15 @@ def alive_nodes() -> tuple[Node, ...]:
     return tuple(found)
 
 
+def object_store_bytes() -> dict[str, int]:
+    """Returns the room in Ray's object store of every living node, by its name."""
+    return {
+        each["NodeID"]: int(each["Resources"].get("object_store_memory", 0))
+        for each in ray.nodes()
+        if each["Alive"]
+    }
+
+
 class Fleet:
     """How many trainings have room at once, now.
 

@@ -10,13 +10,17 @@ from search.errors import StalledError
 from search.prepare.resources import Resources
 from search.refit.fleet import Fleet
 from search.refit.retries import Retries, is_silent
-from search.store.heartbeat import Heartbeat, Pulse
+from search.store.heartbeat import Heartbeat, Pulse, Sign, sign
 
 Result = TypeVar("Result")
 
 
 def on_worker(
-    resources: Resources, heartbeat: Path, work: Callable[..., Result], *given: Any
+    resources: Resources,
+    heartbeat: Path,
+    work: Callable[..., Result],
+    *given: Any,
+    sign: Sign = sign,
 ) -> Result:
     """Runs `work(on_step, *given)` on a worker and returns what it returns.
 
@@ -27,6 +31,7 @@ def on_worker(
         heartbeat: file for its signs of life.
         work: a function of a module; it calls `on_step()` after every step.
         given: its other arguments.
+        sign: notes a sign of life, from wherever the worker is.
 
     Raises:
         StalledError: the machines do not let it end.
@@ -38,7 +43,7 @@ def on_worker(
     task = ray.remote(max_retries=0, **options)(_work)
     while True:
         pulse = Pulse(heartbeat)
-        reference = task.remote(work, heartbeat, given)
+        reference = task.remote(work, heartbeat, sign, given)
         try:
             found: Result = _answer(reference, pulse, fleet)
         except ray.exceptions.GetTimeoutError:
@@ -66,7 +71,7 @@ def _answer(reference: Any, pulse: Pulse, fleet: Fleet) -> Any:
         fleet.check()
 
 
-def _work(work: Callable[..., Any], heartbeat: Path, given: tuple[Any, ...]) -> Any:
-    beat = Heartbeat(ray.get_runtime_context().get_node_id())
+def _work(work: Callable[..., Any], heartbeat: Path, sign: Sign, given: tuple[Any, ...]) -> Any:
+    beat = Heartbeat(ray.get_runtime_context().get_node_id(), note=sign)
     beat.begin(heartbeat)
     return work(beat, *given)

@@ -40,7 +40,8 @@ class RefitWorker:
     """Runs units one after another in a warm process (a Ray actor)."""
 
     def __init__(self, setting: TrialSetting, folds: Folds, seed: int) -> None:
-        self._heartbeat = Heartbeat(ray.get_runtime_context().get_node_id())
+        node = ray.get_runtime_context().get_node_id()
+        self._heartbeat = Heartbeat(node, note=setting.sign)
         self._images = SharedImages(setting, on_step=self._heartbeat)
         self._folds = folds
         self._seed = seed
@@ -48,7 +49,9 @@ class RefitWorker:
     def run(self, unit: Unit, files: RefitFiles, models: Path, heartbeat: Path) -> float:
         """Trains one unit; returns its seconds."""
         self._heartbeat.begin(heartbeat)
-        return train_unit(unit, self._folds, self._images, self._seed, files, models)
+        here = self._images.outputs.here
+        to = RefitFiles(here(files.folder)), here(models)
+        return train_unit(unit, self._folds, self._images, self._seed, *to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,8 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
         from search.refit.on_worker import on_worker
 
         beat = heartbeat_path(run.store.root.resolve(), "probe")
-        found = on_worker(run.resources, beat, measure_costs, run.setting, configs)
+        sign = run.setting.sign
+        found = on_worker(run.resources, beat, measure_costs, run.setting, configs, sign=sign)
     else:
         found = measure_costs(lambda: None, run.setting, configs)
     share = _CAUTION * run.resources.device_share
@@ -55,7 +56,7 @@ def measure_costs(
             images.training_data(np.sort(train)),
             seed=0,
             device=images.device,
-            weights_dir=setting.weights_dir,
+            weights_dir=images.weights_for(config),
         )
         classifier.train_epoch()  # the first one warms up
         started = time.perf_counter()

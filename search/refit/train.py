@@ -33,22 +33,25 @@ def train_unit(
     data = images.training_data(_with_others(setting.table, folds.train(unit.fold), out))
     data = data if unit.change is None else unit.change.apply(data, setting.table)
     data.images.at(config.input)
+    weights_dir = images.weights_for(config)
     started = time.perf_counter()
     classifier = ImageClassifier(
         config,
         data,
         seed=derive_seed(seed, "refit", unit.space, unit.config_id, unit.seed, unit.fold),
         device=images.device,
-        weights_dir=setting.weights_dir,
+        weights_dir=weights_dir,
     )
     reports = [classifier.train_epoch() for _ in range(classifier.config.schedule.epochs)]
     probabilities = classifier.predict(out)
     mirrored = classifier.predict(out, mirrored=True)
     seconds = time.perf_counter() - started
     # Before the unit's own file, which says that all of it is there.
-    with written(models / f"{unit.name}.safetensors") as draft:
+    weights = models / f"{unit.name}.safetensors"
+    with written(weights) as draft:
         # By Python: its own writer would not say of what kind an error is, nor of which file.
         draft.write_bytes(save(classifier.weights()))
+    images.outputs.hand_over(weights)
     trained = TrainedUnit(
         indices=out,
         seconds=seconds,
@@ -63,6 +66,7 @@ def train_unit(
         mirrored=mirrored,
     )
     files.write_unit(unit, trained)
+    images.outputs.hand_over(files.part_path(unit))
     return seconds
 
 

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,10 +121,11 @@ class TrialRun:
         self._config: dict[str, FlatValue] = dict(config)
         self._seed = seed
         results = images.setting.results_dir
+        here = images.outputs.here if write else Path
         name = trial_file(space, number)
-        self._checkpoint = results / "checkpoints" / f"{name}.pt"
-        self.predictions_path = results / "checkpoints" / f"{name}.npz"
-        self._board_dir = results / "tensorboard" / as_file(space) / f"{number:04d}"
+        self._checkpoint = here(results / "checkpoints" / f"{name}.pt")
+        self.predictions_path = here(results / "checkpoints" / f"{name}.npz")
+        self._board_dir = here(results / "tensorboard" / as_file(space) / f"{number:04d}")
         self._write = write
         self._began = time.time()
         self._started = time.perf_counter()
@@ -151,8 +153,8 @@ class TrialRun:
 
     def forget(self) -> None:
         """Deletes the checkpoint of a trial that is over: nobody will go on with it."""
-        if not self._is_faulted:
-            self._checkpoint.unlink(missing_ok=True)
+        if self._write and not self._is_faulted:
+            self._images.outputs.remove(self._checkpoint)
 
     def close(self) -> None:
         """Frees the model, draws what is left to draw and ends the event file."""
@@ -160,6 +162,7 @@ class TrialRun:
             if self._board is not None:
                 self._draw()
                 self._board.close()
+                self._images.outputs.hand_over_grown(self._board_dir)
         except OSError:
             # Curves and pictures are for the eye; the search has what it needs.
             logger.warning("the event file of a trial was not written whole", exc_info=True)
@@ -209,7 +212,7 @@ class TrialRun:
         """Builds the classifier, with the report of the epoch that its checkpoint ends with."""
         reset_peak(self._images.device)  # the last trial's is not this one's
         classifier, told = None, None
-        if self._write and self._checkpoint.exists():
+        if self._write and self._images.outputs.fetch(self._checkpoint):
             try:
                 with reading(self._checkpoint, "the trial starts again", CheckpointError):
                     classifier, told = self._resumed(load_checkpoint(self._checkpoint))
@@ -238,12 +241,13 @@ class TrialRun:
             # Decoded and resized by whoever comes first, for all: no cost of this config.
             data = self._images.training_data(self._images.setting.split.search_train)
             data.images.at(config.input)
+            weights_dir = self._images.weights_for(config)
         return ImageClassifier(
             config,
             data,
             seed=self._seed,
             device=self._images.device,
-            weights_dir=self._images.setting.weights_dir,
+            weights_dir=weights_dir,
         )
 
     def _write_curves(self, report: EpochReport, evaluation: Evaluation) -> None:
@@ -264,6 +268,7 @@ class TrialRun:
         if self._to_draw is None or evaluation.value > self._to_draw[1].value:
             self._to_draw = report.epoch, evaluation
         self._board.flush()
+        self._images.outputs.hand_over_growing(self._board_dir)
 
     def _draw(self) -> None:
         """Draws the confusion matrices of the best epoch since the last start, once."""
@@ -284,12 +289,15 @@ class TrialRun:
             indices = scored(setting.table, setting.split.search_val, block)
             arrays = {"indices": indices, "probabilities": evaluation.probabilities}
             write_arrays(self.predictions_path, arrays)
+            self._images.outputs.hand_over(self.predictions_path)
             save_checkpoint(self._checkpoint, state)
+            self._images.outputs.hand_over(self._checkpoint)
             return
         started = time.perf_counter()
         if started - self._saved < self._save_cost / _CHECKPOINT_SHARE:
             return
         save_checkpoint(self._checkpoint, {**state, "classifier": classifier.state_dict()})
+        self._images.outputs.hand_over(self._checkpoint)
         self._saved = time.perf_counter()
         self._save_cost = self._saved - started
 
@@ -305,7 +313,8 @@ class TrialRun:
                 **self._costs(),
             }
         with suppress(OSError):
-            self._checkpoint.unlink(missing_ok=True)
+            if self._write:
+                self._images.outputs.remove(self._checkpoint)
         cause, text = Cause.ERROR, "".join(traceback.format_exception_only(error)).strip()
         if isinstance(error, OutOfMemoryError | NonFiniteLossError):
             too_large = isinstance(error, OutOfMemoryError)

@@ -103,7 +103,8 @@ def _made_again(run: Prepared, record: TrialRecord) -> Validation:
     path = run.store.validation_path(record.space, record.number)
     logger.warning("%s is missing or torn; its trial is trained again", path)
     beat = heartbeat_path(run.store.root.resolve(), path.name)
-    found = on_worker(run.resources, beat, predict_again, run.setting, record)
+    setting = run.setting
+    found = on_worker(run.resources, beat, predict_again, setting, record, sign=setting.sign)
     write_arrays(path, found)
     return Validation(found["indices"], found["probabilities"])
 

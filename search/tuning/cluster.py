@@ -253,7 +253,8 @@ def _joined(address: str) -> Iterator[None]:
         with _starting():
             ray.init(
                 address,
-                runtime_env={"env_vars": WORKER_ENV},
+                # The code travels, so that nodes need its dependencies alone and run this version.
+                runtime_env={"env_vars": WORKER_ENV, "py_modules": _packages()},
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
@@ -275,6 +276,12 @@ def _joined(address: str) -> Iterator[None]:
                 address,
             )
         yield
+
+
+def _packages() -> list[str]:
+    """Returns the folders of all that a worker imports of headrace."""
+    root = Path(__file__).resolve().parents[2]
+    return [str(root / name) for name in ("search", "spaces", "trainables")]
 
 
 def _knock(address: str) -> None:

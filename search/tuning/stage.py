@@ -85,8 +85,7 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
     )
     progress.seconds_left = searcher.seconds_left
     with progress:
-        shared = run.store.root if run.config.address else None
-        run_trials(searcher, scheduler, run.setting, resources, fleet, shared)
+        run_trials(searcher, scheduler, run.setting, resources, fleet)
         searcher.close()
     shutil.rmtree(heartbeats, ignore_errors=True)
     if searcher.fault is not None:

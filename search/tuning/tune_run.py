@@ -1,11 +1,9 @@
 """One Tune run over all spaces, from the first trial to the end of the budget."""
 
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from ray import tune
 from ray.tune import TuneError
@@ -19,7 +17,6 @@ from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
 from search.tuning.worker import Worker
 from search.tuning.workplace import workplace
-from trainables.drafts import draft_of
 
 # Ray would count the death of a node as a failure of its trials, and at once twice where a worker
 # was about to take one up. The searcher hands them out again.
@@ -71,7 +68,6 @@ def run_trials(
     setting: TrialSetting,
     resources: Resources,
     fleet: Fleet,
-    shared_storage: Path | None = None,
 ) -> None:
     """Runs trials until the searcher has finished, the budget ends, or a signal asks to stop.
 
@@ -81,13 +77,12 @@ def run_trials(
         setting: sent to every worker.
         resources: of a trial.
         fleet: the nodes of the cluster, which the searcher follows.
-        shared_storage: folder that every node of a cluster sees; None on one machine.
     """
     per_trial = {"cpu": resources.cpus_per_trial}
     if resources.gpus_per_trial:
         per_trial["gpu"] = resources.gpus_per_trial  # type: ignore[assignment]
     with (
-        _scratch(shared_storage) as scratch,
+        workplace() as scratch,  # that Tune insists on for its own state, which nothing reads
         _workers_starting_together(),
         _raising_what_was_raised(),
         under_way().gently(searcher.interrupt),
@@ -117,21 +112,6 @@ def _raising_what_was_raised() -> Iterator[None]:
         yield
     except TuneError as error:
         raise (error.__context__ or error) from None
-
-
-@contextmanager
-def _scratch(shared_storage: Path | None) -> Iterator[Path]:
-    """Yields the folder that Tune insists on for its own state, which nothing of ours reads."""
-    if shared_storage is None:
-        with workplace() as folder:
-            yield folder
-        return
-    folder = draft_of(shared_storage / "tune")  # cleared by whoever holds the run next
-    folder.mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _trial_name(trial: object) -> str:

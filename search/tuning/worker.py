@@ -29,7 +29,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             # Ray leaves the variable alone for a trial without a GPU, which then sees them all.
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
-        self._heartbeat = Heartbeat(node)
+        self._heartbeat = Heartbeat(node, note=setting.sign)
         self._images = SharedImages(setting, on_step=self._heartbeat)
         self._open(config)
 

@@ -6,6 +6,7 @@ import pytest
 
 from search.cli import commands as cli
 from search.errors import MAX_MESSAGE, UsageError, bounded
+from search.store.outputs import Outputs
 from search.trial.trial_run import TrialRun
 
 
@@ -35,7 +36,8 @@ def test_the_command_line_shows_a_bounded_message(monkeypatch, capsys):
 
 def test_a_trial_that_broke_keeps_a_bounded_error(monkeypatch, tmp_path):
     setting = SimpleNamespace(results_dir=tmp_path)
-    images = SimpleNamespace(setting=setting, device=SimpleNamespace(type="cpu"))
+    device, outputs = SimpleNamespace(type="cpu"), Outputs(tmp_path)
+    images = SimpleNamespace(setting=setting, device=device, outputs=outputs)
     trial = TrialRun(images, space="age", number=0, config={}, seed=0)
 
     def epoch() -> None:

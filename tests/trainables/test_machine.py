@@ -1,10 +1,11 @@
 """A container's share of a machine, from the files of its control groups."""
 
 import os
+import tempfile
 
 import pytest
 
-from trainables.machine import Machine
+from trainables.machine import Machine, node_cache
 
 GB = 2**30
 
@@ -95,3 +96,26 @@ def test_without_control_groups_the_affinity_counts_and_memory_is_not_known(tmp_
 def test_this_machine_has_a_cpu_and_some_memory():
     assert Machine().cpus() >= 1
     assert (Machine().memory_bytes() or 1) > 0
+
+
+def test_the_cache_of_a_run_is_used_where_it_is_there(tmp_path):
+    assert node_cache(tmp_path) == tmp_path
+
+
+def test_where_it_is_not_a_folder_that_only_this_user_opens_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    own = node_cache(tmp_path / "home" / "alice" / "cache")
+    assert own.parent == tmp_path
+    assert own.stat().st_mode & 0o777 == 0o700
+    assert node_cache(tmp_path / "home") == own
+    assert [path.name for path in tmp_path.iterdir()] == [own.name]
+
+
+def test_a_link_in_its_place_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    own = node_cache(tmp_path / "gone")
+    own.rmdir()
+    (tmp_path / "other").mkdir()
+    own.symlink_to(tmp_path / "other")
+    with pytest.raises(PermissionError, match="must be a folder of this user's own"):
+        node_cache(tmp_path / "gone")

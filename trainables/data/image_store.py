@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -47,13 +48,14 @@ class ImageStore:
     Attributes:
         path: the .npy file.
         contents: changes with the files that the images were made from.
-        array: uint8 memory map [N, H, W, 3], RGB; private pages ("c"): writes stay in memory.
+        array: uint8 [N, H, W, 3], RGB; a memory map has private pages ("c"): writes stay in
+            memory. One that came from another node may be read-only.
         notes: what was done to some of the images, a sentence each.
     """
 
     path: Path
     contents: str
-    array: np.memmap[Any, np.dtype[np.uint8]] = field(repr=False)
+    array: UINT8 = field(repr=False)
     notes: tuple[str, ...] = ()
 
     @classmethod
@@ -106,11 +108,42 @@ class ImageStore:
                     found = _load(path, described)
         if found is None:
             raise DataError(f"the image store {path} was changed while it was opened; try again")
-        contents = hashlib.sha256(json.dumps(described).encode()).hexdigest()
         array, kinds = found
         done = {kind: what for kind, what in KINDS.items() if kind in kinds}
         notes = tuple(f"{kinds[kind]} photos {what}" for kind, what in done.items())
-        return cls(path=path, contents=contents, array=array, notes=notes)
+        return cls(path=path, contents=_digest(described), array=array, notes=notes)
+
+    @classmethod
+    def found(cls, path: Path, contents: str) -> ImageStore | None:
+        """Returns a store that was made before, or None where its file is not there any more.
+
+        The images that it was made from need not be there.
+
+        Args:
+            path: of its file.
+            contents: that it must have.
+        """
+        try:
+            described = load_json(read_text(path.with_suffix(".json")))
+            described.pop("kinds", None)
+        except (OSError, ValueError, AttributeError):
+            return None
+        loaded = _load(path, described) if _digest(described) == contents else None
+        return None if loaded is None else cls(path=path, contents=contents, array=loaded[0])
+
+    @classmethod
+    def of_array(cls, cache_dir: Path, name: str, contents: str, array: UINT8) -> ImageStore:
+        """Returns a store of images that are in memory.
+
+        Args:
+            cache_dir: what is made of them is kept there.
+            name: of the file that the images were read from.
+            contents: of that file.
+            array: uint8 [N, H, W, 3].
+        """
+        path = cache_dir / "images" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return cls(path=path, contents=contents, array=array)
 
     def tensor(self, device: torch.device, share: float = 0.5) -> torch.Tensor:
         """Returns the images as a uint8 tensor [N, H, W, 3].
@@ -122,11 +155,18 @@ class ImageStore:
             device: where the images are wanted.
             share: of the free device memory, in (0, 1].
         """
-        images = torch.from_numpy(self.array)
+        with warnings.catch_warnings():
+            # What lies in Ray's object store is read-only, and nothing writes to images.
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            images = torch.from_numpy(self.array)
         if device.type != "cuda":
             return images
         free, _ = torch.cuda.mem_get_info(device)
         return images.to(device) if self.array.nbytes < share * free else images
+
+
+def _digest(described: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 
 def files_digest(table: ImageTable) -> str:

@@ -122,7 +122,7 @@ class ResizedStores:
                 with draft.open("r+b") as file:
                     # All at once: a disk that fills under a memory map would kill the process.
                     os.posix_fallocate(file.fileno(), 0, draft.stat().st_size)
-            images = torch.from_numpy(self.store.array)
+            images = self.store.tensor(torch.device("cpu"))
             for start in range(0, shape[0], _CHUNK):
                 x = resized(images[start : start + _CHUNK], wanted)
                 array[start : start + _CHUNK] = x.permute(0, 2, 3, 1).numpy()

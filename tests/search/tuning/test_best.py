@@ -125,7 +125,7 @@ def test_predictions_of_the_best_trial_that_are_lost_are_made_again(
         path.parent.mkdir()
         path.write_bytes(left)
 
-    def here(resources, heartbeat, work, *given):
+    def here(resources, heartbeat, work, *given, sign):
         return work(lambda: None, *given)
 
     monkeypatch.setattr(best_module, "on_worker", here)

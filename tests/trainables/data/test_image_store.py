@@ -372,3 +372,39 @@ def test_images_are_copied_to_a_device_with_room(table, cache):
     images = store.tensor(torch.device("cuda"))
     assert images.device.type == "cuda"
     np.testing.assert_array_equal(images.cpu().numpy(), store.array)
+
+
+def test_a_store_is_found_again_where_its_photos_are_not_there(table, cache):
+    made, _ = _open(table, cache)
+    for path in table.paths:
+        (table.root / path).unlink()
+    found = ImageStore.found(made.path, made.contents)
+    np.testing.assert_array_equal(found.array, made.array)
+    assert (found.path, found.contents) == (made.path, made.contents)
+
+
+@pytest.mark.parametrize("what", ["other contents", "no file", "no note", "torn note"])
+def test_a_store_that_is_another_or_gone_is_not_found(table, cache, what):
+    made, _ = _open(table, cache)
+    note, contents = made.path.with_suffix(".json"), made.contents
+    if what == "other contents":
+        contents = contents[::-1]
+    elif what == "no file":
+        made.path.unlink()
+    elif what == "no note":
+        note.unlink()
+    else:
+        note.write_text("[")
+    assert ImageStore.found(made.path, contents) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_images_that_came_from_elsewhere_are_read_without_a_copy(table, cache, tmp_path):
+    made, _ = _open(table, cache)
+    images = np.array(made.array)
+    images.flags.writeable = False
+    store = ImageStore.of_array(tmp_path / "node", made.path.name, made.contents, images)
+    tensor = store.tensor(torch.device("cpu"))
+    assert tensor.data_ptr() == images.ctypes.data
+    assert store.path == tmp_path / "node" / "images" / made.path.name
+    assert store.path.parent.is_dir()

@@ -1,0 +1,156 @@
+"""What a worker works with where it sees no folder of the driver."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from search.prepare.setting import Away, SharedImages
+from search.store.outputs import Outputs, ResultsFolder, SentOutputs
+from tests.search.builders.people import trial_setting, write_people
+from tests.trainables import tiny
+from trainables.config import TrialConfig
+from trainables.data.image_store import ImageStore
+from trainables.errors import DataError
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+WEIGHTS = b"weights of a network"
+
+
+class DirectLink(ResultsFolder):
+    """The driver's end, without Ray between; notes what is asked of it."""
+
+    def __init__(self, results, images, weights):
+        super().__init__(results)
+        self._images, self._weights = images, ResultsFolder(weights)
+        self.asked = []
+
+    def images(self):
+        self.asked.append("images")
+        return self._images
+
+    def weights(self, name, start):
+        self.asked.append(name)
+        content = self._weights.read(name, start)
+        return content if content is None else content[:8]  # in many parts
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """The folders of a driver, its setting and its decoded images."""
+    folder = tmp_path / "driver"
+    setting = trial_setting(write_people(folder / "data"), folder / "cache", folder / "results")
+    (folder / "results").mkdir()
+    (folder / "weights").mkdir()
+    (folder / "weights" / "test_resnet.safetensors").write_bytes(WEIGHTS)
+    store = ImageStore.open(setting.table, setting.stored_size, setting.cache_dir, num_threads=1)
+    return replace(setting, weights_dir=folder / "weights"), store
+
+
+@pytest.fixture
+def node(driver, tmp_path, monkeypatch):
+    """Returns the images of a worker, and the link; the node has an empty temporary folder."""
+    setting, store = driver
+    (tmp_path / "node").mkdir()
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "node"))
+
+    def made(*, travels=True):
+        images = np.array(store.array) if travels else None
+        link = DirectLink(setting.results_dir, images, setting.weights_dir)
+        away = Away(link=link, images=store.path, contents=store.contents, weights="0123")
+        return SharedImages(replace(setting, away=away)), link
+
+    return made
+
+
+def hide(driver, *names):
+    folder = driver[0].cache_dir.parent
+    for name in names:
+        (folder / name).rename(folder / f"hidden {name}")
+
+
+def config(**changes):
+    return TrialConfig.from_flat({**tiny.flat(), **changes})
+
+
+def test_on_one_machine_nothing_travels(driver):
+    images = SharedImages(driver[0])
+    assert type(images.outputs) is Outputs
+    np.testing.assert_array_equal(images.tensor.numpy(), driver[1].array)
+    assert images.weights_for(config()) == driver[0].weights_dir
+
+
+def test_a_node_that_sees_the_cache_reads_it_and_asks_for_nothing(node, driver):
+    hide(driver, "data")
+    images, link = node()
+    np.testing.assert_array_equal(images.tensor.numpy(), driver[1].array)
+    assert link.asked == []
+
+
+def test_a_node_that_sees_no_folder_gets_the_images_and_keeps_what_it_makes_of_them(
+    node, driver, tmp_path
+):
+    hide(driver, "cache", "data")
+    images, link = node()
+    wanted = config(**{"input.size": 16}).input
+    here = images.training_data(driver[0].split.search_train)
+    resized = here.images.at(wanted)
+    assert link.asked == ["images"]
+    np.testing.assert_array_equal(images.tensor.numpy(), driver[1].array)
+    assert resized.shape[1:] == (16, 16, 3)
+    own = list((tmp_path / "node").rglob("resized/*.npy"))
+    assert len(own) == 1
+    assert not driver[0].cache_dir.exists()
+
+
+def test_where_the_images_have_no_room_a_node_that_sees_the_data_decodes_it(node, driver):
+    hide(driver, "cache")
+    images, _ = node(travels=False)
+    np.testing.assert_array_equal(images.tensor.numpy(), driver[1].array)
+
+
+def test_a_node_that_has_no_way_to_the_images_says_which_are_missing(node, driver):
+    hide(driver, "cache", "data")
+    images, _ = node(travels=False)
+    with pytest.raises(DataError, match=r"48 of 48 images"):
+        _ = images.tensor
+
+
+def test_weights_come_once_a_node_and_only_where_they_are_wanted(node, driver):
+    wanted = config(**{"backbone.pretrained": True})
+    images, link = node()
+    assert images.weights_for(wanted) == driver[0].weights_dir
+    hide(driver, "weights")
+    link._weights = ResultsFolder(driver[0].weights_dir.parent / "hidden weights")
+    images.weights_for(config())
+    assert link.asked == []
+    folder = images.weights_for(wanted)
+    assert (folder / "test_resnet.safetensors").read_bytes() == WEIGHTS
+    asked = len(link.asked)
+    assert asked > 1
+    assert node()[0].weights_for(wanted) == folder
+    images.weights_for(wanted)
+    assert len(link.asked) == asked
+
+
+def test_weights_that_the_driver_lacks_are_none_here(node, driver):
+    hide(driver, "weights")
+    images, link = node()
+    folder = images.weights_for(config(**{"backbone.pretrained": True}))
+    assert link.asked == ["test_resnet.safetensors"]
+    assert not list(folder.glob("*.safetensors"))
+
+
+def test_what_a_worker_makes_and_its_signs_of_life_go_to_the_results(node, driver):
+    images, _ = node()
+    results = driver[0].results_dir
+    assert isinstance(images.outputs, SentOutputs)
+    path = images.outputs.here(results / "models" / "a.safetensors")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"x")
+    images.outputs.hand_over(path)
+    images.setting.sign(results / "heartbeats" / "a.beat", "node-7", begins=True)
+    made = {p.relative_to(results) for p in results.rglob("*") if p.is_file()}
+    assert made == {Path("models/a.safetensors"), Path("heartbeats/a.beat")}
