@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search import ray_settings
 from search.cli.options import build_parser
@@ -27,6 +28,12 @@ from search.store.files import check_writable
 from search.store.run_store import RunStore, check_name
 from spaces.errors import SpaceError
 from trainables.errors import TrainablesError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.prepare.config import RunConfig
+    from search.tuning.stage import SearchEnd
 
 OK, SOME_FAILED, BAD_INPUT = 0, 1, 2
 _OPTION = re.compile(r"(?<![\w-])--[a-z]")
@@ -125,6 +132,25 @@ def entry(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _, end = start_run(options)
+    if end.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if end.num_failed else OK
+
+
+def start_run(
+    options: argparse.Namespace, console: "Console | None" = None
+) -> "tuple[RunConfig, SearchEnd]":
+    """Runs what the options of `headrace run` ask for; returns its config and how it ended.
+
+    Args:
+        options: as parsed.
+        console: where to show plan and progress; None is the terminal.
+
+    Raises:
+        SearchError, TrainablesError, SpaceError: bad input; the message says which and the way
+            out.
+    """
     check_not_empty(options)
     if options.resume:
         config = resumed_config(options)
@@ -142,13 +168,11 @@ def _run(options: argparse.Namespace) -> int:
         config,
         options.results,
         cache,
-        Console(),
+        Console() if console is None else console,
         resume=bool(options.resume),
         forecast_only=options.plan,
     )
-    if end.interrupted:
-        return INTERRUPTED
-    return SOME_FAILED if end.num_failed else OK
+    return config, end
 
 
 def writable_cache(given: Path | None) -> Path:

@@ -24,9 +24,9 @@ _USE = """\
 From Python (photos are paths, Pillow images or uint8 arrays [N, H, W, 3] in RGB):
 
 ```python
-from search.predict import Ensemble
+import headrace
 
-ensemble = Ensemble.load("results/{run}/ensemble")
+ensemble = headrace.Ensemble.load("results/{run}/ensemble")
 probs = ensemble(["a.jpg", "b.jpg"])  # float64 [2, {num_classes}], rows sum to 1
 names = [ensemble.spec.labels.joint_names[k] for k in ensemble.classes(probs)]
 ```

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ def at_least(lowest: int) -> Callable[[str, int], None]:
     """Returns the check of a number that has a lowest value."""
 
     def check(flag: str, value: int) -> None:
+        _check_number(flag, value, Integral, "a whole number")
         if value < lowest:
             raise UsageError(f"{flag} must be at least {lowest}, got {value}")
 
@@ -97,8 +99,15 @@ def between(lowest: int, highest: int) -> Callable[[str, int], None]:
 
 def below_one(flag: str, value: float) -> None:
     """Raises UsageError where a number is negative, 1 or more, or NaN."""
+    _check_number(flag, value, Real, "a number")
     if not 0 <= value < 1:
         raise UsageError(f"{flag} must be at least 0 and below 1, got {value:g}")
+
+
+def _check_number(flag: str, value: object, kind: type, wanted: str) -> None:
+    """Raises UsageError where a value from Python is another kind of thing."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise UsageError(f"{flag} must be {wanted}, got {value!r}")
 
 
 def is_file(path: str) -> bool:

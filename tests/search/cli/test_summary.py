@@ -229,6 +229,13 @@ def test_the_command_is_named_by_its_path_where_the_shell_would_not_find_it(tmp_
     assert headrace() == "bin/headrace"
     monkeypatch.chdir("/")
     assert headrace() == str(tmp_path / "bin" / "headrace").lstrip("/")
+    # One of another installation, which may be of another version, does not come first.
+    (tmp_path / "headrace").touch(mode=0o755)
+    assert headrace() == str(tmp_path / "bin" / "headrace").lstrip("/")
+    (tmp_path / "headrace").unlink()
+    (tmp_path / "headrace").symlink_to(tmp_path / "bin" / "headrace")
+    (tmp_path / "bin" / "headrace").chmod(0o755)
+    assert headrace() == "headrace"
 
 
 def test_a_space_without_trials_says_so(console, run):
