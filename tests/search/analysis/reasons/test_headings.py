@@ -16,7 +16,7 @@ def said(*reasons):
         ("decision_rule", "Class biases help joint more: part of its gap is where thresholds lie"),
         ("error_overlap", "joint and separate disagree on 20 % of the photos"),
         ("error_budget", "Age costs joint most: perfect it would be worth 0.20"),
-        ("boundary", "Age errors of joint lie everywhere"),
+        ("boundary", "Where joint errs on age"),
         ("scores_by_state", "Age is hardest where mask is 미착용"),
         ("calibration", "Probabilities are off by 3.0 % on average"),
         ("overtuning", "The search flattered joint most: +0.010 against fresh folds"),
