@@ -45,6 +45,7 @@ FLOORS = {
         "wording": 6,
         "uncertainty": 5,
         "people": 4,
+        "examples": 7,
         "exact": 3,
         "fitting": 3,
         "portfolio": 3,

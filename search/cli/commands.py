@@ -23,7 +23,7 @@ from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.ending.streams import be_lenient
 from search.errors import SearchError, UsageError, bounded, near
-from search.prepare.option import absolute, at_least, below_one, is_folder
+from search.prepare.option import absolute, at_least, below_one, is_folder, known_model
 from search.store.files import check_writable
 from search.store.run_store import RunStore, check_name
 from spaces.errors import SpaceError
@@ -189,6 +189,9 @@ def _screen(options: argparse.Namespace) -> int:
         raise UsageError(
             f"--models takes names and patterns between commas, got {options.models!r}"
         )
+    for pattern in patterns:
+        known_model("--models", pattern)
+    check_data_and_spaces(config)
     cache = writable_cache(options.cache)
     _check_file("--out", options.out)
     from rich.console import Console
@@ -201,6 +204,9 @@ def _screen(options: argparse.Namespace) -> int:
 
 def _quick(options: argparse.Namespace) -> int:
     config = frozen_config(options)
+    if options.backbone is not None:
+        known_model("--backbone", options.backbone)
+    check_data_and_spaces(config)
     cache = writable_cache(options.cache)
     _check_file("--out", options.out)
     from rich.console import Console
@@ -251,7 +257,8 @@ def _conclude(options: argparse.Namespace) -> int:
 
     from search.verdict.stage import conclude_run
 
-    conclude_run(store, Console(), options.margin, options.accept_loss)
+    margin, accept_loss = options.margin, options.accept_loss
+    conclude_run(store, Console(), margin, accept_loss, no_photos=options.no_photos)
     return OK
 
 

@@ -6,7 +6,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from search.errors import UsageError
+from search.errors import UsageError, near
+from trainables.timm_names import is_unknown, model_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,18 @@ def _check_number(flag: str, value: object, kind: type, wanted: str) -> None:
     """Raises UsageError where a value from Python is another kind of thing."""
     if isinstance(value, bool) or not isinstance(value, kind):
         raise UsageError(f"{flag} must be {wanted}, got {value!r}")
+
+
+def known_model(flag: str, pattern: str) -> None:
+    """Raises UsageError where timm surely has no model of a name, or none that a pattern matches.
+
+    Without timm itself, which takes seconds to load.
+    """
+    if is_unknown(pattern):
+        raise UsageError(
+            f"{flag} must be models of timm, got {pattern!r}{near(pattern, model_names())}; "
+            "timm.list_models() lists all"
+        )
 
 
 def is_file(path: str) -> bool:

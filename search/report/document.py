@@ -92,6 +92,23 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A photo as JPEG in base64, and what is said below it."""
+
+    jpeg: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photos:
+    """Photos in rows that show one thing; Markdown has none."""
+
+    kind: ClassVar[str] = "photos"
+    title: str
+    photos: tuple[Photo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
     """Blocks that are shown when asked for."""
 
@@ -100,7 +117,7 @@ class Folded:
     blocks: tuple["Block", ...]
 
 
-Block = Table | Figure | Grid | Text | Items | Code | Folded
+Block = Table | Figure | Grid | Text | Items | Code | Photos | Folded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ CONCLUDING = {
     "--results": Path("results"),
     "--margin": None,
     "--accept-loss": None,
+    "--no-photos": False,
 }
 FROZEN = {
     "run": {
@@ -38,6 +39,7 @@ FROZEN = {
         "--seed": None,
         "--why": None,
         "--keep-models": False,
+        "--no-photos": False,
         "--pseudo-labels": None,
         "--pseudo-threshold": None,
         "--race": False,

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from search.analysis.uncertainty.interval import Interval
 from search.cli.options import build_parser
-from search.cli.summary import print_commands, print_plan, print_results, print_summary
+from search.cli.summary import print_commands, print_plan, print_search_end, print_summary
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
@@ -134,6 +134,12 @@ def test_the_summary_gives_commands_that_can_be_pasted(console, run):
     assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
 
 
+def test_the_best_config_stands_in_words(console, run):
+    config = {"backbone.name": "resnet18", "input.size": 96, "optim.lr": 0.00123}
+    print_summary(console, run, [result_of(made_record(0, config=config))], interrupted=False)
+    assert "  gender: resnet18, 96 px, learning rate 0.0012\n" in said(console)
+
+
 def test_files_of_odd_names_are_called_by_what_they_are_called(console, run):
     print_summary(console, run, [result_of(*RECORDS, name="=a/b")], interrupted=False)
     path = run.store.best_path("=a/b")
@@ -145,8 +151,9 @@ def test_files_of_odd_names_are_called_by_what_they_are_called(console, run):
 def test_between_two_stages_nothing_is_said_of_what_comes_after_the_run(console, run):
     nothing = result_of(RECORDS[3], best=None, interval=None)
     mask = result_of(RECORDS[0], name="mask")
-    print_results(console, run, [nothing, mask])
+    print_search_end(console, [nothing, mask])
     text = said(console)
+    assert "2 trials: 1 complete, 1 cut off by the budget" in text
     assert "No trial finished of: gender. The default config stands in." in text
     for word in ("go on with", "--resume", "What to do next", "tensorboard", "replay"):
         assert word not in text
