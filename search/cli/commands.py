@@ -299,6 +299,7 @@ def _predict(options: argparse.Namespace) -> int:
         probabilities=options.probabilities,
         device=options.device,
         label_shift=options.label_shift,
+        labels=options.labels,
     )
     return OK
 

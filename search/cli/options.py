@@ -245,6 +245,11 @@ def _add_ensemble(commands: Any) -> None:
         "--probabilities", action="store_true", help="add a column p0, p1, ... per class"
     )
     predict.add_argument(
+        "--labels",
+        action="store_true",
+        help="add a column per attribute with its class, and the confidence",
+    )
+    predict.add_argument(
         "--label-shift",
         choices=("report", "correct"),
         default=None,

@@ -94,6 +94,7 @@ FROZEN = {
         "--images": ...,
         "--out": ...,
         "--probabilities": False,
+        "--labels": False,
         "--label-shift": None,
         "--device": None,
     },
