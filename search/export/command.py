@@ -145,6 +145,8 @@ def _to_onnx(store: RunStore, console: Console, cache: Path | None) -> int:
     _show(console, parity)
     if parity.holds:
         say(console, f"{out}: onnxruntime predicts the same")
+        program = shlex.quote(str(out / "run_onnx.py"))
+        say(console, f"without headrace: python {program} PHOTOS > answers.csv")
         return _DONE
     said = (
         f"{out}: onnxruntime does not predict the same: a probability differs by {LIMIT:g} or "
