@@ -1,5 +1,6 @@
 """`--space all`: the stages in their order, and how much of the time each may take."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from search.cli.summary import (
 from search.console import say
 from search.ensemble.folder import MissingModelsError
 from search.ensemble.stage import build_ensemble
+from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages
 from search.prepare.space_result import SpaceResult
@@ -31,6 +33,9 @@ from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
 from search.why.stage import run_why
 from trainables.data.thumbnails import thumbnail
+from trainables.errors import TrainablesError
+
+logger = logging.getLogger(__name__)
 
 _SEARCH, _REFIT, _PSEUDO, _WHY = "search", "refit", "pseudo-labels", "controlled trainings"
 _ENSEMBLE, _VERDICT = "ensemble", "verdict and report"
@@ -93,6 +98,7 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
         return end
     print_search_end(console, end.results)
     _after_search(run, console, end.results, clock)
+    say(console, f"The run took {format_duration(time.monotonic() - clock.began)}.")
     print_commands(console, run.store, end.results)
     return replace(end, judged=True)
 
@@ -182,6 +188,10 @@ def _conclude(run: Prepared, console: Console, results: Sequence[SpaceResult]) -
 
 
 def _thumbnails(run: Prepared, samples: Sequence[int]) -> dict[int, bytes]:
-    """Returns small pictures of samples, as the models saw them whole."""
-    images = SharedImages(replace(run.setting, device="cpu")).tensor
+    """Returns small pictures of samples; none where the photos cannot be had any more."""
+    try:
+        images = SharedImages(replace(run.setting, device="cpu")).tensor
+    except TrainablesError as error:  # a verdict does not depend on them
+        logger.warning("the report shows no photos: %s", error)
+        return {}
     return {sample: thumbnail(images[sample].numpy()) for sample in samples}

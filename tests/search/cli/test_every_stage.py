@@ -9,6 +9,7 @@ from rich.console import Console
 from search.cli import every_stage
 from search.ensemble.folder import MissingModelsError
 from search.refit.files import RefitFiles
+from trainables.errors import DataError
 
 
 def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
@@ -68,3 +69,13 @@ def test_the_stages_of_a_run_are_those_that_were_asked_for(given, middle):
     config = SimpleNamespace(**{"pseudo_labels": "", "why": "predictions", **given})
     stages = every_stage.stages_of(SimpleNamespace(config=config))
     assert stages == ("search", "refit", *middle, "ensemble", "verdict and report")
+
+
+def test_a_report_without_its_data_shows_no_photos(monkeypatch, caplog):
+    def gone(_):
+        raise DataError("the folder is gone")
+
+    monkeypatch.setattr(every_stage, "SharedImages", gone)
+    monkeypatch.setattr(every_stage, "replace", lambda setting, **_: setting)
+    assert every_stage._thumbnails(SimpleNamespace(setting=None), [1, 2]) == {}
+    assert "the report shows no photos: the folder is gone" in caplog.text

@@ -222,7 +222,9 @@ def test_nothing_is_said_of_the_run_before_anything_is_known():
 def test_the_best_configs_stand_in_words_and_the_time_of_approaches_in_shares():
     console = terminal()
     outlook = Outlook(num_devices=2.0, approaches={"one": ("gender",), "two": ("age",)})
-    with progress(console, outlook=outlook, budget=Budget(seconds=100.0)) as shown:
+    shown = progress(console, outlook=outlook, budget=Budget(seconds=100.0))
+    shown.seconds_left = lambda: 60.0
+    with shown:
         config = {"backbone.name": "resnet18", "optim.lr": 0.00123}
         shown.trial_ended(made_record(0, {3: 0.5}, config=config, device_seconds=25.0))
     last = screen(console)
