@@ -1,6 +1,6 @@
 """How far the time that a run promises is from the time that it takes.
 
-    headrace run --space all --budget 20m --name eta1 > eta1.txt      # five of them, 20 minutes each
+    headrace run --space all --budget 20m --name eta1 > eta1.txt    # five, 20 minutes each
     python -m benchmarks.eta eta1.txt eta2.txt ...
 
 Without a terminal every trial that ends is a line that begins with `[elapsed of total]`, and the

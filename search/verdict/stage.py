@@ -14,6 +14,7 @@ from search.analysis.verdict.rules import (
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
+from search.store.commands import on_run
 from search.store.photos_file import read_photos, write_photos
 from search.store.race_file import read_race
 from search.store.reading import is_there, reading
@@ -123,6 +124,6 @@ def read_ensemble(store: RunStore) -> EnsembleSummary | None:
     path = store.root / _ENSEMBLE
     if not is_there(path):
         return None
-    way_out = "build the ensemble again with headrace ensemble NAME"
+    way_out = f"build the ensemble again with: {on_run('ensemble', store)}"
     with reading(path, way_out):
         return from_plain(EnsembleSummary, store.read_json(_ENSEMBLE, way_out))

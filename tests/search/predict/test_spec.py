@@ -169,8 +169,13 @@ def test_an_ensemble_of_a_headrace_before_blocks_is_read(tmp_path):
 
 
 def test_no_ensemble_is_named_with_the_command_that_makes_one(tmp_path):
-    with pytest.raises(ResultsError, match=r"no file .*ensemble\.yaml; headrace ensemble NAME"):
+    with pytest.raises(ResultsError, match=r"no file .*ensemble\.yaml; .*headrace ensemble NAME"):
         EnsembleSpec.read(tmp_path / "none")
+    (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(ResultsError) as caught:
+        EnsembleSpec.read(tmp_path / "ensemble")
+    command = f"ensemble {tmp_path.name} --results {tmp_path.parent}"
+    assert str(caught.value).endswith(command)
 
 
 @pytest.mark.parametrize(
