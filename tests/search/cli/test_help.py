@@ -11,7 +11,7 @@ import pytest
 from search.cli.commands import build_parser, main
 from search.errors import UsageError
 from tests.search.builders.runs import ROOT
-from tests.search.cli.test_commands import FROZEN
+from tests.search.cli.frozen_options import FROZEN
 
 
 def test_the_command_alone_shows_how_to_begin(capsys):
