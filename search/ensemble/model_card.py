@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import yaml
+
 from search.analysis.fitting.calibration import expected_calibration_error, negative_log_likelihood
 from search.analysis.people import People
 from search.analysis.recombine import attribute_classes
@@ -101,7 +103,29 @@ def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
         "## Versions",
         ", ".join(_cell(f"{name} {version}") for name, version in spec.versions.items()),
     )
-    return "\n\n".join(blocks) + "\n"
+    return f"---\n{_metadata(spec)}---\n\n" + "\n\n".join(blocks) + "\n"
+
+
+def _metadata(spec: EnsembleSpec) -> str:
+    """Returns what a model hub reads of a card, as YAML."""
+    score = {
+        "type": "f1",
+        "name": f"macro-F1 of {spec.labels.num_joint} classes, people never seen",
+        "value": round(Interval.from_dict(spec.score).value, 4),
+    }
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"type": "custom", "name": f"data {spec.fingerprint}"},
+        "metrics": [score],
+    }
+    values = {
+        "library_name": "headrace",
+        "pipeline_tag": "image-classification",
+        "tags": ["headrace", "timm", "ensemble", *(a.name for a in spec.labels.attributes)],
+        "metrics": ["f1"],
+        "model-index": [{"name": spec.run, "results": [result]}],
+    }
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def _introduction(spec: EnsembleSpec) -> str:
