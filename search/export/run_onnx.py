@@ -19,12 +19,13 @@ from PIL import Image, ImageOps
 Photos = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 BATCH = 32
 
 
 def decode(path: Path, height: int, width: int) -> Photos:
     """Returns a photo upright, scaled to cover height x width and cropped: uint8 [H, W, 3]."""
-    with Image.open(path) as file:
+    with Image.open(path, formats=FORMATS) as file:
         # A large JPEG may be decoded at a fraction, if that is no smaller than what is wanted.
         sideways = file.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         file.draft("RGB", (height, width) if sideways else (width, height))

@@ -239,8 +239,8 @@ def _aligned(
     ordered = part.set_index("sample").loc[truth["sample"], columns]
     # All cells at once: a table may have thousands of columns.
     cells = ordered.to_numpy()
-    flat = pd.to_numeric(pd.Series(cells.ravel()), errors="coerce").to_numpy(dtype=np.float64)
-    values = flat.reshape(cells.shape)
+    flat = pd.to_numeric(pd.Series(cells.ravel()), errors="coerce")
+    values = flat.to_numpy(dtype=np.float64, copy=True).reshape(cells.shape)
     sums = values.sum(axis=1)
     bad = ~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1)
     bad |= np.abs(sums - 1) > _tolerance(values)

@@ -1,6 +1,7 @@
 """Photos of classes, confident errors, and where approaches part."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from search.analysis import wording
 from search.analysis.examples import Group
@@ -18,7 +19,8 @@ def photo_section(contents: ReportContents) -> Section | None:
         return None
     there = _within(there, (*examples.parted, *examples.errors, *examples.classes))
     leader = contents.scores[0].name if contents.scores else ""
-    blocks: list[Block] = [*_shown(examples.parted, there)]
+    # The heading of the section says what they are.
+    blocks: list[Block] = [replace(each, title="") for each in _shown(examples.parted, there)]
     for summary, groups in (
         (f"The most confident errors of {leader}, by what is taken for what", examples.errors),
         ("Photos of every class", examples.classes),

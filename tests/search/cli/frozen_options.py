@@ -62,13 +62,8 @@ FROZEN = {
         "--out": Path("quick.json"),
         "--cache": None,
     },
-    "verdict": {
-        "name": ...,
-        "--results": Path("results"),
-        "--margin": None,
-        "--accept-loss": None,
-    },
-    "report": {"name": ..., "--results": Path("results"), "--margin": None, "--accept-loss": None},
+    "verdict": CONCLUDING,
+    "report": CONCLUDING,
     "ensemble": {
         "name": ...,
         "--results": Path("results"),

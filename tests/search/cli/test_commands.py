@@ -16,6 +16,8 @@ from search.store.run_store import RunStore, check_name
 from tests.search.builders.runs import ROOT
 from tests.search.cli.frozen_options import FROZEN
 
+SPACE = "ATTRIBUTE = 'gender'\n\n\ndef suggest(trial, schema, scale):\n    return {}\n"
+
 
 def commands(parser: ArgumentParser) -> dict[str, ArgumentParser]:
     (found,) = (a for a in parser._actions if isinstance(a, _SubParsersAction))
@@ -181,7 +183,7 @@ def test_paths_are_absolute_so_that_a_resume_works_from_anywhere(ran, tmp_path, 
 
 
 def test_a_run_is_named_after_its_spaces_and_the_time(ran, tmp_path):
-    (tmp_path / "mine.py").touch()
+    (tmp_path / "mine.py").write_text(SPACE, encoding="utf-8")
     main(["run", "--space", "age", f"gender={tmp_path / 'mine.py'}"])
     assert ran["config"].name.startswith("age-mine-20")
 
@@ -195,7 +197,7 @@ def test_a_run_is_named_after_its_spaces_and_the_time(ran, tmp_path):
     ],
 )
 def test_a_run_of_any_space_has_a_plain_name(ran, tmp_path, space, start):
-    (tmp_path / space).touch()
+    (tmp_path / space).write_text(SPACE, encoding="utf-8")
     assert main(["run", "--space", str(tmp_path / space)]) == 0
     assert ran["config"].name.startswith(start)
     check_name(ran["config"].name)

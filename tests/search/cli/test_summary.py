@@ -122,7 +122,7 @@ def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(consol
         "gender: 6 trials: 1 complete, 1 stopped early, 1 cut off by the budget, "
         "1 out of memory, 2 failed"
     ) in said(console).replace("\n", " ")
-    assert "  trial 2 failed: ValueError: [red] [/x]\n" in said(console)
+    assert "  gender trial 2 failed: ValueError: [red] [/x]\n" in said(console)
     assert "  trial 4 failed: worker_died\n" in said(console)
 
 

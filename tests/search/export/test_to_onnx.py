@@ -202,7 +202,7 @@ def test_any_number_of_photos_goes_at_once(exported, count):
 
 def test_the_files_are_valid_and_name_no_place_on_this_machine(exported):
     files = sorted(exported[0].iterdir())
-    assert {path.suffix for path in files} == {".onnx", ".json"}
+    assert {path.suffix for path in files} == {".onnx", ".json", ".py"}
     for path in files:
         if path.suffix == ".onnx":
             onnx.checker.check_model(onnx.load(path), full_check=True)

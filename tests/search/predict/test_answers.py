@@ -43,10 +43,11 @@ def test_probabilities_are_a_column_a_class_to_six_digits(tmp_path):
 
 def test_answers_in_words_have_a_column_an_attribute_and_the_confidence(tmp_path):
     schema = LabelSchema(
+        name="odd",
         attributes=(
             Attribute(name="ans", classes=("on", "=off")),
             Attribute(name="p3", classes=("young", "old")),
-        )
+        ),
     )
     probs = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]])
     classes = np.array([2, 0])  # the first is not the likeliest: class biases chose it
