@@ -115,17 +115,23 @@ def _metadata(spec: EnsembleSpec) -> str:
     }
     result = {
         "task": {"type": "image-classification"},
-        "dataset": {"type": "custom", "name": f"data {spec.fingerprint}"},
+        "dataset": {"type": "custom", "name": f"data {_cell(spec.fingerprint)}"},
         "metrics": [score],
     }
     values = {
         "library_name": "headrace",
         "pipeline_tag": "image-classification",
-        "tags": ["headrace", "timm", "ensemble", *(a.name for a in spec.labels.attributes)],
+        "tags": [
+            "headrace",
+            "timm",
+            "ensemble",
+            *(_cell(each.name) for each in spec.labels.attributes),
+        ],
         "metrics": ["f1"],
-        "model-index": [{"name": spec.run, "results": [result]}],
+        "model-index": [{"name": _cell(spec.run), "results": [result]}],
     }
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    # Whatever a name holds, it stays on the line of its key.
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100_000)
 
 
 def _introduction(spec: EnsembleSpec) -> str:

@@ -233,7 +233,8 @@ def test_missing_weights_are_counted_and_the_first_is_named(tmp_path):
     for file in spec.files[2:]:
         (tmp_path / file).touch()
     with pytest.raises(
-        ResultsError, match=rf"{spec.files[0]} \(2 of {len(spec.files)} files\); copy the folder"
+        ResultsError,
+        match=rf"{spec.files[0]} \(2 of {len(spec.files)} files\); copy the ensemble's folder",
     ):
         spec.check_files(tmp_path)
     for file in spec.files:
