@@ -125,7 +125,7 @@ def _table(results: Sequence[SpaceResult]) -> Table:
         default = default_value(result.records)
         best, interval = result.best, result.interval
         table.add_row(
-            result.name,
+            escape(result.name),
             f"{best.objective:.4f}" if best and best.objective is not None else "-",
             f"{interval.low:.3f} to {interval.high:.3f}" if interval else "-",
             f"{default:.4f}" if default is not None else "-",
@@ -139,7 +139,8 @@ def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:
     for result in results:
         counts = ", ".join(f"{count} {what}" for what, count in result.counts.items() if count)
         said = counts or "none finished"
-        say(console, f"{result.name}: {len(result.records)} trials: {said}")
+        count = len(result.records)
+        say(console, f"{result.name}: {count} trial{'' if count == 1 else 's'}: {said}")
         _print_broken(console, result)
 
 

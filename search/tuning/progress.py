@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -179,7 +180,7 @@ class SearchProgress:
             for name in ("done", "stopped", "failed", "running", "best", "device time"):
                 table.add_column(name, justify="right", no_wrap=True)
             for name, counts in self._spaces.items():
-                table.add_row(name, *self._cells(counts))
+                table.add_row(escape(name), *self._cells(counts))
             lines = [self._footer(), self._used(), *self._bests()]
         return Group(table, *(Text(line, style="dim") for line in lines if line))
 

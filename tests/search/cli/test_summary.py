@@ -134,6 +134,11 @@ def test_the_summary_gives_commands_that_can_be_pasted(console, run):
     assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
 
 
+def test_brackets_in_a_name_are_no_markup(console, run):
+    print_summary(console, run, [result_of(*RECORDS, name="fit [wide]")], interrupted=False)
+    assert "│ fit [wide] │" in said(console)
+
+
 def test_the_best_config_stands_in_words(console, run):
     config = {"backbone.name": "resnet18", "input.size": 96, "optim.lr": 0.00123}
     print_summary(console, run, [result_of(made_record(0, config=config))], interrupted=False)
