@@ -123,7 +123,7 @@ def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(consol
         "1 out of memory, 2 failed"
     ) in said(console).replace("\n", " ")
     assert "  gender trial 2 failed: ValueError: [red] [/x]\n" in said(console)
-    assert "  trial 4 failed: worker_died\n" in said(console)
+    assert "  gender trial 4 failed: worker_died\n" in said(console)
 
 
 def test_the_summary_gives_commands_that_can_be_pasted(console, run):
