@@ -29,9 +29,9 @@ def compare(
         seed: of the resamples.
 
     Raises:
-        UsageError: a file is missing or not what it should be; names file and row.
+        SearchError: a file is missing or not what it should be; names file and row.
     """
-    from search.analysis.errors import AnalysisError
+    from headrace.keywords import one_base
     from search.analysis.verdict.rules import Rules
     from search.errors import UsageError
     from search.prepare.config import DEFAULT_MARGIN
@@ -39,12 +39,15 @@ def compare(
     from search.store.files import check_writable
     from search.verdict.compare import compare as compare_files
 
+    if not isinstance(predictions, Mapping):
+        raise UsageError(
+            "predictions are a mapping from the name of an approach to its CSV, such as "
+            f'{{"A": "a.csv", "B": "b.csv"}}, got {predictions!r}'
+        )
     margin = DEFAULT_MARGIN if margin is None else margin
     below_one("margin", margin)
     at_least(0)("seed", seed)
     check_writable("out", Path(out))
     files = {name: Path(path) for name, path in predictions.items()}
-    try:
+    with one_base():
         return compare_files(Path(truth), files, Path(out), Rules(seed=seed, margin=margin))
-    except AnalysisError as error:
-        raise UsageError(str(error)) from error

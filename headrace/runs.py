@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import ResultsError, UsageError, near
+from headrace.keywords import one_base, parsed
+from search.errors import ResultsError, near
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from search.predict.ensemble import Ensemble
+    from headrace.ensembles import Ensemble
     from search.store.best_file import BestFile
     from search.store.run_store import RunStore
     from search.verdict.findings import Findings
-
-_PATHS = ("data", "weights_dir", "pseudo_labels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,13 @@ class Run:
     """A run on the disk; nothing is read before it is asked for.
 
     Attributes:
-        path: its folder, results/NAME.
+        path: its folder, results/NAME; absolute, so that it is found from any working folder.
     """
 
     path: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(os.path.abspath(self.path)))  # noqa: PTH100  no links
 
     @property
     def name(self) -> str:
@@ -43,6 +45,7 @@ class Run:
         """The spaces that were searched."""
         return tuple(self._store().read_study()["studies"])
 
+    @one_base()
     def best(self, space: str) -> BestFile:
         """Returns the best trial of a space: its `config`, its `score` with its interval.
 
@@ -59,6 +62,7 @@ class Run:
             )
         return BestFile.read(store.best_path(space))
 
+    @one_base()
     def trials(self) -> pd.DataFrame:
         """Returns a row per trial: how it ended, what it took, and its config, a column a name."""
         import pandas as pd
@@ -81,25 +85,28 @@ class Run:
         ]
         return pd.DataFrame(rows)
 
+    @one_base()
     def verdict(self) -> Findings:
         """Returns the verdict with all that stands beside it, as the run last wrote it.
 
         Raises:
             ResultsError: the run has none: it was no `space="all"`, or has not come so far.
         """
+        from search.store.commands import on_run
         from search.store.reading import read_json, reading
         from search.verdict.findings import Findings
 
-        self._store()
+        store = self._store()
         path = self.path / "verdict.json"
         if not path.is_file():
             raise ResultsError(
                 f"{self.path} has no verdict.json: a run of space 'all' writes it at its end"
             )
-        way_out = f"judge it again with: headrace verdict {self.name}"
+        way_out = f"judge it again with: {on_run('verdict', store)}"
         with reading(path, way_out):
             return Findings.from_dict(read_json(path, way_out))
 
+    @one_base()
     def report(self, *, margin: float | None = None, accept_loss: float | None = None) -> Path:
         """Judges the run again, writes verdict and report, and returns the path of the page.
 
@@ -108,13 +115,21 @@ class Run:
             accept_loss: macro-F1 that may be lost for a cheaper approach; None is the run's own.
 
         Raises:
-            ResultsError: nothing was refitted.
+            UsageError: a number is none, negative, or 1 or more.
+            ResultsError: nothing was refitted, or the folder cannot be written.
         """
         from rich.console import Console
 
+        from search.prepare.option import below_one
+        from search.store.files import check_writable
         from search.verdict.stage import conclude_run
 
-        conclude_run(self._store(), Console(quiet=True), margin, accept_loss)
+        for name, value in (("margin", margin), ("accept_loss", accept_loss)):
+            if value is not None:
+                below_one(name, value)
+        store = self._store()
+        check_writable("the run's folder", store.root)
+        conclude_run(store, Console(quiet=True), margin, accept_loss)
         return self.path / "report.html"
 
     def ensemble(self) -> Ensemble:
@@ -123,7 +138,7 @@ class Run:
         Raises:
             ResultsError: it has none.
         """
-        from search.predict.ensemble import Ensemble
+        from headrace.ensembles import Ensemble
 
         self._store()
         return Ensemble.load(self.path / "ensemble")
@@ -142,12 +157,19 @@ def load(path: str | PathLike[str]) -> Run:
     """Returns a run that is there.
 
     Args:
-        path: its folder, such as "results/NAME".
+        path: its folder, such as "results/NAME", or "." inside it.
 
     Raises:
         ResultsError: there is none; the message lists what there is.
     """
-    found = Run(Path(path))
+    from search.store.reading import is_there
+
+    found, below = Run(Path(path)), Path("results", path)
+    if not is_there(found.path / "study.json") and is_there(below / "study.json"):
+        raise ResultsError(
+            f"a run is loaded by its folder, got {os.fspath(path)!r}; give its folder: "
+            f"headrace.load({str(below)!r})"
+        )
     found._store()
     return found
 
@@ -156,8 +178,9 @@ def run(
     space: str | Sequence[str] = (),
     *,
     data: str | PathLike[str] | None = None,
-    budget: str | None = None,
+    budget: str | float | None = None,
     name: str | None = None,
+    plan: bool = False,
     results: str | PathLike[str] = "results",
     cache: str | PathLike[str] | None = None,
     console: Console | None = None,
@@ -168,8 +191,9 @@ def run(
     Args:
         space: one or several, as after `--space`: "age", "all", "path/to/space.py".
         data: folder of the data; None is the built-in demo.
-        budget: wall-clock time such as "2h".
+        budget: wall-clock time such as "2h"; a number is seconds.
         name: of the run; None is made of the spaces and the time.
+        plan: say what would run and how long, and run nothing.
         results: folder of all runs.
         cache: folder of demo data and decoded images; None is the user's.
         console: where to show plan and progress; None is the terminal. `Console(quiet=True)`
@@ -178,61 +202,26 @@ def run(
             `refit_seeds=2`, `pretrained=False`, `why="full"`, `resume="NAME"`.
 
     Returns:
-        The run, also where some of its trials failed.
+        The run, also where some of its trials failed. With `plan` nothing of it is on the disk.
 
     Raises:
-        UsageError: an option is unknown or has a value that cannot be used.
-        KeyboardInterrupt: the run was interrupted; go on with `resume=NAME`.
+        SearchError: the base of all that is wrong with what was given, data, spaces and weights
+            included; UsageError names the option.
+        KeyboardInterrupt: Ctrl-C, SIGTERM or SIGHUP ended the run: within 15 seconds, trials and
+            trainings that were done are on the disk, and the message says how to go on. Where
+            even then something hangs, the process is left with exit code 130.
     """
-    from search.cli.commands import writable_cache
-    from search.cli.run_config import check_not_empty, new_config, resumed_config
-    from search.cli.space_names import check_data_and_spaces
+    from search.cli.commands import start_run
     from search.ending.signals import ending_on_signals
-    from search.store.files import check_writable
 
-    spaces = [space] if isinstance(space, str) else list(space)
-    given = _namespace(
-        space=spaces or None,
-        data=data,
-        budget=budget,
-        name=name,
-        results=Path(results),
-        **options,
-    )
-    check_not_empty(given)
-    if given.resume:
-        config = resumed_config(given)
-    else:
-        config = new_config(given)
-        check_data_and_spaces(config)
-    folder = writable_cache(None if cache is None else Path(cache))
-    check_writable("results", given.results)
-    from search import ray_settings
-
-    ray_settings.apply(one_machine=not config.address)
-    from rich.console import Console
-
-    from search.cli.run import execute
-
-    with ending_on_signals():
-        end = execute(
-            config, given.results, folder, console or Console(), resume=bool(given.resume)
-        )
+    given = {"data": data, "budget": budget, "name": name, "results": results, "cache": cache}
+    with one_base():
+        words = parsed("run", {"space": space or None, **given, "plan": plan, **options})
+        with ending_on_signals():
+            config, end = start_run(words, console)
     if end.interrupted:
-        raise KeyboardInterrupt(f"interrupted; go on with headrace.run(resume={config.name!r})")
-    return Run(given.results / config.name)
-
-
-def _namespace(**given: Any) -> Namespace:
-    """Returns options as the command line would give them; refuses what none is called."""
-    from search.prepare.config import OPTIONS
-
-    known = {option.dest: None for option in OPTIONS.values()} | {"resume": None, "results": None}
-    for word in given:
-        if word not in known:
-            raise UsageError(
-                f"headrace.run has no option {word!r}{near(word, known)}; it has: "
-                f"{', '.join(sorted(known))}"
-            )
-    paths = {word: str(given[word]) for word in _PATHS if given.get(word) is not None}
-    return Namespace(**{**known, **given, **paths})
+        where = "" if results == "results" else f", results={os.fspath(results)!r}"
+        raise KeyboardInterrupt(
+            f"interrupted; go on with headrace.run(resume={config.name!r}{where})"
+        )
+    return Run(words.results / config.name)

@@ -1,7 +1,18 @@
 """Progress of steps in the terminal."""
 
+from datetime import timedelta
+
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 
 def say(console: Console, text: str, style: str | None = None) -> None:
@@ -14,17 +25,34 @@ def is_live(console: Console) -> bool:
     return console.is_terminal and not console.is_dumb_terminal
 
 
+class _LeftOfRun(ProgressColumn):
+    """About how long the whole run still takes: this step, and what follows it."""
+
+    def __init__(self, later_s: float) -> None:
+        super().__init__()
+        self._later_s = later_s
+
+    def render(self, task: Task) -> Text:
+        """Returns the time, once it is known."""
+        if task.time_remaining is None:
+            return Text("")
+        left = timedelta(seconds=round(task.time_remaining + self._later_s))
+        return Text(f"the run about {left}", style="dim")
+
+
 class StepBar:
-    """A progress bar for a step before the search: drawing the demo, decoding photos.
+    """A progress bar for one step: drawing the demo, decoding photos, trainings of a round.
 
     Args:
         console: where to show it.
         text: what is being done.
+        later_s: seconds that the run takes after it; None where nobody knows.
     """
 
-    def __init__(self, console: Console, text: str) -> None:
+    def __init__(self, console: Console, text: str, later_s: float | None = None) -> None:
         self._console = console
         self._text = text
+        self._later_s = later_s
         self._bar: Progress | None = None
         self._said = False
 
@@ -41,6 +69,7 @@ class StepBar:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
+                *([] if self._later_s is None else [_LeftOfRun(self._later_s)]),
                 console=self._console,
             )
             self._bar.start()

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search import ray_settings
 from search.cli.options import build_parser
@@ -28,11 +29,17 @@ from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.ending.streams import be_lenient
 from search.errors import SearchError, UsageError, bounded, near
-from search.prepare.option import absolute, at_least, below_one, is_folder
+from search.prepare.option import absolute, at_least, below_one, is_folder, known_model
 from search.store.files import check_writable
 from search.store.run_store import RunStore, check_name
 from spaces.errors import SpaceError
 from trainables.errors import TrainablesError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from search.prepare.config import RunConfig
+    from search.tuning.stage import SearchEnd
 
 OK, SOME_FAILED, BAD_INPUT = 0, 1, 2
 _OPTION = re.compile(r"(?<![\w-])--[a-z]")
@@ -131,6 +138,25 @@ def entry(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    _, end = start_run(options)
+    if end.interrupted:
+        return INTERRUPTED
+    return SOME_FAILED if end.num_failed else OK
+
+
+def start_run(
+    options: argparse.Namespace, console: "Console | None" = None
+) -> "tuple[RunConfig, SearchEnd]":
+    """Runs what the options of `headrace run` ask for; returns its config and how it ended.
+
+    Args:
+        options: as parsed.
+        console: where to show plan and progress; None is the terminal.
+
+    Raises:
+        SearchError, TrainablesError, SpaceError: bad input; the message says which and the way
+            out.
+    """
     check_not_empty(options)
     if options.resume:
         config = resumed_config(options)
@@ -148,13 +174,11 @@ def _run(options: argparse.Namespace) -> int:
         config,
         options.results,
         cache,
-        Console(),
+        Console() if console is None else console,
         resume=bool(options.resume),
         forecast_only=options.plan,
     )
-    if end.interrupted:
-        return INTERRUPTED
-    return SOME_FAILED if end.num_failed else OK
+    return config, end
 
 
 def writable_cache(given: Path | None) -> Path:
@@ -171,6 +195,9 @@ def _screen(options: argparse.Namespace) -> int:
         raise UsageError(
             f"--models takes names and patterns between commas, got {options.models!r}"
         )
+    for pattern in patterns:
+        known_model("--models", pattern)
+    check_data_and_spaces(config)
     cache = writable_cache(options.cache)
     _check_file("--out", options.out)
     from rich.console import Console
@@ -183,6 +210,9 @@ def _screen(options: argparse.Namespace) -> int:
 
 def _quick(options: argparse.Namespace) -> int:
     config = frozen_config(options)
+    if options.backbone is not None:
+        known_model("--backbone", options.backbone)
+    check_data_and_spaces(config)
     cache = writable_cache(options.cache)
     _check_file("--out", options.out)
     from rich.console import Console
@@ -267,7 +297,8 @@ def _conclude(options: argparse.Namespace) -> int:
 
     from search.verdict.stage import conclude_run
 
-    conclude_run(store, Console(), options.margin, options.accept_loss)
+    margin, accept_loss = options.margin, options.accept_loss
+    conclude_run(store, Console(), margin, accept_loss, no_photos=options.no_photos)
     return OK
 
 
@@ -308,6 +339,7 @@ def _predict(options: argparse.Namespace) -> int:
         probabilities=options.probabilities,
         device=options.device,
         label_shift=options.label_shift,
+        labels=options.labels,
     )
     return OK
 

@@ -1,26 +1,44 @@
 """`--space all`: the stages in their order, and how much of the time each may take."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from rich.console import Console
 
-from search.cli.summary import print_commands, print_results, print_summary
+from search.cli.summary import (
+    print_commands,
+    print_results,
+    print_search_end,
+    print_stage,
+    print_summary,
+)
 from search.console import say
 from search.ensemble.folder import MissingModelsError
 from search.ensemble.stage import build_ensemble
+from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
+from search.prepare.setting import SharedImages
 from search.prepare.space_result import SpaceResult
 from search.pseudo.stage import run_pseudo
 from search.refit.files import RefitFiles, RefitNote
-from search.refit.finalists import probed_costs, wished_shape
+from search.refit.finalists import plan, probed_costs, wished_shape
 from search.refit.plan import search_share
 from search.refit.stage import VERDICT_SECONDS, run_refit
+from search.store.photos_file import PHOTOS_FILE
+from search.store.records import TrialRecord
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
 from search.why.stage import run_why
+from trainables.data.thumbnails import thumbnail
+from trainables.errors import TrainablesError
 
+logger = logging.getLogger(__name__)
+
+_SEARCH, _REFIT, _PSEUDO, _WHY = "search", "refit", "pseudo-labels", "controlled trainings"
+_ENSEMBLE, _VERDICT = "ensemble", "verdict and report"
 # Of the time after the search, in parts of what the refit gets.
 _PSEUDO_PART = 0.5
 _WHY_PART = 0.5
@@ -72,14 +90,47 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
         share = search_share(probed_costs(run), clock.budget_s, wished_shape(run))
         # The probe took time, too.
         share -= (time.monotonic() - clock.began) / budget.seconds
-    end = run_search(run, console, budget.part(share))
+    stages = stages_of(run)
+    print_stage(console, stages, _SEARCH)
+    end = run_search(run, console, budget.part(share), partial(_seconds_after, run, share))
     if end.interrupted:
         print_summary(console, run, end.results, interrupted=True)
         return end
-    print_results(console, run, end.results)
+    print_search_end(console, end.results)
     _after_search(run, console, end.results, clock)
+    say(console, f"The run took {format_duration(time.monotonic() - clock.began)}.")
     print_commands(console, run.store, end.results)
     return replace(end, judged=True)
+
+
+def stages_of(run: Prepared) -> tuple[str, ...]:
+    """Returns the stages of a run in their order."""
+    pseudo, why = bool(run.config.pseudo_labels), run.config.why == "full"
+    return (_SEARCH, _REFIT, *[_PSEUDO] * pseudo, *[_WHY] * why, _ENSEMBLE, _VERDICT)
+
+
+def _seconds_after(run: Prepared, share: float, ended: Sequence[TrialRecord]) -> float | None:
+    """Returns about how many seconds the stages after the search take.
+
+    Args:
+        run: data and devices.
+        share: of the budget that the search has.
+        ended: the trials that have ended, from which a run without a budget of time knows it.
+    """
+    budget = run.config.budget.seconds
+    if budget is not None:
+        return budget * (1 - share)
+    spaces = [space.name for space in run.spaces]
+    by_space = {name: tuple(r for r in ended if r.space == name and r.epochs) for name in spaces}
+    if not all(by_space.values()):
+        return None
+    results = [
+        SpaceResult(name=name, records=found, best=None, interval=None)
+        for name, found in by_space.items()
+    ]
+    parts = 1 + _PSEUDO_PART * bool(run.config.pseudo_labels)
+    parts += _WHY_PART * (run.config.why == "full")
+    return parts * plan(run, results, None).seconds + VERDICT_SECONDS
 
 
 def _after_search(
@@ -95,21 +146,28 @@ def _after_search(
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
     was_done, left = RefitNote.exists(run.store), clock.left(before)
     parts = 1 + _PSEUDO_PART * pseudo + _WHY_PART * why
-    run_refit(run, console, None if left is None else left / parts)
+    stages = stages_of(run)
+    print_stage(console, stages, _REFIT)
+    refit = None if left is None else left / parts
+    later = None if left is None or refit is None else left - refit + VERDICT_SECONDS
+    run_refit(run, console, refit, VERDICT_SECONDS if parts == 1 else later)
     if was_done:
         # What a resumed run asks for on top begins anew, with what it would have had at first.
         clock, before = clock.restarted(_SHARE_ON_TOP), 0.0
     if pseudo:
+        print_stage(console, stages, _PSEUDO)
         rest = clock.left(before)
         share = _PSEUDO_PART / (_PSEUDO_PART + _WHY_PART * why)
         run_pseudo(run, console, None if rest is None else rest * share)
     if why:
+        print_stage(console, stages, _WHY)
         run_why(run, console, clock.left(before))
-    _conclude(run, console)
+    _conclude(run, console, results)
 
 
-def _conclude(run: Prepared, console: Console) -> None:
-    keep = run.config.keep_models
+def _conclude(run: Prepared, console: Console, results: Sequence[SpaceResult]) -> None:
+    keep, stages = run.config.keep_models, stages_of(run)
+    print_stage(console, stages, _ENSEMBLE)
     try:
         build_ensemble(run.store, console, keep_models=keep)
     except MissingModelsError as missing:
@@ -120,4 +178,20 @@ def _conclude(run: Prepared, console: Console) -> None:
         if run.config.pseudo_labels:
             run_pseudo(run, console, None)
         build_ensemble(run.store, console, keep_models=keep)
-    conclude_run(run.store, console)
+    print_stage(console, stages, _VERDICT)
+    print_results(console, run, results)
+    hide = run.config.no_photos
+    look = None if hide else partial(_thumbnails, run)
+    if hide:  # an earlier start may have kept some
+        (run.store.root / PHOTOS_FILE).unlink(missing_ok=True)
+    conclude_run(run.store, console, look=look, no_photos=hide)
+
+
+def _thumbnails(run: Prepared, samples: Sequence[int]) -> dict[int, bytes]:
+    """Returns small pictures of samples; none where the photos cannot be had any more."""
+    try:
+        images = SharedImages(replace(run.setting, device="cpu")).tensor
+    except TrainablesError as error:  # a verdict does not depend on them
+        logger.warning("the report shows no photos: %s", error)
+        return {}
+    return {sample: thumbnail(images[sample].numpy()) for sample in samples}

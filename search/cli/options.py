@@ -1,6 +1,7 @@
 """The options of every command; nothing but argparse. Those of a run stand in its config."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,10 +27,10 @@ headrace COMMAND --help has the options and examples of a command.
 _EXAMPLES = {
     "run": """\
 examples:
-  headrace run --space age                                four minutes on two cores
-  headrace run --space all --budget 2h --plan             says how long, runs nothing
+  headrace run --space age                        four minutes on two cores
+  headrace run --space all --budget 2h --plan     says how long, runs nothing
   headrace run --space all --data photos --budget 2h
-  headrace run --resume NAME --budget 3h                  goes on, to more
+  headrace run --resume NAME --budget 3h          goes on, to more
 """,
     "verdict": "example:\n  headrace verdict NAME --margin 0.01\n",
     "report": "example:\n  headrace report NAME        # writes results/NAME/report.html again\n",
@@ -59,7 +60,7 @@ _GROUPS = {
     "weights of the models": ("--pretrained", "--weights-dir"),
     "refit and verdict of --space all": (
         *("--refit-seeds", "--margin", "--accept-loss", "--why"),
-        *("--pseudo-labels", "--pseudo-threshold", "--keep-models"),
+        *("--pseudo-labels", "--pseudo-threshold", "--keep-models", "--no-photos"),
     ),
     "machine and folders": ("--gpus-per-trial", "--address", "--results", "--cache"),
 }
@@ -76,8 +77,6 @@ class _Parser(argparse.ArgumentParser):
             "formatter_class": argparse.RawDescriptionHelpFormatter,
             "allow_abbrev": False,
             "epilog": _EXAMPLES.get(name),
-            # argparse shows what a sub-command is for in the list of all alone.
-            "description": given.get("help"),
         }
         super().__init__(**{**options, **given})
 
@@ -91,7 +90,9 @@ class _Parser(argparse.ArgumentParser):
         found, rest = super().parse_known_args(args, namespace)
         if rest:
             flags = [flag for action in self._actions for flag in action.option_strings]
-            hint = near(rest[0].partition("=")[0], flags) if rest[0].startswith("-") else ""
+            # A word without its dashes may be meant for an option.
+            word = rest[0].partition("=")[0]
+            hint = near(word if word.startswith("-") else f"--{word}", flags)
             self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
         if getattr(found, "command", "") is None:
             self.error(f"a command is needed, one of {', '.join(commands_of(self))}")
@@ -129,7 +130,7 @@ class _Completion(argparse.Action):
         except ImportError as error:
             raise UsageError(
                 "--print-completion needs the package shtab, which is not installed; run: "
-                "pip install shtab"
+                f"{shlex.quote(sys.executable)} -m pip install shtab"
             ) from error
         for command in commands_of(parser).values():
             for action in command._actions:
@@ -165,13 +166,11 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", parser_class=_Parser, title="commands", metavar="COMMAND"
     )
-    _add_run(commands.add_parser("run", help="search one or more spaces", allow_abbrev=False))
+    _add_run(_command(commands, "run", "search one or more spaces"))
     _add_audit(commands)
     _add_frozen(commands)
     _add_concluding(commands)
-    replay = commands.add_parser(
-        "replay", help="train a best config again: the same score", allow_abbrev=False
-    )
+    replay = _command(commands, "replay", "train a best config again: the same score")
     replay.add_argument("best", type=Path, help="results/NAME/best/SPACE.yaml")
     replay.add_argument("--data", default="", help="where the data is now, if it was moved")
     replay.add_argument("--weights-dir", default="", help="where the weights are now")
@@ -183,9 +182,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_audit(commands: Any) -> None:
-    audit = commands.add_parser(
-        "audit", help="find what is wrong with a data folder, before training", allow_abbrev=False
-    )
+    audit = _command(commands, "audit", "find what is wrong with a data folder, before training")
     for name in AUDIT_OPTIONS:
         option = OPTIONS[name]
         audit.add_argument(option.flag, help=option.help, **option.arguments)
@@ -208,19 +205,22 @@ def _add_audit(commands: Any) -> None:
     )
 
 
+def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    """Returns the parser of a command; `text` stands in the list of all, and in its own help."""
+    said = f"{text[:1].upper()}{text[1:]}."
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=said)
+    return parser
+
+
 def _add_frozen(commands: Any) -> None:
-    screen = commands.add_parser(
-        "screen", help="rank backbones by their frozen features", allow_abbrev=False
-    )
+    screen = _command(commands, "screen", "rank backbones by their frozen features")
     screen.add_argument(
         "--models",
         required=True,
         metavar="PATTERNS",
         help="timm models, as 'mobilenet*,resnet18'",
     )
-    quick = commands.add_parser(
-        "quick", help="a first answer in two minutes, from frozen features", allow_abbrev=False
-    )
+    quick = _command(commands, "quick", "a first answer in two minutes, from frozen features")
     quick.add_argument(
         "--backbone",
         default=None,
@@ -247,10 +247,9 @@ def _add_concluding(commands: Any) -> None:
         command = _of_a_run(commands, name, text)
         command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)
         command.add_argument("--accept-loss", type=float, default=None, help=ACCEPT_LOSS_HELP)
+        command.add_argument("--no-photos", action="store_true", help="no photos in the report")
     _add_ensemble(commands)
-    compare = commands.add_parser(
-        "compare", help="judge anybody's prediction files", allow_abbrev=False
-    )
+    compare = _command(commands, "compare", "judge anybody's prediction files")
     compare.add_argument("--truth", type=Path, required=True, help="CSV sample,group,label")
     compare.add_argument(
         "predictions",
@@ -278,6 +277,11 @@ def _add_ensemble(commands: Any) -> None:
         "--probabilities", action="store_true", help="add a column p0, p1, ... per class"
     )
     predict.add_argument(
+        "--labels",
+        action="store_true",
+        help="add a column per attribute with its class, and the confidence",
+    )
+    predict.add_argument(
         "--label-shift",
         choices=("report", "correct"),
         default=None,
@@ -302,7 +306,7 @@ def _add_ensemble(commands: Any) -> None:
 
 
 def _of_a_run(commands: Any, command: str, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(command, help=text, allow_abbrev=False)
+    parser = _command(commands, command, text)
     parser.add_argument("name", help="name of the run")
     parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs")
     return parser

@@ -43,12 +43,15 @@ def check_data_and_spaces(config: RunConfig) -> None:
 
 
 def _exists(spec: str, *, of_demo: bool) -> bool:
-    """Returns whether a space is there whatever the attributes of the data are."""
+    """Returns whether a space is there whatever the attributes of the data are.
+
+    Of the demo, whose drawing takes half a minute, a file has to be a space, too.
+    """
     name, given, file = spec.partition("=")
     if given or spec.endswith(".py"):
         path = file if given else spec
         # A name that no file can have is told where files are read.
-        return len(path) < 200 and Path(path).is_file()
+        return not of_demo and len(path) < 200 and Path(path).is_file()
     return name in (_ALL, *spaces.WHOLE) or (of_demo and name in spaces.names())
 
 

@@ -1,6 +1,7 @@
 """What the command says before and after a search."""
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from search.console import say
 from search.prepare.config import format_duration
+from search.prepare.config_words import in_words
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
@@ -62,18 +64,39 @@ def print_summary(
     print_commands(console, run.store, results)
 
 
-def print_results(console: Console, run: Prepared, results: Sequence[SpaceResult]) -> None:
-    """Says what a search found that is the first stage of several."""
+def print_stage(console: Console, stages: Sequence[str], stage: str) -> None:
+    """Says which stage of how many begins."""
     console.print()
-    _print_found(console, run, results)
+    at = stages.index(stage) + 1
+    console.print(f"[bold]stage {at} of {len(stages)}: {escape(stage)}[/bold]", highlight=False)
+
+
+def print_search_end(console: Console, results: Sequence[SpaceResult]) -> None:
+    """Says that a search ended that is the first stage of several; its table stands at the end."""
+    total = sum(len(result.records) for result in results)
+    counts = Counter[str]()
+    for result in results:
+        counts.update(result.counts)
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    say(console, f"{total} trials: {said or 'none finished'}")
+    for result in results:
+        _print_broken(console, result)
     empty = [result.name for result in results if result.best is None]
     if empty:
         say(console, f"No trial finished of: {', '.join(empty)}. The default config stands in.")
+
+
+def print_results(console: Console, run: Prepared, results: Sequence[SpaceResult]) -> None:
+    """Says what the search of several stages has found, at the end of all."""
     console.print()
+    _print_found(console, run, results)
 
 
 def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]) -> None:
     console.print(_table(results))
+    for result in results:
+        if result.best is not None:
+            say(console, f"  {result.name}: {in_words(result.best.config)}")
     _print_counts(console, results)
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
@@ -102,7 +125,7 @@ def _table(results: Sequence[SpaceResult]) -> Table:
         default = default_value(result.records)
         best, interval = result.best, result.interval
         table.add_row(
-            result.name,
+            escape(result.name),
             f"{best.objective:.4f}" if best and best.objective is not None else "-",
             f"{interval.low:.3f} to {interval.high:.3f}" if interval else "-",
             f"{default:.4f}" if default is not None else "-",
@@ -114,13 +137,18 @@ def _table(results: Sequence[SpaceResult]) -> Table:
 
 def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:
     for result in results:
-        records = result.records
-        broken = [r for r in records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
         counts = ", ".join(f"{count} {what}" for what, count in result.counts.items() if count)
-        say(console, f"{result.name}: {len(records)} trials: {counts or 'none finished'}")
-        for record in broken[:3]:
-            first = record.error.splitlines()[0] if record.error else record.cause.value
-            say(console, f"  trial {record.number} failed: {first}")
+        said = counts or "none finished"
+        count = len(result.records)
+        say(console, f"{result.name}: {count} trial{'' if count == 1 else 's'}: {said}")
+        _print_broken(console, result)
+
+
+def _print_broken(console: Console, result: SpaceResult) -> None:
+    broken = [r for r in result.records if r.state is State.FAIL and r.cause is not Cause.BUDGET]
+    for record in broken[:3]:
+        first = record.error.splitlines()[0] if record.error else record.cause.value
+        say(console, f"  {result.name} trial {record.number} failed: {first}")
 
 
 def _print_shares(

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import yaml
+
 from search.analysis.fitting.calibration import expected_calibration_error, negative_log_likelihood
 from search.analysis.people import People
 from search.analysis.recombine import attribute_classes
@@ -24,9 +26,9 @@ _USE = """\
 From Python (photos are paths, Pillow images or uint8 arrays [N, H, W, 3] in RGB):
 
 ```python
-from search.predict import Ensemble
+import headrace
 
-ensemble = Ensemble.load("results/{run}/ensemble")
+ensemble = headrace.Ensemble.load("results/{run}/ensemble")
 probs = ensemble(["a.jpg", "b.jpg"])  # float64 [2, {num_classes}], rows sum to 1
 names = [ensemble.spec.labels.joint_names[k] for k in ensemble.classes(probs)]
 ```
@@ -101,7 +103,35 @@ def model_card(spec: EnsembleSpec, oof: OutOfFold) -> str:
         "## Versions",
         ", ".join(_cell(f"{name} {version}") for name, version in spec.versions.items()),
     )
-    return "\n\n".join(blocks) + "\n"
+    return f"---\n{_metadata(spec)}---\n\n" + "\n\n".join(blocks) + "\n"
+
+
+def _metadata(spec: EnsembleSpec) -> str:
+    """Returns what a model hub reads of a card, as YAML."""
+    score = {
+        "type": "f1",
+        "name": f"macro-F1 of {spec.labels.num_joint} classes, people never seen",
+        "value": round(Interval.from_dict(spec.score).value, 4),
+    }
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"type": "custom", "name": f"data {_cell(spec.fingerprint)}"},
+        "metrics": [score],
+    }
+    values = {
+        "library_name": "headrace",
+        "pipeline_tag": "image-classification",
+        "tags": [
+            "headrace",
+            "timm",
+            "ensemble",
+            *(_cell(each.name) for each in spec.labels.attributes),
+        ],
+        "metrics": ["f1"],
+        "model-index": [{"name": _cell(spec.run), "results": [result]}],
+    }
+    # Whatever a name holds, it stays on the line of its key.
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100_000)
 
 
 def _introduction(spec: EnsembleSpec) -> str:

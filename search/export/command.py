@@ -14,7 +14,7 @@ from search.errors import ResultsError, UsageError
 from search.export.parity import LIMIT, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
 from search.export.to_portfolio import portfolio_of
-from search.export.to_timm import read_best, write_timm
+from search.export.to_timm import CLASS_FOLDERS, read_best, write_classes, write_timm
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
@@ -66,7 +66,7 @@ def export_run(
     if to == "portfolio":
         return _to_portfolio(store, console, spaces)
     if to == "timm":
-        return _to_timm(store, console, spaces)
+        return _to_timm(store, console, spaces, cache)
     if spaces:
         raise UsageError(
             f"--to onnx exports the whole ensemble, got --space {' '.join(spaces)}; leave it out"
@@ -122,19 +122,30 @@ def _to_portfolio(store: RunStore, console: Console, spaces: Sequence[str] | Non
     return _DONE
 
 
-def _to_timm(store: RunStore, console: Console, spaces: Sequence[str] | None) -> int:
+def _to_timm(
+    store: RunStore, console: Console, spaces: Sequence[str] | None, cache: Path | None
+) -> int:
     schema = LabelSchema.from_dict(store.read_study()["data"]["schema"])
     best = store.root / "best"
     paths = [store.best_path(name) for name in spaces or ()] or _every_best(best)
     if not paths:
         raise ResultsError(f"{store.root} has no best config yet; resume the run")
     # All are read before the first is written: a wrong name leaves nothing behind.
-    for found in [read_best(path, schema) for path in paths]:
+    every, table = [read_best(path, schema) for path in paths], _table(store, cache)
+    for found in every:
         path, arguments = write_timm(store.root / "timm", found, schema)
+        if table is not None:
+            _say_folders(console, write_classes(path.with_suffix(".csv"), found, table), table)
         console.print(f"[bold]{path}[/bold]: no counterpart in timm:", highlight=False)
         for text in arguments.missing:
             say(console, f"  - {text}")
     return _DONE
+
+
+def _say_folders(console: Console, classes: Path, table: SampleTable) -> None:
+    program, data = classes.with_name(CLASS_FOLDERS), shlex.quote(str(table.root))
+    command = f"python {shlex.quote(str(program))} {shlex.quote(str(classes))} {data} FOLDER"
+    say(console, f"class folders for it: {command}")
 
 
 def _to_onnx(store: RunStore, console: Console, cache: Path | None) -> int:
@@ -146,6 +157,8 @@ def _to_onnx(store: RunStore, console: Console, cache: Path | None) -> int:
     _show(console, parity)
     if parity.holds:
         say(console, f"{out}: onnxruntime predicts the same")
+        program = shlex.quote(str(out / "run_onnx.py"))
+        say(console, f"without headrace: python {program} PHOTOS > answers.csv")
         return _DONE
     said = (
         f"{out}: onnxruntime does not predict the same: a probability differs by {LIMIT:g} or "

@@ -7,6 +7,7 @@ of its heads before calibration; `ensemble.json` says how they become the ensemb
 
 import importlib.metadata
 import importlib.util
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from search.store.files import replaced, write_json
 from trainables.data.schema import LabelSchema
 from trainables.predictor import Predictor
 
+_PROGRAM = "run_onnx.py"
+"""Answers photos without headrace; it lies beside this file."""
 _PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 _HOW = (
     "Decode photos to RGB, scale them to cover height x width and crop around the centre. Per "
@@ -44,7 +47,7 @@ _HOW = (
 def export_onnx(
     folder: Path, out: Path, photos: Photos, source: str, progress: Callable[[int, int], None]
 ) -> Parity:
-    """Writes every network of an ensemble, `ensemble.json` and `parity.json`.
+    """Writes every network of an ensemble, `ensemble.json`, `parity.json` and `run_onnx.py`.
 
     Args:
         folder: of the ensemble.
@@ -63,6 +66,7 @@ def export_onnx(
     with replaced(out) as temporary:
         parity = _export(ensemble, folder, temporary, photos, source, progress)
         write_json(temporary / "ensemble.json", description(ensemble.spec))
+        shutil.copyfile(Path(__file__).with_name(_PROGRAM), temporary / _PROGRAM)
         versions = {name: importlib.metadata.version(name) for name in ("torch", *_PACKAGES)}
         write_json(temporary / "parity.json", {**parity.to_dict(), "versions": versions})
     return parity

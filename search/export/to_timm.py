@@ -4,6 +4,8 @@ Names and meanings are those of `train.py` of `TIMM_VERSION`. That script takes 
 `--config`: its keys become the defaults of the options, dashes written as underscores.
 """
 
+import csv
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from search.errors import ResultsError
+from search.prepare.dataset import SPLIT_SEED
 from search.store.best_file import BestFile
 from search.store.files import write_text
 from search.store.names import as_file, from_key
@@ -19,14 +22,21 @@ from search.store.reading import is_there, reading
 from trainables.backbone import build_backbone
 from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
+from trainables.data.csv_cells import harmless
+from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
+from trainables.data.splits import make_split
 from trainables.errors import ConfigError
 from trainables.preprocess import CROPS
 
 TIMM_VERSION = "1.0.28"
+_PROGRAM = f"https://github.com/huggingface/pytorch-image-models/blob/v{TIMM_VERSION}/train.py"
 _LAST_LR = 0.01  # of the base learning rate, where headrace's cosine ends
 _FIRST_LR = 0.01  # of the base learning rate; timm wants a number where its warm-up begins
 _HALF = 100.0  # alpha of cutmix with which the pasted box covers nearly always half the photo
+
+CLASS_FOLDERS = "class_folders.py"
+"""Makes the folders that train.py reads; it lies beside this file."""
 
 TimmValue: TypeAlias = str | int | float | bool | list[float] | dict[str, int]
 
@@ -100,6 +110,34 @@ def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, Tim
     return path, arguments
 
 
+def write_classes(path: Path, best: Best, table: SampleTable) -> Path:
+    """Writes which photo is of which class and part, and beside it what makes folders of them.
+
+    The parts are those of the search: no person is in both, and who was held out is in none.
+
+    Args:
+        path: of the CSV `path,part,class`.
+        best: of the space whose classes they are.
+        table: the data of the run.
+    """
+    names = best.config.target.block.schema(table.schema).names
+    axes = [table.schema.names.index(name) for name in names]
+    codes = table.schema.only(names).joint_code(table.labels[:, axes])
+    split = make_split(table, seed=SPLIT_SEED)
+    parts = (("train", split.search_train), ("validation", split.search_val))
+    digits = len(str(best.config.target.block.schema(table.schema).num_joint - 1))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "part", "class"])
+    for part, rows in parts:
+        for row in rows:
+            writer.writerow([harmless(table.paths[row]), part, f"{codes[row]:0{digits}}"])
+    write_text(path, text.getvalue())
+    program = Path(__file__).with_name(CLASS_FOLDERS).read_text(encoding="utf-8")
+    write_text(path.with_name(CLASS_FOLDERS), program)
+    return path
+
+
 def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     """Returns the options that come nearest to a best config, and what is lost.
 
@@ -125,11 +163,13 @@ def _heading(best: Best, schema: LabelSchema) -> list[str]:
     names = best.config.target.block.schema(schema).joint_names
     digits = len(str(len(names) - 1))
     return [
-        f"Options for train.py of timm {TIMM_VERSION}:",
+        f"Options for train.py of timm {TIMM_VERSION}, which is no part of the package:",
+        f"    {_PROGRAM}",
         "    python train.py --config THIS_FILE --data-dir FOLDER",
         f"The nearest equivalent of headrace's best config of the space {best.space}",
         f"(validation macro-F1 {value:.3f} [{low:.3f}, {high:.3f}]).",
-        "FOLDER/train/CLASS/ and FOLDER/validation/CLASS/ hold the photos, no person in both;",
+        "FOLDER/train/CLASS/ and FOLDER/validation/CLASS/ hold the photos, no person in both",
+        f"(python {CLASS_FOLDERS} {as_file(best.space)}.csv DATA FOLDER makes them);",
         "timm sorts the class folders by name, so call them by the class code:",
         *(f"    {code:0{digits}}  {name}" for code, name in enumerate(names)),
         "",

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,33 @@ from search.errors import UsageError
 from search.store.files import check_writable, write_text
 from trainables.data.csv_cells import harmless
 from trainables.data.sample_table import UnlabelledTable
+from trainables.data.schema import LabelSchema
+
+_OURS = ("ImageID", "ans")
+_PROBABILITY = re.compile(r"p\d+")
+CONFIDENCE = "confidence"
+
+
+def label_columns(
+    schema: LabelSchema, classes: NDArray[np.int64], probs: NDArray[np.float64]
+) -> dict[str, list[str]]:
+    """Returns what the answers are in words: the class of every attribute, and the confidence.
+
+    An attribute that is called like another column is `attribute:<name>`.
+
+    Args:
+        schema: of the joint classes.
+        classes: int [n], the answers.
+        probs: float [n, C]; the confidence is that of the answer.
+    """
+    codes = schema.attribute_codes(classes)
+    found = {}
+    for axis, attribute in enumerate(schema.attributes):
+        is_ours = attribute.name in (*_OURS, CONFIDENCE) or _PROBABILITY.fullmatch(attribute.name)
+        name = f"attribute:{attribute.name}" if is_ours else attribute.name
+        found[name] = [attribute.classes[code] for code in codes[:, axis]]
+    sure = probs[np.arange(len(classes)), classes]
+    return {**found, CONFIDENCE: [f"{value:.4f}" for value in sure]}
 
 
 def check_answers(out: Path) -> None:
@@ -48,8 +76,9 @@ def write_answers(
     names: Sequence[str],
     classes: NDArray[np.int64],
     probs: NDArray[np.float64] | None = None,
+    labels: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
-    """Writes `ImageID,ans` and, with probabilities, `p0,...,p{C-1}`.
+    """Writes `ImageID,ans`, with labels a column an attribute and more, and `p0,...,p{C-1}`.
 
     Args:
         out: the CSV file.
@@ -58,6 +87,7 @@ def write_answers(
         classes: joint class int [n]. It is the likeliest one only where the ensemble has no class
             biases.
         probs: float [n, C], or None to leave the columns out.
+        labels: column -> its text for every photo, or None to leave them out.
 
     Raises:
         UsageError: the disk or a name that is not Unicode is in the way.
@@ -65,10 +95,12 @@ def write_answers(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     header = [] if probs is None else [f"p{number}" for number in range(probs.shape[1])]
-    writer.writerow(["ImageID", "ans", *header])
+    more = labels or {}
+    writer.writerow([*_OURS, *map(harmless, more), *header])
     for row, (name, code) in enumerate(zip(names, classes, strict=True)):
         values = [] if probs is None else [f"{value:.6g}" for value in probs[row]]
-        writer.writerow([harmless(name), int(code), *values])
+        said = (harmless(column[row]) for column in more.values())
+        writer.writerow([harmless(name), int(code), *said, *values])
     try:
         write_text(out, text.getvalue())
     except (OSError, UnicodeEncodeError) as error:

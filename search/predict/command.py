@@ -20,7 +20,13 @@ from search.analysis.shift.score_forecast import forecast_score
 from search.analysis.uncertainty.interval import LEVEL, Interval
 from search.console import StepBar, say
 from search.errors import UsageError
-from search.predict.answers import check_answers, check_names, check_no_input, write_answers
+from search.predict.answers import (
+    check_answers,
+    check_names,
+    check_no_input,
+    label_columns,
+    write_answers,
+)
 from search.predict.ensemble import Ensemble, Progress
 from search.predict.label_shift import label_shift as estimate_shift
 from search.predict.label_shift_files import print_shift, write_shift
@@ -76,6 +82,7 @@ def predict_command(
     probabilities: bool,
     device: str | None,
     label_shift: str | None = None,
+    labels: bool = False,
 ) -> Predicted:
     """Predicts a folder, writes the answers and says what score to expect.
 
@@ -88,6 +95,7 @@ def predict_command(
         device: where to predict; None is the GPU where there is one.
         label_shift: "report" compares the folder's classes with those of training, "correct" also
             answers with probabilities corrected for them; None does neither.
+        labels: whether the CSV gets the class of every attribute in words, and the confidence.
 
     Raises:
         UsageError: an option cannot be used.
@@ -114,9 +122,9 @@ def predict_command(
     if shift is not None and label_shift == CORRECT:
         probs = corrected(predicted.probs, np.array(shift.odds))
         predicted = replace(predicted, probs=probs, classes=ensemble.classes(probs))
-    write_answers(
-        out, predicted.names, predicted.classes, predicted.probs if probabilities else None
-    )
+    classes, probs = predicted.classes, predicted.probs
+    words = label_columns(ensemble.spec.labels, classes, probs) if labels else None
+    write_answers(out, predicted.names, classes, probs if probabilities else None, words)
     say(console, f"{_count(len(predicted.names), 'answer')} in {out}")
     if shift is not None:
         print_shift(console, shift)

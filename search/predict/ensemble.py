@@ -1,7 +1,7 @@
 """The ensemble of a run from Python: photos to probabilities of the joint label.
 
-    from search.predict import Ensemble
-    ensemble = Ensemble.load("results/NAME/ensemble")
+    import headrace
+    ensemble = headrace.Ensemble.load("results/NAME/ensemble")
     probs = ensemble(["a.jpg", "b.jpg"])      # float64 [2, C]
     ensemble.spec.labels.joint_names[ensemble.classes(probs)[0]]
 
@@ -11,6 +11,7 @@ Notation: n photos, stored H x W, C joint classes, K classes of a head.
 from collections.abc import Callable, Mapping
 from functools import reduce
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class Ensemble:
         self._parts = {part.files: part for part in spec.parts}
 
     @classmethod
-    def load(cls, folder: str | Path, device: str | None = None) -> "Ensemble":
+    def load(cls, folder: str | Path, device: str | None = None) -> Self:
         """Opens the folder of an ensemble; it may have been copied from anywhere.
 
         Args:

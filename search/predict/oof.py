@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import ResultsError
-from search.predict.spec import OOF_FILE, WAY_OUT
+from search.predict.spec import OOF_FILE, way_out
 from search.store.files import write_arrays
 from search.store.reading import read_arrays, reading
 
@@ -54,7 +54,7 @@ class OutOfFold:
         if self.probs.shape[1] != num_classes:
             raise ResultsError(
                 f"the out-of-fold predictions must have the ensemble's {num_classes} classes, got "
-                f"{self.probs.shape[1]}; build the ensemble again with headrace ensemble NAME"
+                f"{self.probs.shape[1]}; copy the ensemble's folder whole, or build it again"
             )
 
     def write(self, folder: Path) -> None:
@@ -70,7 +70,7 @@ class OutOfFold:
             ResultsError: it is missing, torn or not what it should be.
         """
         path = folder / OOF_FILE
-        with reading(path, WAY_OUT):
+        with reading(path, way_out(folder)):
             file = read_arrays(path)
             return cls(
                 label=file["label"].astype(np.int64),

@@ -21,8 +21,10 @@ import yaml
 from search.analysis.errors import AnalysisError
 from search.analysis.recombine import HeadLayout
 from search.errors import ResultsError
+from search.store.commands import on_run
 from search.store.files import write_text
 from search.store.reading import check_schema, is_there, read_yaml, reading
+from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, block_of, read_flat
 from trainables.config import TrialConfig
 from trainables.data.image_decoding import MAX_PIXELS
@@ -35,7 +37,16 @@ ENSEMBLE_FILE = "ensemble.yaml"
 OOF_FILE = "oof.npz"
 MEMBERS_FOLDER = "members"
 SELECTIONS = ("greedy", "cma_es", "single")
-WAY_OUT = "copy the ensemble's folder whole, or build it again with headrace ensemble NAME"
+
+
+def way_out(folder: Path) -> str:
+    """Returns what to do about an ensemble that is not whole; as a command where its run is."""
+    run, again = RunStore(folder.absolute().parent), "headrace ensemble NAME"
+    if is_there(run.root / "study.json"):
+        again = on_run("ensemble", run)
+    return f"copy the ensemble's folder whole, or build it again with: {again}"
+
+
 _WEIGHT_TOLERANCE = 1e-6
 _IN_FILE = {"config_id": "rank"}  # names of fields that the file calls otherwise
 
@@ -297,16 +308,16 @@ class EnsembleSpec:
         path = folder / ENSEMBLE_FILE
         if not is_there(path):
             raise ResultsError(
-                f"there is no ensemble: no file {path}; headrace ensemble NAME makes one from a "
-                "finished run"
+                f"there is no ensemble: no file {path}; the end of a run makes one, or "
+                f"{way_out(folder)}"
             )
-        with reading(path, WAY_OUT, wrong="is not a whole ensemble"):
+        with reading(path, way_out(folder), wrong="is not a whole ensemble"):
             values = read_yaml(path)
             if not isinstance(values, dict) or "schema" not in values:
                 raise ResultsError(
                     f"{path} is not an ensemble of headrace: it has no key 'schema'"
                 )
-            check_schema(path, values, SCHEMA, WAY_OUT)
+            check_schema(path, values, SCHEMA, way_out(folder))
             found = _from_dict(values)
             for part in found.parts:
                 TrialConfig.from_flat(part.config)
@@ -318,8 +329,7 @@ class EnsembleSpec:
         if missing:
             raise ResultsError(
                 f"weights of the ensemble are missing in {folder}: {missing[0]} "
-                f"({len(missing)} of {len(self.files)} files); copy the folder whole, or build "
-                "the ensemble again with headrace ensemble NAME"
+                f"({len(missing)} of {len(self.files)} files); {way_out(folder)}"
             )
 
 

@@ -3,13 +3,12 @@
 import re
 import shlex
 from argparse import BooleanOptionalAction
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from search.errors import UsageError
-from search.prepare import given_paths
+from search.prepare import given
 from search.prepare.option import (
     FirstData,
     Option,
@@ -21,7 +20,6 @@ from search.prepare.option import (
 )
 from search.prepare.resources import check_fraction
 from search.store.reading import typed
-from search.store.screen_file import read_offer
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -108,28 +106,11 @@ class Budget:
         return " or ".join(parts) + (", whichever ends first" if len(parts) > 1 else "")
 
 
-def _absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
-    # A resumed run may be started from another folder.
-    split = (space.rpartition("=") for space in given)
-    return tuple(
-        f"{name}{equals}{absolute(file)}"
-        if file.endswith(".py") and not (name or file).startswith("attribute:")
-        else f"{name}{equals}{file}"
-        for name, equals, file in split
-    )
-
-
 def _budget_seconds(text: str) -> float:
     try:
         return parse_duration(text)
     except UsageError as error:
         raise UsageError(f"--budget: {error}") from error
-
-
-def _backbones(given: Sequence[str]) -> tuple[str, ...]:
-    # The names are kept, not the file: a resumed run must not depend on it.
-    each = (read_offer(Path(one)) if one.endswith(".json") else (one,) for one in given)
-    return tuple(dict.fromkeys(name for names in each for name in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +124,7 @@ class RunConfig:
     spaces: tuple[str, ...] = option(
         "--space",
         "age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
-        read=_absolute_spaces,
+        read=given.absolute_spaces,
         nargs="+",
         metavar="SPACE",
     )
@@ -160,7 +141,7 @@ class RunConfig:
         "--add-data",
         "folders of further data, which only trains: nobody in it is validated or held out",
         default=(),
-        read=given_paths.added,
+        read=given.added,
         nargs="+",
         metavar="DIR",
     )
@@ -180,7 +161,7 @@ class RunConfig:
         "CSV files group_or_path,attribute,label,reason, or competition, the known errors of its "
         "data (default: corrections.csv beside the data)",
         default=(),
-        read=given_paths.corrections,
+        read=given.corrections,
         nargs="+",
         metavar="FILE",
     )
@@ -239,7 +220,7 @@ class RunConfig:
         "--weights-dir",
         "folder of <timm name>.safetensors (default: model hub)",
         default="",
-        read=given_paths.weights_dir,
+        read=given.weights_dir,
         on_top=True,
     )
     """Absolute; empty is the model hub."""
@@ -248,7 +229,7 @@ class RunConfig:
         "timm models that the spaces offer, the first by default, or a screen.json "
         "(default: those of the device)",
         default=(),
-        read=_backbones,
+        read=given.backbones,
         nargs="+",
         metavar="NAME",
     )
@@ -280,7 +261,7 @@ class RunConfig:
         "--pseudo-labels",
         "unlabelled photos to train the finalists with, used only where that wins",
         default="",
-        read=given_paths.photos_dir,
+        read=given.photos_dir,
         on_top=True,
         metavar="DIR",
     )
@@ -307,7 +288,7 @@ class RunConfig:
         "portfolios of other runs (headrace export NAME --to portfolio), whose configs are tried "
         "after the default",
         default=(),
-        read=given_paths.portfolios,
+        read=given.portfolios,
         nargs="+",
         metavar="FILE",
     )
@@ -315,6 +296,14 @@ class RunConfig:
     keep_models: bool = option(
         "--keep-models",
         "keep the fold models that the ensemble does not use",
+        default=False,
+        read=lambda given: given or None,
+        on_top=True,
+        action="store_true",
+    )
+    no_photos: bool = option(
+        "--no-photos",
+        "no photos in the report, and none kept in the results",
         default=False,
         read=lambda given: given or None,
         on_top=True,
@@ -348,16 +337,16 @@ class RunConfig:
 
     def checked(self) -> "RunConfig":
         """Returns the config itself; raises UsageError where it cannot be one of its values."""
-        for name, given in OPTIONS.items():
+        for name, declared in OPTIONS.items():
             value = getattr(self, name)
-            if given.check is not None and value is not None:
-                given.check(given.flag, value)
+            if declared.check is not None and value is not None:
+                declared.check(declared.flag, value)
         self.budget  # noqa: B018  building it checks it
         return self
 
-    def changed(self, **given: Any) -> "RunConfig":
+    def changed(self, **values: Any) -> "RunConfig":
         """Returns the config with the values that are not None put in."""
-        return replace(self, **{n: v for n, v in given.items() if v is not None}).checked()
+        return replace(self, **{n: v for n, v in values.items() if v is not None}).checked()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON."""

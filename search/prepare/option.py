@@ -3,10 +3,12 @@
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
-from search.errors import UsageError
+from search.errors import UsageError, near
+from trainables.timm_names import is_unknown, model_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,7 @@ def at_least(lowest: int) -> Callable[[str, int], None]:
     """Returns the check of a number that has a lowest value."""
 
     def check(flag: str, value: int) -> None:
+        _check_number(flag, value, Integral, "a whole number")
         if value < lowest:
             raise UsageError(f"{flag} must be at least {lowest}, got {value}")
 
@@ -113,8 +116,27 @@ def between(lowest: int, highest: int) -> Callable[[str, int], None]:
 
 def below_one(flag: str, value: float) -> None:
     """Raises UsageError where a number is negative, 1 or more, or NaN."""
+    _check_number(flag, value, Real, "a number")
     if not 0 <= value < 1:
         raise UsageError(f"{flag} must be at least 0 and below 1, got {value:g}")
+
+
+def _check_number(flag: str, value: object, kind: type, wanted: str) -> None:
+    """Raises UsageError where a value from Python is another kind of thing."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise UsageError(f"{flag} must be {wanted}, got {value!r}")
+
+
+def known_model(flag: str, pattern: str) -> None:
+    """Raises UsageError where timm surely has no model of a name, or none that a pattern matches.
+
+    Without timm itself, which takes seconds to load.
+    """
+    if is_unknown(pattern):
+        raise UsageError(
+            f"{flag} must be models of timm, got {pattern!r}{near(pattern, model_names())}; "
+            "timm.list_models() lists all"
+        )
 
 
 def is_file(path: str) -> bool:

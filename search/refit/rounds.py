@@ -134,6 +134,18 @@ class RefitRounds:
             merged=merged,
         ).write(self.run.store)
 
+    def seconds_after(self, planned_seed_s: float) -> float:
+        """Returns about how many seconds the seeds take that follow the one in training.
+
+        Args:
+            planned_seed_s: of a seed, as long as none is trained.
+        """
+        seed_s = self._seed_seconds(self._training) or planned_seed_s
+        left = self.time_left()
+        fit = self.full if left is None or not seed_s else int(left / seed_s)
+        seeds = min(max(fit, self.shape.seeds - self.seeds), self.full - self.seeds)
+        return max(0, seeds - 1) * seed_s
+
     @property
     def _is_open(self) -> bool:
         return len(self.rounds.names) < 2 or bool(self.rounds.open_pairs)

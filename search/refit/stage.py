@@ -27,7 +27,9 @@ from trainables.seeding import derive_seed
 VERDICT_SECONDS = 30.0
 
 
-def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
+def run_refit(
+    run: Prepared, console: Console, seconds: float | None, later_s: float | None = None
+) -> None:
     """Refits in rounds of one seed, merges the predictions and notes what was cut or broke.
 
     A refit that has begun is repeated as it was: what is missing of it is trained again. Then it
@@ -39,6 +41,8 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
         console: where to show progress.
         seconds: wall-clock time after which no unit of a further seed is started; None is no
             limit.
+        later_s: seconds that the run takes after the refit, for what is shown; None where nobody
+            knows.
 
     Raises:
         UsageError: the time is too short for the smallest refit; names the least.
@@ -92,6 +96,9 @@ def run_refit(run: Prepared, console: Console, seconds: float | None) -> None:
                 noun=noun,
                 is_over=is_over,
                 pool=pool,
+                later_s=None
+                if later_s is None
+                else later_s + rounds.seconds_after(planned.seconds / shape.seeds),
             )
 
         rounds = RefitRounds(
@@ -124,6 +131,7 @@ def train_units(
     is_over: Callable[[Unit], bool],
     done: Callable[[Unit], None] = lambda _: None,
     pool: Pool | None = None,
+    later_s: float | None = None,
 ) -> tuple[list[str], bool]:
     """Trains what is not trained yet, with a bar.
 
@@ -139,6 +147,7 @@ def train_units(
             follow.
         done: called with every unit that ended.
         pool: of workers that stay warm for the next units.
+        later_s: seconds that the run takes after them; None where nobody knows.
 
     Returns:
         A sentence for all that went wrong, and whether every unit had its time.
@@ -147,7 +156,7 @@ def train_units(
         StalledError: the machines do not let it go on.
         FaultError: as `run_units`.
     """
-    bar = StepBar(console, f"training {len(units)} models ({noun})")
+    bar = StepBar(console, f"training {len(units)} models ({noun})", later_s)
     if units:
         bar(0, len(units))  # the workers take a while to start
     notes, count = [], 0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from search.analysis.curves import Curve
 from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.examples import Examples
 from search.analysis.reasons.reason import Reason
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.outcomes import (
@@ -206,6 +207,8 @@ class ReportContents:
         finalists: space -> config_id -> macro-F1 of its own label after the refit.
         searches: one per space.
         reproduce: how to make it again.
+        examples: photos worth looking at, by their samples.
+        photos: the JPEG files, in base64, of samples; empty where none may be shown.
     """
 
     title: str
@@ -226,6 +229,8 @@ class ReportContents:
     finalists: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     searches: tuple[SearchSummary, ...] = ()
     reproduce: Reproduce | None = None
+    examples: Examples | None = None
+    photos: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.verdict is not None and not self.answer:

@@ -92,20 +92,29 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Photo:
+    """A small photo; `source` is a data URL, `caption` stands below it and is read aloud."""
+
+    source: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Photos:
+    """Photos in rows that show one thing; Markdown has none."""
+
+    kind: ClassVar[str] = "photos"
+    title: str
+    photos: tuple[Photo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
     """Blocks that are shown when asked for."""
 
     kind: ClassVar[str] = "folded"
     summary: str
     blocks: tuple["Block", ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Photo:
-    """A small photo; `source` is a data URL, `caption` stands below it and is read aloud."""
-
-    source: str
-    caption: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +133,7 @@ class Gallery:
     frames: tuple[Frame, ...]
 
 
-Block = Table | Figure | Grid | Text | Items | Code | Folded | Gallery
+Block = Table | Figure | Grid | Text | Items | Code | Photos | Folded | Gallery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

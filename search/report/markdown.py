@@ -41,9 +41,10 @@ def page_lines(page: Page) -> Iterable[str]:
     for note in page.notes:
         yield from ("", escaped(note))
     for section in page.sections:
-        yield from ("", f"## {escaped(section.kicker)}: {escaped(section.heading)}")
-        for block in section.blocks:
-            yield from _block_lines(block)
+        lines = [line for block in section.blocks for line in _block_lines(block)]
+        heading = f"## {escaped(section.kicker)}: {escaped(section.heading)}"
+        # A section of photos alone has nothing to say here.
+        yield from ("", heading, *lines) if lines else ()
 
 
 def _block_lines(block: Block) -> Iterable[str]:

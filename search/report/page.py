@@ -14,6 +14,7 @@ from search.report.sections.facts import (
 )
 from search.report.sections.headline import claims, difference_section, score_section
 from search.report.sections.methods import methods_section
+from search.report.sections.photos import photo_section
 from search.report.sections.reasons import reason_section
 from search.report.sections.searches import importance_section, search_section
 
@@ -29,6 +30,7 @@ def page_of(contents: ReportContents) -> Page:
         search_section(contents, slots),
         reason_section(contents, slots),
         confusion_section(contents),
+        photo_section(contents),
         cost_section(contents, slots),
         importance_section(contents),
         config_section(contents),

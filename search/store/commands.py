@@ -11,13 +11,14 @@ from search.store.run_store import RunStore
 def program(name: str) -> str | None:
     """Returns how the user calls a program: by its name where the shell finds it, else by path.
 
-    None where it is not installed.
+    The one beside the running Python comes before any other of that name: it is of the same
+    packages. None where it is not installed.
     """
-    beside = Path(sys.executable).with_name(name)
-    if shutil.which(name):
-        return name
+    beside, found = Path(sys.executable).with_name(name), shutil.which(name)
     if not beside.exists():
-        return None
+        return name if found else None
+    if found and Path(found).samefile(beside):
+        return name
     here = beside.relative_to(Path.cwd()) if beside.is_relative_to(Path.cwd()) else beside
     return shlex.quote(str(here))
 
@@ -39,4 +40,5 @@ def resume_command(store: RunStore) -> str:
 
 def _where(store: RunStore) -> str:
     parent = store.root.parent
-    return "" if str(parent) == "results" else f" --results {shlex.quote(str(parent))}"
+    here = parent.absolute() == Path("results").absolute()
+    return "" if here else f" --results {shlex.quote(str(parent))}"

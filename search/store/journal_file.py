@@ -144,8 +144,10 @@ class _Journal:
         if operation == _Operation.CREATE_STUDY:
             if entry["study_name"] not in self.by_name:
                 self.studies.append(self.by_name.setdefault(str(entry["study_name"]), []))
+        elif operation in (_Operation.SET_STUDY_ATTRIBUTE, _Operation.SET_STUDY_NOTE):
+            self._study(entry)
         elif operation == _Operation.CREATE_TRIAL:
-            study = self._study(entry)
+            study = self._study_of_a_new_trial(entry)
             trial = StudyTrial(
                 number=len(study),
                 state=_state(entry.get("state", 0)),
@@ -161,15 +163,20 @@ class _Journal:
                 _apply(self.trials[number], entry)
 
     def _study(self, entry: Mapping[str, Any]) -> list[StudyTrial]:
-        """Returns the study that a new trial is of."""
-        number, began = _number(entry["study_id"]), entry["datetime_start"]
+        """Returns the study that a line is of."""
+        number = _number(entry["study_id"])
         if number >= len(self.studies):
             raise ValueError(f"it is of study {number}, which no line before it began")
+        return self.studies[number]
+
+    def _study_of_a_new_trial(self, entry: Mapping[str, Any]) -> list[StudyTrial]:
+        study, began = self._study(entry), entry["datetime_start"]
+        number = _number(entry["study_id"])
         # No two trials begin within a microsecond; those that wait have not begun.
         if began is not None and (number, began) in self.asked:
             raise ValueError(f"it begins the trial of {began} a second time")
         self.asked.add((number, began))
-        return self.studies[number]
+        return study
 
 
 def _apply(trial: StudyTrial, entry: Mapping[str, Any]) -> None:

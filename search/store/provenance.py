@@ -3,6 +3,7 @@
 import importlib.metadata
 import platform
 import subprocess
+import tomllib
 from pathlib import Path
 
 
@@ -16,12 +17,25 @@ def git_commit() -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-_PACKAGES = ("headrace", "torch", "timm", "ray", "optuna", "numpy", "pillow")
+_PACKAGES = ("torch", "timm", "ray", "optuna", "numpy", "pillow")
+
+
+def headrace_version() -> str:
+    """Returns the version of headrace, also where its source tree is on the path uninstalled."""
+    try:
+        return importlib.metadata.version("headrace")
+    except importlib.metadata.PackageNotFoundError:
+        project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+        return str(project["project"]["version"])
+
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 def package_versions() -> dict[str, str]:
     """Returns the versions of what decides a result."""
     return {
         "python": platform.python_version(),
+        "headrace": headrace_version(),
         **{name: importlib.metadata.version(name) for name in _PACKAGES},
     }

@@ -39,6 +39,7 @@ class _Config(TypedDict, total=False):
     race: bool
     warm_start: list[str]
     keep_models: bool
+    no_photos: bool
     gpus_per_trial: str
     address: str
 

@@ -137,10 +137,28 @@ class StudyJournal:
         self._study = optuna.create_study(
             storage=storage, study_name=self.name, direction="maximize", load_if_exists=True
         )
+        with self.together():
+            self._describe()
         self._study.sampler = make_sampler(self._sampler_seed())
         self._open: dict[int, optuna.Trial] = {}
         self._reported: dict[int, set[int]] = {}
         self._enqueue_known_configs([c for c in portfolio if c.space == space.name])
+
+    def _describe(self) -> None:
+        """Notes what study and objective are, for who opens the journal in another program."""
+        space, form = self.space, "heads" if self.space.form == "heads" else "one softmax"
+        names = [f"validation macro-F1 of {space.name}"]
+        if self._study.metric_names != names:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self._study.set_metric_names(names)
+        for name, text in {
+            "headrace": f"space {space.name}: {', '.join(space.attributes)} by {form}; a trial "
+            "that was stopped early is PRUNED at its last epoch, one that the budget cut off FAIL",
+            "epochs": self._scale.max_epochs,
+        }.items():
+            if self._study.user_attrs.get(name) != text:
+                self._study.set_user_attr(name, text)
 
     def together(self) -> AbstractContextManager[None]:
         """Returns a block at whose end all that was noted in it is on the disk, in any study."""

@@ -2,22 +2,24 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from search.console import is_live, say
 from search.ending.faults import FaultError
 from search.prepare.config import Budget, format_duration
+from search.prepare.config_words import in_words
 from search.store.records import Cause, State, TrialRecord
 from search.tuning.journal import Asked
 
 _REFRESHES_PER_SECOND = 2
-_STARTING = "workers start and load PyTorch; the first epoch follows within a minute or so"
+_STARTING = "workers start and load PyTorch before the first epoch"
 
 
 @dataclass(slots=True)
@@ -30,12 +32,31 @@ class _SpaceCounts:
     cut: int = 0
     best: float = -1.0
     best_number: int = -1
+    best_words: str = ""
     device_seconds: float = 0.0
     seconds: list[float] = field(default_factory=list)
 
     @property
     def ended(self) -> int:
         return self.complete + self.stopped + self.failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What the display needs to know of the run beside its trials.
+
+    Attributes:
+        photos: that an epoch trains.
+        num_devices: that work at once.
+        approaches: name -> its spaces, with the same time for each.
+        later: seconds that the run takes after the search, given the trials that have ended; None
+            where nobody knows.
+    """
+
+    photos: int = 0
+    num_devices: float = 1.0
+    approaches: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    later: Callable[[Sequence[TrialRecord]], float | None] = lambda _: 0.0
 
 
 class SearchProgress:
@@ -48,6 +69,7 @@ class SearchProgress:
         budget: Budget,
         slots: int,
         past: tuple[TrialRecord, ...] = (),
+        outlook: Outlook | None = None,
     ) -> None:
         self._console = console
         self._budget = budget
@@ -57,7 +79,9 @@ class SearchProgress:
         self._started = time.monotonic()
         self.seconds_left: Callable[[], float] = lambda: float("inf")
         self._live: Live | None = None
-        self._has_begun = False
+        self._outlook = outlook or Outlook()
+        self._reports: list[float] = []
+        self._records: list[TrialRecord] = []
         for record in past:
             if record.is_finished:
                 self._count(record)
@@ -87,7 +111,7 @@ class SearchProgress:
     def trial_reported(self, space: str, number: int, epoch: int, value: float) -> None:
         """A trial finished an epoch."""
         with self._lock:
-            self._has_begun = True
+            self._reports.append(time.monotonic())
             if number in self._spaces[space].running:
                 self._spaces[space].running[number] = (epoch, value)
 
@@ -112,6 +136,7 @@ class SearchProgress:
         say(self._console, f"{asked.space} trial {asked.number} stays to be run: {fault}")
 
     def _count(self, record: TrialRecord) -> None:
+        self._records.append(record)
         counts = self._spaces[record.space]
         counts.device_seconds += record.device_seconds
         if record.cause is Cause.BUDGET:
@@ -124,11 +149,14 @@ class SearchProgress:
             counts.complete += 1
             if record.objective is not None and record.objective > counts.best:
                 counts.best, counts.best_number = record.objective, record.number
+                counts.best_words = in_words(record.config)
         else:
             counts.failed += 1
 
     def _since(self) -> str:
-        return f"[{format_duration(time.monotonic() - self._started):>7}]"
+        elapsed, left = time.monotonic() - self._started, self._left()
+        of = "" if left is None else f" of {format_duration(elapsed + left)}"
+        return f"[{format_duration(elapsed):>7}{of}]"
 
     def _line(self, record: TrialRecord) -> str:
         counts = self._spaces[record.space]
@@ -152,9 +180,9 @@ class SearchProgress:
             for name in ("done", "stopped", "failed", "running", "best", "device time"):
                 table.add_column(name, justify="right", no_wrap=True)
             for name, counts in self._spaces.items():
-                table.add_row(name, *self._cells(counts))
-            footer = Text(self._footer(), style="dim")
-        return Group(table, footer)
+                table.add_row(escape(name), *self._cells(counts))
+            lines = [self._footer(), self._used(), *self._bests()]
+        return Group(table, *(Text(line, style="dim") for line in lines if line))
 
     def _cells(self, counts: _SpaceCounts) -> tuple[str, ...]:
         live = ", ".join(
@@ -174,10 +202,41 @@ class SearchProgress:
     def _footer(self) -> str:
         elapsed = time.monotonic() - self._started
         eta = self._eta()
-        text = f"{format_duration(elapsed)} elapsed"
-        if not self._has_begun:
-            text += f"; {_STARTING}"
-        return f"{text}, about {format_duration(eta)} left" if eta is not None else text
+        whole, left = self._left(), ""
+        if eta is not None:
+            left = f"about {format_duration(eta)} left, "
+            if whole is not None and whole > eta:
+                left = f"about {format_duration(whole)} left, {format_duration(eta)} of search, "
+        begun = self._speed() if self._reports else f"; {_STARTING}"
+        return f"{left}{format_duration(elapsed)} elapsed{begun}"
+
+    def _speed(self) -> str:
+        """Returns the photos a second since the first epoch ended; nothing before the second."""
+        took = self._reports[-1] - self._reports[0]
+        if took <= 0 or not self._outlook.photos:
+            return ""
+        return f", {(len(self._reports) - 1) * self._outlook.photos / took:,.0f} photos/s"
+
+    def _used(self) -> str:
+        """Returns the share of its device time that every approach has used, of a budget."""
+        look, seconds = self._outlook, self._budget.seconds
+        if seconds is None or len(look.approaches) < 2:
+            return ""
+        each = seconds * look.num_devices / len(look.approaches)
+        shares = [
+            f"{name} {sum(self._spaces[s].device_seconds for s in spaces) / each:.0%}"
+            for name, spaces in look.approaches.items()
+        ]
+        return f"device time used: {', '.join(shares)}"
+
+    def _bests(self) -> list[str]:
+        return [f"best of {n}: {c.best_words}" for n, c in self._spaces.items() if c.best_words]
+
+    def _left(self) -> float | None:
+        """Returns about how many seconds the run still takes; None where nobody knows."""
+        eta = self._eta()
+        later = None if eta is None else self._outlook.later(self._records)
+        return None if eta is None or later is None else eta + later
 
     def _eta(self) -> float | None:
         candidates = []

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -23,7 +24,7 @@ from search.store.run_store import running
 from search.tuning.best import write_best
 from search.tuning.importance import importances_of
 from search.tuning.journal import StudyJournal, clear_leftovers, open_storage, study_name
-from search.tuning.progress import SearchProgress
+from search.tuning.progress import Outlook, SearchProgress
 from search.tuning.race import Race
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
@@ -52,8 +53,20 @@ class SearchEnd:
         return broken + sum(result.best is None and not self.judged for result in self.results)
 
 
-def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
+def run_search(
+    run: Prepared,
+    console: Console,
+    budget: Budget,
+    later: Callable[[Sequence[TrialRecord]], float | None] = lambda _: 0.0,
+) -> SearchEnd:
     """Searches until the budget ends and writes trials.csv and the best configs.
+
+    Args:
+        run: data, spaces and devices.
+        console: where to show progress.
+        budget: of the search.
+        later: seconds that the run takes after the search, given the trials that have ended; None
+            where nobody knows.
 
     Raises:
         UsageError: every trial fails in the same way.
@@ -66,7 +79,14 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
     scheduler = MultiSpaceScheduler(run.epochs)
     scheduler.refill(past)
     resources = run.resources
-    progress = SearchProgress(console, run.epochs, budget, resources.slots, past)
+    shares = Lineup.of(run.schema, run.spaces).shares
+    outlook = Outlook(
+        photos=len(run.dataset.split.search_train),
+        num_devices=resources.num_devices,
+        approaches=shares,
+        later=later,
+    )
+    progress = SearchProgress(console, run.epochs, budget, resources.slots, past, outlook)
     fleet = Fleet(resources)
     race = _race(run, journals, console)
     heartbeats = run.store.root.resolve() / "heartbeats"
@@ -74,7 +94,7 @@ def run_search(run: Prepared, console: Console, budget: Budget) -> SearchEnd:
         journals,
         scheduler,
         budget,
-        Lineup.of(run.schema, run.spaces).shares,
+        shares,
         left={} if race is None else race.left,
         slots=resources.slots,
         device_share=resources.device_share,

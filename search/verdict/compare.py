@@ -26,8 +26,15 @@ from search.verdict.findings import Findings
 from trainables.data.bounded_files import check_plain
 from trainables.data.csv_cells import original
 
-_TRUTH_COLUMNS = ("sample", "group", "label")
+_TRUTH_COLUMNS = ("sample", "label")
+_OUR_NAME = "ImageID"
+"""Of the samples in the answers of `headrace predict`."""
 _SUM_TOLERANCE = 1e-3
+_MOST_TOLERANCE = 0.3
+_ALONE = (
+    "no two samples of the truth are of one group, so every photo counts as a person of its own; "
+    "where people have several, the intervals are too narrow: name them in a column group"
+)
 _MAX_COLUMNS = 10_000
 """Of a table: pandas reads as many in seconds, and ten times as many in minutes."""
 
@@ -43,8 +50,10 @@ def compare(
     Args:
         truth_path: CSV `sample,group,label` with optional `fold` (a whole number from 0: the model
             of a fold never saw its people, and was trained by itself); other columns are ignored.
+            Without `group` every sample is of a person of its own, which a note says.
         predictions: CSV `sample,p0,...,p{C-1}` with optional `seed`, by approach name; at least
-            two.
+            two. What `headrace predict --probabilities` writes is one; rounded probabilities are
+            taken as parts of their sum.
         out: folder of the two files.
         rules: how to judge. Where a file has one seed, all are judged as fixed models: a win is
             one of these very models, not of the way they were trained. Where every file has seeds,
@@ -58,8 +67,11 @@ def compare(
     fixed = rules.fixed_models or any(len(probs) == 1 for probs in found.values())
     verdict = judge(approaches, people, rules=replace(rules, fixed_models=fixed))
     advice = recommend(verdict, {}, next_step=next_step(verdict))
-    findings = Findings(verdict=verdict, advice=advice)
-    contents = ReportContents(title="headrace compare", verdict=verdict, advice=advice)
+    notes = (_ALONE,) if people.num_people == len(people) else ()
+    findings = Findings(verdict=verdict, advice=advice, notes=notes)
+    contents = ReportContents(
+        title="headrace compare", verdict=verdict, advice=advice, notes=notes
+    )
     page = render_html(contents)
     write_together({out / "verdict.json": findings.to_text(), out / "report.html": page})
     return findings
@@ -99,7 +111,10 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     with reading(path, "correct it", UsageError, wrong="is not a CSV file"):
         check_plain(path)
         _check_cells(path)
-        frame = pd.read_csv(path, dtype={"sample": str, "group": str}, keep_default_na=False)
+        texts = {"sample": str, "group": str, _OUR_NAME: str}
+        frame = pd.read_csv(path, dtype=texts, keep_default_na=False)
+    if "sample" not in frame.columns:
+        frame = frame.rename(columns={_OUR_NAME: "sample"})
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise UsageError(
@@ -145,6 +160,8 @@ def _labels(truth: pd.DataFrame, path: Path) -> NDArray[np.int64]:
 
 
 def _groups(truth: pd.DataFrame, path: Path) -> NDArray[np.str_]:
+    if "group" not in truth.columns:
+        return truth["sample"].to_numpy(dtype=str)
     unnamed = np.flatnonzero(truth["group"].str.strip() == "")
     if unnamed.size:
         raise UsageError(
@@ -222,19 +239,33 @@ def _aligned(
     ordered = part.set_index("sample").loc[truth["sample"], columns]
     # All cells at once: a table may have thousands of columns.
     cells = ordered.to_numpy()
-    flat = pd.to_numeric(pd.Series(cells.ravel()), errors="coerce").to_numpy(dtype=np.float64)
-    values = flat.reshape(cells.shape)
+    flat = pd.to_numeric(pd.Series(cells.ravel()), errors="coerce")
+    values = flat.to_numpy(dtype=np.float64, copy=True).reshape(cells.shape)
     sums = values.sum(axis=1)
     bad = ~np.isfinite(values).all(axis=1) | (values < 0).any(axis=1)
-    bad |= np.abs(sums - 1) > _SUM_TOLERANCE
+    bad |= np.abs(sums - 1) > _tolerance(values)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UsageError(
             f"{where}: the probabilities of a sample must be numbers from 0 that sum to 1, got "
             f"{values[row].round(4).tolist()} for {truth['sample'].iloc[row]!r}"
         )
+    rounded = np.abs(sums - 1) > _SUM_TOLERANCE
+    values[rounded] /= sums[rounded, None]
     found: NDArray[np.float64] = values
     return found
+
+
+def _tolerance(values: NDArray[np.float64]) -> float:
+    """Returns how far probabilities [N, C] of a sample may sum from 1: what their rounding does.
+
+    Rounded to two digits or more, each of the C is off by half of the last one at most.
+    """
+    for digits in (2, 3, 4):
+        if (np.abs(values - values.round(digits)) < 1e-9).all():
+            off = values.shape[1] * 0.5 * 10.0**-digits
+            return float(min(max(_SUM_TOLERANCE, off), _MOST_TOLERANCE))
+    return _SUM_TOLERANCE
 
 
 def _is_probability(column: object) -> bool:

@@ -141,9 +141,7 @@ class Findings:
         try:
             return cls._of(data)
         except AnalysisError as error:
-            raise AnalysisError(
-                f"verdict.json is not whole: {error}; make it again with: headrace verdict NAME"
-            ) from error
+            raise AnalysisError(f"it is not whole: {error}") from error
 
     @classmethod
     def _of(cls, data: Mapping[str, Any]) -> Self:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
+from search.analysis.examples import Examples, pick
 from search.analysis.metrics import Ints, confusion_matrix, macro_f1
 from search.errors import ResultsError
 from search.predict.label_shift_files import read_shifts
@@ -76,6 +77,18 @@ def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportC
         data=replace(facts, shifts=read_shifts(refitted.store.root)),
         searches=tuple(_search_summary(result, lineup) for result in run.results),
         reproduce=_reproduce(run.study),
+        examples=examples_of(run.schema, truth, conclusion),
+    )
+
+
+def examples_of(schema: LabelSchema, truth: Truth, conclusion: Conclusion) -> Examples:
+    """Returns the photos worth looking at."""
+    return pick(
+        truth.label,
+        np.unique(truth.group, return_inverse=True)[1].reshape(-1),
+        {attribute.name: attribute.classes for attribute in schema.attributes},
+        {part.name: part.probs.mean(axis=0) for part in conclusion.built},
+        conclusion.findings.verdict.ranked[0].name,
     )
 
 
@@ -111,7 +124,7 @@ def _when(results: Sequence[SpaceResult]) -> str:
 def _origin(study: Mapping[str, Any]) -> str:
     """Returns whether people of the data are drawn or real, as far as that is known."""
     if study["config"]["data"]:
-        return "photos of a folder of the user's, real as far as headrace can tell"
+        return "a folder of yours; whether its photos show real people, nobody can tell from here"
     note = study["data"].get("note") or "drawn by headrace"
     return f"{note}; no photo shows a real person"
 

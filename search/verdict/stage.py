@@ -1,5 +1,6 @@
 """Stages 3 and 5: verdict and report from the files of a run; trains nothing, takes seconds."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -13,6 +14,8 @@ from search.analysis.verdict.rules import (
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
+from search.store.commands import on_run
+from search.store.photos_file import read_photos, write_photos
 from search.store.race_file import read_race
 from search.store.reading import is_there, reading
 from search.store.run_store import RunStore
@@ -26,6 +29,7 @@ from search.verdict.report_contents import gather, write_verdict
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 
+Look = Callable[[Sequence[int]], Mapping[int, bytes]]
 _ENSEMBLE = "ensemble/summary.json"  # search/ensemble/summary.py writes it, in the stage before
 
 
@@ -34,12 +38,24 @@ def conclude_run(
     console: Console,
     margin: float | None = None,
     accept_loss: float | None = None,
+    *,
+    look: Look | None = None,
+    no_photos: bool = False,
 ) -> None:
     """Writes verdict, report and TensorBoard files of a run whose refit is done.
 
     They are `verdict.json`, `report.html`, `report.md` and `tensorboard/refit/`. `margin` is that
     of equivalence, `accept_loss` the macro-F1 that may be lost for a cheaper approach; None is the
     one the run was started with.
+
+    Args:
+        store: of the run.
+        console: where to say the verdict.
+        margin: of equivalence.
+        accept_loss: macro-F1 that may be lost.
+        look: returns small JPEG files of samples, which are kept for the next report; None shows
+            those that are kept.
+        no_photos: whether the report shows none, whatever is kept.
 
     Raises:
         ResultsError: there are no refitted predictions, or fewer than two approaches.
@@ -48,6 +64,10 @@ def conclude_run(
     refitted = Refitted.read(store, Lineup.of_study(run.study))
     conclusion = judge_run(run, refitted, margin, accept_loss)
     contents = gather(run, refitted, conclusion)
+    if look is not None and contents.examples is not None:
+        write_photos(store, look(contents.examples.samples))
+    if not no_photos:
+        contents = replace(contents, photos=read_photos(store))
     # Before the verdict: where the disk fails, all that is read still says what it said.
     write_refit_board(store, contents.confusions, contents.curves)
     write_verdict(store, conclusion.findings, contents)
@@ -104,6 +124,6 @@ def read_ensemble(store: RunStore) -> EnsembleSummary | None:
     path = store.root / _ENSEMBLE
     if not is_there(path):
         return None
-    way_out = "build the ensemble again with headrace ensemble NAME"
+    way_out = f"build the ensemble again with: {on_run('ensemble', store)}"
     with reading(path, way_out):
         return from_plain(EnsembleSummary, store.read_json(_ENSEMBLE, way_out))

@@ -23,6 +23,7 @@ from search.refit.units import Unit
 from search.report.shift import Shift
 from search.store.best_file import BestFile
 from search.store.files import SCHEMA, write_arrays, write_json
+from search.store.photos_file import PHOTOS_FILE, read_photos, write_photos
 from search.store.portfolio_file import PORTFOLIO_FILE, read_portfolio, write_portfolio
 from search.store.race_file import Left, read_race, write_race
 from search.store.run_store import IMPORTANCE_FILE, RunStore
@@ -41,6 +42,7 @@ from tests.faults.reader import Made, Reader
 from tests.search.builders.ensembles import made_oof, made_spec, write_ensemble
 from tests.search.builders.made_refit import LINEUP, write_parts, write_refit
 from tests.search.builders.made_why import made_design, made_refitted, write_units
+from trainables.data.thumbnails import thumbnail
 
 BEGUN = Path(__file__).parents[1] / "assets" / "begun"
 DEMO = Path(__file__).parents[2] / "results" / "demo"
@@ -195,6 +197,13 @@ def _costs(seconds: Mapping[str, float]) -> ControlCosts:
     return ControlCosts(seconds=seconds, slots=1)
 
 
+def photos_of_the_report(folder: Path) -> Made:
+    """photos.json."""
+    store = RunStore(folder)
+    write_photos(store, {0: thumbnail(np.zeros((8, 6, 3), np.uint8))})
+    return folder / PHOTOS_FILE, lambda: read_photos(store)
+
+
 def importance(folder: Path) -> Made:
     """importance.json."""
     store = _begun(folder)
@@ -275,6 +284,9 @@ READERS = {
     "unit": Reader(make=unit, mutations=(*BYTES, mutations.npz_array)),
     "validation": Reader(make=validation, mutations=(*BYTES, mutations.npz_array)),
     "why": Reader(make=why, mutations=(*TEXT, *[mutations.json_value] * 3)),
+    "photos of the report": Reader(
+        make=photos_of_the_report, mutations=(*TEXT, mutations.json_value)
+    ),
     "importance": Reader(make=importance, mutations=(*TEXT, mutations.json_value)),
     "ensemble": Reader(make=ensemble, mutations=(*TEXT, *[mutations.yaml_value] * 3), share=0.1),
     "weights": Reader(make=weights, mutations=BYTES, share=0.3),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 import headrace
+import search.cli.run  # noqa: F401  Ray sets variables where it is imported, which no test may
 from search.prepare.config import RunConfig
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_record
@@ -32,6 +33,7 @@ def test_the_import_loads_nothing_heavy():
 
 
 def test_every_public_name_is_there():
+    assert set(headrace.__all__) <= set(dir(headrace))
     assert {"run", "load", "compare", "Run", "Ensemble"} <= set(headrace.__all__)
     assert all(getattr(headrace, name) for name in headrace.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'serach'"):
@@ -69,10 +71,44 @@ def test_a_run_is_what_the_same_options_make_on_the_command_line(ran, tmp_path):
     assert (ran["cache"], ran["resume"]) == (tmp_path / "cache", False)
 
 
+def test_options_of_any_kind_mean_what_their_words_mean(ran, tmp_path):
+    space = tmp_path / "mine.py"
+    space.write_text("ATTRIBUTE = 'age'\ndef suggest(trial, schema, scale): pass\n")
+    headrace.run(
+        space=space,
+        budget=7200,
+        trials="24",
+        backbones="resnet18",
+        gpus_per_trial=0.5,
+        race=True,
+        keep_models=False,
+        warm_start=None,
+        results=tmp_path / "results",
+        cache=tmp_path / "cache",
+    )
+    config = ran["config"]
+    assert config.spaces == (str(space),)
+    assert (config.budget_seconds, config.trials, config.backbones) == (7200, 24, ("resnet18",))
+    assert (config.gpus_per_trial, config.race, config.keep_models) == ("0.5", True, False)
+    assert not ran["forecast_only"]
+
+
+def test_a_plan_runs_nothing(ran, tmp_path):
+    found = headrace.run("age", budget=1.5, plan=True, results=tmp_path, cache=tmp_path)
+    assert (ran["forecast_only"], ran["config"].budget_seconds) == (True, 1.5)
+    assert not found.path.exists()
+
+
 def test_an_interrupted_run_says_how_to_go_on(ran, tmp_path):
     ran["interrupted"] = True
-    with pytest.raises(KeyboardInterrupt, match="resume='mine'"):
+    with pytest.raises(KeyboardInterrupt) as raised:
         headrace.run("age", name="mine", results=tmp_path, cache=tmp_path)
+    hint = str(raised.value).removeprefix("interrupted; go on with ")
+    (tmp_path / "mine").mkdir()
+    RunStore(tmp_path / "mine").write_study({"config": ran["config"].to_dict()})
+    ran["interrupted"] = False
+    assert eval(hint, {"headrace": headrace}).name == "mine"
+    assert ran["resume"]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +119,18 @@ def test_an_interrupted_run_says_how_to_go_on(ran, tmp_path):
         ({"space": "age", "budgt": "2h"}, r"no option 'budgt' \(did you mean budget\?\); it has:"),
         ({"space": "age", "trials": 0}, r"--trials must be at least 1, got 0"),
         ({"space": "age", "data": "nothing here"}, r"--data must be a folder"),
+        ({"space": "age", "trials": 2.5}, r"--trials: invalid int value: '2\.5'"),
+        ({"space": "age", "trials": True}, r"trials takes a text, a path or a number, got True"),
+        ({"space": "age", "why": "ful"}, r"--why: invalid choice: 'ful'.*did you mean full"),
+        ({"space": "age", "pretrained": "no"}, r"pretrained must be True or False, got 'no'"),
+        ({"space": "age", "race": 1}, r"race must be True or False, got 1"),
+        ({"space": "age", "budget": "soon"}, r"--budget: a duration is a number with s, m, h or"),
+        ({"space": "age", "budget": -1}, r"--budget: a duration is a number with s, m, h or d"),
+        ({"space": "age", "data": ["a", "b"]}, r"data takes one value, got \['a', 'b'\]"),
+        ({"space": ["age", "--plan"]}, r"space takes no value that begins with a dash, got '--p"),
+        ({"space": [None]}, r"space takes a text, a path or a number, got None"),
+        ({"space": "age", "gpus_per_trial": 0.3}, r"--gpus-per-trial must be one of .* got '0.3'"),
+        ({"space": "age", "margin": "much"}, r"--margin: invalid float value: 'much'"),
     ],
 )
 def test_what_cannot_be_run_is_refused(options, message, tmp_path):
@@ -104,6 +152,32 @@ def test_a_stored_run_goes_on(ran, tmp_path):
 def test_a_run_that_is_not_there_is_told_with_those_that_are(tmp_path):
     with pytest.raises(headrace.ResultsError, match=r"no run 'mine' in .*runs there: none"):
         headrace.load(tmp_path / "mine")
+
+
+def test_a_run_is_loaded_by_its_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "results" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text("{}", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(headrace.ResultsError, match=r"headrace\.load\('results/mine'\)"):
+        headrace.load("mine")
+    monkeypatch.chdir(folder)
+    run = headrace.load(".")
+    assert run == headrace.Run(folder)
+    monkeypatch.chdir("/")
+    run._store()
+
+
+def test_what_is_wrong_with_data_or_a_space_has_the_one_base(tmp_path):
+    (tmp_path / "manifest.csv").write_text("path,group,age\nnone.jpg,a,young\n")
+    where = {"results": tmp_path / "r", "cache": tmp_path / "c"}
+    broken = tmp_path / "broken.py"
+    broken.write_text("import nothing_of_that_name\n")
+    for given in ({"space": "ag", "data": tmp_path}, {"space": broken, "plan": True}):
+        with pytest.raises(headrace.SearchError):
+            headrace.run(**given, **where)
+    with pytest.raises(headrace.SearchError, match="no ensemble"):
+        headrace.Ensemble.load(tmp_path)
 
 
 @pytest.fixture
@@ -128,6 +202,18 @@ def test_a_run_of_one_space_has_no_verdict(tmp_path):
         headrace.load(store.root).verdict()
 
 
+def test_a_broken_verdict_is_told_with_the_command_that_mends_it(demo, tmp_path):
+    folder = tmp_path / "runs" / "demo"
+    folder.mkdir(parents=True)
+    for name in ("study.json", "verdict.json"):
+        (folder / name).write_bytes((demo.path / name).read_bytes())
+    (folder / "verdict.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(headrace.ResultsError) as raised:
+        headrace.load(folder).verdict()
+    assert f"headrace verdict demo --results {folder.parent}" in str(raised.value)
+    assert "NAME" not in str(raised.value)
+
+
 def test_trials_are_rows_with_their_configs(tmp_path):
     store = RunStore(tmp_path / "mine")
     config = {"optim.lr": 0.25, "schedule.epochs": 2}
@@ -150,6 +236,20 @@ def test_the_report_is_judged_again_and_its_page_returned(demo, monkeypatch):
     assert (margin, accept_loss) == (0.01, None)
 
 
+@pytest.mark.parametrize("given", [{"margin": 1.0}, {"margin": "0.1"}, {"accept_loss": -0.1}])
+def test_a_report_by_a_number_that_is_none_is_refused(demo, monkeypatch, given):
+    monkeypatch.setattr("search.verdict.stage.conclude_run", lambda *_: pytest.fail("judged"))
+    with pytest.raises(headrace.UsageError, match=f"{next(iter(given))} must be a"):
+        demo.report(**given)
+
+
+def test_a_report_that_cannot_be_written_is_refused(demo, monkeypatch):
+    monkeypatch.setattr("search.verdict.stage.conclude_run", lambda *_: pytest.fail("judged"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(headrace.ResultsError, match="must be a folder that can be written"):
+        demo.report()
+
+
 PREDICTED = "sample,p0,p1\n" + "".join(f"s{i},{i % 2},{1 - i % 2}\n" for i in range(40))
 
 
@@ -163,6 +263,10 @@ def test_files_of_anybody_are_compared(tmp_path):
     assert (tmp_path / "out" / "report.html").is_file()
     with pytest.raises(headrace.UsageError, match="margin must be at least 0 and below 1"):
         headrace.compare(tmp_path / "truth.csv", files, out=tmp_path / "out", margin=2)
+    with pytest.raises(headrace.UsageError, match="seed must be a whole number, got '1'"):
+        headrace.compare(tmp_path / "truth.csv", files, out=tmp_path / "out", seed="1")
+    with pytest.raises(headrace.UsageError, match="a mapping from the name of an approach"):
+        headrace.compare(tmp_path / "truth.csv", ["a.csv", "b.csv"], out=tmp_path / "out")
 
 
 def test_the_packages_say_that_they_are_typed():

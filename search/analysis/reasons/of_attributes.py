@@ -93,8 +93,9 @@ class ScoresByState(Figures):
         scores = self._scores("{} is {}")
         if not scores:
             return f"{wording.capital(self.attribute)} stands alone"
-        worst = min(scores, key=lambda name: scores[name])
-        return f"{wording.capital(self.attribute)} is hardest where {worst}"
+        said = {name: wording.score(score) for name, score in scores.items()}
+        worst = [name for name, text in said.items() if text == min(said.values())]
+        return f"{wording.capital(self.attribute)} is hardest where {wording.listing(worst, 'or')}"
 
     def plot(self, reason: Reason) -> Plot | None:
         """Returns the score in every state."""

@@ -18,6 +18,7 @@ from search.analysis.metrics import Floats, mean_or_zero
 from search.analysis.plain import fields_of
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_attributes import axis_of
+from search.analysis.reasons.piles import Pile, piles_of
 from search.analysis.reasons.plots import Lines, Plot, Point
 from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.recombine import attribute_classes
@@ -27,7 +28,6 @@ _REACH = 10  # bins on each side of an edge, a unit each
 _MOST_UNITS = 150  # that most raw numbers span: a year for the ages of people
 _FAR_OUT = 25  # bins beyond nine tenths of the numbers
 _JOINED = 3  # bins: a line breaks where more of them are empty in a row
-_PILED = 2.0  # times as often wrong as elsewhere, from which on errors pile up
 _ONE_WAY = 0.8  # of the errors of a range, from which on it is put too low, or too high
 
 
@@ -67,33 +67,18 @@ class NumberBin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pile:
-    """Neighbouring bins that hold most of the errors beyond the mean.
-
-    `first` and `last` are the numbers of the bins at its ends, `wrong` and `elsewhere` the shares
-    of the samples that are wrong in it and outside it, `below` the share of its errors that are
-    put too low.
-    """
-
-    first: float
-    last: float
-    wrong: float
-    elsewhere: float
-    below: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Boundary(Figures):
     """The edges between the classes of a binned attribute.
 
-    `numbers` are bins of `width` over the whole range. A file has those near an edge alone, and no
-    width.
+    `numbers` are bins of `width` over the whole range, `piles` where errors pile up. Older files
+    have the bins near an edge alone.
     """
 
     attribute: str
     edges: tuple[EdgeView, ...]
     numbers: tuple[NumberBin, ...] = ()
     width: float | None = None
+    piles: tuple[Pile, ...] | None = None
 
     @property
     def bins(self) -> tuple[NumberBin, ...]:
@@ -119,19 +104,18 @@ class Boundary(Figures):
         name, attribute = reasons[0].about[0], self.attribute
         if not self.bins:
             return f"{wording.capital(attribute)}: no number near an edge"
-        found = pile_of(self.bins)
-        if found is None:
+        if self.piles is None:
+            return f"Where {name} errs on {attribute}"
+        if not any(cell.wrong for cell in self.bins):
             return f"{name} errs nowhere on {attribute}"
-        elsewhere = wording.percent(found.elsewhere)
-        if found.wrong < _PILED * found.elsewhere:
-            return f"{wording.capital(attribute)} errors of {name} lie everywhere"
-        said = f"{wording.percent(found.wrong)} wrong there, {elsewhere} elsewhere"
-        where = _in_full(found.first)
-        if found.last > found.first:
-            where += f" to {_in_full(found.last)}"
-        if not 1 - _ONE_WAY < found.below < _ONE_WAY:
-            way = "low" if found.below >= _ONE_WAY else "high"
-            return f"{name} puts {attribute} {where} too {way}: {said}"
+        if not self.piles:
+            return f"No {attribute} stands out in the errors of {name}"
+        where = wording.listing([_range(pile, self.width) for pile in self.piles])
+        shares = wording.listing([wording.percent(pile.wrong) for pile in self.piles])
+        said = f"{shares} wrong there, {wording.percent(self.piles[0].elsewhere)} elsewhere"
+        for way, low, high in (("low", _ONE_WAY, 1.0), ("high", 0.0, 1 - _ONE_WAY)):
+            if all(low <= pile.too_low <= high for pile in self.piles):
+                return f"{name} puts {attribute} {where} too {way}: {said}"
         return f"{wording.capital(attribute)} errors of {name} pile up at {where}: {said}"
 
     def plot(self, reason: Reason) -> Plot | None:
@@ -153,33 +137,9 @@ class Boundary(Figures):
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns `figures` of `verdict.json`: what is known of the edges."""
-        return {key: fields_of(self)[key] for key in ("attribute", "edges")}
-
-
-def pile_of(bins: Sequence[NumberBin]) -> Pile | None:
-    """Returns the neighbours whose errors exceed the mean most; None where nothing is wrong.
-
-    The run of bins with the largest sum of (share wrong - mean share) * samples.
-    """
-    samples = np.array([cell.samples for cell in bins], dtype=float)
-    wrong = np.array([cell.wrong for cell in bins]) * samples
-    if wrong.sum() == 0:
-        return None
-    sums = np.concatenate([[0.0], np.cumsum(wrong - wrong.sum() / samples.sum() * samples)])
-    gains = sums[None, 1:] - sums[:-1, None]  # [first, last]
-    gains[np.tril_indices(len(bins), -1)] = -np.inf
-    first, last = (int(i) for i in np.unravel_index(gains.argmax(), gains.shape))
-    part = np.zeros(len(bins), dtype=bool)
-    part[first : last + 1] = True
-    below = np.array([cell.below for cell in bins]) * samples
-    return Pile(
-        first=bins[first].raw,
-        last=bins[last].raw,
-        wrong=float(wrong[part].sum() / samples[part].sum()),
-        elsewhere=float(wrong[~part].sum() / max(1.0, samples[~part].sum())),
-        below=float(below[part].sum() / wrong[part].sum()),
-    )
+        """Returns `figures` of `verdict.json`; of an older file what it had."""
+        found = fields_of(self)
+        return found if self.numbers else {key: found[key] for key in ("attribute", "edges")}
 
 
 def boundary_view(
@@ -209,6 +169,9 @@ def boundary_view(
         raise AnalysisError(f"raw numbers of {attribute!r} must be finite, got NaN or infinity")
     predicted = attribute_classes(evidence.predicted(name), evidence.sizes)[..., axis]
     unit = _unit(raw)
+    labels = evidence.labels[:, axis]
+    wrong, too_low = (predicted != labels).mean(axis=0), (predicted < labels).mean(axis=0)
+    places, bins = np.unique(_steps(raw, unit), return_inverse=True)
     views = [_edge_view(predicted > code, raw, edge, unit) for code, edge in enumerate(edges)]
     return Reason(
         key=f"boundary.{attribute}",
@@ -218,8 +181,17 @@ def boundary_view(
         figures=Boundary(
             attribute=attribute,
             edges=tuple(views),
-            numbers=_number_bins(predicted, evidence.labels[:, axis], raw, unit),
+            numbers=tuple(
+                NumberBin(
+                    raw=_rounded(float(place) * unit),
+                    wrong=float(wrong[bins == code].mean()),
+                    below=float(too_low[bins == code].mean()),
+                    samples=int((bins == code).sum()),
+                )
+                for code, place in enumerate(places)
+            ),
             width=unit,
+            piles=piles_of(wrong, too_low, raw, bins, evidence.people.person, evidence.seed),
         ),
     )
 
@@ -241,32 +213,14 @@ def _unit(raw: Floats) -> float:
     return max(unit, 1.0) if (raw == np.floor(raw)).all() else unit
 
 
-def _number_bins(
-    predicted: NDArray[np.int64], labels: NDArray[np.int64], raw: Floats, width: float
-) -> tuple[NumberBin, ...]:
-    """Returns the bins that hold samples; what lies far out is in the outermost ones.
-
-    Args:
-        predicted: int [S, N] classes of the attribute.
-        labels: int [N], the true ones.
-        raw: float [N].
-        width: of a bin.
-    """
-    wrong, below = (predicted != labels).mean(axis=0), (predicted < labels).mean(axis=0)
+def _steps(raw: Floats, width: float) -> Floats:
+    """Returns the bin of every number, float [N]; what lies far out is in the outermost ones."""
     with np.errstate(over="ignore"):
         # A number on an edge of a bin begins it, whatever its last bit is.
         steps = np.floor(raw / width + 1e-9)
     low, high = np.quantile(raw, (0.05, 0.95)) / width
-    steps = np.clip(steps, np.floor(low) - _FAR_OUT, np.floor(high) + _FAR_OUT)
-    return tuple(
-        NumberBin(
-            raw=_rounded(step * width),
-            wrong=float(wrong[steps == step].mean()),
-            below=float(below[steps == step].mean()),
-            samples=int((steps == step).sum()),
-        )
-        for step in np.unique(steps)
-    )
+    found: Floats = np.clip(steps, np.floor(low) - _FAR_OUT, np.floor(high) + _FAR_OUT)
+    return found
 
 
 def _edge_view(above: NDArray[np.bool_], raw: Floats, edge: float, unit: float) -> EdgeView:
@@ -324,6 +278,16 @@ def _said(name: str, attribute: str, view: EdgeView, near: str) -> str:
 
 def _mean(values: Floats) -> float | None:
     return float(values.mean()) if values.size else None
+
+
+def _range(pile: Pile, width: float | None) -> str:
+    """Returns the least and the largest number of a pile, to a tenth of a bin."""
+    tenth = 10.0 ** (math.floor(math.log10(width)) - 1) if width else 1.0
+    first, last = (
+        _in_full(end if end == math.floor(end) else _rounded(way(round(end / tenth, 6)) * tenth))
+        for end, way in ((pile.first, math.floor), (pile.last, math.ceil))
+    )
+    return first if first == last else f"{first} to {last}"
 
 
 def _in_full(value: float) -> str:

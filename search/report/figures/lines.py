@@ -176,7 +176,7 @@ def _line(line: Line, plot: LinePlot, x: svg.Scale, y: svg.Scale, label_y: float
         path = step_path([(x.at(p.x), y.at(p.y)) for p in part], stepped=plot.stepped)
         parts.append(svg.element("path", d=path, class_=f"line{' bare' * bare} {css}"))
     if not bare:
-        parts += [_mark(point, line.slot, _most_samples(plot), x, y) for point in marked]
+        parts += [_mark(point, line.slot, plot, x, y) for point in marked]
     last_x, last_y = x.at(line.points[-1].x), y.at(line.points[-1].y)
     if abs(label_y - last_y) > 2 or last_x < x.end - 1:
         parts.append(svg.line(last_x + 2, last_y, x.end + 6, label_y, f"lead {css}"))
@@ -184,15 +184,31 @@ def _line(line: Line, plot: LinePlot, x: svg.Scale, y: svg.Scale, label_y: float
     return svg.group(*parts, title=line.name)
 
 
+def _with_unit(value: float, axis: str) -> str:
+    """Returns a value in full, with the unit that ends the name of its axis: "ages (years)"."""
+    unit = axis.rpartition("(")[2].removesuffix(")") if axis.endswith(")") else ""
+    text = f"{value:,.0f}" if abs(value) >= 1_000 else _three_digits(value)
+    return f"{text} {unit}".rstrip()
+
+
+def _three_digits(value: float) -> str:
+    """Returns three digits or all before the point, without an exponent."""
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
+
+
 def _most_samples(plot: LinePlot) -> int:
     return max((p.samples or 0 for line in plot.lines for p in line.points), default=0)
 
 
-def _mark(point: Point, slot: int, most: int, x: svg.Scale, y: svg.Scale) -> str:
+def _mark(point: Point, slot: int, plot: LinePlot, x: svg.Scale, y: svg.Scale) -> str:
     """Returns the mark of a point with its values; its area grows with the samples behind it."""
-    said = f"{point.x:g}: {point.y:.3g}"
+    said = f"{_with_unit(point.x, plot.x_name)}: {_with_unit(point.y, plot.y_name)}"
     if point.samples is None:
         return svg.group(svg.mark(x.at(point.x), y.at(point.y), slot, 3.2), title=said)
-    size = 0.8 + 3.4 * math.sqrt(point.samples / max(1, most))
+    size = 0.8 + 3.4 * math.sqrt(point.samples / max(1, _most_samples(plot)))
     drawn = svg.mark(x.at(point.x), y.at(point.y), slot, size)
     return svg.group(drawn, title=f"{said}, {wording.plural(point.samples, 'photo')}")

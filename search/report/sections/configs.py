@@ -18,6 +18,9 @@ def config_section(contents: ReportContents) -> Section | None:
     same = [each.space for each in known if not changed(each)]
     names = dict.fromkeys(name for each in known for name in changed(each))
     blocks: list[Block] = []
+    if unknown := [each.space for each in contents.configs if not each.default]:
+        spaces = wording.listing(unknown)
+        blocks.append(Text(text=f"The default config was no trial of: {spaces}."))
     if same:
         spaces = wording.listing(same)
         blocks.append(Text(text=f"No trial beat the default config in: {spaces}."))
@@ -39,29 +42,39 @@ def changed(config: SpaceConfig) -> dict[str, object]:
     }
 
 
-def said(value: object) -> str:
-    """Returns a value of a parameter as people write it."""
+def said(value: object, digits: int = 3) -> str:
+    """Returns a value of a parameter as people write it, a number with so many digits."""
     if value is None:
         return _NONE
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.{digits}g}"
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _row(name: str, configs: Sequence[SpaceConfig]) -> tuple[Cell | str, ...]:
     # A space without age has no parameter of it; one of its loss alone, no default.
     known = [each.default[name] for each in configs if name in each.default]
-    defaults = list(dict.fromkeys(map(said, known))) or [_NONE]
+    new_values = [changed(each)[name] for each in configs if name in changed(each)]
+    digits = _digits([*known, *new_values])
+    defaults = list(dict.fromkeys(said(value, digits) for value in known)) or [_NONE]
     cells: list[Cell | str] = []
     for each in configs:
         new = changed(each)
-        text = said(new[name]) if name in new else ""
+        text = said(new[name], digits) if name in new else ""
         if text and len(defaults) > 1:
-            text += f" (default {said(each.default.get(name))})"
+            text += f" (default {said(each.default.get(name), digits)})"
         cells.append(Cell(text=text, strong=bool(text)))
     return (name, defaults[0] if len(defaults) == 1 else "of each space", *cells)
+
+
+def _digits(values: Sequence[object]) -> int:
+    """Returns the digits with which numbers that differ read differently: three where they do."""
+    numbers = {value for value in values if isinstance(value, float)}
+    return next(
+        (n for n in range(3, 17) if len({said(value, n) for value in numbers}) == len(numbers)), 17
+    )
 
 
 def _heading(same: Sequence[str], configs: Sequence[SpaceConfig]) -> str:

@@ -46,6 +46,8 @@ def confusion_section(contents: ReportContents) -> Section | None:
     for found in contents.confusions:
         names = sorted(found.counts, key=lambda n: (order.index(n) if n in order else 99, n))
         told = _confused(found, names[0])
+        if told is None:
+            blocks.append(Text(text=f"{names[0]} takes no {found.name} for another.", quiet=True))
         if len(found.classes) < _LARGE_MATRIX:
             cards = [
                 _small_matrix(found, name, told if name == names[0] else None) for name in names
@@ -74,8 +76,8 @@ def _confusion_heading(contents: ReportContents) -> str:
     return f"Where the errors are: {first} of the photos wrong{rest}"
 
 
-def _confused(found: Confusion, approach: str) -> Table:
-    """Returns what is most often taken for what."""
+def _confused(found: Confusion, approach: str) -> Table | None:
+    """Returns what is most often taken for what; None where nothing is."""
     counts = found.counts[approach]
     wrong = counts - np.diag(np.diag(counts))
     order = [np.unravel_index(i, wrong.shape) for i in np.argsort(-wrong, axis=None)[:_CONFUSED]]
@@ -89,6 +91,8 @@ def _confused(found: Confusion, approach: str) -> Table:
         for true, given in order
         if wrong[true, given]
     ]
+    if not rows:
+        return None
     columns = (f"{found.name}, true", f"given by {approach}", "photos", "of the class")
     return table(f"What {approach} takes for what", columns, rows, names=2)
 

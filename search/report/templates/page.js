@@ -7,17 +7,19 @@ function worth(text) {
   return /\bh\b/.test(text) ? parts.reduce((a, b) => a + b, 0) : parts[0];
 }
 function sort(table, column, header) {
-  const down = header.getAttribute("aria-sort") !== "descending";
-  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-  header.setAttribute("aria-sort", down ? "descending" : "ascending");
   const numeric = header.classList.contains("num");
+  // The largest number comes first, and of words the first of the alphabet.
+  const ways = numeric ? ["descending", "ascending"] : ["ascending", "descending"];
+  const way = ways[Number(header.getAttribute("aria-sort") === ways[0])];
+  for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+  header.setAttribute("aria-sort", way);
   const key = (row) => { const text = row.cells[column].textContent.trim(); return numeric ? worth(text) : text || null; };
   const rows = [...table.tBodies[0].rows];
   rows.sort((a, b) => {
     const [x, y] = [key(a), key(b)];
     if (x === null || y === null) return (x === null) - (y === null);
-    const order = numeric ? y - x : x.localeCompare(y, undefined, { numeric: true });
-    return down ? order : -order;
+    const order = numeric ? x - y : x.localeCompare(y, undefined, { numeric: true });
+    return way === "ascending" ? order : -order;
   });
   table.tBodies[0].append(...rows);
 }
@@ -35,7 +37,10 @@ const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     if (!entry.isIntersecting) continue;
     for (const link of links.values()) link.removeAttribute("aria-current");
-    links.get(entry.target.id).setAttribute("aria-current", "true");
+    const link = links.get(entry.target.id);
+    link.setAttribute("aria-current", "true");
+    // On a phone the contents scroll sideways by themselves.
+    link.parentElement.scrollLeft = link.offsetLeft - (link.parentElement.clientWidth - link.offsetWidth) / 2;
   }
 }, { rootMargin: "-15% 0px -75% 0px" });
 for (const id of links.keys()) seen.observe(document.getElementById(id));

@@ -73,7 +73,10 @@ def refused(places, capsys):
             "run --space age --warm-start {people}/manifest.csv",
             r"manifest\.csv is not a portfolio of headrace: it is not JSON",
         ),
-        ("run --space age --warm-start none.json", r"a portfolio must exist, got .*none\.json"),
+        (
+            "run --space age --warm-start none.json",
+            r"--warm-start must be files .*, got none\.json",
+        ),
         ("run --space age age", r"--space must name every space once, got age age"),
         ("run --space age --people 5", r"--people must be at least 40, got 5"),
         (

@@ -14,122 +14,9 @@ from search.cli.commands import build_parser, default_cache, main
 from search.prepare.config import RunConfig
 from search.store.run_store import RunStore, check_name
 from tests.search.builders.runs import ROOT
+from tests.search.cli.frozen_options import FROZEN
 
-# Command, then every option or argument with its default; `...` must be given.
-CONCLUDING = {
-    "name": ...,
-    "--results": Path("results"),
-    "--margin": None,
-    "--accept-loss": None,
-}
-FROZEN = {
-    "run": {
-        "--space": None,
-        "--plan": False,
-        "--resume": None,
-        "--name": None,
-        "--data": None,
-        "--layout": None,
-        "--corrections": None,
-        "--add-data": None,
-        "--score-added": None,
-        "--people": None,
-        "--budget": None,
-        "--trials": None,
-        "--max-epochs": None,
-        "--seed": None,
-        "--why": None,
-        "--keep-models": False,
-        "--pseudo-labels": None,
-        "--pseudo-threshold": None,
-        "--race": False,
-        "--warm-start": None,
-        "--refit-seeds": None,
-        "--margin": None,
-        "--accept-loss": None,
-        "--gpus-per-trial": None,
-        "--pretrained --no-pretrained": None,
-        "--weights-dir": None,
-        "--backbones": None,
-        "--address": None,
-        "--results": Path("results"),
-        "--cache": None,
-    },
-    "audit": {
-        "--data": None,
-        "--layout": None,
-        "--people": None,
-        "--corrections": None,
-        "--run": None,
-        "--results": Path("results"),
-        "--write-corrections": None,
-        "--out": Path("audit"),
-        "--cache": None,
-    },
-    "screen": {
-        "--models": ...,
-        "--data": None,
-        "--layout": None,
-        "--people": None,
-        "--pretrained --no-pretrained": None,
-        "--weights-dir": None,
-        "--out": Path("screen.json"),
-        "--cache": None,
-    },
-    "quick": {
-        "--backbone": None,
-        "--data": None,
-        "--layout": None,
-        "--people": None,
-        "--pretrained --no-pretrained": None,
-        "--weights-dir": None,
-        "--out": Path("quick.json"),
-        "--cache": None,
-    },
-    "verdict": {
-        "name": ...,
-        "--results": Path("results"),
-        "--margin": None,
-        "--accept-loss": None,
-    },
-    "report": {"name": ..., "--results": Path("results"), "--margin": None, "--accept-loss": None},
-    "ensemble": {
-        "name": ...,
-        "--results": Path("results"),
-        "--max-members": None,
-        "--max-ms": None,
-    },
-    "predict": {
-        "name": ...,
-        "--results": Path("results"),
-        "--images": ...,
-        "--out": ...,
-        "--probabilities": False,
-        "--label-shift": None,
-        "--device": None,
-    },
-    "export": {
-        "name": ...,
-        "--results": Path("results"),
-        "--to": ...,
-        "--space": None,
-        "--cache": None,
-    },
-    "compare": {
-        "--truth": ...,
-        "predictions": ...,
-        "--out": Path("compared"),
-        "--margin": 0.005,
-        "--seed": 0,
-    },
-    "replay": {
-        "best": ...,
-        "--data": "",
-        "--weights-dir": "",
-        "--corrections": [],
-        "--cache": None,
-    },
-}
+SPACE = "ATTRIBUTE = 'gender'\n\n\ndef suggest(trial, schema, scale):\n    return {}\n"
 
 
 def commands(parser: ArgumentParser) -> dict[str, ArgumentParser]:
@@ -296,7 +183,7 @@ def test_paths_are_absolute_so_that_a_resume_works_from_anywhere(ran, tmp_path, 
 
 
 def test_a_run_is_named_after_its_spaces_and_the_time(ran, tmp_path):
-    (tmp_path / "mine.py").touch()
+    (tmp_path / "mine.py").write_text(SPACE, encoding="utf-8")
     main(["run", "--space", "age", f"gender={tmp_path / 'mine.py'}"])
     assert ran["config"].name.startswith("age-mine-20")
 
@@ -310,7 +197,7 @@ def test_a_run_is_named_after_its_spaces_and_the_time(ran, tmp_path):
     ],
 )
 def test_a_run_of_any_space_has_a_plain_name(ran, tmp_path, space, start):
-    (tmp_path / space).touch()
+    (tmp_path / space).write_text(SPACE, encoding="utf-8")
     assert main(["run", "--space", str(tmp_path / space)]) == 0
     assert ran["config"].name.startswith(start)
     check_name(ran["config"].name)

@@ -3,11 +3,13 @@
 import io
 from types import SimpleNamespace
 
+import pytest
 from rich.console import Console
 
 from search.cli import every_stage
 from search.ensemble.folder import MissingModelsError
 from search.refit.files import RefitFiles
+from trainables.errors import DataError
 
 
 def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
@@ -27,15 +29,53 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
 
     monkeypatch.setattr(every_stage, "build_ensemble", build)
     monkeypatch.setattr(every_stage, "run_refit", lambda run, _, s: done.append(("refit", s)))
-    monkeypatch.setattr(every_stage, "conclude_run", lambda *_: done.append(("verdict", None)))
-    run = SimpleNamespace(
-        store=SimpleNamespace(predictions=RefitFiles(tmp_path).folder),
-        config=SimpleNamespace(keep_models=False, pseudo_labels=""),
+    monkeypatch.setattr(every_stage, "print_results", lambda *_: done.append(("results", None)))
+    monkeypatch.setattr(
+        every_stage, "conclude_run", lambda *_, **__: done.append(("verdict", None))
     )
-    every_stage._conclude(run, Console(file=io.StringIO()))
+    run = SimpleNamespace(
+        store=SimpleNamespace(predictions=RefitFiles(tmp_path).folder, root=tmp_path),
+        config=SimpleNamespace(
+            keep_models=False, pseudo_labels="", why="predictions", no_photos=True
+        ),
+    )
+    console = Console(file=io.StringIO())
+    (tmp_path / "photos.json").touch()
+    every_stage._conclude(run, console, ())
+    assert not (tmp_path / "photos.json").exists()
+    shown = console.file.getvalue().split("\n")
+    assert [line for line in shown if line] == [
+        "stage 3 of 4: ensemble",
+        "stage 4 of 4: verdict and report",
+    ]
     assert done == [
         ("ensemble", ["age.1.0.0.npz", "age.1.0.1.npz"]),
         ("refit", 0.0),
         ("ensemble", ["age.1.0.0.npz"]),
+        ("results", None),
         ("verdict", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("given", "middle"),
+    [
+        ({}, ()),
+        ({"pseudo_labels": "photos"}, ("pseudo-labels",)),
+        ({"pseudo_labels": "photos", "why": "full"}, ("pseudo-labels", "controlled trainings")),
+    ],
+)
+def test_the_stages_of_a_run_are_those_that_were_asked_for(given, middle):
+    config = SimpleNamespace(**{"pseudo_labels": "", "why": "predictions", **given})
+    stages = every_stage.stages_of(SimpleNamespace(config=config))
+    assert stages == ("search", "refit", *middle, "ensemble", "verdict and report")
+
+
+def test_a_report_without_its_data_shows_no_photos(monkeypatch, caplog):
+    def gone(_):
+        raise DataError("the folder is gone")
+
+    monkeypatch.setattr(every_stage, "SharedImages", gone)
+    monkeypatch.setattr(every_stage, "replace", lambda setting, **_: setting)
+    assert every_stage._thumbnails(SimpleNamespace(setting=None), [1, 2]) == {}
+    assert "the report shows no photos: the folder is gone" in caplog.text

@@ -1,7 +1,9 @@
 """What the command line shows: help with examples, its version, completion, nearest names."""
 
+import os
 import re
 import shlex
+import subprocess
 import sys
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from search.cli.commands import build_parser, main
 from search.errors import UsageError
 from tests.search.builders.runs import ROOT
-from tests.search.cli.test_commands import FROZEN
+from tests.search.cli.frozen_options import FROZEN
 
 
 def test_the_command_alone_shows_how_to_begin(capsys):
@@ -36,6 +38,28 @@ def test_the_help_of_every_command_has_an_example_of_it(command, capsys):
     for line in lines:
         words = shlex.split(re.split(" {3,}", line.strip())[0].partition("#")[0])
         build_parser().parse_args(words[1:])
+
+
+@pytest.mark.parametrize("command", FROZEN)
+def test_the_help_of_a_command_says_what_it_does_within_80_columns(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    (line,) = re.findall(rf"^    {command} +(.*)$", capsys.readouterr().out, re.MULTILINE)
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    shown = capsys.readouterr().out
+    assert f"\n\n{line[:1].upper()}{line[1:]}.\n\n" in shown
+    assert [text for text in shown.splitlines() if len(text) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [("run space age", "--space"), ("run --space age --buget 2h", "--budget")],
+)
+def test_an_option_is_meant_where_its_dashes_are_missing(words, hint):
+    with pytest.raises(UsageError, match=rf"did you mean {hint}.*; see headrace run --help"):
+        build_parser().parse_args(words.split())
 
 
 def test_the_options_of_a_run_stand_under_headings(capsys):
@@ -65,7 +89,44 @@ def test_shells_complete_commands_and_options(shell, capsys):
 def test_the_completion_says_which_package_it_needs(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["--print-completion", "bash"]) == 2
-    assert "needs the package shtab" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "needs the package shtab" in said
+    assert f"run: {shlex.quote(sys.executable)} -m pip install shtab" in said
+
+
+HEAVY = """
+import sys
+for name in ("ray", "torch", "optuna", "sklearn"):
+    sys.modules[name] = None
+from search.cli.commands import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said", "command"),
+    [
+        ("run --space age --backbones resnet1", "models of timm, got 'resnet1' (did", "run"),
+        ("run --space age --warm-start nope.json", "writes, got nope.json", "run"),
+        ("quick --data nope", "--data must be a folder, got", "quick"),
+        ("quick --backbone resnet1", "--backbone must be models of timm", "quick"),
+        ("screen --models resnet18 --data nope", "--data must be a folder, got", "screen"),
+        ("screen --models resnet18,nope*", "must be models of timm, got 'nope*'", "screen"),
+    ],
+)
+def test_what_is_wrong_is_told_before_anything_heavy_is_loaded(line, said, command, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", HEAVY, *line.split()],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert done.stderr.endswith(f"; see headrace {command} --help\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_of_a_space_without_a_best_config_is_told_before_torch_is_loaded(

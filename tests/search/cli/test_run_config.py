@@ -24,7 +24,7 @@ def config_of(line):
         f"{DEMO} --margin 0.02 --budget 1h0.1s",
         f"{DEMO} --why full --keep-models --race --trials 4 --max-epochs 2 --no-pretrained",
         f"{DEMO} --pseudo-labels '{{here}}' --pseudo-threshold age=0.8 mask=0.7",
-        f"{DEMO} --warm-start '{{here}}/one.json' two.json",
+        f"{DEMO} --warm-start '{{here}}/one.json' '{{here}}/two.json'",
         "run --space age --data '{here}' --layout manifest --weights-dir '{here}' --trials 3",
         "run --space age --data '{here}' --corrections competition '{here}/mine.csv' --trials 3",
         "run --space age --data '{here}' --add-data '{here}' . --score-added --trials 3",
@@ -34,7 +34,8 @@ def test_the_command_of_a_config_makes_it_again(line, tmp_path):
     folder = tmp_path / "my photos"
     folder.mkdir()
     (folder / "resnet18.safetensors").touch()
-    (folder / "mine.csv").touch()
+    for name in ("mine.csv", "one.json", "two.json"):
+        (folder / name).touch()
     config = config_of(line.format(here=folder))
     program, *words = shlex.split(command_of(config))
     assert program == "headrace"

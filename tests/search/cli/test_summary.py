@@ -12,7 +12,7 @@ from rich.console import Console
 
 from search.analysis.uncertainty.interval import Interval
 from search.cli.options import build_parser
-from search.cli.summary import print_commands, print_plan, print_results, print_summary
+from search.cli.summary import print_commands, print_plan, print_search_end, print_summary
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
@@ -122,8 +122,8 @@ def test_the_summary_counts_how_trials_ended_and_shows_errors_as_they_are(consol
         "gender: 6 trials: 1 complete, 1 stopped early, 1 cut off by the budget, "
         "1 out of memory, 2 failed"
     ) in said(console).replace("\n", " ")
-    assert "  trial 2 failed: ValueError: [red] [/x]\n" in said(console)
-    assert "  trial 4 failed: worker_died\n" in said(console)
+    assert "  gender trial 2 failed: ValueError: [red] [/x]\n" in said(console)
+    assert "  gender trial 4 failed: worker_died\n" in said(console)
 
 
 def test_the_summary_gives_commands_that_can_be_pasted(console, run):
@@ -132,6 +132,17 @@ def test_the_summary_gives_commands_that_can_be_pasted(console, run):
     assert f"headrace replay {best}" in said(console)
     assert f"tensorboard --logdir '{run.store.root}'/tensorboard" in said(console)
     assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
+
+
+def test_brackets_in_a_name_are_no_markup(console, run):
+    print_summary(console, run, [result_of(*RECORDS, name="fit [wide]")], interrupted=False)
+    assert "│ fit [wide] │" in said(console)
+
+
+def test_the_best_config_stands_in_words(console, run):
+    config = {"backbone.name": "resnet18", "input.size": 96, "optim.lr": 0.00123}
+    print_summary(console, run, [result_of(made_record(0, config=config))], interrupted=False)
+    assert "  gender: resnet18, 96 px, learning rate 0.0012\n" in said(console)
 
 
 def test_files_of_odd_names_are_called_by_what_they_are_called(console, run):
@@ -145,8 +156,9 @@ def test_files_of_odd_names_are_called_by_what_they_are_called(console, run):
 def test_between_two_stages_nothing_is_said_of_what_comes_after_the_run(console, run):
     nothing = result_of(RECORDS[3], best=None, interval=None)
     mask = result_of(RECORDS[0], name="mask")
-    print_results(console, run, [nothing, mask])
+    print_search_end(console, [nothing, mask])
     text = said(console)
+    assert "2 trials: 1 complete, 1 cut off by the budget" in text
     assert "No trial finished of: gender. The default config stands in." in text
     for word in ("go on with", "--resume", "What to do next", "tensorboard", "replay"):
         assert word not in text
@@ -229,6 +241,13 @@ def test_the_command_is_named_by_its_path_where_the_shell_would_not_find_it(tmp_
     assert headrace() == "bin/headrace"
     monkeypatch.chdir("/")
     assert headrace() == str(tmp_path / "bin" / "headrace").lstrip("/")
+    # One of another installation, which may be of another version, does not come first.
+    (tmp_path / "headrace").touch(mode=0o755)
+    assert headrace() == str(tmp_path / "bin" / "headrace").lstrip("/")
+    (tmp_path / "headrace").unlink()
+    (tmp_path / "headrace").symlink_to(tmp_path / "bin" / "headrace")
+    (tmp_path / "bin" / "headrace").chmod(0o755)
+    assert headrace() == "headrace"
 
 
 def test_a_space_without_trials_says_so(console, run):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import yaml
 
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.ensemble.model_card import model_card, write_model_card
@@ -82,6 +83,18 @@ def test_every_member_has_a_row_with_its_weight_and_networks(card):
 )
 def test_the_card_says(card, text):
     assert text in card
+
+
+def test_a_hub_reads_what_the_model_is_and_how_good(card):
+    _, metadata, text = card.split("---\n", 2)
+    found = yaml.safe_load(metadata)
+    assert text.startswith("\n# Ensemble of the run made\n")
+    assert (found["library_name"], found["pipeline_tag"]) == ("headrace", "image-classification")
+    assert {"mask", "gender", "age"} <= set(found["tags"])
+    (model,) = found["model-index"]
+    (metric,) = model["results"][0]["metrics"]
+    assert (model["name"], metric["type"]) == ("made", "f1")
+    assert metric["value"] == pytest.approx(made_spec().score["value"], abs=5e-5)
 
 
 def test_what_is_not_used_is_not_claimed():

@@ -1,7 +1,10 @@
 """`headrace export`: what is written where, what is said, and the exit codes."""
 
 import io
+import shlex
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from search.errors import ResultsError, UsageError
 from search.export import command as export
 from search.export.command import comparison_photos, export_run, made_up_photos
 from search.export.parity import NetworkParity, Parity
+from search.export.to_timm import write_classes
+from search.prepare.dataset import SPLIT_SEED
 from search.store.run_store import RunStore
 from tests.search.builders.ensembles import SCHEMA, made_spec
 from tests.search.builders.people import SIDE, write_people
@@ -19,6 +24,7 @@ from tests.search.export.test_to_timm import made_best, saved
 from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_decoding import decode_image
+from trainables.data.splits import make_split
 
 
 @pytest.fixture
@@ -67,6 +73,29 @@ def test_what_timm_cannot_do_is_said_a_space(store, console):
     assert "  - score: timm keeps the checkpoint" in said(console)
     assert "multihead" not in said(console)
     assert [path.name for path in (store.root / "timm").iterdir()] == ["joint.yaml"]
+
+
+def test_the_photos_of_the_search_go_into_class_folders(store, console, tmp_path):
+    data = write_people(tmp_path / "data")
+    table = layouts.load(data)
+    best = made_best(target__attributes=table.schema.names)
+    classes = write_classes(store.root / "timm" / "joint.csv", best, table)
+    export._say_folders(console, classes, table)
+    command = said(console).partition(": ")[2].replace("FOLDER", str(tmp_path / "made"))
+    for _ in range(2):  # a second time changes nothing
+        done = subprocess.run(
+            [sys.executable, *shlex.split(command)[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    split = make_split(table, seed=SPLIT_SEED)
+    for part, rows in (("train", split.search_train), ("validation", split.search_val)):
+        found = [path for path in (tmp_path / "made" / part).rglob("*.png") if path.is_file()]
+        wanted = {(data / table.paths[row]).resolve(): int(table.joint[row]) for row in rows}
+        assert {path.resolve(): int(path.parent.name) for path in found} == wanted
+        assert len(found) == len(rows)
 
 
 def test_a_space_without_a_best_config_leaves_nothing_behind(store, console):

@@ -1,13 +1,17 @@
 """ONNX networks predict what the originals do, in a program that knows onnxruntime alone."""
 
+import csv
 import importlib.util
 import json
+import subprocess
+import sys
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from search.errors import ResultsError, UsageError
@@ -112,6 +116,53 @@ def test_a_program_with_onnxruntime_alone_follows_the_description(exported, ense
     assert told["input"] == {"name": "images", "type": "uint8", "shape": ["n", *SIZE, 3]}
 
 
+BLOCKED = """
+import runpy
+import sys
+for name in ("search", "spaces", "trainables", "headrace", "torch", "timm"):
+    sys.modules[name] = None
+program, folder = sys.argv[1:]
+sys.argv = [program, folder]
+runpy.run_path(program, run_name="__main__")
+"""
+
+
+def test_the_program_beside_the_networks_answers_photos_as_predict_does(
+    exported, ensemble, tmp_path
+):
+    """64 photos: upright and turned by EXIF, larger and smaller than stored, JPEG and PNG."""
+    rng = np.random.default_rng(0)
+    for number in range(64):
+        height, width = rng.integers(SIZE[0] // 2, 3 * SIZE[0], 2)
+        coarse = rng.integers(0, 256, (6, 5, 3), dtype=np.uint8)
+        image = Image.fromarray(coarse).resize((int(width), int(height)), Image.Resampling.BICUBIC)
+        exif = Image.Exif()
+        exif[0x0112] = 1 + number % 8
+        image.save(tmp_path / f"{number:02d}.{'jpg' if number % 2 else 'png'}", exif=exif)
+    done = subprocess.run(
+        [sys.executable, "-c", BLOCKED, exported[0] / "run_onnx.py", tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.reader(done.stdout.splitlines()))
+    original, paths = Ensemble.load(ensemble, "cpu"), sorted(tmp_path.iterdir())
+    probs = original(paths)
+    assert [row[0] for row in rows[1:]] == [path.name for path in paths]
+    assert [int(row[1]) for row in rows[1:]] == original.classes(probs).tolist()
+    assert rows[1][2] == original.spec.labels.joint_names[int(rows[1][1])]
+    np.testing.assert_allclose(np.array([row[3:] for row in rows[1:]], float), probs, atol=2e-6)
+
+
+def test_the_program_says_that_a_folder_has_no_photos(exported, tmp_path):
+    command = [sys.executable, exported[0] / "run_onnx.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "holds no photos" in done.stderr
+
+
 def test_the_description_of_blocks_out_of_order_is_followed_to_the_same_probabilities():
     grouped = made_member("mask+age | gender", "mask+age", "gender", weight=0.4)
     shuffled = made_member("separate", "age", "mask", "gender", weight=0.6)
@@ -151,7 +202,7 @@ def test_any_number_of_photos_goes_at_once(exported, count):
 
 def test_the_files_are_valid_and_name_no_place_on_this_machine(exported):
     files = sorted(exported[0].iterdir())
-    assert {path.suffix for path in files} == {".onnx", ".json"}
+    assert {path.suffix for path in files} == {".onnx", ".json", ".py"}
     for path in files:
         if path.suffix == ".onnx":
             onnx.checker.check_model(onnx.load(path), full_check=True)

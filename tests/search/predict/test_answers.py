@@ -8,10 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.errors import ResultsError, UsageError
-from search.predict.answers import check_answers, check_names, check_no_input, write_answers
+from search.predict.answers import (
+    check_answers,
+    check_names,
+    check_no_input,
+    label_columns,
+    write_answers,
+)
 from tests.trainables.data.folders import write_flat
 from trainables.data.csv_cells import original
 from trainables.data.layouts.flat import read
+from trainables.data.schema import Attribute, LabelSchema
 
 PROBS = np.array([[0.25, 0.75], [1 - 1e-9, 1e-9], [1 / 3, 2 / 3]])
 
@@ -31,6 +38,25 @@ def test_probabilities_are_a_column_a_class_to_six_digits(tmp_path):
         "a,1,0.25,0.75",
         "b,0,1,1e-09",
         "c,1,0.333333,0.666667",
+    ]
+
+
+def test_answers_in_words_have_a_column_an_attribute_and_the_confidence(tmp_path):
+    schema = LabelSchema(
+        name="odd",
+        attributes=(
+            Attribute(name="ans", classes=("on", "=off")),
+            Attribute(name="p3", classes=("young", "old")),
+        ),
+    )
+    probs = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]])
+    classes = np.array([2, 0])  # the first is not the likeliest: class biases chose it
+    words = label_columns(schema, classes, probs)
+    write_answers(tmp_path / "ans.csv", ["a", "b"], classes, probs, words)
+    assert (tmp_path / "ans.csv").read_text().splitlines() == [
+        "ImageID,ans,attribute:ans,attribute:p3,confidence,p0,p1,p2,p3",
+        "a,2,'=off,young,0.3000,0.1,0.2,0.3,0.4",
+        "b,0,on,young,0.7000,0.7,0.1,0.1,0.1",
     ]
 
 

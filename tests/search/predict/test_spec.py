@@ -169,8 +169,13 @@ def test_an_ensemble_of_a_headrace_before_blocks_is_read(tmp_path):
 
 
 def test_no_ensemble_is_named_with_the_command_that_makes_one(tmp_path):
-    with pytest.raises(ResultsError, match=r"no file .*ensemble\.yaml; headrace ensemble NAME"):
+    with pytest.raises(ResultsError, match=r"no file .*ensemble\.yaml; .*headrace ensemble NAME"):
         EnsembleSpec.read(tmp_path / "none")
+    (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(ResultsError) as caught:
+        EnsembleSpec.read(tmp_path / "ensemble")
+    command = f"ensemble {tmp_path.name} --results {tmp_path.parent}"
+    assert str(caught.value).endswith(command)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +233,8 @@ def test_missing_weights_are_counted_and_the_first_is_named(tmp_path):
     for file in spec.files[2:]:
         (tmp_path / file).touch()
     with pytest.raises(
-        ResultsError, match=rf"{spec.files[0]} \(2 of {len(spec.files)} files\); copy the folder"
+        ResultsError,
+        match=rf"{spec.files[0]} \(2 of {len(spec.files)} files\); copy the ensemble's folder",
     ):
         spec.check_files(tmp_path)
     for file in spec.files:

@@ -1,13 +1,20 @@
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from search.report.contents import ReportContents
+from search.report import render
+from search.report.contents import Confusion, ReportContents
+from search.report.figures import svg
 from search.report.render import render_html, render_markdown
 from tests.search.builders.example import ONE_SEED, contents, judged, pair, parts, verdict
 
+TEMPLATES = Path(render.__file__).parent / "templates"
 VOID = {"meta", "br", "img", "hr", "input", "link"}
 
 
@@ -234,3 +241,65 @@ def test_every_row_of_a_markdown_table_has_as_many_cells():
     assert len(tables) >= 4
     for table in tables:
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1
+
+
+def test_markdown_of_a_confusion_without_an_error_says_so():
+    right = Confusion(name="mask", classes=("on", "off"), counts={"joint": np.diag([3, 4])})
+    text = render_markdown(ReportContents(title="t", confusions=(right,)))
+    assert "joint takes no mask for another." in text
+    assert "|  |" not in text
+
+
+SORTED = """
+const made = (text) => ({ textContent: text });
+let listeners = {};
+const header = (css) => ({
+  attributes: {}, classList: { contains: (name) => name === css }, childNodes: [],
+  getAttribute(name) { return this.attributes[name] ?? null; },
+  setAttribute(name, value) { this.attributes[name] = value; },
+  removeAttribute(name) { delete this.attributes[name]; },
+  append() {},
+});
+const headers = [header(""), header("num")];
+const texts = [["b", "2"], ["a", "10"], ["c", "1.5 k"]];
+const rows = texts.map((cells) => ({ cells: cells.map(made) }));
+const body = { rows, append(...sorted) { this.rows = sorted; } };
+const table = { tHead: { rows: [{ cells: headers }] }, tBodies: [body] };
+let clicks = [];
+globalThis.document = {
+  querySelectorAll: (css) => (css === "nav a" ? [] : [table]),
+  createElement: () => ({ append() {}, addEventListener: (_, click) => clicks.push(click) }),
+  getElementById: () => null,
+};
+globalThis.IntersectionObserver = class { observe() {} };
+SCRIPT
+for (const column of [0, 0, 1, 1]) {
+  clicks[column]();
+  const shown = body.rows.map((row) => row.cells[column].textContent).join(" ");
+  console.log(headers[column].attributes["aria-sort"], shown);
+}
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_a_sorted_table_says_truly_which_way_it_is_sorted():
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    done = subprocess.run(
+        ["node", "-e", SORTED.replace("SCRIPT", script)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == [
+        "ascending a b c",
+        "descending c b a",
+        "descending 1.5 k 10 2",
+        "ascending 2 10 1.5 k",
+    ]
+
+
+def test_bare_lines_of_every_approach_but_the_first_are_dashed():
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    dashes = dict(re.findall(r"\.bare\.(\w+) \{ stroke-dasharray: ([\d. ]+);", style))
+    assert {f"c{n}" for n in range(1, svg.NUM_COLOURS)} <= set(dashes)
+    assert len(set(dashes.values())) == len(dashes)

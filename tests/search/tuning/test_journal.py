@@ -53,6 +53,16 @@ def test_the_file_says_seed_and_config_to_anybody(path, journal):
     assert frozen.params == {"optim.lr": 0.01}
 
 
+def test_study_and_objective_are_named_once_however_often_the_journal_is_opened(path, journal):
+    study = optuna.load_study(study_name=journal.name, storage=open_storage(path))
+    assert study.metric_names == ["validation macro-F1 of gender"]
+    assert study.user_attrs["headrace"].startswith("space gender: gender by one softmax; a trial")
+    before = path.read_text(encoding="utf-8")
+    open_journal(open_storage(path), "gender")
+    for noted in ('"op_code":2', '"op_code":3'):  # attributes of a study
+        assert path.read_text(encoding="utf-8").count(noted) == before.count(noted) > 0
+
+
 def test_the_objective_of_a_pruned_trial_is_its_last_value(journal):
     number = journal.ask().number
     journal.report(number, 1, 0.5)

@@ -10,7 +10,7 @@ from search.console import StepBar
 from search.prepare.config import Budget
 from search.store.records import Cause, State
 from search.tuning.journal import Asked
-from search.tuning.progress import SearchProgress
+from search.tuning.progress import Outlook, SearchProgress
 from tests.search.builders.made import made_record
 
 
@@ -74,7 +74,7 @@ def test_without_a_terminal_every_trial_that_ends_is_a_line(record, text):
         shown.trial_ended(record)
     begun, line = console.file.getvalue().splitlines()
     assert "workers start" in begun
-    assert re.fullmatch(r"\[ +0s\] " + re.escape(text), line)
+    assert re.fullmatch(r"\[ +0s(?: of \w+)?\] " + re.escape(text), line)
 
 
 def test_only_a_better_trial_is_the_best_so_far():
@@ -117,7 +117,9 @@ def test_a_live_table_says_that_workers_start_until_one_has_begun():
     console = terminal()
     with progress(console) as shown:
         pass
-    assert "workers start" in screen(console)
+    last = screen(console)
+    assert "workers start" in last
+    assert "minute" not in last
     console = terminal()
     with progress(console) as shown:
         shown.trial_started(asked(0))
@@ -197,3 +199,44 @@ def test_a_step_with_nothing_to_do_shows_nothing():
     console = terminal()
     StepBar(console, "decoding")
     assert console.file.getvalue() == ""
+
+
+def test_the_display_says_how_long_the_whole_run_takes():
+    console = terminal()
+    outlook = Outlook(later=lambda ended: 600.0 * len(ended))
+    with progress(console, outlook=outlook, slots=1) as shown:
+        shown.trial_started(asked(0))
+        shown.trial_reported("gender", 0, 3, 0.5)
+        shown.trial_ended(made_record(0, {3: 0.5}, seconds=10.0))
+    # seven of eight trials are missing, ten seconds each
+    assert "about 11m 10s left, 1m 10s of search" in screen(console)
+
+
+def test_nothing_is_said_of_the_run_before_anything_is_known():
+    console = terminal()
+    with progress(console, outlook=Outlook(later=lambda _: None)):
+        pass
+    assert "left" not in screen(console)
+
+
+def test_the_best_configs_stand_in_words_and_the_time_of_approaches_in_shares():
+    console = terminal()
+    outlook = Outlook(num_devices=2.0, approaches={"one": ("gender",), "two": ("age",)})
+    shown = progress(console, outlook=outlook, budget=Budget(seconds=100.0))
+    shown.seconds_left = lambda: 60.0
+    with shown:
+        config = {"backbone.name": "resnet18", "optim.lr": 0.00123}
+        shown.trial_ended(made_record(0, {3: 0.5}, config=config, device_seconds=25.0))
+    last = screen(console)
+    assert "best of gender: resnet18, learning rate 0.0012" in last
+    assert "device time used: one 25%, two 0%" in last
+
+
+def test_the_speed_is_counted_from_the_end_of_the_first_epoch(monkeypatch):
+    times = iter([30.0, 31.0, 32.0])
+    console = terminal()
+    shown = progress(console, outlook=Outlook(photos=500))
+    monkeypatch.setattr("search.tuning.progress.time.monotonic", lambda: next(times))
+    for epoch in (1, 2, 3):
+        shown.trial_reported("gender", 0, epoch, 0.5)
+    assert shown._speed() == ", 500 photos/s"

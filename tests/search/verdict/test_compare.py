@@ -13,7 +13,7 @@ from search.analysis.verdict.rules import (
 )
 from search.analysis.verdict.sentence import answer
 from search.errors import UsageError
-from search.verdict.compare import compare
+from search.verdict.compare import compare, read_files
 from search.verdict.findings import Findings
 
 QUICK = Rules(num_resamples=400, fixed_models=True)
@@ -112,6 +112,43 @@ def test_samples_and_people_whose_names_are_formulas_may_be_marked_or_not(files)
     assert judged(files).to_dict()["pairs"] == whole["pairs"]
 
 
+def test_our_own_answers_are_predictions(files):
+    whole = judged(files).to_dict()
+    for name in ("good", "bad"):
+        frame = pd.read_csv(files / f"{name}.csv").rename(columns={"sample": "ImageID"})
+        frame.insert(1, "ans", 0)
+        frame.to_csv(files / f"{name}.csv", index=False)
+    assert judged(files).to_dict() == whole
+
+
+def test_without_groups_every_photo_is_a_person_which_is_said(files):
+    pd.read_csv(files / "truth.csv").drop(columns="group").to_csv(files / "truth.csv", index=False)
+    findings = judged(files)
+    assert findings.verdict.num_people == NUM_PEOPLE * PHOTOS
+    (note,) = findings.notes
+    assert "every photo counts as a person of its own" in note
+    assert "counts as a person of its own" in (files / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(("digits", "classes"), [(2, 18), (3, 18), (3, 300)])
+def test_rounded_probabilities_are_taken_as_parts_of_their_sum(tmp_path, digits, classes):
+    rng = np.random.default_rng(1)
+    label = np.arange(2 * classes) % classes
+    truth = pd.DataFrame({"sample": range(len(label)), "group": range(len(label)), "label": label})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    for name in ("good", "bad"):
+        probs = rng.dirichlet(np.full(classes, 0.1), len(label)).round(digits)
+        frame = pd.DataFrame(probs, columns=[f"p{n}" for n in range(classes)])
+        frame.insert(0, "sample", range(len(label)))
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    off = np.abs(probs.sum(axis=1) - 1).max()
+    assert off > 1e-3
+    found, _ = read_files(
+        tmp_path / "truth.csv", {n: tmp_path / f"{n}.csv" for n in ("good", "bad")}
+    )
+    np.testing.assert_allclose(found["bad"].sum(axis=2), 1, atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
@@ -157,8 +194,8 @@ def test_samples_and_people_whose_names_are_formulas_may_be_marked_or_not(files)
             r"row 3: a group is in one fold with all its samples, got '0' in folds 0 and 1",
         ),
         (
-            lambda d: pd.read_csv(d / "truth.csv").drop(columns="group").to_csv(d / "truth.csv"),
-            r"must have the columns sample, group, label, lacks group",
+            lambda d: pd.read_csv(d / "truth.csv").drop(columns="label").to_csv(d / "truth.csv"),
+            r"must have the columns sample, label, lacks label",
         ),
         (lambda d: (d / "good.csv").write_text(""), r"is not a CSV file"),
     ],

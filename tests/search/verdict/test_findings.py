@@ -126,5 +126,5 @@ def test_a_reason_without_figures_of_its_own_is_no_reason_to_fail():
 @pytest.mark.parametrize("key", ["scores", "pairs", "people", "photos", "margin"])
 def test_a_verdict_without_what_every_verdict_has_is_refused(stored, key):
     del stored[key]
-    with pytest.raises(AnalysisError, match=f"needs '{key}', got only .*headrace verdict"):
+    with pytest.raises(AnalysisError, match=f"it is not whole: .*needs '{key}', got only"):
         Findings.from_dict(stored)

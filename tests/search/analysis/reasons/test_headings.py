@@ -1,5 +1,7 @@
 import pytest
 
+from search.analysis.reasons.of_attributes import ScoresByState, StateScore
+from search.analysis.reasons.reason import Reason
 from tests.search.builders.example import PAIR, REASONS, effect, reason, typed
 
 
@@ -16,7 +18,7 @@ def said(*reasons):
         ("decision_rule", "Class biases help joint more: part of its gap is where thresholds lie"),
         ("error_overlap", "joint and separate disagree on 20 % of the photos"),
         ("error_budget", "Age costs joint most: perfect it would be worth 0.20"),
-        ("boundary", "Age errors of joint lie everywhere"),
+        ("boundary", "Where joint errs on age"),
         ("scores_by_state", "Age is hardest where mask is 미착용"),
         ("calibration", "Probabilities are off by 3.0 % on average"),
         ("overtuning", "The search flattered joint most: +0.010 against fresh folds"),
@@ -127,3 +129,18 @@ def test_a_controlled_training_says_what_it_favours(key, size, text):
 @pytest.mark.parametrize("found", [None, effect(0.001)])
 def test_a_controlled_training_without_support_says_so(key, text, found):
     assert said({**reason(key, {}, PAIR, effect=found), "supported": False}) == text
+
+
+def test_states_that_are_alike_are_the_hardest_together():
+    states = {"mask": {"on": 0.5001, "off": 0.9}, "gender": {"f": 0.5004, "m": 0.7}}
+    figures = ScoresByState(
+        attribute="age",
+        states={
+            other: {name: StateScore(macro_f1=score, samples=9) for name, score in rows.items()}
+            for other, rows in states.items()
+        },
+    )
+    reason = Reason(
+        key="scores_by_state.age", mechanism="", about=("a",), sentence=".", figures=figures
+    )
+    assert reason.heading == "Age is hardest where mask is on or gender is f"

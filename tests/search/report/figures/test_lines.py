@@ -104,7 +104,17 @@ def test_marks_grow_with_the_photos_behind_them():
     sizes = [float(mark.attrib["r"]) for mark in image.iter("circle")]
     assert sizes == sorted(sizes)
     assert sizes[0] < 0.5 * sizes[-1]
-    assert "16: 10, 16 photos" in [title.text for title in image.iter("title")]
+    assert "16 %: 10, 16 photos" in [title.text for title in image.iter("title")]
+
+
+def test_values_are_hovered_in_full_with_their_units():
+    points = (Point(x=1_250_000.0, value=12.5), Point(x=2_000_000.0, value=0.00042))
+    found = Lines(
+        title="t", x_name="income (euro)", y_name="photos wrong (%)", lines={"joint": points}
+    )
+    image = ElementTree.fromstring(draw_lines(number_plot(found, SLOTS), 358, 250, "Errors"))
+    titles = [title.text for title in image.iter("title")]
+    assert {"1,250,000 euro: 12.5 %", "2,000,000 euro: 0.00042 %"} <= set(titles)
 
 
 def test_what_is_no_approach_has_no_colour_of_one():

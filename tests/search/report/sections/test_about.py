@@ -59,7 +59,7 @@ def test_the_first_section_says_when_on_whom_and_what_guessing_scores():
     assert [card.heading for card in grid.cards] == ["joint", "separate"]
     found = {row[0].text: row[1].text for row in rows.rows}
     assert found["date"] == "search 2026-11-20 14:03 to 14:12 UTC"
-    assert found["its people"] == "drawn by headrace"
+    assert found["origin"] == "drawn by headrace"
     assert found["labels"].endswith("= 9 joint classes")
     assert found["people"] == "600 people, 120 of them held out of the search"
     assert found["guessing the most frequent class for everyone"] == "macro-F1 0.019"

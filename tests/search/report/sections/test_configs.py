@@ -21,6 +21,20 @@ def test_a_winning_config_stands_against_the_default():
     assert [[cell.text for cell in row] for row in table.rows] == [["optim.lr", "0.002", "0.0123"]]
 
 
+def test_numbers_that_differ_read_differently():
+    default = {**DEFAULT, "optim.lr": 0.00123412}
+    spaces = (space("age", default, optim_lr=0.00123449), space("mask", default, optim_ema=0.5))
+    table, _ = config_section(contents(configs=spaces)).blocks
+    assert [cell.text for cell in table.rows[0]] == ["optim.lr", "0.0012341", "0.0012345", ""]
+
+
+def test_a_space_whose_default_was_no_trial_is_said():
+    spaces = (space("age", optim_lr=0.5), SpaceConfig(space="mask", best=DEFAULT))
+    text, table, _ = config_section(contents(configs=spaces)).blocks
+    assert text.text == "The default config was no trial of: mask."
+    assert table.columns == ("parameter", "default", "age")
+
+
 def test_what_the_search_did_not_choose_is_no_change():
     found = SpaceConfig(
         space="age",

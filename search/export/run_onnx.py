@@ -1,0 +1,120 @@
+"""Answers a folder of photos with the networks beside this file.
+
+    python run_onnx.py PHOTOS > answers.csv
+
+Needs numpy, Pillow and onnxruntime alone; headrace and its data may be gone.
+"""
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+Photos = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
+BATCH = 32
+
+
+def decode(path: Path, height: int, width: int) -> Photos:
+    """Returns a photo upright, scaled to cover height x width and cropped: uint8 [H, W, 3]."""
+    with Image.open(path, formats=FORMATS) as file:
+        # A large JPEG may be decoded at a fraction, if that is no smaller than what is wanted.
+        sideways = file.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        file.draft("RGB", (height, width) if sideways else (width, height))
+        upright = ImageOps.exif_transpose(file)
+    if upright.mode.startswith("I;16"):
+        eight = (np.asarray(upright).astype(np.uint32) + 128) // 257
+        upright = Image.fromarray(eight.astype(np.uint8))
+    if upright.mode == "P" and upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+    fitted = ImageOps.fit(upright.convert("RGB"), (width, height), Image.Resampling.BICUBIC)
+    return np.asarray(fitted, dtype=np.uint8)
+
+
+def calibrated(probs: Floats, temperature: float) -> Floats:
+    """Returns probabilities [n, K] of a head at its temperature."""
+    logits = np.log(np.maximum(probs, 1e-12)) / temperature
+    powers: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    powers /= powers.sum(axis=1, keepdims=True)
+    return powers
+
+
+class Ensemble:
+    """The networks of a folder, as `ensemble.json` tells them; each is opened once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.told = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))
+        _, self.height, self.width, _ = self.told["input"]["shape"]
+        files = {n["file"] for m in self.told["members"] for fold in m["folds"] for n in fold}
+        self.sessions = {
+            file: onnxruntime.InferenceSession(
+                str(folder / file), providers=["CPUExecutionProvider"]
+            )
+            for file in sorted(files)
+        }
+
+    def __call__(self, photos: Photos) -> Floats:
+        """Returns probabilities [n, C] of the joint classes of photos, uint8 [n, H, W, 3]."""
+        found = {}
+        for file, session in self.sessions.items():
+            names = [output.name for output in session.get_outputs()]
+            outputs = session.run(None, {self.told["input"]["name"]: photos})
+            found[file] = dict(zip(names, outputs, strict=True))
+        total = np.zeros((len(photos), len(self.told["classes"])))
+        for member in self.told["members"]:
+            for networks in member["folds"]:
+                joint = self._joint(networks, found, len(photos))
+                total += member["weight"] / len(member["folds"]) * joint
+        return total
+
+    def classes(self, probs: Floats) -> list[int]:
+        """Returns the joint class of each photo."""
+        scores = np.log(np.maximum(probs, 1e-12)) + np.array(self.told["biases"])
+        return [int(code) for code in scores.argmax(axis=1)]
+
+    def _joint(self, networks: list[Any], found: dict[str, Any], count: int) -> Floats:
+        sizes = self.told["attributes"]
+        joint = np.ones((count, *sizes.values()))
+        for network in networks:
+            heads = zip(network["heads"], network["temperatures"], network["decides"], strict=True)
+            for head, temperature, names in heads:
+                probs = calibrated(found[network["file"]][head].astype(np.float64), temperature)
+                shape = [size if name in names else 1 for name, size in sizes.items()]
+                joint = joint * probs.reshape(count, *shape)
+        return joint.reshape(count, -1)
+
+
+def main(folder: Path) -> int:
+    """Writes a row per photo: its name, its class by number and in words, and probabilities."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        sys.stderr.write(
+            f"run_onnx.py: {folder} holds no photos ({', '.join(sorted(SUFFIXES))})\n"
+        )
+        return 2
+    ensemble = Ensemble(Path(__file__).resolve().parent)
+    names = ensemble.told["classes"]
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["ImageID", "ans", "class", *(f"p{number}" for number in range(len(names)))])
+    for start in range(0, len(paths), BATCH):
+        batch = paths[start : start + BATCH]
+        photos = np.stack([decode(path, ensemble.height, ensemble.width) for path in batch])
+        probs = ensemble(photos)
+        for path, code, row in zip(batch, ensemble.classes(probs), probs, strict=True):
+            writer.writerow([path.name, code, names[code], *(f"{value:.6g}" for value in row)])
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
+        sys.stderr.write("usage: python run_onnx.py FOLDER_OF_PHOTOS > answers.csv\n")
+        sys.exit(2)
+    sys.exit(main(Path(sys.argv[1])))
