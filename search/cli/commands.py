@@ -6,7 +6,6 @@ interrupted, by a person or by a fault of the machine, and resumable.
 
 import argparse
 import errno
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -15,21 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search import ray_settings
+from search.cli.cache_folder import default_cache, writable_cache
+from search.cli.exit_codes import BAD_INPUT, OK, SOME_FAILED
+from search.cli.on_data import run_audit_of, run_quick, run_screen
 from search.cli.options import build_parser
-from search.cli.run_config import (
-    audit_config,
-    check_not_empty,
-    frozen_config,
-    new_config,
-    resumed_config,
-)
+from search.cli.run_config import check_not_empty, new_config, resumed_config
 from search.cli.space_names import check_data_and_spaces
 from search.ending.faults import FaultError, fault_of
 from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.ending.streams import be_lenient
 from search.errors import SearchError, UsageError, bounded, near
-from search.prepare.option import absolute, at_least, below_one, is_folder, known_model
+from search.prepare.option import absolute, at_least, below_one, is_folder
 from search.store.files import check_writable
 from search.store.run_store import RunStore, check_name
 from spaces.errors import SpaceError
@@ -41,14 +37,7 @@ if TYPE_CHECKING:
     from search.prepare.config import RunConfig
     from search.tuning.stage import SearchEnd
 
-OK, SOME_FAILED, BAD_INPUT = 0, 1, 2
 _OPTION = re.compile(r"(?<![\w-])--[a-z]")
-
-
-def default_cache() -> Path:
-    """Returns the cache folder: `$XDG_CACHE_HOME/headrace`, else `~/.cache/headrace`."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "headrace"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -179,88 +168,6 @@ def start_run(
         forecast_only=options.plan,
     )
     return config, end
-
-
-def writable_cache(given: Path | None) -> Path:
-    """Returns the cache folder, given or the user's; UsageError where it cannot be written."""
-    cache = given or default_cache()
-    check_writable("--cache", cache)
-    return cache
-
-
-def _screen(options: argparse.Namespace) -> int:
-    config = frozen_config(options)
-    patterns = [each.strip() for each in options.models.split(",")]
-    if not all(patterns):
-        raise UsageError(
-            f"--models takes names and patterns between commas, got {options.models!r}"
-        )
-    for pattern in patterns:
-        known_model("--models", pattern)
-    check_data_and_spaces(config)
-    cache = writable_cache(options.cache)
-    _check_file("--out", options.out)
-    from rich.console import Console
-
-    from search.screen.stage import screen
-
-    screen(config, patterns, options.out, cache, Console())
-    return OK
-
-
-def _quick(options: argparse.Namespace) -> int:
-    config = frozen_config(options)
-    if options.backbone is not None:
-        known_model("--backbone", options.backbone)
-    check_data_and_spaces(config)
-    cache = writable_cache(options.cache)
-    _check_file("--out", options.out)
-    from rich.console import Console
-
-    from search.screen.quick import quick
-
-    quick(config, options.backbone, options.out, cache, Console())
-    return OK
-
-
-def _audit(options: argparse.Namespace) -> int:
-    check_not_empty(options)
-    store = RunStore.open(options.results, options.run) if options.run else None
-    config = audit_config(options, store)
-    if config.data and not is_folder(config.data):
-        raise UsageError(f"--data must be a folder, got {config.data}")
-    cache = writable_cache(options.cache)
-    check_writable("--out", options.out)
-    if options.write_corrections is not None:
-        _check_file("--write-corrections", options.write_corrections)
-    from rich.console import Console
-
-    from search.audit.finding import Level
-    from search.audit.stage import run_audit
-    from search.console import StepBar
-    from search.prepare.dataset import demo
-
-    console = Console()
-    bar = partial(StepBar, console)
-    root = Path(config.data) if config.data else demo(config.people, cache, bar)
-    level = run_audit(
-        root,
-        config.layout,
-        config.corrections,
-        options.out,
-        cache,
-        console,
-        store,
-        options.write_corrections,
-    )
-    return {Level.NOTE: OK, Level.LOOK: SOME_FAILED, Level.UNUSABLE: BAD_INPUT}[level]
-
-
-def _check_file(option: str, path: Path) -> None:
-    """Raises a SearchError where a file cannot be written, before the work is done."""
-    if path.is_dir():
-        raise UsageError(f"{option} must be a file to write, got the folder {path}")
-    check_writable(option, path.parent)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -399,9 +306,9 @@ def _compare(options: argparse.Namespace) -> int:
 
 _COMMANDS = {
     "run": _run,
-    "audit": _audit,
-    "screen": _screen,
-    "quick": _quick,
+    "audit": run_audit_of,
+    "screen": run_screen,
+    "quick": run_quick,
     "replay": _replay,
     "verdict": _conclude,
     "report": _conclude,

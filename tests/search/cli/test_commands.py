@@ -10,7 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.cli.commands import build_parser, default_cache, main
+from search.cli.cache_folder import default_cache
+from search.cli.commands import build_parser, main
 from search.prepare.config import RunConfig
 from search.store.run_store import RunStore, check_name
 from tests.search.builders.runs import ROOT

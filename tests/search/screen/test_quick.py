@@ -127,4 +127,4 @@ def test_one_attribute_alone_is_refused(people, cache, tmp_path, capsys):
 def test_an_unknown_backbone_is_refused_with_near_names(people, cache, tmp_path, capsys):
     command = ["quick", "--data", str(people), "--cache", str(cache), "--backbone", "resnet181"]
     assert main([*command, "--out", str(tmp_path / "q.json")]) == 2
-    assert "unknown timm model 'resnet181'; near: resnet18" in capsys.readouterr().err
+    assert "models of timm, got 'resnet181' (did you mean resnet18 or" in capsys.readouterr().err

@@ -1,0 +1,92 @@
+"""Commands on a data folder before anything is searched: `screen`, `quick`, `audit`."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from search.cli.cache_folder import writable_cache
+from search.cli.exit_codes import BAD_INPUT, OK, SOME_FAILED
+from search.cli.run_config import audit_config, check_not_empty, frozen_config
+from search.cli.space_names import check_data_and_spaces
+from search.errors import UsageError
+from search.prepare.option import is_folder, known_model
+from search.store.files import check_writable
+from search.store.run_store import RunStore
+
+
+def run_screen(options: argparse.Namespace) -> int:
+    """Ranks models on the data; returns the exit code."""
+    config = frozen_config(options)
+    patterns = [each.strip() for each in options.models.split(",")]
+    if not all(patterns):
+        raise UsageError(
+            f"--models takes names and patterns between commas, got {options.models!r}"
+        )
+    for pattern in patterns:
+        known_model("--models", pattern)
+    check_data_and_spaces(config)
+    cache = writable_cache(options.cache)
+    _check_file("--out", options.out)
+    from rich.console import Console
+
+    from search.screen.stage import screen
+
+    screen(config, patterns, options.out, cache, Console())
+    return OK
+
+
+def run_quick(options: argparse.Namespace) -> int:
+    """Previews the comparison of approaches; returns the exit code."""
+    config = frozen_config(options)
+    if options.backbone is not None:
+        known_model("--backbone", options.backbone)
+    check_data_and_spaces(config)
+    cache = writable_cache(options.cache)
+    _check_file("--out", options.out)
+    from rich.console import Console
+
+    from search.screen.quick import quick
+
+    quick(config, options.backbone, options.out, cache, Console())
+    return OK
+
+
+def run_audit_of(options: argparse.Namespace) -> int:
+    """Looks for what is wrong with the data; returns the exit code."""
+    check_not_empty(options)
+    store = RunStore.open(options.results, options.run) if options.run else None
+    config = audit_config(options, store)
+    if config.data and not is_folder(config.data):
+        raise UsageError(f"--data must be a folder, got {config.data}")
+    cache = writable_cache(options.cache)
+    check_writable("--out", options.out)
+    if options.write_corrections is not None:
+        _check_file("--write-corrections", options.write_corrections)
+    from rich.console import Console
+
+    from search.audit.finding import Level
+    from search.audit.stage import run_audit
+    from search.console import StepBar
+    from search.prepare.dataset import demo
+
+    console = Console()
+    bar = partial(StepBar, console)
+    root = Path(config.data) if config.data else demo(config.people, cache, bar)
+    level = run_audit(
+        root,
+        config.layout,
+        config.corrections,
+        options.out,
+        cache,
+        console,
+        store,
+        options.write_corrections,
+    )
+    return {Level.NOTE: OK, Level.LOOK: SOME_FAILED, Level.UNUSABLE: BAD_INPUT}[level]
+
+
+def _check_file(option: str, path: Path) -> None:
+    """Raises a SearchError where a file cannot be written, before the work is done."""
+    if path.is_dir():
+        raise UsageError(f"{option} must be a file to write, got the folder {path}")
+    check_writable(option, path.parent)
