@@ -134,7 +134,10 @@ def test_a_backbone_that_takes_no_such_input_is_left_out_with_its_reason(screen)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("--models mobilnet_v3*", "--models must be models of timm, got 'mobilnet_v3*' (did you mean mobilenetv3_rw"),
+        (
+            "--models mobilnet_v3*",
+            "--models must be models of timm, got 'mobilnet_v3*' (did you mean mobilenetv3_rw",
+        ),
         ("--models test_resnet,,test_vit", "--models takes names and patterns between commas"),
         ("--models test_resnet --people 50", "--people is for the demo"),
         ("--models test_resnet --weights-dir nowhere", "--weights-dir must be a folder"),
