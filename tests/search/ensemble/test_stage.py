@@ -72,9 +72,7 @@ def test_the_folder_holds_all_that_the_ensemble_needs(store):
     first = spec.files[0]
     stem = Path(first).name.removesuffix(".safetensors")
     assert (folder / first).read_text(encoding="utf-8") == f"weights of {stem}"
-    assert (
-        (folder / "README.md").read_text(encoding="utf-8").startswith("# Ensemble of the run run")
-    )
+    assert "\n# Ensemble of the run run\n" in (folder / "README.md").read_text(encoding="utf-8")
     assert (spec.run, spec.fingerprint, spec.stored_size) == ("run", "abc", (48, 40))
     assert (spec.people, spec.photos, spec.labels) == (PEOPLE, PEOPLE * PHOTOS, SCHEMA)
 

@@ -52,7 +52,7 @@ def test_a_file_of_another_kind_is_named_and_nobody_is_told_to_trust_it(tmp_path
 
 def test_predictions_of_other_classes_are_refused():
     made_oof().check_classes(18)
-    with pytest.raises(ResultsError, match="must have the ensemble's 6 classes, got 18; build"):
+    with pytest.raises(ResultsError, match="must have the ensemble's 6 classes, got 18; copy"):
         made_oof().check_classes(6)
 
 

@@ -69,11 +69,20 @@ def run(people, cache, tmp_path, one_torch_thread):
 
 
 def searched(run, **best):
-    """Writes a search with one trial a space: a config of its own, or one that is given."""
+    """Writes a search with one trial a space: a config of its own, or those that are given.
+
+    Of several the last is the best.
+    """
     table = run.dataset.table
     found = {s: best.get(s, config_of(s, table, **{"optim.lr": 0.002})) for s in SPACES}
     run.store.journal.unlink(missing_ok=True)
-    records = {space: [made_record(space=space, config=config)] for space, config in found.items()}
+    records = {
+        space: [
+            made_record(number, {1: 0.5 + number / 10}, space=space, config=config)
+            for number, config in enumerate(one if isinstance(one, list) else [one])
+        ]
+        for space, one in found.items()
+    }
     write_search(run.store, lineup_of(run), records)
 
 
@@ -224,5 +233,7 @@ def test_a_default_config_that_the_refit_left_out_is_trained_as_its_trial_was(ru
     configs = {name: c for name, c in found.note.configs.items() if name != "gender.default"}
     left_out = replace(found, note=replace(found.note, configs=configs))
     tried = {**run.default_config("gender"), "numerics.precision": "bf16"}
-    searched(run, gender=tried)
-    assert read_design(run, left_out).defaults["gender"] == tried
+    searched(run, gender=[tried, configs["gender.1"]])
+    design = read_design(run, left_out)
+    assert design.defaults["gender"] == tried
+    assert design.winners["gender"].config_id == "1"
