@@ -268,6 +268,7 @@ def together(num_things: int, pairs: NDArray[np.int64]) -> NDArray[np.int64]:
     first = np.arange(num_things, dtype=np.int64)
 
     def top(thing: int) -> int:
+        """Returns the lowest thing that a thing is known to be with."""
         while first[thing] != thing:
             first[thing] = first[first[thing]]
             thing = int(first[thing])

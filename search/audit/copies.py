@@ -15,6 +15,7 @@ from search.analysis.near_duplicates import EQUAL
 from search.audit.finding import Finding, Level, about
 from search.audit.listing import Listing
 from search.prepare.known_copies import known_copies
+from trainables.data.schema import UNKNOWN
 from trainables.data.sketches import Sketches
 
 _MOST_SHOWN = 4
@@ -104,11 +105,16 @@ def _other_labels(listing: Listing, copies: tuple[Copy, ...]) -> list[Finding]:
         return []
 
     def differ(copy: Copy) -> str:
+        """Returns the labels that the two have otherwise; one that is unknown contradicts none."""
         one, other = (int(listing.rows[place]) for place in (copy.first, copy.second))
         if one < 0 or other < 0:
             return ""
         pairs = zip(table.schema.attributes, table.labels[one], table.labels[other], strict=True)
-        said = [f"{a.name} {a.classes[x]} and {a.classes[y]}" for a, x, y in pairs if x != y]
+        said = [
+            f"{a.name} {a.classes[x]} and {a.classes[y]}"
+            for a, x, y in pairs
+            if x != y and UNKNOWN not in (x, y)
+        ]
         return "".join(f", {each}" for each in said)
 
     wrong = [copy for copy in copies if differ(copy)]

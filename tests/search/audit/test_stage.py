@@ -104,3 +104,17 @@ def test_labels_that_are_unknown_are_no_class(tmp_path):
     rare = [each for each in found.findings if each.kind == "too-few-people"]
     assert [each.named for each in rare] == [("mask no: 4", "mask yes: 4", "age <30: 4")]
     assert not kinds(found) & {"contradiction", "odd-number", "other-set-of-photos"}
+
+
+def test_a_copy_whose_label_is_unknown_contradicts_none(tmp_path):
+    root = tmp_path / "data"
+    lines = ["path,person,mask"]
+    lines += [f"{n}.png,p{n},{('yes', 'no', '')[n % 3]}" for n in range(12)]
+    write_photos(root, [line.partition(",")[0] for line in lines[1:]])
+    for known, unknown in ((0, 2), (1, 5)):
+        (root / f"{unknown}.png").write_bytes((root / f"{known}.png").read_bytes())
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (root / "dataset.yaml").write_text("group: person\nmissing: ignore\n", encoding="utf-8")
+    found = kinds(audited(root, tmp_path))
+    assert "copy-between-people" in found
+    assert "copy-other-label" not in found
