@@ -68,6 +68,7 @@ def measured_ratio(config: TrialConfig, on_step: Callable[[], None]) -> float:
         x = x.contiguous(memory_format=torch.channels_last)
 
         def seconds(precision: str) -> float:
+            """Returns how long one step takes."""
             began = time.perf_counter()
             optimizer.zero_grad()
             with autocast(cpu, precision):

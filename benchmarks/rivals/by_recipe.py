@@ -159,11 +159,11 @@ def _watch() -> Any:
             self.configs: dict[str, dict[str, Any]] = {}
             self.ended: dict[str, float] = {}
 
-        def on_trial_result(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
+        def on_trial_result(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002  # by Ray, by name
             self.reports.append((time.time(), trial.trial_id, dict(info["result"])))
             self.configs[trial.trial_id] = dict(trial.config)
 
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002
+        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:  # noqa: ARG002  # by Ray, by name
             self.ended[trial.trial_id] = time.time()
 
         def __getstate__(self) -> dict[str, Any]:

@@ -42,15 +42,18 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     def odd(
         kind: str, text: str, which: NDArray[np.bool_], said: Callable[[int], str]
     ) -> list[Finding]:
+        """Returns the finding about the images that are marked, each with what is `said` of it."""
         rows = np.flatnonzero(which).tolist()
         named = [f"{paths[row]} ({said(row)})" for row in rows]
         return about(kind, Level.LOOK, text, named, [(paths[row],) for row in rows])
 
     def size_of(row: int) -> str:
+        """Returns its width and height in words."""
         height, width = seen.size[row].tolist()
         return f"{width} x {height}"
 
     def brightness(row: int) -> str:
+        """Returns its brightness in words."""
         return f"mean {seen.luma[row].mean():.0f} of 255"
 
     blank = contrast(seen.luma) < LEAST_CONTRAST

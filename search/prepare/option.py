@@ -97,6 +97,7 @@ def at_least(lowest: int) -> Callable[[str, int], None]:
     """Returns the check of a number that has a lowest value."""
 
     def check(flag: str, value: int) -> None:
+        """Raises UsageError for what is no whole number or is too low."""
         _check_number(flag, value, Integral, "a whole number")
         if value < lowest:
             raise UsageError(f"{flag} must be at least {lowest}, got {value}")
@@ -108,6 +109,7 @@ def between(lowest: int, highest: int) -> Callable[[str, int], None]:
     """Returns the check of a number that has a lowest and a highest value."""
 
     def check(flag: str, value: int) -> None:
+        """Raises UsageError for a number outside."""
         if not lowest <= value <= highest:
             raise UsageError(f"{flag} must be between {lowest} and {highest}, got {value}")
 

@@ -58,6 +58,7 @@ def retake_looks(refitted: Refitted, margin: float, seed: int) -> Rounds | None:
     rounds = Rounds(names=names, num_people=people.num_people, margin=margin, full=0)
 
     def look(pairs: Sequence[Pair], seeds: Mapping[str, int], *, ended: bool) -> None:
+        """Takes one look again, at the seeds that it had."""
         asked = [name for name in names if any(name in pair for pair in pairs)]
         built = [
             # The first ones there are: a seed whose training broke is none.

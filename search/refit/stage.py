@@ -78,6 +78,7 @@ def run_refit(
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
 
         def is_over(unit: Unit) -> bool:
+            """Returns whether the time is over for a unit."""
             # Without one whole seed there is no verdict, so the first is finished at any price; so
             # is what a refit that was done lacks.
             first = shape.seeds if is_done else 1
@@ -86,6 +87,7 @@ def run_refit(
             )
 
         def train(units: Sequence[Unit], noun: str) -> tuple[list[str], bool]:
+            """Trains units; returns what broke and whether the time was over."""
             return train_units(
                 run,
                 console,

@@ -41,6 +41,7 @@ def lineup_of(schema: LabelSchema) -> Lineup:
     """Returns the blocks of all approaches that fit the data, as spaces of their own."""
 
     def name(block: Block) -> str:
+        """Returns the name of the space: heads and joint of one label differ."""
         return block.label(schema) + ("-heads" if block.form is Form.HEADS else "")
 
     return Lineup(schema=schema, blocks={name(block): block for block in blocks_of_all(schema)})

@@ -73,6 +73,7 @@ class Panel:
         found = {name: np.empty(len(self.rows), dtype=np.int64) for name in self.people}
 
         def probe(make: Callable[[], Division]) -> None:
+            """Predicts one fold, by a probe fitted on the others."""
             division = make()
             for name, people in self.people.items():
                 label, num = people.label, people.num_classes

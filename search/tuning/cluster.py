@@ -154,6 +154,7 @@ def _apart_from_our_group() -> Iterator[list[_Started]]:
     started: list[_Started] = []
 
     def start(*given: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        """Starts a process in a group of its own and remembers it."""
         process: subprocess.Popen[bytes] = before(*given, process_group=0, **options)
         started.append((Path(given[0][0]).name, process))
         return process

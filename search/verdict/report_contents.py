@@ -176,6 +176,7 @@ def confusions(schema: LabelSchema, truth: Ints, conclusion: Conclusion) -> list
     labels = schema.attribute_codes(truth)
 
     def counts(true: Ints, found: Mapping[str, Ints], size: int) -> dict[str, Ints]:
+        """Returns the confusion matrix of every approach, by its name."""
         return {name: confusion_matrix(true, given, size) for name, given in found.items()}
 
     attributes = [
@@ -232,6 +233,7 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
     layout = refitted.lineup.by_space(spaces)
 
     def score(best: Mapping[str, TrialEnd]) -> float:
+        """Returns the joint macro-F1 of the best configs of all spaces together."""
         parts = []
         for space in spaces:
             kept = refitted.store.read_validation(space, best[space].trial)

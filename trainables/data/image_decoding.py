@@ -1,32 +1,26 @@
 """Image files to pixels: one decoder for training, refit and prediction.
 
-What is transparent shows the colours that are stored beneath it. 16 bits per channel are scaled to
-8. An EXIF orientation turns the photo upright; EXIF that cannot be read turns nothing.
-
 Notation: stored pixels H x W; a size is always (H, W).
 """
 
 from __future__ import annotations
 
-import struct
 import time
 import warnings
-import zlib
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
 import numpy as np
-import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from trainables.data.bounded_files import check_plain
 from trainables.data.image_files import several
 from trainables.data.jpeg_header import one_scan
+from trainables.data.upright import UINT8, UNREADABLE, is_sideways, upright
 from trainables.errors import DataError, in_short
 
-UINT8 = npt.NDArray[np.uint8]
 Size = tuple[int, int]
 
 DECODER_VERSION = 1
@@ -50,47 +44,8 @@ Checked from the header, before anything is decoded, and whatever `Image.MAX_IMA
 package in the process may have set it to None.
 """
 
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow raises for files that are broken, cut short or no images."""
-
-_UNREADABLE_EXIF = (
-    *(*_UNREADABLE, TypeError, LookupError, ArithmeticError, AttributeError),
-    UserWarning,  # where warnings are errors
-)
-"""What Pillow raises for EXIF that is cut short or made up, while the picture is whole."""
-
-_SIDEWAYS = frozenset({5, 6, 7, 8})
-"""EXIF orientations in which width and height change places."""
-
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What turns a photo of an EXIF orientation upright."""
-
-
 _REDUCIBLE = ("JPEG", "MPO")
-_OPAQUE = 255
 _SMALL = (32, 32)
-
-KINDS = {
-    "sixteen_bits": "have 16 bits per channel, scaled to 8",
-    "transparent": "have transparent parts, where the colours stored beneath them are seen",
-}
-"""What is done to images of some kinds, to be said after their number."""
 
 
 class ImageTable(Protocol):
@@ -146,7 +101,7 @@ def decode_image(
         with open_image(path) as image:
             _reduce(image, size, max_pixels)
             fitted = fit_image(image, size, seen)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(
             f"{where}: image {path} cannot be read ({reason(error)}); replace the file or remove "
             "its row"
@@ -172,11 +127,11 @@ def original(path: Path, size: Size, max_pixels: int = MAX_PIXELS) -> tuple[UINT
         with open_image(path) as image:
             width, height = image.size
             mode = image.mode
-            whole = (width, height) if _is_sideways(image) else (height, width)
+            whole = (width, height) if is_sideways(image) else (height, width)
             _reduce(image, size[::-1], max_pixels)
-            small = _upright(image).resize(size[::-1], Image.Resampling.BOX)
+            small = upright(image).resize(size[::-1], Image.Resampling.BOX)
             return np.asarray(small, dtype=np.uint8), mode, whole
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"image {path} cannot be read ({reason(error)})") from error
 
 
@@ -220,7 +175,7 @@ def _reduce(image: Image.Image, size: Size, max_pixels: int) -> None:
         _check_pixels(stored, stored, max_pixels)
         return
     # Only now: the EXIF data of a PNG may stand behind its pixels, which are decoded for it.
-    image.draft("RGB", size if _is_sideways(image) else size[::-1])
+    image.draft("RGB", size if is_sideways(image) else size[::-1])
     # A JPEG of several scans is held whole while it is decoded, at whatever fraction.
     file = getattr(image, "fp", None)
     by_line = image.size != stored and file is not None and one_scan(file)
@@ -250,73 +205,8 @@ def fit_image(
     Raises:
         ValueError: more bits per channel, or numbers with a fraction.
     """
-    fitted = ImageOps.fit(_upright(image, seen), size[::-1], Image.Resampling.BICUBIC)
+    fitted = ImageOps.fit(upright(image, seen), size[::-1], Image.Resampling.BICUBIC)
     return np.asarray(fitted, dtype=np.uint8)
-
-
-def _upright(
-    image: Image.Image,
-    seen: Callable[[str], None] = lambda kind: None,  # noqa: ARG005
-) -> Image.Image:
-    """Returns an image decoded, upright, RGB."""
-    sixteen_bits = _has_sixteen_bits(image)
-    if sixteen_bits:
-        seen("sixteen_bits")
-    image.load()
-    if _shows_hidden_colours(image, sixteen_bits):
-        seen("transparent")
-    method = _UPRIGHT.get(_orientation(image))
-    return _to_rgb(image if method is None else image.transpose(method))
-
-
-def _orientation(image: Image.Image) -> int:
-    """Returns the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
-    try:
-        found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except _UNREADABLE_EXIF:
-        return 1
-    return next((number for number in _UPRIGHT if number == found), 1)
-
-
-def _is_sideways(image: Image.Image) -> bool:
-    return _orientation(image) in _SIDEWAYS
-
-
-def _has_sixteen_bits(image: Image.Image) -> bool:
-    """Returns whether an image that is not loaded yet has 16 bits per channel.
-
-    Pillow takes the upper 8 of a coloured one; its mode does not tell, what it will decode does.
-    """
-    tiles = getattr(image, "tile", ())
-    return image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in tiles)
-
-
-def _shows_hidden_colours(image: Image.Image, sixteen_bits: bool) -> bool:
-    if "A" in image.getbands():
-        return not _opaque(image)
-    # Of 16 bits the transparent colour is no longer to be found among the 8 that are left.
-    return image.has_transparency_data and (sixteen_bits or not _opaque(image.convert("RGBA")))
-
-
-def _opaque(image: Image.Image) -> bool:
-    return bool((np.asarray(image.getchannel("A")) == _OPAQUE).all())
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f"images must have 8 or 16 bits per channel, got mode {image.mode!r}; save it as one"
-        )
-    if image.mode == "P" and image.has_transparency_data:
-        image = image.convert("RGBA")  # Pillow warns about palettes that go straight to RGB
-    return image.convert("RGB")
-
-
-def _eight_bits(pixels: npt.NDArray[np.uint16]) -> UINT8:
-    """Returns 16-bit values scaled to [0, 255]: the whole range, not that of the picture."""
-    return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
 def reason(error: BaseException) -> str:
@@ -417,6 +307,6 @@ def _original_size(path: Path, max_pixels: int) -> Size | str:
         with open_image(path) as image:
             width, height = image.size
             asked = image.format in _REDUCIBLE or width * height <= max_pixels
-            return (width, height) if asked and _is_sideways(image) else (height, width)
-    except _UNREADABLE as error:
+            return (width, height) if asked and is_sideways(image) else (height, width)
+    except UNREADABLE as error:
         return reason(error)

@@ -25,8 +25,6 @@ from trainables.data.bounded_arrays import memory_map
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import (
     DECODER_VERSION,
-    KINDS,
-    UINT8,
     ImageTable,
     Size,
     decode_image,
@@ -34,6 +32,7 @@ from trainables.data.image_decoding import (
     stored_size,
     unreadable,
 )
+from trainables.data.upright import KINDS, UINT8
 from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
 from trainables.locks import held
@@ -257,6 +256,7 @@ def _decode_all(
     source_rows = table.source_rows
 
     def decode(row: int) -> None:
+        """Decodes one image into its row."""
         path = table.root / table.paths[row]
         array[row] = decode_image(path, size, source_rows[row], table.max_pixels, kinds.append)
 

@@ -121,6 +121,7 @@ class JointPredictions:
         """
 
         def luck(variance: ChoiceVariance) -> float:
+            """Returns the variance that the choices of other people's labels would add."""
             rng = np.random.default_rng(seed)
             return variance(self.targets, cross_fit, num_resamples=num_resamples, rng=rng)
 

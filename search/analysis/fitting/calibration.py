@@ -135,6 +135,7 @@ def _fit_temperature(logs: Floats, y: Ints) -> float:
     rows = np.arange(len(y))
 
     def loss(log_temperature: float) -> float:
+        """Returns the mean cross-entropy at a temperature."""
         scaled = log_softmax(logs / np.exp(log_temperature), axis=1)
         return float(-scaled[rows, y].mean())
 
@@ -149,6 +150,7 @@ def _fit_bias_corrected(logs: Floats, y: Ints) -> Calibration:
     rows = np.arange(num)
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
+        """Returns the penalised cross-entropy at (1 / T, b), and its gradient [1 + K]."""
         scale, bias = parameters[0], parameters[1:]
         scaled = log_softmax(logs * scale + bias, axis=1)
         error = np.exp(scaled)

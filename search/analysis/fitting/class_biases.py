@@ -84,6 +84,7 @@ def _best_on_grid(scores: Floats, own: Floats, which: int, y: Ints, now: float) 
     shape = (len(GRID) + 1, num_classes)
 
     def moved(samples: slice | Ints, classes: Ints) -> Floats:
+        """Returns how many samples of each class a value of the grid has won over, [grid, K]."""
         cells = first[samples] * num_classes + classes
         table = np.bincount(cells, minlength=shape[0] * num_classes).reshape(shape)
         return np.cumsum(table, axis=0)[:-1].astype(float)

@@ -111,6 +111,7 @@ def divisions(
     """
 
     def of(out: int) -> Callable[[], Division]:
+        """Returns what makes the division of one fold."""
         return lambda: Division.of(features, moments, fold, out, num_validated)
 
     return [of(out) for out in range(int(fold.max()) + 1)]

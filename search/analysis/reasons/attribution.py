@@ -89,6 +89,7 @@ def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
     columns = np.concatenate([_columns(evidence, row) for pair in pairs for row in pair], axis=1)
 
     def statistic(sums: Floats) -> Floats:
+        """Returns the effects of people whose counts are summed, mean over the seeds' pairs."""
         return _split(sums.reshape(len(sums), len(pairs), 2, -1), evidence)
 
     counts = np.ascontiguousarray(evidence.people.counts(pairs))

@@ -140,6 +140,7 @@ class Evidence:
         columns = side_by_side(counts)
 
         def statistic(sums: Floats) -> Floats:
+            """Returns the weighted score of every seed, [resamples, S]."""
             scores = macro_f1_of_counts(sums.reshape(-1, *weights.shape, *counts.shape[-2:]))
             sums_of_terms: Floats = (scores * weights).sum(axis=2)
             return sums_of_terms

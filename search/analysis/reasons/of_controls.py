@@ -83,6 +83,7 @@ def contrast_with_luck(
     shape = (-1, *weights.shape, *counts.shape[-2:])
 
     def statistic(sums: Floats) -> Floats:
+        """Returns the weighted score of people whose counts are summed, [resamples]."""
         found: Floats = macro_f1_of_counts(sums.reshape(shape)) @ weights
         return found
 

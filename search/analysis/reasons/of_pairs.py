@@ -273,6 +273,7 @@ def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Inter
     totals = counts.sum(axis=2)
 
     def statistic(sums: Floats) -> Floats:
+        """Returns the weighted gain of every seed, [resamples, S, 1]."""
         f1 = f1_of_counts(sums.reshape(len(sums), num_seeds, 2, 3, num_classes))
         contrast: Floats = (f1[:, :, 0] - f1[:, :, 1]) @ weights
         return contrast[..., None]

@@ -155,6 +155,7 @@ def rank_reasons(reasons: Sequence[Reason], difference: float) -> tuple[Reason, 
     """
 
     def key(reason: Reason) -> tuple[int, float]:
+        """Returns the place of a reason: those for the better one, those against, the rest."""
         if reason.effect is None or not reason.supported:
             return 2, 0.0
         against = reason.effect.value * difference < 0

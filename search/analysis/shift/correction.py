@@ -67,6 +67,7 @@ def correction_gain(
     target = as_probs(target_probs, "probabilities of the folder")
 
     def scores(fit: Fit) -> Iterator[tuple[float, float]]:
+        """Yields the expected score before and after the correction by each of its odds."""
         calibrated = fit.calibration.apply(target)
         for odds in fit.odds:
             probs = corrected(calibrated, odds)

@@ -126,6 +126,7 @@ def would_decide(
         return WouldDecide(people=None, seeds=2)
 
     def decided(people: float, more: int) -> bool:
+        """Returns whether so many times the people and `more` seeds would decide."""
         planned = estimate.with_more(people=people, seeds=more)
         tests = num_pairs if people > 1 else num_pairs / max(share(planned), 1e-9)
         return _decided(planned, round(num_people * people), margin, tests)

@@ -138,6 +138,7 @@ def _rise(years: float, middle: float, width: float) -> float:
 
 def _ageing(rng: np.random.Generator, years: float, latent: float) -> Ageing:
     def sign(middle: float, width: float, noise: float = 2.0) -> float:
+        """Returns how far a sign of age shows, 0 to 1, around its middle year."""
         return _rise(years + rng.normal(0.0, noise), middle, width)
 
     receding = sign(58.0, 9.0, 8.0) * _rise(latent, 0.4, 0.35) + rng.uniform(0.0, 0.12)
@@ -180,6 +181,7 @@ def _hair(rng: np.random.Generator, years: float, latent: float, ageing: Ageing)
 
 def _face(rng: np.random.Generator, years: float, latent: float, ageing: Ageing) -> Face:
     def masculine(noise: float = 0.6) -> float:
+        """Returns how masculine a feature looks, with its own noise."""
         return float(np.clip(latent + rng.normal(0.0, noise), -2.2, 2.2))
 
     tone = _SKIN_TONES[int(rng.choice(len(_SKIN_TONES), p=(0.22, 0.3, 0.26, 0.15, 0.07)))]
