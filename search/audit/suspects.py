@@ -9,7 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.label_noise import find_suspects, find_swaps, pooled
+from search.analysis.label_noise import (
+    LEAST_SUSPECT,
+    calibrated,
+    find_suspects,
+    find_swaps,
+    pooled,
+)
 from search.analysis.metrics import Floats
 from search.analysis.recombine import marginals
 from search.audit.finding import Finding, Level, about
@@ -25,6 +31,8 @@ from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute
 
 _MOST_SHOWN_PHOTOS = 3
+_PROPOSED_FROM = 0.5
+"""Probability of being wrong from which another label is proposed: wrong rather than right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +43,8 @@ class Suspect:
         key: of the correction: a group, or the path of a photo.
         attribute: that is doubted.
         given: class of the label.
-        suggested: class that the models are surer of.
-        doubt: log odds of the suggested class.
+        suggested: class that the models hold for likeliest beside it.
+        probability: that the label is wrong.
         how: "person", "photo" or "swap" (two photos of a person with exchanged labels).
         rows: of the table, the photos to look at.
     """
@@ -45,7 +53,7 @@ class Suspect:
     attribute: str
     given: str
     suggested: str
-    doubt: float
+    probability: float
     how: str
     rows: tuple[int, ...]
 
@@ -84,7 +92,7 @@ def suspects_of(table: SampleTable, joint: Floats) -> tuple[Suspect, ...]:
             found += _of_people(table, attribute, place, probs, own[attribute.name])
         else:
             found += _of_photos(table, attribute, place, probs)
-    return tuple(sorted(found, key=lambda each: (-each.doubt, each.key)))
+    return tuple(sorted(found, key=lambda each: (-each.probability, each.key)))
 
 
 def _of_people(
@@ -96,7 +104,8 @@ def _of_people(
 ) -> Iterator[Suspect]:
     first = np.unique(table.group_index, return_index=True)[1]
     given = table.labels[first, place]
-    found = find_suspects(pooled(probs, table.group_index, table.num_groups), given)
+    people = calibrated(pooled(probs, table.group_index, table.num_groups), given)
+    found = find_suspects(people, given)
     for person in np.flatnonzero(found.is_suspect & ~differs).tolist():
         rows = np.flatnonzero(table.group_index == person)
         # The photos that say it most plainly.
@@ -106,7 +115,7 @@ def _of_people(
             attribute=attribute.name,
             given=attribute.classes[given[person]],
             suggested=attribute.classes[found.suggested[person]],
-            doubt=float(found.doubt[person]),
+            probability=float(found.probability[person]),
             how="person",
             rows=tuple(order[:_MOST_SHOWN_PHOTOS].tolist()),
         )
@@ -116,10 +125,11 @@ def _of_photos(
     table: SampleTable, attribute: Attribute, place: int, probs: Floats
 ) -> Iterator[Suspect]:
     given = table.labels[:, place]
-    found = find_suspects(probs, given)
+    likely = calibrated(probs, given)
+    found = find_suspects(likely, given)
     swapped: set[int] = set()
-    for doubt, one, other in sorted(find_swaps(probs, given, table.group_index), reverse=True):
-        if not (found.is_suspect[one] or found.is_suspect[other]) or {one, other} & swapped:
+    for share, one, other in sorted(find_swaps(likely, given, table.group_index), reverse=True):
+        if share < LEAST_SUSPECT or {one, other} & swapped:
             continue
         swapped |= {one, other}
         for row, partner in ((one, other), (other, one)):
@@ -128,7 +138,7 @@ def _of_photos(
                 attribute=attribute.name,
                 given=attribute.classes[given[row]],
                 suggested=attribute.classes[given[partner]],
-                doubt=doubt,
+                probability=share,
                 how="swap",
                 rows=(row, partner),
             )
@@ -139,7 +149,7 @@ def _of_photos(
                 attribute=attribute.name,
                 given=attribute.classes[given[row]],
                 suggested=attribute.classes[found.suggested[row]],
-                doubt=float(found.doubt[row]),
+                probability=float(found.probability[row]),
                 how="photo",
                 rows=(row,),
             )
@@ -149,19 +159,25 @@ def suspect_findings(listing: Listing, suspects: Sequence[Suspect]) -> list[Find
     """Returns the finding about labels that the models doubt, the most suspect first."""
     named = [
         f"{each.key}: {each.attribute} {each.given}, the models say {each.suggested}"
-        f"{' (swapped)' if each.how == 'swap' else ''}, log odds {each.doubt:.1f}"
+        f"{' (swapped)' if each.how == 'swap' else ''}, {_chance(each)}"
         for each in suspects
     ]
     photos = [tuple(listing.path_of(row) for row in each.rows) for each in suspects]
     text = (
         "{n} label{s} that models who never saw these people doubt, the most suspect first; "
-        "--write-corrections FILE proposes others"
+        "--write-corrections FILE proposes others for those that are wrong rather than right"
     )
     return about("suspect-label", Level.LOOK, text, named, photos)
 
 
+def _chance(suspect: Suspect) -> str:
+    return f"wrong with probability {suspect.probability:.2f}"
+
+
 def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect]) -> None:
-    """Writes the proposed corrections; the data and what is there already stay as they are.
+    """Writes other labels for those that are wrong rather than right, the most suspect first.
+
+    The data and what is there already stay as they are.
 
     Raises:
         UsageError: the file exists.
@@ -175,8 +191,10 @@ def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect
     writer = csv.writer(memory, lineterminator="\n")
     writer.writerow(COLUMNS)
     for each in suspects:
+        if each.probability < _PROPOSED_FROM:
+            continue
         attribute = table.schema[each.attribute]
-        reason = f"proposed by headrace: {each.given} doubted, log odds {each.doubt:.1f}"
+        reason = f"proposed by headrace: {each.given} is {_chance(each)}"
         label = each.suggested
         if attribute.has_raw:
             label = f"{_number(attribute, each):g}"

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from search.analysis.label_noise import LEAST_SUSPECT
 from search.audit.suspects import out_of_fold, suspects_of, write_corrections
 from search.cli.commands import main
 from search.errors import ResultsError, UsageError
@@ -59,10 +60,11 @@ def test_the_most_suspect_stand_first_over_all_attributes(table):
     probs[20] = sure_of(table, codes, 0.9)[20]
     found = suspects_of(table, probs)
     assert [each.attribute for each in found] == ["gender", "mask"]
-    assert found[0].doubt > found[1].doubt
+    assert found[0].probability > found[1].probability
 
 
-def test_what_is_proposed_can_be_read_as_corrections(table, tmp_path):
+def test_what_is_proposed_can_be_read_as_corrections(tmp_path):
+    table = layouts.load(write_people(tmp_path / "data", num_people=80))
     codes = table.labels.copy()
     codes[[6, 7], 0] = 1 - codes[[6, 7], 0]
     codes[[8, 9], 1] = codes[[9, 8], 1]
@@ -74,18 +76,27 @@ def test_what_is_proposed_can_be_read_as_corrections(table, tmp_path):
 
 @pytest.mark.parametrize(("age", "wanted", "number"), [(25, 2, 60), (60, 0, 29), (45, 0, 29)])
 def test_an_age_is_proposed_as_the_nearest_number_of_the_class(age, wanted, number, tmp_path):
-    ages = [20 + 40 * (n % 2) for n in range(10)] + [age]
-    ages += [45, 50]
+    ages = [20, 60, 45] * 30 + [age]
     people = [(f"{n:06d}", "male" if n % 2 else "female", str(a)) for n, a in enumerate(ages)]
     table = layouts.load(write_profiles(tmp_path / "data", people))
     codes = table.labels.copy()
-    rows = [row for row, group in enumerate(table.groups) if group == "000010"]
+    rows = [row for row, group in enumerate(table.groups) if group == "000090"]
     codes[rows, 2] = wanted
     path = tmp_path / "proposed.csv"
     write_corrections(path, table, suspects_of(table, sure_of(table, codes)))
     corrected = layouts.load(tmp_path / "data", corrections=(str(path),))
     assert set(corrected.raw["age"][rows]) == {number}
     np.testing.assert_array_equal(corrected.labels, codes)
+
+
+def test_what_is_right_rather_than_wrong_is_shown_and_not_proposed(table, tmp_path):
+    codes = table.labels.copy()
+    codes[[6, 7], 0] = 1 - codes[[6, 7], 0]
+    (found,) = suspects_of(table, sure_of(table, codes, 0.6))
+    assert found.key == "p03"
+    assert LEAST_SUSPECT <= found.probability < 0.5
+    write_corrections(tmp_path / "proposed.csv", table, [found])
+    assert len((tmp_path / "proposed.csv").read_text(encoding="utf-8").splitlines()) == 1
 
 
 def test_proposals_never_overwrite(table, tmp_path):
