@@ -185,8 +185,9 @@ def run_audit(
     """
     found = audit(root, layout, corrections, cache, console, store)
     if proposals is not None and found.listing.table is not None:
-        write_corrections(proposals, found.listing.table, found.suspects)
-        say(console, f"{len(found.suspects)} corrections proposed in {proposals}: look at each")
+        number = write_corrections(proposals, found.listing.table, found.suspects)
+        said = f"{number} corrections proposed in {proposals}: look at each"
+        say(console, said if number else f"no label is proposed otherwise; {proposals} is empty")
     write_audit(found, out)
     print_audit(console, found, out)
     return found.gravest

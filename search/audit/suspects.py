@@ -174,10 +174,13 @@ def _chance(suspect: Suspect) -> str:
     return f"wrong with probability {suspect.probability:.2f}"
 
 
-def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect]) -> None:
+def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect]) -> int:
     """Writes other labels for those that are wrong rather than right, the most suspect first.
 
     The data and what is there already stay as they are.
+
+    Returns:
+        How many are proposed.
 
     Raises:
         UsageError: the file exists.
@@ -190,9 +193,8 @@ def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect
     memory = io.StringIO()
     writer = csv.writer(memory, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for each in suspects:
-        if each.probability < _PROPOSED_FROM:
-            continue
+    proposed = [each for each in suspects if each.probability >= _PROPOSED_FROM]
+    for each in proposed:
         attribute = table.schema[each.attribute]
         reason = f"proposed by headrace: {each.given} is {_chance(each)}"
         label = each.suggested
@@ -201,6 +203,7 @@ def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect
             reason += f"; {label} stands for {each.suggested}"
         writer.writerow((each.key, each.attribute, label, reason))
     write_text(path, memory.getvalue())
+    return len(proposed)
 
 
 def _number(attribute: Attribute, each: Suspect) -> float:
