@@ -23,12 +23,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.objectives import (
+    balanced_log_score,
+    hard_macro_f1,
+    soft_counts,
+    soft_macro_f1,
+)
 from benchmarks.trial_corpus import Corpus, Trained, World, build
-from search.analysis.metrics import Floats, Ints
-from search.analysis.objectives import balanced_log_score, hard_macro_f1, soft_macro_f1
+from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.uncertainty.bootstrap import influence
 
 SPACES = ("joint", "age", "multihead", "gender", "mask")
 TRIALS = (5, 12, 24)
+PENALTIES = (0.5, 1.0, 1.5, 2.0)
 _LAST = 3
 _REPLAYS = 2000
 _RESAMPLES = 200
@@ -46,7 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Trains what is missing of the worlds that are asked for, and reports on all whole ones."""
     given = _parse(arguments)
     until = time.monotonic() + 60 * given.minutes
-    worlds = [World(space=space, draw=draw) for draw in given.draws for space in given.space]
+    worlds = [
+        World(space=space, draw=draw, configs=given.configs)
+        for draw in given.draws
+        for space in given.space
+    ]
     if given.quick:
         worlds = [
             replace(w, people=40, test_people=40, epochs=3, configs=6, folds=3) for w in worlds
@@ -64,6 +75,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder of pictures and trainings")
     parser.add_argument("--space", nargs="+", default=list(SPACES), choices=SPACES)
     parser.add_argument("--draws", type=int, nargs="+", default=[1], help="drawings of the people")
+    parser.add_argument("--configs", type=int, default=24, help="of a world, with the default")
     parser.add_argument("--minutes", type=float, default=1e6, help="to train for at most")
     parser.add_argument("--quick", action="store_true", help="smallest worlds")
     return parser.parse_args(arguments)
@@ -90,12 +102,48 @@ def look(corpus: Corpus) -> Seen:
         name: np.array([[of(one, corpus) for one in row] for row in rows])
         for name, of in _objectives().items()
     }
+    for name, kind in (("macro-F1", _hard), ("soft macro-F1", _soft)):
+        gain, error = _over_default(rows, corpus, kind)
+        for penalty in PENALTIES:
+            seen[f"{name} over the default, less {penalty:g} standard errors"] = (
+                gain - penalty * error
+            )
     for first, second in (("macro-F1", "balanced log score"), ("soft macro-F1", "macro-F1")):
         mixed = [_ranks(seen[name]) for name in (first, second)]
         seen[f"ranks of {first} and {second}"] = (mixed[0] + mixed[1]) / 2
     score = np.array([[one.score for one in row] for row in rows])
     others = score.sum(axis=1, keepdims=True) - score
     return Seen(seen=seen, worth=others / (score.shape[1] - 1))
+
+
+def _hard(probs: Floats) -> Floats:
+    return np.eye(probs.shape[1])[probs.argmax(axis=1)]
+
+
+def _soft(probs: Floats) -> Floats:
+    return probs
+
+
+def _over_default(
+    rows: Sequence[Sequence[Trained]], corpus: Corpus, kind: Callable[[Floats], Floats]
+) -> tuple[Floats, Floats]:
+    """Returns the difference of every training from the default's, and its error: [configs, F].
+
+    The error is that of the people who validate, to first order; the same people validate both.
+    """
+    gain, error = np.zeros((2, len(rows), len(rows[0])))
+    for fold in range(len(rows[0])):
+        effects = []
+        for number, row in enumerate(rows):
+            one = row[fold]
+            label, person = corpus.label[one.samples], corpus.person[one.samples]
+            counts = soft_counts(kind(one.probabilities[-1]), label, person)
+            gain[number, fold] = macro_f1_of_counts(counts.sum(axis=0))
+            effects.append(influence(counts))
+            apart = effects[number] - effects[0]
+            error[number, fold] = np.sqrt(len(apart) * apart.var(ddof=1))
+        gain[:, fold] -= gain[0, fold]
+    return gain, error
 
 
 def _objectives() -> dict[str, Callable[[Trained, Corpus], float]]:

@@ -46,6 +46,7 @@ FLOORS = {
         "wording": 6,
         "uncertainty": 5,
         "people": 4,
+        "choice": 6,
         "examples": 7,
         "exact": 3,
         "fitting": 3,
