@@ -47,6 +47,7 @@ FLOORS = {
         "uncertainty": 5,
         "label_noise": 4,
         "people": 4,
+        "choice": 6,
         "examples": 7,
         "exact": 3,
         "fitting": 3,

@@ -16,7 +16,7 @@ from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
 from search.store.commands import headrace, on_run, program, resume_command
-from search.store.records import Cause, State, default_value
+from search.store.records import DEFAULT_NUMBER, Cause, State, best_record, default_value
 from search.store.run_store import RunStore
 
 
@@ -97,10 +97,23 @@ def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]
     for result in results:
         if result.best is not None:
             say(console, f"  {result.name}: {in_words(result.best.config)}")
+            _print_passed_over(console, result)
     _print_counts(console, results)
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
         _print_shares(console, results, shares)
+
+
+def _print_passed_over(console: Console, result: SpaceResult) -> None:
+    leader, best = best_record(result.records), result.best
+    if leader is None or best is None or (leader.objective or 0.0) <= (best.objective or 0.0):
+        return
+    over = "" if best.number == DEFAULT_NUMBER else "; the chosen one leads it more surely"
+    say(
+        console,
+        f"  {result.name}: trial {leader.number} scored {leader.objective:.4f}, but its lead over "
+        f"the default config may be the luck of the people who validate{over}",
+    )
 
 
 def _why_empty(result: SpaceResult, store: RunStore) -> str:

@@ -11,7 +11,7 @@ from search.store.best_file import BestFile
 from search.store.journal_file import read_records
 from search.store.known_trials import check_whole
 from search.store.reading import is_there
-from search.store.records import TrialRecord, best_record
+from search.store.records import TrialRecord, best_record, complete_records
 from search.store.run_store import RunStore
 from trainables.data.schema import LabelSchema
 
@@ -54,9 +54,10 @@ def load_run(store: RunStore) -> SavedRun:
 
 def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> SpaceResult:
     path = store.best_path(space)
-    interval = None
+    best, interval = best_record(records), None
     if is_there(path):
-        value, low, high = BestFile.read(path).score
+        file = BestFile.read(path)
+        value, low, high = file.score
         interval = Interval(value=value, low=low, high=high)
-    best = best_record(records)
+        best = next((r for r in complete_records(records) if r.number == file.trial), best)
     return SpaceResult(name=space, records=records, best=best, interval=interval)

@@ -8,7 +8,7 @@ from search.prepare.space_result import SpaceResult
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG
-from search.store.records import PRECISION, Cause, State
+from search.store.records import PRECISION, complete_records
 from trainables.blocks import FlatValue
 
 
@@ -19,15 +19,17 @@ def finalists(
     *,
     with_default: bool = True,
 ) -> dict[str, Mapping[str, FlatValue]]:
-    """Returns the configs to refit by config_id: the default, then the best of the search.
+    """Returns the configs to refit by config_id: the default, the chosen one, the next best ones.
 
     The default config is refitted once, as "default", also where it is among the best; without
     `with_default` only there, or where the search has found nothing. It is trained in the
     precision of its trial.
     """
     default = as_tried(result, default)
-    complete = [r for r in result.records if r.state is State.COMPLETE and r.cause is Cause.NONE]
-    ranked = sorted(complete, key=lambda r: (-(r.objective or 0.0), r.number))
+    ranked = sorted(
+        complete_records(result.records),
+        key=lambda r: (r != result.best, -(r.objective or 0.0), r.number),
+    )
     best = [dict(default)] if with_default or not ranked else []
     for record in ranked:
         if len(best) >= num_configs + with_default:

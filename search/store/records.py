@@ -1,6 +1,6 @@
 """TrialRecord: a finished or running trial as plain frozen data, cut off from Optuna."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -168,7 +168,12 @@ def default_value(records: tuple[TrialRecord, ...]) -> float | None:
     return first.values[first.epochs] if first is not None and first.values else None
 
 
-def best_record(records: tuple[TrialRecord, ...]) -> TrialRecord | None:
+def complete_records(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Returns the trials that came to the end of their schedule."""
+    return [r for r in records if r.state is State.COMPLETE and r.cause is Cause.NONE]
+
+
+def best_record(records: Iterable[TrialRecord]) -> TrialRecord | None:
     """Returns the complete trial with the largest objective (the earliest of equals), or None."""
-    complete = [r for r in records if r.state is State.COMPLETE and r.cause is Cause.NONE]
+    complete = complete_records(records)
     return max(complete, key=lambda r: (r.objective or 0.0, -r.number), default=None)

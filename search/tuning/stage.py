@@ -19,9 +19,10 @@ from search.refit.retries import Retries
 from search.store.journal_file import read_records
 from search.store.known_trials import check_whole
 from search.store.reading import reading
-from search.store.records import Cause, State, TrialRecord, best_record
+from search.store.records import Cause, State, TrialRecord
 from search.store.run_store import running
 from search.tuning.best import write_best
+from search.tuning.choice import chosen_record
 from search.tuning.importance import importances_of
 from search.tuning.journal import StudyJournal, clear_leftovers, open_storage, study_name
 from search.tuning.progress import Outlook, SearchProgress
@@ -173,9 +174,11 @@ def _write(run: Prepared, journals: dict[str, StudyJournal]) -> tuple[SpaceResul
     store, records = run.store, _records(journals)
     store.write_trials(records)
     store.keep_predictions(record for record in records if record.state is State.COMPLETE)
-    found = []
+    lineup, found = Lineup.of(run.schema, run.spaces), []
     for name, journal in journals.items():
-        best, interval = best_record(journal.records()), None
+        attributes = lineup.blocks[name].attributes
+        best = chosen_record(store, run.dataset.table, attributes, journal.records())
+        interval = None
         if best is not None:
             interval = write_best(run, journal, best)
         found.append(

@@ -134,6 +134,16 @@ def test_the_summary_gives_commands_that_can_be_pasted(console, run):
     assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
 
 
+def test_a_lead_that_may_be_luck_is_told_and_one_that_was_taken_is_not(console, run):
+    default, lucky = made_record(0, {1: 0.5}), made_record(1, {1: 0.625})
+    print_summary(console, run, [result_of(default, lucky, best=default)], interrupted=False)
+    told = "gender: trial 1 scored 0.6250, but its lead over the default config may be the luck of"
+    assert told in " ".join(said(console).split())
+    console.file.truncate(0)
+    print_summary(console, run, [result_of(default, lucky, best=lucky)], interrupted=False)
+    assert "the luck of" not in said(console)
+
+
 def test_brackets_in_a_name_are_no_markup(console, run):
     print_summary(console, run, [result_of(*RECORDS, name="fit [wide]")], interrupted=False)
     assert "│ fit [wide] │" in said(console)

@@ -8,9 +8,9 @@ from tests.search.builders.made import made_record
 DEFAULT = {"optim.lr": 0.01, "schedule.epochs": 3}
 
 
-def searched(*records):
+def searched(*records, best=None):
     """Returns a search with these trials."""
-    return SpaceResult(name="gender", records=records, best=None, interval=None)
+    return SpaceResult(name="gender", records=records, best=best, interval=None)
 
 
 def record(number, lr, value, **more):
@@ -26,6 +26,14 @@ def test_the_default_config_and_the_best_are_refitted_once_each():
         "1": 0.02,
         "2": 0.03,
     }
+
+
+def test_the_chosen_config_is_refitted_before_those_of_a_higher_score():
+    records = [record(0, 0.01, 0.5), record(1, 0.02, 0.7), record(2, 0.03, 0.6)]
+    chosen = finalists(searched(*records, best=records[2]), DEFAULT, 1)
+    assert [config["optim.lr"] for config in chosen.values()] == [0.01, 0.03]
+    alone = finalists(searched(*records, best=records[0]), DEFAULT, 1, with_default=False)
+    assert alone == {"default": DEFAULT}
 
 
 def test_the_default_config_is_refitted_in_the_precision_of_its_trial_and_once():

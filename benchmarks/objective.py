@@ -1,0 +1,316 @@
+"""Replays stored trials: what would each objective have chosen, and what is that worth to others?
+
+    OMP_NUM_THREADS=1 nice python -m benchmarks.objective --out DIR --space joint --minutes 30
+    python -m benchmarks.objective --out DIR > benchmarks/objective_CPU_DATE.md
+
+Question: a trial is scored on 60 people. Which score of its validation probabilities finds the
+configs that are better on people nobody saw, and how often does it choose one below the default?
+A world's configs are trained on every fold (`trial_corpus`); a replay draws as many as a budget
+affords, shows an objective one fold of each, and looks at the score on 900 other people of the
+models of the other folds. DIR keeps a file a training; the report is of the worlds that are whole.
+"""
+
+import argparse
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.objectives import (
+    balanced_log_score,
+    hard_macro_f1,
+    soft_counts,
+    soft_macro_f1,
+)
+from benchmarks.trial_corpus import Corpus, Trained, World, build
+from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.uncertainty.bootstrap import influence
+
+SPACES = ("joint", "age", "multihead", "gender", "mask")
+TRIALS = (5, 12, 24)
+PENALTIES = (0.5, 1.0, 1.5, 2.0)
+_LAST = 3
+_REPLAYS = 2000
+_RESAMPLES = 200
+_SEED = 0
+
+Score = Callable[[Floats, Ints], float]
+_SCORES: dict[str, Score] = {
+    "macro-F1": hard_macro_f1,
+    "soft macro-F1": soft_macro_f1,
+    "balanced log score": balanced_log_score,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Trains what is missing of the worlds that are asked for, and reports on all whole ones."""
+    given = _parse(arguments)
+    until = time.monotonic() + 60 * given.minutes
+    worlds = [
+        World(space=space, draw=draw, configs=given.configs)
+        for draw in given.draws
+        for space in given.space
+    ]
+    if given.quick:
+        worlds = [
+            replace(w, people=40, test_people=40, epochs=3, configs=6, folds=3) for w in worlds
+        ]
+    corpora = [c for c in (build(w, given.out.resolve(), until) for w in worlds) if c is not None]
+    if not corpora:
+        print("no world is whole yet; give the same command again", file=sys.stderr)
+        return
+    print(_head(corpora))
+    print(_report(corpora))
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Which objective finds the better configs.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of pictures and trainings")
+    parser.add_argument("--space", nargs="+", default=list(SPACES), choices=SPACES)
+    parser.add_argument("--draws", type=int, nargs="+", default=[1], help="drawings of the people")
+    parser.add_argument("--configs", type=int, default=24, help="of a world, with the default")
+    parser.add_argument("--minutes", type=float, default=1e6, help="to train for at most")
+    parser.add_argument("--quick", action="store_true", help="smallest worlds")
+    return parser.parse_args(arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """A world as every objective sees it.
+
+    Attributes:
+        seen: by objective, the score of every config on every fold, [configs, F]; the default is
+            the first.
+        worth: macro-F1 on other people of the models of the other folds, [configs, F].
+    """
+
+    seen: dict[str, Floats]
+    worth: Floats
+
+
+def look(corpus: Corpus) -> Seen:
+    """Returns what the objectives say of every training, and what it is worth."""
+    rows = [corpus.trained[number] for number in sorted(corpus.trained)]
+    seen = {
+        name: np.array([[of(one, corpus) for one in row] for row in rows])
+        for name, of in _objectives().items()
+    }
+    for name, kind in (("macro-F1", _hard), ("soft macro-F1", _soft)):
+        gain, error = _over_default(rows, corpus, kind)
+        for penalty in PENALTIES:
+            seen[f"{name} over the default, less {penalty:g} standard errors"] = (
+                gain - penalty * error
+            )
+    for first, second in (("macro-F1", "balanced log score"), ("soft macro-F1", "macro-F1")):
+        mixed = [_ranks(seen[name]) for name in (first, second)]
+        seen[f"ranks of {first} and {second}"] = (mixed[0] + mixed[1]) / 2
+    score = np.array([[one.score for one in row] for row in rows])
+    others = score.sum(axis=1, keepdims=True) - score
+    return Seen(seen=seen, worth=others / (score.shape[1] - 1))
+
+
+def _hard(probs: Floats) -> Floats:
+    return np.eye(probs.shape[1])[probs.argmax(axis=1)]
+
+
+def _soft(probs: Floats) -> Floats:
+    return probs
+
+
+def _over_default(
+    rows: Sequence[Sequence[Trained]], corpus: Corpus, kind: Callable[[Floats], Floats]
+) -> tuple[Floats, Floats]:
+    """Returns the difference of every training from the default's, and its error: [configs, F].
+
+    The error is that of the people who validate, to first order; the same people validate both.
+    """
+    gain, error = np.zeros((2, len(rows), len(rows[0])))
+    for fold in range(len(rows[0])):
+        effects = []
+        for number, row in enumerate(rows):
+            one = row[fold]
+            label, person = corpus.label[one.samples], corpus.person[one.samples]
+            counts = soft_counts(kind(one.probabilities[-1]), label, person)
+            gain[number, fold] = macro_f1_of_counts(counts.sum(axis=0))
+            effects.append(influence(counts))
+            apart = effects[number] - effects[0]
+            error[number, fold] = np.sqrt(len(apart) * apart.var(ddof=1))
+        gain[:, fold] -= gain[0, fold]
+    return gain, error
+
+
+def _objectives() -> dict[str, Callable[[Trained, Corpus], float]]:
+    found: dict[str, Callable[[Trained, Corpus], float]] = {}
+    for name, score in _SCORES.items():
+        found[name] = lambda one, corpus, score=score: score(
+            one.probabilities[-1], corpus.label[one.samples]
+        )
+        found[f"{name}, mean of the last {_LAST} epochs"] = lambda one, corpus, score=score: float(
+            np.mean([score(p, corpus.label[one.samples]) for p in one.probabilities[-_LAST:]])
+        )
+    return found
+
+
+def _ranks(values: Floats) -> Floats:
+    return values.argsort(axis=0).argsort(axis=0) / (len(values) - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What an objective chose on average.
+
+    Attributes:
+        gain: worth of the chosen config over that of the default.
+        below: share of the replays in which the chosen one is worth less than the default.
+        regret: worth of the best config that was tried over that of the chosen one.
+        finalists: worth of the best of the three first ones over that of the default.
+    """
+
+    gain: float
+    below: float
+    regret: float
+    finalists: float
+
+
+def replays(world: Seen, trials: int, rng: np.random.Generator, among: Ints) -> dict[str, Choice]:
+    """Lets every objective choose among the same draws.
+
+    Args:
+        world: as the objectives see it.
+        trials: configs of a search, the default one of them.
+        rng: draws the configs and the fold.
+        among: numbers of the configs to draw from, without the default.
+    """
+    folds = world.worth.shape[1]
+    drawn = np.stack([rng.choice(among, trials - 1, replace=False) for _ in range(_REPLAYS)])
+    tried = np.concatenate([np.zeros((_REPLAYS, 1), dtype=np.int64), drawn], axis=1)
+    same = np.broadcast_to(rng.integers(folds, size=(_REPLAYS, 1)), tried.shape)
+    own = rng.integers(folds, size=tried.shape)
+    found = {name: _choice(world, seen, tried, same) for name, seen in world.seen.items()}
+    for name in _SCORES:
+        found[f"{name}, a fold of its own a trial"] = _choice(world, world.seen[name], tried, own)
+    return found
+
+
+def _choice(world: Seen, seen: Floats, tried: Ints, fold: Ints) -> Choice:
+    worth = world.worth[tried, fold]
+    order = np.argsort(-seen[tried, fold], axis=1, kind="stable")
+    ranked = np.take_along_axis(worth, order, axis=1)
+    default = worth[:, 0]
+    return Choice(
+        gain=float(np.mean(ranked[:, 0] - default)),
+        below=float(np.mean(ranked[:, 0] < default)),
+        regret=float(np.mean(worth.max(axis=1) - ranked[:, 0])),
+        finalists=float(np.mean(ranked[:, :3].max(axis=1) - default)),
+    )
+
+
+def _report(corpora: Sequence[Corpus]) -> str:
+    worlds = [look(corpus) for corpus in corpora]
+    lines = []
+    for trials in TRIALS:
+        usable = [w for w in worlds if len(w.worth) >= trials]
+        if usable:
+            lines += [f"## {trials} trials", "", *_table(usable, trials), ""]
+    lines += ["## Worlds", "", *_worlds(corpora, worlds)]
+    return "\n".join(lines)
+
+
+def _table(worlds: Sequence[Seen], trials: int) -> list[str]:
+    chosen = _over_worlds(worlds, trials, np.random.default_rng(_SEED), redraw=False)
+    resampled = [
+        _over_worlds(worlds, trials, np.random.default_rng(1 + number), redraw=True)
+        for number in range(_RESAMPLES)
+    ]
+    lines = [
+        "| objective | over the default | below it | regret | best of three | minus macro-F1 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, mean in sorted(chosen.items(), key=lambda item: -item[1].gain):
+        gaps = [each[name].gain - each["macro-F1"].gain for each in resampled]
+        low, high = np.quantile(gaps, [0.025, 0.975])
+        lines.append(
+            f"| {name} | {mean.gain:+.4f} | {mean.below:.1%} | {mean.regret:.4f} | "
+            f"{mean.finalists:+.4f} | {mean.gain - chosen['macro-F1'].gain:+.4f} "
+            f"[{low:+.4f}, {high:+.4f}] |"
+        )
+    return lines
+
+
+def _over_worlds(
+    worlds: Sequence[Seen], trials: int, rng: np.random.Generator, *, redraw: bool
+) -> dict[str, Choice]:
+    """Returns the mean over the worlds; with `redraw` of configs drawn anew."""
+    every = []
+    for world in worlds:
+        among = np.arange(1, len(world.worth))
+        if redraw:  # at least as many different ones as a replay draws
+            kept = np.unique(rng.choice(among, len(among)))
+            missing = np.setdiff1d(among, kept)[: max(0, trials - 1 - len(kept))]
+            among = np.concatenate([kept, missing])
+        every.append(replays(world, trials, rng, among))
+    return {
+        name: Choice(
+            **{
+                field: float(np.mean([getattr(one[name], field) for one in every]))
+                for field in ("gain", "below", "regret", "finalists")
+            }
+        )
+        for name in every[0]
+    }
+
+
+def _worlds(corpora: Sequence[Corpus], worlds: Sequence[Seen]) -> list[str]:
+    lines = [
+        "Spearman: of the objective on one fold with the worth, mean over folds.",
+        "",
+        "| world | configs | default | best | s.d. of worth | Spearman: macro-F1 | soft macro-F1 "
+        "| balanced log score | s a training |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for corpus, world in zip(corpora, worlds, strict=True):
+        mean = world.worth.mean(axis=1)
+        ranks = " | ".join(f"{_spearman(world.seen[name], world.worth):.2f}" for name in _SCORES)
+        seconds = np.median([one.seconds for row in corpus.trained.values() for one in row])
+        lines.append(
+            f"| {corpus.world.name} | {len(mean)} | {mean[0]:.3f} | {mean.max():.3f} | "
+            f"{mean.std():.3f} | {ranks} | {seconds:.1f} |"
+        )
+    return lines
+
+
+def _spearman(seen: Floats, worth: Floats) -> float:
+    pairs = zip(_ranks(seen).T, _ranks(worth).T, strict=True)
+    return float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in pairs]))
+
+
+def _head(corpora: Sequence[Corpus]) -> str:
+    world = corpora[0].world
+    arguments = " ".join(["python -m benchmarks.objective", *sys.argv[1:]])
+    return f"""# Which objective finds the better configs
+
+{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python
+{platform.python_version()}, NumPy {np.__version__}, PyTorch {torch.__version__}.
+Command: `{arguments}`.
+
+{world.configs} configs of a built-in space, the default and random ones, at {world.side} px, each
+trained for {world.epochs} epochs on {world.folds} folds of {world.people} demo people: three
+fifths train, one fifth ({world.people // world.folds} people) validates. A replay draws as many of
+them as a search tries, with the default; an objective sees one fold of each and chooses. Worth is
+the macro-F1 on {world.test_people} other people of the same config trained on the other folds, so
+that the luck of the model that was seen is not in it. {_REPLAYS} replays a world and row, means
+over the worlds. "Below it": the chosen config is worth less than the default. "Best of three": as
+the refit sees the three best. Intervals: 95 % percentiles over configs drawn anew
+({_RESAMPLES} times), the worlds as they are.
+"""
+
+
+if __name__ == "__main__":
+    main()
