@@ -26,19 +26,20 @@ import torch
 from benchmarks.objectives import (
     balanced_log_score,
     hard_macro_f1,
-    soft_counts,
     soft_macro_f1,
 )
 from benchmarks.trial_corpus import Corpus, Trained, World, build
-from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
+from search.analysis.metrics import Floats, Ints
+from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import influence
 
 SPACES = ("joint", "age", "multihead", "gender", "mask")
-TRIALS = (5, 12, 24)
+TRIALS = (5, 10, 15, 24)
 PENALTIES = (0.5, 1.0, 1.5, 2.0)
 _LAST = 3
-_REPLAYS = 2000
-_RESAMPLES = 200
+LATE = f"macro-F1, mean of the last {_LAST} epochs"
+_REPLAYS = 1000
+_RESAMPLES = 100
 _SEED = 0
 
 Score = Callable[[Floats, Ints], float]
@@ -89,10 +90,12 @@ class Seen:
         seen: by objective, the score of every config on every fold, [configs, F]; the default is
             the first.
         worth: macro-F1 on other people of the models of the other folds, [configs, F].
+        error: standard error of differences of macro-F1, [configs, configs, F].
     """
 
     seen: dict[str, Floats]
     worth: Floats
+    error: Floats
 
 
 def look(corpus: Corpus) -> Seen:
@@ -102,48 +105,37 @@ def look(corpus: Corpus) -> Seen:
         name: np.array([[of(one, corpus) for one in row] for row in rows])
         for name, of in _objectives().items()
     }
-    for name, kind in (("macro-F1", _hard), ("soft macro-F1", _soft)):
-        gain, error = _over_default(rows, corpus, kind)
-        for penalty in PENALTIES:
-            seen[f"{name} over the default, less {penalty:g} standard errors"] = (
-                gain - penalty * error
-            )
     for first, second in (("macro-F1", "balanced log score"), ("soft macro-F1", "macro-F1")):
         mixed = [_ranks(seen[name]) for name in (first, second)]
         seen[f"ranks of {first} and {second}"] = (mixed[0] + mixed[1]) / 2
     score = np.array([[one.score for one in row] for row in rows])
     others = score.sum(axis=1, keepdims=True) - score
-    return Seen(seen=seen, worth=others / (score.shape[1] - 1))
+    return Seen(
+        seen=seen,
+        worth=others / (score.shape[1] - 1),
+        error=_errors(rows, corpus),
+    )
 
 
-def _hard(probs: Floats) -> Floats:
-    return np.eye(probs.shape[1])[probs.argmax(axis=1)]
+def _errors(rows: Sequence[Sequence[Trained]], corpus: Corpus) -> Floats:
+    """Returns the standard errors of differences of macro-F1, [configs, configs, F].
 
-
-def _soft(probs: Floats) -> Floats:
-    return probs
-
-
-def _over_default(
-    rows: Sequence[Sequence[Trained]], corpus: Corpus, kind: Callable[[Floats], Floats]
-) -> tuple[Floats, Floats]:
-    """Returns the difference of every training from the default's, and its error: [configs, F].
-
-    The error is that of the people who validate, to first order; the same people validate both.
+    They are those of the people who validate both, to first order.
     """
-    gain, error = np.zeros((2, len(rows), len(rows[0])))
+    errors = np.empty((len(rows), len(rows), len(rows[0])))
     for fold in range(len(rows[0])):
-        effects = []
-        for number, row in enumerate(rows):
-            one = row[fold]
-            label, person = corpus.label[one.samples], corpus.person[one.samples]
-            counts = soft_counts(kind(one.probabilities[-1]), label, person)
-            gain[number, fold] = macro_f1_of_counts(counts.sum(axis=0))
-            effects.append(influence(counts))
-            apart = effects[number] - effects[0]
-            error[number, fold] = np.sqrt(len(apart) * apart.var(ddof=1))
-        gain[:, fold] -= gain[0, fold]
-    return gain, error
+        samples = rows[0][fold].samples
+        people = People(
+            label=corpus.label[samples],
+            person=corpus.person[samples],
+            num_classes=corpus.num_classes,
+        )
+        predicted = np.stack([row[fold].probabilities[-1].argmax(axis=1) for row in rows])
+        effects = influence(people.counts(predicted))
+        for number, effect in enumerate(effects):
+            variance = (effects - effect).var(axis=1, ddof=1)
+            errors[number, :, fold] = np.sqrt(people.num_people * variance)
+    return errors
 
 
 def _objectives() -> dict[str, Callable[[Trained, Corpus], float]]:
@@ -179,7 +171,9 @@ class Choice:
     finalists: float
 
 
-def replays(world: Seen, trials: int, rng: np.random.Generator, among: Ints) -> dict[str, Choice]:
+def replays(
+    world: Seen, trials: int, rng: np.random.Generator, among: Ints, *, is_any: bool
+) -> dict[str, Choice]:
     """Lets every objective choose among the same draws.
 
     Args:
@@ -187,21 +181,37 @@ def replays(world: Seen, trials: int, rng: np.random.Generator, among: Ints) -> 
         trials: configs of a search, the default one of them.
         rng: draws the configs and the fold.
         among: numbers of the configs to draw from, without the default.
+        is_any: whether any of them stands in for the default.
     """
     folds = world.worth.shape[1]
     drawn = np.stack([rng.choice(among, trials - 1, replace=False) for _ in range(_REPLAYS)])
-    tried = np.concatenate([np.zeros((_REPLAYS, 1), dtype=np.int64), drawn], axis=1)
+    first = np.zeros((_REPLAYS, 1), dtype=np.int64)
+    tried = np.concatenate([first, drawn], axis=1)
+    if is_any:
+        order = rng.permuted(np.tile(np.arange(trials), (_REPLAYS, 1)), axis=1)
+        tried = np.take_along_axis(tried, order, axis=1)
     same = np.broadcast_to(rng.integers(folds, size=(_REPLAYS, 1)), tried.shape)
     own = rng.integers(folds, size=tried.shape)
-    found = {name: _choice(world, seen, tried, same) for name, seen in world.seen.items()}
+    found = {
+        name: _choice(world, seen[tried, same], tried, same) for name, seen in world.seen.items()
+    }
     for name in _SCORES:
-        found[f"{name}, a fold of its own a trial"] = _choice(world, world.seen[name], tried, own)
+        found[f"{name}, a fold of its own a trial"] = _choice(
+            world, world.seen[name][tried, own], tried, own
+        )
+    error = world.error[tried[:, :1], tried, same]
+    for name in ("macro-F1", LATE):
+        score = world.seen[name]
+        lead = score[tried, same] - score[tried[:, :1], same]
+        for penalty in PENALTIES:
+            row = f"{name}, its lead over the default less {penalty:g} standard errors"
+            found[row] = _choice(world, lead - penalty * error, tried, same)
     return found
 
 
 def _choice(world: Seen, seen: Floats, tried: Ints, fold: Ints) -> Choice:
     worth = world.worth[tried, fold]
-    order = np.argsort(-seen[tried, fold], axis=1, kind="stable")
+    order = np.argsort(-seen, axis=1, kind="stable")
     ranked = np.take_along_axis(worth, order, axis=1)
     default = worth[:, 0]
     return Choice(
@@ -217,16 +227,18 @@ def _report(corpora: Sequence[Corpus]) -> str:
     lines = []
     for trials in TRIALS:
         usable = [w for w in worlds if len(w.worth) >= trials]
-        if usable:
-            lines += [f"## {trials} trials", "", *_table(usable, trials), ""]
+        for is_any in (False, True) if usable else ():
+            heading = f"{trials} trials{', any of them in the place of the default' * is_any}"
+            lines += [f"## {heading}", "", *_table(usable, trials, is_any=is_any), ""]
     lines += ["## Worlds", "", *_worlds(corpora, worlds)]
     return "\n".join(lines)
 
 
-def _table(worlds: Sequence[Seen], trials: int) -> list[str]:
-    chosen = _over_worlds(worlds, trials, np.random.default_rng(_SEED), redraw=False)
+def _table(worlds: Sequence[Seen], trials: int, *, is_any: bool) -> list[str]:
+    options = {"trials": trials, "is_any": is_any}
+    chosen = _over_worlds(worlds, np.random.default_rng(_SEED), redraw=False, **options)
     resampled = [
-        _over_worlds(worlds, trials, np.random.default_rng(1 + number), redraw=True)
+        _over_worlds(worlds, np.random.default_rng(1 + number), redraw=True, **options)
         for number in range(_RESAMPLES)
     ]
     lines = [
@@ -245,7 +257,7 @@ def _table(worlds: Sequence[Seen], trials: int) -> list[str]:
 
 
 def _over_worlds(
-    worlds: Sequence[Seen], trials: int, rng: np.random.Generator, *, redraw: bool
+    worlds: Sequence[Seen], rng: np.random.Generator, *, trials: int, is_any: bool, redraw: bool
 ) -> dict[str, Choice]:
     """Returns the mean over the worlds; with `redraw` of configs drawn anew."""
     every = []
@@ -255,7 +267,7 @@ def _over_worlds(
             kept = np.unique(rng.choice(among, len(among)))
             missing = np.setdiff1d(among, kept)[: max(0, trials - 1 - len(kept))]
             among = np.concatenate([kept, missing])
-        every.append(replays(world, trials, rng, among))
+        every.append(replays(world, trials, rng, among, is_any=is_any))
     return {
         name: Choice(
             **{

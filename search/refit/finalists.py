@@ -8,7 +8,7 @@ from search.prepare.space_result import SpaceResult
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG
-from search.store.records import PRECISION, complete_records
+from search.store.records import PRECISION, complete_records, late_score
 from trainables.blocks import FlatValue
 
 
@@ -28,7 +28,7 @@ def finalists(
     default = as_tried(result, default)
     ranked = sorted(
         complete_records(result.records),
-        key=lambda r: (r != result.best, -(r.objective or 0.0), r.number),
+        key=lambda r: (r != result.best, -late_score(r), r.number),
     )
     best = [dict(default)] if with_default or not ranked else []
     for record in ranked:

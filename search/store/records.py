@@ -13,6 +13,7 @@ WORST_VALUE = 0.0
 PRECISION = "numerics.precision"
 """Of a config: what a worker chose for it by measurement, told with its first epoch."""
 DEFAULT_NUMBER = 0
+_LATE_EPOCHS = 3
 """Number of the trial of every study that has the default config."""
 
 
@@ -166,6 +167,12 @@ def default_value(records: tuple[TrialRecord, ...]) -> float | None:
     """Returns the last validation value of trial 0, the default config; None where it has none."""
     first = next((record for record in records if record.number == DEFAULT_NUMBER), None)
     return first.values[first.epochs] if first is not None and first.values else None
+
+
+def late_score(record: TrialRecord) -> float:
+    """Returns the mean of the values of a trial's last epochs: less a matter of luck than one."""
+    last = list(record.values.values())[-_LATE_EPOCHS:]
+    return sum(last) / len(last) if last else 0.0
 
 
 def complete_records(records: Iterable[TrialRecord]) -> list[TrialRecord]:

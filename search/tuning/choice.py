@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from search.analysis.choice import cautious_leads
+from search.analysis.choice import PENALTY, errors_of_leads
 from search.analysis.people import People
 from search.errors import ResultsError
-from search.store.records import DEFAULT_NUMBER, TrialRecord, best_record, complete_records
+from search.store.records import (
+    DEFAULT_NUMBER,
+    TrialRecord,
+    best_record,
+    complete_records,
+    late_score,
+)
 from search.store.run_store import RunStore
 from trainables.data.sample_table import SampleTable
 
@@ -17,8 +23,8 @@ def chosen_record(
 ) -> TrialRecord | None:
     """Returns the trial to take: the default's, unless another leads it by more than luck.
 
-    Where the default did not end, or predictions are missing or are not of the same photos, it is
-    the trial with the best score.
+    Of those it is the one whose lead is the largest less its standard errors. Where the default
+    did not end, or predictions are missing or not of the same photos, it is the best score.
 
     Args:
         store: keeps what complete trials predicted.
@@ -32,10 +38,10 @@ def chosen_record(
     complete = complete_records(records)
     best = best_record(complete)
     default = next((r for r in complete if r.number == DEFAULT_NUMBER), None)
-    if best is None or default is None or best is default:
+    if best is None or default is None:
         return best
-    # Who scores below the default cannot lead it.
-    above = [r for r in complete if (r.objective or 0.0) > (default.objective or 0.0)]
+    leads = {r.number: late_score(r) - late_score(default) for r in complete}
+    above = [r for r in complete if leads[r.number] > 0]
     try:
         indices, given = store.read_validation(default.space, DEFAULT_NUMBER)
         others = [store.read_validation(r.space, r.number) for r in above]
@@ -49,6 +55,6 @@ def chosen_record(
         num_classes=table.schema.only(attributes).num_joint,
     )
     predicted = (other.probabilities.argmax(axis=1) for other in others)
-    leads = cautious_leads(people, given.argmax(axis=1), predicted)
-    first = int(leads.argmax())
-    return above[first] if leads[first] > 0 else default
+    errors = errors_of_leads(people, given.argmax(axis=1), predicted)
+    surely = np.array([leads[r.number] for r in above]) - PENALTY * errors
+    return default if surely.max(initial=0.0) <= 0 else above[int(surely.argmax())]

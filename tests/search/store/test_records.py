@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from search.store.records import Cause, State, best_record, default_value
+from search.store.records import Cause, State, best_record, default_value, late_score
 from tests.search.builders.made import made_record
 
 
@@ -74,3 +74,11 @@ def test_a_complete_trial_at_zero_is_better_than_none():
 )
 def test_the_default_config_is_trial_0(records, value):
     assert default_value(records) == value
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({}, 0.0), ({1: 0.5}, 0.5), ({1: 0.5, 2: 0.75}, 0.625), ({1: 9, 2: 1, 3: 2, 4: 3}, 2.0)],
+)
+def test_the_late_score_is_the_mean_of_the_last_three_epochs(values, expected):
+    assert late_score(made_record(0, values)) == expected

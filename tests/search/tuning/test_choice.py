@@ -24,7 +24,7 @@ def store(tmp_path):
     return RunStore(tmp_path)
 
 
-def tried(store, table, number, wrong, **changes):
+def tried(store, table, number, wrong, values=None, **changes):
     """Returns a trial that was right about the gender of all people but `wrong`."""
     label = table.labels[:, 0].copy()
     is_wrong = np.isin(table.group_index, list(wrong))
@@ -33,7 +33,7 @@ def tried(store, table, number, wrong, **changes):
     path = store.validation_path("gender", number)
     path.parent.mkdir(exist_ok=True, parents=True)
     write_arrays(path, {"indices": rows, "probabilities": np.eye(2, dtype=np.float32)[label]})
-    return made_record(number, {1: 0.1, 2: 1 - len(wrong) / NUM_PEOPLE}, **changes)
+    return made_record(number, values or {1: 1 - len(wrong) / NUM_PEOPLE}, **changes)
 
 
 def chosen(store, table, *records):
@@ -55,6 +55,14 @@ def test_a_clear_lead_is_taken_and_the_surer_of_two(store, table):
     assert chosen(store, table, default, sure) == 2
     assert wild.objective > sure.objective
     assert chosen(store, table, default, wild, sure) == 2
+
+
+def test_a_lead_in_the_last_epoch_alone_is_luck(store, table):
+    default = tried(store, table, 0, range(20), dict.fromkeys(range(1, 5), 0.6))
+    other = tried(store, table, 1, range(5), {1: 0.1, 2: 0.6, 3: 0.6, 4: 0.75})
+    steady = tried(store, table, 2, range(5), {1: 0.1, 2: 0.74, 3: 0.75, 4: 0.74})
+    assert chosen(store, table, default, other) == 0
+    assert chosen(store, table, default, other, steady) == 2
 
 
 def test_the_default_that_leads_is_taken(store, table):
