@@ -31,7 +31,7 @@ from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute
 
 _MOST_SHOWN_PHOTOS = 3
-_PROPOSED_FROM = 0.5
+PROPOSED_FROM = 0.5
 """Probability of being wrong from which another label is proposed: wrong rather than right."""
 
 
@@ -193,7 +193,7 @@ def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect
     memory = io.StringIO()
     writer = csv.writer(memory, lineterminator="\n")
     writer.writerow(COLUMNS)
-    proposed = [each for each in suspects if each.probability >= _PROPOSED_FROM]
+    proposed = [each for each in suspects if each.probability >= PROPOSED_FROM]
     for each in proposed:
         attribute = table.schema[each.attribute]
         reason = f"proposed by headrace: {each.given} is {_chance(each)}"
