@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from search.cli.run_config import AUDIT_OPTIONS, FROZEN_OPTIONS
 from search.errors import UsageError, near
+from search.export.formats import FORMATS
 from search.prepare.config import (
     ACCEPT_LOSS_HELP,
     DEFAULT_MARGIN,
@@ -36,7 +37,12 @@ examples:
     "report": "example:\n  headrace report NAME        # writes results/NAME/report.html again\n",
     "ensemble": "example:\n  headrace ensemble NAME --max-members 5 --max-ms 20\n",
     "predict": "example:\n  headrace predict NAME --images DIR --out answers.csv\n",
-    "export": "examples:\n  headrace export NAME --to timm\n  headrace export NAME --to onnx\n",
+    "export": """\
+examples:
+  headrace export NAME --to timm
+  headrace export NAME --to onnx
+  headrace export NAME --to mlflow        # its trials, into results/NAME/mlflow
+""",
     "compare": "example:\n  headrace compare --truth truth.csv A=a.csv B=b.csv\n",
     "audit": "example:\n  headrace audit --data DIR        # writes audit/audit.html\n",
     "screen": "example:\n  headrace screen --models 'mobilenet*,resnet18' --data DIR\n",
@@ -292,7 +298,10 @@ def _add_ensemble(commands: Any) -> None:
     )
     export = _of_a_run(commands, "export", "write a run's winners for other tools")
     export.add_argument(
-        "--to", required=True, choices=("timm", "onnx", "portfolio"), help="what to write"
+        "--to",
+        required=True,
+        choices=FORMATS,
+        help="what to write; trials go to trackio, mlflow or wandb",
     )
     export.add_argument(
         "--space",
