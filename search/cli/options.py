@@ -16,6 +16,7 @@ from search.prepare.config import (
     MARGIN_HELP,
     OPTIONS,
 )
+from search.report.handin.template import TEMPLATES
 
 _START = """\
 start here:
@@ -34,7 +35,12 @@ examples:
   headrace run --resume NAME --budget 3h          goes on, to more
 """,
     "verdict": "example:\n  headrace verdict NAME --margin 0.01\n",
-    "report": "example:\n  headrace report NAME        # writes results/NAME/report.html again\n",
+    "report": """\
+examples:
+  headrace report NAME                        # writes results/NAME/report.html
+  headrace report NAME --template wrapup-ko   # writes results/NAME/wrapup-ko.md
+  headrace report NAME --template paper       # writes results/NAME/paper.tex
+""",
     "ensemble": "example:\n  headrace ensemble NAME --max-members 5 --max-ms 20\n",
     "predict": "example:\n  headrace predict NAME --images DIR --out answers.csv\n",
     "export": """\
@@ -254,6 +260,14 @@ def _add_concluding(commands: Any) -> None:
         command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)
         command.add_argument("--accept-loss", type=float, default=None, help=ACCEPT_LOSS_HELP)
         command.add_argument("--no-photos", action="store_true", help="no photos in the report")
+        if name == "report":
+            command.add_argument(
+                "--template",
+                choices=TEMPLATES,
+                default=None,
+                help="write a form to hand in instead, from the stored results, into the run's "
+                "folder",
+            )
     _add_ensemble(commands)
     compare = _command(commands, "compare", "judge anybody's prediction files")
     compare.add_argument("--truth", type=Path, required=True, help="CSV sample,group,label")
