@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import re
+import shlex
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -32,7 +33,7 @@ def export_mlflow(folder: Path, project: str, runs: Sequence[Tracked]) -> str:
         runs: to write; what an earlier export wrote is found by its key and brought up to date.
 
     Returns:
-        Where they are, and the command that shows them.
+        Where they are, and the command that shows those in the folder.
 
     Raises:
         UsageError: the folder has a name that the address of a database cannot have.
@@ -42,9 +43,12 @@ def export_mlflow(folder: Path, project: str, runs: Sequence[Tracked]) -> str:
         import mlflow
         from mlflow.exceptions import MlflowException
 
+        # Not to be shown: it may hold a password.
         uri, artifacts = os.environ.get("MLFLOW_TRACKING_URI", ""), None
+        place = "the store of MLFLOW_TRACKING_URI"
         if not uri:
             uri, artifacts = _own_store(folder)
+            place = uri
         try:
             client = mlflow.MlflowClient(tracking_uri=uri)
             experiment = _experiment(client, project, artifacts)
@@ -53,9 +57,10 @@ def export_mlflow(folder: Path, project: str, runs: Sequence[Tracked]) -> str:
                 _write(client, experiment, run, known.get(run.key))
         except MlflowException as error:
             raise ResultsError(
-                f"MLflow at {uri} refuses the trials: {error}; see MLFLOW_TRACKING_URI"
+                f"MLflow refuses the trials in {place}: {error}; see MLFLOW_TRACKING_URI"
             ) from error
-    return f"{uri}, experiment {project}: mlflow ui --backend-store-uri '{uri}'"
+    shown = f": mlflow ui --backend-store-uri {shlex.quote(uri)}" if place == uri else ""
+    return f"{place}, experiment {project}{shown}"
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def export_wandb(folder: Path, project: str, runs: Sequence[Tracked]) -> str:
         runs: to write; one that says what it said at an earlier export is left out.
 
     Returns:
-        Where they are, and the command that sends them.
+        Where they are, and the command that sends offline runs.
 
     Raises:
         ResultsError: what was exported cannot be read, or wandb refuses.
@@ -52,8 +52,9 @@ def export_wandb(folder: Path, project: str, runs: Sequence[Tracked]) -> str:
                     ) from error
                 known[run.key] = f"{target} {run.digest}"
                 write_json(folder / _EXPORTED, {"schema": SCHEMA, "runs": known})
-    sync = shlex.quote(str(below / "wandb"))
-    return f"{below / 'wandb'} ({mode}), project {project}: wandb sync {sync}/offline-run-*"
+    here = below / "wandb"
+    send = f": wandb sync {shlex.quote(str(here))}/offline-run-*" if mode == "offline" else ""
+    return f"{here} ({mode}), project {project}{send}"
 
 
 def _exported(path: Path) -> dict[str, str]:
@@ -86,3 +87,7 @@ def _write(below: Path, project: str, run: Tracked) -> None:
         made.log({METRIC: value}, step=epoch)
     made.summary.update(dict(run.summary))
     made.finish(exit_code=1 if run.state is State.FAIL else 0)
+    # The link to the log of its service, which would lead out of a run that is moved.
+    for link in (below / "wandb").glob(f"*run-*-{run.key}/logs/*"):
+        if link.is_symlink() and link.readlink().is_absolute():
+            link.unlink()

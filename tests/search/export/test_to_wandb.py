@@ -40,5 +40,6 @@ def test_every_trial_is_one_offline_run_however_often_it_is_exported(tmp_path):
     made = sorted(path.name for path in (run / "wandb" / "wandb").glob("offline-run-*"))
     assert len(made) == 10
     check_links(run)
+    check_links(Path(shutil.copytree(run, tmp_path / "copied", symlinks=True)))
     export(tmp_path)
     assert sorted(p.name for p in (run / "wandb" / "wandb").glob("offline-run-*")) == made
