@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.keywords import one_base, parsed
-from search.errors import ResultsError, near
+from search.errors import ResultsError, UsageError, near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,17 +107,28 @@ class Run:
             return Findings.from_dict(read_json(path, way_out))
 
     @one_base()
-    def report(self, *, margin: float | None = None, accept_loss: float | None = None) -> Path:
+    def report(
+        self,
+        *,
+        margin: float | None = None,
+        accept_loss: float | None = None,
+        template: str | None = None,
+    ) -> Path:
         """Judges the run again, writes verdict and report, and returns the path of the page.
 
         Args:
             margin: differences of macro-F1 within it are equivalent; None is the run's own.
             accept_loss: macro-F1 that may be lost for a cheaper approach; None is the run's own.
+            template: "wrapup-ko", "wrapup-en" or "paper": judges nothing, and writes this form
+                from the stored results instead.
 
         Raises:
-            UsageError: a number is none, negative, or 1 or more.
+            UsageError: a number is none, negative, or 1 or more; there is no such form, or one
+                is to be written and a number is given.
             ResultsError: nothing was refitted, or the folder cannot be written.
         """
+        if template is not None:
+            return self._form(template, margin is not None or accept_loss is not None)
         from rich.console import Console
 
         from search.prepare.option import below_one
@@ -131,6 +142,25 @@ class Run:
         check_writable("the run's folder", store.root)
         conclude_run(store, Console(quiet=True), margin, accept_loss)
         return self.path / "report.html"
+
+    def _form(self, template: str, judges: bool) -> Path:
+        from search.report.handin.template import TEMPLATES, Template
+        from search.store.files import check_writable
+        from search.verdict.handin import write_handin
+
+        if template not in TEMPLATES:
+            raise UsageError(
+                f"template must be one of {', '.join(TEMPLATES)}, got {template!r}"
+                f"{near(template, TEMPLATES)}"
+            )
+        if judges:
+            raise UsageError(
+                "template takes the verdict as it is stored; leave out margin and accept_loss, or "
+                "call report with them first"
+            )
+        store = self._store()
+        check_writable("the run's folder", store.root)
+        return write_handin(store, Template(template))
 
     def ensemble(self) -> Ensemble:
         """Returns the ensemble that the run ended with.

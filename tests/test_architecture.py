@@ -61,6 +61,7 @@ FLOORS = {
     },
     "search/report": {
         "render": 6,
+        "handin": 5,
         "page": 5,
         "sections": 4,
         "figures": 3,

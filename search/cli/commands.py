@@ -209,6 +209,28 @@ def _conclude(options: argparse.Namespace) -> int:
     return OK
 
 
+def _report(options: argparse.Namespace) -> int:
+    if options.template is None:
+        return _conclude(options)
+    given = {
+        "--margin": options.margin is not None,
+        "--accept-loss": options.accept_loss is not None,
+        "--no-photos": options.no_photos,
+    }
+    if flags := [flag for flag, is_given in given.items() if is_given]:
+        raise UsageError(
+            f"--template takes the verdict as it is stored, and shows no photos; leave out "
+            f"{', '.join(flags)}, or judge the run first, without --template"
+        )
+    store = RunStore.open(options.results, options.name)
+    check_writable("--results", store.root)
+    from search.report.handin.template import Template
+    from search.verdict.handin import write_handin
+
+    print(write_handin(store, Template(options.template)))
+    return OK
+
+
 def _ensemble(options: argparse.Namespace) -> int:
     for option, value in (("--max-members", options.max_members), ("--max-ms", options.max_ms)):
         if value is not None and not value > 0:  # NaN is above nothing
@@ -311,7 +333,7 @@ _COMMANDS = {
     "quick": run_quick,
     "replay": _replay,
     "verdict": _conclude,
-    "report": _conclude,
+    "report": _report,
     "ensemble": _ensemble,
     "predict": _predict,
     "export": _export,

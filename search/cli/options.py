@@ -9,12 +9,14 @@ from typing import Any, NoReturn
 
 from search.cli.run_config import AUDIT_OPTIONS, FROZEN_OPTIONS
 from search.errors import UsageError, near
+from search.export.formats import FORMATS
 from search.prepare.config import (
     ACCEPT_LOSS_HELP,
     DEFAULT_MARGIN,
     MARGIN_HELP,
     OPTIONS,
 )
+from search.report.handin.template import TEMPLATES
 
 _START = """\
 start here:
@@ -33,10 +35,20 @@ examples:
   headrace run --resume NAME --budget 3h          goes on, to more
 """,
     "verdict": "example:\n  headrace verdict NAME --margin 0.01\n",
-    "report": "example:\n  headrace report NAME        # writes results/NAME/report.html again\n",
+    "report": """\
+examples:
+  headrace report NAME                        # writes results/NAME/report.html
+  headrace report NAME --template wrapup-ko   # writes results/NAME/wrapup-ko.md
+  headrace report NAME --template paper       # writes results/NAME/paper.tex
+""",
     "ensemble": "example:\n  headrace ensemble NAME --max-members 5 --max-ms 20\n",
     "predict": "example:\n  headrace predict NAME --images DIR --out answers.csv\n",
-    "export": "examples:\n  headrace export NAME --to timm\n  headrace export NAME --to onnx\n",
+    "export": """\
+examples:
+  headrace export NAME --to timm
+  headrace export NAME --to onnx
+  headrace export NAME --to mlflow        # its trials, into results/NAME/mlflow
+""",
     "compare": "example:\n  headrace compare --truth truth.csv A=a.csv B=b.csv\n",
     "audit": "example:\n  headrace audit --data DIR        # writes audit/audit.html\n",
     "screen": "example:\n  headrace screen --models 'mobilenet*,resnet18' --data DIR\n",
@@ -248,6 +260,14 @@ def _add_concluding(commands: Any) -> None:
         command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)
         command.add_argument("--accept-loss", type=float, default=None, help=ACCEPT_LOSS_HELP)
         command.add_argument("--no-photos", action="store_true", help="no photos in the report")
+        if name == "report":
+            command.add_argument(
+                "--template",
+                choices=TEMPLATES,
+                default=None,
+                help="write a form to hand in instead, from the stored results, into the run's "
+                "folder",
+            )
     _add_ensemble(commands)
     compare = _command(commands, "compare", "judge anybody's prediction files")
     compare.add_argument("--truth", type=Path, required=True, help="CSV sample,group,label")
@@ -292,7 +312,10 @@ def _add_ensemble(commands: Any) -> None:
     )
     export = _of_a_run(commands, "export", "write a run's winners for other tools")
     export.add_argument(
-        "--to", required=True, choices=("timm", "onnx", "portfolio"), help="what to write"
+        "--to",
+        required=True,
+        choices=FORMATS,
+        help="what to write; trials go to trackio, mlflow or wandb",
     )
     export.add_argument(
         "--space",

@@ -11,10 +11,12 @@ from rich.table import Table
 
 from search.console import StepBar, say
 from search.errors import ResultsError, UsageError
+from search.export.formats import FORMATS, TRACKERS
 from search.export.parity import LIMIT, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
 from search.export.to_portfolio import portfolio_of
 from search.export.to_timm import CLASS_FOLDERS, read_best, write_classes, write_timm
+from search.export.trackers import export_to_tracker
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
@@ -30,7 +32,6 @@ from trainables.data.schema import LabelSchema
 from trainables.errors import DataError
 from trainables.machine import Machine
 
-FORMATS = ("timm", "onnx", "portfolio")
 NUM_PHOTOS = 64
 """That exported networks are compared on with the originals."""
 _DONE, _DIFFERS = 0, 1
@@ -44,7 +45,7 @@ def export_run(
     spaces: Sequence[str] | None = None,
     cache: Path | None = None,
 ) -> int:
-    """Writes `timm/`, `onnx/` or `portfolio.json` into the folder of a run.
+    """Writes `timm/`, `onnx/` or `portfolio.json` into the folder of a run, or to a tracker.
 
     Args:
         store: of the run.
@@ -57,7 +58,7 @@ def export_run(
         The exit code: 1 where an exported network does not predict what the original does.
 
     Raises:
-        UsageError: no such format, or spaces for a format that takes all.
+        UsageError: no such format, spaces for a format that takes all, or a package is missing.
         ResultsError: the run lacks what is to be exported.
     """
     if to not in FORMATS:
@@ -68,9 +69,11 @@ def export_run(
     if to == "timm":
         return _to_timm(store, console, spaces, cache)
     if spaces:
-        raise UsageError(
-            f"--to onnx exports the whole ensemble, got --space {' '.join(spaces)}; leave it out"
-        )
+        what = "every trial of the run" if to in TRACKERS else "the whole ensemble"
+        raise UsageError(f"--to {to} exports {what}, got --space {' '.join(spaces)}; leave it out")
+    if to in TRACKERS:
+        export_to_tracker(store, to, console)
+        return _DONE
     return _to_onnx(store, console, cache)
 
 

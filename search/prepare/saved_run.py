@@ -1,5 +1,6 @@
 """A finished search read back from results/NAME, without its data, spaces, Ray or Optuna."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,9 +10,9 @@ from search.errors import ResultsError
 from search.prepare.space_result import SpaceResult
 from search.store.best_file import BestFile
 from search.store.journal_file import read_records
-from search.store.known_trials import check_whole
-from search.store.reading import is_there
-from search.store.records import TrialRecord, best_record, complete_records
+from search.store.known_trials import check_whole, listed
+from search.store.reading import is_there, reading
+from search.store.records import Cause, State, TrialRecord, best_record, complete_records
 from search.store.run_store import RunStore
 from trainables.data.schema import LabelSchema
 
@@ -36,6 +37,52 @@ def load_run(store: RunStore) -> SavedRun:
     Raises:
         ResultsError: a file is missing or torn.
     """
+    study = _whole_study(store)
+    schema = LabelSchema.from_dict(study["data"]["schema"])
+    records = read_records(store.journal, study["studies"], schema.names)
+    check_whole(store, records)
+    return _saved(store, study, records)
+
+
+def load_listed_run(store: RunStore) -> SavedRun:
+    """Reads a run whose journal is there or was left out, as of runs that are shown to others.
+
+    Without it, trials are those of `trials.csv`: how they ended, not their configs.
+
+    Raises:
+        ResultsError: a file is missing or torn.
+    """
+    if is_there(store.journal):
+        return load_run(store)
+    found = defaultdict[str, list[TrialRecord]](list)
+    for space, number, state, row in listed(store):
+        with reading(store.root / "trials.csv", "copy the run whole"):
+            found[space].append(_record(space, number, state, row))
+    return _saved(store, _whole_study(store), {n: tuple(rows) for n, rows in found.items()})
+
+
+def _record(space: str, number: int, state: State, row: Mapping[str, str]) -> TrialRecord:
+    """Returns a trial as its row has it: of its epochs the last alone has a value."""
+    objective = float(row["objective"]) if row["objective"] else None
+    return TrialRecord(
+        space=space,
+        number=number,
+        state=state,
+        cause=Cause(row.get("cause", "")),
+        objective=objective,
+        values={} if objective is None else {int(row["epochs"]): objective},
+        params={},
+        config={},
+        seed=int(row.get("seed") or 0),
+        seconds=float(row.get("seconds") or 0.0),
+        device_seconds=float(row.get("device_seconds") or 0.0),
+        started=0.0,
+        gap=None,
+        error="",
+    )
+
+
+def _whole_study(store: RunStore) -> Mapping[str, Any]:
     study = store.read_study()
     missing = [key for key in ("config", "data", "studies") if key not in study]
     if not {"blocks", "approaches"} & set(study):
@@ -45,10 +92,15 @@ def load_run(store: RunStore) -> SavedRun:
             f"{store.root / 'study.json'} lacks {', '.join(missing)}; copy the run again, or "
             "start a new one"
         )
+    return study
+
+
+def _saved(
+    store: RunStore, study: Mapping[str, Any], records: Mapping[str, tuple[TrialRecord, ...]]
+) -> SavedRun:
     schema = LabelSchema.from_dict(study["data"]["schema"])
-    records = read_records(store.journal, study["studies"], schema.names)
-    check_whole(store, records)
-    results = tuple(_result(store, space, records[space]) for space in study["studies"])
+    spaces = study["studies"]
+    results = tuple(_result(store, space, records.get(space, ())) for space in spaces)
     return SavedRun(study=study, schema=schema, results=results)
 
 

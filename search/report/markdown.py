@@ -16,12 +16,14 @@ from search.report.document import (
     Text,
 )
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#&])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#&$~])")
+_ENDS = re.compile(r"[\x00-\x1f\x7f-\x85\u2028\u2029]+")
+"""Ends of lines and other characters that nobody sees: a cell or an item is one line."""
 
 
 def escaped(text: str) -> str:
-    """Returns a text that Markdown shows as it is."""
-    return _SPECIAL.sub(r"\\\1", text)
+    """Returns a text that Markdown shows as it is, on one line."""
+    return _SPECIAL.sub(r"\\\1", _ENDS.sub(" ", text))
 
 
 def page_lines(page: Page) -> Iterable[str]:
@@ -41,13 +43,14 @@ def page_lines(page: Page) -> Iterable[str]:
     for note in page.notes:
         yield from ("", escaped(note))
     for section in page.sections:
-        lines = [line for block in section.blocks for line in _block_lines(block)]
+        lines = [line for block in section.blocks for line in block_lines(block)]
         heading = f"## {escaped(section.kicker)}: {escaped(section.heading)}"
         # A section of photos alone has nothing to say here.
         yield from ("", heading, *lines) if lines else ()
 
 
-def _block_lines(block: Block) -> Iterable[str]:
+def block_lines(block: Block) -> Iterable[str]:
+    """Yields the lines of a block, an empty one before it."""
     if isinstance(block, Table):
         yield from _table_lines(block)
     elif isinstance(block, Figure):
@@ -59,14 +62,21 @@ def _block_lines(block: Block) -> Iterable[str]:
         for item in block.items:
             yield f"- {escaped(item)}"
     elif isinstance(block, Code):
-        yield from ("", "```", *block.lines, "```")
+        fence = _fence(block.lines)
+        yield from ("", fence, *block.lines, fence)
     elif isinstance(block, Grid):
         for card in block.cards:
             yield from _card_lines(card)
     elif isinstance(block, Folded):
-        inner = [line for each in block.blocks for line in _block_lines(each)]
+        inner = [line for each in block.blocks for line in block_lines(each)]
         # What only folds plots away has nothing to say here.
         yield from ("", f"### {escaped(block.summary)}", *inner) if inner else ()
+
+
+def _fence(lines: Iterable[str]) -> str:
+    """Returns what no line can end the block by: more backticks than stand anywhere in it."""
+    runs = (found for line in lines for found in re.findall("`{3,}", line))
+    return "`" * (1 + max(map(len, runs), default=2))
 
 
 def _card_lines(card: Card) -> Iterable[str]:

@@ -37,7 +37,7 @@ def check_whole(store: RunStore, records: Mapping[str, Sequence[TrialRecord]]) -
     known = {(space, r.number): r for space, found in records.items() for r in found}
     for each in known.values():
         _check_epochs(store, each)
-    for space, number, state, row in _listed(store):
+    for space, number, state, row in listed(store):
         record, trial = known.get((space, number)), f"trial {number} of {space}"
         if state not in _FINISHED:
             continue
@@ -72,7 +72,7 @@ def _check_epochs(store: RunStore, record: TrialRecord) -> None:
         )
 
 
-def _listed(store: RunStore) -> Iterator[tuple[str, int, State, dict[str, str]]]:
+def listed(store: RunStore) -> Iterator[tuple[str, int, State, dict[str, str]]]:
     """Yields space, number, state and row of every trial of `trials.csv`; none without it."""
     path = store.root / "trials.csv"
     if not is_there(path):

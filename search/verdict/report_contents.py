@@ -57,13 +57,13 @@ def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportC
     """Returns everything the page of a run shows."""
     truth, lineup, findings = refitted.truth, refitted.lineup, conclusion.findings
     facts = replace(
-        data_facts(run.schema, truth, run.study["data"]["name"]), origin=_origin(run.study)
+        data_facts(run.schema, truth, run.study["data"]["name"]), origin=origin_of(run.study)
     )
     return ReportContents(
         title=f"headrace: {run.study['config']['name']}",
         verdict=findings.verdict,
         advice=findings.advice,
-        when=_when(run.results),
+        when=when_of(run.results),
         networks=networks(lineup),
         configs=tuple(_configs(run.results)),
         reasons=findings.every_reason,
@@ -75,8 +75,8 @@ def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportC
         confusions=tuple(confusions(run.schema, truth.label, conclusion)),
         importances=importances(refitted.store, run),
         data=replace(facts, shifts=read_shifts(refitted.store.root)),
-        searches=tuple(_search_summary(result, lineup) for result in run.results),
-        reproduce=_reproduce(run.study),
+        searches=tuple(search_summary(result, lineup) for result in run.results),
+        reproduce=reproduce_of(run.study),
         examples=examples_of(run.schema, truth, conclusion),
     )
 
@@ -109,7 +109,7 @@ def networks(lineup: Lineup) -> dict[str, tuple[Network, ...]]:
     }
 
 
-def _when(results: Sequence[SpaceResult]) -> str:
+def when_of(results: Sequence[SpaceResult]) -> str:
     """Returns the day and the hours of the search, in UTC."""
     records = [record for result in results for record in result.records]
     begun = [record.started for record in records if record.started]
@@ -121,7 +121,7 @@ def _when(results: Sequence[SpaceResult]) -> str:
     return f"search {first:%Y-%m-%d %H:%M} to {until} UTC"
 
 
-def _origin(study: Mapping[str, Any]) -> str:
+def origin_of(study: Mapping[str, Any]) -> str:
     """Returns whether people of the data are drawn or real, as far as that is known."""
     if study["config"]["data"]:
         return "a folder of yours; whether its photos show real people, nobody can tell from here"
@@ -274,7 +274,8 @@ def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:
     )
 
 
-def _search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
+def search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
+    """Returns how the search of a space went."""
     counts = result.counts
     return SearchSummary(
         space=result.name,
@@ -291,7 +292,8 @@ def _search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
     )
 
 
-def _reproduce(study: Mapping[str, Any]) -> Reproduce:
+def reproduce_of(study: Mapping[str, Any]) -> Reproduce:
+    """Returns the command of a run, and all that decides its results."""
     config, data = RunConfig.from_dict(study["config"]), study["data"]
     return Reproduce(
         commands=(command_of(config),),

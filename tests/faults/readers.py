@@ -20,6 +20,7 @@ from search.refit.files import RefitFiles
 from search.refit.refitted import Refitted
 from search.refit.unit_file import TrainedUnit, head_arrays
 from search.refit.units import Unit
+from search.report.handin.template import Template
 from search.report.shift import Shift
 from search.store.best_file import BestFile
 from search.store.files import SCHEMA, write_arrays, write_json
@@ -29,6 +30,7 @@ from search.store.race_file import Left, read_race, write_race
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.store.screen_file import read_offer, write_screen
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
+from search.verdict.handin import AUDIT_FILE, VERDICT_FILE, write_handin
 from search.verdict.report_contents import importances
 from search.verdict.stage import read_ensemble
 from search.why.plan import ControlCosts, plan_controls
@@ -105,6 +107,34 @@ def trials(folder: Path) -> Made:
     store = _begun(folder)
     store.write_trials(load_run(store).records)
     return store.root / "trials.csv", lambda: load_run(store)
+
+
+def listed(folder: Path) -> Made:
+    """trials.csv of a run without its journal, which a form takes its trials from."""
+    path, _ = trials(folder)
+    store = RunStore(path.parent)
+    store.journal.unlink()
+    return path, lambda: write_handin(store, Template.WRAPUP_KO)
+
+
+def verdict(folder: Path) -> Made:
+    """verdict.json, as the forms take their figures from it."""
+    shutil.copytree(DEMO, folder / "demo", ignore=shutil.ignore_patterns("*.html"))
+    store = RunStore(folder / "demo")
+
+    def read() -> None:
+        for template in Template:
+            write_handin(store, template)
+
+    return store.root / VERDICT_FILE, read
+
+
+def audit(folder: Path) -> Made:
+    """An audit that is kept with a run, as a form counts it."""
+    store = _begun(folder)
+    path = store.root / AUDIT_FILE
+    write_json(path, {"schema": SCHEMA, "findings": [{"kind": "copy", "level": "look"}]})
+    return path, lambda: write_handin(store, Template.WRAPUP_EN)
 
 
 def best(folder: Path) -> Made:
@@ -275,6 +305,9 @@ READERS = {
         make=journal_of_optuna, mutations=(*TEXT, *[mutations.json_line] * 3), share=0.1
     ),
     "trials": Reader(make=trials, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.3),
+    "listed": Reader(make=listed, mutations=(*TEXT, *[mutations.csv_cell] * 3), share=0.3),
+    "verdict": Reader(make=verdict, mutations=(*TEXT, *[mutations.json_value] * 3), share=0.3),
+    "audit": Reader(make=audit, mutations=(*TEXT, *[mutations.json_value] * 3), share=0.3),
     "portfolio": Reader(make=portfolio, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "race": Reader(make=race, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "best": Reader(make=best, mutations=(*TEXT, *[mutations.yaml_value] * 3), share=0.2),

@@ -1,5 +1,6 @@
 """`import headrace`: light, and every public name does what the command line does."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -193,6 +194,20 @@ def test_a_run_tells_its_verdict_and_its_best_configs(demo):
     assert best.score[1] <= best.score[0] <= best.score[2]
     with pytest.raises(headrace.ResultsError, match=r"no space 'agee' \(did you mean age\?\)"):
         demo.best("agee")
+
+
+def test_a_run_fills_in_a_form_from_what_it_stored(tmp_path):
+    run = headrace.Run(Path(shutil.copytree(ROOT / "results" / "demo", tmp_path / "demo")))
+    before = (run.path / "verdict.json").read_bytes()
+    written = run.report(template="wrapup-ko")
+    assert written == run.path / "wrapup-ko.md"
+    assert "| separate | **0.672** |" in written.read_text(encoding="utf-8")
+    assert (run.path / "verdict.json").read_bytes() == before
+    with pytest.raises(headrace.UsageError, match=r"one of wrapup-ko, .*, got 'papr' \(did you"):
+        run.report(template="papr")
+    with pytest.raises(headrace.UsageError, match="leave out margin and accept_loss"):
+        run.report(template="paper", margin=0.01)
+    assert not (run.path / "paper.tex").exists()
 
 
 def test_a_run_of_one_space_has_no_verdict(tmp_path):

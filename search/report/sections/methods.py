@@ -52,16 +52,19 @@ _SHIFT = (
 
 def methods_section(contents: ReportContents) -> Section | None:
     """Returns how everything on the page was done; what the page lacks is left out."""
-    told = tuple(_told(contents))
-    if not told:
+    found = tuple(told(contents))
+    if not found:
         return None
-    folded = Folded(summary="Methods and references", blocks=(Items(items=told),))
+    folded = Folded(summary="Methods and references", blocks=(Items(items=found),))
     return Section(kicker="Methods", heading="How it was done", blocks=(folded,))
 
 
-def _told(contents: ReportContents) -> Iterator[str]:
+def told(contents: ReportContents) -> Iterator[str]:
+    """Yields how everything was done, in sentences; what was not done is left out."""
     if contents.searches:
-        yield from (_SEARCH, _REFIT)
+        yield _SEARCH
+    if contents.searches and contents.scores:
+        yield _REFIT
     if contents.scores:
         yield _SCORES
     if contents.pairs:

@@ -76,7 +76,7 @@ FROZEN = {
         "--cache": None,
     },
     "verdict": CONCLUDING,
-    "report": CONCLUDING,
+    "report": {**CONCLUDING, "--template": None},
     "ensemble": {
         "name": ...,
         "--results": Path("results"),

@@ -1,0 +1,185 @@
+"""The wrap-up in both languages: the sections of the form, the figures of the run, no others."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from search.analysis.ensemble.summary import EnsembleSummary
+from search.analysis.plain import from_plain
+from search.report.contents import DataFacts, ReportContents, Reproduce, SpaceConfig
+from search.report.handin.contents import HandIn
+from search.report.handin.language import Language
+from search.report.handin.wrapup import render_wrapup
+from tests.search.builders.example import contents, ensemble, pair, verdict
+
+EN, KO = Language.EN, Language.KO
+HEADINGS = {
+    EN: (
+        "Overview",
+        "Team and roles",
+        "Data",
+        "Models and search",
+        "Comparison",
+        "What worked and what did not",
+        "How to reproduce it",
+        "Review by the team",
+    ),
+    KO: (
+        "프로젝트 개요",
+        "팀 구성 및 역할",
+        "데이터",
+        "모델과 수행 절차",
+        "수행 결과: 방식 비교",
+        "잘된 점과 잘되지 않은 점",
+        "재현 방법",
+        "자체 평가 의견",
+    ),
+}
+
+
+def made(**changes):
+    given = {"folds": 3, "seeds": 2, "margin": 0.005, "holds": "here", "contents": contents()}
+    return HandIn(run="mine", **{**given, **changes})
+
+
+def parts(text):
+    """Returns the text of every section by its heading."""
+    found = re.split(r"^## \d+\. (.*)$", text, flags=re.MULTILINE)
+    return dict(zip(found[1::2], found[2::2], strict=True))
+
+
+@pytest.mark.parametrize("language", Language)
+def test_the_form_has_its_sections_in_order(language):
+    found = parts(render_wrapup(made(), language))
+    assert tuple(found) == HEADINGS[language]
+    assert all(text.strip() for text in found.values())
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_table_has_as_many_cells_in_every_row(language):
+    rows = [line for line in render_wrapup(made(), language).splitlines() if line[:1] == "|"]
+    assert rows
+    width = 0
+    for row in rows:
+        cells = len(re.split(r"(?<!\\)\|", row))
+        width = cells if not width or re.fullmatch(r"[|\s:-]+", row) else width
+    tables = re.findall(r"(?:^\|.*\n)+", render_wrapup(made(), language), re.MULTILINE)
+    for table in tables:
+        assert len({len(re.split(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table
+
+
+@pytest.mark.parametrize("language", Language)
+def test_figures_are_those_of_the_run(language):
+    found = parts(render_wrapup(made(), language))
+    comparison = found[HEADINGS[language][4]]
+    assert "| joint | **0.760** | \\[0.720, 0.800\\] |" in comparison
+    assert "+0.0200 | \\[+0.0100, +0.0300\\] | +0.0210 | 0.030 |" in comparison
+    assert "| age | 24 | 7 | 15 | 1 | 1 | 0.830 |" in found[HEADINGS[language][3]]
+    assert "600" in found[HEADINGS[language][2]]
+    assert "headrace run --space all --data 'a<b'" in found[HEADINGS[language][6]]
+
+
+def test_what_worked_and_what_did_not_stand_apart():
+    lessons = parts(render_wrapup(made(), EN))["What worked and what did not"]
+    good, _, bad = lessons.partition("What did not work")
+    assert "joint beats separate: +0.020" in good
+    assert "The search of age found 0.830; the default config scored 0.800" in good
+    assert "1 trial of age failed." in bad
+    assert "beats" not in bad
+    told = parts(render_wrapup(made(), KO))["잘된 점과 잘되지 않은 점"]
+    assert "joint \\> separate: macro-F1 차이 +0.020" in told.partition("잘되지 않았거나")[0]
+
+
+def test_what_is_open_is_no_success():
+    open_pair = pair(verdict="undecided", would_decide={"people": 900, "seeds": None})
+    found = made(contents=contents(verdict(pairs=[open_pair])))
+    lessons = parts(render_wrapup(found, EN))["What worked and what did not"]
+    good, _, bad = lessons.partition("What did not work")
+    assert "beats separate" not in good
+    assert "joint against separate is not decided: +0.020" in bad
+    good, _, bad = render_wrapup(found, KO).partition("잘되지 않았거나")
+    assert "우세" not in good
+    assert "joint / separate: 우열이 결정되지 않았다." in bad
+    assert "확정된 승자는 없다." in good
+
+
+def test_scores_that_mean_nothing_are_no_success():
+    guessed = verdict(baselines={"majority": 0.9, "prior": 0.1})
+    good, _, bad = render_wrapup(made(contents=contents(guessed)), KO).partition("잘되지 않았거나")
+    assert "아직 점수에 의미를 둘 수 없다" in good
+    assert "joint \\> separate" not in good
+    assert "추측보다 낫다고 확인된 방식이 없어" in bad
+    assert "아직 의미 없음" in good
+
+
+def test_a_run_that_only_searched_says_that_it_compared_nothing():
+    searched = replace(contents(), verdict=None, reasons=(), costs=(), answer="")
+    for language, said in (
+        (EN, "This run has no verdict: nothing was compared. Searched: age."),
+        (KO, "판정이 없는 실행이다. 방식을 비교하지 않았다. 탐색한 공간: age."),
+    ):
+        text = render_wrapup(made(contents=searched, folds=0, seeds=0), language)
+        assert said in text
+        assert "0.760" not in text
+        assert "trained again" not in text
+        assert tuple(parts(text)) == HEADINGS[language]
+
+
+def test_a_run_without_anything_fills_in_nothing():
+    for language in Language:
+        text = render_wrapup(HandIn(run="mine", contents=ReportContents(title="mine")), language)
+        assert tuple(parts(text)) == HEADINGS[language]
+        assert not re.search(r"0\.\d", text)
+
+
+@pytest.mark.parametrize(("low", "says"), [(0.01, "gains over joint"), (-0.01, "may be luck")])
+def test_the_ensemble_worked_where_its_gain_is_above_luck(low, says):
+    values = ensemble()
+    values["gains"][0]["interval"] = [low, 0.05]
+    summary = from_plain(EnsembleSummary, values)
+    text = render_wrapup(made(contents=contents(verdict(), ensemble=summary)), EN)
+    assert says in text
+    assert ("The run made no ensemble." in text) is False
+    good = text.partition("What did not work")[0]
+    assert ("gains over joint" in good) == (low > 0)
+
+
+def test_an_ensemble_that_fell_back_is_no_success():
+    summary = from_plain(EnsembleSummary, ensemble(fell_back=True))
+    text = render_wrapup(made(contents=contents(verdict(), ensemble=summary)), EN)
+    assert "No ensemble gained over joint." in text.partition("What did not work")[2]
+
+
+def test_corrections_readings_and_audit_are_told_where_they_are():
+    plain = render_wrapup(made(), EN)
+    assert "No audit of the data is stored with the run." in plain
+    assert "labels put right" not in plain
+    told = made(
+        corrections=2, corrected_photos=14, readings=("semicolons",), audit={"look": 3, "note": 1}
+    )
+    text = render_wrapup(told, EN)
+    assert "| labels put right | 2 (photos: 14) |" in text
+    assert "Read otherwise than it stands: semicolons" in text
+    assert "Audit of the data: need a look 3, notes 1." in text
+    assert "데이터 점검(audit): 확인 필요 3, 참고 1." in render_wrapup(told, KO)
+    assert "it found nothing" in render_wrapup(made(audit={}), EN)
+
+
+ODD = "a|b_c%d&e#f$g\\h\ni`j*k<l>~여자"
+
+
+def test_names_of_the_data_are_shown_and_mean_nothing():
+    data = DataFacts(
+        name=ODD, num_people=2, num_photos=4, attributes={ODD: 2}, class_photos={ODD: 3, "x": 1}
+    )
+    config = SpaceConfig(space=ODD, best={f"task_weight.{ODD}": 0.5})
+    command = Reproduce(commands=("headrace run --data '```\n# x'",))
+    found = contents(data=data, configs=(config,), reproduce=command)
+    for language in Language:
+        text = render_wrapup(made(contents=found), language)
+        shown = r"a\|b\_c%d\&e\#f\$g\\h i\`j\*k\<l\>\~여자"
+        assert f"| {shown} | 3 |" in text
+        assert ODD not in text
+        assert tuple(parts(text)) == HEADINGS[language]
+        assert "````\nheadrace run" in text
