@@ -180,9 +180,7 @@ def _resume(mirror: "Mirror", resume: str | None) -> None:
         drop_unknown(store, journal_of(store))
 
 
-def _fetch(
-    mirror: "Mirror", wanted: Callable[[str], bool], *, must_be_free: bool = False
-) -> bool:
+def _fetch(mirror: "Mirror", wanted: Callable[[str], bool], *, must_be_free: bool = False) -> bool:
     """Fetches files of a run; returns whether no process of this machine is at work on it.
 
     Raises:

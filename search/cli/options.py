@@ -136,7 +136,11 @@ class _Completion(argparse.Action):
             ) from error
         for command in commands_of(parser).values():
             for action in command._actions:
-                if action.type in (Path, place) or action.dest in ("data", "weights_dir", "pseudo_labels"):
+                if action.type in (Path, place) or action.dest in (
+                    "data",
+                    "weights_dir",
+                    "pseudo_labels",
+                ):
                     action.complete = shtab.FILE  # type: ignore[attr-defined]
         sys.stdout.write(shtab.complete(parser, shell) + "\n")
         parser.exit()

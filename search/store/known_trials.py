@@ -62,7 +62,7 @@ def check_whole(store: RunStore, records: Mapping[str, Sequence[TrialRecord]]) -
 
 
 def drop_unknown(store: RunStore, records: Mapping[str, Sequence[TrialRecord]]) -> None:
-    """Deletes what trials have written that a journal does not know: others will get their numbers.
+    """Deletes files of trials that a journal does not know: others will get their numbers.
 
     So it is where a machine was lost while it brought its files to a store, the journal last.
 

@@ -8,8 +8,8 @@ Files go up in the order they were written in, each whole or not at all: what a 
 moment is what a machine would have after a crash, and a run goes on from either.
 """
 
-import logging
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,8 +25,6 @@ from search.store.files import write_json
 from search.store.reading import read_json, reading
 from search.store.remote import RemoteFile, RemoteFolder
 
-logger = logging.getLogger(__name__)
-
 STUDY, JOURNAL = "study.json", "optuna.journal"
 MARK = ".mirror.json"
 """What a mirrored folder remembers of its store."""
@@ -38,6 +36,7 @@ _GROWING = (JOURNAL, "events.out.tfevents", "checkpoints/")
 _GROWING_EVERY_S = 60.0
 _GROWING_BYTES = 4 * 2**20
 _FETCHES = 8
+_FOLDER = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +282,8 @@ class Mirror:
         with reading(path, "delete it: the folder is then compared with the store anew"):
             values = read_json(path, "delete it")
             self.folder = str(values["folder"])
+            if not _FOLDER.fullmatch(self.folder):
+                raise ValueError(f"folder must be 32 hexadecimal digits, got {self.folder!r}")
             for name, (here, there) in values["files"].items():
                 size, changed = here
                 self._same[name] = Same(
@@ -291,12 +292,25 @@ class Mirror:
 
     def _save(self) -> None:
         files = {name: [same.here, same.there] for name, same in sorted(self._same.items())}
-        values: dict[str, Any] = {"store": self.address, "folder": self.folder, "files": files}
+        values: dict[str, Any] = {
+            "store": self.store.address,
+            "folder": self.folder,
+            "files": files,
+        }
         write_json(self.root / MARK, values)
 
 
+def address_of(root: Path) -> str | None:
+    """Returns the store that a run's folder is mirrored to; None where it is to none."""
+    path = root / MARK
+    if not path.is_file():
+        return None
+    with reading(path, "delete it: the folder is then no mirror any more"):
+        return str(read_json(path, "delete it")["store"])
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    """Yields the files below a folder, what is hidden left out: locks, drafts, what is replaced."""
+    """Yields the files below a folder, without what is hidden: locks, drafts, older folders."""
     for here, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield from (Path(here, name) for name in files if not name.startswith("."))

@@ -92,9 +92,7 @@ class Mirroring:
         while True:
             try:
                 self._sweep(whole=True)
-                self.missing = (
-                    "another machine drives the run now" if self.is_superseded else ""
-                )
+                self.missing = "another machine drives the run now" if self.is_superseded else ""
                 self._claim.release()
                 return
             except OSError as error:

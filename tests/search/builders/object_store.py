@@ -67,7 +67,7 @@ def refusing(code: str) -> Iterator[str]:
     body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  as http.server calls it
+        def do_GET(self) -> None:
             self.send_response(403)
             self.send_header("Content-Type", "application/xml")
             self.send_header("Content-Length", str(len(body)))

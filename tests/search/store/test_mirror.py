@@ -4,7 +4,7 @@ import pytest
 
 from search.errors import ResultsError
 from search.store.claim import Claim
-from search.store.mirror import MARK, Mirror
+from search.store.mirror import MARK, Mirror, address_of
 from search.store.mirroring import EVERY_S, Mirroring
 from search.store.remote import RemoteFolder
 
@@ -59,6 +59,12 @@ def test_an_empty_folder_gets_the_run_from_the_store(machine):
     other.fetch()
     assert content(other.root) == content(machine("a").root)
     assert other.sweep() == 0
+
+
+def test_a_folder_knows_its_store(machine, store, tmp_path):
+    begin(machine("a"))
+    assert address_of(machine("a").root) == store.address
+    assert address_of(tmp_path) is None
 
 
 def test_hidden_files_and_signs_of_life_stay_here(machine, tmp_path):

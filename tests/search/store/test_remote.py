@@ -89,7 +89,10 @@ def test_a_small_file_is_one_request_and_one_that_did_not_change_is_none(enter, 
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("s4://bucket", r"takes a folder, s3://BUCKET/PREFIX or file:///FOLDER, got 's4://bucket'"),
+        (
+            "s4://bucket",
+            r"takes a folder, s3://BUCKET/PREFIX or file:///FOLDER, got 's4://bucket'",
+        ),
         ("s3://", "must name a bucket"),
         ("file://folder/runs", "must name a bucket .* or a whole path"),
         ("s3://key:secret@bucket/runs", "no options or passwords in an address"),
