@@ -6,6 +6,7 @@ what it needs, and brings back what it writes.
 
 import argparse
 import hashlib
+import math
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from search.cli.cache_folder import default_cache
 from search.ending.signals import under_way
 from search.errors import ResultsError, near
-from search.store.commands import typed
+from search.store.commands import resume_command, typed
 from search.store.files import check_writable
 from search.store.remote import RemoteFolder, is_store
 from search.store.run_store import RunInUseError, RunStore, check_name
@@ -101,14 +102,16 @@ def driving(options: argparse.Namespace, tell: Callable[[str], None]) -> Iterato
         _check_new(mirror)
     with typed(mirror.root.parent, store.address, options.cache):
         if options.plan:
-            _resume(mirror, options.resume)
+            if options.resume:
+                _fetch(mirror)
             yield missing
             return
         claim = Claim(store, name, mirror.folder)
         with store.asking("written"):
             claim.take()
         try:
-            _resume(mirror, options.resume)
+            if options.resume:
+                _resume(mirror)
         except BaseException:
             with suppress(OSError):
                 claim.release()
@@ -119,18 +122,21 @@ def driving(options: argparse.Namespace, tell: Callable[[str], None]) -> Iterato
         try:
             yield missing
         finally:
-            if why := mirroring.end(_patience()):
+            if why := mirroring.end(PATIENCE_S, _seconds_left()):
                 missing.append(why)
+                resume = resume_command(RunStore(mirror.root))
                 tell(
                     f"Not all of the run is in {mirror.address}: {why}. The rest is in "
-                    f"{mirror.root}; the run takes it there when it goes on from this machine"
+                    f"{mirror.root}, and goes up when the run goes on from this machine: {resume}"
                 )
 
 
-def _patience() -> float:
-    """Returns how many seconds the end of the command has for a store that does not answer."""
-    left = under_way().deadline.at - time.monotonic()
-    return max(1.0, min(PATIENCE_S, left - _BEFORE_THE_DEADLINE_S))
+def _seconds_left() -> float | None:
+    """Returns the seconds that a command has left; None where nobody has asked it to end."""
+    deadline = under_way().deadline.at
+    if deadline == math.inf:
+        return None
+    return max(1.0, deadline - time.monotonic() - _BEFORE_THE_DEADLINE_S)
 
 
 def _opened(
@@ -167,32 +173,35 @@ def _check_new(mirror: "Mirror") -> None:
         )
 
 
-def _resume(mirror: "Mirror", resume: str | None) -> None:
-    """Fetches a run that goes on, without what its journal does not know of."""
+def _resume(mirror: "Mirror") -> None:
+    """Fetches a run that goes on, without what its journal does not know of.
+
+    Raises:
+        ResultsError: a process of this machine is at work on it; or as `Mirror.fetch`.
+    """
     from search.prepare.saved_run import journal_of
     from search.store.known_trials import drop_unknown
 
-    if not resume:
-        return
-    _fetch(mirror, lambda _: True, must_be_free=True)
-    store = RunStore.open(mirror.root.parent, mirror.name)
-    if store.journal.is_file():
-        drop_unknown(store, journal_of(store))
+    store = RunStore(mirror.root)
+    with store.lock(), mirror.store.asking("read"):
+        mirror.fetch()
+        if (store.root / "study.json").is_file() and store.journal.is_file():
+            drop_unknown(store, journal_of(store))
 
 
-def _fetch(mirror: "Mirror", wanted: Callable[[str], bool], *, must_be_free: bool = False) -> bool:
+def _fetch(mirror: "Mirror", wanted: Callable[[str], bool] = lambda _: True) -> bool:
     """Fetches files of a run; returns whether no process of this machine is at work on it.
 
+    Where one is, its files are the newest.
+
     Raises:
-        ResultsError: one is, and `must_be_free`; or as `Mirror.fetch`.
+        ResultsError: as `Mirror.fetch`.
     """
     with mirror.store.asking("read"):
         try:
             with RunStore(mirror.root).lock():
                 mirror.fetch(wanted)
         except RunInUseError:
-            if must_be_free:
-                raise
             return False
     return True
 

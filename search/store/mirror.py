@@ -142,7 +142,7 @@ class Mirror:
 
         Args:
             whole: whether files that still grow go up now, too, as nothing will change any more.
-            between: called before each of them.
+            between: called again and again meanwhile.
 
         Returns:
             How many files were written.
@@ -158,14 +158,14 @@ class Mirror:
         here = self._here()
         changed = [n for n in here if n not in self._same or self._same[n].here != here[n]]
         changed = [n for n in changed if whole or self._is_due(n, here[n][0])]
+        deleted = self._seen - here.keys()
         try:
             if self._drives and changed:
                 self._put(DRIVER, BytesIO(self.folder.encode()), len(self.folder))
                 self._drives = False
             for name in sorted(changed, key=lambda n: here[n][1]):
-                between()
-                self._send(name, here[name], journal)
-            for name in self._seen - here.keys():
+                self._send(name, here[name], journal, between)
+            for name in deleted:
                 between()
                 self.store.remove(f"{self.name}/{name}")
                 self._same.pop(name, None)
@@ -174,7 +174,8 @@ class Mirror:
             if whole:
                 self._ask_again()
         finally:
-            self._save()
+            if changed or deleted:
+                self._save()
         return len(changed)
 
     def _steps(
@@ -212,9 +213,11 @@ class Mirror:
     def _get(self, name: str) -> None:
         self.store.get(f"{self.name}/{name}", self.root / name)
 
-    def _send(self, name: str, known: tuple[int, int], journal: bytes) -> None:
+    def _send(
+        self, name: str, known: tuple[int, int], journal: bytes, between: Callable[[], object]
+    ) -> None:
         if name == JOURNAL:
-            self._put(name, BytesIO(journal), len(journal))
+            self._put(name, BytesIO(journal), len(journal), between)
             # What was appended meanwhile is a change.
             known = (len(journal), known[1])
         else:
@@ -227,12 +230,18 @@ class Mirror:
                 if status.st_mtime_ns != known[1] and not _grows(name):
                     return  # replaced since, and by what the journal may not know
                 known = (status.st_size, status.st_mtime_ns)
-                self._put(name, file, status.st_size)
+                self._put(name, file, status.st_size, between)
         self._same[name] = Same(here=known, there=None)
         self._put_at[name] = self._clock()
 
-    def _put(self, name: str, file: BinaryIO, size: int) -> None:
-        self.store.put(f"{self.name}/{name}", file, size)
+    def _put(
+        self,
+        name: str,
+        file: BinaryIO,
+        size: int,
+        between: Callable[[], object] = lambda: None,
+    ) -> None:
+        self.store.put(f"{self.name}/{name}", file, size, between)
 
     def _is_due(self, name: str, size: int) -> bool:
         if name not in self._put_at or not _grows(name):
@@ -326,7 +335,11 @@ def _size(path: Path) -> int:
 def _is_own(name: str) -> bool:
     """Returns whether a file is no part of a run that has ended: hidden, or a sign of life."""
     parts = PurePosixPath(name).parts
-    return any(part.startswith(".") for part in parts) or name.endswith(".beat")
+    return (
+        any(part.startswith(".") for part in parts)
+        or name.endswith(".beat")
+        or name.startswith(f"{JOURNAL}.")  # its lock
+    )
 
 
 def _grows(name: str) -> bool:

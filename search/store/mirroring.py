@@ -42,7 +42,7 @@ class Mirroring:
         self._renewed = -math.inf
         self._failures = 0
         self._patience_s = 0.0
-        self.missing = "it has not ended"
+        self.missing = "the time was over"
         """Why not everything is in the store; empty where it is."""
         self.is_superseded = False
         """Whether another machine drives the run, so that the store is left to it."""
@@ -53,15 +53,16 @@ class Mirroring:
         """Begins."""
         self._thread.start()
 
-    def end(self, patience_s: float) -> str:
+    def end(self, patience_s: float, at_most_s: float | None = None) -> str:
         """Brings the rest to the store; returns why it is not there, empty where all is.
 
         Args:
             patience_s: after which a store that does not answer is given up.
+            at_most_s: after which one that answers is, too; None is no limit.
         """
         self._patience_s = patience_s
         self._over.set()
-        self._thread.join(patience_s)
+        self._thread.join(at_most_s)
         return self.missing
 
     def step(self) -> float:

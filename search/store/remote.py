@@ -7,7 +7,7 @@ files in ~/.aws.
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -134,14 +134,27 @@ class RemoteFolder:
                 found[name] = RemoteFile(info.size, info.mtime_ns)
         return found
 
-    def put(self, name: str, file: BinaryIO, size: int) -> None:
-        """Writes a file: the next `size` bytes of an open one."""
+    def put(
+        self,
+        name: str,
+        file: BinaryIO,
+        size: int,
+        between: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Writes a file: the next `size` bytes of an open one.
+
+        Args:
+            name: of the file.
+            file: to read.
+            size: bytes of it.
+            between: called before each part of it.
+        """
         if not self._is_s3:
             with written(Path(self._path(name))) as draft, draft.open("wb") as copy:
-                for part in _parts(file, size):
+                for part in _parts(file, size, between):
                     copy.write(part)
             return
-        parts = _parts(file, size)
+        parts = _parts(file, size, between)
         first = next(parts, b"")  # what cannot be read here is told before anything is there
         with self._files().open_output_stream(self._path(name)) as stream:
             stream.write(first)
@@ -225,8 +238,12 @@ def _local() -> "FileSystem":
     return LocalFileSystem()
 
 
-def _parts(file: BinaryIO, size: int) -> Iterator[bytes]:
+def _parts(file: BinaryIO, size: int, between: Callable[[], object]) -> Iterator[bytes]:
     left = size
-    while left > 0 and (part := file.read(min(left, _PART_BYTES))):
+    while left > 0:
+        between()
+        part = file.read(min(left, _PART_BYTES))
+        if not part:
+            return
         left -= len(part)
         yield part

@@ -70,7 +70,7 @@ def test_a_folder_knows_its_store(machine, store, tmp_path):
 def test_hidden_files_and_signs_of_life_stay_here(machine, tmp_path):
     mirror = machine("a")
     (mirror.root / "heartbeats").mkdir(parents=True)
-    for name in (".lock", "heartbeats/1.beat", ".half.draft"):
+    for name in (".lock", "heartbeats/1.beat", ".half.draft", "optuna.journal.lock"):
         (mirror.root / name).write_text("here")
     begin(mirror)
     assert content(tmp_path / "store" / "run") == {"study.json": "{}"}
@@ -176,7 +176,7 @@ def test_the_journal_goes_up_in_whole_lines_and_after_what_it_knows_of(machine, 
     mirror = machine("a")
     write(mirror.root, study_json="{}", predictions__p="of trial 1")
     put = store.put
-    store.put = lambda name, file, size: (order.append(name), put(name, file, size))
+    store.put = lambda name, *rest: (order.append(name), put(name, *rest))
     journal = mirror.root / "optuna.journal"
     journal.write_text("one\ntwo\nthr")
     mirror.sweep()
