@@ -116,6 +116,7 @@ def driving(options: argparse.Namespace, tell: Callable[[str], None]) -> Iterato
             with suppress(OSError):
                 claim.release()
             raise
+        tell(f"The run is kept in {mirror.address}.")
         mirror.drive()
         mirroring = Mirroring(mirror, claim, tell)
         mirroring.start()

@@ -32,7 +32,7 @@ class Claim:
         self._place = f"{_DRIVERS}/{run}"
 
     def take(self) -> None:
-        """Claims the run.
+        """Claims the run, and clears away the claims of the dead.
 
         Raises:
             ResultsError: another machine drives it.
@@ -45,6 +45,9 @@ class Claim:
                 f"by {other}; stop it there, or, where it is gone, give the command again in "
                 f"{FRESH_S / 60:.0f} minutes"
             )
+        for folder in self._store.files(self._place):
+            if folder != self._folder:
+                self._store.remove(f"{self._place}/{folder}")
 
     def renew(self) -> str:
         """Says that this folder still drives the run; returns who else does, empty for nobody.

@@ -95,7 +95,7 @@ def test_a_new_run_is_in_the_store_when_its_command_ends(store, home, tmp_path):
     options, told = options_of(store), []
     with driving(options, told.append) as missing:
         begin(options)
-    assert (missing, told) == ([], [])
+    assert (missing, told) == ([], [f"The run is kept in {store}/new."])
     assert (tmp_path / "store" / "new" / "study.json").read_text() == "{}"
     assert not list((tmp_path / "store" / ".drivers").rglob("*.json"))
 
@@ -118,9 +118,10 @@ def test_what_the_store_lacks_at_the_end_is_told_with_its_place(
         shutil.rmtree(tmp_path / "store")
         (tmp_path / "store").write_text("no folder any more")
     assert len(missing) == 1
-    (said,) = told
+    said = told[-1]
     assert said.startswith(f"Not all of the run is in {store}/new: ")
     assert str(folder_of(store, None) / "new") in said
+    assert said.endswith(f"headrace run --resume new --results {store}")
 
 
 def test_a_plan_claims_nothing_and_writes_nothing(store, home, tmp_path):

@@ -212,6 +212,7 @@ def test_a_driver_that_was_not_heard_of_for_long_is_taken_for_dead(store, tmp_pa
     Claim(store, "run", "a").take()
     monkeypatch.setattr("search.store.claim.FRESH_S", 0.0)
     Claim(store, "run", "b").take()
+    assert set(store.files(".drivers/run")) == {"b"}
 
 
 def broken(*_):
