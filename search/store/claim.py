@@ -11,8 +11,11 @@ from io import BytesIO
 
 from search.errors import ResultsError
 from search.store.remote import RemoteFolder
+from trainables.data.bounded_files import load_json
 
 _DRIVERS = ".drivers"
+_MOST_BYTES = 4096
+_LONGEST_HOST = 100
 FRESH_S = 180.0
 """A driver that has not renewed its claim for so long is taken for dead."""
 
@@ -82,7 +85,7 @@ class Claim:
 
     def _host(self, folder: str) -> str:
         try:
-            said = json.loads(self._store.read(f"{self._place}/{folder}"))
-            return f"a process on {said['host']}"
+            said = load_json(self._store.read(f"{self._place}/{folder}", most=_MOST_BYTES))
+            return f"a process on {said['host'][:_LONGEST_HOST]}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another machine"

@@ -270,7 +270,8 @@ class Mirror:
 
     def _last_driver(self) -> str:
         try:
-            return self.store.read(f"{self.name}/{DRIVER}").decode(errors="replace")
+            content = self.store.read(f"{self.name}/{DRIVER}", most=2 * len(self.folder))
+            return content.decode(errors="replace")
         except FileNotFoundError:
             return ""
 

@@ -161,10 +161,10 @@ class RemoteFolder:
             for part in parts:
                 stream.write(part)
 
-    def read(self, name: str) -> bytes:
-        """Returns the content of a small file; FileNotFoundError where there is none."""
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """Returns the first bytes of a file, all by default; FileNotFoundError without one."""
         with self._files().open_input_stream(self._path(name)) as stream:
-            return bytes(stream.read())
+            return bytes(stream.read(most))
 
     def get(self, name: str, path: Path) -> None:
         """Copies a file to a path of this machine, whole or not at all."""
