@@ -31,7 +31,7 @@ def main() -> int:
     ):
         laptop = Path(folder)
         write_people(laptop / "data")
-        with blind_cluster(Path(temporary), laptop) as cluster, ExitStack() as stack:
+        with blind_cluster(Path(temporary), laptop, cpus=2) as cluster, ExitStack() as stack:
             runs = {name: stack.enter_context(_run(cluster, laptop, name)) for name in NAMES}
             began = laptop / "results" / NAMES[0] / "study.json"
             first = runs[NAMES[0]]
@@ -67,12 +67,12 @@ def _tell(
 ) -> int:
     """Prints what came of the runs and returns the exit code."""
     wrong = [f"a run of the same name ended with {code}: {refused}"] if code != 2 else []
-    print("| run | exit code | trials ended | started at once |\n|---|---|---|---|")
+    print("| run | exit code | trials ended | pairs with the first at once |\n|---|---|---|---|")
     spans = {}
     for name in NAMES:
         records = stored(results / name)
         ended = sum(r.state in (State.COMPLETE, State.PRUNED) for r in records.values())
-        spans[name] = [(r.started, r.started + r.seconds) for r in records.values() if r.started]
+        spans[name] = [(r.started, r.ended) for r in records.values() if r.started]
         if codes[name] or sorted(records) != list(range(TRIALS)) or ended != TRIALS:
             wrong.append(f"{name} has trials {sorted(records)}:\n{said[name]}")
         other = spans[NAMES[0]] if name != NAMES[0] else []

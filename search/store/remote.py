@@ -70,6 +70,10 @@ class RemoteFolder:
                 f"--results must name a bucket (s3://BUCKET/PREFIX) or a whole path "
                 f"(file:///FOLDER), got {address!r}"
             )
+        if "//" in parts.path or {".", ".."} & set(parts.path.split("/")):
+            raise ResultsError(
+                f"--results must name a prefix without '//', '.' and '..', got {address!r}"
+            )
         self._is_s3 = parts.scheme == "s3"
         self._bucket = parts.netloc
         self._root = f"{parts.netloc}{unquote(parts.path) if not self._is_s3 else parts.path}"
@@ -121,7 +125,7 @@ class RemoteFolder:
     def files(self, folder: str) -> Mapping[str, RemoteFile]:
         """Returns the files below a folder by their names relative to it; none without it.
 
-        What leads out of it by its name, as `..`, is none of them.
+        What would lead out of it on a disk, by `..` or a second slash, is none of them.
         """
         from pyarrow.fs import FileSelector, FileType
 
@@ -130,7 +134,7 @@ class RemoteFolder:
         found = {}
         for info in self._files().get_file_info(selector):
             name = info.path.removeprefix(f"{root}/")
-            if info.type == FileType.File and ".." not in PurePosixPath(name).parts:
+            if info.type == FileType.File and _is_inside(name):
                 found[name] = RemoteFile(info.size, info.mtime_ns)
         return found
 
@@ -208,6 +212,11 @@ class RemoteFolder:
             )
         server = _endpoint() or "AWS_ENDPOINT_URL is not set, so it was asked for at Amazon"
         return f"see that the server answers ({server}), and give the command again"
+
+
+def _is_inside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\0" not in name
 
 
 def _endpoint() -> str:

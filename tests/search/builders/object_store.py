@@ -49,7 +49,13 @@ def object_store(folder: Path) -> Iterator[str]:
 
 def make_bucket(endpoint: str, name: str) -> None:
     """Makes an empty bucket."""
-    request = Request(f"{endpoint}/{name}", method="PUT", headers={"Authorization": _SIGNED})
+    put_object(endpoint, name, b"")
+
+
+def put_object(endpoint: str, key: str, content: bytes) -> None:
+    """Writes an object as any program may: bucket and key are not looked at."""
+    headers = {"Authorization": _SIGNED, "Content-Type": "application/octet-stream"}
+    request = Request(f"{endpoint}/{key}", data=content, method="PUT", headers=headers)
     with urlopen(request):
         pass
 

@@ -1,17 +1,19 @@
 """A store of objects as moto's server plays it, and a folder in its place."""
 
 import socket
+from contextlib import suppress
 from io import BytesIO
 
 import pytest
 
 from search.errors import ResultsError
-from search.store.mirror import Mirror
+from search.store.mirror import MARK, Mirror
 from search.store.remote import RemoteFolder
 from tests.search.builders.object_store import (
     ENVIRONMENT,
     make_bucket,
     object_store,
+    put_object,
     refusing,
     requests,
 )
@@ -86,6 +88,19 @@ def test_a_small_file_is_one_request_and_one_that_did_not_change_is_none(enter, 
     assert requests(enter)[before:] == [f"PUT /bucket/{tmp_path.name}/run/predictions/trial.npz"]
 
 
+@pytest.mark.parametrize("name", ["%2E%2E/out", "a/%2E%2E/%2E%2E/%2E%2E/out", "{}/out"])
+def test_no_key_of_a_store_leads_out_of_the_folder_of_a_run(enter, server, tmp_path, name):
+    _, endpoint = server
+    for key in ("study.json", name.format(tmp_path)):
+        put_object(endpoint, f"bucket/{tmp_path.name}/run/{key}", b"{}")
+    mirror = Mirror(tmp_path / "here" / "run", RemoteFolder(f"s3://bucket/{tmp_path.name}"))
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    with suppress(OSError):
+        mirror.fetch()
+    written = {path for path in tmp_path.rglob("*") if path.is_file()} - before
+    assert written <= {mirror.root / "study.json", mirror.root / MARK}
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [
@@ -96,6 +111,8 @@ def test_a_small_file_is_one_request_and_one_that_did_not_change_is_none(enter, 
         ("s3://", "must name a bucket"),
         ("file://folder/runs", "must name a bucket .* or a whole path"),
         ("s3://key:secret@bucket/runs", "no options or passwords in an address"),
+        ("s3://bucket//runs", "a prefix without '//'"),
+        ("file:///home/../runs", "a prefix without '//'"),
         ("s3://bucket/runs?region=x", "no options or passwords in an address"),
     ],
 )
@@ -105,9 +122,10 @@ def test_an_address_that_is_none_is_refused_before_anything_is_asked(address, sa
     assert "secret" not in str(caught.value).lower().replace("aws_secret_access_key", "")
 
 
-def test_a_bucket_that_is_not_there_is_named(enter):
-    with pytest.raises(ResultsError, match="there is no bucket 'nowhere'; make it first"):
-        RemoteFolder("s3://nowhere/runs").check()
+@pytest.mark.parametrize("bucket", ["nowhere", "no where", "NO_WHERE", "n", "über"])
+def test_a_bucket_that_is_not_there_is_named(enter, bucket):
+    with pytest.raises(ResultsError, match=bucket):
+        RemoteFolder(f"s3://{bucket}/runs").check()
 
 
 def test_a_server_that_is_away_is_named(enter, monkeypatch):
