@@ -30,7 +30,7 @@ MARK = ".mirror.json"
 """What a mirrored folder remembers of its store."""
 DRIVER = ".driver"
 """In a store: whose folder it was last written from."""
-_GROWING = (JOURNAL, "events.out.tfevents", "checkpoints/")
+_EVENTS = "events.out.tfevents"
 # A file that changes again and again goes up once in so long, longer where it is large. As no
 # file may be newer than the journal that knows of its trial, a large journal slows all.
 _GROWING_EVERY_S = 60.0
@@ -154,8 +154,10 @@ class Mirror:
             return 0  # or the folder was deleted under the run
         if not whole and not self._is_due(JOURNAL, _size(self.root / JOURNAL)):
             return 0
+        checkpoints = {n: known for n, known in self._here().items() if _is_checkpoint(n)}
         journal = self._journal()  # before the list: what it knows of is in the list
-        here = self._here()
+        here = {n: known for n, known in self._here().items() if not _is_checkpoint(n)}
+        here |= checkpoints
         changed = [n for n in here if n not in self._same or self._same[n].here != here[n]]
         changed = [n for n in changed if whole or self._is_due(n, here[n][0])]
         deleted = self._seen - here.keys()
@@ -163,7 +165,7 @@ class Mirror:
             if self._drives and changed:
                 self._put(DRIVER, BytesIO(self.folder.encode()), len(self.folder))
                 self._drives = False
-            for name in sorted(changed, key=lambda n: here[n][1]):
+            for name in sorted(changed, key=lambda n: (_is_checkpoint(n), here[n][1])):
                 self._send(name, here[name], journal, between)
             for name in deleted:
                 between()
@@ -174,7 +176,7 @@ class Mirror:
             if whole:
                 self._ask_again()
         finally:
-            if changed or deleted:
+            if changed or deleted or whole:
                 self._save()
         return len(changed)
 
@@ -227,7 +229,7 @@ class Mirror:
                 return  # deleted since it was listed: the next sweep sees it
             with file:
                 status = os.fstat(file.fileno())
-                if status.st_mtime_ns != known[1] and not _grows(name):
+                if status.st_mtime_ns != known[1] and _EVENTS not in name:
                     return  # replaced since, and by what the journal may not know
                 known = (status.st_size, status.st_mtime_ns)
                 self._put(name, file, status.st_size, between)
@@ -343,5 +345,14 @@ def _is_own(name: str) -> bool:
     )
 
 
+def _is_checkpoint(name: str) -> bool:
+    """Returns whether a file is a checkpoint of a trial.
+
+    It goes up after the journal, as it was before that was read: from one that is more than an
+    epoch ahead of its journal no trial goes on without a gap.
+    """
+    return name.startswith("checkpoints/") and name.endswith(".pt")
+
+
 def _grows(name: str) -> bool:
-    return any(each in name for each in _GROWING)
+    return name == JOURNAL or _EVENTS in name or _is_checkpoint(name)

@@ -1,5 +1,7 @@
 """A run on two machines and in a store between them: who takes over what."""
 
+import os
+
 import pytest
 
 from search.errors import ResultsError
@@ -182,6 +184,29 @@ def test_the_journal_goes_up_in_whole_lines_and_after_what_it_knows_of(machine, 
     mirror.sweep()
     assert order == ["run/study.json", "run/predictions/p", "run/optuna.journal"]
     assert store.read("run/optuna.journal") == b"one\ntwo\n"
+
+
+def test_a_checkpoint_goes_up_after_the_journal_and_never_ahead_of_it(machine, store):
+    order, put = [], store.put
+    store.put = lambda name, *rest: (order.append(name), put(name, *rest))
+    mirror = machine("a")
+    write(mirror.root, study_json="{}", checkpoints__1_pt="epoch 1", checkpoints__2_pt="epoch 1")
+    (mirror.root / "optuna.journal").write_text("epoch 1\n")
+    read = mirror._journal
+
+    def goes_on():
+        content = read()
+        time = (mirror.root / "checkpoints" / "2.pt").stat().st_mtime_ns + 1
+        write(mirror.root, checkpoints__2_pt="epoch 3")
+        os.utime(mirror.root / "checkpoints" / "2.pt", ns=(time, time))
+        return content
+
+    mirror._journal = goes_on
+    mirror.sweep()
+    assert order == ["run/study.json", "run/optuna.journal", "run/checkpoints/1.pt"]
+    mirror._journal = read
+    mirror.sweep(whole=True)
+    assert store.read("run/checkpoints/2.pt") == b"epoch 3"
 
 
 def test_what_grows_goes_up_once_in_a_while(machine, store, clock):
