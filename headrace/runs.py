@@ -174,8 +174,16 @@ class Run:
         return Ensemble.load(self.path / "ensemble")
 
     def resume(self, *, console: Console | None = None, **options: Any) -> Run:
-        """Goes on with the run, to more where `options` say so, such as `budget="3h"`."""
-        return run(resume=self.name, results=self.path.parent, console=console, **options)
+        """Goes on with the run, to more where `options` say so, such as `budget="3h"`.
+
+        One that is mirrored to a store goes on so.
+        """
+        from search.store.mirror import address_of
+
+        place: dict[str, Any] = {"results": self.path.parent}
+        if address := address_of(self.path):
+            place = {"results": address, "cache": self.path.parents[2]}
+        return run(resume=self.name, console=console, **{**place, **options})
 
     def _store(self) -> RunStore:
         from search.store.run_store import RunStore
@@ -224,7 +232,7 @@ def run(
         budget: wall-clock time such as "2h"; a number is seconds.
         name: of the run; None is made of the spaces and the time.
         plan: say what would run and how long, and run nothing.
-        results: folder of all runs.
+        results: folder of all runs, or the address of a store, such as "s3://bucket/runs".
         cache: folder of demo data and decoded images; None is the user's.
         console: where to show plan and progress; None is the terminal. `Console(quiet=True)`
             shows nothing.

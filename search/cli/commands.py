@@ -9,11 +9,13 @@ import errno
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search import ray_settings
+from search.cli.at_store import OF_A_RUN, driving, reading_store
 from search.cli.cache_folder import default_cache, writable_cache
 from search.cli.exit_codes import BAD_INPUT, OK, SOME_FAILED
 from search.cli.on_data import run_audit_of, run_quick, run_screen
@@ -27,6 +29,7 @@ from search.ending.streams import be_lenient
 from search.errors import SearchError, UsageError, bounded, near
 from search.prepare.option import absolute, at_least, below_one, is_folder
 from search.store.files import check_writable
+from search.store.remote import is_store
 from search.store.run_store import RunStore, check_name
 from spaces.errors import SpaceError
 from trainables.errors import TrainablesError
@@ -51,6 +54,9 @@ def main(arguments: Sequence[str]) -> int:
             options = build_parser().parse_args(arguments)
             _check_text([*arguments, str(_working_folder())])
             name = options.command
+            if name in OF_A_RUN:
+                with reading_store(options):
+                    return _COMMANDS[name](options)
             return _COMMANDS[name](options)
         except KeyboardInterrupt:
             ending.tell()
@@ -147,6 +153,22 @@ def start_run(
             out.
     """
     check_not_empty(options)
+    from rich.console import Console
+
+    from search.console import say
+
+    shown = Console() if console is None else console
+    if not is_store(options.results):
+        return _start_here(options, shown)
+    if not options.resume:
+        options.name = new_config(options).name
+    with driving(options, partial(say, shown)) as missing:
+        config, end = _start_here(options, shown)
+    return config, replace(end, interrupted=end.interrupted or bool(missing))
+
+
+def _start_here(options: argparse.Namespace, console: "Console") -> "tuple[RunConfig, SearchEnd]":
+    """As `start_run`, in a folder of this machine."""
     if options.resume:
         config = resumed_config(options)
     else:
@@ -155,15 +177,13 @@ def start_run(
     cache = writable_cache(options.cache)
     check_writable("--results", options.results)
     ray_settings.apply(one_machine=not config.address)
-    from rich.console import Console
-
     from search.cli.run import execute
 
     end = execute(
         config,
         options.results,
         cache,
-        Console() if console is None else console,
+        console,
         resume=bool(options.resume),
         forecast_only=options.plan,
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from search.cli.at_store import place
 from search.cli.run_config import AUDIT_OPTIONS, FROZEN_OPTIONS
 from search.errors import UsageError, near
 from search.export.formats import FORMATS
@@ -77,6 +78,7 @@ _GROUPS = {
     "machine and folders": ("--gpus-per-trial", "--address", "--results", "--cache"),
 }
 """Of `headrace run`: the headings of its help, each with its options."""
+_RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX"
 _SHELLS = ("bash", "zsh", "tcsh")
 
 
@@ -146,7 +148,11 @@ class _Completion(argparse.Action):
             ) from error
         for command in commands_of(parser).values():
             for action in command._actions:
-                if action.type is Path or action.dest in ("data", "weights_dir", "pseudo_labels"):
+                if action.type in (Path, place) or action.dest in (
+                    "data",
+                    "weights_dir",
+                    "pseudo_labels",
+                ):
                     action.complete = shtab.FILE  # type: ignore[attr-defined]
         sys.stdout.write(shtab.complete(parser, shell) + "\n")
         parser.exit()
@@ -201,7 +207,7 @@ def _add_audit(commands: Any) -> None:
     audit.add_argument(
         "--run", default=None, metavar="NAME", help="whose models say which labels they doubt"
     )
-    audit.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs")
+    audit.add_argument("--results", type=place, default=Path("results"), help=_RESULTS_HELP)
     audit.add_argument(
         "--write-corrections",
         type=Path,
@@ -331,7 +337,7 @@ def _add_ensemble(commands: Any) -> None:
 def _of_a_run(commands: Any, command: str, text: str) -> argparse.ArgumentParser:
     parser = _command(commands, command, text)
     parser.add_argument("name", help="name of the run")
-    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of all runs")
+    parser.add_argument("--results", type=place, default=Path("results"), help=_RESULTS_HELP)
     return parser
 
 
@@ -354,9 +360,9 @@ _OF_A_START: dict[str, dict[str, Any]] = {
     },
     "--resume": {"default": None, "metavar": "NAME", "help": "go on with a run"},
     "--results": {
-        "type": Path,
+        "type": place,
         "default": Path("results"),
-        "help": "folder of all runs (default: results)",
+        "help": f"{_RESULTS_HELP} (default: results)",
     },
     "--cache": {
         "type": Path,

@@ -104,6 +104,17 @@ def _saved(
     return SavedRun(study=study, schema=schema, results=results)
 
 
+def journal_of(store: RunStore) -> dict[str, tuple[TrialRecord, ...]]:
+    """Returns the trials of a run that may have just begun, by space, as its journal has them.
+
+    Raises:
+        ResultsError: study or journal cannot be read.
+    """
+    study = store.read_study()
+    names = LabelSchema.from_dict(study["data"]["schema"]).names
+    return read_records(store.journal, study["studies"], names, begun=False)
+
+
 def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> SpaceResult:
     path = store.best_path(space)
     best, interval = best_record(records), None

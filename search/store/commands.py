@@ -3,6 +3,8 @@
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from search.store.run_store import RunStore
@@ -30,15 +32,38 @@ def headrace() -> str:
 
 def on_run(command: str, store: RunStore) -> str:
     """Returns a command such as `predict` on a run."""
-    return f"{headrace()} {command} {store.root.name}{_where(store)}"
+    return f"{headrace()} {command} {store.root.name}{_where(store)[0]}"
 
 
 def resume_command(store: RunStore) -> str:
     """Returns the command that goes on with a run."""
-    return f"{headrace()} run --resume {store.root.name}{_where(store)}"
+    return f"{headrace()} run --resume {store.root.name}{''.join(_where(store))}"
 
 
-def _where(store: RunStore) -> str:
+_typed: dict[Path, tuple[str, str]] = {}
+
+
+@contextmanager
+def typed(folder: Path, results: str, cache: Path | None) -> Iterator[None]:
+    """Lets commands within the block name a folder of runs as its user did.
+
+    Args:
+        folder: where the runs are worked at.
+        results: the address of the store that they are mirrored to.
+        cache: the cache folder that was given, below which `folder` lies.
+    """
+    more = "" if cache is None else f" --cache {shlex.quote(str(cache))}"
+    _typed[folder] = f" --results {shlex.quote(results)}", more
+    try:
+        yield
+    finally:
+        del _typed[folder]
+
+
+def _where(store: RunStore) -> tuple[str, str]:
+    """Returns the options that lead to a run, and those that lead to its files here."""
     parent = store.root.parent
+    if parent in _typed:
+        return _typed[parent]
     here = parent.absolute() == Path("results").absolute()
-    return "" if here else f" --results {shlex.quote(str(parent))}"
+    return "" if here else f" --results {shlex.quote(str(parent))}", ""

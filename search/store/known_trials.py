@@ -8,13 +8,14 @@ a number was changed: the run would search again what it has found, or crown ano
 import csv
 import io
 import math
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 
 from search.errors import ResultsError
-from search.store.names import own_number
+from search.store.names import as_file, own_number
 from search.store.reading import is_there, reading
 from search.store.records import State, TrialRecord
-from search.store.run_store import TRIAL_COLUMNS, RunStore
+from search.store.run_store import TRIAL_COLUMNS, RunStore, trial_file
 from trainables.blocks import FlatValue
 from trainables.data.bounded_files import read_text
 from trainables.data.csv_cells import original
@@ -58,6 +59,28 @@ def check_whole(store: RunStore, records: Mapping[str, Sequence[TrialRecord]]) -
         if refitted.count(space) > complete:
             told = f"{refitted.count(space)} configs of {space}, the journal {complete}"
             raise _shorter(store, "predictions/refit.json", told)
+
+
+def drop_unknown(store: RunStore, records: Mapping[str, Sequence[TrialRecord]]) -> None:
+    """Deletes files of trials that a journal does not know: others will get their numbers.
+
+    So it is where a machine was lost while it brought its files to a store, the journal last.
+
+    Args:
+        store: of the run.
+        records: trials by space, as the journal has them.
+    """
+    known = [(space, r.number) for space, found in records.items() for r in found if r.config]
+    trials = {trial_file(*each) for each in known}
+    kept = {store.validation_path(*each) for each in known}
+    boards = {store.tensorboard / as_file(space) / f"{number:04d}" for space, number in known}
+    for path in (*store.checkpoints.glob("[!.]*"), *store.predictions.glob("validation.*.npz")):
+        if path.stem not in trials and path not in kept:
+            path.unlink()
+    for space in records:
+        for folder in (store.tensorboard / as_file(space)).glob("[!.]*"):
+            if folder not in boards:
+                shutil.rmtree(folder)
 
 
 def _check_epochs(store: RunStore, record: TrialRecord) -> None:

@@ -41,6 +41,10 @@ TRIAL_COLUMNS = (
 """Of `trials.csv`, before those of the parameters."""
 
 
+class RunInUseError(ResultsError):
+    """Another process of this machine is at work on a run."""
+
+
 class Validation(NamedTuple):
     """What a complete trial predicted: samples int [n], probabilities float32 [n, K]."""
 
@@ -146,7 +150,7 @@ class RunStore:
         try:
             lock.acquire()
         except filelock.Timeout as error:
-            raise ResultsError(
+            raise RunInUseError(
                 f"the run {self.root} is in use by another process; wait for it or stop it first"
             ) from error
         except OSError as error:

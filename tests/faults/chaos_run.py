@@ -343,13 +343,21 @@ def shared_memory() -> set[str]:
 
 
 def orphans_in_shared_memory(before: set[str]) -> list[str]:
-    """Returns files of shared memory that are new and that no living process has mapped."""
-    new = shared_memory() - before
+    """Returns files of shared memory that are new and that no living process has mapped.
+
+    They are known by their inodes: whoever makes a semaphore maps it under another name, and what
+    programs beside the run make and still use is none of its business.
+    """
+    new = {}
+    for name in shared_memory() - before:
+        with suppress(OSError):
+            new[Path("/dev/shm", name).stat().st_ino] = name
     for maps in Path("/proc").glob("[0-9]*/maps") if new else ():
         with suppress(OSError):
-            text = maps.read_text(errors="replace")
-            new = {name for name in new if f"/dev/shm/{name}" not in text}
-    return sorted(new)
+            for line in maps.read_text(errors="replace").splitlines():
+                if "/dev/shm/" in line:
+                    new.pop(int(line.split()[4]), None)
+    return sorted(new.values())
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -23,10 +23,12 @@ from search.refit.units import Unit
 from search.report.handin.template import Template
 from search.report.shift import Shift
 from search.store.best_file import BestFile
-from search.store.files import SCHEMA, write_arrays, write_json
+from search.store.files import SCHEMA, write_arrays, write_json, write_text
+from search.store.mirror import MARK, Mirror, address_of
 from search.store.photos_file import PHOTOS_FILE, read_photos, write_photos
 from search.store.portfolio_file import PORTFOLIO_FILE, read_portfolio, write_portfolio
 from search.store.race_file import Left, read_race, write_race
+from search.store.remote import RemoteFolder
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.store.screen_file import read_offer, write_screen
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
@@ -293,6 +295,21 @@ def screen(folder: Path) -> Made:
     return path, lambda: read_offer(path)
 
 
+def mirror(folder: Path) -> Made:
+    """What a folder remembers of the store that it is mirrored to."""
+    (folder / "store").mkdir()
+    store, root = RemoteFolder(f"file://{folder}/store"), folder / "run"
+    for name in ("study.json", "trials.csv"):
+        write_text(root / name, "{}")
+    Mirror(root, store).sweep(whole=True)
+
+    def read() -> None:
+        address_of(root)
+        Mirror(root, store)
+
+    return root / MARK, read
+
+
 READERS = {
     "study": Reader(
         make=study,
@@ -326,6 +343,7 @@ READERS = {
     "out_of_fold": Reader(make=out_of_fold, mutations=(*BYTES, mutations.npz_array)),
     "summary": Reader(make=summary, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "shift": Reader(make=shift, mutations=(*TEXT, *[mutations.json_value] * 3)),
+    "mirror": Reader(make=mirror, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "screen": Reader(make=screen, mutations=(*TEXT, *[mutations.json_value] * 3)),
     **GIVEN,
     **KEPT,

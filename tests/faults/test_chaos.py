@@ -3,13 +3,21 @@
 `python -m benchmarks.chaos` is the whole of it.
 """
 
+import os
 import tempfile
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from tests.faults.chaos_rounds import Bounds, Kill, Rounds
-from tests.faults.chaos_run import ChaosRun, Kind, Stage
+from tests.faults.chaos_run import (
+    ChaosRun,
+    Kind,
+    Stage,
+    orphans_in_shared_memory,
+    shared_memory,
+)
 from tests.search.builders.people import write_people
 
 KILLS = (
@@ -17,6 +25,20 @@ KILLS = (
     Kill(number=1, kind=Kind.WORKER, stage=Stage.REFIT, part=0.3, delay_s=0.0, pick=0.5),
     Kill(number=2, kind=Kind.TERM, stage=Stage.REFIT, part=0.6, delay_s=0.0, pick=0.0),
 )
+
+
+def test_what_a_living_program_uses_is_nobodys_orphan():
+    before = shared_memory()
+    lock = get_context("spawn").Lock()
+    used, stray = f"sem.{lock._semlock.name[1:]}", Path(f"/dev/shm/stray-{os.getpid()}")
+    stray.touch()
+    try:
+        found = orphans_in_shared_memory(before)
+        assert used in shared_memory()
+    finally:
+        stray.unlink()
+    assert stray.name in found
+    assert used not in found
 
 
 @pytest.mark.ray

@@ -11,6 +11,8 @@ import pytest
 import headrace
 import search.cli.run  # noqa: F401  Ray sets variables where it is imported, which no test may
 from search.prepare.config import RunConfig
+from search.store.files import write_json
+from search.store.mirror import MARK
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_record
 from tests.search.builders.made_refit import LINEUP
@@ -287,3 +289,18 @@ def test_files_of_anybody_are_compared(tmp_path):
 def test_the_packages_say_that_they_are_typed():
     for package in ("headrace", "search", "spaces", "trainables"):
         assert (Path(ROOT) / package / "py.typed").is_file()
+
+
+def test_a_run_that_is_kept_in_a_store_goes_on_there(tmp_path, monkeypatch):
+    root = tmp_path / "cache" / "mirrors" / "bucket" / "mine"
+    write_json(root / MARK, {"store": "s3://bucket/runs"})
+    monkeypatch.setattr("headrace.runs.run", lambda **given: given)
+    assert headrace.Run(root).resume(budget="3h") == {
+        "resume": "mine",
+        "console": None,
+        "results": "s3://bucket/runs",
+        "cache": tmp_path / "cache",
+        "budget": "3h",
+    }
+    (root / MARK).unlink()
+    assert headrace.Run(root).resume()["results"] == root.parent

@@ -46,7 +46,11 @@ def is_in_the_middle(records: tuple[TrialRecord, ...], num_trials: int | None) -
 
 
 if __name__ == "__main__":
+    from search.store import mirror, mirroring
     from search.tuning import stage
+
+    # Nothing changes any more while it is held, and nobody waits for the store to hear of it.
+    mirror._GROWING_EVERY_S = mirroring.EVERY_S = 0.5
 
     HeldSearcher.marker = Path(sys.argv[1])
     stage.StudySearcher = HeldSearcher

@@ -11,9 +11,9 @@ from search.errors import ResultsError
 from search.prepare.saved_run import load_run
 from search.refit.files import RefitNote
 from search.refit.plan import Shape
-from search.store.known_trials import check_whole
+from search.store.known_trials import check_whole, drop_unknown
 from search.store.records import State
-from search.store.run_store import RunStore
+from search.store.run_store import RunStore, trial_file
 
 SPACES = ("=cmd", "gender", "mask", "joint", "multihead")
 BEGUN = Path(__file__).parents[2] / "assets" / "begun"
@@ -51,6 +51,27 @@ def test_a_space_that_a_spreadsheet_would_run_is_known_again(store):
     check_whole(store, by_space)
     with pytest.raises(ResultsError, match="of =cmd ended COMPLETE, now: is not in the journal"):
         check_whole(store, {**by_space, "=cmd": []})
+
+
+def test_files_of_trials_that_a_journal_does_not_know_are_dropped(store):
+    def files(number):
+        return {
+            store.checkpoints / f"{trial_file('age', number)}.pt",
+            store.checkpoints / f"{trial_file('age', number)}.npz",
+            store.validation_path("age", number),
+            store.tensorboard / "age" / f"{number:04d}" / "events",
+        }
+
+    records = {result.name: result.records for result in load_run(store).results}
+    known, unknown = records["age"][0].number, len(records["age"])
+    others = {store.predictions / "truth.csv", store.tensorboard / "refit" / "age" / "events"}
+    written = files(known) | files(unknown) | others
+    for path in written:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    drop_unknown(store, records)
+    assert {path for path in written if path.exists()} == files(known) | others
+    assert not (store.tensorboard / "age" / f"{unknown:04d}").exists()
 
 
 def note(store, *names):

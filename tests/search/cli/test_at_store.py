@@ -1,0 +1,156 @@
+"""`--results` with the address of a store: what is refused, and what a command brings back."""
+
+import argparse
+import re
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+import search
+from search.cli import at_store
+from search.cli.at_store import driving, folder_of
+from search.cli.commands import main
+from search.store.claim import Claim
+from search.store.remote import RemoteFolder
+from search.store.run_store import RunStore
+
+ROOT = Path(search.__file__).resolve().parent.parent
+NEW = {"resume": None, "name": "new", "plan": False}
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The cache of the user, which is not there yet."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def store(tmp_path):
+    """The address of a store with the run `demo`."""
+    shutil.copytree(ROOT / "results" / "demo", tmp_path / "store" / "demo")
+    return f"file://{tmp_path}/store"
+
+
+def line(capsys):
+    shown = capsys.readouterr().err
+    assert len(shown.splitlines()) == 1
+    return shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("report demo --results s4://bucket", r"takes a folder, s3://BUCKET/PREFIX or file:"),
+        ("report dmeo --results {store}", r"no run 'dmeo' in file:.*mean demo.*runs there: demo"),
+        ("run --resume dmeo --results {store}", r"no run 'dmeo' in file:.*runs there: demo"),
+        ("run --space age --name demo --results {store}", r"holds a run already; go on with --re"),
+        ("run --space age --name a/b --results {store}", r"a run name has letters"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_leaves_nothing(
+    words, message, store, home, tmp_path, capsys
+):
+    before = sorted((tmp_path / "store").rglob("*"))
+    assert main(words.format(store=store).split()) == 2
+    assert re.search(message, line(capsys))
+    assert not home.exists()
+    assert sorted((tmp_path / "store").rglob("*")) == before
+
+
+def test_a_command_works_with_a_run_of_the_store_and_brings_back_what_it_writes(
+    store, home, tmp_path
+):
+    command = ["export", "demo", "--to", "timm", "--results", store]
+    assert main(command) == 0
+    written = list((tmp_path / "store" / "demo" / "timm").rglob("*.yaml"))
+    assert written
+    assert folder_of(store, None).is_relative_to(home)
+    assert main(command) == 0
+
+
+def test_a_run_at_work_here_is_read_as_it_is(store, home, tmp_path):
+    here = RunStore(folder_of(store, None) / "demo")
+    shutil.copytree(ROOT / "results" / "demo", here.root)
+    with here.lock():
+        assert main(["export", "demo", "--to", "timm", "--results", store]) == 0
+    assert (here.root / "timm").is_dir()
+    assert not (tmp_path / "store" / "demo" / "timm").exists()
+
+
+def begin(options):
+    """Writes what a run begins with."""
+    root = options.results / options.name
+    root.mkdir(parents=True)
+    (root / "study.json").write_text("{}")
+
+
+def options_of(store, **given):
+    return argparse.Namespace(**{**NEW, "results": store, "cache": None, **given})
+
+
+def test_a_new_run_is_in_the_store_when_its_command_ends(store, home, tmp_path):
+    options, told = options_of(store), []
+    with driving(options, told.append) as missing:
+        begin(options)
+    assert (missing, told) == ([], [f"The run is kept in {store}/new."])
+    assert (tmp_path / "store" / "new" / "study.json").read_text() == "{}"
+    assert not list((tmp_path / "store" / ".drivers").rglob("*.json"))
+
+
+def test_a_run_that_another_machine_drives_is_refused_before_anything_is_here(store, home):
+    Claim(RemoteFolder(store), "new", "another").take()
+    with pytest.raises(ValueError, match="one machine at a time"):  # noqa: SIM117
+        with driving(options_of(store), print):
+            pytest.fail("it was let in")
+    assert not home.exists()
+
+
+def test_what_the_store_lacks_at_the_end_is_told_with_its_place(
+    store, home, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(at_store, "PATIENCE_S", 1.0)
+    options, told = options_of(store), []
+    with driving(options, told.append) as missing:
+        begin(options)
+        shutil.rmtree(tmp_path / "store")
+        (tmp_path / "store").write_text("no folder any more")
+    assert len(missing) == 1
+    said = told[-1]
+    assert said.startswith(f"Not all of the run is in {store}/new: ")
+    assert str(folder_of(store, None) / "new") in said
+    assert said.endswith(f"headrace run --resume new --results {store}")
+
+
+def test_a_plan_claims_nothing_and_writes_nothing(store, home, tmp_path):
+    before = sorted((tmp_path / "store").rglob("*"))
+    options = options_of(store, plan=True)
+    with driving(options, print):
+        assert options.results == folder_of(store, None)
+    assert not home.exists()
+    assert sorted((tmp_path / "store").rglob("*")) == before
+
+
+def test_the_commands_that_are_told_name_the_store(store, home):
+    from search.store.commands import on_run, resume_command
+
+    options = options_of(store, cache=home / "mine")
+    with driving(options, print):
+        run = RunStore(options.results / "new")
+        assert resume_command(run).endswith(
+            f"run --resume new --results {store} --cache {home / 'mine'}"
+        )
+        assert on_run("report", run).endswith(f"report new --results {store}")
+    assert str(options.results) in resume_command(run)
+
+
+def test_of_a_file_store_a_put_that_is_cut_off_leaves_nothing(store, tmp_path):
+    class Broken(BytesIO):
+        def read(self, *_):
+            raise OSError("the disk")
+
+    with pytest.raises(OSError, match="the disk"):
+        RemoteFolder(store).put("demo/new.bin", Broken(), 10)
+    assert not list((tmp_path / "store" / "demo").glob("*new*"))
