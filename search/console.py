@@ -1,5 +1,6 @@
 """Progress of steps in the terminal."""
 
+import re
 from datetime import timedelta
 
 from rich.console import Console
@@ -14,10 +15,20 @@ from rich.progress import (
 )
 from rich.text import Text
 
+_COMMAND = re.compile(r"(^|[\s/])headrace | --[a-z]")
+_LONG = 40
+"""Characters of a word that is a path."""
+
 
 def say(console: Console, text: str, style: str | None = None) -> None:
-    """Prints a line as it is: brackets are no markup, and the terminal alone wraps it."""
-    console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+    """Prints a line as it is: brackets are no markup.
+
+    In a terminal a long one goes on after a word. What is there to be copied, a command or a long
+    path, stays one line, which the terminal alone wraps.
+    """
+    copied = _COMMAND.search(text) or any(len(word) > _LONG for word in text.split())
+    whole = bool(copied) or not console.is_terminal
+    console.print(text, style=style, highlight=False, soft_wrap=whole, markup=False)
 
 
 def is_live(console: Console) -> bool:
