@@ -9,7 +9,7 @@ _WAIT_S = 3.0
 
 def check_answers(address: str) -> None:
     """Raises UsageError where nothing listens at an address; one without a port Ray looks up."""
-    host, _, port = address.rpartition(":")
+    host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return
     try:
