@@ -88,12 +88,17 @@ def write_hparams(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """The columns of the tab, the first first, with a value per trial; None where it has none."""
+    """The columns of the tab from left to right.
+
+    Attributes:
+        columns: name -> a value per trial; None where it has none.
+        shares: of the variance of the score that a parameter explains, where it is known.
+        fixed: names of those that are among the first, whatever they hold.
+    """
 
     columns: Mapping[str, Sequence[_Value | None]]
     shares: Mapping[str, float]
     fixed: frozenset[str]
-    """Columns that are always among the first, whatever they hold."""
 
     @classmethod
     def of(
@@ -194,7 +199,8 @@ def _columns(table: _Table, tags: Iterable[str]) -> Summary:
             differs=name in table.fixed or _differ(known),
         )
         if name in table.shares:
-            info.description = f"explains {table.shares[name]:.0%} of the variance of the score"
+            share = 100 * table.shares[name]
+            info.description = f"explains {share:.0f} % of the variance of the score"
         if isinstance(known[0], float):
             info.domain_interval.min_value = min(known)
             info.domain_interval.max_value = max(known)

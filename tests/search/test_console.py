@@ -22,6 +22,12 @@ def test_a_terminal_s_line_ends_between_two_words():
     assert " ".join(line.rstrip() for line in found) == PROSE
 
 
+def test_a_line_goes_on_as_far_in_as_it_began():
+    first, *others = lines(f"  {PROSE}", force_terminal=True)
+    assert len(others) == 2
+    assert all(line.startswith("  ") and line[2] != " " for line in (first, *others))
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -90,7 +90,7 @@ def test_columns_are_ordered_by_importance_behind_state_and_epochs(store):
         *("backbone.name", "augment.flip", "target.attributes", "head.hidden"),
     ]
     assert [column.differs for column in columns] == [True] * 4 + [False] * 4
-    assert columns[2].description == "explains 75% of the variance of the score"
+    assert columns[2].description == "explains 75 % of the variance of the score"
     assert metrics[:2] == ["objective", "train/loss"]
     assert metrics[-2:] == ["val/gender/macro_f1", "val/gender/accuracy"]
 
