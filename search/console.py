@@ -1,8 +1,10 @@
 """Progress of steps in the terminal."""
 
+import re
 from datetime import timedelta
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -12,12 +14,27 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
+
+_COMMAND = re.compile(r"(^|[\s/])headrace | --[a-z]")
+_LONG = 40
+"""Characters of a word that is a path."""
 
 
 def say(console: Console, text: str, style: str | None = None) -> None:
-    """Prints a line as it is: brackets are no markup, and the terminal alone wraps it."""
-    console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+    """Prints a line as it is: brackets are no markup.
+
+    In a terminal a long one goes on after a word, as far in as it began. What is there to be
+    copied, a command or a long path, stays one line, which the terminal alone wraps.
+    """
+    copied = _COMMAND.search(text) or any(len(word) > _LONG for word in text.split())
+    if copied or not console.is_terminal:
+        console.print(text, style=style, highlight=False, soft_wrap=True, markup=False)
+    else:
+        words = text.lstrip(" ")
+        indented = Padding.indent(Text(words, style=style or ""), len(text) - len(words))
+        console.print(indented, highlight=False)
 
 
 def is_live(console: Console) -> bool:
@@ -29,7 +46,7 @@ class _LeftOfRun(ProgressColumn):
     """About how long the whole run still takes: this step, and what follows it."""
 
     def __init__(self, later_s: float) -> None:
-        super().__init__()
+        super().__init__(table_column=Column(no_wrap=True))
         self._later_s = later_s
 
     def render(self, task: Task) -> Text:

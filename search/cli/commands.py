@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search import ray_settings
+from search.cli.address import check_answers
 from search.cli.at_store import OF_A_RUN, driving, reading_store
 from search.cli.cache_folder import default_cache, writable_cache
 from search.cli.exit_codes import BAD_INPUT, OK, SOME_FAILED
@@ -30,7 +31,7 @@ from search.errors import SearchError, UsageError, bounded, near
 from search.prepare.option import absolute, at_least, below_one, is_folder
 from search.store.files import check_writable
 from search.store.remote import is_store
-from search.store.run_store import RunStore, check_name
+from search.store.run_store import RunStore, check_name, check_refitted
 from spaces.errors import SpaceError
 from trainables.errors import TrainablesError
 
@@ -173,10 +174,20 @@ def _start_here(options: argparse.Namespace, console: "Console") -> "tuple[RunCo
         config = resumed_config(options)
     else:
         config = new_config(options)
+        RunStore.check_new(options.results, config.name)
         check_data_and_spaces(config)
     cache = writable_cache(options.cache)
     check_writable("--results", options.results)
+    if config.address:
+        check_answers(config.address)
     ray_settings.apply(one_machine=not config.address)
+    dataset = None
+    if options.resume and config.data:
+        from search.cli.resumed_data import open_same
+        from search.console import StepBar
+
+        store = RunStore.open(options.results, options.resume)
+        dataset = open_same(store, config, cache, partial(StepBar, console))
     from search.cli.run import execute
 
     end = execute(
@@ -186,6 +197,7 @@ def _start_here(options: argparse.Namespace, console: "Console") -> "tuple[RunCo
         console,
         resume=bool(options.resume),
         forecast_only=options.plan,
+        dataset=dataset,
     )
     return config, end
 
@@ -220,6 +232,7 @@ def _conclude(options: argparse.Namespace) -> int:
             below_one(flag, value)
     store = RunStore.open(options.results, options.name)
     check_writable("--results", store.root)
+    check_refitted(store.predictions)
     from rich.console import Console
 
     from search.verdict.stage import conclude_run
@@ -256,6 +269,7 @@ def _ensemble(options: argparse.Namespace) -> int:
         if value is not None and not value > 0:  # NaN is above nothing
             raise UsageError(f"{option} must be above 0, got {value:g}")
     store = RunStore.open(options.results, options.name)
+    check_refitted(store.predictions)
     from rich.console import Console
 
     from search.ensemble.stage import build_ensemble
@@ -276,6 +290,9 @@ def _predict(options: argparse.Namespace) -> int:
         RunStore.open(options.results, options.name)
     if not is_folder(options.images):
         raise UsageError(f"--images must be a folder of photos, got {options.images}")
+    from search.predict.spec import EnsembleSpec
+
+    EnsembleSpec.read(ensemble).check_files(ensemble)  # told before torch is loaded
     from rich.console import Console
 
     from search.predict.command import predict_command
@@ -316,15 +333,6 @@ def _check_best(store: RunStore, spaces: Sequence[str]) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from search.analysis.errors import AnalysisError
-    from search.analysis.verdict.rules import (
-        Rules,
-    )
-    from search.verdict.compare import compare
-    from search.verdict.console import print_verdict
-
     files = {}
     for given in options.predictions:
         name, equals, path = given.partition("=")
@@ -337,6 +345,13 @@ def _compare(options: argparse.Namespace) -> int:
     below_one("--margin", options.margin)
     at_least(0)("--seed", options.seed)
     check_writable("--out", options.out)
+    from rich.console import Console
+
+    from search.analysis.errors import AnalysisError
+    from search.analysis.verdict.rules import Rules
+    from search.verdict.compare import compare
+    from search.verdict.console import print_verdict
+
     rules = Rules(seed=options.seed, margin=options.margin)
     try:
         findings = compare(options.truth, files, options.out, rules)

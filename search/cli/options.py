@@ -80,6 +80,7 @@ _GROUPS = {
 """Of `headrace run`: the headings of its help, each with its options."""
 _RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX"
 _SHELLS = ("bash", "zsh", "tcsh")
+_NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -95,7 +96,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{**options, **given})
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see {self.prog} --help")
+        raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -111,6 +112,15 @@ class _Parser(argparse.ArgumentParser):
         if getattr(found, "command", "") is None:
             self.error(f"a command is needed, one of {', '.join(commands_of(self))}")
         return found, rest
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        try:
+            return super()._get_value(action, arg_string)
+        except argparse.ArgumentError as error:
+            if action.type not in _NUMBERS:
+                raise
+            text = f"must be {_NUMBERS[action.type]}, got {arg_string!r}"
+            raise argparse.ArgumentError(action, text) from error
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

@@ -14,10 +14,11 @@ import spaces
 from search.cli.every_stage import run_every_stage
 from search.cli.forecast import print_forecast
 from search.cli.preflight import check_spaces
+from search.cli.resumed_data import check_same
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
-from search.errors import ResultsError, StalledError, UsageError
+from search.errors import StalledError, UsageError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.label_sizes import LabelSizes, Room
@@ -55,6 +56,7 @@ def execute(
     *,
     resume: bool,
     forecast_only: bool = False,
+    dataset: Dataset | None = None,
 ) -> SearchEnd:
     """Runs a study: the search, and with `--space all` refit, verdict and report.
 
@@ -65,6 +67,7 @@ def execute(
         console: where to show plan, progress and summary.
         resume: whether the run exists and goes on.
         forecast_only: say what would run and how long it would take, and run nothing.
+        dataset: its data, where it is open already.
 
     Raises:
         SearchError, TrainablesError, SpaceError: bad input; the message says which and the way
@@ -73,7 +76,7 @@ def execute(
     place = RunStore.open if resume else RunStore.check_new
     store = place(results, config.name)
     portfolio = warm_start(store, config.warm_start, is_new=not resume)
-    dataset = open_dataset(config, cache, partial(StepBar, console))
+    dataset = dataset or open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)
     _check_race(config, Lineup.of(dataset.table.schema, loaded))
     _check_known(config, dataset, Lineup.of(dataset.table.schema, loaded).blocks)
@@ -246,11 +249,7 @@ def _check_unchanged(run: Prepared) -> None:
     for what, where in (("data", run.dataset.name), ("spaces", ", ".join(now["spaces"]))):
         then = stored[what]["fingerprint"] if what == "data" else stored[what]
         here = now[what]["fingerprint"] if what == "data" else now[what]
-        if then != here:
-            raise ResultsError(
-                f"a resumed run needs the {what} it began with ({where}), fingerprint {then}, got "
-                f"{here}; put them back, or start a new run"
-            )
+        check_same(what, where, then, here)
 
 
 def _whole(dataset: Dataset) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from search.console import say
 from search.prepare.config import format_duration
@@ -28,22 +29,36 @@ def print_plan(console: Console, run: Prepared, notes: Sequence[str] = ()) -> No
     sizes = " x ".join(f"{name} ({schema.num_classes(name)})" for name in schema.names)
     sides = (split.search_train, split.search_val, split.held_out)
     people = [len(np.unique(table.group_index[side])) for side in sides]
+    epochs = f"{scale.max_epochs} epoch{'' if scale.max_epochs == 1 else 's'}"
     lines = [
         ("run", str(run.store.root)),
         ("data", f"{dataset.name}: {table.num_samples} photos of {table.num_groups} people"),
         ("labels", f"{sizes} = {schema.num_joint} joint classes"),
         ("people", "{} train, {} validate, {} held out of the search".format(*people)),
         ("spaces", ", ".join(space.name for space in run.spaces)),
-        ("models", f"{scale.reason}; {', '.join(run.backbones)}; {scale.max_epochs} epochs"),
+        ("models", f"{scale.reason}; {', '.join(run.backbones)}; {epochs}"),
         ("budget", config.budget.describe()),
         ("devices", run.resources.describe()),
         *(("read", reading) for reading in run.readings),
         *(("note", note) for note in notes),
     ]
+    _print_lines(console, lines)
+    console.print()
+
+
+def _print_lines(console: Console, lines: Sequence[tuple[str, str]]) -> None:
+    """Prints texts behind their names; in a terminal they go on below their first words."""
+    if console.is_terminal:
+        grid = Table.grid(padding=(0, 2))
+        grid.add_column(justify="right", min_width=8, no_wrap=True, style="bold")
+        grid.add_column(overflow="fold")
+        for name, text in lines:
+            grid.add_row(name, Text(text))
+        console.print(grid, highlight=False)
+        return
     for name, text in lines:
         bold = f"[bold]{name:>8}[/bold]"
         console.print(f"{bold}  {escape(text)}", highlight=False, soft_wrap=True)
-    console.print()
 
 
 def print_summary(
@@ -198,5 +213,11 @@ def print_commands(console: Console, store: RunStore, results: Sequence[SpaceRes
         if found is not None:
             lines.append((f"{found} {given}", what))
     say(console, "What to do next:")
+    wide = max(len(line) for line, _ in lines)
+    fits = wide + max(len(what) for _, what in lines) + len("      # ") <= console.width
     for line, what in lines:
-        say(console, f"  {line}    # {what}")
+        if fits:
+            say(console, f"  {line:{wide}}    # {what}")
+        else:
+            say(console, f"  # {what}")
+            say(console, f"  {line}")

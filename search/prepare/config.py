@@ -16,6 +16,7 @@ from search.prepare.option import (
     at_least,
     below_one,
     between,
+    host_and_port,
     option,
 )
 from search.prepare.resources import check_fraction
@@ -319,8 +320,9 @@ class RunConfig:
     )
     address: str = option(
         "--address",
-        "address of a Ray cluster (default: this machine)",
+        "HOST:PORT of a Ray cluster, or auto (default: this machine)",
         default="",
+        check=host_and_port,
         on_top=True,
         write=None,
     )

@@ -1,6 +1,7 @@
 """An option of `headrace run`, declared once: beside the field of the config that it gives."""
 
 import argparse
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field
 from numbers import Integral, Real
@@ -9,6 +10,8 @@ from typing import Any
 
 from search.errors import UsageError, near
 from trainables.timm_names import is_unknown, model_names
+
+_HOST_AND_PORT = re.compile(r"(?:ray://)?[^\s/]+:\d{1,5}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +124,12 @@ def below_one(flag: str, value: float) -> None:
     _check_number(flag, value, Real, "a number")
     if not 0 <= value < 1:
         raise UsageError(f"{flag} must be at least 0 and below 1, got {value:g}")
+
+
+def host_and_port(flag: str, value: str) -> None:
+    """Raises UsageError where a text is neither HOST:PORT nor `auto`. Empty is no cluster."""
+    if value and value != "auto" and not _HOST_AND_PORT.fullmatch(value):
+        raise UsageError(f"{flag} must be HOST:PORT of a Ray cluster, or auto, got {value!r}")
 
 
 def _check_number(flag: str, value: object, kind: type, wanted: str) -> None:

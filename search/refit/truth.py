@@ -13,11 +13,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from search.analysis.fitting.cross_fit import CrossFit
-from search.errors import ResultsError
 from search.refit.units import Folds
 from search.store.files import write_text
 from search.store.names import columns_of
 from search.store.reading import reading
+from search.store.run_store import TRUTH_FILE, check_refitted
 from trainables.data.csv_cells import harmless, original
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
@@ -96,12 +96,8 @@ class Truth:
         Raises:
             ResultsError: the run has no refit yet, or the file is not whole.
         """
-        path = predictions / "truth.csv"
-        if not path.is_file():
-            raise ResultsError(
-                f"a verdict needs the predictions of a refit, and there is no {path}; "
-                "run --space all, which refits"
-            )
+        check_refitted(predictions)
+        path = predictions / TRUTH_FILE
         with reading(path, "copy the run again, or resume it", wrong="is not a whole truth.csv"):
             # As text: a class may be called 01, and a number with a fraction is no fold.
             frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False)

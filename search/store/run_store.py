@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 IMPORTANCE_FILE = "importance.json"
 """Which parameters the score of every space depended on."""
+TRUTH_FILE = "truth.csv"
+"""In `predictions/`: labels, people and folds of a refit."""
 # A run that was killed lets go of its lock a moment later than it is gone.
 _LOCK_S = 2.0
 _WAY_OUT = "copy the run whole, or start a new one"
@@ -111,7 +113,7 @@ class RunStore:
             runs = run_names(results)
             raise ResultsError(
                 f"no run {name!r} in {results}{near(name, runs)}; runs there: "
-                f"{', '.join(runs) or 'none'}"
+                f"{', '.join(runs) or 'none (--results gives another folder)'}"
             )
         check_links(store.root)
         return store
@@ -277,9 +279,20 @@ def trial_file(space: str, number: int) -> str:
 def check_name(name: str) -> None:
     """Raises ResultsError where a run name is not a plain folder name."""
     if not _NAME.fullmatch(name):
+        hint = "; the folder that a run is in is given with --results" if "/" in name else ""
         raise ResultsError(
             "a run name has letters, digits, '.', '_' and '-' and starts with a letter or digit, "
-            f"got {name!r}"
+            f"got {name!r}{hint}"
+        )
+
+
+def check_refitted(predictions: Path) -> None:
+    """Raises ResultsError where a run has no refit: its folder of predictions lacks the labels."""
+    path = predictions / TRUTH_FILE
+    if not path.is_file():
+        raise ResultsError(
+            f"a verdict needs the predictions of a refit, and there is no {path}; "
+            "run --space all, which refits"
         )
 
 

@@ -16,6 +16,8 @@ from torch.utils.tensorboard import SummaryWriter
 from search.analysis.metrics import most_confused
 from trainables.blocks import FlatValue
 
+CONFUSION = "val_confusion"
+"""Group of the pictures; TensorBoard sorts groups by name, and this one is behind all curves."""
 _CELL = 44
 _LARGEST_SIDE = 1024
 _LONGEST_NAME = 320.0
@@ -43,9 +45,9 @@ class TrialBoard:
     def confusion(
         self, epoch: int, name: str, counts: NDArray[np.int64], classes: Sequence[str]
     ) -> None:
-        """Adds the picture of a confusion matrix [K, K]."""
+        """Adds the picture of a confusion matrix [K, K], behind all curves in TensorBoard."""
         picture = np.asarray(draw_confusion(counts, classes))
-        self._writer.add_image(f"confusion/{name}", picture, epoch, dataformats="HWC")
+        self._writer.add_image(f"{CONFUSION}/{name}", picture, epoch, dataformats="HWC")
 
     def flush(self) -> None:
         """Makes what was added visible to TensorBoard."""

@@ -28,6 +28,12 @@ from search.store.records import WORST_VALUE, Cause, State, StudyTrial, TrialRec
 from search.tuning.bounded_sampler import BoundedSampler
 from search.tuning.journal_backend import BatchedFileBackend
 from search.tuning.known_configs import known_configs
+from search.tuning.study_note import (
+    VERSION_KEY,
+    note_attributes,
+    study_attributes,
+    study_note,
+)
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.blocks import FlatValue
@@ -113,6 +119,7 @@ class StudyJournal:
         data_fingerprint: of the samples and the split.
         seed: of the run; sampler and trainings derive theirs.
         portfolio: configs of other runs to begin with, where they fit the space.
+        data_name: what the data is called, for who opens the journal in another program.
         make_sampler: returns the sampler of a seed.
     """
 
@@ -125,6 +132,7 @@ class StudyJournal:
         data_fingerprint: str,
         seed: int,
         portfolio: Sequence[Candidate] = (),
+        data_name: str = "",
         make_sampler: Callable[[int], BaseSampler] = tpe,
     ) -> None:
         self.space = space
@@ -133,6 +141,7 @@ class StudyJournal:
         self._schema = schema
         self._scale = scale
         self._seed = seed
+        self._data_name = data_name
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._study = optuna.create_study(
             storage=storage, study_name=self.name, direction="maximize", load_if_exists=True
@@ -146,19 +155,21 @@ class StudyJournal:
 
     def _describe(self) -> None:
         """Notes what study and objective are, for who opens the journal in another program."""
-        space, form = self.space, "heads" if self.space.form == "heads" else "one softmax"
+        study, space, epochs = self._study, self.space, self._scale.max_epochs
         names = [f"validation macro-F1 of {space.name}"]
-        if self._study.metric_names != names:
+        if study.metric_names != names:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self._study.set_metric_names(names)
-        for name, text in {
-            "headrace": f"space {space.name}: {', '.join(space.attributes)} by {form}; a trial "
-            "that was stopped early is PRUNED at its last epoch, one that the budget cut off FAIL",
-            "epochs": self._scale.max_epochs,
-        }.items():
-            if self._study.user_attrs.get(name) != text:
-                self._study.set_user_attr(name, text)
+                study.set_metric_names(names)
+        for name, value in study_attributes(space, epochs, self._data_name).items():
+            if study.user_attrs.get(name) != value:
+                study.set_user_attr(name, value)
+        storage, number = self._storage, study._study_id
+        if VERSION_KEY not in storage.get_study_system_attrs(number):
+            # Once: a person may have changed it in the dashboard.
+            text = study_note(space, epochs, self._data_name)
+            for key, part in note_attributes(text):
+                storage.set_study_system_attr(number, key, part)
 
     def together(self) -> AbstractContextManager[None]:
         """Returns a block at whose end all that was noted in it is on the disk, in any study."""

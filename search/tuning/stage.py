@@ -3,7 +3,7 @@
 import logging
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -23,6 +23,7 @@ from search.store.records import Cause, State, TrialRecord
 from search.store.run_store import running
 from search.tuning.best import write_best
 from search.tuning.choice import chosen_record
+from search.tuning.hparams import forget_hparams, write_hparams
 from search.tuning.importance import importances_of
 from search.tuning.journal import StudyJournal, clear_leftovers, open_storage, study_name
 from search.tuning.progress import Outlook, SearchProgress
@@ -76,6 +77,7 @@ def run_search(
     """
     began = time.monotonic()
     journals = open_journals(run)
+    forget_hparams(run.store)
     past = _records(journals)
     scheduler = MultiSpaceScheduler(run.epochs)
     scheduler.refill(past)
@@ -161,6 +163,7 @@ def open_journals(run: Prepared) -> dict[str, StudyJournal]:
             run.dataset.fingerprint,
             run.config.seed,
             portfolio,
+            run.dataset.name,
         )
         for space in run.spaces
     }
@@ -184,15 +187,41 @@ def _write(run: Prepared, journals: dict[str, StudyJournal]) -> tuple[SpaceResul
         found.append(
             SpaceResult(name=name, records=journal.records(), best=best, interval=interval)
         )
+    _write_hparams(run, records, _importance(run, journals))
+    store.drop_checkpoints(running(records))
+    return tuple(found)
+
+
+def _importance(
+    run: Prepared, journals: Mapping[str, StudyJournal]
+) -> Mapping[str, Mapping[str, float]]:
+    """Writes and returns which parameters mattered, by space; nothing where it is not known."""
+    store = run.store
     studies = {name: journal.name for name, journal in journals.items()}
     wrong = "does not tell which parameters mattered"
     try:
         # What a search has found does not depend on them.
         with reading(store.journal, "that is left out", wrong=wrong):
-            found_by_space = importances_of(store.journal, studies, run.config.seed)
+            found = importances_of(store.journal, studies, run.config.seed)
     except ResultsError as error:
         logger.warning("%s", error)
-    else:
-        store.write_importance(found_by_space)
-    store.drop_checkpoints(running(records))
-    return tuple(found)
+        return {}
+    store.write_importance(found)
+    return found
+
+
+def _write_hparams(
+    run: Prepared,
+    records: Sequence[TrialRecord],
+    importance: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Writes the HParams tab; it is for the eye, and a search is whole without it."""
+    blocks = Lineup.of(run.schema, run.spaces).blocks
+    labels = {
+        space: tuple(dict.fromkeys((block.label(run.schema), *block.attributes)))
+        for space, block in blocks.items()
+    }
+    try:
+        write_hparams(run.store, records, importance, labels)
+    except OSError:
+        logger.warning("the HParams of the trials were not written whole", exc_info=True)

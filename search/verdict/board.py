@@ -17,6 +17,8 @@ from search.store.run_store import RunStore
 from search.trial.board import draw_confusion
 from trainables.drafts import draft_of
 
+CONFUSION = "val_confusion_refit"
+"""Group of the pictures, which are out of fold; after all curves, as those of trials are."""
 CURVE = "anytime/best validation macro-F1 (step: device seconds)"
 
 
@@ -72,7 +74,7 @@ def _write(
     with SummaryWriter(str(folder)) as writer:
         for found, name in confusions:
             picture = np.asarray(draw_confusion(found.counts[name], found.classes))
-            writer.add_image(f"confusion/{found.name}", picture, 0, dataformats="HWC")
+            writer.add_image(f"{CONFUSION}/{found.name}", picture, 0, dataformats="HWC")
         for curve in curves:
             for step, value in curve_points(curve):
                 writer.add_scalar(CURVE, value, step)

@@ -246,9 +246,11 @@ def _aligned(
     bad |= np.abs(sums - 1) > _tolerance(values)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
+        # As the file has them: what is no number is none any more in the values.
+        shown = [f"{c:.4g}" if isinstance(c, float) else str(c) for c in cells[row]]
         raise UsageError(
             f"{where}: the probabilities of a sample must be numbers from 0 that sum to 1, got "
-            f"{values[row].round(4).tolist()} for {truth['sample'].iloc[row]!r}"
+            f"[{', '.join(shown)}] for {truth['sample'].iloc[row]!r}"
         )
     rounded = np.abs(sums - 1) > _SUM_TOLERANCE
     values[rounded] /= sums[rounded, None]

@@ -122,7 +122,7 @@ def test_an_interrupted_run_says_how_to_go_on(ran, tmp_path):
         ({"space": "age", "budgt": "2h"}, r"no option 'budgt' \(did you mean budget\?\); it has:"),
         ({"space": "age", "trials": 0}, r"--trials must be at least 1, got 0"),
         ({"space": "age", "data": "nothing here"}, r"--data must be a folder"),
-        ({"space": "age", "trials": 2.5}, r"--trials: invalid int value: '2\.5'"),
+        ({"space": "age", "trials": 2.5}, r"--trials: must be a whole number, got '2\.5'"),
         ({"space": "age", "trials": True}, r"trials takes a text, a path or a number, got True"),
         ({"space": "age", "why": "ful"}, r"--why: invalid choice: 'ful'.*did you mean full"),
         ({"space": "age", "pretrained": "no"}, r"pretrained must be True or False, got 'no'"),
@@ -133,7 +133,7 @@ def test_an_interrupted_run_says_how_to_go_on(ran, tmp_path):
         ({"space": ["age", "--plan"]}, r"space takes no value that begins with a dash, got '--p"),
         ({"space": [None]}, r"space takes a text, a path or a number, got None"),
         ({"space": "age", "gpus_per_trial": 0.3}, r"--gpus-per-trial must be one of .* got '0.3'"),
-        ({"space": "age", "margin": "much"}, r"--margin: invalid float value: 'much'"),
+        ({"space": "age", "margin": "much"}, r"--margin: must be a number, got 'much'"),
     ],
 )
 def test_what_cannot_be_run_is_refused(options, message, tmp_path):

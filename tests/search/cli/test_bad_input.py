@@ -61,7 +61,10 @@ def refused(places, capsys):
             "run --space age --trials 0",
             r"--trials must be at least 1, got 0; see .* --help$",
         ),
-        ("run --space age --trials two", r"--trials: invalid int value: 'two'; see headrace run"),
+        (
+            "run --space age --trials two",
+            r"--trials: must be a whole number, got 'two'; see headrace run",
+        ),
         (
             "run --space age --budget abc",
             r"--budget: a duration is .* as 90s or 1h30m, got 'abc'",
@@ -110,6 +113,12 @@ def refused(places, capsys):
             r"space 'age' needs the attribute 'age'; this data has: gender, mask",
         ),
         ("run --space {tmp}/no.py --data {people}", r"a space file must exist, got .*no\.py"),
+        ("run --space age --address there", r"--address must be HOST:PORT .*, got 'there'; see"),
+        (
+            "run --space age --address 127.0.0.1:1",
+            r"no Ray cluster answers at --address '127\.0\.0\.1:1': .*refused; start one",
+        ),
+        ("run --space age --name a/b", r"got 'a/b'; the folder that a run is in .* --results"),
         ("run --resume nothing", r"no run 'nothing' in .*results; runs there: none"),
         ("run --resume nothing --seed 3", r"--resume takes the run as it was; leave out --seed"),
         ("replay {tmp}/no.yaml", r"a best config must exist, got .*no\.yaml"),

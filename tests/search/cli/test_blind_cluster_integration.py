@@ -167,8 +167,8 @@ def test_every_file_is_there_as_after_a_run_on_one_machine(store):
     }
     assert len(list(store.predictions.glob("parts/*.npz"))) == 4 * 5
     assert [path for path in store.root.rglob("*") if path.suffix in (".draft", ".beat")] == []
-    (events,) = (store.tensorboard / "joint" / "0000").iterdir()
+    (events,) = (store.tensorboard / "joint" / "0000").glob("events.*")
     board = EventAccumulator(str(events))
     board.Reload()
     assert [point.step for point in board.Scalars("objective")] == [1, 2]
-    assert {name.partition("/")[0] for name in board.Tags()["images"]} == {"confusion"}
+    assert {name.partition("/")[0] for name in board.Tags()["images"]} == {"val_confusion"}

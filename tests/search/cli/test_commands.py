@@ -83,6 +83,8 @@ def test_limits_of_an_ensemble_are_above_zero(value, capsys):
 def test_the_folder_of_an_ensemble_predicts_without_its_run(monkeypatch, tmp_path, capsys):
     given = []
     monkeypatch.setattr("search.predict.command.predict_command", lambda *a, **o: given.append(a))
+    whole = SimpleNamespace(check_files=lambda folder: None)
+    monkeypatch.setattr("search.predict.spec.EnsembleSpec.read", lambda folder: whole)
     (tmp_path / "x").mkdir()
     photos = ["--images", str(tmp_path / "x"), "--out", "a.csv"]
     command = ["predict", "mine", "--results", str(tmp_path), *photos]

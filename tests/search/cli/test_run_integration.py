@@ -86,6 +86,7 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
         f"validation.{r.space}.{r.number}.npz" for r in records if r.state is State.COMPLETE
     }
     assert len(list(run.glob("tensorboard/*/*/events.*"))) == 6
+    assert len(list(run.glob("tensorboard/*/*/about.tfevents"))) == 6
     assert json.loads((run / "study.json").read_text(encoding="utf-8"))["schema"] == 1
     importance = json.loads((run / "importance.json").read_text(encoding="utf-8"))
     assert importance == {"schema": 1, "spaces": {}}  # three trials say nothing of parameters
@@ -134,7 +135,7 @@ def test_a_trial_whose_worker_is_killed_goes_on_from_its_checkpoint(
     assert records[0].state is State.COMPLETE
     assert records[0].values == retrained(people, cache, tmp_path, records[0])
     # Not the later name: both files may be begun in one second, and then the process id decides.
-    (second,) = {*(run / "tensorboard" / "gender" / "0000").iterdir()} - {first}
+    (second,) = {*(run / "tensorboard" / "gender" / "0000").glob("events.*")} - {first}
     events = EventAccumulator(str(second))
     events.Reload()
     assert events.Scalars("objective")[0].step > 1

@@ -186,9 +186,15 @@ def programs(tmp_path, monkeypatch):
     return folder
 
 
+def hints_of(console, first=1):
+    """Returns the words of every command that is said, after the first lines."""
+    words = [shlex.split(line, comments=True) for line in said(console).splitlines()[first:]]
+    return [each for each in words if each]
+
+
 def test_every_hint_is_a_command_of_a_program_that_is_installed(console, store, programs):
     print_commands(console, store, [result_of(*RECORDS)])
-    hints = [shlex.split(line, comments=True) for line in said(console).splitlines()[2:]]
+    hints = hints_of(console, 2)
     assert [Path(words[0]) for words in hints] == [programs / "headrace", programs / "tensorboard"]
     (programs / "optuna-dashboard").touch()
     print_commands(console, store, [])
@@ -201,7 +207,7 @@ def test_a_run_with_an_ensemble_says_how_to_use_it(console, store):
     (store.root / "ensemble").mkdir(parents=True)
     (store.root / "ensemble" / "ensemble.yaml").touch()
     print_commands(console, store, [result_of(*RECORDS)])
-    lines = [shlex.split(line, comments=True) for line in said(console).splitlines()[1:]]
+    lines = hints_of(console)
     assert [line[1] for line in lines] == ["predict", "export", "report", "--logdir"]
     for line in lines[:3]:
         assert line[2:5] == ["mine", "--results", str(store.root.parent)]
@@ -293,3 +299,24 @@ def test_the_usual_results_folder_needs_no_option(console, run, tmp_path, monkey
     run = replace(run, store=RunStore.check_new(Path("results"), "mine"))
     print_summary(console, run, [result_of(*RECORDS)], interrupted=True)
     assert "--resume mine\n" in said(console)
+
+
+@pytest.mark.parametrize("width", [40, 400])
+def test_what_a_command_does_stands_beside_it_where_all_fit_and_else_above(store, width, programs):
+    console = Console(file=io.StringIO(), width=width)
+    print_commands(console, store, [result_of(*RECORDS)])
+    lines = said(console).splitlines()[2:]
+    places = {line.find("# ") for line in lines if "# " in line}
+    assert len(places) == 1
+    assert (places == {2}) == (width == 40)
+    assert len(hints_of(console, 2)) == 2
+
+
+def test_in_a_terminal_the_plan_goes_on_below_its_first_words(run):
+    console = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    print_plan(console, run, ["word " * 30])
+    lines = said(console).splitlines()
+    assert all(len(line) <= 60 for line in lines)
+    first = next(n for n, line in enumerate(lines) if line.startswith("    note  word"))
+    assert lines[first + 1].startswith("          word")
+    assert not any(line.rstrip().endswith(" wor") for line in lines)

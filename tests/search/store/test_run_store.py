@@ -68,7 +68,9 @@ def test_opening_a_run_that_is_not_there_lists_what_is(store):
     store.write_study({})
     with pytest.raises(ResultsError, match=r"no run 'yours' in .*; runs there: mine$"):
         RunStore.open(store.root.parent, "yours")
-    with pytest.raises(ResultsError, match=r"runs there: none$"):
+    with pytest.raises(
+        ResultsError, match=r"runs there: none \(--results gives another folder\)$"
+    ):
         RunStore.open(store.root.parent / "nowhere", "yours")
     assert RunStore.open(store.root.parent, "mine").root == store.root
 

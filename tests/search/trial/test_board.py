@@ -49,7 +49,7 @@ def test_what_was_flushed_is_there_while_the_trial_runs(board, folder):
 def test_a_confusion_matrix_is_a_picture(board, folder):
     board.confusion(3, "gender", np.array([[5, 1], [0, 7]]), ("female", "male"))
     board.flush()
-    (event,) = read(folder).Images("confusion/gender")
+    (event,) = read(folder).Images("val_confusion/gender")
     assert event.step == 3
     with Image.open(io.BytesIO(event.encoded_image_string)) as picture:
         assert picture.size == (event.width, event.height)

@@ -259,14 +259,14 @@ def test_the_confusion_matrices_of_the_best_epoch_are_drawn_once_at_the_end(
     assert pictures(folder) == {}
     run.epoch()
     run.close()
-    assert pictures(folder) == {"confusion/gender": [2]}
+    assert pictures(folder) == {"val_confusion/gender": [2]}
 
 
 def test_a_trial_that_is_stopped_draws_its_confusion_matrices_when_it_is_closed(start, tmp_path):
     run = start()
     run.epoch()
     run.close()
-    assert pictures(tmp_path / "tensorboard" / "gender" / "0003") == {"confusion/gender": [1]}
+    assert pictures(tmp_path / "tensorboard" / "gender" / "0003") == {"val_confusion/gender": [1]}
 
 
 FULL_DISK = OSError(28, "No space left on device")

@@ -49,15 +49,15 @@ def test_every_approach_has_its_own_folder_with_its_matrices_and_its_curve(store
     refit = store.tensorboard / "refit"
     assert {path.name for path in refit.iterdir()} == {"joint", "separate"}
     joint, separate = read(refit / "joint"), read(refit / "separate")
-    assert set(joint.Tags()["images"]) == {"confusion/age", "confusion/joint"}
-    assert set(separate.Tags()["images"]) == {"confusion/age"}
+    assert set(joint.Tags()["images"]) == {"val_confusion_refit/age", "val_confusion_refit/joint"}
+    assert set(separate.Tags()["images"]) == {"val_confusion_refit/age"}
     assert [(e.step, round(e.value, 3)) for e in joint.Scalars(CURVE)] == [
         (10, 0.5),
         (39, 0.5),
         (40, 0.7),
         (60, 0.7),
     ]
-    (event,) = separate.Images("confusion/age")
+    (event,) = separate.Images("val_confusion_refit/age")
     with Image.open(io.BytesIO(event.encoded_image_string)) as picture:
         expected = np.asarray(draw_confusion(COUNTS.T, AGES))
         np.testing.assert_array_equal(np.asarray(picture), expected)

@@ -162,6 +162,10 @@ def test_rounded_probabilities_are_taken_as_parts_of_their_sum(tmp_path, digits,
             r"numbers from 0 that sum to 1, got \[.*\] for 'photo",
         ),
         (
+            lambda d: edited(d / "good.csv", p0=lambda f: ["likely", *f["p0"][1:]]),
+            r"numbers from 0 that sum to 1, got \[likely, 0\.\d+.*\] for 'photo",
+        ),
+        (
             lambda d: edited(d / "good.csv", sample=lambda f: ["other", *f["sample"][1:]]),
             r"must predict exactly the samples of the truth: '.*' is only in the",
         ),

@@ -1,0 +1,42 @@
+"""The data of a run that goes on: the same as when it began, told before Ray or PyTorch load."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from search.errors import ResultsError
+from search.prepare.config import RunConfig
+from search.prepare.dataset import Dataset, open_dataset
+from search.prepare.option import is_folder
+from search.store.run_store import RunStore
+
+
+def open_same(
+    store: RunStore,
+    config: RunConfig,
+    cache: Path,
+    progress: Callable[[str], Callable[[int, int], None]],
+) -> Dataset:
+    """Opens the data of a run again.
+
+    Raises:
+        ResultsError: it is gone, or other data.
+        DataError: it breaks a rule.
+    """
+    if not is_folder(config.data):
+        raise ResultsError(
+            f"a resumed run needs its data where it was, {config.data}, and no folder is there; "
+            "put it back, or a link to it"
+        )
+    dataset = open_dataset(config, cache, progress)
+    then = store.read_study()["data"]["fingerprint"]
+    check_same("data", dataset.name, then, dataset.table.fingerprint)
+    return dataset
+
+
+def check_same(what: str, where: str, then: object, now: object) -> None:
+    """Raises ResultsError where data or spaces of a resumed run are others than it began with."""
+    if then != now:
+        raise ResultsError(
+            f"a resumed run needs the {what} it began with ({where}), fingerprint {then}, got "
+            f"{now}; put them back, or start a new run"
+        )
