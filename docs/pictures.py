@@ -22,7 +22,7 @@ from rich.text import Text
 
 IMAGES = Path(__file__).with_name("images")
 _COLUMNS, _LINES = 100, 34
-_REPORT = (1160, 930)
+_REPORT = (1160, 965)
 _TERMINAL_WIDTH = 1000
 _SESSION = "headrace-picture"
 _CHROMIUM = (
