@@ -31,7 +31,9 @@ class Target(Section):
     """What the model predicts: a block of attributes."""
 
     attributes: tuple[str, ...]
+    """Names, in the order of the data."""
     form: Form
+    """One softmax over the joint label of the attributes, or a head per attribute."""
 
     @model_validator(mode="after")
     def _is_a_block(self) -> Self:
@@ -51,10 +53,13 @@ class Backbone(Section):
     """The timm model whose pooled features feed the heads."""
 
     name: str = Field(min_length=1)
+    """timm model."""
     pretrained: bool
+    """Whether its weights are loaded; else they are random."""
     frozen_stages: int = Field(ge=0, le=4)
     """Number of first layer groups (the stem is the first) that keep the loaded weights."""
     drop_path: float = Field(ge=0, lt=1)
+    """Rate of stochastic depth (Huang et al. 2016); a model without it takes 0 alone."""
 
     @model_validator(mode="after")
     def _only_loaded_weights_are_worth_freezing(self) -> Self:
@@ -72,12 +77,14 @@ class Input(Section):
     size: int = Field(ge=16, le=1024)
     """Side of the square network input in pixels."""
     crop: Literal["full", "centre", "face", "lower", "narrow"]
+    """Part of the photo that is seen, the same for every photo."""
 
 
 class Augment(Section):
     """Batched training augmentation; 0 switches an ingredient off."""
 
     flip: float = Field(ge=0, le=1)
+    """Probability that left and right are exchanged."""
     rotate: float = Field(ge=0, le=45)
     """Largest rotation in degrees."""
     shift: float = Field(ge=0, le=0.5)
@@ -87,6 +94,7 @@ class Augment(Section):
     colour: float = Field(ge=0, le=1)
     """Largest relative change of brightness, contrast and saturation."""
     grayscale: float = Field(ge=0, le=1)
+    """Probability that a photo loses its colours."""
     erase: float = Field(ge=0, le=1)
     """Probability that a rectangle of 2 to 10 % of the area is erased."""
     mixup: float = Field(ge=0, le=2)
@@ -97,14 +105,19 @@ class Augment(Section):
 
 class _Optimizer(Section):
     lr: float = Field(gt=0, le=1)
+    """Learning rate at the top of the backbone once it has risen."""
     weight_decay: float = Field(ge=0, le=1)
+    """Of all weights but biases and normalisation of the backbone."""
     layer_decay: float = Field(gt=0, le=1)
     """Factor on the learning rate from one layer group to the one below it."""
     head_lr_ratio: float = Field(gt=0, le=100)
+    """Heads' learning rate over the backbone's."""
     batch_size: int = Field(ge=2, le=4096)
+    """Photos per step, at most; an epoch is dealt evenly, so that none has a single one."""
     warmup: float = Field(ge=0, lt=1)
     """Share of all steps in which the learning rate rises linearly."""
     schedule: Literal["cosine", "constant"]
+    """After the rise: down to 1 % along half a cosine, or constant."""
     ema: float = Field(ge=0, lt=1)
     """Decay of the moving average of the weights; 0 switches it off."""
     clip_norm: float = Field(ge=0)
@@ -122,15 +135,18 @@ class SGD(_Optimizer):
 
     name: Literal["sgd"]
     momentum: float = Field(gt=0, lt=1)
+    """Of the gradients (Nesterov)."""
 
 
 class Head(Section):
     """How the features become class probabilities."""
 
     kind: str
+    """Of a single attribute any; several have softmax."""
     hidden: int = Field(ge=0, le=4096)
     """Width of one hidden layer; 0 is a linear head."""
     dropout: float = Field(ge=0, lt=1)
+    """Probability that a feature is left out of a training step."""
 
 
 class CrossEntropy(Section):
@@ -138,6 +154,7 @@ class CrossEntropy(Section):
 
     name: Literal["ce"]
     smoothing: float = Field(ge=0, lt=1)
+    """Share of the label that all classes get alike."""
 
 
 class Focal(Section):
@@ -145,6 +162,7 @@ class Focal(Section):
 
     name: Literal["focal"]
     gamma: float = Field(ge=0, le=10)
+    """Power of 1 - p(true class), by which sure photos count less."""
 
 
 class SoftF1(Section):
@@ -158,7 +176,9 @@ class CrossEntropyF1(Section):
 
     name: Literal["ce_f1"]
     smoothing: float = Field(ge=0, lt=1)
+    """Share of the label that all classes get alike."""
     f1_weight: float = Field(gt=0, lt=1)
+    """Weight of the soft macro-F1; cross-entropy has the rest."""
 
 
 class HeadsOwn(Section):
@@ -195,6 +215,7 @@ class Schedule(Section):
     """The length of training."""
 
     epochs: int = Field(ge=1, le=1000)
+    """Times that training goes through the photos."""
 
 
 class Numerics(Section):

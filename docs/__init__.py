@@ -1,0 +1,1 @@
+"""Guides, and what writes those of them that follow from the code."""
