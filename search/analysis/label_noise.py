@@ -129,4 +129,4 @@ def find_swaps(probs: Floats, given: Ints, person: Ints) -> Iterator[tuple[float
 
 
 def _share_of_each_other(probs: Floats) -> float:
-    return SHARE_WRONG / max(1, probs.shape[1] - 1)
+    return SHARE_WRONG / max(1, int(probs.shape[1]) - 1)
