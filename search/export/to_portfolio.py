@@ -6,6 +6,7 @@ from search.analysis.portfolio import cover
 from search.errors import ResultsError, UsageError
 from search.prepare.saved_run import SavedRun, load_run
 from search.prepare.space_result import SpaceResult
+from search.store.commands import resume_command
 from search.store.portfolio_file import Candidate
 from search.store.records import DEFAULT_NUMBER, Cause, State, default_value
 from search.store.run_store import RunStore
@@ -39,7 +40,7 @@ def portfolio_of(store: RunStore, spaces: Sequence[str] | None = None) -> tuple[
     if not found:
         raise ResultsError(
             f"{store.root} has trained no config but the default to its last epoch; search on: "
-            "headrace run --resume with more --trials or --budget"
+            f"{resume_command(store)} --trials NUMBER, or --budget TIME"
         )
     return found
 
