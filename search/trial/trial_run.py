@@ -260,10 +260,10 @@ class TrialRun:
             "train/lr": report.lr,
             "speed/images_per_second": rate,
             **evaluation.scalars,
-            **{f"gradient_cosine/{pair}": c for pair, c in report.gradient_cosine.items()},
+            **{f"train/gradient_cosine/{pair}": c for pair, c in report.gradient_cosine.items()},
         }
         if peak := peak_bytes(self._images.device):
-            scalars["memory/peak_gib"] = peak / 2**30
+            scalars["train/peak_memory_gib"] = peak / 2**30
         self._board.scalars(report.epoch, scalars)
         if self._to_draw is None or evaluation.value > self._to_draw[1].value:
             self._to_draw = report.epoch, evaluation

@@ -128,3 +128,17 @@ def test_of_too_many_classes_those_with_the_most_errors_are_shown():
     assert red(0, 0) == 16
     assert red(54, 0) == red(63, 9) == round(255 + (16 - 255) / 11)
     assert red(54, 10) == 255
+
+
+@pytest.mark.usefixtures("one_torch_thread")
+def test_of_a_trial_the_objective_is_shown_first_and_pictures_last(start, tmp_path):
+    heads = {"target.attributes": ("gender", "mask"), "target.form": "heads"}
+    run = start({**heads, "task_weight.gender": 1.0, "task_weight.mask": 1.0})
+    run.epoch()
+    run.close()
+    tags = read(tmp_path / "tensorboard" / "gender" / "0003").Tags()
+    shown = [tag for kind in ("scalars", "images") for tag in tags[kind]]
+    assert any(tag.startswith("train/gradient_cosine/") for tag in shown)
+    # TensorBoard sorts groups by their names.
+    groups = sorted({tag.partition("/")[0] for tag in shown})
+    assert groups == ["objective", "speed", "train", "val", "val_confusion"]
