@@ -100,6 +100,8 @@ class Seen:
 
 def look(corpus: Corpus) -> Seen:
     """Returns what the objectives say of every training, and what it is worth."""
+    if 0 not in corpus.trained:
+        raise ValueError(f"{corpus.world.name}: the default config broke; nothing to compare with")
     rows = [corpus.trained[number] for number in sorted(corpus.trained)]
     seen = {
         name: np.array([[of(one, corpus) for one in row] for row in rows])
@@ -200,9 +202,12 @@ def replays(
             world, world.seen[name][tried, own], tried, own
         )
     error = world.error[tried[:, :1], tried, same]
+    last = world.seen["macro-F1"]
+    is_above = last[tried, same] > last[tried[:, :1], same]  # the chosen never scores lower
     for name in ("macro-F1", LATE):
         score = world.seen[name]
         lead = score[tried, same] - score[tried[:, :1], same]
+        lead = np.where(is_above, lead, np.minimum(lead, 0.0))
         for penalty in PENALTIES:
             row = f"{name}, its lead over the default less {penalty:g} standard errors"
             found[row] = _choice(world, lead - penalty * error, tried, same)
@@ -263,10 +268,8 @@ def _over_worlds(
     every = []
     for world in worlds:
         among = np.arange(1, len(world.worth))
-        if redraw:  # at least as many different ones as a replay draws
-            kept = np.unique(rng.choice(among, len(among)))
-            missing = np.setdiff1d(among, kept)[: max(0, trials - 1 - len(kept))]
-            among = np.concatenate([kept, missing])
+        if redraw:  # with multiplicity: a replay may draw one twice
+            among = rng.choice(among, len(among))
         every.append(replays(world, trials, rng, among, is_any=is_any))
     return {
         name: Choice(

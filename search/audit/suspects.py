@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from search.analysis.label_noise import (
     LEAST_SUSPECT,
+    SHARE_WRONG,
     calibrated,
     find_suspects,
     find_swaps,
@@ -129,7 +130,8 @@ def _of_photos(
     found = find_suspects(likely, given)
     swapped: set[int] = set()
     for share, one, other in sorted(find_swaps(likely, given, table.group_index), reverse=True):
-        if share < LEAST_SUSPECT or {one, other} & swapped:
+        alone = max(found.probability[one], found.probability[other])
+        if share < max(LEAST_SUSPECT, alone) or {one, other} & swapped:
             continue
         swapped |= {one, other}
         for row, partner in ((one, other), (other, one)):
@@ -164,7 +166,8 @@ def suspect_findings(listing: Listing, suspects: Sequence[Suspect]) -> list[Find
     ]
     photos = [tuple(listing.path_of(row) for row in each.rows) for each in suspects]
     text = (
-        "{n} label{s} that models who never saw these people doubt, the most suspect first; "
+        "{n} label{s} that models who never saw these people doubt, the most suspect first, if "
+        f"one label in {1 / SHARE_WRONG:.0f} is wrong; "
         "--write-corrections FILE proposes others for those that are wrong rather than right"
     )
     return about("suspect-label", Level.LOOK, text, named, photos)

@@ -123,12 +123,13 @@ def _print_passed_over(console: Console, result: SpaceResult) -> None:
     leader, best = best_record(result.records), result.best
     if leader is None or best is None or (leader.objective or 0.0) <= (best.objective or 0.0):
         return
-    over = "" if best.number == DEFAULT_NUMBER else "; the chosen one leads it more surely"
-    say(
-        console,
-        f"  {result.name}: trial {leader.number} scored {leader.objective:.4f}, but its lead over "
-        f"the default config may be the luck of the people who validate{over}",
+    why = (
+        "its lead over the default config may be the luck of the people who validate"
+        if best.number == DEFAULT_NUMBER
+        else "the chosen one leads the default config more surely"
     )
+    scored = f"trial {leader.number} scored {leader.objective:.4f}"
+    say(console, f"  {result.name}: {scored}, but {why}")
 
 
 def _why_empty(result: SpaceResult, store: RunStore) -> str:

@@ -1,4 +1,4 @@
-"""Pseudo-labels as a stage: every space's best config trained again with them, used if it wins."""
+"""Pseudo-labels as a stage: chosen configs trained again with them, used where that wins."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +12,8 @@ from search.analysis.verdict.rules import (
 from search.console import say
 from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
+from search.prepare.saved_run import load_run
+from search.prepare.space_result import SpaceResult
 from search.pseudo.labels import PseudoLabels
 from search.pseudo.verdict import (
     PSEUDO_CONFIG,
@@ -27,6 +29,7 @@ from search.refit.refitted import Refitted
 from search.refit.stage import train_units
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_file
 from search.store.names import as_file
+from search.store.records import DEFAULT_NUMBER
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema, own_name
@@ -99,7 +102,8 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
     began = time.monotonic()
     refitted = Refitted.read(run.store, Lineup.of(run.schema, run.spaces))
     thresholds = read_thresholds(run.config.pseudo_thresholds, run.schema)
-    units = list(_units(run, refitted, thresholds))
+    chosen = {each.name: _config_id(refitted.note, each) for each in load_run(run.store).results}
+    units = list(_units(run, refitted, chosen, thresholds))
     folds, files = refitted.truth.folds, pseudo_files(run.store)
     files.folder.mkdir(parents=True, exist_ok=True)
     notes, _ = train_units(
@@ -117,24 +121,34 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
     for note in notes:
         say(console, f"  {note}")
     files.merge(units, folds)
-    config_ids = {unit.space: _config_id(refitted.note, unit.space) for unit in units}
+    config_ids = {unit.space: chosen[unit.space] for unit in units}
     rules = Rules(margin=run.config.margin, seed=run.config.seed)
     verdicts = judge_spaces(refitted, config_ids, rules)
     adopt(refitted, config_ids, verdicts)
     print_pseudo(console, verdicts)
 
 
-def _config_id(note: RefitNote, space: str) -> str:
-    """Returns the best config of a space; the default where it is the only one."""
-    return BEST_CONFIG if BEST_CONFIG in note.config_ids(space) else DEFAULT_CONFIG
+def _config_id(note: RefitNote, result: SpaceResult) -> str:
+    """Returns what the refit calls the config that the search of a space chose."""
+    there = note.config_ids(result.name)
+    is_default = result.best is None or result.best.number == DEFAULT_NUMBER
+    first, second = (DEFAULT_CONFIG, BEST_CONFIG) if is_default else (BEST_CONFIG, DEFAULT_CONFIG)
+    return first if first in there else second
 
 
-def _units(run: Prepared, refitted: Refitted, thresholds: Mapping[str, float]) -> Iterator[Unit]:
+def _units(
+    run: Prepared,
+    refitted: Refitted,
+    chosen: Mapping[str, str],
+    thresholds: Mapping[str, float],
+) -> Iterator[Unit]:
     unlabelled = flat.read(Path(run.config.pseudo_labels))
     for seed in refitted.seeds:
         for fold in range(refitted.num_folds):
             for space in run.spaces:
-                change = _change(run, refitted, space.name, fold, unlabelled, thresholds)
+                change = _change(
+                    run, refitted, space.name, chosen[space.name], fold, unlabelled, thresholds
+                )
                 yield Unit(
                     space=space.name,
                     config_id=PSEUDO_CONFIG,
@@ -149,11 +163,11 @@ def _change(
     run: Prepared,
     refitted: Refitted,
     space: str,
+    config_id: str,
     fold: int,
     unlabelled: UnlabelledTable,
     thresholds: Mapping[str, float],
 ) -> PseudoLabels:
-    config_id = _config_id(refitted.note, space)
     mean, std = refitted.normalisation(space, config_id)
     name = config_file(space, config_id)
     models = [

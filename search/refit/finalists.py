@@ -8,7 +8,7 @@ from search.prepare.space_result import SpaceResult
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG
-from search.store.records import PRECISION, complete_records, late_score
+from search.store.records import PRECISION, complete_records
 from trainables.blocks import FlatValue
 
 
@@ -28,7 +28,7 @@ def finalists(
     default = as_tried(result, default)
     ranked = sorted(
         complete_records(result.records),
-        key=lambda r: (r != result.best, -late_score(r), r.number),
+        key=lambda r: (r != result.best, -(r.objective or 0.0), r.number),
     )
     best = [dict(default)] if with_default or not ranked else []
     for record in ranked:
@@ -50,7 +50,7 @@ def as_tried(result: SpaceResult, default: Mapping[str, FlatValue]) -> Mapping[s
 def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: int) -> Costs:
     """Returns what the configs of the refit cost, measured in the search."""
     photos = len(run.dataset.split.search_train)
-    costs = {}
+    costs, alone = {}, {}
     for result in results:
         by_config = {
             _key(r.config): r.device_seconds / (r.epochs * photos)
@@ -62,8 +62,11 @@ def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: in
         costs[result.name] = tuple(
             by_config.get(_key(config), typical) for config in chosen.values()
         )
+        if result.best is not None:
+            alone[result.name] = by_config.get(_key(result.best.config), typical)
     return Costs(
         photo_seconds=costs,
+        chosen_seconds=alone,
         epochs=run.epochs,
         num_photos=num_photos,
         num_devices=run.resources.num_devices,

@@ -7,7 +7,7 @@ seed the luck of training is unknown and no win is declared.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil
 
 from search.errors import UsageError
@@ -72,12 +72,15 @@ class Costs:
         epochs: of the schedule of every space.
         num_photos: of the whole data.
         num_devices: that work at once, in the unit of the device seconds.
+        chosen_seconds: as `photo_seconds`, of the config that the search chose; it alone is
+            trained where the default is left out, and may be the default itself.
     """
 
     photo_seconds: Mapping[str, tuple[float, ...]]
     epochs: Mapping[str, int]
     num_photos: int
     num_devices: float
+    chosen_seconds: Mapping[str, float] = field(default_factory=dict)
 
     def seconds(self, shape: Shape) -> float:
         """Returns the expected wall-clock seconds of a refit."""
@@ -86,6 +89,8 @@ class Costs:
             photos = self.num_photos * (shape.folds - 1)
             epochs = self.epochs[space] * shape.epochs_share
             chosen = costs[: shape.configs + 1] if shape.default else costs[1 : shape.configs + 1]
+            if shape.configs == 1 and not shape.default and space in self.chosen_seconds:
+                chosen = (self.chosen_seconds[space],)
             total += sum(chosen or costs) * photos * epochs * shape.seeds
         return _OVERHEAD * total / self.num_devices
 
@@ -157,7 +162,10 @@ def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
         if now < wanted
     ]
     if wish.default and not shape.default:
-        found.append("the default config is left out, so nothing says what the search was worth")
+        found.append(
+            "the default config is left out where another was chosen, so nothing says what the "
+            "search was worth"
+        )
     if shape.epochs_share < 1:
         found.append(f"{shape.epochs_share:.0%} of the epochs: models are not fully trained")
     return tuple(found)

@@ -36,7 +36,8 @@ class Unit:
 
     Attributes:
         space: name of the space.
-        config_id: "1" is the best config of the search, "default" the default config.
+        config_id: "default" is the default config, "1" the best other one: that of the search,
+            unless it chose the default.
         seed: number of the seed, from 0.
         fold: that is predicted and not trained on.
         config: complete config by dotted names.

@@ -15,6 +15,8 @@ from trainables.blocks import read_flat
 from trainables.config import TrialConfig
 
 _MAX_SIDE, _MAX_NUMBER = 2**16, 2**63
+LEAD = "lead"
+"""`score.chosen_by` of a config that was chosen by its lead over the default."""
 _NEEDED = (
     *("space", "trial", "seed", "config", "score.value", "score.interval", "score.probabilities"),
     *("data.path", "data.layout", "data.demo_people", "data.fingerprint", "data.split"),
@@ -45,6 +47,7 @@ class BestFile:
         device: "cpu" or "cuda".
         num_threads: of the training.
         weights_dir: folder of pretrained weights; empty is the model hub.
+        by_lead: whether it was chosen by its lead over the default; earlier, by its score alone.
     """
 
     space: str
@@ -65,6 +68,7 @@ class BestFile:
     device: str
     num_threads: int
     weights_dir: str
+    by_lead: bool = False
 
     def __post_init__(self) -> None:
         value, low, high = self.score
@@ -137,6 +141,7 @@ class BestFile:
             device=str(training["device"]),
             num_threads=int(training["num_threads"]),
             weights_dir=str(training["weights_dir"]),
+            by_lead=score.get("chosen_by") == LEAD,
         )
 
 

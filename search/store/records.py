@@ -13,8 +13,9 @@ WORST_VALUE = 0.0
 PRECISION = "numerics.precision"
 """Of a config: what a worker chose for it by measurement, told with its first epoch."""
 DEFAULT_NUMBER = 0
-_LATE_EPOCHS = 3
 """Number of the trial of every study that has the default config."""
+
+_LATE_EPOCHS = 3
 
 
 class State(StrEnum):

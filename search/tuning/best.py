@@ -16,7 +16,7 @@ from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.approaches import Lineup
 from search.refit.on_worker import on_worker
-from search.store.best_file import digest
+from search.store.best_file import LEAD, digest
 from search.store.files import write_arrays
 from search.store.heartbeat import heartbeat_path
 from search.store.provenance import package_versions
@@ -81,6 +81,7 @@ def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Int
             "target": block.label(run.schema),
             "score": {
                 "metric": "macro_f1",
+                "chosen_by": LEAD,
                 "value": float(interval.value),
                 "interval": [float(interval.low), float(interval.high)],
                 "people": len(set(table.group_index[indices].tolist())),

@@ -1,5 +1,7 @@
 """Labels that a run's models doubt, and the corrections that they propose."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from tests.search.builders.people import write_people
 from tests.trainables.data.folders import write_profiles
 from trainables.data import layouts
 from trainables.data.sample_table import SampleTable
+from trainables.data.schema import Attribute, LabelSchema
 
 
 def sure_of(table, codes, share=0.9):
@@ -49,6 +52,25 @@ def test_two_exchanged_photos_are_a_swap(table):
     assert [each.how for each in found] == ["swap", "swap"]
     assert {each.key for each in found} == {table.paths[8], table.paths[9]}
     assert found[0].suggested == found[1].given
+
+
+def test_a_weak_swap_hides_no_strong_suspicion(monkeypatch):
+    monkeypatch.setattr("search.audit.suspects.calibrated", lambda probs, given: probs)
+    table = SampleTable(
+        schema=LabelSchema(
+            name="faces", attributes=(Attribute(name="mask", classes=("a", "b", "c")),)
+        ),
+        root=Path(),
+        paths=("one", "other", "third"),
+        groups=("p", "p", "p"),
+        labels=np.array([[0], [1], [2]]),
+        raw={},
+        source_rows=("1", "2", "3"),
+    )
+    joint = np.array([[0.0005, 0.004, 0.9955], [0.6, 0.3, 0.1], [0.0, 0.0, 1.0]])
+    (found,) = suspects_of(table, joint)
+    assert (found.key, found.how, found.suggested) == ("one", "photo", "c")
+    assert found.probability > 0.9
 
 
 def test_the_most_suspect_stand_first_over_all_attributes(table):

@@ -142,6 +142,9 @@ def test_a_lead_that_may_be_luck_is_told_and_one_that_was_taken_is_not(console, 
     console.file.truncate(0)
     print_summary(console, run, [result_of(default, lucky, best=lucky)], interrupted=False)
     assert "the luck of" not in said(console)
+    sure = made_record(2, {1: 0.5625})
+    print_summary(console, run, [result_of(default, lucky, sure, best=sure)], interrupted=False)
+    assert "trial 1 scored 0.6250, but the chosen one leads the default" in said(console)
 
 
 def test_brackets_in_a_name_are_no_markup(console, run):

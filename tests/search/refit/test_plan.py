@@ -75,6 +75,13 @@ def test_a_plan_says_what_was_cut_and_what_that_costs():
     assert any("default config is left out" in cut for cut in planned.cuts)
 
 
+def test_without_the_default_on_top_what_was_chosen_costs():
+    alone = Shape(folds=3, seeds=1, configs=1, default=False)
+    chosen = {space: 10 * max(each) for space, each in costs().photo_seconds.items()}
+    assert replace(costs(), chosen_seconds=chosen).seconds(alone) > 5 * costs().seconds(alone)
+    assert replace(costs(), chosen_seconds=chosen).seconds(FULL) == costs().seconds(FULL)
+
+
 def test_a_plan_of_one_seed_says_what_would_afford_two():
     two = costs().seconds(FLOOR)
     assert plan_refit(costs(), two).shape.seeds == 2

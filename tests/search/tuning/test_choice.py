@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from search.store.best_file import LEAD
 from search.store.files import write_arrays
 from search.store.records import State
 from search.store.run_store import RunStore
@@ -12,6 +13,22 @@ from tests.search.builders.people import write_people
 from trainables.data import layouts
 
 NUM_PEOPLE = 60
+GOOD = {
+    "space": "gender",
+    "trial": 0,
+    "seed": 0,
+    "config": {},
+    "score": {"value": 0.5, "interval": [0.4, 0.6], "probabilities": "0"},
+    "data": {
+        "path": "photos",
+        "layout": None,
+        "demo_people": 0,
+        "fingerprint": "0",
+        "split": "0",
+        "stored_size": [32, 32],
+    },
+    "training": {"device": "cpu", "num_threads": 1, "weights_dir": ""},
+}
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +95,45 @@ def test_where_the_default_did_not_end_the_best_score_is_taken(store, table):
     assert chosen(store, table, default) is None
 
 
-def test_where_predictions_are_lost_or_of_other_photos_the_best_score_is_taken(store, table):
+def test_who_scores_lower_in_the_end_is_not_taken_however_early_it_was_good(store, table):
+    default = tried(store, table, 0, range(1), {1: 0.2, 2: 0.3, 3: 1 - 1 / NUM_PEOPLE})
+    early = tried(store, table, 1, range(3), {1: 0.9, 2: 0.9, 3: 1 - 3 / NUM_PEOPLE})
+    alike = tried(store, table, 2, range(1), {1: 0.9, 2: 0.9, 3: 1 - 1 / NUM_PEOPLE})
+    assert chosen(store, table, default, early, alike) == 0
+
+
+def test_a_challenger_whose_predictions_are_lost_is_passed_over(store, table):
+    default = tried(store, table, 0, range(20))
+    lucky, sure = tried(store, table, 1, range(1, 20)), tried(store, table, 2, range(6))
+    lost = tried(store, table, 3, range(2))
+    store.validation_path("gender", 3).unlink()
+    assert chosen(store, table, default, lucky, sure, lost) == 2
+    assert chosen(store, table, default, lucky, lost) == 0
+
+
+def test_where_those_of_the_default_are_lost_the_best_score_is_taken(store, table):
     default, other = tried(store, table, 0, range(12)), tried(store, table, 1, range(1, 12))
-    path = store.validation_path("gender", 1)
+    store.validation_path("gender", 0).unlink()
+    assert chosen(store, table, default, other) == 1
+
+
+def test_predictions_of_other_photos_say_nothing(store, table):
+    default, other = tried(store, table, 0, range(20)), tried(store, table, 1, ())
     rows = np.arange(5)
-    write_arrays(path, {"indices": rows, "probabilities": np.eye(2, dtype=np.float32)[rows % 2]})
-    assert chosen(store, table, default, other) == 1
-    path.unlink()
-    assert chosen(store, table, default, other) == 1
+    probabilities = np.eye(2, dtype=np.float32)[rows % 2]
+    path = store.validation_path("gender", 1)
+    write_arrays(path, {"indices": rows, "probabilities": probabilities})
+    assert chosen(store, table, default, other) == 0
+
+
+@pytest.mark.parametrize(("trial", "rule", "expected"), [(1, None, 1), (0, None, 0), (1, LEAD, 0)])
+def test_what_an_earlier_headrace_chose_stays_while_it_is_the_best(
+    store, table, trial, rule, expected
+):
+    default, other = tried(store, table, 0, range(12)), tried(store, table, 1, range(1, 12))
+    file = {**GOOD, "space": "gender", "trial": trial}
+    file["score"] = {**file["score"], **({"chosen_by": rule} if rule else {})}
+    store.write_best("gender", file)
+    assert chosen(store, table, default, other) == expected
+    better = tried(store, table, 2, range(2, 12))
+    assert chosen(store, table, default, other, better) == 0
