@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from search.analysis.ensemble.summary import EnsembleSummary
-from search.analysis.verdict.sentence import OF_FILES
+from search.analysis.verdict.sentence import OF_FILES, finding
 from search.predict.label_shift_files import read_shifts
 from search.prepare.saved_run import SavedRun, load_listed_run
 from search.refit.approaches import Lineup
@@ -98,7 +98,9 @@ def stored_findings(store: RunStore) -> Findings | None:
     if not is_there(path):
         return None
     with reading(path, way_out):
-        return Findings.from_dict(read_json(path, way_out))
+        found = Findings.from_dict(read_json(path, way_out))
+        finding(found.verdict)  # its sentence needs every pair with the best
+        return found
 
 
 def _judge_again(store: RunStore) -> str:

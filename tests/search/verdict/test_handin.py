@@ -97,6 +97,14 @@ def test_a_verdict_that_is_torn_is_refused_and_nothing_is_written(demo):
     assert not any((demo.root / each.file).exists() for each in Template)
 
 
+def test_a_verdict_that_lacks_a_pair_is_refused_in_its_name(demo):
+    path = demo.root / "verdict.json"
+    judged = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**judged, "pairs": judged["pairs"][1:]}), encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"verdict\.json cannot be read: .*unknown pair"):
+        stored_handin(demo)
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_the_command_says_where_the_form_is(template, demo, capsys):
     command = ["report", "demo", "--results", str(demo.root.parent), "--template", template]
