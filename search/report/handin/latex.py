@@ -5,14 +5,15 @@ it shows. The source compiles with pdflatex, xelatex and lualatex; Korean names 
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from search.report.document import Cell, Table
+from search.report.handin import characters
 
 _PREAMBLE = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
+\usepackage{textcomp}
 \usepackage[margin=25mm]{geometry}
 \usepackage{booktabs}
 \usepackage{graphicx}
@@ -20,49 +21,13 @@ _PREAMBLE = r"""\documentclass{article}
 \newenvironment{fit}{\begin{lrbox}{\fitbox}}{\end{lrbox}%
   \ifdim\wd\fitbox>\linewidth\resizebox{\linewidth}{!}{\usebox{\fitbox}}\else\usebox{\fitbox}\fi}"""
 _KOREAN = r"\usepackage{kotex}"
-_SHOWN = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "#": r"\#",
-    "$": r"\$",
-    "%": r"\%",
-    "&": r"\&",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "'": r"\textquotesingle{}",
-    "`": r"\textasciigrave{}",
-    "\N{MINUS SIGN}": "$-$",
-    "\N{PLUS-MINUS SIGN}": r"$\pm$",
-    "\N{MULTIPLICATION SIGN}": r"$\times$",
-    "\N{EN DASH}": r"\textendash{}",
-    "\N{EM DASH}": r"\textemdash{}",
-    "\N{NO-BREAK SPACE}": "~",
-}
 _LIGATURES = re.compile(r"([-,])(?=\1)")
 """Two hyphens would be a dash, two commas a quotation mark."""
-_BEYOND_LATIN = re.compile("[\u1100-\u11ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef]")
-"""Korean, and the Chinese and Japanese characters that its fonts have."""
 
 
 def escaped(text: str) -> str:
     """Returns a text that LaTeX shows as it is, on one line."""
-    return _LIGATURES.sub(r"\1{}", "".join(map(_shown, text)))
-
-
-def _shown(character: str) -> str:
-    if character in _SHOWN:
-        return _SHOWN[character]
-    kind = unicodedata.category(character)
-    if kind in ("Cc", "Zl", "Zp"):
-        return " "
-    # What nobody sees, and what no font has.
-    return "" if kind.startswith("C") else character
+    return _LIGATURES.sub(r"\1{}", characters.shown(text))
 
 
 def document(title: str, body: Iterable[str]) -> str:
@@ -74,7 +39,7 @@ def document(title: str, body: Iterable[str]) -> str:
     """
     lines = list(body)
     shown = escaped(title)
-    korean = any(_BEYOND_LATIN.search(line) for line in (shown, *lines))
+    korean = any(map(characters.needs_korean, (shown, *lines)))
     head = [_PREAMBLE, *([_KOREAN] if korean else []), rf"\title{{{shown}}}", r"\date{}"]
     opening = [r"\begin{document}", r"\maketitle"]
     return "\n".join([*head, *opening, *lines, r"\end{document}"]) + "\n"
