@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from search.analysis.uncertainty.interval import Interval
@@ -62,8 +63,10 @@ def load_listed_run(store: RunStore) -> SavedRun:
 
 
 def _record(space: str, number: int, state: State, row: Mapping[str, str]) -> TrialRecord:
-    """Returns a trial as its row has it: of its epochs the last alone has a value."""
+    """Returns a trial as its row has it: of its epochs the last alone has a value, if any."""
     objective = float(row["objective"]) if row["objective"] else None
+    if objective is not None and not isfinite(objective):
+        objective = None
     return TrialRecord(
         space=space,
         number=number,
