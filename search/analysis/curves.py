@@ -79,8 +79,9 @@ def best_of_parts(
 ) -> Curve:
     """Returns the score of an approach made of several spaces, such as one per attribute.
 
-    What is combined: at every moment the best trial so far of each space, judged by the space's
-    own metric, as the approach itself would choose. `combine` turns those into one score. The
+    What is combined: at every moment the trial of the highest score so far of each space, by the
+    space's own metric; at its end a search may choose another. `combine` turns those into one
+    score. The
     device seconds are those of all spaces together, and the curve begins when the last space has
     its first value. The default `combine` multiplies the attributes' scores
     (`product_of_scores`); give one that scores the product of their stored validation

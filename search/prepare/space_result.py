@@ -8,7 +8,14 @@ from search.store.records import Cause, State, TrialRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceResult:
-    """The end of one space's search: its trials, the best of them and its score."""
+    """The end of one space's search.
+
+    Attributes:
+        name: of the space.
+        records: its trials.
+        best: the trial that was chosen, not always that of the highest score; None where none is.
+        interval: its score with its interval.
+    """
 
     name: str
     records: tuple[TrialRecord, ...]

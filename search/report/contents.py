@@ -94,8 +94,10 @@ class Cost:
 class SearchSummary:
     """How the search of one space went.
 
-    `best` is the validation score of its best config with its `interval`, `default` that of its
-    default config; `device_seconds` of all its trials. None where it is not known.
+    `best` is the validation score of the trial that it chose, with its `interval`, and `leader`
+    the highest score, where that is another trial's; `default` is that of the default config, and
+    `chose_default` says whether that was chosen; `device_seconds` of all its trials. None where
+    it is not known.
     """
 
     space: str
@@ -106,6 +108,8 @@ class SearchSummary:
     failed: int
     cut_off: int = 0
     best: float | None = None
+    leader: float | None = None
+    chose_default: bool = False
     interval: Interval | None = None
     default: float | None = None
     device_seconds: float | None = None
@@ -144,7 +148,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceConfig:
-    """The winning config of a space, and its default config; empty where that was no trial."""
+    """The chosen config of a space, and its default config; empty where that was no trial."""
 
     space: str
     best: Mapping[str, object]
@@ -195,7 +199,7 @@ class ReportContents:
         advice: what to use.
         when: the run was made, in words; empty where that is not known.
         networks: what every approach is made of, in the order they are told.
-        configs: the winning config of every space.
+        configs: the chosen config of every space.
         reasons: of every pair the strongest first, then the descriptions of single approaches.
         ensemble: of the run, if it made one.
         notes: what a reader must know.

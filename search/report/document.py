@@ -179,7 +179,7 @@ def table(
     """Returns a table without the columns that hold nothing.
 
     Args:
-        caption: what it is, for a screen reader.
+        caption: what it is, for a screen reader and above it in Markdown.
         columns: headers.
         rows: cells, or their texts.
         names: columns from the left that hold names, not numbers.

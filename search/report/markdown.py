@@ -89,6 +89,8 @@ def _card_lines(card: Card) -> Iterable[str]:
 
 
 def _table_lines(table: Table) -> Iterable[str]:
+    if caption := escaped(table.caption).strip():
+        yield from ("", f"**{caption}**")
     yield ""
     yield _row(escaped(name) for name in table.columns)
     yield _row("---:" if numeric else "---" for numeric in table.numeric)

@@ -26,13 +26,13 @@ _NEEDED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestFile:
-    """The best trial of a space, as `search.tuning.best` wrote it.
+    """The trial that the search of a space chose, as `search.tuning.best` wrote it.
 
     Attributes:
         space: name of the space.
         trial: number in its study.
         seed: of the training.
-        config: the winning config, by sections.
+        config: the chosen config, by sections.
         score: validation macro-F1 and the ends of its interval.
         probabilities: digest of the validation probabilities.
         data: folder of the data; empty for the demo.

@@ -4,6 +4,7 @@ Nothing is judged again and nothing is computed: a form says what `verdict.json`
 files of the run say, and leaves out what they lack.
 """
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -84,8 +85,16 @@ def stored_handin(store: RunStore) -> HandIn:
         corrected_photos=corrected_photos,
         readings=readings,
         licence=str(data.get("licence") or ""),
+        judge="" if judged is not None else _judging(store, contents),
         audit=_audit(store),
     )
+
+
+def _judging(store: RunStore, contents: ReportContents) -> str:
+    """Returns the command that judges a run, as any machine has it; empty of a mere search."""
+    if contents.ensemble is None and not is_there(store.predictions / "refit.json"):
+        return ""
+    return f"headrace verdict {shlex.quote(store.root.name)}"
 
 
 def stored_findings(store: RunStore) -> Findings | None:

@@ -32,7 +32,7 @@ from search.report.contents import (
 from search.report.render import render_html, render_markdown
 from search.store.files import write_together
 from search.store.reading import is_there, reading, typed
-from search.store.records import DEFAULT_NUMBER, default_value
+from search.store.records import DEFAULT_NUMBER, TrialRecord, best_record, default_value
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
 from search.verdict.findings import Findings
@@ -276,7 +276,7 @@ def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:
 
 def search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
     """Returns how the search of a space went."""
-    counts = result.counts
+    counts, best, leader = result.counts, result.best, highest(result)
     return SearchSummary(
         space=result.name,
         approach=", ".join(lineup.of_space(result.name)),
@@ -285,11 +285,21 @@ def search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
         stopped=counts["stopped early"],
         failed=counts["failed"] + counts["out of memory"],
         cut_off=counts["cut off by the budget"],
-        best=result.best.objective if result.best else None,
+        best=best.objective if best else None,
+        leader=leader.objective if leader else None,
+        chose_default=best is not None and best.number == DEFAULT_NUMBER,
         interval=result.interval,
         default=default_value(result.records),
         device_seconds=sum(record.device_seconds for record in result.records),
     )
+
+
+def highest(result: SpaceResult) -> TrialRecord | None:
+    """Returns the trial of the highest score where it is higher than that of the chosen one."""
+    leader, best = best_record(result.records), result.best
+    if leader is None or best is None:
+        return None
+    return leader if (leader.objective or 0.0) > (best.objective or 0.0) else None
 
 
 def reproduce_of(study: Mapping[str, Any]) -> Reproduce:

@@ -78,7 +78,7 @@ def overtuning(
     """Returns by how much the search believed its best config to be better than it is (M10).
 
     Both scores are of the same config on the same photos: those on which the search chose it. The
-    search's own model is the luckiest of many trainings there; the refit trained it again, with
+    search's own model was chosen there among many trainings; the refit trained it again, with
     fresh seeds, on other folds. Those hold more people than the search trained on, so a gap
     understates the flattery if anything.
 

@@ -22,6 +22,7 @@ class HandIn:
         corrected_photos: photos that these changed.
         readings: what was read otherwise than it stands in the data, in English.
         licence: of the data; empty where it is not known.
+        judge: the command that judges the run, where it was not judged and has what to judge.
         audit: level -> number of findings of an audit of the data; None where the run has none.
     """
 
@@ -36,4 +37,5 @@ class HandIn:
     corrected_photos: int = 0
     readings: tuple[str, ...] = ()
     licence: str = ""
+    judge: str = ""
     audit: Mapping[str, int] | None = None

@@ -36,8 +36,9 @@ def search_table(found: HandIn, say: Language) -> Table | None:
         say("stopped early", "조기 중단"),
         say("failed", "실패"),
         say("cut off", "시간 초과"),
-        say("best (validation)", "최고 점수(검증)"),
+        say("chosen (validation)", "선택된 설정(검증)"),
         say("95 % interval", "95 % 구간"),
+        say("highest (validation)", "최고 점수(검증)"),
         say("default config", "기본 설정"),
         say("device time", "장치 사용 시간"),
     )
@@ -53,13 +54,14 @@ def _search_row(row: SearchSummary, say: Language) -> tuple[Cell | str, ...]:
         *(f"{count:,}" for count in counts),
         "" if row.best is None else wording.score(row.best),
         wording.interval(row.interval),
+        "" if row.leader is None else wording.score(row.leader),
         "" if row.default is None else wording.score(row.default),
         "" if row.device_seconds is None else duration(row.device_seconds, say),
     )
 
 
 def config_table(found: HandIn, say: Language) -> Table | None:
-    """Returns every parameter of the winning configs."""
+    """Returns every parameter of the chosen configs."""
     known = found.contents.configs
     names = dict.fromkeys(
         name
@@ -71,7 +73,7 @@ def config_table(found: HandIn, say: Language) -> Table | None:
         return None
     rows = [(name, *(_value(each.best.get(name)) for each in known)) for name in names]
     columns = (say("parameter", "하이퍼파라미터"), *(each.space for each in known))
-    return table(say("The winning configs", "선택된 설정"), columns, rows)
+    return table(say("The chosen configs", "선택된 설정"), columns, rows)
 
 
 def _value(value: object) -> str:

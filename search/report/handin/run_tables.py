@@ -3,6 +3,7 @@
 They stand in either language; what a run lacks is None.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -28,8 +29,9 @@ def overview_table(found: HandIn, say: Language) -> Table:
         names = ", ".join(data.attributes)
         rows.insert(0, (say("predicted from a photo", "사진에서 예측한 속성"), names))
         rows.insert(1, (say("data", "데이터"), data.name))
-    if seconds := _device_seconds(found):
-        rows.append((say("device time", "장치 사용 시간"), duration(seconds, say)))
+    if seconds := sum(row.device_seconds or 0.0 for row in contents.searches):
+        name = say("device time of the search", "탐색의 장치 사용 시간")
+        rows.append((name, duration(seconds, say)))
     if reproduce is not None:
         rows.append((say("hardware", "하드웨어"), _pairs(reproduce.hardware)))
         rows.append((say("software", "소프트웨어"), _pairs(reproduce.versions)))
@@ -175,13 +177,9 @@ def duration(seconds: float, say: Language) -> str:
     text = wording.duration(seconds)
     if say is Language.EN:
         return text
-    return text.replace("min", "분").replace("h", "시간").replace("s", "초")
-
-
-def _device_seconds(found: HandIn) -> float:
-    """Returns the device time of search and refit; 0 where it is not known."""
-    refit = sum(cost.refit_device_seconds or 0.0 for cost in found.contents.costs)
-    return refit + sum(row.device_seconds or 0.0 for row in found.contents.searches)
+    for unit, korean in (("min", "분"), ("h", "시간"), ("s", "초")):
+        text = text.replace(f"\N{NO-BREAK SPACE}{unit}", korean)
+    return re.sub(" 0(?=[0-9])", " ", text).removesuffix(" 0분")
 
 
 def _pairs(values: Mapping[str, str]) -> str:

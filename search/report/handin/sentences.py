@@ -26,10 +26,8 @@ def answer(found: HandIn, say: Language) -> str:
     contents, verdict = found.contents, found.contents.verdict
     if verdict is None:
         spaces = ", ".join(row.space for row in contents.searches)
-        return say(
-            f"This run has no verdict: nothing was compared. Searched: {spaces or 'nothing'}.",
-            f"판정이 없는 실행이다. 방식을 비교하지 않았다. 탐색한 공간: {spaces or '없음'}.",
-        )
+        searched = say(f"Searched: {spaces or 'nothing'}.", f"탐색한 공간: {spaces or '없음'}.")
+        return f"{unjudged(found, say)} {searched}"
     if say is Language.EN:
         return " ".join(part for part in (contents.answer, contents.advised) if part)
     if verdict.means_nothing:
@@ -49,11 +47,24 @@ def answer(found: HandIn, say: Language) -> str:
     return said if contents.advice is None else f"{said} {_advice(contents.advice)}"
 
 
+def unjudged(found: HandIn, say: Language) -> str:
+    """Returns why a run has no verdict: nothing was trained again, or nobody asked for it yet."""
+    if found.judge:
+        return say(
+            f"This run is not judged yet (to do it: {found.judge}).",
+            f"아직 판정하지 않은 실행이다(판정 명령: {found.judge}).",
+        )
+    return say(
+        "This run has no verdict: nothing was compared.",
+        "판정이 없는 실행이다. 방식을 비교하지 않았다.",
+    )
+
+
 def _advice(advice: Recommendation) -> str:
     """Returns in Korean what to use, and what would decide what is open."""
     said = f"권장하는 것은 {advice.use} 방식이다"
     if advice.use != advice.leader:
-        said += f"(비용이 가장 적고, 손실은 많아야 {advice.loss:.3f})"
+        said += f"(비용이 가장 적고, 손실은 최대 {advice.loss:.3f})"
     if advice.most_accurate == "ensemble":
         said += f". 앙상블은 {advice.score:.3f}이다"
     step = advice.next_step
@@ -77,8 +88,7 @@ def pair_said(pair: PairVerdict, found: HandIn, say: Language) -> str:
         )
     names, caveat = f"{pair.a} / {pair.b}", ""
     if pair.caveat is not Caveat.NONE:
-        known = wording.sentence(say(pair.caveat.value, _CAVEATS.get(pair.caveat, "")))
-        caveat = f" {known}"
+        caveat = say(f" {wording.sentence(pair.caveat.value)}", f" {_CAVEATS[pair.caveat]}.")
     if pair.outcome is Outcome.EQUIVALENT:
         return say(
             f"{pair.a} and {pair.b} are equivalent within {found.margin:g}: {size}.{caveat}",
@@ -98,7 +108,7 @@ def worked(found: HandIn, say: Language) -> tuple[str, ...]:
 def _worked(found: HandIn, say: Language) -> Iterator[str]:
     contents, verdict = found.contents, found.contents.verdict
     for row in contents.searches:
-        if row.best is not None and row.default is not None and row.best > row.default:
+        if _compares(row) and not _stays(row):
             yield _search_said(row, say)
     if verdict is None or not verdict.means_nothing:
         won = [pair for pair in contents.pairs if pair.winner is not None]
@@ -123,12 +133,38 @@ def _gain(found: HandIn) -> Gain | None:
     return next((gain for gain in made.gains if gain.approach == made.best_approach), None)
 
 
+def _compares(row: SearchSummary) -> bool:
+    """Returns whether a search had anything to choose between, and a default config to beat."""
+    return row.complete > 1 and row.best is not None and row.default is not None
+
+
+def _stays(row: SearchSummary) -> bool:
+    """Returns whether what a search chose is no gain over the default config by its score."""
+    return row.chose_default or (row.best or 0.0) <= (row.default or 0.0)
+
+
 def _search_said(row: SearchSummary, say: Language) -> str:
     best, default = wording.score(row.best), wording.score(row.default)
+    leader = "" if row.leader is None else wording.score(row.leader)
+    if row.chose_default:
+        if not leader:
+            return say(
+                f"The search of {row.space} chose the default config ({best}): no trial scored "
+                "higher.",
+                f"{row.space} 탐색: 기본 설정({best})이 선택되었다. 더 높은 trial이 없다.",
+            )
+        return say(
+            f"The search of {row.space} chose the default config ({best}): the highest score was "
+            f"{leader}, a lead that may be the luck of the people who validate.",
+            f"{row.space} 탐색: 기본 설정({best})이 선택되었다. 최고 점수는 {leader}이지만, 그 "
+            "차이는 검증 사람에 따른 우연일 수 있다.",
+        )
+    more = "" if not leader else say(f" The highest score was {leader}.", f" 최고 점수 {leader}.")
     return say(
-        f"The search of {row.space} found {best}; the default config scored {default}, both on "
-        "the people that the search chose by.",
-        f"{row.space} 탐색: 최고 {best}, 기본 설정 {default} (둘 다 선택에 쓰인 검증 사람 기준).",
+        f"The search of {row.space} chose a config that scored {best}; the default config scored "
+        f"{default}, both on the people that the search chose by.{more}",
+        f"{row.space} 탐색: 선택된 설정 {best}, 기본 설정 {default} (둘 다 선택에 쓰인 검증 사람 "
+        f"기준).{more}",
     )
 
 
@@ -157,11 +193,8 @@ def _failed(found: HandIn, say: Language) -> Iterator[str]:
             if pair.winner is None:
                 yield pair_said(pair, found, say)
     for row in contents.searches:
-        if row.best is not None and row.default is not None and row.best <= row.default:
-            yield say(
-                f"No trial of {row.space} beat its default config ({wording.score(row.default)}).",
-                f"{row.space} 탐색: 기본 설정({wording.score(row.default)})을 넘은 trial이 없다.",
-            )
+        if _compares(row) and _stays(row):
+            yield _search_said(row, say)
         if row.failed:
             yield say(
                 f"{wording.plural(row.failed, 'trial')} of {row.space} failed.",

@@ -3,17 +3,22 @@
 from collections.abc import Iterator
 
 from search.analysis import wording
+from search.analysis.verdict.sentence import OF_FILES, SCOPE
 from search.report.document import Block, Code, Items, Text
 from search.report.handin import result_tables, run_tables
 from search.report.handin.contents import HandIn
 from search.report.handin.language import Language
-from search.report.handin.sentences import answer, failed, worked
+from search.report.handin.sentences import answer, failed, unjudged, worked
 from search.report.markdown import block_lines, escaped
 
 _BY_THE_TEAM = (
     "To be written by the team: a run does not know it.",
     "팀이 직접 작성한다. 실행 기록에는 없는 내용이다.",
 )
+_HOLDS = {
+    SCOPE: "이 탐색이 찾은 설정을 이 사람들로 학습한 경우",
+    OF_FILES: "이 예측 파일. 설정을 찾은 과정은 반영하지 않았다",
+}
 Part = tuple[str, tuple[Block | None, ...]]
 
 
@@ -45,8 +50,8 @@ def _data(found: HandIn, say: Language) -> tuple[Block | None, ...]:
     data = found.contents.data
     if data is None:
         return (Text(text=say("Nothing is stored of the data.", "저장된 데이터 정보가 없다.")),)
-    whose = "headrace가 그린 데모 인물이다" if found.drawn else "사용자의 데이터 폴더다"
-    told = wording.sentence(say(data.origin, whose))
+    whose = "headrace가 그린 데모 인물이다." if found.drawn else "사용자의 데이터 폴더다."
+    told = say(wording.sentence(data.origin), whose)
     return (
         Text(text=told) if data.origin else None,
         run_tables.data_table(found, say),
@@ -116,27 +121,23 @@ def _procedure(found: HandIn, say: Language) -> str:
 
 
 def _comparison(found: HandIn, say: Language) -> tuple[Block | None, ...]:
-    contents = found.contents
-    if contents.verdict is None:
-        none = say(
-            "The run has no verdict: its approaches were not compared.",
-            "판정이 없다. 방식을 비교하지 않은 실행이다.",
-        )
-        return (Text(text=none),)
+    ensemble = result_tables.ensemble_table(found, say)
+    if found.contents.verdict is None:
+        return (Text(text=unjudged(found, say)), ensemble)
     how = say(
         f"Macro-F1 is the mean F1 over the joint classes. Every person is scored by models that "
         f"never saw that person; intervals are 95 %, over people and, where there are several, "
         f"training seeds. The verdict holds {found.holds}.",
         "macro-F1은 결합 클래스 F1의 평균이다. 모든 사람은 그 사람을 학습하지 않은 모델로 "
         "평가했다. 구간은 사람에 대한 95 % 구간이고, seed가 여럿이면 seed의 변동도 포함한다. "
-        "판정은 이 탐색이 찾은 설정과 이 사람들로 학습한 경우에만 유효하다.",
+        f"판정의 유효 범위: {_HOLDS.get(found.holds, found.holds)}.",
     )
     no_ensemble = say("The run made no ensemble.", "이 실행에는 앙상블이 없다.")
     return (
         result_tables.score_table(found, say),
         result_tables.pair_table(found, say),
         Text(text=how),
-        result_tables.ensemble_table(found, say) or Text(text=no_ensemble),
+        ensemble or Text(text=no_ensemble),
         result_tables.cost_table(found, say),
     )
 

@@ -26,9 +26,9 @@ _HOW_TO_READ = (
 )
 
 BRIDGE = (
-    "The search's own best scores are higher: each is the best of many trials, on the people it "
-    "was chosen by. These are new trainings, and every person is scored by models that never saw "
-    "that person."
+    "The search's own scores flatter: its configs were chosen among many trials, by the people "
+    "who score them there. These are new trainings, and every person is scored by models that "
+    "never saw that person."
 )
 
 _STATEMENTS = (

@@ -12,6 +12,12 @@ _SEARCH = (
     "by asynchronous successive halving (Li et al. 2020, A system for massively parallel "
     "hyperparameter tuning)."
 )
+_CHOICE = (
+    "Choice: a search chooses the default config unless another leads it, in the mean score of "
+    "the last epochs, by more than 1.5 standard errors over people (after the one-standard-error "
+    "rule of Breiman, Friedman, Olshen and Stone 1984, Classification and regression trees). "
+    "Older runs of headrace chose the highest score."
+)
 _REFIT = (
     "Refit: the best configs are trained again with new seeds on folds that share no person; "
     "every person is scored by models that never saw that person."
@@ -62,7 +68,7 @@ def methods_section(contents: ReportContents) -> Section | None:
 def told(contents: ReportContents) -> Iterator[str]:
     """Yields how everything was done, in sentences; what was not done is left out."""
     if contents.searches:
-        yield _SEARCH
+        yield from (_SEARCH, _CHOICE)
     if contents.searches and contents.scores:
         yield _REFIT
     if contents.scores:

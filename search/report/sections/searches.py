@@ -20,13 +20,14 @@ def search_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
     blocks: list[Block] = []
     if drawn:
         plot = anytime_plot(drawn, slots)
-        title = "Best validation score against device time"
+        title = "Highest validation score against device time"
         figure = Figure(
             svg=draw_lines(plot, svg.WIDE, 320, title),
             narrow=draw_lines(plot, svg.NARROW, 280, title),
             caption=(
-                "Every mark is a better config found. Scores are on the search's own validation "
-                "people, so they flatter; the scores above do not."
+                "Every mark is a trial above all before it. Scores are on the search's own "
+                "validation people, so they flatter; the scores above do not. Which config a "
+                "search chose in the end is another question."
             ),
         )
         blocks.append(figure)
@@ -44,7 +45,8 @@ def _search_heading(contents: ReportContents) -> str:
         if len(drawn) == 1:
             return f"{best.name} reached {score} in {spent} of device time"
         return (
-            f"At the end of the search {best.name} led with {score}, after {spent} of device time"
+            f"At the end of the search {best.name} had the highest score, {score}, after {spent} "
+            "of device time"
         )
     trials = sum(row.trials for row in contents.searches)
     spaces = wording.plural(len(contents.searches), "space")
@@ -59,8 +61,9 @@ def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) ->
         "stopped early",
         "failed",
         "cut off",
-        "best score",
+        "chosen config",
         "95 % interval",
+        "highest score",
         "default config",
         "device time",
     )
@@ -75,6 +78,7 @@ def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) ->
             f"{row.cut_off:,}" if cut else "",
             "" if row.best is None else Cell(text=wording.score(row.best), strong=True),
             wording.interval(row.interval),
+            "" if row.leader is None else wording.score(row.leader),
             "" if row.default is None else wording.score(row.default),
             "" if row.device_seconds is None else wording.duration(row.device_seconds),
         )

@@ -1,6 +1,8 @@
 """`headrace report NAME --template`: forms from the files of a run, whatever it has or lacks."""
 
+import csv
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -52,8 +54,8 @@ def test_a_judged_run_fills_every_form_in_from_what_it_stored(demo):
 
 def test_a_run_that_only_searched_has_no_comparison(begun):
     found = texts(begun)
-    assert "The run has no verdict" in found[Template.WRAPUP_EN]
-    assert "판정이 없다." in found[Template.WRAPUP_KO]
+    assert "This run has no verdict" in found[Template.WRAPUP_EN]
+    assert "판정이 없는 실행이다." in found[Template.WRAPUP_KO]
     assert "| wear male \\<30 | 40 |" in found[Template.WRAPUP_EN]
     tex.check(found[Template.PAPER])
     handin = stored_handin(begun)
@@ -69,6 +71,54 @@ def test_a_run_of_which_next_to_nothing_is_left_is_told_all_the_same(begun):
     found = texts(begun)
     assert "No finished trial is stored." in found[Template.WRAPUP_EN]
     tex.check(found[Template.PAPER])
+
+
+def test_an_ensemble_without_a_verdict_asks_for_one(demo):
+    (demo.root / "verdict.json").unlink()
+    handin, found = stored_handin(demo), texts(demo)
+    assert handin.judge == "headrace verdict demo"
+    assert "This run is not judged yet (to do it: headrace verdict demo)." in found[Template.PAPER]
+    score = f"{handin.contents.ensemble.score.value:.3f}"
+    for template in (Template.WRAPUP_EN, Template.WRAPUP_KO):
+        assert "headrace verdict demo" in found[template]
+        comparison = found[template].partition("## 5.")[2].partition("## 6.")[0]
+        assert score in comparison
+
+
+def test_a_refit_without_a_verdict_asks_for_one(begun):
+    assert stored_handin(begun).judge == ""
+    (begun.predictions / "refit.json").write_text("{}", encoding="utf-8")
+    begun.journal.unlink()
+    assert stored_handin(begun).judge == "headrace verdict begun"
+
+
+def test_a_search_that_chose_its_default_names_the_highest_score(demo):
+    before = {row.space: row for row in stored_handin(demo).contents.searches}
+    assert all(row.leader is None for row in before.values())
+    path = demo.best_path("joint")
+    text = path.read_text(encoding="utf-8")
+    changed = re.sub(r"(?m)^trial: \d+$", "trial: 0", text)
+    assert changed != text
+    path.write_text(changed, encoding="utf-8")
+    (row,) = [each for each in stored_handin(demo).contents.searches if each.space == "joint"]
+    assert row.chose_default
+    assert (row.best, row.leader) == (row.default, before["joint"].best)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_an_objective_that_is_no_number_is_none(value, demo):
+    path = demo.root / "trials.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["objective"] = value
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    assert all(row.best is None for row in stored_handin(demo).contents.searches)
+    for text in texts(demo).values():
+        assert not re.search(r"\b(nan|inf)\b", text)
 
 
 def test_corrections_and_an_audit_are_counted(begun):

@@ -7,9 +7,12 @@ import pytest
 
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain
+from search.analysis.verdict.recommendation import Recommendation
+from search.analysis.verdict.sentence import OF_FILES, SCOPE
 from search.report.contents import DataFacts, ReportContents, Reproduce, SpaceConfig
 from search.report.handin.contents import HandIn
 from search.report.handin.language import Language
+from search.report.handin.run_tables import duration
 from search.report.handin.wrapup import render_wrapup
 from tests.search.builders.example import contents, ensemble, pair, verdict
 
@@ -84,11 +87,112 @@ def test_what_worked_and_what_did_not_stand_apart():
     lessons = parts(render_wrapup(made(), EN))["What worked and what did not"]
     good, _, bad = lessons.partition("What did not work")
     assert "joint beats separate: +0.020" in good
-    assert "The search of age found 0.830; the default config scored 0.800" in good
+    assert (
+        "The search of age chose a config that scored 0.830; the default config scored 0.800"
+        in good
+    )
     assert "1 trial of age failed." in bad
     assert "beats" not in bad
     told = parts(render_wrapup(made(), KO))["잘된 점과 잘되지 않은 점"]
     assert "joint \\> separate: macro-F1 차이 +0.020" in told.partition("잘되지 않았거나")[0]
+
+
+def searched(**changes):
+    (row,) = contents().searches
+    found = made(contents=contents(searches=(replace(row, **changes),)))
+    return {language: render_wrapup(found, language) for language in Language}
+
+
+def test_a_search_that_stays_with_its_default_says_whose_score_was_higher():
+    texts = searched(best=0.8, leader=0.85, chose_default=True)
+    good, _, bad = texts[EN].partition("What did not work")
+    said = "The search of age chose the default config (0.800): the highest score was 0.850"
+    assert said in bad
+    assert "search of age" not in good
+    assert "chosen (validation) | 95 % interval | highest (validation) |" in good
+    assert "| 0.800 | \\[0.800, 0.860\\] | 0.850 | 0.800 |" in good
+    good, _, bad = texts[KO].partition("잘되지 않았거나")
+    assert "age 탐색: 기본 설정(0.800)이 선택되었다. 최고 점수는 0.850이지만" in bad
+    assert "선택된 설정(검증) | 95 % 구간 | 최고 점수(검증) |" in good
+    alone = searched(best=0.8, chose_default=True)
+    assert "chose the default config (0.800): no trial scored higher." in alone[EN]
+    assert "highest (validation)" not in alone[EN]
+
+
+def test_a_chosen_trial_that_another_outscores_is_told_with_it():
+    texts = searched(leader=0.84)
+    assert "a config that scored 0.830; the default config scored 0.800" in texts[EN]
+    assert "The highest score was 0.840." in texts[EN]
+    assert "선택된 설정 0.830, 기본 설정 0.800" in texts[KO]
+    assert "최고 점수 0.840." in texts[KO]
+
+
+def test_a_trial_that_was_alone_is_compared_with_nothing():
+    texts = searched(complete=1, best=0.8, chose_default=True)
+    assert "The search of age" not in texts[EN]
+    assert "age 탐색:" not in texts[KO].replace("age 탐색: trial 1개가 실패했다.", "")
+
+
+def test_a_refit_that_was_not_judged_is_told_with_the_command_and_its_ensemble():
+    summary = from_plain(EnsembleSummary, ensemble())
+    found = replace(contents(), verdict=None, reasons=(), costs=(), answer="", ensemble=summary)
+    for language, said, never in (
+        (EN, "This run is not judged yet (to do it: headrace verdict mine).", "nothing was"),
+        (KO, "아직 판정하지 않은 실행이다(판정 명령: headrace verdict mine).", "비교하지 않았다"),
+    ):
+        text = render_wrapup(made(contents=found, judge="headrace verdict mine"), language)
+        comparison = parts(text)[HEADINGS[language][4]]
+        assert said in parts(text)[HEADINGS[language][0]]
+        assert said in comparison
+        assert "0.795" in comparison
+        assert never not in text
+
+
+def test_device_time_is_that_of_the_search_whatever_approaches_share():
+    twice = tuple(replace(cost, refit_device_seconds=9000.0) for cost in contents().costs)
+    (row,) = contents().searches
+    found = contents(costs=twice, searches=(replace(row, device_seconds=7680.0),))
+    overview = parts(render_wrapup(made(contents=found), EN))["Overview"]
+    assert (
+        "| device time of the search | 2\N{NO-BREAK SPACE}h 08\N{NO-BREAK SPACE}min |" in overview
+    )
+    told = parts(render_wrapup(made(contents=found), KO))["프로젝트 개요"]
+    assert "| 탐색의 장치 사용 시간 | 2시간 8분 |" in told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(45, "45초"), (600, "10분"), (7200, "2시간"), (9000, "2시간 30분")]
+)
+def test_korean_times_are_written_as_they_are_said(seconds, said):
+    assert duration(seconds, KO) == said
+
+
+def test_every_table_is_named():
+    comparison = parts(render_wrapup(made(), EN))["Comparison"]
+    assert "**Differences of macro-F1**\n\n| pair |" in comparison
+    assert "**macro-F1 차이**\n\n| 비교 |" in render_wrapup(made(), KO)
+
+
+def test_korean_says_what_the_verdict_holds_for():
+    assert "판정의 유효 범위: 이 탐색이 찾은 설정을" in render_wrapup(made(holds=SCOPE), KO)
+    assert "판정의 유효 범위: 이 예측 파일." in render_wrapup(made(holds=OF_FILES), KO)
+    assert "판정의 유효 범위: for these five." in render_wrapup(made(holds="for these five"), KO)
+
+
+def test_korean_leaves_our_name_as_it_is():
+    assert "\n\nheadrace가 그린 데모 인물이다.\n" in render_wrapup(made(drawn=True), KO)
+
+
+def test_a_cheaper_approach_costs_at_most_so_much():
+    advice = Recommendation(
+        accept_loss=0.01,
+        use="separate",
+        score=0.74,
+        leader="joint",
+        loss=0.01,
+        most_accurate="joint",
+    )
+    assert "손실은 최대 0.010" in render_wrapup(made(contents=contents(advice=advice)), KO)
 
 
 def test_what_is_open_is_no_success():

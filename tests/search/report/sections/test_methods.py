@@ -13,7 +13,8 @@ def told(found):
 
 
 @pytest.mark.parametrize(
-    "reference", ["Bergstra", "Li et al. 2020", "Shaffer 1986", "Holm 1979", "Saerens", "Hutter"]
+    "reference",
+    ["Bergstra", "Stone 1984", "Li et al. 2020", "Shaffer 1986", "Holm 1979", "Saerens", "Hutter"],
 )
 def test_methods_name_their_sources(reference):
     assert reference in told(contents())
@@ -23,6 +24,6 @@ def test_what_the_page_lacks_has_no_method():
     compared = ReportContents(title="compare", **judged(verdict(reasons=[])))
     text = told(compared)
     assert "Shaffer 1986" in text
-    for absent in ("Bergstra", "Refit", "Caruana", "Saerens", "Hutter", "Holm"):
+    for absent in ("Bergstra", "Stone 1984", "Refit", "Caruana", "Saerens", "Hutter", "Holm"):
         assert absent not in text
     assert methods_section(ReportContents(title="nothing")) is None

@@ -9,7 +9,7 @@ SLOTS = {"joint": 0, "separate": 1}
 def test_the_leader_at_the_end_is_the_heading():
     section = search_section(contents(), SLOTS)
     assert section.heading.replace("\N{NO-BREAK SPACE}", " ") == (
-        "At the end of the search joint led with 0.700, after 10 min of device time"
+        "At the end of the search joint had the highest score, 0.700, after 10 min of device time"
     )
     alone = search_section(contents(curves=parts()["curves"][1:]), SLOTS)
     assert alone.heading.startswith("separate reached 0.600")
@@ -21,6 +21,17 @@ def test_a_space_is_shown_with_its_approach_and_what_happened():
     assert (row["space"].text, row["space"].slot) == ("age (separate)", 1)
     assert [row[name].text for name in ("trials", "failed", "cut off")] == ["24", "1", "1"]
     assert row["95 % interval"].text == "[0.800, 0.860]"
+
+
+def test_the_chosen_config_stands_beside_the_highest_score():
+    (summary,) = parts()["searches"]
+    plain = search_section(contents(curves=()), SLOTS).blocks[0]
+    assert "chosen config" in plain.columns
+    assert "highest score" not in plain.columns
+    other = replace(summary, best=0.8, leader=0.85, chose_default=True)
+    (table,) = search_section(contents(curves=(), searches=(other,)), SLOTS).blocks
+    row = dict(zip(table.columns, table.rows[0], strict=True))
+    assert (row["chosen config"].text, row["highest score"].text) == ("0.800", "0.850")
 
 
 def test_columns_that_would_be_zero_everywhere_are_left_out():
