@@ -1,4 +1,4 @@
-"""The winning config of a space: its score with an interval, and all that a replay needs."""
+"""The chosen config of a space: its score with an interval, and all that a replay needs."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -54,7 +54,7 @@ def score_interval(
 
 
 def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Interval:
-    """Writes `best/<space>.yaml` for the best trial of a space and returns its score.
+    """Writes `best/<space>.yaml` for the chosen trial of a space and returns its score.
 
     Where its validation predictions are missing or torn, the trial is trained again for them.
 
