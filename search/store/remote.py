@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from search.errors import ResultsError, near
 from trainables.drafts import written
@@ -54,7 +54,7 @@ class RemoteFolder:
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        parts = urlsplit(self.address)
+        parts = _split(self.address)
         if parts.scheme not in SCHEMES:
             raise ResultsError(
                 f"--results takes a folder, s3://BUCKET/PREFIX or file:///FOLDER, got {address!r}"
@@ -69,6 +69,11 @@ class RemoteFolder:
             raise ResultsError(
                 f"--results must name a bucket (s3://BUCKET/PREFIX) or a whole path "
                 f"(file:///FOLDER), got {address!r}"
+            )
+        if ":" in parts.netloc or "\0" in unquote(parts.path):
+            raise ResultsError(
+                f"--results must name a bucket without ':' and a path without NUL, got "
+                f"{address!r}; another server than Amazon's is named by AWS_ENDPOINT_URL"
             )
         if "//" in parts.path or {".", ".."} & set(parts.path.split("/")):
             raise ResultsError(
@@ -147,23 +152,37 @@ class RemoteFolder:
     ) -> None:
         """Writes a file: the next `size` bytes of an open one.
 
+        What cannot be read after the first part leaves no file.
+
         Args:
             name: of the file.
             file: to read.
             size: bytes of it.
-            between: called before each part of it.
+            between: called before each part of it; where it raises OSError after the first, an
+                object is written to its end before that is passed on.
         """
         if not self._is_s3:
             with written(Path(self._path(name))) as draft, draft.open("wb") as copy:
-                for part in _parts(file, size, between):
+                for part in _parts(file.read, size, between):
                     copy.write(part)
             return
-        parts = _parts(file, size, between)
-        first = next(parts, b"")  # what cannot be read here is told before anything is there
-        with self._files().open_output_stream(self._path(name)) as stream:
-            stream.write(first)
-            for part in parts:
-                stream.write(part)
+        # Arrow completes an object however its block ends: in it nothing else may raise.
+        held, read = _Held(between), _Held(file.read)
+        between()
+        first = file.read(min(size, _PART_BYTES))
+        try:
+            with self._files().open_output_stream(self._path(name)) as stream:
+                stream.write(first)
+                for part in _parts(read, size - len(first), held):
+                    stream.write(part)
+        except KeyboardInterrupt:
+            self.remove(name)
+            raise
+        if read.error:
+            self.remove(name)
+            raise read.error
+        if held.error:
+            raise held.error
 
     def read(self, name: str, most: int | None = None) -> bytes:
         """Returns the first bytes of a file, all by default; FileNotFoundError without one."""
@@ -247,12 +266,40 @@ def _local() -> "FileSystem":
     return LocalFileSystem()
 
 
-def _parts(file: BinaryIO, size: int, between: Callable[[], object]) -> Iterator[bytes]:
+class _Held:
+    """A call whose first error is kept for later; after it nothing is called any more."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+        self.error: OSError | None = None
+
+    def __call__(self, *given: int) -> Any:
+        if self.error is None:
+            try:
+                return self._call(*given)
+            except OSError as error:
+                self.error = error
+        return b""
+
+
+def _parts(
+    read: Callable[[int], bytes], size: int, between: Callable[[], object]
+) -> Iterator[bytes]:
     left = size
     while left > 0:
         between()
-        part = file.read(min(left, _PART_BYTES))
+        part = read(min(left, _PART_BYTES))
         if not part:
             return
         left -= len(part)
         yield part
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError as error:
+        raise ResultsError(  # without it: there may be a password in it
+            "--results takes a folder, s3://BUCKET/PREFIX or file:///FOLDER, got an address that "
+            "is none, as of '[' or of letters that are none of an address"
+        ) from error

@@ -7,6 +7,7 @@ from io import BytesIO
 import pytest
 
 from search.errors import ResultsError
+from search.store import remote
 from search.store.mirror import MARK, Mirror
 from search.store.remote import RemoteFolder
 from tests.search.builders.object_store import (
@@ -57,6 +58,50 @@ def test_a_file_comes_back_as_it_was(store, tmp_path, size):
     assert (tmp_path / "here" / "a.bin").read_bytes() == content
     assert store.read("run/models/a.bin") == content
     assert store.files("run")["models/a.bin"].size == len(content)
+
+
+class AwayError(OSError):
+    pass
+
+
+@pytest.fixture
+def size(monkeypatch):
+    """The bytes of a file of three parts, of which Arrow sends two while they are written."""
+    monkeypatch.setattr(remote, "_PART_BYTES", 11 * 2**20)
+    return 23 * 2**20
+
+
+def test_a_file_goes_to_its_end_whatever_is_asked_between_its_parts(store, size):
+    calls = []
+
+    def between():
+        calls.append(None)
+        if len(calls) == 2:
+            raise AwayError
+
+    put(store, "run/a.bin", b"old")
+    with pytest.raises(AwayError):
+        store.put("run/a.bin", BytesIO(b"x" * size), size, between)
+    assert store.files("run")["a.bin"].size in ({size} if store._is_s3 else {3})
+
+
+@pytest.mark.parametrize("error", [AwayError, KeyboardInterrupt])
+@pytest.mark.parametrize("part", [1, 2])
+def test_a_file_that_cannot_be_read_to_its_end_leaves_none_that_is_torn(store, size, error, part):
+    class Broken(BytesIO):
+        parts = 0
+
+        def read(self, *given):
+            self.parts += 1
+            if self.parts == part:
+                raise error
+            return super().read(*given)
+
+    put(store, "run/a.bin", b"old")
+    with pytest.raises(error):
+        store.put("run/a.bin", Broken(b"x" * size), size)
+    kept = part == 1 or not store._is_s3
+    assert {f.size for f in store.files("run").values()} == ({3} if kept else set())
 
 
 def test_files_and_runs_are_listed_and_deleted(store):
@@ -114,6 +159,10 @@ def test_no_key_of_a_store_leads_out_of_the_folder_of_a_run(enter, server, tmp_p
         ("s3://bucket//runs", "a prefix without '//'"),
         ("file:///home/../runs", "a prefix without '//'"),
         ("s3://bucket/runs?region=x", "no options or passwords in an address"),
+        ("s3://[x/runs", "got an address that is none"),
+        ("s3://key:secret@[x/runs", "got an address that is none"),
+        ("s3://bucket:9000/runs", "a bucket without ':'.*is named by AWS_ENDPOINT_URL"),
+        ("file:///tmp/%00x", "a path without NUL"),
     ],
 )
 def test_an_address_that_is_none_is_refused_before_anything_is_asked(address, said):
