@@ -17,13 +17,16 @@ from typing import TYPE_CHECKING
 from search.cli.cache_folder import default_cache
 from search.ending.signals import under_way
 from search.errors import ResultsError, near
+from search.store.at_work import at_work, is_driven
 from search.store.commands import resume_command, typed
 from search.store.files import check_writable
 from search.store.remote import RemoteFolder, is_store
-from search.store.run_store import RunInUseError, RunStore, check_name
+from search.store.run_store import RunStore, check_name
 
 if TYPE_CHECKING:
+    from search.store.claim import Claim
     from search.store.mirror import Mirror
+    from search.store.mirroring import Mirroring
 
 PATIENCE_S = 300.0
 """For which the end of a command waits for a store that does not answer."""
@@ -36,6 +39,8 @@ _NOT_NEEDED: Mapping[str, tuple[str, ...]] = {
     "export": ("checkpoints", "tensorboard"),
 }
 """Folders of a run that a command does not look into."""
+_WRITTEN_ANEW = "tensorboard/refit/"
+"""What a verdict replaces: without it here, what it replaces would stay in the store."""
 _LEAST = ("ensemble", "study.json")
 """All that answering photos needs."""
 OF_A_RUN = frozenset({*_NOT_NEEDED, "predict"})
@@ -65,14 +70,50 @@ def reading_store(options: argparse.Namespace) -> Iterator[None]:
     if not (is_store(options.results) and name):
         yield
         return
-    store, mirror = _opened(options, name, getattr(options, "cache", None))
-    _check_there(store, name)
-    is_free = _fetch(mirror, lambda file: _is_needed(options.command, file))
-    with typed(mirror.root.parent, store.address, None):
-        yield
-    if is_free:
+    store, root = _opened(options, name, getattr(options, "cache", None))
+    mirror = _there(store, root)
+    with typed(root.parent, store.address, None):
+        if is_driven(root):
+            yield  # its files are the newest, and go up with it
+        elif options.command == "predict":
+            _fetch(mirror, lambda file: _is_needed(options.command, file))
+            yield
+        else:
+            with at_work(root, drives=False), _brought_back(store, root, options.command):
+                yield
+
+
+@contextmanager
+def _brought_back(store: RemoteFolder, root: Path, command: str) -> Iterator[None]:
+    """Fetches what a command needs, and puts into the store what it wrote within the block."""
+    from search.store.mirror import Mirror
+
+    mirror = Mirror(root, store)
+    claim = _claim(mirror)
+    try:
         with store.asking("written"):
-            mirror.sweep(whole=True)
+            claim.take()
+        _fetch(mirror, lambda file: _is_needed(command, file))
+        yield
+        with store.asking("written"):
+            _bring_back(mirror, claim)
+    finally:
+        with suppress(OSError):
+            claim.release()
+
+
+def _bring_back(mirror: "Mirror", claim: "Claim") -> None:
+    from search.store.claim import SupersededError
+
+    try:
+        claim.keep()
+        mirror.sweep(whole=True, between=claim.keep)
+    except SupersededError as error:
+        raise ResultsError(
+            f"a run is driven by one machine at a time, and {mirror.address} was taken over by "
+            f"{error}; what was written is in {mirror.root} alone: give the command again when "
+            "that is over"
+        ) from error
 
 
 @contextmanager
@@ -88,48 +129,61 @@ def driving(options: argparse.Namespace, tell: Callable[[str], None]) -> Iterato
         An empty list, into which the end puts why the store does not have everything.
 
     Raises:
-        ResultsError: the store cannot be used, another machine drives the run, it is there already
+        ResultsError: the store cannot be used, another process drives the run, it is there already
             or, to be resumed, is not.
     """
-    from search.store.claim import Claim
-    from search.store.mirroring import Mirroring
-
     name, missing = options.resume or options.name, list[str]()
-    store, mirror = _opened(options, name, options.cache)
-    if options.resume:
-        _check_there(store, name)
-    else:
-        _check_new(mirror)
-    with typed(mirror.root.parent, store.address, options.cache):
-        if options.plan:
-            if options.resume:
+    store, root = _opened(options, name, options.cache)
+    mirror = _there(store, root) if options.resume else _new(store, root)
+    if options.plan:
+        with typed(root.parent, store.address, options.cache):
+            if options.resume and not is_driven(root):
                 _fetch(mirror)
             yield missing
-            return
-        claim = Claim(store, name, mirror.folder)
-        with store.asking("written"):
-            claim.take()
-        try:
-            if options.resume:
-                _resume(mirror)
-        except BaseException:
-            with suppress(OSError):
-                claim.release()
-            raise
-        tell(f"The run is kept in {mirror.address}.")
-        mirror.drive()
-        mirroring = Mirroring(mirror, claim, tell)
-        mirroring.start()
+        return
+    with at_work(root, drives=True), typed(root.parent, store.address, options.cache):
+        mirroring = _begun(store, root, tell, resume=bool(options.resume))
         try:
             yield missing
         finally:
             if why := mirroring.end(PATIENCE_S, _seconds_left()):
                 missing.append(why)
-                resume = resume_command(RunStore(mirror.root))
                 tell(
-                    f"Not all of the run is in {mirror.address}: {why}. The rest is in "
-                    f"{mirror.root}, and goes up when the run goes on from this machine: {resume}"
+                    f"Not all of the run is in {mirror.address}: {why}. The rest is in {root}, "
+                    "and goes up when the run goes on from this machine: "
+                    f"{resume_command(RunStore(root))}"
                 )
+
+
+def _begun(
+    store: RemoteFolder, root: Path, tell: Callable[[str], None], *, resume: bool
+) -> "Mirroring":
+    """Claims a run that this process is at work on, fetches it, and begins to mirror it."""
+    from search.store.mirror import Mirror
+    from search.store.mirroring import Mirroring
+
+    mirror = Mirror(root, store)  # what it remembers is of the last process that held the run
+    claim = _claim(mirror)
+    try:
+        with store.asking("written"):
+            claim.take()
+        if resume:
+            _resume(mirror)
+    except BaseException:
+        with suppress(OSError):
+            claim.release()
+        raise
+    tell(f"The run is kept in {mirror.address}.")
+    mirror.drive()
+    mirroring = Mirroring(mirror, claim, tell)
+    mirroring.start()
+    return mirroring
+
+
+def _claim(mirror: "Mirror") -> "Claim":
+    from search.store.claim import Claim
+
+    return Claim(mirror.store, mirror.name, mirror.folder)
 
 
 def _seconds_left() -> float | None:
@@ -142,36 +196,51 @@ def _seconds_left() -> float | None:
 
 def _opened(
     options: argparse.Namespace, name: str, cache: Path | None
-) -> "tuple[RemoteFolder, Mirror]":
-    """Returns store and run, and puts the folder here in the place of the address."""
-    from search.store.mirror import Mirror
-
+) -> tuple[RemoteFolder, Path]:
+    """Returns the store and the run's folder here, and puts that in the place of the address."""
     check_name(name)
     store = RemoteFolder(options.results)
     folder = folder_of(store.address, cache)
     check_writable("--cache", folder)
     store.check()
     options.results = folder
-    return store, Mirror(folder / name, store)
+    return store, folder / name
 
 
-def _check_there(store: RemoteFolder, name: str) -> None:
-    runs = tuple(each for each in store.folders() if not each.startswith("."))
-    if name not in runs:
+def _there(store: RemoteFolder, root: Path) -> "Mirror":
+    """Returns a run that is in the store, or has not got there yet."""
+    from search.store.mirror import Mirror
+
+    mirror = Mirror(root, store)
+    with store.asking("looked into"):
+        runs = tuple(each for each in store.folders() if not each.startswith("."))
+    if root.name not in runs and not mirror.is_only_here:
         raise ResultsError(
-            f"no run {name!r} in {store.address}{near(name, runs)}; runs there: "
+            f"no run {root.name!r} in {store.address}{near(root.name, runs)}; runs there: "
             f"{', '.join(runs) or 'none'}"
         )
+    return mirror
 
 
-def _check_new(mirror: "Mirror") -> None:
-    with mirror.store.asking("looked into"):
-        there = mirror.store.files(mirror.name)
+def _new(store: RemoteFolder, root: Path) -> "Mirror":
+    """Returns a run that is neither in the store nor here."""
+    from search.store.mirror import Mirror
+
+    mirror = Mirror(root, store)
+    with store.asking("looked into"):
+        there = store.files(mirror.name)
     if "study.json" in there:
         raise ResultsError(
             f"{mirror.address} holds a run already; go on with --resume {mirror.name}, or choose "
             "another --name"
         )
+    if mirror.has_begun:
+        way_out = f"go on with --resume {mirror.name}" if mirror.is_only_here else "delete it"
+        raise ResultsError(
+            f"{root} holds a run of that name already, which {store.address} does not; {way_out}, "
+            "or choose another --name"
+        )
+    return mirror
 
 
 def _resume(mirror: "Mirror") -> None:
@@ -190,25 +259,19 @@ def _resume(mirror: "Mirror") -> None:
             drop_unknown(store, journal_of(store))
 
 
-def _fetch(mirror: "Mirror", wanted: Callable[[str], bool] = lambda _: True) -> bool:
-    """Fetches files of a run; returns whether no process of this machine is at work on it.
-
-    Where one is, its files are the newest.
+def _fetch(mirror: "Mirror", wanted: Callable[[str], bool] = lambda _: True) -> None:
+    """Fetches files of a run.
 
     Raises:
+        RunInUseError: another process of this machine is at work on it.
         ResultsError: as `Mirror.fetch`.
     """
-    with mirror.store.asking("read"):
-        try:
-            with RunStore(mirror.root).lock():
-                mirror.fetch(wanted)
-        except RunInUseError:
-            return False
-    return True
+    with mirror.store.asking("read"), RunStore(mirror.root).lock():
+        mirror.fetch(wanted)
 
 
 def _is_needed(command: str, file: str) -> bool:
     first = file.partition("/")[0]
     if command == "predict":
         return first in _LEAST
-    return first not in _NOT_NEEDED[command]
+    return first not in _NOT_NEEDED[command] or file.startswith(_WRITTEN_ANEW)

@@ -162,7 +162,9 @@ def start_run(
     if not is_store(options.results):
         return _start_here(options, shown)
     if not options.resume:
-        options.name = new_config(options).name
+        new = new_config(options)
+        check_data_and_spaces(new)  # before there is anything in the store
+        options.name = new.name
     with driving(options, partial(say, shown)) as missing:
         config, end = _start_here(options, shown)
     return config, replace(end, interrupted=end.interrupted or bool(missing))

@@ -4,33 +4,40 @@ The folder remembers, in `.mirror.json`, what was the same on both sides. So wha
 one side is taken over by the other; what changed on both is nobody's to choose, unless the store
 was last written from this very folder.
 
-Files go up in the order they were written in, each whole or not at all: what a store holds at any
-moment is what a machine would have after a crash, and a run goes on from either.
+Files go up in the order they depend on each other, each whole or not at all: what a store holds at
+any moment is what a machine would have after a crash, and a run goes on from either.
 """
 
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from io import BytesIO
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
 from search.errors import ResultsError
 from search.store.files import write_json
+from search.store.mirrored_files import (
+    BEFORE_THE_JOURNAL,
+    JOURNAL,
+    STUDY,
+    grows,
+    is_events,
+    is_own,
+    listing,
+    rank,
+)
 from search.store.reading import read_json, reading
 from search.store.remote import RemoteFile, RemoteFolder
 
-STUDY, JOURNAL = "study.json", "optuna.journal"
 MARK = ".mirror.json"
 """What a mirrored folder remembers of its store."""
 DRIVER = ".driver"
 """In a store: whose folder it was last written from."""
-_EVENTS = "events.out.tfevents"
 # A file that changes again and again goes up once in so long, longer where it is large. As no
 # file may be newer than the journal that knows of its trial, a large journal slows all.
 _GROWING_EVERY_S = 60.0
@@ -82,6 +89,7 @@ class Mirror:
         self.root, self.store, self.name = root, store, root.name
         self._clock = clock
         self._same: dict[str, Same] = {}
+        self._fetching: set[str] = set()
         self._seen: set[str] = set()
         self._put_at: dict[str, float] = {}
         self._drives = False
@@ -99,6 +107,11 @@ class Mirror:
         """Whether there is something here to go on with."""
         return (self.root / STUDY).is_file()
 
+    @property
+    def is_only_here(self) -> bool:
+        """Whether a run has begun here and nothing of it has got to the store yet."""
+        return self.has_begun and not self._same
+
     def fetch(self, wanted: Callable[[str], bool] = lambda _: True) -> None:
         """Makes the folder here as the store has it; what changed here alone stays.
 
@@ -111,9 +124,9 @@ class Mirror:
             ResultsError: a file changed on both sides.
             OSError: the store does not answer.
         """
-        there = {n: f for n, f in self.store.files(self.name).items() if not _is_own(n)}
+        there = {n: f for n, f in self.store.files(self.name).items() if not is_own(n)}
         if STUDY not in there:
-            there, self._same = {}, {}  # nobody has ever finished putting it there
+            there, self._same, self._fetching = {}, {}, set()  # nobody has finished putting it
         is_ours = self._last_driver() == self.folder
         steps = self._steps(there, is_ours=is_ours, wanted=wanted)
         if differing := [n for n in steps.both if not self._is_equal(n, there[n])]:
@@ -125,13 +138,9 @@ class Mirror:
         for name in steps.delete:
             (self.root / name).unlink(missing_ok=True)
             self._same.pop(name, None)
-        with ThreadPoolExecutor(_FETCHES) as pool:
-            list(pool.map(self._get, steps.fetch))
-        for name in (*steps.fetch, *steps.both):
-            self._note(name, there[name])
         if there:
-            self._save()
-        self._seen = {name for name in self._here() if wanted(name)}
+            self._take_over(steps, there)
+        self._seen = {name for name in listing(self.root) if wanted(name)}
 
     def drive(self) -> None:
         """Lets the next sweep note in the store that it is written from this folder now."""
@@ -154,24 +163,20 @@ class Mirror:
             return 0  # or the folder was deleted under the run
         if not whole and not self._is_due(JOURNAL, _size(self.root / JOURNAL)):
             return 0
-        checkpoints = {n: known for n, known in self._here().items() if _is_checkpoint(n)}
-        journal = self._journal()  # before the list: what it knows of is in the list
-        here = {n: known for n, known in self._here().items() if not _is_checkpoint(n)}
-        here |= checkpoints
-        changed = [n for n in here if n not in self._same or self._same[n].here != here[n]]
-        changed = [n for n in changed if whole or self._is_due(n, here[n][0])]
-        deleted = self._seen - here.keys()
+        before = listing(self.root)
+        journal = self._journal()
+        after = listing(self.root)  # of what it knows, all is here; of what is made of it, not yet
+        here = {n: known for n, known in before.items() if rank(n) != BEFORE_THE_JOURNAL}
+        here |= {n: known for n, known in after.items() if rank(n) == BEFORE_THE_JOURNAL}
+        changed = [n for n in self._changed(here) if whole or self._is_due(n, here[n][0])]
+        deleted = self._seen - before.keys() - after.keys()
         try:
             if self._drives and changed:
                 self._put(DRIVER, BytesIO(self.folder.encode()), len(self.folder))
                 self._drives = False
-            for name in sorted(changed, key=lambda n: (_is_checkpoint(n), here[n][1])):
+            for name in sorted(changed, key=lambda n: (rank(n), here[n][1])):
                 self._send(name, here[name], journal, between)
-            for name in deleted:
-                between()
-                self.store.remove(f"{self.name}/{name}")
-                self._same.pop(name, None)
-                self._seen.discard(name)
+            self._delete(deleted, between)
             self._seen |= here.keys()
             if whole:
                 self._ask_again()
@@ -180,6 +185,38 @@ class Mirror:
                 self._save()
         return len(changed)
 
+    def _changed(self, here: Mapping[str, tuple[int, int]]) -> list[str]:
+        known = {name: same.here for name, same in self._same.items()}
+        return [n for n in here if n not in self._fetching and known.get(n) != here[n]]
+
+    def _delete(self, names: set[str], between: Callable[[], object]) -> None:
+        for name in names:
+            if not (self.root / name).exists():  # its folder may have been on the move
+                between()
+                self.store.remove(f"{self.name}/{name}")
+                self._same.pop(name, None)
+                self._seen.discard(name)
+
+    def _take_over(self, steps: Steps, there: Mapping[str, RemoteFile]) -> None:
+        """Fetches files; of a process that is killed at it the next one knows which they are."""
+
+        def get(name: str) -> None:
+            self.store.get(f"{self.name}/{name}", self.root / name)
+            self._note(name, there[name])
+            self._fetching.discard(name)
+
+        for name in steps.both:
+            self._note(name, there[name])
+        for name in steps.fetch:
+            self._same.pop(name, None)
+        self._fetching = self._fetching & there.keys() | set(steps.fetch)
+        self._save()
+        try:
+            with ThreadPoolExecutor(_FETCHES) as pool:
+                list(pool.map(get, steps.fetch))
+        finally:
+            self._save()
+
     def _steps(
         self,
         there: Mapping[str, RemoteFile],
@@ -187,10 +224,11 @@ class Mirror:
         is_ours: bool,
         wanted: Callable[[str], bool],
     ) -> Steps:
-        here, steps = self._here(), Steps()
+        here, steps = listing(self.root), Steps()
         for name in sorted(filter(wanted, there.keys() | here.keys() | self._same.keys())):
             same, now = self._same.get(name), there.get(name)
-            changed_here = name in here and (same is None or same.here != here[name])
+            is_new = name not in self._fetching if same is None else same.here != here.get(name)
+            changed_here = name in here and is_new
             if now is None:
                 if name in here and not changed_here:
                     steps.delete.append(name)
@@ -212,9 +250,6 @@ class Mirror:
             return False
         return path.read_bytes() == self.store.read(f"{self.name}/{name}")
 
-    def _get(self, name: str) -> None:
-        self.store.get(f"{self.name}/{name}", self.root / name)
-
     def _send(
         self, name: str, known: tuple[int, int], journal: bytes, between: Callable[[], object]
     ) -> None:
@@ -226,10 +261,13 @@ class Mirror:
             try:
                 file = (self.root / name).open("rb")
             except FileNotFoundError:
-                return  # deleted since it was listed: the next sweep sees it
+                if rank(name) == BEFORE_THE_JOURNAL:
+                    raise  # moved since it was listed: the journal waits for the next sweep
+                return
             with file:
                 status = os.fstat(file.fileno())
-                if status.st_mtime_ns != known[1] and _EVENTS not in name:
+                may_be_newer = rank(name) == BEFORE_THE_JOURNAL or is_events(name)
+                if status.st_mtime_ns != known[1] and not may_be_newer:
                     return  # replaced since, and by what the journal may not know
                 known = (status.st_size, status.st_mtime_ns)
                 self._put(name, file, status.st_size, between)
@@ -246,7 +284,7 @@ class Mirror:
         self.store.put(f"{self.name}/{name}", file, size, between)
 
     def _is_due(self, name: str, size: int) -> bool:
-        if name not in self._put_at or not _grows(name):
+        if name not in self._put_at or not grows(name):
             return True
         wait = _GROWING_EVERY_S * max(1.0, size / _GROWING_BYTES)
         return self._clock() - self._put_at[name] >= wait
@@ -258,17 +296,6 @@ class Mirror:
         except FileNotFoundError:
             return b""
         return content[: content.rfind(b"\n") + 1]
-
-    def _here(self) -> dict[str, tuple[int, int]]:
-        """Returns bytes and time of every file here that belongs into the store."""
-        found = {}
-        for path in _files(self.root):
-            name = path.relative_to(self.root).as_posix()
-            if not _is_own(name):
-                with suppress(FileNotFoundError):
-                    status = path.stat()
-                    found[name] = (status.st_size, status.st_mtime_ns)
-        return found
 
     def _last_driver(self) -> str:
         try:
@@ -301,6 +328,7 @@ class Mirror:
                 self._same[name] = Same(
                     here=(int(size), int(changed)), there=RemoteFile(*there) if there else None
                 )
+            self._fetching = set(values.get("fetching", ()))
 
     def _save(self) -> None:
         files = {name: [same.here, same.there] for name, same in sorted(self._same.items())}
@@ -308,6 +336,7 @@ class Mirror:
             "store": self.store.address,
             "folder": self.folder,
             "files": files,
+            "fetching": sorted(self._fetching),
         }
         write_json(self.root / MARK, values)
 
@@ -321,38 +350,8 @@ def address_of(root: Path) -> str | None:
         return str(read_json(path, "delete it")["store"])
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yields the files below a folder, without what is hidden: locks, drafts, older folders."""
-    for here, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(here, name) for name in files if not name.startswith("."))
-
-
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _is_own(name: str) -> bool:
-    """Returns whether a file is no part of a run that has ended: hidden, or a sign of life."""
-    parts = PurePosixPath(name).parts
-    return (
-        any(part.startswith(".") for part in parts)
-        or name.endswith(".beat")
-        or name.startswith(f"{JOURNAL}.")  # its lock
-    )
-
-
-def _is_checkpoint(name: str) -> bool:
-    """Returns whether a file is a checkpoint of a trial.
-
-    It goes up after the journal, as it was before that was read: from one that is more than an
-    epoch ahead of its journal no trial goes on without a gap.
-    """
-    return name.startswith("checkpoints/") and name.endswith(".pt")
-
-
-def _grows(name: str) -> bool:
-    return name == JOURNAL or _EVENTS in name or _is_checkpoint(name)

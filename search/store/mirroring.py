@@ -3,13 +3,12 @@
 A store that is away never disturbs the run: what did not get there goes up later.
 """
 
-import math
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from search.store.claim import Claim
+from search.store.claim import Claim, SupersededError
 from search.store.mirror import Mirror
 from trainables.errors import in_short
 
@@ -19,6 +18,7 @@ _FIRST_S = 3.0
 _LONGEST_S = 600.0
 _TOLD_AFTER = 3
 _AGAIN_S = 1.0
+_RELEASE_S = 1.0
 
 
 class Mirroring:
@@ -39,7 +39,6 @@ class Mirroring:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._mirror, self._claim, self._tell, self._clock = mirror, claim, tell, clock
-        self._renewed = -math.inf
         self._failures = 0
         self._patience_s = 0.0
         self.missing = "the time was over"
@@ -63,13 +62,17 @@ class Mirroring:
         self._patience_s = patience_s
         self._over.set()
         self._thread.join(at_most_s)
+        if self._thread.is_alive():  # or a job that is started again at once would be refused
+            release = threading.Thread(target=self._release, daemon=True)
+            release.start()
+            release.join(_RELEASE_S)
         return self.missing
 
     def step(self) -> float:
         """Looks once at what has changed; returns the seconds until the next look."""
         try:
             self._sweep(whole=False)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._failures += 1
             if self._failures == _TOLD_AFTER:
                 self._tell(
@@ -85,23 +88,24 @@ class Mirroring:
     def finish(self, wait: Callable[[float], object] = time.sleep) -> None:
         """Brings all to the store, however often it takes within the patience."""
         until, pause = self._clock() + self._patience_s, _AGAIN_S
-        if not self._mirror.has_begun:
-            self.missing = ""
-            with suppress(OSError):  # it is taken for dead soon anyway
-                self._claim.release()
-            return
-        while True:
-            try:
-                self._sweep(whole=True)
-                self.missing = "another machine drives the run now" if self.is_superseded else ""
-                self._claim.release()
-                return
-            except OSError as error:
-                self.missing = self.missing and in_short(error)
-            if not self.missing or self._clock() + pause > until:
-                return
+        while self._lacks_something() and self._clock() + pause <= until:
             wait(pause)
             pause = min(2 * pause, EVERY_S)
+        self._release()
+
+    def _lacks_something(self) -> bool:
+        """Tries to bring all there, notes what is missing, and returns whether to try again."""
+        try:
+            self._sweep(whole=True)
+        except (OSError, ValueError) as error:
+            self.missing = in_short(error)
+            return True
+        self.missing = "another machine drives the run now" if self.is_superseded else ""
+        return False
+
+    def _release(self) -> None:
+        with suppress(OSError):  # it is taken for dead soon anyway
+            self._claim.release()
 
     def _go_on(self) -> None:
         wait = _FIRST_S
@@ -110,17 +114,14 @@ class Mirroring:
         self.finish()
 
     def _sweep(self, *, whole: bool) -> None:
-        self._renew()
-        if not self.is_superseded:
-            self._mirror.sweep(whole=whole, between=self._renew)
-
-    def _renew(self) -> None:
-        if self.is_superseded or self._clock() - self._renewed < EVERY_S / 2:
+        if self.is_superseded or not self._mirror.has_begun:
             return
-        if other := self._claim.renew():
+        try:
+            self._claim.keep()
+            self._mirror.sweep(whole=whole, between=self._claim.keep)
+        except SupersededError as error:
             self.is_superseded = True
             self._tell(
-                f"{self._mirror.address} is driven by {other}, too; this run goes on in its "
+                f"{self._mirror.address} was taken over by {error}; this run goes on in its "
                 "folder and is mirrored no more"
             )
-        self._renewed = self._clock()

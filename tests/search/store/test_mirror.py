@@ -5,42 +5,11 @@ import os
 import pytest
 
 from search.errors import ResultsError
-from search.store.claim import Claim
-from search.store.mirror import MARK, Mirror, address_of
-from search.store.mirroring import EVERY_S, Mirroring
-from search.store.remote import RemoteFolder
+from search.store import mirror as mirror_file
+from search.store.mirror import MARK, address_of
+from tests.search.builders.mirrored import clock, machine, store, write
 
-
-class Clock:
-    def __init__(self):
-        self.now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def store(tmp_path):
-    (tmp_path / "store").mkdir()
-    return RemoteFolder(f"file://{tmp_path}/store")
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def machine(tmp_path, store, clock):
-    """Makes the mirror of a machine of some name, as a new process would."""
-    return lambda name: Mirror(tmp_path / name / "run", store, clock)
-
-
-def write(root, **files):
-    for name, text in files.items():
-        path = root / name.replace("__", "/").replace("_json", ".json").replace("_pt", ".pt")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+__all__ = ["clock", "machine", "store"]  # fixtures
 
 
 def begin(mirror, **files):
@@ -173,22 +142,172 @@ def test_a_command_fetches_what_it_needs_and_deletes_nothing_else(machine, tmp_p
     }
 
 
-def test_the_journal_goes_up_in_whole_lines_and_after_what_it_knows_of(machine, store, clock):
-    order = []
+@pytest.fixture
+def order(store):
+    """The names of the files that are put into the store, as they are."""
+    names, put = [], store.put
+    store.put = lambda name, *rest: (names.append(name.removeprefix("run/")), put(name, *rest))
+    return names
+
+
+def test_the_journal_goes_up_in_whole_lines_after_what_it_depends_on(machine, store, order):
     mirror = machine("a")
-    write(mirror.root, study_json="{}", predictions__p="of trial 1")
-    put = store.put
-    store.put = lambda name, *rest: (order.append(name), put(name, *rest))
-    journal = mirror.root / "optuna.journal"
-    journal.write_text("one\ntwo\nthr")
+    (mirror.root / "checkpoints").mkdir(parents=True)
+    (mirror.root / "trials.csv").write_text("of what the journal says")
+    (mirror.root / "optuna.journal").write_text("one\ntwo\nthr")
+    for name in ("study.json", "checkpoints/age-1.npz", "predictions/validation.age.0.npz"):
+        (mirror.root / name).parent.mkdir(exist_ok=True)
+        (mirror.root / name).write_text("{}")
     mirror.sweep()
-    assert order == ["run/study.json", "run/predictions/p", "run/optuna.journal"]
+    assert set(order[:3]) == {
+        "study.json",
+        "checkpoints/age-1.npz",
+        "predictions/validation.age.0.npz",
+    }
+    assert order[3:] == ["optuna.journal", "trials.csv"]
     assert store.read("run/optuna.journal") == b"one\ntwo\n"
 
 
-def test_a_checkpoint_goes_up_after_the_journal_and_never_ahead_of_it(machine, store):
-    order, put = [], store.put
-    store.put = lambda name, *rest: (order.append(name), put(name, *rest))
+def test_what_was_made_of_a_journal_goes_up_after_one_that_knows_it(machine, store, order):
+    mirror = machine("a")
+    begin(mirror, trials__csv="of one trial")
+    read = mirror._journal
+
+    def goes_on():
+        content = read()
+        write(mirror.root, trials__csv="of two trials", verdict_json="of two trials")
+        return content
+
+    mirror._journal = goes_on
+    mirror.sweep(whole=True)
+    assert "verdict.json" not in order
+    assert store.read("run/trials/csv") == b"of one trial"
+    mirror._journal = read
+    mirror.sweep(whole=True)
+    assert store.read("run/trials/csv") == b"of two trials"
+
+
+def test_a_journal_waits_for_predictions_that_are_moved_while_they_go_up(machine, store):
+    mirror = machine("a")
+    npz, kept = "checkpoints/age-7.npz", "predictions/validation.age.7.npz"
+    write(mirror.root, checkpoints__other="", predictions__other="")
+    (mirror.root / npz).write_text("of trial 7")
+    write(mirror.root, study_json="{}")
+    (mirror.root / "optuna.journal").write_text("trial 7 is over\n")
+    put = store.put
+
+    def moving(name, *rest):
+        if name == f"run/{npz}":
+            pytest.fail("it went up before study.json")
+        put(name, *rest)
+        (mirror.root / npz).rename(mirror.root / kept)
+        store.put = put
+
+    os.utime(mirror.root / "study.json", ns=(0, 0))
+    store.put = moving
+    with pytest.raises(FileNotFoundError):
+        mirror.sweep()
+    assert set(store.files("run")) == {"study.json"}
+    mirror.sweep()
+    assert {kept, "optuna.journal"} <= set(store.files("run"))
+
+
+def test_a_folder_that_cannot_be_listed_is_not_deleted_in_the_store(machine, store, monkeypatch):
+    mirror = machine("a")
+    begin(mirror, models__m="x")
+    scan = os.scandir
+
+    def too_many(path):
+        if str(path).endswith("models"):
+            raise OSError(24, "Too many open files")
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", too_many)
+    with pytest.raises(OSError, match="Too many open files"):
+        mirror.sweep(whole=True)
+    monkeypatch.undo()
+    assert set(store.files("run")) == {"study.json", "models/m", ".driver"}
+
+
+@pytest.mark.parametrize("listed", [1, 2])
+def test_a_folder_that_is_on_the_move_while_it_is_listed_stays_in_the_store(
+    machine, store, monkeypatch, listed
+):
+    mirror = machine("a")
+    begin(mirror, ensemble__m="x")
+    look, looks = mirror_file.listing, []
+
+    def moving(root):
+        looks.append(root)
+        if len(looks) == listed:
+            (root / "ensemble").rename(root / ".ensemble.old")
+        found = look(root)
+        if len(looks) == listed:
+            (root / ".ensemble.old").rename(root / "ensemble")
+        return found
+
+    monkeypatch.setattr(mirror_file, "listing", moving)
+    mirror.sweep()
+    assert len(looks) == 2
+    assert "ensemble/m" in store.files("run")
+
+
+def test_a_name_that_is_no_text_stays_here(machine, store):
+    mirror = machine("a")
+    mirror.root.mkdir(parents=True)
+    (mirror.root / os.fsdecode(b"caf\xe9.csv")).write_text("x")
+    begin(mirror)
+    assert set(store.files("run")) == {"study.json", ".driver"}
+
+
+def interrupt(mirror, name, *, is_killed):
+    """Fetches until the file of that name; what a process that is killed had to note is lost."""
+    get = mirror.store.get
+
+    def cut(which, path):
+        if is_killed:
+            mirror._save = lambda: None
+        if which.endswith(name):
+            raise OSError("away")
+        get(which, path)
+
+    mirror.store.get = cut
+    with pytest.raises(OSError, match="away"):
+        mirror.fetch()
+    mirror.store.get = get
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_fetch_that_was_interrupted_is_none_that_went_on_alone(machine, is_killed):
+    first = machine("a")
+    begin(first, best__age="x", models__m="x", models__n="x")
+    other = machine("b")
+    interrupt(other, "models/n", is_killed=is_killed)
+    assert "best/age" in content(other.root)
+    write(first.root, best__age="newer")
+    (first.root / "models" / "m").unlink()
+    first.sweep(whole=True)
+    again = machine("b")
+    again.fetch()
+    assert content(again.root) == content(first.root)
+
+
+def test_a_command_puts_no_file_back_that_an_interrupted_fetch_left(machine, store):
+    first = machine("a")
+    begin(first, models__m="x", models__n="x")
+    other = machine("b")
+    interrupt(other, "models/n", is_killed=True)
+    write(first.root, models__m="newer")
+    first.sweep(whole=True)
+    reader = machine("b")
+    reader.fetch(lambda name: not name.startswith("models/"))
+    write(reader.root, verdict_json="new")
+    reader.sweep(whole=True)
+    assert store.read("run/models/m") == b"newer"
+    assert store.read("run/verdict.json") == b"new"
+
+
+def test_a_checkpoint_goes_up_after_the_journal_and_never_ahead_of_it(machine, store, order):
     mirror = machine("a")
     write(mirror.root, study_json="{}", checkpoints__1_pt="epoch 1", checkpoints__2_pt="epoch 1")
     (mirror.root / "optuna.journal").write_text("epoch 1\n")
@@ -203,7 +322,7 @@ def test_a_checkpoint_goes_up_after_the_journal_and_never_ahead_of_it(machine, s
 
     mirror._journal = goes_on
     mirror.sweep()
-    assert order == ["run/study.json", "run/optuna.journal", "run/checkpoints/1.pt"]
+    assert order == ["study.json", "optuna.journal", "checkpoints/1.pt"]
     mirror._journal = read
     mirror.sweep(whole=True)
     assert store.read("run/checkpoints/2.pt") == b"epoch 3"
@@ -221,83 +340,3 @@ def test_what_grows_goes_up_once_in_a_while(machine, store, clock):
         if mirror.sweep():
             written.append(second)
     assert written == [0, 60, 120, 180]
-
-
-def test_a_driver_on_another_machine_is_refused_until_it_is_given_free(store):
-    first, second = Claim(store, "run", "a"), Claim(store, "run", "b")
-    first.take()
-    with pytest.raises(ResultsError, match=r"one machine at a time.*by a process on "):
-        second.take()
-    Claim(store, "run", "a").take()  # a process of the same folder that died
-    first.release()
-    second.take()
-
-
-def test_a_driver_that_was_not_heard_of_for_long_is_taken_for_dead(store, tmp_path, monkeypatch):
-    Claim(store, "run", "a").take()
-    monkeypatch.setattr("search.store.claim.FRESH_S", 0.0)
-    Claim(store, "run", "b").take()
-    assert set(store.files(".drivers/run")) == {"b"}
-
-
-def broken(*_):
-    raise OSError("away")
-
-
-def mirroring(machine, store, clock, told):
-    mirror = machine("a")
-    write(mirror.root, study_json="{}")
-    return Mirroring(mirror, Claim(store, "run", mirror.folder), told.append, clock)
-
-
-def test_a_store_that_is_away_is_told_once_and_tried_ever_more_rarely(machine, store, clock):
-    told, put = [], store.put
-    at_work = mirroring(machine, store, clock, told)
-    store.put = broken
-    waits = []
-    for _ in range(7):
-        waits.append(at_work.step())
-        clock.now += waits[-1]
-    assert waits == [30.0, 60.0, 120.0, 240.0, 480.0, 600.0, 600.0]
-    assert told == [
-        f"{store.address}/run cannot be written (away); the run goes on in its folder and tries "
-        "again"
-    ]
-    store.put = put
-    assert at_work.step() == EVERY_S
-    assert told[1:] == [f"{store.address}/run is written again."]
-
-
-def test_the_end_waits_for_the_store_and_says_what_it_lacks(machine, store, clock):
-    told, put = [], store.put
-    at_work = mirroring(machine, store, clock, told)
-    at_work._patience_s = 10.0
-
-    def wait(seconds):
-        clock.now += seconds
-
-    store.put = broken
-    at_work.finish(wait)
-    assert at_work.missing == "away"
-    assert clock.now <= 10.0
-    store.put = put
-    at_work.finish(wait)
-    assert at_work.missing == ""
-    assert "study.json" in store.files("run")
-    assert store.files(".drivers/run") == {}
-
-
-def test_a_run_that_another_machine_took_over_is_mirrored_no_more(machine, store, clock):
-    told = []
-    at_work = mirroring(machine, store, clock, told)
-    at_work.step()
-    other = Claim(store, "run", "b")
-    other.renew()
-    clock.now += EVERY_S
-    write(machine("a").root, best__age="too late")
-    at_work.step()
-    at_work.finish()
-    assert "is driven by a process on" in told[0]
-    assert len(told) == 1
-    assert at_work.missing == "another machine drives the run now"
-    assert "best/age" not in store.files("run")
