@@ -259,6 +259,7 @@ def run(
             config, end = start_run(words, console)
     if end.interrupted:
         where = "" if results == "results" else f", results={os.fspath(results)!r}"
+        where += "" if cache is None else f", cache={os.fspath(cache)!r}"
         raise KeyboardInterrupt(
             f"interrupted; go on with headrace.run(resume={config.name!r}{where})"
         )

@@ -110,6 +110,7 @@ def test_an_interrupted_run_says_how_to_go_on(ran, tmp_path):
     (tmp_path / "mine").mkdir()
     RunStore(tmp_path / "mine").write_study({"config": ran["config"].to_dict()})
     ran["interrupted"] = False
+    assert hint.endswith(f", cache={str(tmp_path)!r})")
     assert eval(hint, {"headrace": headrace}).name == "mine"
     assert ran["resume"]
 
