@@ -57,7 +57,7 @@ def typed(folder: Path, results: str, cache: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        del _typed[folder]
+        _typed.pop(folder, None)
 
 
 def _where(store: RunStore) -> tuple[str, str]:
