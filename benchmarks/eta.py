@@ -39,7 +39,8 @@ def errors(text: str) -> tuple[float, float | None, float | None]:
 
 
 def _seconds(text: str) -> float:
-    return parse_duration(text.replace(" ", ""))
+    whole = text.replace(" ", "")
+    return 0.0 if whole == "0s" else parse_duration(whole)
 
 
 def _largest(found: Iterable[float]) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 from tests.search.builders.runs import ROOT
 
 TEXT = """
-[     0s] workers start
+[     0s of 18m 00s] workers start
 [ 1m 00s of 20m 00s] age trial 0: complete
 [ 3m 20s of 11m 00s] age trial 1: complete
 [ 5m 00s of 9m 00s] age trial 2: complete
