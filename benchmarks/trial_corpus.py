@@ -22,13 +22,12 @@ from search.trial.trial_run import evaluate
 from spaces import load
 from spaces.scale import choose_scale
 from spaces.space import Config
+from tests.search.builders.repeated_searches import drawn_people
 from tests.search.builders.searched_refit import open_images
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
-from trainables.data.demo import generate as synthetic
 from trainables.data.splits import deal
 
-_PHOTO = (96, 128)
 _SEED_OF_TEST = 910_000
 
 
@@ -118,8 +117,8 @@ def build(world: World, folder: Path, until: float) -> Corpus | None:
         folder: keeps pictures and a folder a world.
         until: monotonic time at which no other training begins.
     """
-    images = open_images(_drawn(world.people, world.draw, folder), folder, world.side)
-    test = open_images(_drawn(world.test_people, _SEED_OF_TEST, folder), folder, world.side)
+    images = open_images(drawn_people(world.people, world.draw, folder), folder, world.side)
+    test = open_images(drawn_people(world.test_people, _SEED_OF_TEST, folder), folder, world.side)
     configs = configs_of(world, images)
     home = folder / world.name
     home.mkdir(parents=True, exist_ok=True)
@@ -206,17 +205,8 @@ def _read(world: World, home: Path, images: SharedImages) -> Corpus:
 
 
 def _test_label(world: World, folder: Path, attributes: tuple[str, ...]) -> Ints:
-    images = open_images(_drawn(world.test_people, _SEED_OF_TEST, folder), folder, world.side)
+    images = open_images(
+        drawn_people(world.test_people, _SEED_OF_TEST, folder), folder, world.side
+    )
     table = images.setting.table
     return table.schema.codes(table.labels, attributes)
-
-
-def _drawn(num_people: int, seed: int, folder: Path) -> Path:
-    return synthetic.generate(
-        synthetic.demo_dir(folder / "data", num_people, seed, _PHOTO, num_eval_people=18),
-        num_people=num_people,
-        num_eval_people=18,
-        seed=seed,
-        size=_PHOTO,
-        num_workers=1,
-    )

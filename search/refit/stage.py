@@ -12,9 +12,10 @@ from search.console import StepBar, say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
+from search.prepare.space_result import SpaceResult
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import finalists, plan, wished_shape
-from search.refit.plan import RefitPlan
+from search.refit.plan import RefitPlan, Shape
 from search.refit.pool import Pool, run_units
 from search.refit.rounds import RefitRounds
 from search.refit.truth import write_truth
@@ -63,18 +64,7 @@ def run_refit(
     files = RefitFiles(run.store.predictions)
     write_truth(run.store.predictions, whole.table, folds, whole.split)
     _say_plan(console, planned)
-    chosen = {
-        result.name: {
-            config_id: shortened(config, shape.epochs_share)
-            for config_id, config in finalists(
-                result,
-                run.default_config(result.name),
-                shape.configs,
-                with_default=shape.default,
-            ).items()
-        }
-        for result in results
-    }
+    chosen = {result.name: _configs(run, result, shape) for result in results}
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
 
         def is_over(unit: Unit) -> bool:
@@ -119,6 +109,13 @@ def run_refit(
         else:
             rounds.repeat(before)
     rounds.write()
+
+
+def _configs(run: Prepared, result: SpaceResult, shape: Shape) -> dict[str, dict[str, FlatValue]]:
+    """Returns the finalists of a space by config_id, as long as the shape trains them."""
+    default = run.default_config(result.name)
+    found = finalists(result, default, shape.configs, with_default=shape.default)
+    return {name: shortened(config, shape.epochs_share) for name, config in found.items()}
 
 
 def train_units(

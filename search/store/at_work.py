@@ -4,10 +4,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import filelock
-
 from search.errors import ResultsError
-from search.store.run_store import RunInUseError
+from search.store.run_store import RunInUseError, acquired
 
 _DRIVER, _WRITER = ".driver", ".writer"
 _LOCK_S = 2.0
@@ -46,14 +44,9 @@ def _locked(root: Path, kind: str, patience_s: float) -> Iterator[None]:
     path = root.parent / kind / root.name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(path, timeout=patience_s)
-        lock.acquire()
-    except filelock.Timeout as error:
-        raise RunInUseError(
-            f"the run {root} is in use by another process; wait for it or stop it first"
-        ) from error
     except OSError as error:
         raise ResultsError(f"the folder {root.parent} cannot be written: {error}") from error
+    lock = acquired(path, root, patience_s)
     try:
         yield
     finally:

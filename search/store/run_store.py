@@ -72,6 +72,30 @@ def read_validation(path: Path) -> Validation:
         return Validation(indices, probabilities)
 
 
+def acquired(path: Path, root: Path, patience_s: float) -> filelock.BaseFileLock:
+    """Returns the lock of a file, taken; the caller releases it.
+
+    Args:
+        path: the file.
+        root: folder of the run that it stands for.
+        patience_s: for which another process may have it.
+
+    Raises:
+        RunInUseError: another process has it.
+        ResultsError: the file cannot be written.
+    """
+    lock = filelock.FileLock(path, timeout=patience_s)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise RunInUseError(
+            f"the run {root} is in use by another process; wait for it or stop it first"
+        ) from error
+    except OSError as error:
+        raise ResultsError(f"the folder {path.parent} cannot be written: {error}") from error
+    return lock
+
+
 class RunStore:
     """The folder of one run, `results/NAME`."""
 
@@ -148,15 +172,7 @@ class RunStore:
         except OSError as error:
             raise ResultsError(f"the folder {self.root} cannot be made: {error}") from error
         check_links(self.root)  # before the lock, which is a file in it, too
-        lock = filelock.FileLock(self.root / ".lock", timeout=_LOCK_S)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise RunInUseError(
-                f"the run {self.root} is in use by another process; wait for it or stop it first"
-            ) from error
-        except OSError as error:
-            raise ResultsError(f"the folder {self.root} cannot be written: {error}") from error
+        lock = acquired(self.root / ".lock", self.root, _LOCK_S)
         try:
             if new:
                 self.check_new(self.root.parent, self.root.name)

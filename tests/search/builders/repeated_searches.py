@@ -180,7 +180,7 @@ class OtherPeople:
 
 def people_who_test(size: LuckSize, folder: Path) -> OtherPeople:
     """Draws the people who test, once, and returns them."""
-    images = open_images(_drawn(size.test_people, _SEED_OF_TEST, folder), folder, SIDE)
+    images = open_images(drawn_people(size.test_people, _SEED_OF_TEST, folder), folder, SIDE)
     return OtherPeople(people=people_of_table(images.setting.table), images=images)
 
 
@@ -207,7 +207,7 @@ def repeat_of(size: LuckSize, folder: Path, kind: str, number: int, test: OtherP
 def _made(size: LuckSize, folder: Path, kind: str, number: int, test: OtherPeople) -> Repeat:
     started = time.monotonic()
     draw = 1 if kind == SAME else 100 + number
-    images = open_images(_drawn(size.people, draw, folder), folder, SIDE)
+    images = open_images(drawn_people(size.people, draw, folder), folder, SIDE)
     folds, cross_fit = person_folds(images, size.folds, draw)
     space = folder / "small_joint.py"
     write_text(space, _SPACE)
@@ -269,7 +269,8 @@ def _predicted(search: Search, refitted: Refitted, unit: Unit, test: OtherPeople
     return predictor.predict(test.images.tensor)["joint"].argmax(axis=1)
 
 
-def _drawn(num_people: int, seed: int, folder: Path) -> Path:
+def drawn_people(num_people: int, seed: int, folder: Path) -> Path:
+    """Returns the folder of a small demo, drawn below `folder` where it is not there yet."""
     return synthetic.generate(
         synthetic.demo_dir(folder / "data", num_people, seed, _PHOTO, num_eval_people=18),
         num_people=num_people,

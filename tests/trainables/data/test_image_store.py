@@ -15,6 +15,7 @@ from filelock import FileLock
 from PIL import Image
 
 from tests.trainables.data.folders import colour_table, write_image
+from tests.trainables.data.stored import SIZE, open_store, six_photos
 from trainables import locks
 from trainables.data import image_store
 from trainables.data.bounded_arrays import memory_map
@@ -24,15 +25,10 @@ from trainables.drafts import draft_of
 from trainables.errors import DataError
 from trainables.locks import held
 
-SIZE = (16, 8)
-
 
 @pytest.fixture
 def table(tmp_path: Path) -> SampleTable:
-    made = colour_table(tmp_path / "data", list("aabbcc"))
-    for row, path in enumerate(made.paths):
-        write_image(made.root / path, size=(20, 20), colour=(40 * row, 100, 7))
-    return made
+    return six_photos(tmp_path / "data")
 
 
 @pytest.fixture
@@ -40,20 +36,12 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def _open(table: SampleTable, cache: Path, **options: object) -> tuple[ImageStore, list]:
-    calls: list[tuple[int, int]] = []
-    store = ImageStore.open(
-        table, SIZE, cache, num_threads=2, progress=lambda *call: calls.append(call), **options
-    )
-    return store, calls
-
-
 def _files(cache: Path) -> set[str]:
     return {path.suffix for path in (cache / "images").iterdir()}
 
 
 def test_every_image_is_decoded_in_the_order_of_the_table(table, cache):
-    store, calls = _open(table, cache)
+    store, calls = open_store(table, cache)
     assert isinstance(store.array, np.memmap)
     assert store.array.shape == (6, 16, 8, 3)
     assert store.array.dtype == np.uint8
@@ -66,14 +54,14 @@ def test_every_image_is_decoded_in_the_order_of_the_table(table, cache):
 
 
 def test_the_second_time_nothing_is_decoded(table, cache):
-    first, _ = _open(table, cache)
-    again, calls = _open(table, cache)
+    first, _ = open_store(table, cache)
+    again, calls = open_store(table, cache)
     assert calls == []
     np.testing.assert_array_equal(again.array, first.array)
 
 
 def test_another_size_is_another_store(table, cache):
-    _open(table, cache)
+    open_store(table, cache)
     store = ImageStore.open(table, (8, 8), cache, num_threads=1)
     assert store.array.shape == (6, 8, 8, 3)
     assert len(list((cache / "images").glob("*.npy"))) == 2
@@ -81,7 +69,7 @@ def test_another_size_is_another_store(table, cache):
 
 def test_an_unlabelled_table_has_a_store_as_well(table, cache):
     unlabelled = UnlabelledTable(root=table.root, paths=table.paths, names=table.paths)
-    store, calls = _open(unlabelled, cache)
+    store, calls = open_store(unlabelled, cache)
     assert len(calls) == 6
     assert store.array[5, 0, 0].tolist() == [200, 100, 7]
 
@@ -144,20 +132,20 @@ def test_a_stale_or_damaged_store_is_made_again(
     table, cache, spoil: Callable[[SampleTable, Path], None]
 ):
     # No store may stay open here: a mapped file that is cut short kills the process.
-    expected = np.array(_open(table, cache)[0].array)
+    expected = np.array(open_store(table, cache)[0].array)
     (stored,) = (cache / "images").glob("*.npy")
     spoil(table, stored)
-    again, calls = _open(table, cache)
+    again, calls = open_store(table, cache)
     assert len(calls) == 6
     np.testing.assert_array_equal(again.array, expected)
-    assert _open(table, cache)[1] == []
+    assert open_store(table, cache)[1] == []
 
 
 def test_an_image_that_was_changed_is_seen(table, cache):
-    _open(table, cache)
+    open_store(table, cache)
     path = table.root / table.paths[0]
     write_image(path, size=(20, 20), colour=(255, 255, 255))
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     assert store.array[0, 0, 0].tolist() == [255, 255, 255]
 
 
@@ -165,17 +153,17 @@ def test_an_unreadable_image_names_file_and_row_and_leaves_nothing_behind(table,
     path = table.root / table.paths[3]
     path.write_bytes(path.read_bytes()[:40])
     with pytest.raises(DataError, match=r"made up row 3: image .*0003.png cannot be read"):
-        _open(table, cache)
+        open_store(table, cache)
     assert _files(cache) == {".lock"}
 
 
 def test_an_unreadable_image_leaves_the_store_of_before_untouched(table, cache):
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     before = store.path.read_bytes()
     path = table.root / table.paths[3]
     path.write_bytes(b"\0" * path.stat().st_size)
     with pytest.raises(DataError, match="made up row 3"):
-        _open(table, cache)
+        open_store(table, cache)
     assert store.path.read_bytes() == before
     assert _files(cache) == {".npy", ".json", ".lock"}
 
@@ -183,7 +171,7 @@ def test_an_unreadable_image_leaves_the_store_of_before_untouched(table, cache):
 def test_a_missing_image_is_found_before_anything_is_decoded(table, cache):
     (table.root / table.paths[4]).unlink()
     with pytest.raises(DataError, match=r"made up row 4: image '0004.png' is missing"):
-        _open(table, cache)
+        open_store(table, cache)
     assert not cache.exists()
 
 
@@ -208,31 +196,31 @@ def test_what_was_done_to_some_images_is_known_the_second_time_too(table, cache)
     for row in (1, 3):
         Image.new("RGBA", (8, 8), (9, 9, 9, 0)).save(table.root / table.paths[row])
     said = ("2 photos have transparent parts, where the colours stored beneath them are seen",)
-    assert _open(table, cache)[0].notes == said
-    store, calls = _open(table, cache)
+    assert open_store(table, cache)[0].notes == said
+    store, calls = open_store(table, cache)
     assert (store.notes, calls) == (said, [])
 
 
 def test_a_store_that_another_process_replaces_while_it_is_opened_says_nothing_of_it(
     table, cache, monkeypatch
 ):
-    _open(table, cache)
+    open_store(table, cache)
 
     def replaced(path):
         path.with_suffix(".json").write_text("[]")
         return memory_map(path)
 
     monkeypatch.setattr(image_store, "memory_map", replaced)
-    assert _open(table, cache)[0].notes == ()
+    assert open_store(table, cache)[0].notes == ()
 
 
 def test_a_store_of_before_that_says_nothing_of_its_images_is_used(table, cache):
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     described = store.path.with_suffix(".json")
     old = json.loads(described.read_text(encoding="utf-8"))
     del old["kinds"]
     described.write_text(json.dumps(old), encoding="utf-8")
-    again, calls = _open(table, cache)
+    again, calls = open_store(table, cache)
     assert (again.notes, calls) == ((), [])
 
 
@@ -279,7 +267,7 @@ def test_what_a_killed_process_left_is_cleared_away(table, cache):
     left = mine.with_name(mine.name.replace(f".{os.getpid()}-", ".999999999-"))
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half" * 10_000)
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     assert store.array[5, 0, 0, 0] == 200
     assert _files(cache) == {".npy", ".json", ".lock"}
 
@@ -294,7 +282,7 @@ def test_of_two_that_open_at_once_one_decodes(table, cache, monkeypatch):
     monkeypatch.setattr(image_store, "held", held_once_both_are_here)
     results: list[tuple[ImageStore, list]] = []
     threads = [
-        threading.Thread(target=lambda: results.append(_open(table, cache))) for _ in range(2)
+        threading.Thread(target=lambda: results.append(open_store(table, cache))) for _ in range(2)
     ]
     for thread in threads:
         thread.start()
@@ -307,7 +295,7 @@ def test_of_two_that_open_at_once_one_decodes(table, cache, monkeypatch):
 
 def test_who_waits_for_another_that_decodes_gives_signs_of_life(table, cache, monkeypatch):
     monkeypatch.setattr(locks, "_BETWEEN_SIGNS_S", 0.01)
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     store.path.unlink()
     lock = FileLock(store.path.with_suffix(".lock"))
     lock.acquire()
@@ -326,7 +314,7 @@ def test_a_full_disk_is_found_before_anything_is_written(table, cache, monkeypat
     usage = namedtuple("usage", "total used free")(10**9, 10**9, 100)
     monkeypatch.setattr(image_store.shutil, "disk_usage", lambda _: usage)
     with pytest.raises(DataError, match=r"decoded images need .* use another cache folder"):
-        _open(table, cache)
+        open_store(table, cache)
     assert _files(cache) == {".lock"}
 
 
@@ -339,12 +327,12 @@ def test_a_disk_that_fills_meanwhile_is_an_error_and_leaves_no_draft(table, cach
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(OSError, match="No space left on device"):
-        _open(table, cache)
+        open_store(table, cache)
     assert _files(cache) == {".lock"}
 
 
 def test_a_store_is_found_again_where_its_photos_are_not_there(table, cache):
-    made, _ = _open(table, cache)
+    made, _ = open_store(table, cache)
     for path in table.paths:
         (table.root / path).unlink()
     found = ImageStore.found(made.path, made.contents)
@@ -354,7 +342,7 @@ def test_a_store_is_found_again_where_its_photos_are_not_there(table, cache):
 
 @pytest.mark.parametrize("what", ["other contents", "no file", "no note", "torn note"])
 def test_a_store_that_is_another_or_gone_is_not_found(table, cache, what):
-    made, _ = _open(table, cache)
+    made, _ = open_store(table, cache)
     note, contents = made.path.with_suffix(".json"), made.contents
     if what == "other contents":
         contents = contents[::-1]
@@ -369,7 +357,7 @@ def test_a_store_that_is_another_or_gone_is_not_found(table, cache, what):
 
 @pytest.mark.filterwarnings("error")
 def test_images_that_came_from_elsewhere_are_read_without_a_copy(table, cache, tmp_path):
-    made, _ = _open(table, cache)
+    made, _ = open_store(table, cache)
     images = np.array(made.array)
     images.flags.writeable = False
     store = ImageStore.of_array(tmp_path / "node", made.path.name, made.contents, images)

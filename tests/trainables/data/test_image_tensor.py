@@ -4,19 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainables.data.folders import colour_table, write_image
-from trainables.data.image_store import ImageStore
+from tests.trainables.data.stored import open_store, six_photos
 from trainables.data.sample_table import SampleTable
-
-SIZE = (16, 8)
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> SampleTable:
-    made = colour_table(tmp_path / "data", list("aabbcc"))
-    for row, path in enumerate(made.paths):
-        write_image(made.root / path, size=(20, 20), colour=(40 * row, 100, 7))
-    return made
+    return six_photos(tmp_path / "data")
 
 
 @pytest.fixture
@@ -24,16 +18,8 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def _open(table: SampleTable, cache: Path, **options: object) -> tuple[ImageStore, list]:
-    calls: list[tuple[int, int]] = []
-    store = ImageStore.open(
-        table, SIZE, cache, num_threads=2, progress=lambda *call: calls.append(call), **options
-    )
-    return store, calls
-
-
 def test_the_tensor_on_the_cpu_shares_the_memory_map(table, cache):
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     images = store.tensor(torch.device("cpu"))
     assert images.dtype == torch.uint8
     assert tuple(images.shape) == (6, 16, 8, 3)
@@ -41,14 +27,14 @@ def test_the_tensor_on_the_cpu_shares_the_memory_map(table, cache):
 
 
 def test_writing_to_the_tensor_does_not_change_the_file(table, cache):
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     store.tensor(torch.device("cpu")).zero_()
-    again, _ = _open(table, cache)
+    again, _ = open_store(table, cache)
     assert again.array[5, 0, 0].tolist() == [200, 100, 7]
 
 
 def test_images_stay_on_the_cpu_where_they_do_not_fit_the_share(table, cache, monkeypatch):
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     free = store.array.nbytes * 2
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free, free))
     assert store.tensor(torch.device("cuda"), share=0.5).device.type == "cpu"
@@ -57,7 +43,7 @@ def test_images_stay_on_the_cpu_where_they_do_not_fit_the_share(table, cache, mo
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_images_are_copied_to_a_device_with_room(table, cache):
-    store, _ = _open(table, cache)
+    store, _ = open_store(table, cache)
     images = store.tensor(torch.device("cuda"))
     assert images.device.type == "cuda"
     np.testing.assert_array_equal(images.cpu().numpy(), store.array)
