@@ -18,6 +18,8 @@ LEAST_EPOCHS = 3
 """Of a shortened schedule: what one or two epochs say is mostly the luck of their beginning."""
 FEW_TRAININGS = 3
 """Of the default config of every space, below which the schedule is shortened."""
+START_SECONDS = 12.0
+"""Of the search, in which workers start and load PyTorch."""
 
 
 def affordable_epochs(
@@ -63,7 +65,8 @@ def fit_schedule(run: Prepared, seconds: float) -> tuple[Prepared, str]:
     full = {name: each[0] * photos * usual for name, each in costs.photo_seconds.items()}
     shares = Lineup.of(run.schema, run.spaces).shares
     trainings = min(FEW_TRAININGS, run.config.trials or FEW_TRAININGS)
-    epochs = affordable_epochs(full, seconds * costs.num_devices, shares, usual, trainings)
+    device_s = max(0.0, seconds - START_SECONDS) * costs.num_devices
+    epochs = affordable_epochs(full, device_s, shares, usual, trainings)
     if epochs == usual:
         return run, ""
     longest = max(full.values()) / run.resources.device_share

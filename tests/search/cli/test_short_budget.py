@@ -7,6 +7,7 @@ import pytest
 from search.cli.short_budget import (
     FEW_TRAININGS,
     LEAST_EPOCHS,
+    START_SECONDS,
     affordable_epochs,
     fit_schedule,
     may_be_shortened,
@@ -66,7 +67,7 @@ def full_s(run):
 
 
 def test_a_short_budget_shortens_the_schedule_and_says_so(run):
-    shorter, note = fit_schedule(run, full_s(run) / run.resources.num_devices)
+    shorter, note = fit_schedule(run, START_SECONDS + full_s(run) / run.resources.num_devices)
     assert shorter.epochs == {"gender": USUAL // FEW_TRAININGS}
     assert note.startswith(f"3 epochs a trial instead of {USUAL}: one of {USUAL} takes about ")
     assert note.endswith(f"; --max-epochs {USUAL} keeps them")
