@@ -141,6 +141,7 @@ def _timed(into: list[float]) -> Iterator[None]:
 
 @contextmanager
 def without_sync() -> Iterator[None]:
+    """Leaves out waiting for the disk while a journal is made."""
     sync, os.fsync = os.fsync, lambda _: None
     try:
         yield
