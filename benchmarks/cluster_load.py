@@ -27,6 +27,8 @@ from pathlib import Path
 from typing import Any
 
 _EPOCHS, _CHECKPOINT_EVERY = 9, 3
+_REHEARSED = 50
+"""Trials from which the lines of one are known."""
 _CURVES, _PREDICTIONS = 400, 18 * 3780 * 4
 
 
@@ -230,17 +232,16 @@ def _search(folder: Path, trials: int, slots: int, seen: Seen) -> tuple[Any, ...
 
 
 def journal_seconds(lines: int) -> float:
-    """Returns the seconds in which a journal of so many lines is read."""
-    from benchmarks.suggest_cost import generate
+    """Returns the seconds in which a journal of so many lines is read, as a driver wrote them."""
+    from benchmarks.suggest_cost import measure, without_sync
     from search.store.journal_file import read_records
     from trainables.data.layouts.profiles import SCHEMA
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, without_sync():
         path = Path(folder) / "optuna.journal"
-        generate(path, "mask", 10)
+        measure(path, "mask", _REHEARSED)
         known = path.read_bytes().count(b"\n")
-        path.unlink()
-        generate(path, "mask", max(1, 10 * lines // known))
+        measure(path, "mask", max(1, _REHEARSED * (lines - known) // known))
         import optuna
 
         from search.tuning.journal import open_storage
@@ -248,7 +249,8 @@ def journal_seconds(lines: int) -> float:
         (name,) = optuna.get_all_study_names(open_storage(path))
         print(f"{path.read_bytes().count(bytes([10]))} lines, {path.stat().st_size / 1e6:.0f} MB")
         began = time.perf_counter()
-        read_records(path, {"mask": name}, SCHEMA.names, begun=False)
+        records = read_records(path, {"mask": name}, SCHEMA.names, begun=False)["mask"]
+        print(f"{len(records)} trials")
         return time.perf_counter() - began
 
 

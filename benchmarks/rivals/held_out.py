@@ -169,8 +169,12 @@ class HeldOut:
     def chosen(
         self, space: Space, chosen: Mapping[str, Mapping[str, Any] | None]
     ) -> Mapping[str, Any]:
-        """Returns the config of a space; a search that chose none leaves its user the default."""
-        return chosen[space.name] or self.ground.default(space)
+        """Returns the config of a space; a search that chose none leaves its user the default.
+
+        It is trained in full: a short budget shortens the schedule of a search only.
+        """
+        config = chosen[space.name] or self.ground.default(space)
+        return {**config, "schedule.epochs": self.ground.epochs(space)}
 
     def people(self, space: Space) -> People:
         """Returns the people who test with their classes of what a space predicts."""

@@ -18,6 +18,7 @@ from search.cli.summary import (
 from search.console import say
 from search.ensemble.folder import MissingModelsError
 from search.ensemble.stage import build_ensemble
+from search.errors import UsageError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages
@@ -25,9 +26,10 @@ from search.prepare.space_result import SpaceResult
 from search.pseudo.stage import run_pseudo
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import plan, probed_costs, wished_shape
-from search.refit.plan import search_share
+from search.refit.plan import MOST_REFIT_SHARE, search_share
 from search.refit.stage import VERDICT_SECONDS, run_refit
 from search.store.photos_file import PHOTOS_FILE
+from search.store.reading import is_there
 from search.store.records import TrialRecord
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
@@ -86,8 +88,9 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     # A refit that is done is repeated, or goes on with what is asked for now, at any time.
     is_done = RefitNote.exists(run.store)
     if clock.budget_s is not None and budget.seconds is not None and not is_done:
-        say(console, "timing training steps of every space ...")
-        share = search_share(probed_costs(run), clock.budget_s, wished_shape(run))
+        if run.photo_seconds is None:
+            say(console, "timing training steps of every space ...")
+        share = share_of_search(run)
         # The probe took time, too.
         share -= (time.monotonic() - clock.began) / budget.seconds
     stages = stages_of(run)
@@ -101,6 +104,25 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     say(console, f"The run took {format_duration(time.monotonic() - clock.began)}.")
     print_commands(console, run.store, end.results)
     return replace(end, judged=True)
+
+
+def share_of_search(run: Prepared) -> float:
+    """Returns the share of a budget of time that the search gets.
+
+    A run that has begun is not refused any more: it was not when it began, and its refit says what
+    it lacks.
+
+    Raises:
+        UsageError: the budget of a new run is too short for any refit; names the least one.
+    """
+    seconds = (run.config.budget.seconds or 0.0) - VERDICT_SECONDS
+    costs, wish = probed_costs(run), wished_shape(run)
+    try:
+        return search_share(costs, seconds, wish, aside=VERDICT_SECONDS)
+    except UsageError:
+        if is_there(run.store.journal):
+            return 1 - MOST_REFIT_SHARE
+        raise
 
 
 def stages_of(run: Prepared) -> tuple[str, ...]:

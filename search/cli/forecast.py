@@ -38,7 +38,7 @@ def print_forecast(console: Console, run: Prepared) -> None:
         say(console, f"search: {_search_time(run, full)}; then a full refit")
     else:
         left = budget - VERDICT_SECONDS
-        share = search_share(costs, left, wish)
+        share = search_share(costs, left, wish, aside=VERDICT_SECONDS)
         planned = plan_refit(costs, left * (1 - share), wish)
         say(console, f"search: {format_duration(budget * share)}")
         say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")

@@ -11,10 +11,11 @@ from typing import Any
 from rich.console import Console
 
 import spaces
-from search.cli.every_stage import run_every_stage
+from search.cli.every_stage import run_every_stage, share_of_search
 from search.cli.forecast import print_forecast
 from search.cli.preflight import check_spaces
 from search.cli.resumed_data import check_same
+from search.cli.short_budget import fit_schedule, may_be_shortened
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
@@ -27,6 +28,8 @@ from search.prepare.resources import Node, Resources, plan_resources
 from search.pseudo.stage import check_pseudo
 from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL
+from search.refit.probe import is_timed_here, probe_costs
+from search.refit.stage import VERDICT_SECONDS
 from search.store.commands import resume_command
 from search.store.portfolio_file import keep_warm_start, warm_start
 from search.store.provenance import git_commit, package_versions
@@ -92,6 +95,9 @@ def execute(
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         run = replace(run, portfolio=portfolio)
         notes = (*sizes.notes(), *_warm_start_notes(run))
+        if not resume:
+            run, shorter = _with_schedule(run, console)
+            notes = (*notes, *shorter)
         check_pseudo(run)
         is_cluster = bool(config.address) or len(nodes) > 1
         if is_cluster and (note := images_note(run, nodes)):
@@ -112,6 +118,28 @@ def execute(
             under_way().resume_by(resume_command(store))
             with reached(run, is_cluster=is_cluster) as run:
                 return _run_stages(run, console)
+
+
+def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str, ...]]:
+    """Returns a new run with the schedule that its budget affords, and what to note of it.
+
+    Raises:
+        UsageError: the budget is too short for `--space all`; names the least one.
+    """
+    budget, is_all = run.config.budget, ALL in run.config.spaces
+    # Elsewhere they are timed once workers reach the driver.
+    if budget.seconds is None or not is_timed_here(run) or not (is_all or may_be_shortened(run)):
+        return run, ()
+    say(console, "timing training steps of every space ...")
+    run, note = replace(run, photo_seconds=probe_costs(run)), ""
+    of_search = budget.minus(_WRAP_UP_SECONDS)
+    if is_all:
+        of_search = budget.minus(VERDICT_SECONDS).part(0.5)  # the refit has the other half
+    if may_be_shortened(run):
+        run, note = fit_schedule(run, of_search.seconds or 0.0)
+    if is_all:
+        share_of_search(run)
+    return run, (note,) if note else ()
 
 
 def _check_race(config: RunConfig, lineup: Lineup) -> None:

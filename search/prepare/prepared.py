@@ -35,6 +35,8 @@ class Prepared:
     """Configs of other runs that the studies begin with."""
     readings: tuple[str, ...] = ()
     """What was read otherwise than it stands, corrected or done to photos, a sentence each."""
+    photo_seconds: Mapping[str, float] | None = None
+    """Device seconds per photo and epoch of every default config; None before it was timed."""
     away: Away | None = None
     """How workers on other machines reach the driver; None where there are none."""
 

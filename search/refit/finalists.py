@@ -75,7 +75,7 @@ def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: in
 
 def probed_costs(run: Prepared) -> Costs:
     """Returns what the default configs cost, before the search has measured anything."""
-    probed = probe_costs(run)
+    probed = probe_costs(run) if run.photo_seconds is None else run.photo_seconds
     return Costs(
         photo_seconds={name: (seconds, seconds) for name, seconds in probed.items()},
         epochs=run.epochs,

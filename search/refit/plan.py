@@ -15,7 +15,7 @@ from search.prepare.config import format_duration
 
 FLOOR_FOLDS = 3
 _REFIT_SHARE = 0.5
-_MOST_REFIT_SHARE = 0.7
+MOST_REFIT_SHARE = 0.7
 _LEAST_EPOCHS_SHARE = 1 / 3
 # Starting workers, merging files and the imbalance of the last trainings.
 _OVERHEAD = 1.1
@@ -134,7 +134,7 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
         if expected <= seconds:
             said = cuts(wish, shape)
             if shape.seeds == 1 < wish.seeds:
-                minutes = ceil(costs.seconds(decisive(wish)) / _MOST_REFIT_SHARE / 60)
+                minutes = ceil(costs.seconds(decisive(wish)) / MOST_REFIT_SHARE / 60)
                 said += (f"two seeds, and so a verdict, take about --budget {minutes}m",)
             return RefitPlan(shape=shape, seconds=expected, cuts=said)
     least = costs.seconds(shapes[-1])
@@ -175,7 +175,7 @@ _SEED_COST = {1: "the luck of training stays unknown and no win can be declared"
 _FEW_SEEDS = "small differences stay undecided, unless time is left for more"
 
 
-def search_share(costs: Costs, seconds: float, wish: Shape = FULL) -> float:
+def search_share(costs: Costs, seconds: float, wish: Shape = FULL, *, aside: float = 0.0) -> float:
     """Returns the share of the time that the search gets; the refit has the rest.
 
     Half, unless the smallest refit that can declare a winner needs more: then up to seven tenths
@@ -185,6 +185,7 @@ def search_share(costs: Costs, seconds: float, wish: Shape = FULL) -> float:
         costs: probed before the search.
         seconds: of wall-clock time for search and refit.
         wish: what is refitted where time allows.
+        aside: what the budget has beside them.
 
     Raises:
         UsageError: the time is too short for any refit; names the least budget.
@@ -192,13 +193,13 @@ def search_share(costs: Costs, seconds: float, wish: Shape = FULL) -> float:
     needed = costs.seconds(decisive(wish)) / seconds
     if needed <= _REFIT_SHARE:
         return 1 - _REFIT_SHARE
-    if needed <= _MOST_REFIT_SHARE:
+    if needed <= MOST_REFIT_SHARE:
         return 1 - needed
     smallest = list(shrinking(wish))[-1]
-    least = costs.seconds(smallest) / _MOST_REFIT_SHARE
+    least = costs.seconds(smallest) / MOST_REFIT_SHARE
     if least > seconds:
         raise UsageError(
-            f"--space all needs a budget of at least about {format_duration(least)} here, which "
-            f"refits the {smallest.describe()}; got {format_duration(seconds)}"
+            f"--space all needs a budget of at least about {format_duration(least + aside)} here, "
+            f"which refits the {smallest.describe()}; got {format_duration(seconds + aside)}"
         )
-    return 1 - _MOST_REFIT_SHARE
+    return 1 - MOST_REFIT_SHARE

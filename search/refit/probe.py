@@ -18,6 +18,12 @@ _NUM_BATCHES = 6
 _CAUTION = 1.3
 
 
+def is_timed_here(run: Prepared) -> bool:
+    """Returns whether this machine has a device of the trials."""
+    # The head of a cluster often has no GPU.
+    return run.resources.device != "cuda" or torch.cuda.is_available()
+
+
 def probe_costs(run: Prepared) -> Mapping[str, float]:
     """Returns device seconds per photo and epoch of every space's default config.
 
@@ -25,8 +31,8 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
         StalledError: this machine has no such device, and no worker of the cluster answers.
     """
     configs = {space.name: run.default_config(space.name) for space in run.spaces}
-    if run.resources.device == "cuda" and not torch.cuda.is_available():
-        # The head of a cluster often has no GPU. Ray is not loaded for the others.
+    if not is_timed_here(run):
+        # Ray is not loaded for the others.
         from search.refit.on_worker import on_worker
 
         beat = heartbeat_path(run.store.root.resolve(), "probe")

@@ -1,0 +1,96 @@
+"""A schedule that a short budget affords."""
+
+from dataclasses import replace
+
+import pytest
+
+from search.cli.short_budget import (
+    FEW_TRAININGS,
+    LEAST_EPOCHS,
+    START_SECONDS,
+    affordable_epochs,
+    fit_schedule,
+    may_be_shortened,
+)
+from search.prepare.dataset import Dataset
+from search.prepare.prepared import Prepared
+from search.prepare.resources import Node, plan_resources
+from search.refit.finalists import probed_costs
+from search.store.run_store import RunStore
+from tests.search.builders.made import made_config
+from tests.search.builders.people import trial_setting
+from tests.search.builders.scripted import SCALE, tiny_space
+
+USUAL = 9
+PER_PHOTO = 0.01
+
+
+@pytest.fixture
+def run(people, cache, tmp_path):
+    setting = trial_setting(people, cache, tmp_path)
+    return Prepared(
+        config=made_config(str(people)),
+        dataset=Dataset(root=people, table=setting.table, split=setting.split, is_demo=False),
+        spaces=(tiny_space("gender"),),
+        scale=replace(SCALE, max_epochs=USUAL),
+        backbones=("test_resnet",),
+        resources=plan_resources([Node(cpus=2)], "auto"),
+        store=RunStore(tmp_path / "results" / "mine"),
+        stored_size=setting.stored_size,
+        cache_dir=cache,
+        photo_seconds={"gender": PER_PHOTO},
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "epochs"), [(1000.0, 9), (90.0, 9), (89.0, 8), (60.0, 6), (1.0, LEAST_EPOCHS)]
+)
+def test_the_schedule_leaves_time_for_three_trainings(seconds, epochs):
+    assert affordable_epochs({"age": 30.0}, seconds, {"age": ("age",)}, USUAL) == epochs
+
+
+def test_the_neediest_approach_decides():
+    full = {"mask": 10.0, "age": 20.0, "joint": 12.0}
+    shares = {"separate": ("mask", "age"), "joint": ("joint",)}
+    # Half of the time is for two spaces that need 30 s together.
+    assert affordable_epochs(full, 120.0, shares, USUAL) == 6
+    assert affordable_epochs(full, 180.0, shares, USUAL) == USUAL
+
+
+def test_fewer_trials_than_that_need_less():
+    assert affordable_epochs({"age": 30.0}, 30.0, {"age": ("age",)}, USUAL, 1) == USUAL
+
+
+def full_s(run):
+    """Seconds of a training of the default config on one device, as it was timed."""
+    return PER_PHOTO * len(run.dataset.split.search_train) * USUAL
+
+
+def test_a_short_budget_shortens_the_schedule_and_says_so(run):
+    shorter, note = fit_schedule(run, START_SECONDS + full_s(run) / run.resources.num_devices)
+    assert shorter.epochs == {"gender": USUAL // FEW_TRAININGS}
+    assert note.startswith(f"3 epochs a trial instead of {USUAL}: one of {USUAL} takes about ")
+    assert note.endswith(f"; --max-epochs {USUAL} keeps them")
+    # A resumed run, and the command that repeats this one, take the same schedule.
+    assert shorter.config.max_epochs == 3
+    assert probed_costs(shorter).epochs == {"gender": 3}
+
+
+def test_enough_time_changes_nothing(run):
+    assert fit_schedule(run, 1e6) == (run, "")
+
+
+def test_a_schedule_that_somebody_chose_is_kept(run):
+    assert may_be_shortened(run)
+    assert not may_be_shortened(replace(run, config=run.config.changed(max_epochs=USUAL)))
+    own = replace(run, spaces=(with_own_epochs(run.spaces[0]),))
+    assert not may_be_shortened(own)
+
+
+def with_own_epochs(space):
+    """The space with a schedule of its own in its file."""
+
+    def default(schema, scale):
+        return {**space.default(schema, scale), "schedule.epochs": USUAL + 1}
+
+    return replace(space, default=default)
