@@ -23,3 +23,4 @@ echo "headrace: setting up $root/.venv (a few minutes, about 6 GB)"
     --constraint "$root/constraints.txt"
 rm -f "$root"/.venv/.ready-*
 echo "$extras" >"$ready"
+echo "headrace: $root/.venv is ready"

@@ -54,6 +54,10 @@ def load(spec: str, schema: Schema) -> Space:
     if name in names():
         return _from_module(name, importlib.import_module(f"spaces.{name}"), schema)
     available = dict.fromkeys([*names(), *schema.names])
+    several = name.split(",")
+    if len(several) > 1 and all(each.strip() in available for each in several):
+        words = " ".join(each.strip() for each in several)
+        raise SpaceError(f"spaces have blanks between them, got {name!r}; write --space {words}")
     raise SpaceError(
         f"unknown space {name!r}{near(name, available)}; available: {', '.join(available)}, or a "
         "file path/to/space.py"

@@ -80,6 +80,8 @@ _GROUPS = {
 """Of `headrace run`: the headings of its help, each with its options."""
 _RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX"
 _SHELLS = ("bash", "zsh", "tcsh")
+_UNITS = ("s", "m", "h", "d")
+"""Of a time, which are no words by themselves."""
 _NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
@@ -108,6 +110,8 @@ class _Parser(argparse.ArgumentParser):
             # A word without its dashes may be meant for an option.
             word = rest[0].partition("=")[0]
             hint = near(word if word.startswith("-") else f"--{word}", flags)
+            if word in _UNITS:
+                hint = f" (a time has no blank in it: 3{word})"
             self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
         if getattr(found, "command", "") is None:
             self.error(f"a command is needed, one of {', '.join(commands_of(self))}")

@@ -17,7 +17,7 @@ from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
 from search.store.commands import headrace, on_run, program, resume_command
-from search.store.records import DEFAULT_NUMBER, Cause, State, best_record, default_value
+from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
 
 
@@ -72,10 +72,6 @@ def print_summary(
     for result in results:
         if result.best is None and not interrupted:
             say(console, _why_empty(result, run.store))
-    gaps = [r.gap for result in results for r in result.records if r.gap is not None]
-    if gaps:
-        wait = f"{float(np.median(gaps)):.2f} s (median of {len(gaps)})"
-        say(console, f"Between two trials a warm worker waits {wait}.")
     print_commands(console, run.store, results)
 
 
@@ -112,24 +108,12 @@ def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]
     for result in results:
         if result.best is not None:
             say(console, f"  {result.name}: {in_words(result.best.config)}")
-            _print_passed_over(console, result)
+            if result.passed_over:
+                say(console, f"  {result.name}: {result.passed_over}")
     _print_counts(console, results)
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
         _print_shares(console, results, shares)
-
-
-def _print_passed_over(console: Console, result: SpaceResult) -> None:
-    leader, best = best_record(result.records), result.best
-    if leader is None or best is None or (leader.objective or 0.0) <= (best.objective or 0.0):
-        return
-    why = (
-        "its lead over the default config may be the luck of the people who validate"
-        if best.number == DEFAULT_NUMBER
-        else "the chosen one leads the default config more surely"
-    )
-    scored = f"trial {leader.number} scored {leader.objective:.4f}"
-    say(console, f"  {result.name}: {scored}, but {why}")
 
 
 def _why_empty(result: SpaceResult, store: RunStore) -> str:

@@ -11,6 +11,7 @@ argmax(log p + biases).
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,6 +46,20 @@ def way_out(folder: Path) -> str:
     if is_there(run.root / "study.json"):
         again = on_run("ensemble", run)
     return f"copy the ensemble's folder whole, or build it again with: {again}"
+
+
+def _way_to_one(folder: Path) -> str:
+    """Returns how to come by an ensemble that is not there."""
+    run = RunStore(folder.absolute().parent)
+    if is_there(run.root / "study.json"):
+        with suppress(ResultsError):
+            searched = run.read_study()["config"]["spaces"]
+            if "all" not in searched:
+                return (
+                    f"this run searched {', '.join(searched)} and refitted nothing; a run of "
+                    "--space all makes one"
+                )
+    return f"the end of a run makes one, or {way_out(folder)}"
 
 
 _WEIGHT_TOLERANCE = 1e-6
@@ -307,10 +322,8 @@ class EnsembleSpec:
         """
         path = folder / ENSEMBLE_FILE
         if not is_there(path):
-            raise ResultsError(
-                f"there is no ensemble: no file {path}; the end of a run makes one, or "
-                f"{way_out(folder)}"
-            )
+            way = _way_to_one(folder)
+            raise ResultsError(f"there is no ensemble: no file {path}; {way}")
         with reading(path, way_out(folder), wrong="is not a whole ensemble"):
             values = read_yaml(path)
             if not isinstance(values, dict) or "schema" not in values:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from search.analysis.uncertainty.interval import Interval
-from search.store.records import Cause, State, TrialRecord
+from search.store.records import DEFAULT_NUMBER, Cause, State, TrialRecord, best_record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,19 @@ class SpaceResult:
     records: tuple[TrialRecord, ...]
     best: TrialRecord | None
     interval: Interval | None
+
+    @property
+    def passed_over(self) -> str:
+        """Which trial scored higher than the chosen one, and why it was not taken; else empty."""
+        leader, best = best_record(self.records), self.best
+        if leader is None or best is None or (leader.objective or 0.0) <= (best.objective or 0.0):
+            return ""
+        why = (
+            "its lead over the default config may be the luck of the people who validate"
+            if best.number == DEFAULT_NUMBER
+            else "the chosen one leads the default config more surely"
+        )
+        return f"trial {leader.number} scored {leader.objective:.4f}, but {why}"
 
     @property
     def counts(self) -> dict[str, int]:

@@ -176,6 +176,12 @@ class StudyJournal:
         storage = self._storage
         return storage.together() if isinstance(storage, RunStorage) else nullcontext()
 
+    def note_choice(self, best: TrialRecord, passed_over: str) -> None:
+        """Notes which trial the search chose: other programs show the highest score."""
+        text = f"trial {best.number}" + (f"; {passed_over}" if passed_over else "")
+        if self._study.user_attrs.get("chosen") != text:
+            self._study.set_user_attr("chosen", text)
+
     def ask(self) -> Asked:
         """Starts a new trial: the default config first, then the portfolio, then the sampler."""
         return self._start(self._study.ask())

@@ -203,7 +203,7 @@ class SearchProgress:
         elapsed = time.monotonic() - self._started
         eta = self._eta()
         whole, left = self._left(), ""
-        if eta is not None:
+        if eta is not None and (whole or round(eta)):  # the last picture stays
             left = f"about {format_duration(eta)} left, "
             if whole is not None and whole > eta:
                 left = f"about {format_duration(whole)} left, {format_duration(eta)} of search, "

@@ -184,9 +184,10 @@ def _write(run: Prepared, journals: dict[str, StudyJournal]) -> tuple[SpaceResul
         interval = None
         if best is not None:
             interval = write_best(run, journal, best)
-        found.append(
-            SpaceResult(name=name, records=journal.records(), best=best, interval=interval)
-        )
+        result = SpaceResult(name=name, records=journal.records(), best=best, interval=interval)
+        if best is not None:
+            journal.note_choice(best, result.passed_over)
+        found.append(result)
     _write_hparams(run, records, _importance(run, journals))
     store.drop_checkpoints(running(records))
     return tuple(found)

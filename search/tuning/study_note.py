@@ -52,6 +52,8 @@ Searches the hyperparameters of models that predict {names} by {_form(space)}{on
 - **Objective**: the macro-F1 on people that validate, from 0 to 1; that of the last epoch, \
 where a trial was stopped early.
 - **Trial 0** is the default config: what the search gains is the distance to it.
+- **Chosen** is, once the search is over, the trial of the study's attribute `chosen`, not always \
+that of the highest score, which is often luck.
 - **Epochs**: {max_epochs} for a trial that is not stopped; every epoch is an intermediate value.
 - **PRUNED**: stopped early, behind the others at the same epoch. **FAIL**: its attribute `cause` \
 says why: `budget` is the end of the time, no fault of its config; `error` has the words.

@@ -310,3 +310,10 @@ def test_a_copy_of_a_built_in_space_is_a_space(tmp_path, name):
     path.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
     copied, builtin = spaces.load(str(path), FACES), spaces.load(name, FACES)
     assert copied.fingerprint(FACES, SCALE) == builtin.fingerprint(FACES, SCALE)
+
+
+def test_names_with_commas_between_them_are_said_to_be_several():
+    with pytest.raises(SpaceError, match=r"got 'age, mask'; write --space age mask"):
+        spaces.load("age, mask", FRUIT)
+    with pytest.raises(SpaceError, match="unknown space 'age,hat'"):
+        spaces.load("age,hat", FRUIT)

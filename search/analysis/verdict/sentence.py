@@ -61,7 +61,7 @@ def finding(verdict: Verdict) -> str:
         text += f" and beats {wording.listing([_other(pair, best.name) for pair in beaten])}"
     equal = [_other(pair, best.name) for pair in left if pair.outcome is Outcome.EQUIVALENT]
     near = [
-        f"{_other(pair, best.name)} ({_gap(pair)} behind)"
+        f"{_other(pair, best.name)} (by {_gap(pair)})"
         for pair in left
         if pair.outcome is not Outcome.EQUIVALENT
     ]

@@ -45,6 +45,7 @@ def refused(places, capsys):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ("run --space age --budget 3 m", r"arguments: m \(a time has no blank in it: 3m\); see"),
         ("--verzion", r"--verzion \(did you mean --version\?\); see headrace --help$"),
         ("runn", r"invalid choice: 'runn' \(choose from '?run.*\(did you mean run\?\); see"),
         (

@@ -286,11 +286,6 @@ def test_one_approach_is_not_compared(console, run):
     assert "Device seconds per approach" not in said(console)
 
 
-def test_the_gap_between_trials_is_a_median(console, run):
-    print_summary(console, run, [result_of(*RECORDS)], interrupted=False)
-    assert "a warm worker waits 0.50 s (median of 2)" in said(console)
-
-
 def test_an_interruption_says_how_to_go_on(console, run):
     print_summary(console, run, [result_of(*RECORDS)], interrupted=True)
     command = f"{headrace()} run --resume mine --results '{run.store.root.parent}'"

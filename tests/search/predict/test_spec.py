@@ -178,6 +178,15 @@ def test_no_ensemble_is_named_with_the_command_that_makes_one(tmp_path):
     assert str(caught.value).endswith(command)
 
 
+def test_a_run_that_refitted_nothing_is_no_way_to_an_ensemble(tmp_path):
+    (tmp_path / "study.json").write_text('{"schema": 1, "config": {"spaces": ["age", "mask"]}}')
+    with pytest.raises(ResultsError) as caught:
+        EnsembleSpec.read(tmp_path / "ensemble")
+    assert str(caught.value).endswith(
+        "; this run searched age, mask and refitted nothing; a run of --space all makes one"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -240,3 +240,13 @@ def test_the_speed_is_counted_from_the_end_of_the_first_epoch(monkeypatch):
     for epoch in (1, 2, 3):
         shown.trial_reported("gender", 0, epoch, 0.5)
     assert shown._speed() == ", 500 photos/s"
+
+
+def test_the_table_that_stays_promises_nothing_any_more():
+    console = terminal()
+    shown = progress(console, budget=Budget(seconds=60))
+    shown.seconds_left = lambda: 0.0
+    with shown:
+        shown.trial_ended(made_record(0, {3: 0.5}))
+    assert "0s elapsed" in screen(console)
+    assert " left" not in screen(console)

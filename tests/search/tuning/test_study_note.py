@@ -5,6 +5,7 @@ import pytest
 
 from search.tuning.journal import open_storage
 from search.tuning.study_note import note_attributes, study_note
+from tests.search.builders.made import made_record
 from tests.search.builders.scripted import EPOCHS, open_journal, tiny_space
 
 
@@ -60,3 +61,15 @@ def test_data_and_epochs_are_attributes(path):
     assert attributes["data"] == "photos"
     assert attributes["epochs"] == EPOCHS
     assert "by heads" in attributes["headrace"]
+
+
+def test_the_trial_that_was_chosen_is_noted_once(path):
+    journal = open_journal(open_storage(path), "age")
+    journal.note_choice(made_record(0, {3: 0.5}), "trial 7 scored 0.6000, but by luck")
+    lines = path.read_text().count("\n")
+    journal.note_choice(made_record(0, {3: 0.5}), "trial 7 scored 0.6000, but by luck")
+    assert path.read_text().count("\n") == lines
+    chosen = opened(path, journal.name).user_attrs["chosen"]
+    assert chosen == "trial 0; trial 7 scored 0.6000, but by luck"
+    journal.note_choice(made_record(7, {3: 0.6}), "")
+    assert opened(path, journal.name).user_attrs["chosen"] == "trial 7"

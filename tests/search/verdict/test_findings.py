@@ -33,8 +33,8 @@ def test_a_verdict_of_schema_1_keeps_all_but_its_parts_of_the_people(stored):
         **copy.deepcopy(stored),
         "schema": 2,
         "answer": (
-            "No winner is proven: separate leads with 0.644, not clearly ahead of joint (0.037 "
-            "behind) and multihead (0.039 behind)."
+            "No winner is proven: separate leads with 0.644, not clearly ahead of joint (by "
+            "0.037) and multihead (by 0.039)."
         ),
         "holds": SCOPE,
         "recommendation": None,

@@ -74,17 +74,17 @@ def test_a_leader_that_is_not_proven_says_whom_it_is_not_ahead_of():
     near = pair("separate", "multihead")
     rest = pair("joint", "multihead")
     assert answer(verdict(near, pair("separate", "joint"), rest)) == (
-        "No winner is proven: separate leads with 0.630, not clearly ahead of multihead (0.050 "
-        "behind) and joint (0.110 behind)."
+        "No winner is proven: separate leads with 0.630, not clearly ahead of multihead (by "
+        "0.050) and joint (by 0.110)."
     )
     assert answer(verdict(near, pair("separate", "joint", Outcome.A_WINS), rest)) == (
         "No winner is proven: separate leads with 0.630 and beats joint, but is not clearly ahead "
-        "of multihead (0.050 behind)."
+        "of multihead (by 0.050)."
     )
     tie = pair("multihead", "separate", Outcome.EQUIVALENT)
     assert answer(verdict(tie, pair("joint", "separate"), rest)) == (
         "No winner is proven: separate leads with 0.630, multihead is equivalent, not clearly "
-        "ahead of joint (0.110 behind)."
+        "ahead of joint (by 0.110)."
     )
 
 
