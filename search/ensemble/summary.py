@@ -85,7 +85,10 @@ def print_ensemble(console: Console, summary: EnsembleSummary, folder: Path) -> 
     scores = Table(title="Nested out-of-fold macro-F1", title_justify="left")
     for name in ("", "macro-F1", "95 % interval", "gain over it"):
         scores.add_column(name, no_wrap=True)
-    scores.caption = "Approaches: one model each, its seeds averaged, no class biases."
+    caption = "Approaches: one model each, its seeds averaged, no class biases."
+    if summary.fell_back:
+        caption += " Gains: of the ensemble across approaches, which was tried and is not kept."
+    scores.caption = caption
     scores.add_row("ensemble", *_figures(summary.score), "")
     scores.add_row("without biases", *_figures(summary.score_without_biases), "")
     for gain in sorted(summary.gains, key=lambda gain: -gain.score.value):

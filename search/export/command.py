@@ -21,6 +21,7 @@ from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
 from search.prepare.dataset import DEMO_SEED
 from search.prepare.one_side import on_one_side
+from search.store.commands import headrace
 from search.store.files import check_writable
 from search.store.portfolio_file import PORTFOLIO_FILE, write_portfolio
 from search.store.reading import is_there
@@ -121,7 +122,10 @@ def _to_portfolio(store: RunStore, console: Console, spaces: Sequence[str] | Non
     counts = Counter(candidate.space for candidate in found)
     listed = ", ".join(f"{space} {number}" for space, number in counts.items())
     say(console, f"{path}: {len(found)} configs ({listed})")
-    say(console, f"begin a run with them: headrace run --warm-start {shlex.quote(str(path))} ...")
+    say(
+        console,
+        f"begin a run with them: {headrace()} run --warm-start {shlex.quote(str(path))} ...",
+    )
     return _DONE
 
 

@@ -11,10 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
+try:
+    import numpy as np
+    import onnxruntime
+    from numpy.typing import NDArray
+    from PIL import Image, ImageOps
+except ImportError as error:
+    sys.exit(f"run_onnx.py: {error}; it needs: pip install numpy Pillow onnxruntime")
 
 Photos = NDArray[np.uint8]
 Floats = NDArray[np.float64]

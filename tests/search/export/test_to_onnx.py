@@ -163,6 +163,15 @@ def test_the_program_says_that_a_folder_has_no_photos(exported, tmp_path):
     assert "holds no photos" in done.stderr
 
 
+def test_the_program_says_which_packages_it_needs(exported, tmp_path):
+    without = BLOCKED.replace('"search"', '"onnxruntime", "search"')
+    command = [sys.executable, "-c", without, exported[0] / "run_onnx.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("run_onnx.py: ")
+    assert done.stderr.endswith("; it needs: pip install numpy Pillow onnxruntime\n")
+
+
 def test_the_description_of_blocks_out_of_order_is_followed_to_the_same_probabilities():
     grouped = made_member("mask+age | gender", "mask+age", "gender", weight=0.4)
     shuffled = made_member("separate", "age", "mask", "gender", weight=0.6)
