@@ -38,6 +38,7 @@ from search.pseudo.stage import run_pseudo
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import probed_costs, wished_shape
 from search.refit.plan import MOST_REFIT_SHARE, Costs, search_share
+from search.refit.probe import probe_costs
 from search.refit.stage import VERDICT_SECONDS, run_refit
 from search.store.photos_file import PHOTOS_FILE
 from search.store.reading import is_there
@@ -99,9 +100,8 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     if clock.budget_s is not None and budget.seconds is not None and not is_done:
         if run.photo_seconds is None:
             say(console, "timing training steps of every space ...")
-        else:
-            probed = probed_costs(run)
-        share = share_of_search(run)
+            run = replace(run, photo_seconds=probe_costs(run))
+        probed, share = probed_costs(run), share_of_search(run)
         # The probe took time, too.
         share -= (time.monotonic() - clock.began) / budget.seconds
     stages = stages_of(run)

@@ -96,7 +96,8 @@ class _Measured:
     """What the search has measured of the costs of configs.
 
     A config that it did not train costs as much as the dearest of its space; a space without any
-    trial as much as the default configs of the others on average.
+    trial as much as the default configs of the others on average. Where the search measured
+    nothing, what was timed before it stands.
     """
 
     def __init__(self, run: Prepared, results: Sequence[SpaceResult]) -> None:
@@ -115,12 +116,14 @@ class _Measured:
             for result in results
         ]
         known = [seconds for seconds in defaults if seconds is not None] or every
+        self._timed = run.photo_seconds or {}
         self._elsewhere = sum(known) / len(known) if known else 0.0
 
     def of(self, space: str, config: Mapping[str, FlatValue]) -> float:
         """Returns device seconds per photo and epoch."""
         found = self._found[space]
-        return found.get(_key(config), max(found.values(), default=self._elsewhere))
+        without = self._elsewhere or self._timed.get(space, 0.0)
+        return found.get(_key(config), max(found.values(), default=without))
 
 
 def probed_costs(run: Prepared) -> Costs:

@@ -1,5 +1,7 @@
 """Which configs are refitted, and in which precision."""
 
+from dataclasses import replace
+
 import pytest
 
 from search.prepare.dataset import Dataset
@@ -96,6 +98,12 @@ def test_a_space_without_a_trial_costs_as_much_as_the_default_configs_of_the_oth
     costs = measured_costs(prepared, results_of(records), 100)
     assert costs.photo_seconds["gender"] == pytest.approx((1.0, 4.0))
     assert costs.photo_seconds["mask"] == pytest.approx((1.0,))
+
+
+def test_a_search_that_measured_nothing_leaves_what_was_timed_before_it(prepared):
+    timed = replace(prepared, photo_seconds={"gender": 2.0, "mask": 3.0})
+    costs = measured_costs(timed, results_of(()), 100)
+    assert costs.photo_seconds == {"gender": (2.0,), "mask": (3.0,)}
 
 
 def test_a_training_takes_what_the_search_measured_of_its_config(prepared):
