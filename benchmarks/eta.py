@@ -3,9 +3,10 @@
     headrace run --space all --budget 20m --name eta1 > eta1.txt    # five, 20 minutes each
     python -m benchmarks.eta eta1.txt eta2.txt ...
 
-Without a terminal every trial that ends is a line that begins with `[elapsed of total]`, and the
-last stage says how long the run took. A row per file: the largest error of the total, as a share
-of the truth, over the lines of the first third of the run and over those after it.
+Without a terminal every trial and every training that ends is a line that begins with
+`[elapsed of total]`, and the last stage says how long the run took. A row per file: the largest
+error of the total, as a share of the truth, over the lines of the first third of the run and over
+those after it.
 """
 
 import re

@@ -1,6 +1,7 @@
 """Progress of steps in the terminal."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 from rich.console import Console
@@ -45,16 +46,16 @@ def is_live(console: Console) -> bool:
 class _LeftOfRun(ProgressColumn):
     """About how long the whole run still takes: this step, and what follows it."""
 
-    def __init__(self, later_s: float) -> None:
+    def __init__(self, left_s: Callable[[], float | None]) -> None:
         super().__init__(table_column=Column(no_wrap=True))
-        self._later_s = later_s
+        self._left_s = left_s
 
-    def render(self, task: Task) -> Text:
+    def render(self, task: Task) -> Text:  # noqa: ARG002
         """Returns the time, once it is known."""
-        if task.time_remaining is None:
+        left = self._left_s()
+        if left is None:
             return Text("")
-        left = timedelta(seconds=round(task.time_remaining + self._later_s))
-        return Text(f"the run about {left}", style="dim")
+        return Text(f"the run about {timedelta(seconds=round(left))}", style="dim")
 
 
 class StepBar:
@@ -63,13 +64,15 @@ class StepBar:
     Args:
         console: where to show it.
         text: what is being done.
-        later_s: seconds that the run takes after it; None where nobody knows.
+        left_s: returns the seconds that the whole run still takes, None where nobody knows.
     """
 
-    def __init__(self, console: Console, text: str, later_s: float | None = None) -> None:
+    def __init__(
+        self, console: Console, text: str, left_s: Callable[[], float | None] | None = None
+    ) -> None:
         self._console = console
         self._text = text
-        self._later_s = later_s
+        self._left_s = left_s
         self._bar: Progress | None = None
         self._said = False
 
@@ -86,7 +89,7 @@ class StepBar:
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                *([] if self._later_s is None else [_LeftOfRun(self._later_s)]),
+                *([] if self._left_s is None else [_LeftOfRun(self._left_s)]),
                 console=self._console,
             )
             self._bar.start()

@@ -8,6 +8,16 @@ from functools import partial
 
 from rich.console import Console
 
+from search.cli.ahead import (
+    ENDING_SECONDS,
+    ENSEMBLE_SECONDS,
+    PSEUDO_PART,
+    WHY_PART,
+    Ahead,
+    ahead,
+    by_space,
+    parts_of,
+)
 from search.cli.summary import (
     print_commands,
     print_results,
@@ -23,10 +33,12 @@ from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages
 from search.prepare.space_result import SpaceResult
+from search.prepare.timeline import Timeline
 from search.pseudo.stage import run_pseudo
 from search.refit.files import RefitFiles, RefitNote
-from search.refit.finalists import plan, probed_costs, wished_shape
-from search.refit.plan import MOST_REFIT_SHARE, search_share
+from search.refit.finalists import probed_costs, wished_shape
+from search.refit.plan import MOST_REFIT_SHARE, Costs, search_share
+from search.refit.probe import probe_costs
 from search.refit.stage import VERDICT_SECONDS, run_refit
 from search.store.photos_file import PHOTOS_FILE
 from search.store.reading import is_there
@@ -41,9 +53,6 @@ logger = logging.getLogger(__name__)
 
 _SEARCH, _REFIT, _PSEUDO, _WHY = "search", "refit", "pseudo-labels", "controlled trainings"
 _ENSEMBLE, _VERDICT = "ensemble", "verdict and report"
-# Of the time after the search, in parts of what the refit gets.
-_PSEUDO_PART = 0.5
-_WHY_PART = 0.5
 # Of the budget, for what a resumed run asks for after its refit: about what it would have had.
 _SHARE_ON_TOP = 0.25
 
@@ -80,22 +89,28 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
         ResultsError: what a stage needs is missing.
     """
     budget = run.config.budget
+    began = time.monotonic()
     clock = Clock(
-        began=time.monotonic(),
+        began=began,
         budget_s=None if budget.seconds is None else budget.seconds - VERDICT_SECONDS,
     )
-    share = 0.5
+    share, probed = 0.5, None
     # A refit that is done is repeated, or goes on with what is asked for now, at any time.
     is_done = RefitNote.exists(run.store)
     if clock.budget_s is not None and budget.seconds is not None and not is_done:
         if run.photo_seconds is None:
             say(console, "timing training steps of every space ...")
-        share = share_of_search(run)
+            run = replace(run, photo_seconds=probe_costs(run))
+        probed, share = probed_costs(run), share_of_search(run)
         # The probe took time, too.
         share -= (time.monotonic() - clock.began) / budget.seconds
     stages = stages_of(run)
     print_stage(console, stages, _SEARCH)
-    end = run_search(run, console, budget.part(share), partial(_seconds_after, run, share))
+    left = clock.left()
+    if left is not None and budget.seconds is not None:
+        left -= budget.seconds * share
+    later = partial(_seconds_after, run, left, probed)
+    end = run_search(run, console, budget.part(share), later, Timeline(began=began))
     if end.interrupted:
         print_summary(console, run, end.results, interrupted=True)
         return end
@@ -131,28 +146,19 @@ def stages_of(run: Prepared) -> tuple[str, ...]:
     return (_SEARCH, _REFIT, *[_PSEUDO] * pseudo, *[_WHY] * why, _ENSEMBLE, _VERDICT)
 
 
-def _seconds_after(run: Prepared, share: float, ended: Sequence[TrialRecord]) -> float | None:
+def _seconds_after(
+    run: Prepared, left: float | None, probed: Costs | None, ended: Sequence[TrialRecord]
+) -> float | None:
     """Returns about how many seconds the stages after the search take.
 
     Args:
         run: data and devices.
-        share: of the budget that the search has.
-        ended: the trials that have ended, from which a run without a budget of time knows it.
+        left: seconds that the budget leaves for them; None is no limit.
+        probed: costs before the first trial ends.
+        ended: the trials that have ended.
     """
-    budget = run.config.budget.seconds
-    if budget is not None:
-        return budget * (1 - share)
-    spaces = [space.name for space in run.spaces]
-    by_space = {name: tuple(r for r in ended if r.space == name and r.epochs) for name in spaces}
-    if not all(by_space.values()):
-        return None
-    results = [
-        SpaceResult(name=name, records=found, best=None, interval=None)
-        for name, found in by_space.items()
-    ]
-    parts = 1 + _PSEUDO_PART * bool(run.config.pseudo_labels)
-    parts += _WHY_PART * (run.config.why == "full")
-    return parts * plan(run, results, None).seconds + VERDICT_SECONDS
+    found = ahead(run, by_space(run, ended), left, probed)
+    return None if found is None else found.after_search
 
 
 def _after_search(
@@ -167,40 +173,45 @@ def _after_search(
     before += units / run.resources.slots
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
     was_done, left = RefitNote.exists(run.store), clock.left(before)
-    parts = 1 + _PSEUDO_PART * pseudo + _WHY_PART * why
-    stages = stages_of(run)
+    stages, timeline = stages_of(run), Timeline(began=clock.began)
+    then = ahead(run, results, left) or Ahead(refit=0.0)
     print_stage(console, stages, _REFIT)
-    refit = None if left is None else left / parts
-    later = None if left is None or refit is None else left - refit + VERDICT_SECONDS
-    run_refit(run, console, refit, VERDICT_SECONDS if parts == 1 else later)
+    refit = None if left is None else left / parts_of(run)
+    run_refit(run, console, refit, timeline.before(then.after_refit))
     if was_done:
         # What a resumed run asks for on top begins anew, with what it would have had at first.
         clock, before = clock.restarted(_SHARE_ON_TOP), 0.0
     if pseudo:
         print_stage(console, stages, _PSEUDO)
         rest = clock.left(before)
-        share = _PSEUDO_PART / (_PSEUDO_PART + _WHY_PART * why)
-        run_pseudo(run, console, None if rest is None else rest * share)
+        share = PSEUDO_PART / (PSEUDO_PART + WHY_PART * why)
+        its = None if rest is None else rest * share
+        run_pseudo(run, console, its, timeline.before(then.after_pseudo))
     if why:
         print_stage(console, stages, _WHY)
-        run_why(run, console, clock.left(before))
-    _conclude(run, console, results)
+        ending = timeline.before(ENSEMBLE_SECONDS + ENDING_SECONDS)
+        run_why(run, console, clock.left(before), ending)
+    _conclude(run, console, results, timeline.before(ENDING_SECONDS))
 
 
-def _conclude(run: Prepared, console: Console, results: Sequence[SpaceResult]) -> None:
+def _conclude(
+    run: Prepared, console: Console, results: Sequence[SpaceResult], timeline: Timeline
+) -> None:
     keep, stages = run.config.keep_models, stages_of(run)
     print_stage(console, stages, _ENSEMBLE)
+    say(console, f"{timeline.stamp(ENSEMBLE_SECONDS)} choosing the members by all predictions ...")
     try:
         build_ensemble(run.store, console, keep_models=keep)
     except MissingModelsError as missing:
         # Models that an earlier ensemble did not use are deleted; this one needs some of them,
         # and no seed more than there are.
         RefitFiles(run.store.predictions).forget(missing.units)
-        run_refit(run, console, 0.0)
+        run_refit(run, console, 0.0, timeline)
         if run.config.pseudo_labels:
-            run_pseudo(run, console, None)
+            run_pseudo(run, console, None, timeline)
         build_ensemble(run.store, console, keep_models=keep)
     print_stage(console, stages, _VERDICT)
+    say(console, f"{timeline.stamp(0.0)} judging the approaches and writing the report ...")
     print_results(console, run, results)
     hide = run.config.no_photos
     look = None if hide else partial(_thumbnails, run)

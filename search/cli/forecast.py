@@ -12,9 +12,7 @@ from search.refit.approaches import Lineup
 from search.refit.finalists import probed_costs, wished_shape
 from search.refit.plan import Costs, plan_refit, search_share
 from search.refit.stage import VERDICT_SECONDS
-
-# Early stopping ends most trials after their first rung; seen on the demo and on real photos.
-_SHARE_OF_EPOCHS = 0.45
+from search.tuning.progress import SHARE_OF_EPOCHS
 
 
 def print_forecast(console: Console, run: Prepared) -> None:
@@ -72,6 +70,6 @@ def _search_time(run: Prepared, full: dict[str, float]) -> str:
     if budget.seconds is not None:
         parts.append(format_duration(budget.seconds))
     if budget.trials is not None:
-        total = sum(full.values()) * _SHARE_OF_EPOCHS * budget.trials / run.resources.slots
+        total = sum(full.values()) * SHARE_OF_EPOCHS * budget.trials / run.resources.slots
         parts.append(f"about {format_duration(total)}")
     return " or ".join(parts) + (", whichever is first" if len(parts) > 1 else "")

@@ -17,7 +17,7 @@ from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
 from search.store.commands import headrace, on_run, program, resume_command
-from search.store.records import Cause, State, default_value
+from search.store.records import Cause, State, default_stop, default_value
 from search.store.run_store import RunStore
 
 
@@ -77,8 +77,9 @@ def print_summary(
 
 def print_stage(console: Console, stages: Sequence[str], stage: str) -> None:
     """Says which stage of how many begins."""
-    console.print()
     at = stages.index(stage) + 1
+    if at > 1:  # the plan ends with a blank line
+        console.print()
     console.print(f"[bold]stage {at} of {len(stages)}: {escape(stage)}[/bold]", highlight=False)
 
 
@@ -110,10 +111,17 @@ def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]
             say(console, f"  {result.name}: {in_words(result.best.config)}")
             if result.passed_over:
                 say(console, f"  {result.name}: {result.passed_over}")
+        _print_default_stop(console, result)
     _print_counts(console, results)
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
         _print_shares(console, results, shares)
+
+
+def _print_default_stop(console: Console, result: SpaceResult) -> None:
+    stop, value = default_stop(result.records), default_value(result.records)
+    if stop is not None:
+        say(console, f"  {result.name}: the default config stopped at epoch {stop}, {value:.4f}")
 
 
 def _why_empty(result: SpaceResult, store: RunStore) -> str:
@@ -131,8 +139,8 @@ def _why_empty(result: SpaceResult, store: RunStore) -> str:
 
 
 def _table(results: Sequence[SpaceResult]) -> Table:
-    table = Table(title="Validation macro-F1 of the best configs", title_justify="left")
-    for name in ("space", "best", "95 % interval", "default config", "trial", "device time"):
+    table = Table(title="Validation macro-F1 of the chosen configs", title_justify="left")
+    for name in ("space", "chosen", "95 % interval", "default config", "trial", "device time"):
         table.add_column(name, no_wrap=True)
     for result in results:
         default = default_value(result.records)
@@ -141,7 +149,7 @@ def _table(results: Sequence[SpaceResult]) -> Table:
             escape(result.name),
             f"{best.objective:.4f}" if best and best.objective is not None else "-",
             f"{interval.low:.3f} to {interval.high:.3f}" if interval else "-",
-            f"{default:.4f}" if default is not None else "-",
+            "-" if default is None or default_stop(result.records) else f"{default:.4f}",
             f"#{best.number}" if best else "-",
             format_duration(sum(r.device_seconds for r in result.records)),
         )
@@ -188,7 +196,7 @@ def print_commands(console: Console, store: RunStore, results: Sequence[SpaceRes
             for path in best
         ]
         for path in best:
-            say(console, f"Best config: {path}")
+            say(console, f"Chosen config: {path}")
     root = shlex.quote(str(store.root))
     for name, given, what in (
         ("tensorboard", f"--logdir {root}/tensorboard", "curves, HParams, confusion matrices"),

@@ -101,7 +101,7 @@ class Budget:
         """Returns the budget in words."""
         parts = []
         if self.trials is not None:
-            parts.append(f"{self.trials} trials per space")
+            parts.append(f"{self.trials} trial{'' if self.trials == 1 else 's'} per space")
         if self.seconds is not None:
             parts.append(format_duration(self.seconds))
         return " or ".join(parts) + (", whichever ends first" if len(parts) > 1 else "")

@@ -14,6 +14,7 @@ from search.errors import ResultsError, UsageError
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
 from search.prepare.space_result import SpaceResult
+from search.prepare.timeline import Timeline, within
 from search.pseudo.labels import PseudoLabels
 from search.pseudo.verdict import (
     PSEUDO_CONFIG,
@@ -25,6 +26,7 @@ from search.pseudo.verdict import (
 )
 from search.refit.approaches import Lineup
 from search.refit.files import RefitNote
+from search.refit.pace import Pace
 from search.refit.refitted import Refitted
 from search.refit.stage import train_units
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_file
@@ -87,13 +89,16 @@ def check_unlabelled(unlabelled: UnlabelledTable, labelled: SampleTable) -> None
         )
 
 
-def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
+def run_pseudo(
+    run: Prepared, console: Console, seconds: float | None, timeline: Timeline | None = None
+) -> None:
     """Trains with pseudo-labels, judges every space and keeps what wins for the later stages.
 
     Args:
         run: data, spaces and devices, its refit is done; its config names the unlabelled folder.
         console: where to show progress and verdicts.
         seconds: wall-clock time after which no unit of a further seed starts; None is no limit.
+        timeline: of the run, for what is shown; None begins now.
 
     Raises:
         DataError: the folder holds no photos, or one cannot be read.
@@ -113,10 +118,13 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
         folds,
         files=files,
         models=run.store.models,
-        noun="training with pseudo-labels",
+        noun="pseudo-labels",
         is_over=lambda unit: (
             unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
         ),
+        timeline=timeline or Timeline(began=began),
+        pace=Pace(run.resources.slots, _planned(refitted, chosen, units)),
+        stage_s=within(began, seconds),
     )
     for note in notes:
         say(console, f"  {note}")
@@ -126,6 +134,18 @@ def run_pseudo(run: Prepared, console: Console, seconds: float | None) -> None:
     verdicts = judge_spaces(refitted, config_ids, rules)
     adopt(refitted, config_ids, verdicts)
     print_pseudo(console, verdicts)
+
+
+def _planned(
+    refitted: Refitted, chosen: Mapping[str, str], units: Sequence[Unit]
+) -> dict[str, float]:
+    """Returns the seconds of a training by the name of its config, as the same took without."""
+    taken = {space: refitted.files.seconds(space, its) for space, its in chosen.items()}
+    return {
+        unit.config_name: sum(taken[unit.space]) / len(taken[unit.space])
+        for unit in units
+        if taken[unit.space]
+    }
 
 
 def _config_id(note: RefitNote, result: SpaceResult) -> str:

@@ -35,7 +35,7 @@ _PLAIN = "plain"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PseudoVerdict:
-    """A space's best config with pseudo-labels against itself without.
+    """A space's chosen config with pseudo-labels against itself without.
 
     Attributes:
         space: name of the space.
@@ -163,7 +163,7 @@ def adopt(
 
 def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
     """Says what pseudo-labels did to every space, and where they are used."""
-    table = Table(title="Pseudo-labels: macro-F1 of the best config", title_justify="left")
+    table = Table(title="Pseudo-labels: macro-F1 of the chosen config", title_justify="left")
     for name in ("space", "photos", "with", "without", "difference", "95 % interval", "used"):
         table.add_column(name, no_wrap=True)
     for verdict in verdicts:

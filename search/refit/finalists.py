@@ -7,9 +7,12 @@ from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
 from search.refit.probe import probe_costs
-from search.refit.units import DEFAULT_CONFIG
+from search.refit.units import DEFAULT_CONFIG, config_name
 from search.store.records import PRECISION, complete_records
 from trainables.blocks import FlatValue
+
+Configs = Mapping[str, Mapping[str, Mapping[str, FlatValue]]]
+"""By space and config_id."""
 
 
 def finalists(
@@ -49,21 +52,14 @@ def as_tried(result: SpaceResult, default: Mapping[str, FlatValue]) -> Mapping[s
 
 def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: int) -> Costs:
     """Returns what the configs of the refit cost, measured in the search."""
-    photos = len(run.dataset.split.search_train)
+    measured = _Measured(run, results)
     costs, alone = {}, {}
     for result in results:
-        by_config = {
-            _key(r.config): r.device_seconds / (r.epochs * photos)
-            for r in result.records
-            if r.epochs
-        }
-        typical = max(by_config.values(), default=0.0)
-        chosen = finalists(result, run.default_config(result.name), FULL.configs)
-        costs[result.name] = tuple(
-            by_config.get(_key(config), typical) for config in chosen.values()
-        )
+        name = result.name
+        chosen = finalists(result, run.default_config(name), FULL.configs)
+        costs[name] = tuple(measured.of(name, config) for config in chosen.values())
         if result.best is not None:
-            alone[result.name] = by_config.get(_key(result.best.config), typical)
+            alone[name] = measured.of(name, result.best.config)
     return Costs(
         photo_seconds=costs,
         chosen_seconds=alone,
@@ -71,6 +67,63 @@ def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: in
         num_photos=num_photos,
         num_devices=run.resources.num_devices,
     )
+
+
+def training_seconds(
+    run: Prepared, results: Sequence[SpaceResult], configs: Configs, num_folds: int
+) -> dict[str, float]:
+    """Returns the seconds of one training on a slot as measured in the search, by config.
+
+    Args:
+        run: data and devices.
+        results: of the search.
+        configs: by space and config_id, with the epochs that they are trained.
+        num_folds: of the refit, which leaves out one in every training.
+    """
+    measured = _Measured(run, results)
+    photos = run.dataset.table.num_samples * (num_folds - 1) / num_folds
+    return {
+        config_name(space, config_id): measured.of(space, config)
+        * photos
+        * int(str(config["schedule.epochs"]))
+        / run.resources.device_share
+        for space, its in configs.items()
+        for config_id, config in its.items()
+    }
+
+
+class _Measured:
+    """What the search has measured of the costs of configs.
+
+    A config that it did not train costs as much as the dearest of its space; a space without any
+    trial as much as the default configs of the others on average. Where the search measured
+    nothing, what was timed before it stands.
+    """
+
+    def __init__(self, run: Prepared, results: Sequence[SpaceResult]) -> None:
+        photos = len(run.dataset.split.search_train)
+        self._found = {
+            result.name: {
+                _key(r.config): r.device_seconds / (r.epochs * photos)
+                for r in result.records
+                if r.epochs
+            }
+            for result in results
+        }
+        every = [seconds for found in self._found.values() for seconds in found.values()]
+        defaults = [
+            self._found[result.name].get(_key(as_tried(result, run.default_config(result.name))))
+            for result in results
+        ]
+        known = [seconds for seconds in defaults if seconds is not None] or every
+        self._timed = run.photo_seconds or {}
+        self._elsewhere = sum(known) / len(known) if known else 0.0
+
+    def of(self, space: str, config: Mapping[str, FlatValue]) -> float:
+        """Returns device seconds per photo and epoch."""
+        found = self._found[space]
+        without = self._elsewhere or self._timed.get(space, 0.0)
+        return found.get(_key(config), max(found.values(), default=without))
 
 
 def probed_costs(run: Prepared) -> Costs:
@@ -105,4 +158,5 @@ def _is_same(config: Mapping[str, FlatValue], other: Mapping[str, FlatValue]) ->
 
 
 def _key(config: Mapping[str, FlatValue]) -> tuple[tuple[str, FlatValue], ...]:
-    return tuple(sorted(config.items()))
+    """Returns what tells costs of a photo and epoch apart: not the length of the schedule."""
+    return tuple(sorted(item for item in config.items() if item[0] != "schedule.epochs"))

@@ -82,8 +82,12 @@ def retake_looks(refitted: Refitted, margin: float, seed: int) -> Rounds | None:
 
 
 def describe(rounds: Rounds) -> str:
-    """Returns how all pairs stand: "separate - joint open, joint - multihead futile ..."."""
-    words = {Standing.FUTILE: "futile at these people"}
+    """Returns how all pairs stand: "separate - joint decided, joint - multihead ..."."""
+    words = {
+        Standing.OPEN: "not decided",
+        Standing.WON: "decided",
+        Standing.FUTILE: "more seeds would not decide it",
+    }
     standings = {
         pair: rounds.closings[pair].standing for pair in rounds.pairs if pair in rounds.closings
     }

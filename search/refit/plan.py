@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
 
+from search.analysis.verdict.rounds import likely_end
 from search.errors import UsageError
 from search.prepare.config import format_duration
 
@@ -41,7 +42,9 @@ class Shape:
 
     def describe(self) -> str:
         """Returns the shape in words."""
-        best = "best config" if self.configs == 1 else f"best {self.configs} configs"
+        best = "chosen config"
+        if self.configs > 1:
+            best += f", {self.configs - 1} next best"
         also = " and the default" if self.default else ""
         seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         text = f"{best}{also} x {self.folds} folds x {seeds}"
@@ -144,6 +147,24 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
     )
 
 
+def expected_seconds(planned: RefitPlan, seconds: float | None, full: int) -> float:
+    """Returns the wall-clock seconds that a refit is likely to take of those it may.
+
+    It does not use all of its time where no further seed fits, and where all pairs are settled
+    before the last one.
+
+    Args:
+        planned: its shape and what that costs.
+        seconds: that it may take; None is no limit.
+        full: seeds of the whole design.
+    """
+    shape, each = planned.shape, planned.seconds / planned.shape.seeds
+    if not each:
+        return 0.0
+    fit = full if seconds is None else int(seconds / each)
+    return each * likely_end(0, max(shape.seeds, min(full, fit)))
+
+
 def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
     """Returns a sentence for everything that a shape lacks of the wish."""
     parts = (
@@ -151,7 +172,7 @@ def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
         (
             wish.configs,
             shape.configs,
-            "configs a space",
+            "configs per space",
             "the choice among finalists rests on the search",
         ),
         (wish.folds, shape.folds, "folds", "every model trains on fewer people"),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from search.analysis.metrics import Floats
 from search.analysis.people import People
-from search.analysis.verdict.rounds import Look, Rounds, next_look
+from search.analysis.verdict.rounds import Look, Rounds, likely_end, next_look
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup, spaces_of
 from search.refit.files import RefitFiles, RefitNote
@@ -24,6 +24,11 @@ _ANOTHER_SEED = 1.15
 
 Train = Callable[[Sequence[Unit], str], tuple[list[str], bool]]
 """Trains units, called by a noun; returns what went wrong, and whether all had their time."""
+
+
+def _seeds(look: Look) -> str:
+    said = "1 seed" if look.seeds == 1 else f"{look.seeds} seeds"
+    return said if look.seeds == look.full else f"{said} of at most {look.full}"
 
 
 @dataclass(kw_only=True)
@@ -134,17 +139,25 @@ class RefitRounds:
             merged=merged,
         ).write(self.run.store)
 
-    def seconds_after(self, planned_seed_s: float) -> float:
+    def seconds_after(self, seed_s: float, rest_s: float) -> float:
         """Returns about how many seconds the seeds take that follow the one in training.
 
         Args:
-            planned_seed_s: of a seed, as long as none is trained.
+            seed_s: of a further seed.
+            rest_s: that the one in training still takes.
         """
-        seed_s = self._seed_seconds(self._training) or planned_seed_s
-        left = self.time_left()
-        fit = self.full if left is None or not seed_s else int(left / seed_s)
-        seeds = min(max(fit, self.shape.seeds - self.seeds), self.full - self.seeds)
-        return max(0, seeds - 1) * seed_s
+        left, trained = self.time_left(), self.seeds + 1
+        fit = self.full
+        if left is not None and seed_s > 0:
+            fit = trained + max(0, int((left - rest_s) / (_ANOTHER_SEED * seed_s)))
+        most = min(max(fit, self.shape.seeds), self.full)
+        alone = len(self.rounds.names) < 2  # nothing is ever settled
+        end = most if alone else likely_end(self.seeds, most)
+        return max(0.0, end - trained) * seed_s
+
+    def further_units(self) -> list[Unit]:
+        """Returns the trainings of one further seed."""
+        return self._all_of(self.seeds + 1)
 
     @property
     def _is_open(self) -> bool:
@@ -177,14 +190,16 @@ class RefitRounds:
     def _units_of(self, seed: int) -> list[Unit]:
         """Returns the trainings of a seed, and those of earlier seeds that its spaces lack."""
         known = {unit.name for unit in self.units}
-        every = [
-            Unit(space=space, config_id=config_id, seed=each, fold=fold, config=config)
-            for each in range(seed + 1)
+        every = (unit for each in range(seed + 1) for unit in self._all_of(each))
+        return [unit for unit in every if unit.name not in known]
+
+    def _all_of(self, seed: int) -> list[Unit]:
+        return [
+            Unit(space=space, config_id=config_id, seed=seed, fold=fold, config=config)
             for fold in range(self.folds.num_folds)
             for space in self._training
             for config_id, config in self.configs[space].items()
         ]
-        return [unit for unit in every if unit.name not in known]
 
     def _seed_seconds(self, spaces: Sequence[str]) -> float:
         """Returns the wall-clock time of one more seed of some spaces, as the first one took."""
@@ -216,7 +231,7 @@ class RefitRounds:
             built, self.people, self.truth.cross_fit, pairs, seed=self.run.config.seed
         )
         self.rounds.look(estimates, ended=look.ended)
-        self.say(f"round {look.seeds} of {look.full}: {describe(self.rounds)}")
+        self.say(f"after {_seeds(look)}: {describe(self.rounds)}")
 
     def _predictions(self, num_seeds: int) -> dict[str, dict[str, dict[str, Floats]]]:
         """Returns the probabilities [S, N, K] of the configs that have so many seeds."""

@@ -8,18 +8,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.console import StepBar, say
+from search.console import StepBar, is_live, say
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
 from search.prepare.space_result import SpaceResult
+from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles, RefitNote
-from search.refit.finalists import finalists, plan, wished_shape
+from search.refit.finalists import Configs, finalists, plan, training_seconds, wished_shape
+from search.refit.pace import Pace
 from search.refit.plan import RefitPlan, Shape
-from search.refit.pool import Pool, run_units
+from search.refit.pool import Pool, UnitEnd, run_units
 from search.refit.rounds import RefitRounds
 from search.refit.truth import write_truth
-from search.refit.units import Folds, Unit
+from search.refit.units import Folds, Unit, config_name
 from trainables.blocks import FlatValue
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
@@ -29,7 +31,7 @@ VERDICT_SECONDS = 30.0
 
 
 def run_refit(
-    run: Prepared, console: Console, seconds: float | None, later_s: float | None = None
+    run: Prepared, console: Console, seconds: float | None, timeline: Timeline | None = None
 ) -> None:
     """Refits in rounds of one seed, merges the predictions and notes what was cut or broke.
 
@@ -42,13 +44,13 @@ def run_refit(
         console: where to show progress.
         seconds: wall-clock time after which no unit of a further seed is started; None is no
             limit.
-        later_s: seconds that the run takes after the refit, for what is shown; None where nobody
-            knows.
+        timeline: of the run, for what is shown; None begins now.
 
     Raises:
         UsageError: the time is too short for the smallest refit; names the least.
     """
     began = time.monotonic()
+    timeline = timeline or Timeline(began=began)
     results = load_run(run.store).results
     before = RefitNote.begun(run.store, run.schema.names)
     is_done = before is not None and before.done
@@ -65,6 +67,7 @@ def run_refit(
     write_truth(run.store.predictions, whole.table, folds, whole.split)
     _say_plan(console, planned)
     chosen = {result.name: _configs(run, result, shape) for result in results}
+    pace = _pace(run, results, chosen, shape.folds, files)
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
 
         def is_over(unit: Unit) -> bool:
@@ -88,10 +91,15 @@ def run_refit(
                 noun=noun,
                 is_over=is_over,
                 pool=pool,
-                later_s=None
-                if later_s is None
-                else later_s + rounds.seconds_after(planned.seconds / shape.seeds),
+                timeline=timeline,
+                pace=pace,
+                stage_s=stage_s,
             )
+
+        def stage_s(units_s: float) -> float:
+            """Returns the seconds of the seed in training and of those that follow it."""
+            seed_s = pace.seconds(rounds.further_units())
+            return units_s if seed_s is None else units_s + rounds.seconds_after(seed_s, units_s)
 
         rounds = RefitRounds(
             run=run,
@@ -130,13 +138,15 @@ def train_units(
     is_over: Callable[[Unit], bool],
     done: Callable[[Unit], None] = lambda _: None,
     pool: Pool | None = None,
-    later_s: float | None = None,
+    timeline: Timeline,
+    pace: Pace,
+    stage_s: Callable[[float], float] = lambda units_s: units_s,
 ) -> tuple[list[str], bool]:
-    """Trains what is not trained yet, with a bar.
+    """Trains what is not trained yet, with a bar, or a line for every unit that ends.
 
     Args:
         run: data and devices.
-        console: where to show the bar.
+        console: where to show it.
         units: in the order of their start.
         folds: of all samples.
         files: that the probabilities go to.
@@ -146,7 +156,9 @@ def train_units(
             follow.
         done: called with every unit that ended.
         pool: of workers that stay warm for the next units.
-        later_s: seconds that the run takes after them; None where nobody knows.
+        timeline: of the run, for what is shown.
+        pace: of the trainings; learns from these.
+        stage_s: returns the seconds that the stage still takes, given those of the units.
 
     Returns:
         A sentence for all that went wrong, and whether every unit had its time.
@@ -155,13 +167,11 @@ def train_units(
         StalledError: the machines do not let it go on.
         FaultError: as `run_units`.
     """
-    bar = StepBar(console, f"training {len(units)} models ({noun})", later_s)
-    if units:
-        bar(0, len(units))  # the workers take a while to start
+    shown = _Shown(console, units, noun, timeline=timeline, pace=pace, stage_s=stage_s)
     notes, count = [], 0
     # Workers of a cluster have another working directory.
     folder = files.folder.resolve()
-    with closing(bar):
+    with closing(shown.bar):
         for end in run_units(
             units,
             folds,
@@ -175,7 +185,7 @@ def train_units(
             tell=lambda text: say(console, f"  {text}"),
         ):
             count += 1
-            bar(count, len(units))
+            shown.ended(end)
             done(end.unit)
             if end.error:
                 notes.append(f"{end.unit.name} ({noun}) failed: {end.error.splitlines()[0]}")
@@ -184,6 +194,72 @@ def train_units(
         left = len(units) - count
         notes.append(f"{left} of {len(units)} trainings ({noun}) did not fit the time")
     return notes, count == len(units)
+
+
+class _Shown:
+    """What a person sees of trainings: a bar, or without a terminal a line for each that ends."""
+
+    def __init__(
+        self,
+        console: Console,
+        units: Sequence[Unit],
+        noun: str,
+        *,
+        timeline: Timeline,
+        pace: Pace,
+        stage_s: Callable[[float], float],
+    ) -> None:
+        self._console, self._noun, self._total = console, noun, len(units)
+        self._timeline, self._pace, self._of_stage = timeline, pace, stage_s
+        self._waiting = {unit.name: unit for unit in units}
+        self.bar = StepBar(console, f"training {len(units)} models ({noun})", self._left_s)
+        self._look()
+        if units:
+            self.bar(0, self._total)  # the workers take a while to start
+
+    def ended(self, end: UnitEnd) -> None:
+        """A training ended, now or in an earlier start."""
+        unit = self._waiting.pop(end.unit.name)
+        if end.seconds:
+            self._pace.note(unit.config_name, end.seconds)
+        self._look()
+        count = self._total - len(self._waiting)
+        self.bar(count, self._total)
+        if is_live(self._console) or not (end.seconds or end.error):
+            return
+        took = format_duration(end.seconds)
+        if end.error:
+            took = f"FAILED: {end.error.splitlines()[0]}"
+        head = f"{self._timeline.stamp(self._stage_s)} {self._noun}, {count}/{self._total}"
+        config = f"config {unit.config_id}" if unit.config_id.isdigit() else unit.config_id
+        say(self._console, f"{head}: {unit.space} {config}, fold {unit.fold + 1}, {took}")
+
+    def _look(self) -> None:
+        """Estimates anew how long the stage takes from now on."""
+        self._looked = time.monotonic()
+        units_s = self._pace.seconds(self._waiting.values())
+        self._stage_s = None if units_s is None else self._of_stage(units_s)
+
+    def _left_s(self) -> float | None:
+        """Returns the seconds that the run still takes: fewer from moment to moment."""
+        left = self._timeline.left(self._stage_s)
+        return None if left is None else max(0.0, left - (time.monotonic() - self._looked))
+
+
+def _pace(
+    run: Prepared,
+    results: Sequence[SpaceResult],
+    configs: Configs,
+    num_folds: int,
+    files: RefitFiles,
+) -> Pace:
+    """Returns the pace of the trainings: planned by the search, and as earlier starts went."""
+    pace = Pace(run.resources.slots, training_seconds(run, results, configs, num_folds))
+    for space, its in configs.items():
+        for config_id in its:
+            for seconds in files.seconds(space, config_id):
+                pace.note(config_name(space, config_id), seconds)
+    return pace
 
 
 def _say_plan(console: Console, planned: RefitPlan) -> None:

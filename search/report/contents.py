@@ -95,7 +95,8 @@ class SearchSummary:
     """How the search of one space went.
 
     `best` is the validation score of the trial that it chose, with its `interval`, and `leader`
-    the highest score, where that is another trial's; `default` is that of the default config, and
+    the highest score, where that is another trial's; `default` is that of the default config,
+    `default_stop` the epoch that it comes from where the training ended before its schedule, and
     `chose_default` says whether that was chosen; `device_seconds` of all its trials. None where
     it is not known.
     """
@@ -112,6 +113,7 @@ class SearchSummary:
     chose_default: bool = False
     interval: Interval | None = None
     default: float | None = None
+    default_stop: int | None = None
     device_seconds: float | None = None
 
 

@@ -170,6 +170,16 @@ def default_value(records: tuple[TrialRecord, ...]) -> float | None:
     return first.values[first.epochs] if first is not None and first.values else None
 
 
+def default_stop(records: Iterable[TrialRecord]) -> int | None:
+    """Returns the epoch at which trial 0 stopped before the end of its schedule; None without.
+
+    The end of the time cuts off the default config, too; its value is no match for full trainings.
+    """
+    first = next((record for record in records if record.number == DEFAULT_NUMBER), None)
+    stopped = first is not None and first.state in (State.FAIL, State.PRUNED) and first.values
+    return first.epochs if first is not None and stopped else None
+
+
 def late_score(record: TrialRecord) -> float:
     """Returns the mean of the values of a trial's last epochs: less a matter of luck than one."""
     last = list(record.values.values())[-_LATE_EPOCHS:]

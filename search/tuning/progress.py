@@ -15,9 +15,12 @@ from search.console import is_live, say
 from search.ending.faults import FaultError
 from search.prepare.config import Budget, format_duration
 from search.prepare.config_words import in_words
-from search.store.records import Cause, State, TrialRecord
+from search.prepare.timeline import Timeline
+from search.store.records import DEFAULT_NUMBER, Cause, State, TrialRecord
 from search.tuning.journal import Asked
 
+SHARE_OF_EPOCHS = 0.45
+"""That a trial trains: early stopping ends most after their first rung (demo and real photos)."""
 _REFRESHES_PER_SECOND = 2
 _STARTING = "workers start and load PyTorch before the first epoch"
 
@@ -34,7 +37,15 @@ class _SpaceCounts:
     best_number: int = -1
     best_words: str = ""
     device_seconds: float = 0.0
+    default_s: float | None = None
     seconds: list[float] = field(default_factory=list)
+
+    @property
+    def trial_s(self) -> float | None:
+        """Of a trial to come: not the default's, which nothing stops early."""
+        if self.seconds:
+            return sum(self.seconds) / len(self.seconds)
+        return None if self.default_s is None else SHARE_OF_EPOCHS * self.default_s
 
     @property
     def ended(self) -> int:
@@ -51,12 +62,14 @@ class Outlook:
         approaches: name -> its spaces, with the same time for each.
         later: seconds that the run takes after the search, given the trials that have ended; None
             where nobody knows.
+        timeline: of the run; None begins with the search.
     """
 
     photos: int = 0
     num_devices: float = 1.0
     approaches: Mapping[str, Sequence[str]] = field(default_factory=dict)
     later: Callable[[Sequence[TrialRecord]], float | None] = lambda _: 0.0
+    timeline: Timeline | None = None
 
 
 class SearchProgress:
@@ -76,15 +89,16 @@ class SearchProgress:
         self._slots = slots
         self._lock = threading.Lock()
         self._spaces = {name: _SpaceCounts(epochs) for name, epochs in max_epochs.items()}
-        self._started = time.monotonic()
+        self._outlook = outlook or Outlook()
+        self._timeline = self._outlook.timeline or Timeline(began=time.monotonic())
         self.seconds_left: Callable[[], float] = lambda: float("inf")
         self._live: Live | None = None
-        self._outlook = outlook or Outlook()
         self._reports: list[float] = []
         self._records: list[TrialRecord] = []
         for record in past:
             if record.is_finished:
                 self._count(record)
+        self._look()
 
     def __enter__(self) -> "SearchProgress":
         if not is_live(self._console):
@@ -126,6 +140,7 @@ class SearchProgress:
         with self._lock:
             self._spaces[record.space].running.pop(record.number, None)
             self._count(record)
+        self._look()
         if self._live is None:
             say(self._console, self._line(record))
 
@@ -135,6 +150,10 @@ class SearchProgress:
             self._spaces[asked.space].running.pop(asked.number, None)
         say(self._console, f"{asked.space} trial {asked.number} stays to be run: {fault}")
 
+    def _look(self) -> None:
+        """Estimates anew what follows the search; too dear for every picture of a live table."""
+        self._timeline = self._timeline.before(self._outlook.later(self._records))
+
     def _count(self, record: TrialRecord) -> None:
         self._records.append(record)
         counts = self._spaces[record.space]
@@ -142,7 +161,10 @@ class SearchProgress:
         if record.cause is Cause.BUDGET:
             counts.cut += 1
             return
-        counts.seconds.append(record.seconds)
+        if record.number == DEFAULT_NUMBER:
+            counts.default_s = record.seconds
+        else:
+            counts.seconds.append(record.seconds)
         if record.state is State.PRUNED:
             counts.stopped += 1
         elif record.state is State.COMPLETE and record.cause is Cause.NONE:
@@ -154,9 +176,7 @@ class SearchProgress:
             counts.failed += 1
 
     def _since(self) -> str:
-        elapsed, left = time.monotonic() - self._started, self._left()
-        of = "" if left is None else f" of {format_duration(elapsed + left)}"
-        return f"[{format_duration(elapsed):>7}{of}]"
+        return self._timeline.stamp(self._eta())
 
     def _line(self, record: TrialRecord) -> str:
         counts = self._spaces[record.space]
@@ -200,9 +220,9 @@ class SearchProgress:
         )
 
     def _footer(self) -> str:
-        elapsed = time.monotonic() - self._started
+        elapsed = time.monotonic() - self._timeline.began
         eta = self._eta()
-        whole, left = self._left(), ""
+        whole, left = self._timeline.left(eta), ""
         if eta is not None and (whole or round(eta)):  # the last picture stays
             left = f"about {format_duration(eta)} left, "
             if whole is not None and whole > eta:
@@ -232,20 +252,17 @@ class SearchProgress:
     def _bests(self) -> list[str]:
         return [f"best of {n}: {c.best_words}" for n, c in self._spaces.items() if c.best_words]
 
-    def _left(self) -> float | None:
-        """Returns about how many seconds the run still takes; None where nobody knows."""
-        eta = self._eta()
-        later = None if eta is None else self._outlook.later(self._records)
-        return None if eta is None or later is None else eta + later
-
     def _eta(self) -> float | None:
         candidates = []
         if self._budget.seconds is not None:
             candidates.append(max(0.0, self.seconds_left()))
-        seconds = [s for counts in self._spaces.values() for s in counts.seconds]
-        if self._budget.trials is not None and seconds:
+        every = self._spaces.values()
+        known = [counts.trial_s for counts in every if counts.trial_s is not None]
+        if self._budget.trials is not None and known:
+            typical = sum(known) / len(known)
             missing = sum(
-                max(0, self._budget.trials - counts.ended) for counts in self._spaces.values()
+                max(0, self._budget.trials - counts.ended) * (counts.trial_s or typical)
+                for counts in every
             )
-            candidates.append(missing * sum(seconds) / len(seconds) / self._slots)
+            candidates.append(missing / self._slots)
         return min(candidates, default=None)

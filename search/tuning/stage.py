@@ -13,6 +13,7 @@ from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import Budget
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
+from search.prepare.timeline import Timeline
 from search.refit.approaches import Lineup
 from search.refit.fleet import Fleet
 from search.refit.retries import Retries
@@ -60,6 +61,7 @@ def run_search(
     console: Console,
     budget: Budget,
     later: Callable[[Sequence[TrialRecord]], float | None] = lambda _: 0.0,
+    timeline: Timeline | None = None,
 ) -> SearchEnd:
     """Searches until the budget ends and writes trials.csv and the best configs.
 
@@ -69,6 +71,7 @@ def run_search(
         budget: of the search.
         later: seconds that the run takes after the search, given the trials that have ended; None
             where nobody knows.
+        timeline: of the run, for what is shown; None begins now.
 
     Raises:
         UsageError: every trial fails in the same way.
@@ -88,6 +91,7 @@ def run_search(
         num_devices=resources.num_devices,
         approaches=shares,
         later=later,
+        timeline=timeline or Timeline(began=began),
     )
     progress = SearchProgress(console, run.epochs, budget, resources.slots, past, outlook)
     fleet = Fleet(resources)

@@ -38,9 +38,9 @@ class Logged:
         }
 
     def overtuning(self, built: JointPredictions) -> Reason | None:
-        """Returns the overtuning gap of an approach, each space at the best config of its search.
+        """Returns the overtuning gap of an approach, at the config that each search chose.
 
-        None where a best config was not refitted or its validation predictions are gone.
+        None where a chosen config was not refitted or its validation predictions are gone.
         """
         searched, fresh = [], []
         refitted, lineup, store = self.refitted, self.refitted.lineup, self.refitted.store

@@ -32,7 +32,13 @@ from search.report.contents import (
 from search.report.render import render_html, render_markdown
 from search.store.files import write_together
 from search.store.reading import is_there, reading, typed
-from search.store.records import DEFAULT_NUMBER, TrialRecord, best_record, default_value
+from search.store.records import (
+    DEFAULT_NUMBER,
+    TrialRecord,
+    best_record,
+    default_stop,
+    default_value,
+)
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
 from search.verdict.findings import Findings
@@ -290,6 +296,7 @@ def search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
         chose_default=best is not None and best.number == DEFAULT_NUMBER,
         interval=result.interval,
         default=default_value(result.records),
+        default_stop=default_stop(result.records),
         device_seconds=sum(record.device_seconds for record in result.records),
     )
 

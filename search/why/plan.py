@@ -35,10 +35,11 @@ class ControlCosts:
         for seed in design.seeds_of(control, repeats):
             for fold in range(num_folds):
                 units = design.units(control, seed, fold)
-                total += sum(self._of_unit(design, unit) for unit in units)
+                total += sum(self.of_unit(design, unit) for unit in units)
         return _OVERHEAD * total / self.slots
 
-    def _of_unit(self, design: ControlDesign, unit: Unit) -> float:
+    def of_unit(self, design: ControlDesign, unit: Unit) -> float:
+        """Returns the expected seconds of a training on a slot; 0 where it is finished."""
         if unit.name in self.finished:
             return 0.0
         share = unit.change.share if isinstance(unit.change, FewerPeople) else 1.0

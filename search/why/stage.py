@@ -14,9 +14,11 @@ from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
 from search.prepare.space_result import SpaceResult
+from search.prepare.timeline import Timeline, within
 from search.refit.approaches import Lineup, spaces_of
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import as_tried
+from search.refit.pace import Pace
 from search.refit.refitted import Refitted
 from search.refit.stage import shortened, train_units
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_name
@@ -29,13 +31,16 @@ from trainables.blocks import FlatValue
 Configs = Mapping[str, Mapping[str, FlatValue]]
 
 
-def run_why(run: Prepared, console: Console, seconds: float | None) -> None:
+def run_why(
+    run: Prepared, console: Console, seconds: float | None, timeline: Timeline | None = None
+) -> None:
     """Trains what fits the time, and writes predictions/why.
 
     Args:
         run: data, spaces and devices; its refit is done.
         console: where to show progress.
         seconds: wall-clock time there is; None is no limit.
+        timeline: of the run, for what is shown; None begins now.
 
     Raises:
         ResultsError: the refit is missing, or of a version that kept no configs.
@@ -44,8 +49,11 @@ def run_why(run: Prepared, console: Console, seconds: float | None) -> None:
     refitted = Refitted.read(run.store, Lineup.of(run.schema, run.spaces))
     folds, files = refitted.truth.folds, why_files(run.store)
     design = read_design(run, refitted)
-    plan = plan_controls(design, control_costs(run, refitted, design, files), seconds)
+    costs = control_costs(run, refitted, design, files)
+    plan = plan_controls(design, costs, seconds)
     units = planned_units(design, plan)
+    each = ((unit.config_name, costs.of_unit(design, unit)) for unit in units)
+    planned = {name: taken for name, taken in each if taken}
     _say_plan(console, plan, len(units))
     models = files.folder / "models"
     notes, _ = train_units(
@@ -58,6 +66,9 @@ def run_why(run: Prepared, console: Console, seconds: float | None) -> None:
         noun="control",
         is_over=lambda _: seconds is not None and time.monotonic() - began > seconds,
         done=lambda unit: (models / f"{unit.name}.safetensors").unlink(missing_ok=True),
+        timeline=timeline or Timeline(began=began),
+        pace=Pace(run.resources.slots, planned),
+        stage_s=within(began, seconds),
     )
     shutil.rmtree(models, ignore_errors=True)
     record_why(refitted, design, plan, [*plan.cuts, *notes])

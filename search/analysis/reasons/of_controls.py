@@ -165,8 +165,8 @@ def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> R
 
     Args:
         evidence: labels and people.
-        own: int [S, N] of separate models, each with its best config.
-        shared: of separate models that all have the best config of `joint`.
+        own: int [S, N] of separate models, each with its chosen config.
+        shared: of separate models that all have the chosen config of `joint`.
         joint: of the joint model with that config.
     """
     one = training_luck(evidence, [own, shared]).times(1 / len(own))
@@ -190,7 +190,7 @@ def shared_config(evidence: Evidence, own: Ints, shared: Ints, joint: Ints) -> R
         mechanism="M1",
         about=("separate", "joint"),
         sentence=(
-            f"Separate models that all take joint's best config score {scores['shared']:.3f} "
+            f"Separate models that all take joint's chosen config score {scores['shared']:.3f} "
             f"instead of {scores['own']:.3f}: {said}. With that one config, separate less "
             f"joint is {decomposition:+.3f}."
         ),

@@ -49,10 +49,10 @@ class Overtuning(Figures):
             if isinstance(each.figures, Overtuning)
         }
         if max(gap.value for gap in gaps.values()) <= 0:
-            return "The search did not flatter its best configs"
+            return "The search did not flatter the configs that it chose"
         sure = [name for name, gap in gaps.items() if gap.low > 0]
         if not sure:
-            return "No sign that the search flattered its best configs"
+            return "No sign that the search flattered the configs that it chose"
         most = max(sure, key=lambda name: gaps[name].value)
         size = wording.signed(gaps[most].value)
         return f"The search flattered {most} most: {size} against fresh folds"
@@ -75,7 +75,7 @@ def overtuning(
     *,
     epochs_share: float = 1.0,
 ) -> Reason:
-    """Returns by how much the search believed its best config to be better than it is (M10).
+    """Returns by how much the search overrated the config that it chose (M10).
 
     Both scores are of the same config on the same photos: those on which the search chose it. The
     search's own model was chosen there among many trainings; the refit trained it again, with
@@ -100,7 +100,7 @@ def overtuning(
     less, size = ("less", gap) if gap.value >= 0 else ("more", gap.negated())
     shorter = "" if epochs_share == 1 else f" with {epochs_share:.0%} of the epochs"
     text = (
-        f"On the people it chose by, the best config of {name} scored {scores['search']:.3f} in "
+        f"On the people it chose by, the chosen config of {name} scored {scores['search']:.3f} in "
         f"the search and {scores['fresh']:.3f} trained again on fresh folds{shorter}: "
         f"{size.value:.3f} {less} {size.ends('{:.3f}'.format)}"
     )

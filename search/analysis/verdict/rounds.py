@@ -229,6 +229,19 @@ def next_look(seeds: int, full: int) -> int:
     return found
 
 
+def likely_end(seeds: int, most: int) -> float:
+    """Returns after how many seeds a refit ends that has `seeds` of them and trains on.
+
+    It ends at the first look that settles all pairs. Which one that is nobody knows before, so it
+    is half way between the next look and the last.
+
+    Args:
+        seeds: that are trained.
+        most: that it may come to.
+    """
+    return (next_look(seeds, most) + most) / 2
+
+
 def is_futile(estimate: PairEstimate, full: int | None, margin: float) -> bool:
     """Returns whether the whole design is unlikely to find a win or equivalence.
 

@@ -55,9 +55,17 @@ def _search_row(row: SearchSummary, say: Language) -> tuple[Cell | str, ...]:
         "" if row.best is None else wording.score(row.best),
         wording.interval(row.interval),
         "" if row.leader is None else wording.score(row.leader),
-        "" if row.default is None else wording.score(row.default),
+        _default_score(row, say),
         "" if row.device_seconds is None else duration(row.device_seconds, say),
     )
+
+
+def _default_score(row: SearchSummary, say: Language) -> str:
+    score = "" if row.default is None else wording.score(row.default)
+    stop = row.default_stop
+    if stop is None:
+        return score
+    return say(f"{score} (stopped at epoch {stop})", f"{score} (epoch {stop}에서 중단)")
 
 
 def config_table(found: HandIn, say: Language) -> Table | None:

@@ -134,8 +134,12 @@ def _gain(found: HandIn) -> Gain | None:
 
 
 def _compares(row: SearchSummary) -> bool:
-    """Returns whether a search had anything to choose between, and a default config to beat."""
-    return row.complete > 1 and row.best is not None and row.default is not None
+    """Returns whether a search had anything to choose between, and a default config to beat.
+
+    One that stopped early is none: its score is that of an earlier epoch.
+    """
+    is_known = row.best is not None and row.default is not None
+    return row.complete > 1 and is_known and row.default_stop is None
 
 
 def _stays(row: SearchSummary) -> bool:

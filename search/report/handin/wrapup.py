@@ -113,7 +113,7 @@ def _procedure(found: HandIn, say: Language) -> str:
     if not found.folds:
         return text
     return text + say(
-        f" The best configs were trained again on {found.folds} folds that share no person, "
+        f" The chosen configs were trained again on {found.folds} folds that share no person, "
         f"with up to {found.seeds} seeds.",
         f" 선택된 설정은 사람이 겹치지 않는 fold {found.folds}개에서 최대 seed {found.seeds}개로 "
         "다시 학습했다.",

@@ -1,4 +1,4 @@
-"""The winning configs as one table against the default config."""
+"""The chosen configs as one table against the default config."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ _NOT_SHOWN = ("target.", "schedule.")  # what a space predicts, and the epochs o
 
 
 def config_section(contents: ReportContents) -> Section | None:
-    """Returns what the winning configs changed of the default."""
+    """Returns what the chosen configs changed of the default."""
     known = [each for each in contents.configs if each.default]
     if not known:
         return None
@@ -23,12 +23,12 @@ def config_section(contents: ReportContents) -> Section | None:
         blocks.append(Text(text=f"The default config was no trial of: {spaces}."))
     if same:
         spaces = wording.listing(same)
-        blocks.append(Text(text=f"No trial beat the default config in: {spaces}."))
+        blocks.append(Text(text=f"The search kept the default config in: {spaces}."))
     if names:
         columns = ("parameter", "default", *(each.space for each in known))
         rows = [_row(name, known) for name in names]
-        blocks.append(table("Winning configs", columns, rows))
-        note = "Blank: as in the default. What no winning config changed is left out."
+        blocks.append(table("Chosen configs", columns, rows))
+        note = "Blank: as in the default. What no chosen config changed is left out."
         blocks.append(Text(text=note, quiet=True))
     return Section(kicker="Configs", heading=_heading(same, known), blocks=tuple(blocks))
 
@@ -79,5 +79,5 @@ def _digits(values: Sequence[object]) -> int:
 
 def _heading(same: Sequence[str], configs: Sequence[SpaceConfig]) -> str:
     if not same:
-        return "What the winning configs changed of the default"
-    return f"The default config won in {len(same)} of {wording.plural(len(configs), 'space')}"
+        return "What the chosen configs changed of the default"
+    return f"The default config was kept in {len(same)} of {wording.plural(len(configs), 'space')}"

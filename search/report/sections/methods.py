@@ -19,7 +19,7 @@ _CHOICE = (
     "Older runs of headrace chose the highest score."
 )
 _REFIT = (
-    "Refit: the best configs are trained again with new seeds on folds that share no person; "
+    "Refit: the chosen configs are trained again with new seeds on folds that share no person; "
     "every person is scored by models that never saw that person."
 )
 _SCORES = (

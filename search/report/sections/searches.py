@@ -79,12 +79,17 @@ def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) ->
             "" if row.best is None else Cell(text=wording.score(row.best), strong=True),
             wording.interval(row.interval),
             "" if row.leader is None else wording.score(row.leader),
-            "" if row.default is None else wording.score(row.default),
+            _default_score(row),
             "" if row.device_seconds is None else wording.duration(row.device_seconds),
         )
         for row in rows
     ]
     return table("Searches", columns, cells)
+
+
+def _default_score(row: SearchSummary) -> str:
+    score = "" if row.default is None else wording.score(row.default)
+    return score if row.default_stop is None else f"{score} (stopped at epoch {row.default_stop})"
 
 
 def _space_name(row: SearchSummary) -> str:

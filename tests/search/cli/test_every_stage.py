@@ -8,6 +8,7 @@ from rich.console import Console
 
 from search.cli import every_stage
 from search.ensemble.folder import MissingModelsError
+from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles
 from trainables.errors import DataError
 
@@ -28,7 +29,7 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
             raise MissingModelsError("some are gone", units=("age.1.0.1",))
 
     monkeypatch.setattr(every_stage, "build_ensemble", build)
-    monkeypatch.setattr(every_stage, "run_refit", lambda run, _, s: done.append(("refit", s)))
+    monkeypatch.setattr(every_stage, "run_refit", lambda run, _, s, t: done.append(("refit", s)))
     monkeypatch.setattr(every_stage, "print_results", lambda *_: done.append(("results", None)))
     monkeypatch.setattr(
         every_stage, "conclude_run", lambda *_, **__: done.append(("verdict", None))
@@ -41,12 +42,15 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
     )
     console = Console(file=io.StringIO())
     (tmp_path / "photos.json").touch()
-    every_stage._conclude(run, console, ())
+    monkeypatch.setattr("search.prepare.timeline.time.monotonic", lambda: 60.0)
+    every_stage._conclude(run, console, (), Timeline(began=0.0, later_s=5.0))
     assert not (tmp_path / "photos.json").exists()
     shown = console.file.getvalue().split("\n")
     assert [line for line in shown if line] == [
         "stage 3 of 4: ensemble",
+        "[ 1m 00s of 1m 08s] choosing the members by all predictions ...",
         "stage 4 of 4: verdict and report",
+        "[ 1m 00s of 1m 05s] judging the approaches and writing the report ...",
     ]
     assert done == [
         ("ensemble", ["age.1.0.0.npz", "age.1.0.1.npz"]),

@@ -91,7 +91,7 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
     importance = json.loads((run / "importance.json").read_text(encoding="utf-8"))
     assert importance == {"schema": 1, "spaces": {}}  # three trials say nothing of parameters
     text = capsys.readouterr().out
-    assert "Validation macro-F1 of the best configs" in text
+    assert "Validation macro-F1 of the chosen configs" in text
     for space in ("gender", "mask"):
         best = run / "best" / f"{space}.yaml"
         score = yaml.safe_load(best.read_text(encoding="utf-8"))["score"]

@@ -131,7 +131,7 @@ def test_the_summary_gives_commands_that_can_be_pasted(console, run):
     best = shlex.quote(str(run.store.best_path("gender")))
     assert f"headrace replay {best}" in said(console)
     assert f"tensorboard --logdir '{run.store.root}'/tensorboard" in said(console)
-    assert f"Best config: {run.store.root}/best/gender.yaml\n" in said(console)
+    assert f"Chosen config: {run.store.root}/best/gender.yaml\n" in said(console)
 
 
 def test_a_lead_that_may_be_luck_is_told_and_one_that_was_taken_is_not(console, run):
@@ -145,6 +145,15 @@ def test_a_lead_that_may_be_luck_is_told_and_one_that_was_taken_is_not(console, 
     sure = made_record(2, {1: 0.5625})
     print_summary(console, run, [result_of(default, lucky, sure, best=sure)], interrupted=False)
     assert "trial 1 scored 0.6250, but the chosen one leads the default" in said(console)
+
+
+def test_a_default_config_that_stopped_early_stands_beside_no_full_training(console, run):
+    stopped = made_record(0, {1: 0.25, 2: 0.375}, state=State.FAIL, cause=Cause.BUDGET)
+    chosen = made_record(1, {3: 0.625})
+    print_summary(console, run, [result_of(stopped, chosen, best=chosen)], interrupted=False)
+    assert "gender: the default config stopped at epoch 2, 0.3750" in said(console)
+    (row,) = [line for line in said(console).splitlines() if line.startswith("│ gender")]
+    assert "0.3750" not in row
 
 
 def test_brackets_in_a_name_are_no_markup(console, run):
@@ -163,7 +172,7 @@ def test_files_of_odd_names_are_called_by_what_they_are_called(console, run):
     path = run.store.best_path("=a/b")
     assert path.parent == run.store.root / "best"
     assert f"headrace replay '{path}'" in said(console)
-    assert f"Best config: {path}\n" in said(console)
+    assert f"Chosen config: {path}\n" in said(console)
 
 
 def test_between_two_stages_nothing_is_said_of_what_comes_after_the_run(console, run):
@@ -215,13 +224,13 @@ def test_a_run_with_an_ensemble_says_how_to_use_it(console, store):
     for line in lines[:3]:
         assert line[2:5] == ["mine", "--results", str(store.root.parent)]
         build_parser().parse_args(line[1:])
-    assert "Best config" not in said(console)
+    assert "Chosen config" not in said(console)
 
 
 def test_a_search_without_a_complete_trial_has_no_best(console, run):
     nothing = result_of(RECORDS[3], best=None, interval=None)
     print_summary(console, run, [nothing], interrupted=False)
-    assert "Best config" not in said(console)
+    assert "Chosen config" not in said(console)
     assert "No trial of gender finished: the budget was too short; go on with: " in said(console)
     assert "--resume mine" in said(console)
     assert "replay" not in said(console)

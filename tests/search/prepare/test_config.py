@@ -90,6 +90,7 @@ def test_a_part_of_a_budget_is_a_part_of_its_time():
     ("budget", "text"),
     [
         (Budget(trials=24), "24 trials per space"),
+        (Budget(trials=1), "1 trial per space"),
         (Budget(seconds=360), "6m 00s"),
         (Budget(trials=3, seconds=60), "3 trials per space or 1m 00s, whichever ends first"),
     ],

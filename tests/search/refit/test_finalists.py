@@ -1,9 +1,19 @@
 """Which configs are refitted, and in which precision."""
 
+from dataclasses import replace
+
+import pytest
+
+from search.prepare.dataset import Dataset
+from search.prepare.prepared import Prepared
+from search.prepare.resources import Node, plan_resources
 from search.prepare.space_result import SpaceResult
-from search.refit.finalists import finalists
+from search.refit.finalists import finalists, measured_costs, training_seconds
 from search.store.records import PRECISION
-from tests.search.builders.made import made_record
+from search.store.run_store import RunStore
+from tests.search.builders.made import made_config, made_record
+from tests.search.builders.people import trial_setting, write_people
+from tests.search.builders.scripted import SCALE, tiny_space
 
 DEFAULT = {"optim.lr": 0.01, "schedule.epochs": 3}
 
@@ -48,3 +58,63 @@ def test_the_default_config_is_refitted_in_the_precision_of_its_trial_and_once()
 
 def test_without_its_trial_the_default_config_has_no_precision():
     assert finalists(searched(), DEFAULT, 2) == {"default": DEFAULT}
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    data = write_people(tmp_path / "data")
+    setting = trial_setting(data, tmp_path / "cache", tmp_path)
+    return Prepared(
+        config=made_config(str(data)),
+        dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
+        spaces=(tiny_space("gender"), tiny_space("mask")),
+        scale=SCALE,
+        backbones=("test_resnet",),
+        resources=plan_resources([Node(cpus=2)], "auto"),
+        store=RunStore(tmp_path / "run"),
+        stored_size=setting.stored_size,
+        cache_dir=setting.cache_dir,
+    )
+
+
+def trained(run, number, **changes):
+    """Returns a trial of gender whose device seconds are one per photo and epoch."""
+    photos = len(run.dataset.split.search_train)
+    config = {**run.default_config("gender"), **changes.pop("config", {})}
+    values = {1: 0.25, 2: 0.5}
+    seconds = changes.pop("each", 1.0) * photos * len(values)
+    return made_record(number, values, config=config, device_seconds=seconds, **changes)
+
+
+def results_of(records):
+    return [
+        SpaceResult(name=name, records=its, best=None, interval=None)
+        for name, its in (("gender", records), ("mask", ()))
+    ]
+
+
+def test_a_space_without_a_trial_costs_as_much_as_the_default_configs_of_the_others(prepared):
+    records = (trained(prepared, 0), trained(prepared, 1, config={"optim.lr": 0.05}, each=4.0))
+    costs = measured_costs(prepared, results_of(records), 100)
+    assert costs.photo_seconds["gender"] == pytest.approx((1.0, 4.0))
+    assert costs.photo_seconds["mask"] == pytest.approx((1.0,))
+
+
+def test_a_search_that_measured_nothing_leaves_what_was_timed_before_it(prepared):
+    timed = replace(prepared, photo_seconds={"gender": 2.0, "mask": 3.0})
+    costs = measured_costs(timed, results_of(()), 100)
+    assert costs.photo_seconds == {"gender": (2.0,), "mask": (3.0,)}
+
+
+def test_a_training_takes_what_the_search_measured_of_its_config(prepared):
+    records = (trained(prepared, 0), trained(prepared, 1, config={"optim.lr": 0.05}, each=4.0))
+    default = prepared.default_config("gender")
+    configs = {
+        "gender": {
+            "default": {**default, "schedule.epochs": 2},
+            "1": {**default, "optim.lr": 0.05, "schedule.epochs": 6},
+        }
+    }
+    found = training_seconds(prepared, results_of(records), configs, num_folds=3)
+    photos = prepared.dataset.table.num_samples * 2 / 3
+    assert found == pytest.approx({"gender.default": 2 * photos, "gender.1": 6 * 4.0 * photos})

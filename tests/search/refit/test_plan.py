@@ -11,7 +11,9 @@ from search.refit.plan import (
     FLOOR_FOLDS,
     FULL,
     Costs,
+    RefitPlan,
     Shape,
+    expected_seconds,
     plan_refit,
     search_share,
     shrinking,
@@ -136,3 +138,25 @@ def test_a_budget_below_the_least_is_refused_with_the_least():
     assert search_share(costs(), least * 1.01) == pytest.approx(0.3)
     with pytest.raises(UsageError, match=r"needs a budget of at least about .*; got"):
         search_share(costs(), least * 0.9)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "seconds", "likely"),
+    [
+        (1, 60.0, 1),  # no further seed fits into the minute
+        (2, 250.0, 2),
+        (2, 330.0, 2.5),  # a third one fits, and may not be needed
+        (6, 600.0, 4),  # half way between the first look and the last
+        (6, None, 4),
+        (2, 6000.0, 4),
+    ],
+)
+def test_a_refit_takes_the_seeds_that_fit_and_are_likely_to_be_needed(seeds, seconds, likely):
+    shape = Shape(folds=5, seeds=seeds, configs=1)
+    planned = RefitPlan(shape=shape, seconds=100.0 * seeds, cuts=())
+    assert expected_seconds(planned, seconds, 6) == pytest.approx(100.0 * likely)
+
+
+def test_a_refit_of_unknown_cost_is_expected_to_take_no_time():
+    planned = RefitPlan(shape=FULL, seconds=0.0, cuts=())
+    assert expected_seconds(planned, 60.0, 6) == 0.0

@@ -223,6 +223,36 @@ def test_a_seed_that_was_not_planned_is_begun_only_where_it_fits(prepared):
     assert set(trainer.trained) == {0, 1}
 
 
+@pytest.mark.parametrize(
+    ("left", "further"),
+    [
+        (None, 3),  # of six seeds, half way between the look after two and the last
+        (11.0, 1),  # one more, which was planned
+        (11.0 + 3 * 11.5, 2),  # three more fit, and the last may not be needed
+        (1000.0, 3),
+    ],
+)
+def test_the_seeds_that_follow_are_those_that_fit_and_may_be_needed(prepared, left, further):
+    rounds, _ = rounds_of(prepared, JOINT_IS_WORSE, time_left=lambda: left)
+    assert rounds.seconds_after(seed_s=10.0, rest_s=10.0) == pytest.approx(10.0 * further)
+
+
+def test_after_a_look_the_next_one_may_be_the_last(prepared):
+    rounds, _ = rounds_of(prepared, JOINT_IS_WORSE)
+    rounds.seeds = 2
+    # The third seed is in training; half way between the look after it and the sixth.
+    assert rounds.seconds_after(seed_s=10.0, rest_s=10.0) == pytest.approx(10.0 * 1.5)
+    rounds.seeds = 5
+    assert rounds.seconds_after(seed_s=10.0, rest_s=10.0) == 0.0
+
+
+def test_a_further_seed_trains_what_is_still_open(prepared):
+    rounds, _ = rounds_of(prepared, JOINT_IS_WORSE)
+    units = rounds.further_units()
+    assert {unit.space for unit in units} == set(BLOCKS)
+    assert len(units) == len(BLOCKS) * FOLDS
+
+
 def test_a_refit_that_was_cut_off_goes_on_as_if_it_had_not_been(prepared, tmp_path):
     whole, _ = rounds_of(prepared, JOINT_IS_WORSE)
     whole.go_on()
@@ -302,7 +332,7 @@ def test_the_looks_are_told(prepared):
     said = []
     rounds, _ = rounds_of(prepared, JOINT_IS_WORSE, said=said)
     rounds.go_on()
-    assert said[0].startswith("round 2 of 6: separate - joint won, ")
+    assert said[0].startswith("after 2 seeds of at most 6: separate - joint decided, ")
     assert said[-1].endswith(describe(rounds.rounds))
 
 

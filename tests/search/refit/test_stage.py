@@ -1,6 +1,7 @@
 """The refit within its time: nothing trains here, units only take time."""
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from search.prepare.config import format_duration
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
+from search.prepare.timeline import Timeline
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
 from search.refit.files import RefitNote
@@ -67,7 +70,9 @@ def refit(prepared, tmp_path, monkeypatch):
                     heads={"gender": np.full((len(out), 2), 0.5)},
                 )
                 files.write_unit(unit, trained)
-            yield UnitEnd(unit=unit, seconds=UNIT_SECONDS)
+                yield UnitEnd(unit=unit, seconds=UNIT_SECONDS)
+            else:
+                yield UnitEnd(unit=unit, seconds=0.0)
 
     monkeypatch.setattr(refit_stage, "run_units", units_take_time)
     block = {"target.attributes": ("gender",), "target.form": "softmax"}
@@ -78,10 +83,11 @@ def refit(prepared, tmp_path, monkeypatch):
     planned = RefitPlan(shape=shape, seconds=1.0, cuts=("seeds: fewer",))
     monkeypatch.setattr(refit_stage, "plan", lambda *given: planned)
 
-    def run(seconds, store=prepared.store, refit_seeds=None):
+    def run(seconds, store=prepared.store, refit_seeds=None, told=None, timeline=None):
         config = prepared.config.changed(refit_seeds=refit_seeds)
         again = replace(prepared, store=store, config=config)
-        run_refit(again, Console(file=io.StringIO()), seconds)
+        console = Console(file=io.StringIO() if told is None else told, width=200)
+        run_refit(again, console, seconds, timeline)
         return store
 
     return run
@@ -89,6 +95,30 @@ def refit(prepared, tmp_path, monkeypatch):
 
 def seeds_of(store):
     return sorted(path.name.split(".")[2] for path in store.predictions.glob("gender.1.*.npz"))
+
+
+def lines_of(told):
+    """Returns total and text of every line of a training."""
+    found = re.findall(r"^\[ *\w[\w ]*? of ([\w ]+)\] (.*)$", told.getvalue(), re.MULTILINE)
+    return [total for total, _ in found], [text for _, text in found]
+
+
+def test_without_a_terminal_every_training_that_ends_is_a_line_with_the_total_of_the_run(refit):
+    told = io.StringIO()
+    refit(2.9 * SEED_SECONDS, told=told, timeline=Timeline(began=Clock().now, later_s=8.0))
+    totals, texts = lines_of(told)
+    assert texts[0] == "refit, seed 1 of 6, 1/6: gender default, fold 1, 10s"
+    assert texts[-1] == "refit, seed 2 of 6, 6/6: gender config 1, fold 3, 10s"
+    assert len(texts) == 2 * FOLDS * 2
+    # The search measured other seconds; what the first training of a config took corrects them.
+    assert set(totals[1:]) == {format_duration(2 * SEED_SECONDS + 8)}
+
+
+def test_a_training_of_an_earlier_start_is_no_line(refit):
+    refit(2.2 * SEED_SECONDS)
+    told = io.StringIO()
+    refit(0.0, told=told, timeline=Timeline(began=0.0, later_s=8.0))
+    assert lines_of(told) == ([], [])
 
 
 def test_time_that_is_left_goes_to_another_seed(refit):

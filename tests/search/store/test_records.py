@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from search.store.records import Cause, State, best_record, default_value, late_score
+from search.store.records import Cause, State, best_record, default_stop, default_value, late_score
 from tests.search.builders.made import made_record
 
 
@@ -82,3 +82,18 @@ def test_the_default_config_is_trial_0(records, value):
 )
 def test_the_late_score_is_the_mean_of_the_last_three_epochs(values, expected):
     assert late_score(made_record(0, values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("records", "epoch"),
+    [
+        ((), None),
+        ((made_record(1, {1: 0.9}, state=State.PRUNED),), None),
+        ((made_record(0, {1: 0.9, 3: 0.25}),), None),
+        ((made_record(0, {1: 0.9}, state=State.RUNNING),), None),
+        ((made_record(0, {}, state=State.FAIL, cause=Cause.BUDGET),), None),
+        ((made_record(0, {1: 0.9, 2: 0.5}, state=State.FAIL, cause=Cause.BUDGET),), 2),
+    ],
+)
+def test_a_default_config_that_stopped_early_is_known_by_its_epoch(records, epoch):
+    assert default_stop(records) == epoch

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from search.console import StepBar
 from search.prepare.config import Budget
+from search.prepare.timeline import Timeline
 from search.store.records import Cause, State
 from search.tuning.journal import Asked
 from search.tuning.progress import Outlook, SearchProgress
@@ -156,9 +157,28 @@ def test_a_report_of_a_trial_that_has_ended_shows_nothing():
 def test_the_rest_is_estimated_from_the_trials_so_far():
     console = terminal()
     with progress(console) as shown:
-        shown.trial_ended(made_record(0, {3: 0.5}, seconds=30.0))
+        shown.trial_ended(made_record(1, {3: 0.5}, seconds=30.0))
     # Seven of the eight trials are left, 30 s each on two slots.
     assert "about 1m 45s left" in console.file.getvalue()
+
+
+def test_a_space_whose_trials_are_longer_takes_longer():
+    console = terminal()
+    with progress(console) as shown:
+        shown.trial_ended(made_record(1, {3: 0.5}, seconds=10.0))
+        shown.trial_ended(made_record(1, {3: 0.5}, seconds=50.0, space="age"))
+    assert "about 1m 30s left" in screen(console)  # (3 x 10 + 3 x 50) / 2
+
+
+def test_the_default_config_trains_longer_than_the_trials_that_follow_it():
+    console = terminal()
+    with progress(console) as shown:
+        shown.trial_ended(made_record(0, {3: 0.5}, seconds=40.0))
+    assert "about 1m 03s left" in screen(console)  # seven trials, 0.45 of it each, two at once
+    with progress(console) as shown:
+        shown.trial_ended(made_record(0, {3: 0.5}, seconds=40.0))
+        shown.trial_ended(made_record(1, {3: 0.5}, seconds=10.0, state=State.PRUNED))
+    assert "about 30s left" in screen(console)  # six trials of ten seconds, two at once
 
 
 def test_the_rest_is_never_more_than_the_time_left():
@@ -168,6 +188,27 @@ def test_the_rest_is_never_more_than_the_time_left():
     with shown:
         shown.trial_ended(made_record(0, {3: 0.5}, seconds=30.0))
     assert "about 40s left" in console.file.getvalue()
+
+
+def test_lines_count_from_the_beginning_and_ask_for_the_rest_once_per_trial(
+    monkeypatch,
+):
+    asked_for = []
+
+    def later(ended):
+        asked_for.append(len(ended))
+        return 300.0
+
+    console = plain()
+    outlook = Outlook(later=later, timeline=Timeline(began=100.0))
+    monkeypatch.setattr("search.prepare.timeline.time.monotonic", lambda: 130.0)
+    shown = progress(console, budget=Budget(seconds=90.0), outlook=outlook)
+    shown.seconds_left = lambda: 60.0
+    with shown:
+        shown.trial_ended(made_record(0, {3: 0.5}))
+    lines = console.file.getvalue().splitlines()
+    assert [line.partition("]")[0] for line in lines] == ["[    30s of 6m 30s"] * 2
+    assert asked_for == [0, 1]
 
 
 def test_nothing_is_estimated_before_the_first_trial_ends():
@@ -207,7 +248,7 @@ def test_the_display_says_how_long_the_whole_run_takes():
     with progress(console, outlook=outlook, slots=1) as shown:
         shown.trial_started(asked(0))
         shown.trial_reported("gender", 0, 3, 0.5)
-        shown.trial_ended(made_record(0, {3: 0.5}, seconds=10.0))
+        shown.trial_ended(made_record(1, {3: 0.5}, seconds=10.0))
     # seven of eight trials are missing, ten seconds each
     assert "about 11m 10s left, 1m 10s of search" in screen(console)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -182,7 +183,9 @@ def test_what_fits_the_time_is_trained_kept_and_told_and_never_trained_twice(run
     assert record.controls[0].control is Control.SHARED
     assert any("left out" in note for note in record.notes)
     first = controlled_reasons(refitted, record, seed=0)[0]
-    assert first.sentence.startswith("Separate models that all take joint's best config score 0.")
+    assert first.sentence.startswith(
+        "Separate models that all take joint's chosen config score 0."
+    )
 
 
 def test_what_breaks_or_finds_no_time_is_noted(run, monkeypatch):
@@ -194,7 +197,13 @@ def test_what_breaks_or_finds_no_time_is_noted(run, monkeypatch):
         assert not options["is_over"](units[2])
 
     monkeypatch.setattr(refit_stage, "run_units", two_end)
-    run_why(run, Console(file=io.StringIO()), 1.1 * 8 * SECONDS + 1)
+    told = io.StringIO()
+    run_why(run, Console(file=told), 1.1 * 8 * SECONDS + 1)
+    broken, trained = re.findall(r"^\[.*\] (control, .*)$", told.getvalue(), re.MULTILINE)
+    assert broken == (
+        "control, 1/8: gender shared, fold 1, FAILED: ConfigError: unknown timm model"
+    )
+    assert trained == "control, 2/8: mask shared, fold 1, 1s"
     record = read_record(refitted_of(run))
     assert record.controls == ()
     assert record.notes[-2:] == (

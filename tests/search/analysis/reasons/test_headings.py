@@ -65,7 +65,7 @@ def test_the_approach_that_is_told_in_words_makes_the_heading():
 
 def test_a_search_that_flattered_nobody_is_said_to_be_honest():
     assert said(reason("overtuning", {"gap": -0.01})) == (
-        "The search did not flatter its best configs"
+        "The search did not flatter the configs that it chose"
     )
 
 
@@ -81,7 +81,7 @@ def test_a_gap_that_may_be_luck_does_not_flatter():
         reason("overtuning", {"gap": 0.1, "interval": [0.05, 0.15]}, ("separate",)),
     ]
     assert said(*rows) == "The search flattered separate most: +0.100 against fresh folds"
-    assert said(rows[0]) == "No sign that the search flattered its best configs"
+    assert said(rows[0]) == "No sign that the search flattered the configs that it chose"
 
 
 def cosines(**ranges):

@@ -11,6 +11,7 @@ from search.analysis.verdict.multiplicity import shaffer
 from search.analysis.verdict.rounds import (
     Standing,
     is_futile,
+    likely_end,
 )
 from tests.search.builders.looks import AB, AC, BC, MANY, THIRD, looked, luck, pair_with, rounds_of
 
@@ -239,6 +240,13 @@ def test_a_closed_pair_keeps_what_it_was_closed_by():
     rounds.look(later, ended=True)
     assert rounds.closings[AB].estimate is first
     assert rounds.closings[AC].estimate is later[AC]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "most", "end"), [(0, 1, 1), (0, 6, 4), (2, 6, 4.5), (4, 6, 6), (5, 6, 6), (0, 2, 2)]
+)
+def test_a_refit_is_likely_to_end_half_way_between_its_next_look_and_its_last(seeds, most, end):
+    assert likely_end(seeds, most) == end
 
 
 def test_before_any_look_all_pairs_are_open():

@@ -133,6 +133,13 @@ def test_a_trial_that_was_alone_is_compared_with_nothing():
     assert "age 탐색:" not in texts[KO].replace("age 탐색: trial 1개가 실패했다.", "")
 
 
+def test_a_default_config_that_stopped_early_is_compared_with_nothing():
+    texts = searched(default_stop=2)
+    assert "| 0.800 (stopped at epoch 2) |" in texts[EN]
+    assert "The search of age" not in texts[EN]
+    assert "| 0.800 (epoch 2에서 중단) |" in texts[KO]
+
+
 def test_a_refit_that_was_not_judged_is_told_with_the_command_and_its_ensemble():
     summary = from_plain(EnsembleSummary, ensemble())
     found = replace(contents(), verdict=None, reasons=(), costs=(), answer="", ensemble=summary)

@@ -11,11 +11,11 @@ def space(name, default=DEFAULT, **new):
     return SpaceConfig(space=name, best=best, default=default)
 
 
-def test_a_winning_config_stands_against_the_default():
+def test_a_chosen_config_stands_against_the_default():
     found = config_section(contents(configs=(space("age", optim_lr=0.0123456), space("mask"))))
-    assert found.heading == "The default config won in 1 of 2 spaces"
+    assert found.heading == "The default config was kept in 1 of 2 spaces"
     text, table, _ = found.blocks
-    assert text.text == "No trial beat the default config in: mask."
+    assert text.text == "The search kept the default config in: mask."
     assert isinstance(table, Table)
     assert table.columns == ("parameter", "default", "age")
     assert [[cell.text for cell in row] for row in table.rows] == [["optim.lr", "0.002", "0.0123"]]
