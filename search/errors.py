@@ -1,7 +1,7 @@
 """Errors a user of the command line can cause; the command ends with exit code 2."""
 
-from spaces.errors import near
 from trainables.errors import MAX_MESSAGE, bounded
+from trainables.nearest import near
 
 __all__ = ["MAX_MESSAGE", "ResultsError", "SearchError", "UsageError", "bounded", "near"]
 

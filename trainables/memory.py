@@ -44,8 +44,13 @@ def autocast(device: torch.device, precision: str = "") -> AbstractContextManage
         device: of the network.
         precision: "bf16" or "float32"; empty is bf16 on a GPU and float32 on the CPU.
     """
-    is_mixed = precision == "bf16" if precision else device.type == "cuda"
-    return torch.autocast(device.type, dtype=torch.bfloat16) if is_mixed else nullcontext()
+    mixed = is_mixed(device.type, precision)
+    return torch.autocast(device.type, dtype=torch.bfloat16) if mixed else nullcontext()
+
+
+def is_mixed(device: str, precision: str = "") -> bool:
+    """Returns whether a forward pass is in bf16, for a kind of device; precision as `autocast`."""
+    return precision == "bf16" if precision else device == "cuda"
 
 
 def reset_peak(device: torch.device) -> None:

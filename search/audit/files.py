@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from search.audit.finding import Finding, Level, about
 from search.audit.listing import Listing
+from trainables.data.image_files import cure_of_missing
 from trainables.data.sketches import Sketches
 
 _BEGIN_AS_PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM")
@@ -24,8 +25,7 @@ _FEW = 0.1
 """Photos that nothing lists are a mistake where they are few; many, another part of the data."""
 
 _TEXTS = {
-    "missing-photo": "{n} photo{s} that the labels list {s:is} not there: put the files back, or "
-    "remove their rows",
+    "missing-photo": "{n} photo{s} that the labels list {s:is} not there",
     "empty-file": "{n} file{s} hold{s:3} nothing: copy them again",
     "cut-short": "{n} photo{s} {s:is} cut short, as by a copy or a download that was broken off: "
     "copy them again",
@@ -46,6 +46,8 @@ def file_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
             bad[kind, path in listing.row_of].append((path, why))
     for (kind, is_listed), things in sorted(bad.items()):
         text = _TEXTS[kind]
+        if kind == "missing-photo":
+            text += f": {_cure(listing, things[0][0])}"
         for mark, (one, many) in _PLURALS.items():
             text = text.replace(mark, one if len(things) == 1 else many)
         if not is_listed:
@@ -58,6 +60,14 @@ def file_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
         "to use them"
     )
     yield from about("other-format", Level.LOOK, text, listing.others)
+
+
+def _cure(listing: Listing, path: str) -> str:
+    """Returns what may be done about a missing photo, in the words of a run that is refused."""
+    table, row = listing.table, listing.row_of.get(path)
+    if table is None or row is None:
+        return cure_of_missing(listing.root, path)
+    return cure_of_missing(table.root, table.paths[row])
 
 
 def _kind(path: Path, wrong: str) -> tuple[str, str]:

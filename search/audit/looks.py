@@ -19,12 +19,24 @@ _MOST = 0.8
 _FAR = 8.0
 _FAR_AT_LEAST = 40.0
 """Median absolute deviations, and grey values of 255, from which on brightness is odd."""
-_FAR_IN_SHARPNESS = 7.0
+_FAR_IN_SHARPNESS = 2.6
+"""Standard deviations below the median from which on a photo is blurred."""
+_LEAST_SPREAD_OF_SHARPNESS = 0.32
+"""Of its logarithm, in standard deviations: where all are as sharp, edges of half the strength are
+no blur yet."""
+_MARGIN, _CELL = 8, 6
+"""Pixels of a sketch: left out at every side, and of a side of the cells that are compared."""
+_SHARPEST = 5
+"""One cell in so many is looked at: what is in focus, not a plain background."""
+_OF_CONTRAST = 0.3
+"""Power of the contrast that sharpness is counted by."""
+_FAINT = 5.0
+"""Times that the contrast of a photo is below the median one."""
 _DARK, _BRIGHT = 30.0, 235.0
 _BLACK, _BLACK_SHARE = 2, 0.1
 """Grey value of what is filled in, and the share of the photo that tells it from shadows."""
-_NO_COLOUR = 1.0
-"""Mean difference of the channels, of 255, of a photo without colours."""
+_NO_COLOUR, _LESS_COLOUR = 5.0, 4.0
+"""How colourful a photo of one tint is at most, and times that it is below the median one."""
 _GREY, _GREY_SHARE = (126, 130), 0.1
 """What a JPEG decoder fills in where the file is damaged, and the share of rows that tells it."""
 _SMALL, _STRETCHED = 3.0, 1.5
@@ -40,10 +52,17 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     paths = [listing.paths[place] for place in read]
 
     def odd(
-        kind: str, text: str, which: NDArray[np.bool_], said: Callable[[int], str]
+        kind: str,
+        text: str,
+        which: NDArray[np.bool_],
+        said: Callable[[int], str],
+        first: Callable[[int], float] = float,
     ) -> list[Finding]:
-        """Returns the finding about the images that are marked, each with what is `said` of it."""
-        rows = np.flatnonzero(which).tolist()
+        """Returns the finding about the images that are marked, each with what is `said` of it.
+
+        Those of which `first` is lowest come first, else those whose paths do.
+        """
+        rows = sorted(np.flatnonzero(which).tolist(), key=first)
         named = [f"{paths[row]} ({said(row)})" for row in rows]
         return about(kind, Level.LOOK, text, named, [(paths[row],) for row in rows])
 
@@ -56,7 +75,8 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
         """Returns its brightness in words."""
         return f"mean {seen.luma[row].mean():.0f} of 255"
 
-    blank = contrast(seen.luma) < LEAST_CONTRAST
+    contrasts = contrast(seen.luma)
+    blank = contrasts < LEAST_CONTRAST
     dark, bright = _far_in_brightness(seen)
     black = (seen.luma <= _BLACK).mean(axis=(1, 2))
     is_filled = (black > _BLACK_SHARE) & ~dark & ~blank
@@ -75,8 +95,19 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     if is_filled.mean() < 1 - _MOST:
         text = "{n} photo{s} with a part in plain black: filled in by a cut or a rotation?"
         yield from odd("black-part", text, is_filled, lambda row: f"{black[row]:.0%}")
+    # Of what is hardly to be seen nothing else is said: it is not sharp, and has no colours.
+    unseen = blank | dark | bright
+    faint = (contrasts < np.median(contrasts) / _FAINT) & ~unseen
+    unseen |= faint
+    text = "{n} photo{s} of nearly one colour: hardly anything is on it"
+    yield from odd("faint", text, faint, brightness)
+    sharpness = _sharpness(seen.luma, contrasts)
     yield from odd(
-        "blurred", "{n} photo{s} much less sharp than the others", _blurred(seen) & ~blank, size_of
+        "blurred",
+        "{n} photo{s} much less sharp than the others",
+        _far_below(sharpness) & ~(unseen | other_size),
+        lambda row: f"edges {np.exp(sharpness[row]):.0%} as strong as the median one's",
+        first=lambda row: float(sharpness[row]),
     )
     yield from odd(
         "sideways", "{n} photo{s} with width and height exchanged: turned?", sideways, size_of
@@ -89,10 +120,11 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
         is_other,
         lambda row: _kind_of(str(seen.mode[row])),
     )
-    grey = seen.chroma < _NO_COLOUR
+    usual = float(np.median(seen.colourful))
+    grey = seen.colourful < min(_NO_COLOUR, usual / _LESS_COLOUR)
     if grey.mean() < 1 - _MOST:
-        text = "{n} photo{s} without colours among photos with them"
-        yield from odd("no-colours", text, grey & ~is_other & ~blank, brightness)
+        text = "{n} photo{s} without colours, or of one tint, among photos with them"
+        yield from odd("no-colours", text, grey & ~(is_other | unseen), brightness)
 
 
 def _kind_of(mode: str) -> str:
@@ -147,20 +179,49 @@ def _far_in_brightness(seen: Sketches) -> tuple[NDArray[np.bool_], NDArray[np.bo
     )
 
 
-def _blurred(seen: Sketches) -> NDArray[np.bool_]:
-    """Returns whose edges are far weaker than those of the others, for their contrast."""
-    edges = np.array([_edges(photo) for photo in seen.luma])
-    sharpness = np.log((edges + 0.1) / (contrast(seen.luma) + 1))
-    middle = np.median(sharpness)
-    spread = max(float(np.median(np.abs(sharpness - middle))), 0.05)
-    return np.asarray(sharpness < middle - _FAR_IN_SHARPNESS * spread, dtype=np.bool_)
+def _sharpness(luma: NDArray[np.uint8], contrasts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns the logarithm of how sharp photos are in their sharpest part, by the median one's.
+
+    A shaken camera blurs one direction alone, so the mean is that of the logarithms of both.
+
+    Args:
+        luma: of the photos [N, S, S].
+        contrasts: of the photos [N].
+    """
+    edges = np.array([_edges(photo) for photo in luma])
+    # Edges grow as the contrast does, but blur lessens both: a part of it is taken out.
+    sharpness = np.log(edges + 0.1).mean(axis=1) - _OF_CONTRAST * np.log(contrasts + 5)
+    return np.asarray(sharpness - np.median(sharpness), dtype=np.float64)
 
 
-def _edges(luma: NDArray[np.uint8]) -> float:
-    """Returns the mean absolute Laplacian of a photo [S, S]."""
-    grey = luma.astype(np.int16)
-    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
-    return float(np.abs(4 * grey[1:-1, 1:-1] - around).mean())
+def _far_below(sharpness: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Returns which of some values with median 0 lie far below it."""
+    # 1.4826 makes a standard deviation of the median deviation.
+    spread = max(1.4826 * float(np.median(np.abs(sharpness))), _LEAST_SPREAD_OF_SHARPNESS)
+    return np.asarray(sharpness < -_FAR_IN_SHARPNESS * spread, dtype=np.bool_)
+
+
+def _edges(luma: NDArray[np.uint8]) -> tuple[float, float]:
+    """Returns how strong the edges down and across are in the sharpest cells of the middle.
+
+    A face is there; what is around it may be a wall.
+
+    Args:
+        luma: of a photo [S, S].
+
+    Returns:
+        Root mean squares of the second differences.
+    """
+    grey = luma[_MARGIN - 1 : 1 - _MARGIN, _MARGIN - 1 : 1 - _MARGIN].astype(np.float32)
+    down = 2 * grey[1:-1, 1:-1] - grey[:-2, 1:-1] - grey[2:, 1:-1]
+    across = 2 * grey[1:-1, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
+    return _of_sharpest(down), _of_sharpest(across)
+
+
+def _of_sharpest(edges: NDArray[np.float32]) -> float:
+    cells = len(edges) // _CELL
+    each = np.square(edges).reshape(cells, _CELL, cells, _CELL).mean(axis=(1, 3)).ravel()
+    return float(np.sqrt(np.sort(each)[-len(each) // _SHARPEST :].mean()))
 
 
 def _ends_in_grey(luma: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -44,6 +44,28 @@ def audit_page(listing: Listing, sketches: Sketches, findings: Sequence[Finding]
     )
 
 
+def diff_page(listing: Listing, lines: Sequence[str], findings: Sequence[Finding]) -> Page:
+    """Returns the page of what changed between two folders.
+
+    Args:
+        listing: of the second.
+        lines: what each holds.
+        findings: whose photos have whole paths.
+    """
+    sections = [_section(listing, level, findings) for level in _TITLES]
+    said = wording.plural(len(findings), "thing differs", "things differ")
+    return Page(
+        title=f"What changed to {listing.root.name or listing.root}",
+        answer=f"{said} between the two folders." if findings else "Nothing changed.",
+        advice="",
+        warning="",
+        facts=tuple(lines),
+        claims=(),
+        notes=("Nothing in either folder was changed.",),
+        sections=tuple(each for each in sections if each is not None),
+    )
+
+
 def _answer(findings: Sequence[Finding]) -> str:
     refused = [each for each in findings if each.level is Level.UNUSABLE]
     look = [each for each in findings if each.level is Level.LOOK]

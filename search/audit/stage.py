@@ -1,6 +1,6 @@
 """`headrace audit`: looks at all of a data folder, says what it found, writes it down."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +8,13 @@ import numpy as np
 from rich.console import Console
 
 from search.audit.copies import Copy, copy_findings, find_copies, people_of
+from search.audit.difference import Version, counted, differences
 from search.audit.files import file_findings
 from search.audit.finding import Finding, Level
 from search.audit.labels import label_findings
 from search.audit.listing import Listing, list_folder
 from search.audit.looks import look_findings
-from search.audit.page import audit_page
+from search.audit.page import audit_page, diff_page
 from search.audit.suspects import (
     Suspect,
     out_of_fold,
@@ -31,6 +32,7 @@ from trainables.data.sketches import Sketches
 from trainables.machine import Machine
 
 JSON_FILE, PAGE_FILE = "audit.json", "audit.html"
+DIFF_JSON_FILE, DIFF_PAGE_FILE = "diff.json", "diff.html"
 _LEVELS = (Level.UNUSABLE, Level.LOOK, Level.NOTE)
 _STYLES = {Level.UNUSABLE: "bold red", Level.LOOK: "bold yellow", Level.NOTE: "dim"}
 
@@ -85,14 +87,7 @@ def audit(
         ResultsError: the run has no refit, or was on other data.
     """
     listing = list_folder(root, layout, corrections)
-    sketches = Sketches.open(
-        root,
-        listing.paths,
-        cache,
-        num_threads=Machine().cpus(),
-        max_pixels=listing.max_pixels or MAX_PIXELS,
-        progress=StepBar(console, f"looking at {len(listing.paths):,} photos"),
-    )
+    sketches = _sketches(listing, cache, console)
     suspects: tuple[Suspect, ...] = ()
     if store is not None and listing.table is not None:
         # A run judges photos that have every label, which stand first.
@@ -107,10 +102,35 @@ def audit(
         *copy_findings(listing, copies),
         *suspect_findings(listing, suspects),
     )
-    order = sorted(found, key=lambda each: _LEVELS.index(each.level))
     return Audit(
-        listing=listing, sketches=sketches, copies=copies, suspects=suspects, findings=tuple(order)
+        listing=listing,
+        sketches=sketches,
+        copies=copies,
+        suspects=suspects,
+        findings=_gravest_first(found),
     )
+
+
+def _sketches(listing: Listing, cache: Path, console: Console) -> Sketches:
+    return Sketches.open(
+        listing.root,
+        listing.paths,
+        cache,
+        num_threads=Machine().cpus(),
+        max_pixels=listing.max_pixels or MAX_PIXELS,
+        progress=StepBar(console, f"looking at {len(listing.paths):,} photos"),
+    )
+
+
+def _gravest_first(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(found, key=lambda each: _LEVELS.index(each.level)))
+
+
+def _print_findings(console: Console, findings: Sequence[Finding]) -> None:
+    for each in findings:
+        say(console, f"{each.level.value:>8}  {each.kind}: {each.text}", _STYLES[each.level])
+        if each.level is not Level.NOTE or len(each.named) < 4:
+            say(console, f"          {several(each.named, '; ')}")
 
 
 def print_audit(console: Console, found: Audit, out: Path) -> None:
@@ -123,10 +143,7 @@ def print_audit(console: Console, found: Audit, out: Path) -> None:
         else f"{table.num_samples:,} with labels, of {table.num_groups:,} people"
     )
     say(console, f"{len(listing.paths):,} photos in {listing.root}: {labelled}")
-    for each in found.findings:
-        say(console, f"{each.level.value:>8}  {each.kind}: {each.text}", _STYLES[each.level])
-        if each.level is not Level.NOTE or len(each.named) < 4:
-            say(console, f"          {several(each.named, '; ')}")
+    _print_findings(console, found.findings)
     counts = [(level.value, len(found.of(level))) for level in _LEVELS]
     if not (found.of(Level.UNUSABLE) or found.of(Level.LOOK)):
         say(console, "Nothing needs a person's eye.")
@@ -191,3 +208,44 @@ def run_audit(
     write_audit(found, out)
     print_audit(console, found, out)
     return found.gravest
+
+
+def run_diff(
+    roots: tuple[Path, Path], layout: str | None, out: Path, cache: Path, console: Console
+) -> Level:
+    """Compares two versions of a data folder, says and writes what changed.
+
+    Args:
+        roots: the first and the second.
+        layout: of both, or None to find out that of each.
+        out: folder of diff.json and diff.html.
+        cache: folder of the sketches.
+        console: where to say it.
+
+    Returns:
+        How grave it is: a note where nothing changed.
+    """
+    listings = [list_folder(root, layout) for root in roots]
+    old, new = (
+        Version(listing=each, sketches=_sketches(each, cache, console)) for each in listings
+    )
+    found = _gravest_first(differences(old, new))
+    lines = counted(old, new)
+    gravest = found[0].level if found else Level.NOTE
+    write_json(
+        out / DIFF_JSON_FILE,
+        {
+            "schema": SCHEMA,
+            "data": [str(root.resolve()) for root in roots],
+            "result": gravest.value if found else "same",
+            "findings": [each.to_dict() for each in found],
+        },
+    )
+    write_text(out / DIFF_PAGE_FILE, html_of(diff_page(new.listing, lines, found)))
+    for line in lines:
+        say(console, line)
+    _print_findings(console, found)
+    if not found:
+        say(console, "Nothing changed: photos, people and labels are the same.")
+    say(console, f"{out / DIFF_PAGE_FILE} shows the photos, {out / DIFF_JSON_FILE} names all.")
+    return gravest

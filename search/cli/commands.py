@@ -28,7 +28,7 @@ from search.ending.guardian import guarded
 from search.ending.signals import INTERRUPTED, Ending, ending_on_signals, leave
 from search.ending.streams import be_lenient
 from search.errors import SearchError, UsageError, bounded, near
-from search.prepare.option import absolute, at_least, below_one, is_folder
+from search.prepare.option import absolute, at_least, below_one, check_folder
 from search.store.files import check_writable
 from search.store.remote import is_store
 from search.store.run_store import RunStore, check_name, check_refitted
@@ -290,8 +290,7 @@ def _predict(options: argparse.Namespace) -> int:
     ensemble = options.results / options.name / "ensemble"
     if not ensemble.is_dir():
         RunStore.open(options.results, options.name)
-    if not is_folder(options.images):
-        raise UsageError(f"--images must be a folder of photos, got {options.images}")
+    check_folder("--images", options.images, "a folder of photos")
     from search.predict.spec import EnsembleSpec
 
     EnsembleSpec.read(ensemble).check_files(ensemble)  # told before torch is loaded

@@ -3,15 +3,19 @@
 import argparse
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.cli.cache_folder import writable_cache
 from search.cli.exit_codes import BAD_INPUT, OK, SOME_FAILED
 from search.cli.run_config import audit_config, check_not_empty, frozen_config
-from search.cli.space_names import check_data_and_spaces
+from search.cli.space_names import check_data_and_spaces, check_layout
 from search.errors import UsageError
-from search.prepare.option import is_folder, known_model
+from search.prepare.option import check_folder, known_model
 from search.store.files import check_writable
 from search.store.run_store import RunStore
+
+if TYPE_CHECKING:
+    from search.audit.finding import Level
 
 
 def run_screen(options: argparse.Namespace) -> int:
@@ -54,17 +58,19 @@ def run_quick(options: argparse.Namespace) -> int:
 def run_audit_of(options: argparse.Namespace) -> int:
     """Looks for what is wrong with the data; returns the exit code."""
     check_not_empty(options)
+    if options.diff is not None:
+        return _run_diff_of(options)
     store = RunStore.open(options.results, options.run) if options.run else None
     config = audit_config(options, store)
-    if config.data and not is_folder(config.data):
-        raise UsageError(f"--data must be a folder, got {config.data}")
+    check_layout(config.layout)
+    if config.data:
+        check_folder("--data", config.data)
     cache = writable_cache(options.cache)
     check_writable("--out", options.out)
     if options.write_corrections is not None:
         _check_file("--write-corrections", options.write_corrections)
     from rich.console import Console
 
-    from search.audit.finding import Level
     from search.audit.stage import run_audit
     from search.console import StepBar
     from search.prepare.dataset import demo
@@ -82,7 +88,33 @@ def run_audit_of(options: argparse.Namespace) -> int:
         store,
         options.write_corrections,
     )
-    return {Level.NOTE: OK, Level.LOOK: SOME_FAILED, Level.UNUSABLE: BAD_INPUT}[level]
+    return _code_of(level)
+
+
+def _code_of(level: "Level") -> int:
+    return {"note": OK, "look": SOME_FAILED, "unusable": BAD_INPUT}[level.value]
+
+
+def _run_diff_of(options: argparse.Namespace) -> int:
+    """Compares two versions of the data; returns the exit code."""
+    names = ("data", "people", "corrections", "run", "write_corrections")
+    given = [f"--{name.replace('_', '-')}" for name in names if getattr(options, name)]
+    if given:
+        raise UsageError(
+            f"--diff OLD NEW names both folders, each with its own corrections.csv; leave out "
+            f"{', '.join(given)}"
+        )
+    for folder in options.diff:
+        check_folder("--diff", folder)
+    check_layout(options.layout)
+    cache = writable_cache(options.cache)
+    check_writable("--out", options.out)
+    from rich.console import Console
+
+    from search.audit.stage import run_diff
+
+    old, new = options.diff
+    return _code_of(run_diff((old, new), options.layout, options.out, cache, Console()))
 
 
 def _check_file(option: str, path: Path) -> None:

@@ -207,7 +207,12 @@ def build_parser() -> argparse.ArgumentParser:
     replay.add_argument("--data", default="", help="where the data is now, if it was moved")
     replay.add_argument("--weights-dir", default="", help="where the weights are now")
     replay.add_argument(
-        "--corrections", nargs="+", default=[], metavar="FILE", help="where corrections are now"
+        "--corrections",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="where corrections are now",
     )
     replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
     return parser
@@ -218,6 +223,14 @@ def _add_audit(commands: Any) -> None:
     for name in AUDIT_OPTIONS:
         option = OPTIONS[name]
         audit.add_argument(option.flag, help=option.help, **option.arguments)
+    audit.add_argument(
+        "--diff",
+        type=Path,
+        nargs=2,
+        default=None,
+        metavar=("OLD", "NEW"),
+        help="say what changed between two versions of a data folder, instead",
+    )
     audit.add_argument(
         "--run", default=None, metavar="NAME", help="whose models say which labels they doubt"
     )
@@ -339,6 +352,7 @@ def _add_ensemble(commands: Any) -> None:
     )
     export.add_argument(
         "--space",
+        action="extend",
         nargs="+",
         default=None,
         help="whose configs go to timm or into the portfolio (default: all)",

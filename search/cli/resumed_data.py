@@ -6,8 +6,8 @@ from pathlib import Path
 from search.errors import ResultsError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, open_dataset
-from search.prepare.option import is_folder
 from search.store.run_store import RunStore
+from trainables.given_paths import no_folder
 
 
 def open_same(
@@ -22,10 +22,10 @@ def open_same(
         ResultsError: it is gone, or other data.
         DataError: it breaks a rule.
     """
-    if not is_folder(config.data):
+    if why := no_folder(config.data):
         raise ResultsError(
-            f"a resumed run needs its data where it was, {config.data}, and no folder is there; "
-            "put it back, or a link to it"
+            f"a resumed run needs its data where it was, {config.data}, and no folder of data is "
+            f"there: {why}; put it back, or a link to it"
         )
     dataset = open_dataset(config, cache, progress)
     then = store.read_study()["data"]["fingerprint"]

@@ -47,7 +47,11 @@ def new_config(options: argparse.Namespace) -> RunConfig:
         "seed": 0,
         **_default_end(options),
     }
-    return RunConfig(**{**defaults, **_given(options)}).checked()
+    config = RunConfig(**{**defaults, **_given(options)}).checked()
+    roots = (config.data, *config.add_data)
+    if twice := [root for place, root in enumerate(roots) if root in roots[:place]]:
+        raise UsageError(f"--data and --add-data must name a folder once, got {twice[0]} twice")
+    return config
 
 
 def frozen_config(options: argparse.Namespace) -> RunConfig:

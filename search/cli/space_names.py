@@ -5,7 +5,7 @@ from pathlib import Path
 import spaces
 from search.errors import UsageError, near
 from search.prepare.config import RunConfig
-from search.prepare.option import is_folder
+from search.prepare.option import check_folder
 from spaces.errors import SpaceError
 from spaces.space import Schema
 
@@ -21,16 +21,9 @@ def check_data_and_spaces(config: RunConfig) -> None:
         UsageError: a space is neither a file nor a name, or the folder or the layout is none.
         DataError: the data breaks a rule.
     """
-    from trainables.data import layouts
-
-    known = layouts.names()
-    if config.layout is not None and config.layout not in known:
-        raise UsageError(
-            f"--layout must be one of {', '.join(known)}, got {config.layout!r}"
-            f"{near(config.layout, known)}"
-        )
-    if config.data and not is_folder(config.data):
-        raise UsageError(f"--data must be a folder, got {config.data}")
+    check_layout(config.layout)
+    if config.data:
+        check_folder("--data", config.data)
     unknown = [spec for spec in config.spaces if not _exists(spec, of_demo=not config.data)]
     if not unknown:
         return
@@ -40,6 +33,17 @@ def check_data_and_spaces(config: RunConfig) -> None:
             spaces.load(spec, schema)
     except SpaceError as error:
         raise UsageError(f"--space: {error}") from error
+
+
+def check_layout(layout: str | None) -> None:
+    """Raises UsageError where there is no layout of a name; None is to be found out."""
+    from trainables.data import layouts
+
+    known = layouts.names()
+    if layout is not None and layout not in known:
+        raise UsageError(
+            f"--layout must be one of {', '.join(known)}, got {layout!r}{near(layout, known)}"
+        )
 
 
 def _exists(spec: str, *, of_demo: bool) -> bool:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.console import StepBar, say
-from search.errors import ResultsError, UsageError
+from search.errors import ResultsError, UsageError, near
 from search.export.formats import FORMATS, TRACKERS
 from search.export.parity import LIMIT, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
@@ -63,7 +63,9 @@ def export_run(
         ResultsError: the run lacks what is to be exported.
     """
     if to not in FORMATS:
-        raise UsageError(f"--to must be one of {', '.join(FORMATS)}, got {to!r}")
+        raise UsageError(
+            f"--to must be one of {', '.join(FORMATS)}, got {to!r}{near(to, FORMATS)}"
+        )
     check_writable("--results", store.root if to == "portfolio" else store.root / to)
     if to == "portfolio":
         return _to_portfolio(store, console, spaces)

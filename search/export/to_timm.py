@@ -27,6 +27,7 @@ from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
 from trainables.data.splits import make_split
 from trainables.errors import ConfigError
+from trainables.memory import is_mixed
 from trainables.preprocess import CROPS
 
 TIMM_VERSION = "1.0.28"
@@ -202,7 +203,7 @@ def _model(best: Best, num_classes: int) -> dict[str, TimmValue]:
     if backbone.drop_path:
         options["drop_path"] = backbone.drop_path
     options |= {"device": best.device, "channels_last": True}
-    if best.device == "cuda":
+    if is_mixed(best.device, config.numerics.precision if config.numerics else ""):
         options |= {"amp": True, "amp_dtype": "bfloat16"}
     return options
 

@@ -19,7 +19,6 @@ from search.analysis.shift.correction import corrected
 from search.analysis.shift.score_forecast import forecast_score
 from search.analysis.uncertainty.interval import LEVEL, Interval
 from search.console import StepBar, say
-from search.errors import UsageError
 from search.predict.answers import (
     check_answers,
     check_names,
@@ -32,6 +31,7 @@ from search.predict.label_shift import label_shift as estimate_shift
 from search.predict.label_shift_files import print_shift, write_shift
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
+from search.prepare.option import check_folder
 from search.store.files import check_writable
 from search.store.links import check_links
 from trainables.data.image_files import IMAGE_SUFFIXES
@@ -141,8 +141,7 @@ def read_folder(images: Path) -> UnlabelledTable:
         UsageError: it is no folder.
         DataError: there are no images, or info.csv lists some that are not there.
     """
-    if not images.is_dir():
-        raise UsageError(f"--images must be a folder of photos, got {images}")
+    check_folder("--images", images, "a folder of photos")
     return flat.read(images)
 
 

@@ -126,6 +126,7 @@ class RunConfig:
         "--space",
         "age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
         read=given.absolute_spaces,
+        action="extend",
         nargs="+",
         metavar="SPACE",
     )
@@ -143,6 +144,7 @@ class RunConfig:
         "folders of further data, which only trains: nobody in it is validated or held out",
         default=(),
         read=given.added,
+        action="extend",
         nargs="+",
         metavar="DIR",
     )
@@ -163,6 +165,7 @@ class RunConfig:
         "data (default: corrections.csv beside the data)",
         default=(),
         read=given.corrections,
+        action="extend",
         nargs="+",
         metavar="FILE",
     )
@@ -231,6 +234,7 @@ class RunConfig:
         "(default: those of the device)",
         default=(),
         read=given.backbones,
+        action="extend",
         nargs="+",
         metavar="NAME",
     )
@@ -273,6 +277,7 @@ class RunConfig:
         default=(),
         read=tuple,
         on_top=True,
+        action="extend",
         nargs="+",
         metavar="ATTRIBUTE=SHARE",
     )
@@ -290,6 +295,7 @@ class RunConfig:
         "after the default",
         default=(),
         read=given.portfolios,
+        action="extend",
         nargs="+",
         metavar="FILE",
     )

@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from search.errors import UsageError
 from search.prepare.config import RunConfig
 from search.prepare.one_side import on_one_side
-from search.prepare.option import is_folder
+from search.prepare.option import check_folder
 from trainables.data import layouts
 from trainables.data.corrections import summary
 from trainables.data.demo import generate as synthetic
@@ -97,8 +96,8 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
         DataError: the data breaks a rule.
         UsageError: options that contradict each other.
     """
-    if config.data and not is_folder(config.data):
-        raise UsageError(f"--data must be a folder, got {config.data}")
+    if config.data:
+        check_folder("--data", config.data)
     root = Path(config.data) if config.data else demo(config.people, cache_dir, progress)
     bar = progress("looking at the photos")
     own = table = layouts.load(root, config.layout, config.corrections, bar)

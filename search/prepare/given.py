@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.errors import UsageError
-from search.prepare.option import absolute, is_file, is_folder, known_model
+from search.prepare.option import absolute, check_file, check_folder, is_file, known_model
 from search.store.screen_file import read_offer
+from trainables.data.corrections import no_corrections
 from trainables.data.known_corrections import KNOWN
+from trainables.given_paths import no_folder
 
 
 def absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
@@ -23,12 +25,13 @@ def absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
 
 def weights_dir(folder: str) -> str:
     """Returns a folder of weights; UsageError where it is none."""
-    if not is_folder(folder):
-        raise UsageError(f"--weights-dir must be a folder, got {folder}")
-    if not any(Path(folder).glob("*.safetensors")):
+    why = no_folder(folder)
+    if not why and not any(Path(folder).glob("*.safetensors")):
+        why = "it has no such file"
+    if why:
         raise UsageError(
-            f"--weights-dir must hold files <timm name>.safetensors, {folder} has none; leave it "
-            "out to use the model hub, or --no-pretrained to train from scratch"
+            f"--weights-dir must be a folder of <timm name>.safetensors, got {folder}: {why}; "
+            "leave it out to use the model hub, or --no-pretrained to train from scratch"
         )
     return absolute(folder)
 
@@ -46,35 +49,33 @@ def backbones(given: Sequence[str]) -> tuple[str, ...]:
 def corrections(sources: Sequence[str]) -> tuple[str, ...]:
     """Returns files as absolute paths, and names of known sets; UsageError for anything else."""
     for source in sources:
-        if source not in KNOWN and not is_file(source):
+        if why := no_corrections(source):
             raise UsageError(
-                f"--corrections must be CSV files or known sets ({', '.join(KNOWN)}), got {source}"
+                f"--corrections must be CSV files or known sets ({', '.join(KNOWN)}), got "
+                f"{source}: {why}"
             )
-    return tuple(absolute(source) if is_file(source) else source for source in sources)
+    return tuple(
+        source if source in KNOWN and not is_file(source) else absolute(source)
+        for source in sources
+    )
 
 
 def added(folders: Sequence[str]) -> tuple[str, ...]:
     """Returns absolute paths of folders of added data; UsageError where one is no folder."""
     every = [folders] if isinstance(folders, str) else folders  # from Python, one may be alone
     for folder in every:
-        if not is_folder(folder):
-            raise UsageError(f"data that is added must be a folder, got {folder}")
+        check_folder("data that is added", folder)
     return tuple(map(absolute, every))
 
 
 def photos_dir(folder: str) -> str:
     """Returns a folder of photos; UsageError where it is none."""
-    if not is_folder(folder):
-        raise UsageError(f"--pseudo-labels must be a folder of photos, got {folder}")
+    check_folder("--pseudo-labels", folder, "a folder of photos")
     return absolute(folder)
 
 
 def portfolios(given: Sequence[str]) -> tuple[str, ...]:
     """Returns files as absolute paths; UsageError where one is none."""
     for path in given:
-        if not is_file(path):
-            raise UsageError(
-                f"--warm-start must be files that headrace export NAME --to portfolio writes, got "
-                f"{path}"
-            )
+        check_file("--warm-start", path, "files that headrace export NAME --to portfolio writes")
     return tuple(absolute(path) for path in given)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError, near
+from trainables.given_paths import no_file, no_folder
 from trainables.timm_names import is_unknown, model_names
 
 _HOST_AND_PORT = re.compile(r"(?:ray://)?[^\s/]+:\d{1,5}")
@@ -158,15 +159,21 @@ def is_file(path: str) -> bool:
         return False
 
 
-def is_folder(path: str | Path) -> bool:
-    """Returns whether a path is that of a folder; not where no file can have such a name.
+def check_folder(flag: str, path: str | Path, what: str = "a folder") -> None:
+    """Raises UsageError where nothing can be read from a folder; says why, and which is meant.
 
     Raises:
         PermissionError: nobody can tell: a folder above it is closed to this user.
     """
-    try:
-        return Path(path).is_dir()
-    except PermissionError:
-        raise
-    except (OSError, ValueError):
-        return False
+    if why := no_folder(path):
+        raise UsageError(f"{flag} must be {what}, got {path}: {why}")
+
+
+def check_file(flag: str, path: str | Path, what: str = "a file") -> None:
+    """Raises UsageError where a path is that of no file; says why, and which is meant.
+
+    Raises:
+        PermissionError: nobody can tell: a folder above it is closed to this user.
+    """
+    if why := no_file(path):
+        raise UsageError(f"{flag} must be {what}, got {path}: {why}")

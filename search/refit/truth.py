@@ -22,6 +22,7 @@ from trainables.data.csv_cells import harmless, original
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
 from trainables.data.splits import Split
+from trainables.nearest import near
 
 _ATTRIBUTE, _NUMBER = "attribute:", "number:"
 _OWN = ("sample", "group", "label", "fold", "held_out", "chose")
@@ -180,9 +181,10 @@ def _codes(cells: "pd.Series[str]", attribute: Attribute) -> NDArray[np.int64]:
     known = {**bare, **{harmless(name): code for name, code in bare.items()}}
     found = cells.map(known)
     if (strange := found.isna()).any():
+        value = cells[strange].iloc[0]
         raise ValueError(
             f"row {_row(strange)}: {attribute.name!r} must be one of its classes in study.json, "
-            f"got {cells[strange].iloc[0]!r}"
+            f"got {value!r}{near(str(value), attribute.classes)}"
         )
     return np.asarray(found, dtype=np.int64)
 

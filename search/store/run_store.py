@@ -25,6 +25,7 @@ from search.store.study_file import check_study
 from trainables.data.bounded_files import check_plain
 from trainables.data.csv_cells import harmless
 from trainables.drafts import clear_drafts
+from trainables.given_paths import no_folder
 
 logger = logging.getLogger(__name__)
 
@@ -135,9 +136,11 @@ class RunStore:
         if not is_there(store.root / "study.json"):
             store._check_begun()
             runs = run_names(results)
+            why = "" if runs else no_folder(results)
+            none = f"none{why and f', for {why}'} (--results gives another folder)"
             raise ResultsError(
                 f"no run {name!r} in {results}{near(name, runs)}; runs there: "
-                f"{', '.join(runs) or 'none (--results gives another folder)'}"
+                f"{', '.join(runs) or none}"
             )
         check_links(store.root)
         return store

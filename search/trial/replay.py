@@ -15,7 +15,7 @@ from search.store.best_file import BestFile, digest
 from search.store.reading import reading
 from search.trial.trial_run import TrialRun
 from trainables.config import TrialConfig
-from trainables.data.known_corrections import KNOWN
+from trainables.data.corrections import no_corrections
 from trainables.machine import Machine
 
 
@@ -57,10 +57,10 @@ def replay(
     if corrections:
         study = replace(study, corrections=tuple(corrections))
     for source in study.corrections:
-        if source not in KNOWN and not Path(source).is_file():
+        if why := no_corrections(source):
             raise UsageError(
-                f"{path.name} was found with the corrections {source}, which are no file now; say "
-                "where they are (--corrections FILE ...)"
+                f"{path.name} was found with the corrections {source}, which are no file now: "
+                f"{why}; say where they are (--corrections FILE ...)"
             )
     dataset = open_dataset(study, cache, progress)
     with reading(path, "resume its run"):

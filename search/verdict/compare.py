@@ -25,6 +25,7 @@ from search.store.reading import reading
 from search.verdict.findings import Findings
 from trainables.data.bounded_files import check_plain
 from trainables.data.csv_cells import original
+from trainables.given_paths import no_file
 
 _TRUTH_COLUMNS = ("sample", "label")
 _OUR_NAME = "ImageID"
@@ -106,8 +107,8 @@ def read_files(
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    if not path.exists():
-        raise UsageError(f"a CSV file must exist, got {path}")
+    if why := no_file(path):
+        raise UsageError(f"a CSV file must exist, got {path}: {why}")
     with reading(path, "correct it", UsageError, wrong="is not a CSV file"):
         check_plain(path)
         _check_cells(path)

@@ -42,5 +42,6 @@ def test_a_usage_runs_as_a_process_of_its_own_beside_the_files_it_names(tmp_path
     found = answer("run --space gender --data odd_class", tmp_path)
     assert (found.code, found.said) == (
         2,
-        "headrace: manifest.csv row 25: unknown gender 'mael'; allowed: female, male\n",
+        "headrace: manifest.csv row 25: unknown gender 'mael' (did you mean male?); "
+        "allowed: female, male\n",
     )

@@ -42,6 +42,7 @@ def folder(tmp_path, monkeypatch):
         (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
     for name in ("photos", "new"):
         (tmp_path / name).mkdir()
+    (tmp_path / "photos" / "manifest.csv").touch()
     for made, name in zip(made_files(tmp_path, made_photos(2)), ("one", "two"), strict=True):
         made.rename(tmp_path / "new" / f"{name}.jpg")
 

@@ -21,6 +21,8 @@ _NOT_LABELS = frozenset(
     )
 )
 """What R, pandas and databases write for no value."""
+_BLANKS = frozenset(("?", "??", "???", "-", "--", "---", "–", "—"))  # noqa: RUF001
+"""What people write into a cell that they cannot fill."""
 _OF_A_SPREADSHEET = re.compile(
     r"##+|#(?![0-9A-F]{3,8}$)[¡¿]?[^\W\d_a-z][^\Wa-z]*(?:/[^\Wa-z]+)*[!?]?"
 )
@@ -34,6 +36,16 @@ _NONE = "None"
 def is_no_label(value: str) -> bool:
     """Returns whether a value is what a program writes for none, or for an error."""
     return value in _NOT_LABELS or _OF_A_SPREADSHEET.fullmatch(value) is not None
+
+
+def no_labels(values: Iterable[str]) -> frozenset[str]:
+    """Returns those of a column's values that stand where there is no value.
+
+    A dash does, unless it is a minus beside a plus.
+    """
+    different = frozenset(values)
+    blanks = _BLANKS - {"-"} if "+" in different else _BLANKS
+    return frozenset(each for each in different if each in blanks or is_no_label(each))
 
 
 def same_text(one: str, other: str) -> bool:

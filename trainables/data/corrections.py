@@ -24,6 +24,8 @@ from trainables.data.known_corrections import KNOWN
 from trainables.data.sample_table import Corrected, SampleTable
 from trainables.data.schema import own_name
 from trainables.errors import DataError, reading_data
+from trainables.given_paths import no_file
+from trainables.nearest import near
 
 CORRECTIONS_FILE = "corrections.csv"
 COLUMNS = ("group_or_path", "attribute", "label", "reason")
@@ -53,10 +55,10 @@ def read_corrections(source: str) -> tuple[Correction, ...]:
             for n, (key, name, label, why) in enumerate(KNOWN[source], start=1)
         )
     path = Path(source)
-    if not path.is_file():
+    if why := no_corrections(source):
         raise DataError(
             f"corrections must be a CSV file ({','.join(COLUMNS)}) or one of the known sets "
-            f"({', '.join(KNOWN)}), got {source}"
+            f"({', '.join(KNOWN)}), got {source}: {why}"
         )
     with reading_data(path):
         if _is_header_alone(path):
@@ -75,6 +77,12 @@ def read_corrections(source: str) -> tuple[Correction, ...]:
         Correction(where=where, key=key, attribute=name, label=label, reason=why)
         for where, key, name, label, why in whole
     )
+
+
+def no_corrections(source: str) -> str:
+    """Returns why corrections are no file and no known set, in a few words; empty if they are."""
+    why = "" if source in KNOWN else no_file(source)
+    return f"{why}{near(source, KNOWN)}" if why else ""
 
 
 def _is_header_alone(path: Path) -> bool:
@@ -158,6 +166,10 @@ class _Index:
         rows = self._names.get(spelling(PurePosixPath(key).name), [])
         return [row for row in rows if spelling(f"/{self._table.paths[row]}").endswith(f"/{key}")]
 
+    def _near(self, key: str) -> str:
+        """Returns the groups or the paths that a key may have been."""
+        return near(key, self._table.group_names) or near(key, self._table.paths)
+
     def rows(self, each: Correction) -> list[int]:
         """Returns the rows of a correction; DataError where they are none or not clear."""
         key = spelling(each.key)
@@ -182,7 +194,7 @@ class _Index:
             raise DataError(
                 f"{each.where}: {each.key!r} is no group and no path of this data (of "
                 f"{self._table.num_groups} groups such as {self._table.groups[0]!r}, and paths "
-                f"such as {self._table.paths[0]!r}); correct it or {way_out}"
+                f"such as {self._table.paths[0]!r}){self._near(each.key)}; correct it or {way_out}"
             )
         return found
 
@@ -200,7 +212,8 @@ def _column(table: SampleTable, each: Correction) -> int:
         if same_text(name, each.attribute) or same_text(name, own_name(each.attribute)):
             return column
     raise DataError(
-        f"{each.where}: unknown attribute {each.attribute!r}; available: {', '.join(names)}"
+        f"{each.where}: unknown attribute {each.attribute!r}{near(each.attribute, names)}; "
+        f"available: {', '.join(names)}"
     )
 
 
@@ -225,8 +238,8 @@ def _code(table: SampleTable, column: int, each: Correction, number: float | Non
     code = ClassNames(attribute.classes).code(each.label)
     if code is None:
         raise DataError(
-            f"{each.where}: unknown {attribute.name} {each.label!r}; available: "
-            f"{', '.join(attribute.classes)}"
+            f"{each.where}: unknown {attribute.name} {each.label!r}"
+            f"{near(each.label, attribute.classes)}; available: {', '.join(attribute.classes)}"
         )
     return code
 

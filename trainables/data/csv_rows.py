@@ -15,11 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from trainables.data.bounded_files import check_plain
-from trainables.data.class_names import ClassNames, is_no_label, same_text
+from trainables.data.class_names import ClassNames, no_labels, same_text
 from trainables.data.csv_shape import Sheet, shaped
 from trainables.data.csv_text import decode_text
 from trainables.data.schema import FloatArray, IntArray
 from trainables.errors import DataError
+from trainables.given_paths import no_file
+from trainables.nearest import near
 
 _COMMA_NUMBER = re.compile(r"-?\d+,\d+")
 _THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")
@@ -75,7 +77,7 @@ class CsvRows:
         why = " (left out: an index column, or empty; give it a name)"
         return (
             f"{self.path} needs a column {column!r}{why if column in self.left_out else ''}; its "
-            f"columns are {', '.join(self.columns)}"
+            f"columns are {', '.join(self.columns)}{near(column, self.columns)}"
         )
 
     def column(self, column: str) -> tuple[str, ...]:
@@ -93,8 +95,13 @@ class CsvRows:
         """
         values = self.column(column)
         if "" in values:
-            where = self.where(values.index(""))
-            raise DataError(f"{where}: column {column!r} is empty; fill it or remove the row")
+            where, times = self.where(values.index("")), values.count("")
+            if times == 1:
+                raise DataError(f"{where}: column {column!r} is empty; fill it or remove the row")
+            raise DataError(
+                f"{where}: column {column!r} is empty, in {times} rows (a spreadsheet keeps the "
+                "value of merged cells in the first of them alone); fill it or remove the rows"
+            )
         return values
 
     def known(self, column: str, kept: Sequence[str] = (), way_out: str = "") -> tuple[str, ...]:
@@ -112,7 +119,7 @@ class CsvRows:
         values = self.filled(column)
         different = set(values)
         strange = {each for each in different if _LOST in each or _controls(each)}
-        empty = {each for each in different.difference(kept) if is_no_label(each)}
+        empty = no_labels(different).difference(kept)
         wrong = strange | empty
         rows = (row for row, each in enumerate(values) if each in wrong)
         first = next(rows, None) if wrong else None
@@ -124,8 +131,8 @@ class CsvRows:
             )
         if first is not None:
             raise DataError(
-                f"{self.where(first)}: column {column!r} is {values[first]!r}, which a "
-                "spreadsheet or pandas writes where there is no value "
+                f"{self.where(first)}: column {column!r} is {values[first]!r}, which people, a "
+                "spreadsheet or pandas write where there is no value "
                 f"({values.count(values[first])} rows have it); fill it or remove the row"
                 f"{way_out and f' ({way_out})'}"
             )
@@ -143,7 +150,8 @@ class CsvRows:
         for row, value in enumerate(values):
             if codes[value] is None:
                 raise DataError(
-                    f"{self.where(row)}: unknown {column} {value!r}; allowed: {', '.join(classes)}"
+                    f"{self.where(row)}: unknown {column} {value!r}{near(value, classes)}; "
+                    f"allowed: {', '.join(classes)}"
                 )
         return np.array([codes[value] for value in values], dtype=np.int64)
 
@@ -197,6 +205,8 @@ def read_csv(path: Path, encoding: str | None = None) -> CsvRows:
         DataError: the file cannot be read, is empty or malformed, a header name is empty or
             repeated, a row has more or fewer cells than the header, or two readings fit.
     """
+    if why := no_file(path):
+        raise DataError(f"{path} cannot be read: {why}")
     try:
         check_plain(path)
         text, note = decode_text(path, path.read_bytes(), encoding)

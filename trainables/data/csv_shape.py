@@ -61,6 +61,7 @@ def shaped(path: Path, text: str) -> Sheet:
     body = text[said.end() :] if said else text
     separator, rows = _separated(path, body, separators)
     rows, blank = [row for row in rows if any(row[1])], sum(not any(row[1]) for row in rows)
+    rows, again = _without_headers(rows)
     if len(rows) < 2:
         raise DataError(f"{path} needs a header and one or more rows, got {len(rows)} lines")
     notes = []
@@ -73,6 +74,11 @@ def shaped(path: Path, text: str) -> Sheet:
         notes.append(f"{path.name}: trailing {_name(separator)} ignored in {num_trailing} rows")
     if blank:
         notes.append(f"{path.name}: {blank} empty rows ignored")
+    if again:
+        notes.append(
+            f"{path.name}: the header stands again in row {again[0]}, as where files were put one "
+            f"behind the other; such rows ignored: {len(again)}"
+        )
     columns, cells, left_out = _without_empty(rows)
     _check(path, rows[0][1], columns, rows[1:])
     notes += [f"{path.name}: {note}" for note in left_out.values()]
@@ -85,6 +91,18 @@ def shaped(path: Path, text: str) -> Sheet:
         notes=tuple(notes),
         left_out=tuple(rows[0][1][index] for index in left_out),
     )
+
+
+def _without_headers(rows: Sequence[Row]) -> tuple[list[Row], list[int]]:
+    """Returns the rows without those that repeat the first, and the lines of these.
+
+    Names of two columns or more: one name may be a value, too.
+    """
+    header = rows[0][1] if rows else ()
+    if sum(map(bool, header)) < 2:
+        return list(rows), []
+    again = [line for line, cells in rows[1:] if cells == header]
+    return [*rows[:1], *(row for row in rows[1:] if row[1] != header)], again
 
 
 def _name(separator: str) -> str:
@@ -220,14 +238,18 @@ def _check(path: Path, header: Sequence[str], columns: Sequence[str], rows: Sequ
             f"every row of {path} has one cell more than the header, {len(header)}, as where R "
             "writes names of rows; write it with row.names=FALSE, or name the first column"
         )
+    widest = max((_length(cells) for _, cells in rows), default=0)
+    title = "remove the title above the header" if sum(map(bool, header)) == 1 < widest else ""
     for line, cells in rows:
         if len(cells) != len(header):
+            more = "a cell with a separator in it needs quotes" if len(cells) > len(header) else ""
+            hint = title or more
             raise DataError(
                 f"{path.name} row {line}: {len(header)} cells are needed as in the header, "
-                f"got {len(cells)}"
+                f"got {len(cells)}{hint and f'; {hint}'}"
             )
     if "" in columns or len(set(columns)) != len(columns):
         raise DataError(
-            f"the header of {path} needs different, non-empty names, got {tuple(columns)}; name "
-            "every column that has values, once"
+            f"the header of {path} needs different, non-empty names, got {tuple(columns)}; "
+            f"{title or 'name every column that has values, once'}"
         )

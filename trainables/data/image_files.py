@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -135,7 +136,7 @@ def check_files(root: Path, paths: Sequence[str], source_rows: Sequence[str]) ->
         raise DataError(
             f"{source_rows[first]}: image {paths[first]!r} is missing under {root} "
             f"({len(missing)} of {len(paths)} images are missing{also and f', also {also}'}); "
-            f"{_cure(root, paths[first])}"
+            f"{cure_of_missing(root, paths[first])}"
         )
 
 
@@ -144,7 +145,7 @@ def missing_rows(root: Path, paths: Sequence[str]) -> list[int]:
     return [row for row, path in enumerate(paths) if not _is_file(root / path)]
 
 
-def _cure(root: Path, path: str) -> str:
+def cure_of_missing(root: Path, path: str) -> str:
     """Returns what may be done about a path that names no image."""
     if "://" in path or path.startswith(("http:/", "https:/")):
         return "paths must be of files, not addresses: fetch the photos first"
@@ -155,7 +156,19 @@ def _cure(root: Path, path: str) -> str:
     below = [folder.name for folder in _folders(root) if _is_file(folder / name)]
     if len(below) == 1 and name == windows:
         return f"{name!r} is in {below[0]!r}: say images: {below[0]} in dataset.yaml"
+    if name and (files := _same_stem(root / path)):
+        return f"{files[0]!r} is there: write the paths with the endings of the files"
     return "put the files back, or remove their rows"
+
+
+def _same_stem(path: Path) -> list[str]:
+    """Returns the photos beside a path that has their name and no ending, or another one."""
+    with suppress(OSError, ValueError):
+        stems = {path.name.casefold(), path.stem.casefold()}
+        entries = visible_entries(path.parent) if is_folder(path.parent) else ()
+        photos = (each for each in entries if each.suffix.lower() in IMAGE_SUFFIXES)
+        return [each.name for each in photos if each.stem.casefold() in stems]
+    return []
 
 
 def _folders(root: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
 from trainables.data.csv_text import ENCODINGS
 from trainables.data.image_decoding import MAX_PIXELS
 from trainables.errors import DataError, reading_data
+from trainables.nearest import near
 
 _TEXTS = ("name", "licence", "group", "path", "manifest", "file_names", "images", "encoding")
 _KEYS = (*_TEXTS, "attributes", "ignore", "max_pixels", "missing")
@@ -101,7 +102,8 @@ class ManifestConfig:
             )
         if self.encoding and self.encoding not in ENCODINGS:
             raise DataError(
-                f"unknown encoding {self.encoding!r}; available: {', '.join(ENCODINGS)}"
+                f"unknown encoding {self.encoding!r}{near(self.encoding, ENCODINGS)}; available: "
+                f"{', '.join(ENCODINGS)}"
             )
         if self.ignore_others and self.attributes is None:
             raise DataError(
@@ -192,7 +194,8 @@ def _mapping(data: object, what: str, allowed: tuple[str, ...] = ()) -> Mapping[
     unknown = [key for key in data if allowed and key not in allowed]
     if unknown:
         raise DataError(
-            f"{what} has an unknown key {unknown[0]!r}; available: {', '.join(allowed)}"
+            f"{what} has an unknown key {unknown[0]!r}{near(str(unknown[0]), allowed)}; "
+            f"available: {', '.join(allowed)}"
         )
     return data
 

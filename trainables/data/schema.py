@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainables.errors import DataError
+from trainables.nearest import near
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -172,7 +173,10 @@ class LabelSchema:
         for attribute in self.attributes:
             if attribute.name == name:
                 return attribute
-        raise UnknownTargetError(f"unknown attribute {name!r}; available: {', '.join(self.names)}")
+        raise UnknownTargetError(
+            f"unknown attribute {name!r}{near(str(name), self.names)}; available: "
+            f"{', '.join(self.names)}"
+        )
 
     def __contains__(self, name: object) -> bool:
         return name in self.names
@@ -274,7 +278,8 @@ class LabelSchema:
             return self.joint_names
         if target not in self:
             raise UnknownTargetError(
-                f"unknown target {target!r}; available: {', '.join((*self.names, JOINT))}"
+                f"unknown target {target!r}{near(target, self.names)}; available: "
+                f"{', '.join((*self.names, JOINT))}"
             )
         return self[target].classes
 

@@ -16,6 +16,7 @@ from trainables.data.class_names import ClassNames
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN, Attribute, FloatArray, IntArray, LabelSchema
 from trainables.errors import DataError
+from trainables.nearest import near
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +149,16 @@ def _recoded(wanted: Attribute, table: SampleTable, folder: str) -> tuple[IntArr
     names = ClassNames(wanted.classes)
     place = [names.code(name) for name in there.classes]
     strange = _strange(there.classes, place)
+
+    def hinted(name: str) -> str:
+        """Returns a class and which of the wanted ones it may be."""
+        return f"{name}{near(name, wanted.classes)}"
+
     if strange:
         raise DataError(
-            f"{folder}: {wanted.name} has the classes {', '.join(strange)}, which the data it is "
-            f"added to has not ({', '.join(wanted.classes)}); say which they are in its "
-            "dataset.yaml (classes: {VALUE: CLASS})"
+            f"{folder}: {wanted.name} has the classes {', '.join(map(hinted, strange))}, which "
+            f"the data it is added to has not ({', '.join(wanted.classes)}); say which they are "
+            "in its dataset.yaml (classes: {VALUE: CLASS})"
         )
     return np.append([int(code or 0) for code in place], UNKNOWN)[codes], numbers
 

@@ -26,7 +26,7 @@ from trainables.locks import held
 SIDE = 64
 """Pixels a side of a sketch, S."""
 
-_VERSION = 1
+_VERSION = 2
 """Raised when a sketch of the same file would be another one."""
 _DIGEST_BYTES = 16
 _TEXT = "U200"
@@ -40,7 +40,8 @@ class Sketches:
         luma: uint8 array [N, S, S], the whole photo squeezed to a square; zeros where unreadable.
         size: int64 array [N, 2], (H, W) of the upright photo; zeros where unreadable.
         colour: float32 array [N, 3], mean RGB in [0, 255].
-        chroma: float32 array [N], mean of the largest minus the smallest channel, in [0, 255].
+        colourful: float32 array [N], how far the colours are from those of one tint, lighter and
+            darker: standard deviation, of 255. Grey and sepia have none.
         mode: str array [N], Pillow's mode of the file, such as "RGB" or "CMYK".
         wrong: str array [N], why a photo cannot be read; empty where it can.
         digest: str array [N], of the bytes of the file; empty where there is no file.
@@ -49,7 +50,7 @@ class Sketches:
     luma: npt.NDArray[np.uint8] = field(repr=False)
     size: npt.NDArray[np.int64]
     colour: npt.NDArray[np.float32]
-    chroma: npt.NDArray[np.float32]
+    colourful: npt.NDArray[np.float32]
     mode: npt.NDArray[np.str_]
     wrong: npt.NDArray[np.str_]
     digest: npt.NDArray[np.str_]
@@ -129,7 +130,7 @@ def _empty(num_photos: int) -> dict[str, npt.NDArray[Any]]:
         "luma": np.zeros((num_photos, SIDE, SIDE), dtype=np.uint8),
         "size": np.zeros((num_photos, 2), dtype=np.int64),
         "colour": np.zeros((num_photos, 3), dtype=np.float32),
-        "chroma": np.zeros(num_photos, dtype=np.float32),
+        "colourful": np.zeros(num_photos, dtype=np.float32),
         "mode": np.zeros(num_photos, dtype="U8"),
         "wrong": np.zeros(num_photos, dtype=_TEXT),
         "digest": np.zeros(num_photos, dtype=f"U{2 * _DIGEST_BYTES}"),
@@ -186,13 +187,25 @@ def _sketch(path: Path, max_pixels: int) -> dict[str, Any]:
     except (OSError, ValueError, DataError) as error:
         return {**said, "wrong": reason(error)[:200]}
     # Weights of luma as Pillow has them (ITU-R 601).
-    luma = picture @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
-    spread = picture.max(axis=2).astype(np.float32) - picture.min(axis=2)
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    luma: npt.NDArray[np.float32] = np.asarray(picture @ weights, dtype=np.float32)
     return {
         **said,
         "luma": np.rint(luma).astype(np.uint8),
         "size": np.array(size),
         "colour": picture.reshape(-1, 3).mean(axis=0),
-        "chroma": spread.mean(),
+        "colourful": _colourful(picture, luma),
         "mode": mode,
     }
+
+
+def _colourful(picture: npt.NDArray[np.uint8], luma: npt.NDArray[np.float32]) -> float:
+    """Returns what is left of the colours of a photo [S, S, 3] once its lightness explains them.
+
+    In a picture of one tint red and blue follow the lightness in a line.
+    """
+    light = (luma - luma.mean()).ravel()
+    colours = picture.reshape(-1, 3)[:, ::2] - luma.reshape(-1, 1)
+    colours -= colours.mean(axis=0)
+    slope = light @ colours / max(float(light @ light), 1.0)
+    return float(np.sqrt(np.square(colours - np.outer(light, slope)).mean(axis=0).sum()))

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from tests.search.audit.damages import (
     SIZE,
@@ -160,6 +160,38 @@ def a_photo_cut_beyond_its_edge(root: Path) -> str:
 def a_photo_out_of_focus(root: Path) -> str:
     path = photo(root, 29)
     save(path, Image.open(path).convert("RGB").filter(ImageFilter.GaussianBlur(9)), quality=95)
+    return path.name
+
+
+@damage("blurred")
+def a_photo_somewhat_out_of_focus(root: Path) -> str:
+    path = photo(root, 30)
+    save(path, Image.open(path).convert("RGB").filter(ImageFilter.GaussianBlur(4)), quality=95)
+    return path.name
+
+
+@damage("blurred")
+def a_photo_of_a_shaken_hand(root: Path) -> str:
+    path = photo(root, 31)
+    image = Image.open(path).convert("RGB")
+    shifted = [np.roll(np.asarray(image, np.float64), step, axis=1) for step in range(-8, 9)]
+    save(path, Image.fromarray(np.mean(shifted, axis=0).astype(np.uint8)), quality=95)
+    return path.name
+
+
+@damage("faint")
+def a_photo_that_has_faded(root: Path) -> str:
+    path = photo(root, 32)
+    image = Image.open(path).convert("RGB")
+    save(path, Image.blend(image, Image.new("RGB", image.size, (120, 118, 115)), 0.87))
+    return path.name
+
+
+@damage("no-colours")
+def a_photo_in_sepia(root: Path) -> str:
+    path = photo(root, 33)
+    grey = Image.open(path).convert("L")
+    save(path, ImageOps.colorize(grey, (30, 18, 8), (255, 240, 200)))
     return path.name
 
 

@@ -42,7 +42,7 @@ def one_photo_of_two_people(root: Path) -> str:
     return folder(root, other).name
 
 
-@damage("copy-between-people")
+@damage("copy-between-people", "blurred")
 def saved_again_and_smaller(root: Path) -> str:
     one, other = alike(root)
     image = Image.open(photo(root, one)).convert("RGB").resize((72, 96)).resize(SIZE)

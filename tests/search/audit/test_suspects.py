@@ -167,6 +167,7 @@ def test_labels_that_are_others_now_are_refused(tmp_path):
         (["--write-corrections", "new.csv"], "needs the models of a run: --run NAME"),
         (["--run", "nobody"], "no run 'nobody'"),
         (["--data", "no/such/folder"], "--data must be a folder"),
+        (["--layout", "manifst"], "did you mean manifest?"),
         (["--data", ".", "--people", "50"], "--people is for the demo"),
     ],
 )

@@ -49,6 +49,7 @@ FROZEN = {
         "--layout": None,
         "--people": None,
         "--corrections": None,
+        "--diff": None,
         "--run": None,
         "--results": Path("results"),
         "--write-corrections": None,

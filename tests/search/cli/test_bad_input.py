@@ -88,12 +88,27 @@ def refused(places, capsys):
             r"--people is for the demo and means nothing with --data; drop one",
         ),
         ("run --space age --gpus-per-trial 0.3", r"must be one of auto, 1, .*, got '0\.3'"),
-        ("run --space age --weights-dir {tmp}/no", r"--weights-dir must be a folder, got .*/no"),
-        ("run --space age --weights-dir {tmp}/empty", r"must hold files <timm name>\.safetensors"),
+        (
+            "run --space age --weights-dir {tmp}/no",
+            r"--weights-dir must be a folder of .*, got .*/no: there is no 'no' in",
+        ),
+        (
+            "run --space age --weights-dir {tmp}/empty",
+            r"must be a folder of <timm name>.* is an empty folder; leave",
+        ),
         ("run --space age --name ../up", r"a run name has letters, digits, .*, got '\.\./up'"),
-        ("run --space age --data {tmp}/no", r"--data must be a folder, got .*/no"),
+        (
+            "run --space age --data {tmp}/no",
+            r"--data must be a folder, got .*/no: there is no 'no' in ",
+        ),
+        ("run --space age --data {people}/manifest.csv", r"it is a file; its folder is .*/people"),
+        ("run --space age --data {people}x", r"there is no .* \(did you mean "),
+        ("run --space age --corrections competitoin", r"\(did you mean competition\?\)"),
         ("run --space age --corrections no.csv", r"must be CSV files or known sets \(competition"),
-        ("run --space age --data {tmp}/empty", r"no layout fits the folder .*/empty; known"),
+        (
+            "run --space age --data {tmp}/empty",
+            r"--data must be a folder, got .*/empty: it is an empty folder",
+        ),
         ("run --space all --data {people}", r"needs --budget TIME .* or --trials N"),
         (
             "run --space agee --data {people}",

@@ -86,6 +86,7 @@ def test_the_folder_of_an_ensemble_predicts_without_its_run(monkeypatch, tmp_pat
     whole = SimpleNamespace(check_files=lambda folder: None)
     monkeypatch.setattr("search.predict.spec.EnsembleSpec.read", lambda folder: whole)
     (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "one.jpg").touch()
     photos = ["--images", str(tmp_path / "x"), "--out", "a.csv"]
     command = ["predict", "mine", "--results", str(tmp_path), *photos]
     assert main(command) == 2
@@ -177,6 +178,7 @@ def test_paths_are_absolute_so_that_a_resume_works_from_anywhere(ran, tmp_path, 
         (tmp_path / name).touch()
     for folder in ("d", "w"):
         (tmp_path / folder).mkdir()
+    (tmp_path / "d" / "manifest.csv").touch()
     (tmp_path / "w" / "test_resnet.safetensors").touch()
     command = ["run", "--space", "gender=mine.py", "other.py", "--data", "d"]
     main([*command, "--weights-dir", "w"])

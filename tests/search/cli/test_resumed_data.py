@@ -39,7 +39,7 @@ def test_the_same_data_is_opened_once(stored, cache):
 
 def test_data_that_was_moved_is_told_with_its_place(stored, cache, data):
     data.rename(data.with_name("elsewhere"))
-    with pytest.raises(ResultsError, match=r"where it was, .*/data, and no folder is there; put"):
+    with pytest.raises(ResultsError, match=r"it was, .*/data, .* there is no 'data' in .*; put"):
         open_same(*stored, cache, quiet)
 
 

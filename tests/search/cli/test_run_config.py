@@ -27,12 +27,13 @@ def config_of(line):
         f"{DEMO} --warm-start '{{here}}/one.json' '{{here}}/two.json'",
         "run --space age --data '{here}' --layout manifest --weights-dir '{here}' --trials 3",
         "run --space age --data '{here}' --corrections competition '{here}/mine.csv' --trials 3",
-        "run --space age --data '{here}' --add-data '{here}' . --score-added --trials 3",
+        "run --space age --data '{here}' --add-data '{here}/more' . --score-added --trials 3",
     ],
 )
 def test_the_command_of_a_config_makes_it_again(line, tmp_path):
     folder = tmp_path / "my photos"
-    folder.mkdir()
+    (folder / "more").mkdir(parents=True)
+    (folder / "more" / "manifest.csv").touch()
     (folder / "resnet18.safetensors").touch()
     for name in ("mine.csv", "one.json", "two.json"):
         (folder / name).touch()
@@ -47,9 +48,22 @@ def test_folders_given_after_the_first_are_added(tmp_path):
     names = ("one", "two", "three")
     for name in names:
         (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.csv").touch()
     one, two, three = (str(tmp_path / name) for name in names)
     config = config_of(f"run --space age --data {one} --data {two} --data {three} --trials 3")
     assert (config.data, config.add_data) == (one, (two, three))
+
+
+def test_an_option_of_several_values_may_be_given_again(tmp_path):
+    folders = [tmp_path / name for name in ("one", "two", "three", "four")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "manifest.csv").touch()
+    one, two, three, four = map(str, folders)
+    words = f"run --space age --space gender --data {one} --data {two} --add-data {three}"
+    config = config_of(f"{words} --add-data {four} --trials 3")
+    assert config.spaces == ("age", "gender")
+    assert config.add_data == (two, three, four)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +71,9 @@ def test_folders_given_after_the_first_are_added(tmp_path):
     [
         ("--add-data .", "--add-data adds to data of your own"),
         ("--data . --score-added", "--score-added is about added data"),
-        ("--data . --add-data /no/such", "must be a folder, got /no/such"),
+        ("--data . --add-data /no/such", "must be a folder, got /no/such: there is no 'no' in /"),
+        ("--data . --data ./", "must name a folder once, got .* twice"),
+        ("--data /etc --add-data . .", "must name a folder once, got .* twice"),
     ],
 )
 def test_added_data_that_cannot_be_is_refused(words, message):

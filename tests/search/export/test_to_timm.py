@@ -225,6 +225,24 @@ def test_timms_optimizer_gets_our_numbers(name):
         assert optimizer.defaults["nesterov"] is True
 
 
+@pytest.mark.parametrize(
+    ("device", "precision", "mixed"),
+    [
+        ("cpu", None, False),
+        ("cpu", "bf16", True),
+        ("cpu", "float32", False),
+        ("cuda", None, True),
+        ("cuda", "bf16", True),
+        ("cuda", "float32", False),
+    ],
+)
+def test_the_precision_of_the_config_is_that_of_timms_training(device, precision, mixed):
+    given = {} if precision is None else {"numerics__precision": precision}
+    said = options(made_best(device=device, **given))
+    assert said.get("amp", False) is mixed
+    assert said.get("amp_dtype") == ("bfloat16" if mixed else None)
+
+
 @given(
     warmup=st.sampled_from([0.0, 0.05, 0.1, 0.2]),
     schedule=st.sampled_from(["cosine", "constant"]),

@@ -193,6 +193,8 @@ def test_bad_folders_of_photos_are_refused(folder, tmp_path):
     out = tmp_path / "ans.csv"
     refused(folder, tmp_path / "none", out, UsageError, "--images must be a folder of photos")
     (tmp_path / "empty").mkdir()
+    refused(folder, tmp_path / "empty", out, UsageError, "it is an empty folder")
+    (tmp_path / "empty" / "notes.txt").touch()
     refused(folder, tmp_path / "empty", out, DataError, "holds no images")
     listed = write_flat(tmp_path / "eval", NAMES)
     (listed / "images" / "a.jpg").unlink()

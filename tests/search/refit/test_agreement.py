@@ -218,6 +218,7 @@ def other(frame, name, value):
         ({"label": lambda f: other(f, "label", "0.5")}, "0.5"),
         ({"attribute:age": lambda f: other(f, "attribute:age", ">=60")}, "row 2: its label"),
         ({"attribute:age": lambda f: other(f, "attribute:age", "old")}, "row 2: 'age' must be"),
+        ({"attribute:age": lambda f: other(f, "attribute:age", ">60")}, "'>60' .did you mean >=6"),
         ({"sample": lambda f: "a"}, "row 3: every sample must be listed once, got 'a' again"),
         ({"held_out": lambda f: "2"}, "row 2: held_out must be 0 or 1, got '2'"),
         ({"held_out": lambda f: other(f, "held_out", "1")}, "on one side of the split, got 'p00'"),

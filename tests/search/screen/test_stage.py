@@ -140,7 +140,7 @@ def test_a_backbone_that_takes_no_such_input_is_left_out_with_its_reason(screen)
         ),
         ("--models test_resnet,,test_vit", "--models takes names and patterns between commas"),
         ("--models test_resnet --people 50", "--people is for the demo"),
-        ("--models test_resnet --weights-dir nowhere", "--weights-dir must be a folder"),
+        ("--models test_resnet --weights-dir nowhere", "--weights-dir must be a folder of"),
     ],
 )
 def test_what_cannot_be_screened_is_refused_in_one_line(screen, words, message):

@@ -69,7 +69,8 @@ def test_opening_a_run_that_is_not_there_lists_what_is(store):
     with pytest.raises(ResultsError, match=r"no run 'yours' in .*; runs there: mine$"):
         RunStore.open(store.root.parent, "yours")
     with pytest.raises(
-        ResultsError, match=r"runs there: none \(--results gives another folder\)$"
+        ResultsError,
+        match=r"runs there: none, for there is no 'nowhere' in .* .--results gives another",
     ):
         RunStore.open(store.root.parent / "nowhere", "yours")
     assert RunStore.open(store.root.parent, "mine").root == store.root

@@ -88,7 +88,7 @@ def test_data_that_was_moved_is_found_where_the_user_says(best, people, cache, t
 
 def test_corrections_that_were_moved_are_found_where_the_user_says(best, cache, tmp_path):
     changed(best, data={"corrections": [str(tmp_path / "gone.csv")]})
-    with pytest.raises(UsageError, match=r"gone\.csv, which are no file now; .*--corrections FI"):
+    with pytest.raises(UsageError, match=r"gone\.csv, which are no file now: .*--corrections FI"):
         replay(best, cache, silent)
     moved = tmp_path / "moved.csv"
     moved.write_text("group_or_path,attribute,label,reason\n", encoding="utf-8")

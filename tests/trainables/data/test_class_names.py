@@ -1,6 +1,6 @@
 import pytest
 
-from trainables.data.class_names import ClassNames, is_no_label, merged, spelling
+from trainables.data.class_names import ClassNames, is_no_label, merged, no_labels, spelling
 
 
 def test_different_values_are_sorted_classes_without_a_word():
@@ -71,6 +71,19 @@ def test_a_spelling_is_its_own():
 )
 def test_what_programs_write_for_none_or_an_error_is_no_label(value):
     assert is_no_label(value)
+
+
+@pytest.mark.parametrize(
+    ("values", "none"),
+    [
+        (("male", "female", "-", "?"), {"-", "?"}),
+        (("+", "-", "?"), {"?"}),
+        (("male", "nan", "--"), {"nan", "--"}),
+        (("-1", "1", "a-b"), set()),
+    ],
+)
+def test_a_dash_stands_for_no_label_unless_it_is_a_minus(values, none):
+    assert no_labels(values) == none
 
 
 @pytest.mark.parametrize("value", ["None", "#FF0000", "#1", "#", "#tag", "none", "na", "Nanna"])

@@ -78,6 +78,10 @@ def test_a_named_file_goes_before_the_one_beside_the_data_and_that_is_said(root)
     ("lines", "message"),
     [
         (["x,gender,male,"], "corrections.csv row 2: 'x' is no group and no path of this data"),
+        (["P,gender,male,"], r"'P' is no group .* \(did you mean p\?\); correct it"),
+        (["a/1.jgp,gender,male,"], r"'a/1.jgp' is no .* \(did you mean a/1.jpg"),
+        (["p,gendre,male,"], r"unknown attribute 'gendre' \(did you mean gender\?\); available"),
+        (["p,gender,mael,"], r"unknown gender 'mael' \(did you mean male\?\); available"),
         (["p,mood,glad,"], "row 2: unknown attribute 'mood'; available: gender, age"),
         (["p,gender,other,"], "row 2: unknown gender 'other'; available: male, female"),
         (["p,age,>=60,"], "row 2: age is a number in this data, .* got '>=60'"),

@@ -73,6 +73,19 @@ def test_values_are_coded_by_their_place_among_the_classes(tmp_path):
         rows.codes("x", ("a", "c"))
 
 
+def test_an_unknown_class_comes_with_the_nearest(tmp_path):
+    rows = _read(tmp_path, "id,gender\n1,male\n2,mael\n")
+    with pytest.raises(DataError, match=r"'mael' \(did you mean male\?\); allowed: male, female"):
+        rows.codes("gender", ("male", "female"))
+    with pytest.raises(DataError, match=r"columns are id, gender \(did you mean gender\?\)"):
+        rows.column("gendre")
+
+
+def test_cells_that_were_merged_are_counted(tmp_path):
+    with pytest.raises(DataError, match=r"row 3: column 'x' is empty, in 2 rows .*merged cells"):
+        _read(tmp_path, "id,x\n1,a\n2,\n3,\n").filled("x")
+
+
 @pytest.mark.parametrize("value", ["old", "nan", "inf", "4,5"])
 def test_a_value_that_is_not_a_number_names_its_row(tmp_path, value):
     rows = _read(tmp_path, f'id,x\n1,7\n2,"{value}"\n')

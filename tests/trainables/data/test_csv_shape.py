@@ -37,6 +37,7 @@ def test_a_plain_file_is_read_without_a_note(tmp_path):
         (PLAIN.encode("utf-16-le"), "rows.csv read as UTF-16"),
         (PLAIN.encode("utf-16-be"), "rows.csv read as UTF-16"),
         (PLAIN.replace(",", "\t").encode("utf-16"), "cells are separated by tabs"),
+        (PLAIN + "path,group,x\n", r"header stands again in row 4, .* rows ignored: 1"),
         ("2\ngroup x\n1.jpg  p a\n2.jpg q  b\n", "first column, which has no name, .* 'path'"),
     ],
 )
@@ -55,7 +56,15 @@ def test_lines_are_those_of_the_file_whatever_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("path,group,x\n1.jpg,p,a,b\n", "row 2: 3 cells are needed as in the header, got 4"),
+        (
+            "path,group,x\n1.jpg,p,a,b\n",
+            "row 2: 3 cells are needed as in the header, got 4; a cell with a separator in it",
+        ),
+        (
+            "Photos of 2026\npath,x\n1.jpg,a\n",
+            "row 2: .* got 2; remove the title above the header",
+        ),
+        ("Photos of 2026,\npath,x\n1.jpg,a\n", "got .* 2026', ''.; remove the title above"),
         ("path;group;x\n1.jpg;p\n", "row 2: 3 cells are needed as in the header, got 2"),
         ("path,,x\n1.jpg,7,a\n", "needs different, non-empty names"),
         ("path;a\tx\n1.jpg;b\tc\n", r"separated by semicolons \(;\) or tabs"),
@@ -143,7 +152,7 @@ def test_a_column_is_found_in_other_code_points(tmp_path):
     assert _read(tmp_path, "path,a\u0306ge\n1.jpg,7\n").filled("\u0103ge") == ("7",)
 
 
-@pytest.mark.parametrize("value", ["#N/A", "nan", "NaN", "#REF!", "NULL", "N/A"])
+@pytest.mark.parametrize("value", ["#N/A", "nan", "NaN", "#REF!", "NULL", "N/A", "?", "-"])
 def test_what_stands_for_no_value_is_refused_with_its_row(tmp_path, value):
     rows = _read(tmp_path, f"path,x\n1.jpg,a\n2.jpg,{value}\n3.jpg,{value}\n")
     with pytest.raises(DataError, match=r"rows.csv row 3: column 'x' is '.*\(2 rows have it\)"):

@@ -80,6 +80,8 @@ def test_a_path_that_fits_several_files_or_none_stays_as_it_is(tmp_path, path):
     [
         ("a.jpg", "'a.jpg' is in 'photos': say images: photos in dataset.yaml"),
         ("C:\\data\\a.jpg", "cut what stands before it"),
+        ("photos/a", "'a.jpg' is there: write the paths with the endings of the files"),
+        ("photos/A.JPEG", "'a.jpg' is there: write the paths with the endings of the files"),
         ("b.jpg", "put the files back, or remove their rows"),
         ("https:/a.org/a.jpg", "not addresses: fetch the photos first"),
     ],

@@ -58,7 +58,10 @@ def test_an_empty_file_is_the_default(tmp_path, text):
     [
         ("a: [", "cannot be read as YAML"),
         ("- a\n- b\n", r"the file must be a mapping of keys to values, got \['a', 'b'\]"),
-        ("groups: person", "unknown key 'groups'; available: name, licence, group, path"),
+        (
+            "groups: person",
+            "unknown key 'groups' .*mean group\\?.; available: name, licence, group, path",
+        ),
         ("1: person", "unknown key 1; available"),
         ("group: [person]", r"group must be a text, got \['person'\]"),
         ("licence: 4.0", "licence must be a text, got 4.0; put it in quotes"),

@@ -66,9 +66,15 @@ def test_one_class_among_the_known_labels_is_refused(tmp_path):
         layouts.load(tmp_path)
 
 
+def test_a_column_without_a_label_is_named(tmp_path):
+    _write(tmp_path, ["1.jpg,p,,25", "2.jpg,q,,65"])
+    with pytest.raises(DataError, match="'gender' has no label in any of 2 rows; leave it out"):
+        layouts.load(tmp_path)
+
+
 def test_a_number_that_nobody_has_is_refused(tmp_path):
     _write(tmp_path, ["1.jpg,p,male,", "2.jpg,q,female,"])
-    with pytest.raises(DataError, match="'age' needs photos of two classes, got none under"):
+    with pytest.raises(DataError, match="'age' has no label in any of 2 rows; leave it out"):
         layouts.load(tmp_path)
 
 

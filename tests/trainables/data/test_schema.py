@@ -129,7 +129,9 @@ def test_an_unknown_attribute_is_a_key_error_that_lists_what_there_is():
     with pytest.raises(KeyError) as caught:
         MASK_SCHEMA["agee"]
     assert isinstance(caught.value, DataError)
-    assert str(caught.value) == "unknown attribute 'agee'; available: mask, gender, age"
+    assert str(caught.value) == (
+        "unknown attribute 'agee' (did you mean age?); available: mask, gender, age"
+    )
 
 
 def test_targets_are_attributes_and_the_joint_label():

@@ -79,6 +79,11 @@ def test_classes_are_told_by_name_and_what_is_not_there_is_unknown(tmp_path):
     [
         (["1.jpg,a,x,20", "2.jpg,b,m,70"], AGES.replace("f]", "x]"), "gender has the class.* x"),
         (
+            ["1.jpg,a,F,20", "2.jpg,b,m,70"],
+            AGES.replace("f]", "F]"),
+            r"gender has the class.* F \(did you mean f\?\), which",
+        ),
+        (
             ["1.jpg,a,f,old", "2.jpg,b,m,young"],
             None,
             "age must be a number .* got the classes old",

@@ -18,11 +18,16 @@ from types import ModuleType
 
 from trainables.data.corrections import CORRECTIONS_FILE, corrected, read_corrections
 from trainables.data.image_decoding import broken_rows, unreadable
-from trainables.data.image_files import missing_rows
+from trainables.data.image_files import missing_rows, several, visible_entries
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN
 from trainables.errors import DataError, reading_data
+from trainables.given_paths import no_folder
+from trainables.nearest import near
 
+_WORKBOOKS = frozenset({".xlsx", ".xls", ".ods", ".numbers"})
+_TABLES = frozenset({".csv", ".tsv", ".txt"}) | _WORKBOOKS
+_OF_LAYOUTS = frozenset({"info.csv", "train.csv", CORRECTIONS_FILE})
 LOOKING_SECONDS = 20.0
 """For which photos are looked at before the run ends over a missing one."""
 
@@ -36,6 +41,22 @@ def _module(name: str) -> ModuleType:
     return import_module(f"{__name__}.{name}")
 
 
+def _check_folder(root: Path) -> None:
+    if why := no_folder(root):
+        raise DataError(f"data must be a folder, got {root}: {why}")
+
+
+def _check_layout(root: Path, layout: str) -> None:
+    """Raises DataError where a folder is plainly of another layout with labels."""
+    _check_folder(root)
+    others = [name for name in names() if _module(name).LABELLED and _module(name).detect(root)]
+    if others and layout not in others and _module(layout).LABELLED:
+        raise DataError(
+            f"the folder {root} is of the layout {' and '.join(others)}, and not {layout} "
+            f"({_module(layout).LOOKS_FOR}); leave the layout out"
+        )
+
+
 def detect(root: Path) -> str:
     """Returns the name of the layout of a folder; one with labels goes before one without.
 
@@ -44,17 +65,46 @@ def detect(root: Path) -> str:
     Raises:
         DataError: `root` is not a folder, no layout fits, or several fit equally well.
     """
-    if not root.is_dir():
-        raise DataError(f"data must be a folder, got {root}")
+    _check_folder(root)
     found = [name for name in names() if _module(name).detect(root)]
     labelled = [name for name in found if _module(name).LABELLED]
     best = labelled or found
     if not best:
         known = "; ".join(f"{name}: {_module(name).LOOKS_FOR}" for name in names())
-        raise DataError(f"no layout fits the folder {root}; known layouts: {known}")
+        raise DataError(f"no layout fits the folder {root}{_hint(root)}; known layouts: {known}")
     if len(best) > 1:
         raise DataError(f"several layouts fit the folder {root}: {', '.join(best)}; say which one")
     return best[0]
+
+
+def _unlabelled(root: Path, layout: str) -> DataError:
+    """Returns the error of a folder without labels."""
+    labelled = "; ".join(
+        f"{name}: {_module(name).LOOKS_FOR}" for name in names() if _module(name).LABELLED
+    )
+    return DataError(
+        f"the folder {root} (layout {layout!r}) has no labels{_hint(root)}, so nothing can be "
+        f"trained on it; give one with labels ({labelled})"
+    )
+
+
+def _hint(root: Path) -> str:
+    """Returns where the labels may be instead: in a folder below, or in a file of another kind."""
+    entries = list(visible_entries(root))
+    labelled = [_module(name) for name in names() if _module(name).LABELLED]
+    for folder in (entry for entry in entries if entry.is_dir()):
+        if any(module.detect(folder) for module in labelled):
+            return f" (the folder {folder.name!r} in it has labels: give {folder})"
+    tables = [
+        each.name
+        for each in entries
+        if each.suffix.lower() in _TABLES and each.name not in _OF_LAYOUTS
+    ]
+    if not tables:
+        return ""
+    if Path(tables[0]).suffix.lower() in _WORKBOOKS:
+        return f' (there is {several(tables)}: save its table as "CSV UTF-8", called manifest.csv)'
+    return f" (there is {several(tables)}: name it in dataset.yaml, manifest: {tables[0]})"
 
 
 def load(
@@ -81,20 +131,16 @@ def load(
     if layout is None:
         layout = detect(root)
     elif layout not in names():
-        raise DataError(f"unknown layout {layout!r}; available: {', '.join(names())}")
-    elif not root.is_dir():
-        raise DataError(f"data must be a folder, got {root}")
+        raise DataError(
+            f"unknown layout {layout!r}{near(layout, names())}; available: {', '.join(names())}"
+        )
+    else:
+        _check_layout(root, layout)
     module = _module(layout)
     with reading_data(root):
         table = module.read(root) if module.LABELLED else None
     if not isinstance(table, SampleTable):
-        labelled = "; ".join(
-            f"{name}: {_module(name).LOOKS_FOR}" for name in names() if _module(name).LABELLED
-        )
-        raise DataError(
-            f"the folder {root} (layout {layout!r}) has no labels, so nothing can be trained on "
-            f"it; give one with labels ({labelled})"
-        )
+        raise _unlabelled(root, layout)
     _check_images(table, progress)
     table = _corrected(table, (root, table.root), corrections)
     if not is_added:
@@ -118,7 +164,10 @@ def look(
     problems: tuple[str, ...] = ()
     table: SampleTable | None = None
     try:
-        module = _module(layout or detect(root))
+        if layout is not None:
+            _check_layout(root, layout)
+        found = layout or detect(root)
+        module = _module(found)
         read = getattr(module, "read_whole", None)
         with reading_data(root):
             if read is not None:
@@ -126,7 +175,7 @@ def look(
             elif module.LABELLED:
                 table = module.read(root)
             else:
-                raise DataError(f"the folder {root} has no labels")
+                raise _unlabelled(root, found)
         if table is not None:
             table = _corrected(table, (root, table.root), corrections).arranged()
             _check_labels(table)

@@ -47,7 +47,10 @@ LABELLED = True
 MAX_NUMERIC_CLASSES = 12
 """A column of numbers with more different values than this is a measurement, not a class."""
 
-_LISTED = "one that means what it says is listed under classes in dataset.yaml"
+_LISTED = (
+    "one that means what it says is listed under classes in dataset.yaml; an empty one is unknown "
+    "where it says missing: ignore"
+)
 _FEWEST_IDS, _SHARE_OF_IDS = 4, 0.9
 """A column of as many values, nearly all of one person each, tells photos or people apart."""
 
@@ -193,6 +196,11 @@ def _labels(
 ) -> _Labels:
     values = rows.column(config.column)
     known = np.array([value != "" for value in values])
+    if not known.any():
+        raise DataError(
+            f"{rows.path}: column {config.column!r} has no label in any of {len(values)} rows; "
+            f"leave it out (ignore: [{config.column}] in dataset.yaml)"
+        )
     if not (ignore_missing or known.all()):
         empty = np.flatnonzero(~known)
         raise DataError(
@@ -272,7 +280,8 @@ def _found_classes(
     if len(classes) == 1:
         raise DataError(
             f"{where}: an attribute needs at least two different classes, got {classes[0]!r} in "
-            f"all {len(rows.cells)} rows; {leave_out}"
+            f"all {len(rows.cells)} rows; {leave_out}, or list its classes there where this data "
+            "is added to other"
         )
     _check_dates(where, leave_out, classes)
     words = [name for name in classes if parse_number(name) is None]

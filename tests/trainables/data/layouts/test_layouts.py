@@ -30,7 +30,37 @@ def test_a_folder_of_images_is_flat(tmp_path):
     assert layouts.detect(write_flat(tmp_path, ["a.jpg"], info=False)) == "flat"
 
 
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("notes.md", r"fits the folder \S+; known"),
+        ("labels.csv", r"there is labels\.csv: name it in dataset\.yaml, manifest: labels\.csv"),
+        ("manifest.csv.txt", r"there is manifest\.csv\.txt: name it in dataset\.yaml"),
+        ("Manifest.xlsx", r'there is Manifest\.xlsx: save its table as "CSV UTF-8", called manif'),
+        ("inner/manifest.csv", r"the folder 'inner' in it has labels: give .*inner\)"),
+    ],
+)
+def test_a_folder_that_nothing_fits_says_where_the_labels_may_be(tmp_path, name, hint):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(DataError, match=hint):
+        layouts.detect(tmp_path)
+
+
+def test_photos_beside_a_workbook_have_no_labels_and_that_is_said(tmp_path):
+    write_flat(tmp_path, ["a.jpg"], info=False)
+    (tmp_path / "labels.xlsx").touch()
+    with pytest.raises(DataError, match=r"has no labels \(there is labels\.xlsx: save its table"):
+        layouts.load(tmp_path)
+
+
+def test_an_empty_folder_is_said_to_be_empty(tmp_path):
+    with pytest.raises(DataError, match=r"data must be a folder, got .*: it is an empty folder"):
+        layouts.detect(tmp_path)
+
+
 def test_a_folder_that_nothing_fits_lists_what_is_looked_for(tmp_path):
+    (tmp_path / "notes.md").touch()
     with pytest.raises(
         DataError,
         match=r"no layout fits .*flat: info.csv.*manifest: manifest.csv.*profiles: train",
@@ -58,6 +88,17 @@ def test_an_unknown_layout_lists_those_there_are(tmp_path):
         DataError, match="unknown layout 'coco'; available: flat, manifest, profiles"
     ):
         layouts.load(tmp_path, "coco")
+    with pytest.raises(DataError, match=r"unknown layout 'manifst' \(did you mean manifest\?\)"):
+        layouts.load(tmp_path, "manifst")
+
+
+def test_a_layout_that_the_folder_has_not_is_refused_with_the_one_it_has(tmp_path):
+    write_manifest(tmp_path, ROWS)
+    with pytest.raises(DataError, match=r"of the layout manifest, and not profiles .* leave"):
+        layouts.load(tmp_path, "profiles")
+    table, problems = layouts.look(tmp_path, "profiles")
+    assert table is None
+    assert "of the layout manifest" in problems[0]
 
 
 @pytest.mark.parametrize("layout", [None, "flat"])
