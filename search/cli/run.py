@@ -24,7 +24,7 @@ from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_
 from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, Resources, plan_resources
-from search.pseudo.stage import check_pseudo
+from search.pseudo.stage import with_unlabelled
 from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL
 from search.store.commands import resume_command
@@ -91,8 +91,8 @@ def execute(
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         run = replace(run, portfolio=portfolio)
+        run = with_unlabelled(run, partial(StepBar, console))
         notes = (*sizes.notes(), *_warm_start_notes(run))
-        check_pseudo(run)
         is_cluster = bool(config.address) or len(nodes) > 1
         if is_cluster and (note := images_note(run, nodes)):
             notes = (*notes, note)

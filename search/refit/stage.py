@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +22,7 @@ from search.refit.rounds import RefitRounds
 from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit
 from trainables.blocks import FlatValue
+from trainables.data.sample_table import UnlabelledTable
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
 
@@ -131,6 +133,7 @@ def train_units(
     done: Callable[[Unit], None] = lambda _: None,
     pool: Pool | None = None,
     later_s: float | None = None,
+    unlabelled: UnlabelledTable | None = None,
 ) -> tuple[list[str], bool]:
     """Trains what is not trained yet, with a bar.
 
@@ -147,6 +150,7 @@ def train_units(
         done: called with every unit that ended.
         pool: of workers that stay warm for the next units.
         later_s: seconds that the run takes after them; None where nobody knows.
+        unlabelled: photos that they need beside the table's.
 
     Returns:
         A sentence for all that went wrong, and whether every unit had its time.
@@ -165,7 +169,7 @@ def train_units(
         for end in run_units(
             units,
             folds,
-            run.setting,
+            replace(run.setting, unlabelled=unlabelled),
             run.resources,
             seed=run.config.seed,
             files=RefitFiles(folder),
