@@ -68,7 +68,7 @@ def images_note(run: Prepared, nodes: Sequence[Node]) -> str:
         seen = {name: sight[number] for name, sight in sights.items()}
         ways = Counter(_way(each, name, sight, stores) for name, sight in seen.items())
         if ways:
-            counted = ", ".join(f"{number} {way}" for way, number in ways.items())
+            counted = ", ".join(f"{count} {way}" for way, count in ways.items())
             told.append(f"{each.what} ({each.size}): of the nodes, {counted}.")
     return " ".join(told)
 
