@@ -181,7 +181,7 @@ def _depot(folder: Path, seen: Seen) -> Any:
                 seen.bytes += len(content)
             super().put(name, start, content, **named)
 
-    images = np.zeros((1, 1, 1, 3), dtype=np.uint8)
+    images = {"": np.zeros((1, 1, 1, 3), dtype=np.uint8)}
     return Counting(results=CountingFolder(folder), weights_dir=None, images=images)
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 
 from search.errors import UsageError
 from search.prepare.prepared import Prepared
@@ -15,7 +13,6 @@ from search.refit.units import DEFAULT_CONFIG, config_name
 from search.store.records import TrialRecord, best_record
 from search.why.controls import ControlDesign, Training
 from search.why.plan import ControlCosts, plan_controls
-from trainables.data.layouts import flat
 
 # Of the time after the search, in parts of what the refit gets.
 PSEUDO_PART = 0.5
@@ -99,19 +96,14 @@ def _pseudo(
     run: Prepared, costs: Costs, planned: RefitPlan, likely_s: float, left: float | None
 ) -> float:
     """Returns the seconds of the chosen configs with the photos that get pseudo-labels, too."""
-    if not run.config.pseudo_labels or not planned.seconds:
+    if run.unlabelled is None or not planned.seconds:
         return 0.0
     chosen = costs.seconds(replace(planned.shape, configs=1, default=False))
     labelled = run.dataset.table.num_samples
-    more = 1 + _num_photos(run.config.pseudo_labels) / labelled
+    more = 1 + len(run.unlabelled.paths) / labelled
     found = more * chosen * likely_s / planned.seconds
     share = PSEUDO_PART / (parts_of(run) - 1)
     return found if left is None else min(found, max(0.0, left) * share)
-
-
-@cache
-def _num_photos(folder: str) -> int:
-    return len(flat.read(Path(folder)).paths)
 
 
 def _why(

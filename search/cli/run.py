@@ -25,7 +25,7 @@ from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_
 from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, Resources, plan_resources
-from search.pseudo.stage import check_pseudo
+from search.pseudo.stage import with_unlabelled
 from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL
 from search.refit.probe import is_timed_here, probe_costs
@@ -94,11 +94,11 @@ def execute(
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         run = replace(run, portfolio=portfolio)
+        run = with_unlabelled(run, partial(StepBar, console))
         notes = (*sizes.notes(), *_warm_start_notes(run))
         if not resume:
             run, shorter = _with_schedule(run, console)
             notes = (*notes, *shorter)
-        check_pseudo(run)
         is_cluster = bool(config.address) or len(nodes) > 1
         if is_cluster and (note := images_note(run, nodes)):
             notes = (*notes, note)

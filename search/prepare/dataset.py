@@ -10,7 +10,7 @@ from search.prepare.option import check_folder
 from trainables.data import layouts
 from trainables.data.corrections import summary
 from trainables.data.demo import generate as synthetic
-from trainables.data.image_store import ImageStore, stored_size
+from trainables.data.image_store import ImageStore, ImageTable, stored_size
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN
 from trainables.data.several_roots import Root, together
@@ -132,7 +132,7 @@ def stored_size_for(table: SampleTable, max_input: int) -> tuple[int, int]:
 
 
 def decode_images(
-    table: SampleTable,
+    table: ImageTable,
     size: tuple[int, int],
     cache_dir: Path,
     num_threads: int,
@@ -146,6 +146,6 @@ def decode_images(
     Raises:
         DataError: an image is missing or unreadable.
     """
-    bar = progress(f"decoding {table.num_samples} photos")
+    bar = progress(f"decoding {len(table.paths)} photos")
     store = ImageStore.open(table, size, cache_dir, num_threads=num_threads, progress=bar)
     return store.notes

@@ -13,6 +13,7 @@ from search.store.run_store import RunStore
 from spaces.scale import Scale
 from spaces.space import Space
 from trainables.blocks import FlatValue
+from trainables.data.sample_table import UnlabelledTable
 from trainables.data.schema import LabelSchema
 
 
@@ -37,12 +38,14 @@ class Prepared:
     """What was read otherwise than it stands, corrected or done to photos, a sentence each."""
     photo_seconds: Mapping[str, float] | None = None
     """Device seconds per photo and epoch of every default config; None before it was timed."""
+    unlabelled: UnlabelledTable | None = None
+    """The photos of --pseudo-labels; None without."""
     away: Away | None = None
     """How workers on other machines reach the driver; None where there are none."""
 
     @property
     def setting(self) -> TrialSetting:
-        """What all trainings share; sent to every worker once."""
+        """What all trainings share but those with pseudo-labels; sent to every worker once."""
         return TrialSetting(
             table=self.dataset.table,
             split=self.dataset.split,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -16,8 +16,9 @@ from search.store.records import PRECISION
 from trainables.blocks import FlatValue
 from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
-from trainables.data.image_store import ImageStore
-from trainables.data.sample_table import SampleTable
+from trainables.data.both_tables import BothTables
+from trainables.data.image_store import ImageStore, ImageTable
+from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.splits import Split
 from trainables.data.training_images import TrainingImages
 from trainables.drafts import written
@@ -29,8 +30,8 @@ from trainables.precision import Precisions
 class Link(Post, Protocol):
     """How a worker gets what the driver has, and gives what it makes, without a shared disk."""
 
-    def images(self) -> NDArray[np.uint8] | None:
-        """Returns the decoded images [N, H, W, 3]; None where they have no room on this node."""
+    def images(self, contents: str) -> NDArray[np.uint8] | None:
+        """Returns the decoded images of a file; None where they have no room on this node."""
         ...
 
     def weights(self, name: str, start: int) -> bytes | None:
@@ -39,19 +40,37 @@ class Link(Post, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """Decoded images of the driver.
+
+    Attributes:
+        path: file on the driver's disk.
+        contents: of that file (`ImageStore.contents`).
+    """
+
+    path: Path
+    contents: str
+
+    @classmethod
+    def of(cls, store: ImageStore) -> Self:
+        """Returns what names the images of a store."""
+        return cls(path=store.path, contents=store.contents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Away:
     """What workers need of a driver whose folders they may not see.
 
     Attributes:
         link: to the driver.
-        images: file of the decoded images on the driver's disk.
-        contents: of that file (`ImageStore.contents`).
+        images: of the table.
+        with_unlabelled: of the table and of the unlabelled photos; None where there are none.
         weights: changes with the files of pretrained weights.
     """
 
     link: Link
-    images: Path
-    contents: str
+    images: Decoded
+    with_unlabelled: Decoded | None
     weights: str
 
 
@@ -68,8 +87,17 @@ class TrialSetting:
     device: str
     num_threads: int
     device_share: float
+    unlabelled: UnlabelledTable | None = None
+    """Photos that follow those of the table in the decoded images; None: there are none."""
     away: Away | None = None
     """How to reach the driver; None on one machine, where the folders are there."""
+
+    @property
+    def photos(self) -> ImageTable:
+        """Those of the decoded images, in their order."""
+        if self.unlabelled is None:
+            return self.table
+        return BothTables(labelled=self.table, unlabelled=self.unlabelled)
 
     def sign(self, path: Path, node: str, *, begins: bool) -> None:
         """Notes a sign of life at a path of the results (`search.store.heartbeat.sign`)."""
@@ -111,13 +139,15 @@ class SharedImages:
     def _store(self) -> ImageStore:
         setting = self.setting
         if (away := setting.away) is not None:
-            found = ImageStore.found(away.images, away.contents)
-            if found is not None:
-                return found
-            if (array := away.link.images()) is not None:
-                return ImageStore.of_array(self._cache, away.images.name, away.contents, array)
+            wanted = away.images if setting.unlabelled is None else away.with_unlabelled
+            if wanted is not None:
+                path, contents = wanted.path, wanted.contents
+                if (found := ImageStore.found(path, contents)) is not None:
+                    return found
+                if (array := away.link.images(contents)) is not None:
+                    return ImageStore.of_array(self._cache, path.name, contents, array)
         return ImageStore.open(
-            setting.table,
+            setting.photos,
             setting.stored_size,
             self._cache,
             num_threads=setting.num_threads,
@@ -148,7 +178,7 @@ class SharedImages:
 
     @cached_property
     def tensor(self) -> torch.Tensor:
-        """Stored images uint8 [N, H, W, 3]."""
+        """Stored images uint8, [N, H, W, 3] and those of unlabelled photos."""
         return self._store.tensor(self.device, share=0.5 * self.setting.device_share)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from search.analysis.verdict.rules import (
 )
 from search.console import say
 from search.errors import ResultsError, UsageError
+from search.prepare.dataset import ProgressBar, decode_images
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
 from search.prepare.space_result import SpaceResult
@@ -35,6 +37,7 @@ from search.store.records import DEFAULT_NUMBER
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema, own_name
+from trainables.machine import Machine
 
 DEFAULT_THRESHOLD = 0.9
 
@@ -62,16 +65,21 @@ def read_thresholds(given: Sequence[str], schema: LabelSchema) -> dict[str, floa
     return found
 
 
-def check_pseudo(run: Prepared) -> None:
-    """Raises where a run asks for pseudo-labels and folder or thresholds are not valid.
+def with_unlabelled(run: Prepared, progress: ProgressBar) -> Prepared:
+    """Returns a run that asks for pseudo-labels with their photos, which are decoded.
 
     Raises:
-        DataError: the folder holds no photos.
+        DataError: the folder holds no photos, or some that cannot be read.
         UsageError: it holds photos of the labelled data, or as `read_thresholds`.
     """
-    if run.config.pseudo_labels:
-        check_unlabelled(flat.read(Path(run.config.pseudo_labels)), run.dataset.table)
-        read_thresholds(run.config.pseudo_thresholds, run.dataset.table.schema)
+    if not run.config.pseudo_labels:
+        return run
+    unlabelled = flat.read(Path(run.config.pseudo_labels))
+    check_unlabelled(unlabelled, run.dataset.table)
+    read_thresholds(run.config.pseudo_thresholds, run.schema)
+    photos = replace(run.setting, unlabelled=unlabelled).photos
+    decode_images(photos, run.stored_size, run.cache_dir, Machine().cpus(), progress)
+    return replace(run, unlabelled=unlabelled)
 
 
 def check_unlabelled(unlabelled: UnlabelledTable, labelled: SampleTable) -> None:
@@ -95,20 +103,22 @@ def run_pseudo(
     """Trains with pseudo-labels, judges every space and keeps what wins for the later stages.
 
     Args:
-        run: data, spaces and devices, its refit is done; its config names the unlabelled folder.
+        run: data, spaces, devices and unlabelled photos, without which nothing is done; its
+            refit is.
         console: where to show progress and verdicts.
         seconds: wall-clock time after which no unit of a further seed starts; None is no limit.
         timeline: of the run, for what is shown; None begins now.
 
     Raises:
-        DataError: the folder holds no photos, or one cannot be read.
         ResultsError: models of the refit that give the labels are deleted.
     """
+    if run.unlabelled is None:
+        return
     began = time.monotonic()
     refitted = Refitted.read(run.store, Lineup.of(run.schema, run.spaces))
     thresholds = read_thresholds(run.config.pseudo_thresholds, run.schema)
     chosen = {each.name: _config_id(refitted.note, each) for each in load_run(run.store).results}
-    units = list(_units(run, refitted, chosen, thresholds))
+    units = list(_units(run, refitted, chosen, run.unlabelled.fingerprint, thresholds))
     folds, files = refitted.truth.folds, pseudo_files(run.store)
     files.folder.mkdir(parents=True, exist_ok=True)
     notes, _ = train_units(
@@ -119,6 +129,7 @@ def run_pseudo(
         files=files,
         models=run.store.models,
         noun="pseudo-labels",
+        unlabelled=run.unlabelled,
         is_over=lambda unit: (
             unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
         ),
@@ -160,14 +171,14 @@ def _units(
     run: Prepared,
     refitted: Refitted,
     chosen: Mapping[str, str],
+    fingerprint: str,
     thresholds: Mapping[str, float],
 ) -> Iterator[Unit]:
-    unlabelled = flat.read(Path(run.config.pseudo_labels))
     for seed in refitted.seeds:
         for fold in range(refitted.num_folds):
             for space in run.spaces:
                 change = _change(
-                    run, refitted, space.name, chosen[space.name], fold, unlabelled, thresholds
+                    run, refitted, space.name, chosen[space.name], fold, fingerprint, thresholds
                 )
                 yield Unit(
                     space=space.name,
@@ -185,7 +196,7 @@ def _change(
     space: str,
     config_id: str,
     fold: int,
-    unlabelled: UnlabelledTable,
+    unlabelled: str,
     thresholds: Mapping[str, float],
 ) -> PseudoLabels:
     mean, std = refitted.normalisation(space, config_id)
@@ -203,8 +214,6 @@ def _change(
         )
     return PseudoLabels(
         unlabelled=unlabelled,
-        stored_size=run.setting.stored_size,
-        cache_dir=run.setting.cache_dir,
         thresholds=tuple(thresholds.items()),
         config=tuple(sorted(refitted.config(space, config_id).items())),
         models=tuple(models),

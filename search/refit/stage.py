@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -23,6 +24,7 @@ from search.refit.rounds import RefitRounds
 from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit, config_name
 from trainables.blocks import FlatValue
+from trainables.data.sample_table import UnlabelledTable
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
 
@@ -141,6 +143,7 @@ def train_units(
     timeline: Timeline,
     pace: Pace,
     stage_s: Callable[[float], float] = lambda units_s: units_s,
+    unlabelled: UnlabelledTable | None = None,
 ) -> tuple[list[str], bool]:
     """Trains what is not trained yet, with a bar, or a line for every unit that ends.
 
@@ -159,6 +162,7 @@ def train_units(
         timeline: of the run, for what is shown.
         pace: of the trainings; learns from these.
         stage_s: returns the seconds that the stage still takes, given those of the units.
+        unlabelled: photos that they need beside the table's.
 
     Returns:
         A sentence for all that went wrong, and whether every unit had its time.
@@ -175,7 +179,7 @@ def train_units(
         for end in run_units(
             units,
             folds,
-            run.setting,
+            replace(run.setting, unlabelled=unlabelled),
             run.resources,
             seed=run.config.seed,
             files=RefitFiles(folder),

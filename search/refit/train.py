@@ -31,7 +31,8 @@ def train_unit(
     setting, config = images.setting, TrialConfig.from_flat(unit.config)
     out = folds.out(unit.fold)
     data = images.training_data(_with_others(setting.table, folds.train(unit.fold), out))
-    data = data if unit.change is None else unit.change.apply(data, setting.table)
+    if unit.change is not None:
+        data = unit.change.apply(data, setting.table, images.outputs)
     data.images.at(config.input)
     weights_dir = images.weights_for(config)
     started = time.perf_counter()

@@ -113,9 +113,9 @@ class Link:
         """As `Post.sign`, without an answer."""
         self.mailbox.tell.remote("sign", (name, node), {"begins": begins})
 
-    def images(self) -> NDArray[np.uint8] | None:
-        """Returns the decoded images, read-only, one copy for all workers of this node."""
-        reference = self._ask("images", ray.get_runtime_context().get_node_id())
+    def images(self, contents: str) -> NDArray[np.uint8] | None:
+        """Returns decoded images, read-only, one copy for all workers of this node."""
+        reference = self._ask("images", ray.get_runtime_context().get_node_id(), contents)
         if reference is None:
             return None
         with _answering():
@@ -141,14 +141,14 @@ class Depot:
     Attributes:
         results: the folder of the run.
         weights_dir: folder of the pretrained weights; None where there is none.
-        images: decoded, uint8 [N, H, W, 3].
-        shared: its copy in Ray's object store, made when a node first asks for it.
+        images: decoded, uint8 [N, H, W, 3], by the contents of their file.
+        shared: those that a node asked for last, and their copy in Ray's object store.
     """
 
     results: ResultsFolder
     weights_dir: Path | None
-    images: NDArray[np.uint8]
-    shared: Any = None
+    images: Mapping[str, NDArray[np.uint8]]
+    shared: tuple[str, Any] = ("", None)
     lock: Any = field(default_factory=threading.Lock)
 
     def do(self, what: str, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
@@ -167,13 +167,15 @@ class Depot:
                 return getattr(self.results, what)(*given, **named)
         return None
 
-    def _shared(self, node: str) -> list[Any] | None:
+    def _shared(self, node: str, contents: str) -> list[Any] | None:
+        images = self.images[contents]
         with self.lock:
-            if not fits_on(self.images.nbytes, node, object_store_bytes()):
+            if not fits_on(images.nbytes, node, object_store_bytes()):
                 return None
-            if self.shared is None:
-                self.shared = ray.put(np.asarray(self.images))
-            return [self.shared]  # in a list: the mailbox has no use for the images
+            if self.shared[0] != contents:
+                self.shared = ("", None)  # a stage needs one of them: Ray deletes the other
+                self.shared = (contents, ray.put(np.asarray(images)))
+            return [self.shared[1]]  # in a list: the mailbox has no use for the images
 
 
 def fits_on(num_bytes: int, node: str, stores: Mapping[str, int]) -> bool:

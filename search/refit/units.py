@@ -13,6 +13,7 @@ from trainables.blocks import FlatValue, as_before_blocks
 from trainables.data.sample_table import SampleTable
 
 if TYPE_CHECKING:
+    from search.store.outputs import Outputs
     from trainables.classifier import TrainingData
 
 DEFAULT_CONFIG = "default"
@@ -25,8 +26,16 @@ class Change(Protocol):
     A frozen dataclass that can be pickled; its repr is part of the key of a finished unit.
     """
 
-    def apply(self, data: "TrainingData", table: SampleTable) -> "TrainingData":
-        """Returns the changed data; `data.train` never holds a sample of the out-fold."""
+    def apply(
+        self, data: "TrainingData", table: SampleTable, outputs: "Outputs", /
+    ) -> "TrainingData":
+        """Returns the changed data; `data.train` never holds a sample of the out-fold.
+
+        Args:
+            data: of the plain refit.
+            table: of its samples.
+            outputs: that files of the results come from and go to.
+        """
         ...
 
 

@@ -80,6 +80,9 @@ class Outputs:
         """Returns whether a file is in the results, and makes it one of the worker then."""
         return path.exists()
 
+    def let_go(self, path: Path) -> None:
+        """Deletes what the worker fetched of a file that stays in the results."""
+
     def remove(self, path: Path) -> None:
         """Deletes a file here and in the results, if it is there."""
         path.unlink(missing_ok=True)
@@ -140,6 +143,10 @@ class SentOutputs(Outputs):
                 file.write(content)
                 content = self._post.read(name, file.tell())
         return True
+
+    def let_go(self, path: Path) -> None:
+        """Deletes what was fetched of a file that stays in the results."""
+        path.unlink(missing_ok=True)
 
     def remove(self, path: Path) -> None:
         """Deletes a file here and in the results, if it is there."""

@@ -13,12 +13,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search.errors import UsageError
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node
-from search.prepare.setting import Away
+from search.prepare.setting import Away, Decoded
 from search.refit.fleet import object_store_bytes
 from search.refit.transfer import Depot, fits_on, linked
 from search.store.outputs import ResultsFolder
-from trainables.data.image_store import ImageStore
-from trainables.data.sample_table import SampleTable
+from trainables.data.both_tables import BothTables
+from trainables.data.image_store import ImageStore, ImageTable
 from trainables.errors import DataError, in_short
 
 _ANSWER_S = 120.0
@@ -27,67 +27,105 @@ _ANSWER_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a node sees of the driver's folders."""
+    """What a node sees of some photos: their decoded images in the cache, and themselves."""
 
     cache: bool
     data: bool
-    pseudo: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """Decoded images that trainings need.
+
+    Attributes:
+        what: they are called in messages.
+        photos: that they were made of.
+        store: that they are in.
+        otherwise: of what to do where they do not come to a node; may be empty.
+    """
+
+    what: str
+    photos: ImageTable
+    store: ImageStore
+    otherwise: str = ""
+
+    @property
+    def size(self) -> str:
+        """Bytes, for messages."""
+        return f"{self.store.array.nbytes / 1e9:.2g} GB"
 
 
 def images_note(run: Prepared, nodes: Sequence[Node]) -> str:
     """Returns how the decoded images come to the nodes, for the plan.
 
     Raises:
-        UsageError: a node with room for trainings has no way to them, or lacks what else it needs.
+        UsageError: a node with room for trainings has no way to them.
     """
-    store, stores = _store(run), object_store_bytes()
-    size = f"{store.array.nbytes / 1e9:.2g} GB"
-    ways = Counter[str]()
-    for name, sight in _sights(run, nodes, store).items():
-        if run.config.pseudo_labels and not sight.pseudo:
-            raise UsageError(
-                f"--pseudo-labels needs nodes that see its folder and the results, and node "
-                f"{name[:8]} does not; leave it out, or put both on storage that every node sees"
-            )
-        if sight.cache:
-            ways["read the cache folder"] += 1
-        elif fits_on(store.array.nbytes, name, stores):
-            ways["get them through Ray"] += 1
-        elif sight.data:
-            ways["decode the data folder"] += 1
-        else:
-            raise UsageError(
-                f"every node must get the decoded images ({size}), and node {name[:8]} sees "
-                "neither the cache nor the data folder, and the object stores of Ray have no room "
-                f"({_in_words(stores)}); start Ray with a larger --object-store-memory, or put "
-                "the data on storage that the node sees"
-            )
-    told = ", ".join(f"{number} {way}" for way, number in ways.items())
-    return f"The decoded images ({size}): of the nodes, {told}." if told else ""
+    needed, stores = _needed(run), object_store_bytes()
+    sights = _sights(run, nodes, needed)
+    told = []
+    for number, each in enumerate(needed):
+        seen = {name: sight[number] for name, sight in sights.items()}
+        ways = Counter(_way(each, name, sight, stores) for name, sight in seen.items())
+        if ways:
+            counted = ", ".join(f"{count} {way}" for way, count in ways.items())
+            told.append(f"{each.what} ({each.size}): of the nodes, {counted}.")
+    return " ".join(told)
+
+
+def _way(needed: Needed, name: str, sight: Sight, stores: Mapping[str, int]) -> str:
+    """Returns what a node does to have decoded images; raises as `images_note`."""
+    if sight.cache:
+        return "read the cache folder"
+    if fits_on(needed.store.array.nbytes, name, stores):
+        return "get them through Ray"
+    if sight.data:
+        return "decode the photos"
+    raise UsageError(
+        f"every node must get {needed.what[0].lower()}{needed.what[1:]} ({needed.size}), and node "
+        f"{name[:8]} sees neither the cache nor the photos, and the object stores of Ray have no "
+        f"room ({_in_words(stores)}); start Ray with a larger --object-store-memory, or put the "
+        f"photos on storage that the node sees{needed.otherwise}"
+    )
 
 
 def _in_words(stores: Mapping[str, int]) -> str:
     return ", ".join(f"{name[:8]} {size / 1e9:.2g} GB" for name, size in stores.items())
 
 
-def _store(run: Prepared) -> ImageStore:
-    """Returns the decoded images of the driver, which are there."""
+def _needed(run: Prepared) -> list[Needed]:
+    """Returns the decoded images of the driver, which are there; one of them at a time is used."""
+    table, unlabelled = run.dataset.table, run.unlabelled
+    found = [Needed(what="The decoded images", photos=table, store=_opened(run, table))]
+    if unlabelled is not None:
+        both = BothTables(labelled=table, unlabelled=unlabelled)
+        found.append(
+            Needed(
+                what="The decoded images with those of --pseudo-labels",
+                photos=both,
+                store=_opened(run, both),
+                otherwise=", or leave --pseudo-labels out",
+            )
+        )
+    return found
+
+
+def _opened(run: Prepared, photos: ImageTable) -> ImageStore:
     threads = run.resources.cpus_per_trial
-    table, cache = run.dataset.table, run.cache_dir.resolve()
-    return ImageStore.open(table, run.stored_size, cache, num_threads=threads)
+    return ImageStore.open(photos, run.stored_size, run.cache_dir.resolve(), num_threads=threads)
 
 
-def _sights(run: Prepared, nodes: Sequence[Node], store: ImageStore) -> dict[str, Sight]:
-    """Asks every node with room for trainings what it sees."""
-    needed = (run.config.pseudo_labels, str(run.store.root.resolve().parent))
-    table = ray.put(run.dataset.table)
+def _sights(
+    run: Prepared, nodes: Sequence[Node], needed: Sequence[Needed]
+) -> dict[str, list[Sight]]:
+    """Asks every node with room for trainings what it sees of all photos that are needed."""
+    photos = ray.put([(each.store.path, each.store.contents, each.photos) for each in needed])
     asked = {}
     for node in nodes:
         if run.resources.slots_on([node]):
             here = NodeAffinitySchedulingStrategy(node.name, soft=False)
             task = ray.remote(num_cpus=0, max_retries=0, scheduling_strategy=here)(_look)
-            reference = task.remote(store.path, store.contents, table, needed)
-            asked[reference] = node.name
+            asked[task.remote(photos)] = node.name
     ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=_ANSWER_S)
     found = {}
     for reference in ready:
@@ -105,17 +143,19 @@ def _sights(run: Prepared, nodes: Sequence[Node], store: ImageStore) -> dict[str
     return found
 
 
-def _look(path: Path, contents: str, table: SampleTable, needed: tuple[str, ...]) -> Sight:
+def _look(photos: Sequence[tuple[Path, str, ImageTable]]) -> list[Sight]:
+    return [
+        Sight(cache=ImageStore.found(path, contents) is not None, data=_sees(table))
+        for path, contents, table in photos
+    ]
+
+
+def _sees(photos: ImageTable) -> bool:
     try:
-        table.check_files()
-        data = True
+        photos.check_files()
     except (DataError, OSError):
-        data = False
-    return Sight(
-        cache=ImageStore.found(path, contents) is not None,
-        data=data,
-        pseudo=all(Path(folder).is_dir() for folder in needed if folder),
-    )
+        return False
+    return True
 
 
 @contextmanager
@@ -124,17 +164,18 @@ def reached(run: Prepared, *, is_cluster: bool) -> Iterator[Prepared]:
     if not is_cluster:
         yield run
         return
-    store = _store(run)
+    stores = [each.store for each in _needed(run)]
     depot = Depot(
         results=ResultsFolder(run.store.root.resolve()),
         weights_dir=run.config.weights_path,
-        images=store.array,
+        images={store.contents: store.array for store in stores},
     )
     with linked(depot) as link:
+        images, *more = map(Decoded.of, stores)
         away = Away(
             link=link,
-            images=store.path,
-            contents=store.contents,
+            images=images,
+            with_unlabelled=more[0] if more else None,
             weights=_weights_digest(run.config.weights_path),
         )
         yield replace(run, away=away)

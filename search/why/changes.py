@@ -39,7 +39,7 @@ class FewerPeople:
         if not 0 < self.share <= 1:
             raise UsageError(f"a share of the people must be in (0, 1], got {self.share:g}")
 
-    def apply(self, data: TrainingData, table: SampleTable) -> TrainingData:
+    def apply(self, data: TrainingData, table: SampleTable, *_: object) -> TrainingData:
         """Returns the data with whole people left out of `train`."""
         person = table.group_index[data.train]
         people = np.unique(person)
@@ -71,7 +71,7 @@ class WrongLabels:
         if not 0 <= self.share <= 1:
             raise UsageError(f"a share of the people must be in [0, 1], got {self.share:g}")
 
-    def apply(self, data: TrainingData, table: SampleTable) -> TrainingData:
+    def apply(self, data: TrainingData, table: SampleTable, *_: object) -> TrainingData:
         """Returns the data with other labels in the rows of `train`; the given ones stay."""
         if self.share == 0:
             return data

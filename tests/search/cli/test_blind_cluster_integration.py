@@ -1,11 +1,14 @@
 """A whole run on a cluster whose nodes see neither data nor results nor the code of headrace.
 
-One of them is killed in the middle of the refit, and another comes.
+One of them is killed in the middle of the refit, and another comes. Then a copy of the run goes on
+on another cluster with pseudo-labels, and loses a node in the middle of them.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,11 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.prepare.setting import SharedImages
+from search.pseudo.labels import PseudoLabels
+from search.pseudo.verdict import PSEUDO_CONFIG, PSEUDO_FILE, labels_folder, pseudo_files
+from search.refit.approaches import Lineup
 from search.refit.files import RefitFiles, RefitNote
+from search.refit.refitted import Refitted
 from search.refit.train import train_unit
 from search.refit.truth import Truth
 from search.refit.units import Unit
@@ -22,6 +29,8 @@ from search.trial.trial_run import TrialRun
 from tests.search.builders.blind_cluster import blind_cluster, can_hide
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.builders.runs import ROOT, arguments, stored, wait_for
+from trainables.data.bounded_files import load_json
+from trainables.data.layouts import flat
 
 SPACE = """
 from spaces.parts import default_config
@@ -70,16 +79,38 @@ def laptop(tmp_path_factory):
         tempfile.TemporaryDirectory(prefix="hr-", dir="/tmp") as temporary,
         blind_cluster(Path(temporary), folder) as cluster,
     ):
+        parts = folder / "results" / "away" / "predictions" / "parts"
         code = run_and_lose_a_node(
-            [*command, "--address", cluster.address, "--keep-models"], cluster, folder
+            [*command, "--address", cluster.address, "--keep-models"], cluster, folder, parts
         )
     assert code == 0, (folder / "said").read_text(encoding="utf-8")
     return folder
 
 
-def run_and_lose_a_node(command, cluster, folder):
-    """Runs a command on a cluster, one of whose nodes is another in the middle of the refit."""
-    parts = folder / "results" / "away" / "predictions" / "parts"
+@pytest.fixture(scope="module")
+def pseudo(laptop):
+    """A copy of the run that has gone on with pseudo-labels."""
+    results = laptop / "again"
+    shutil.copytree(laptop / "results", results)
+    photos = write_people(laptop / "others", num_people=5, seed=1) / "photos"
+    command = [sys.executable, "-m", "search", "run", "--resume", "away"]
+    command += ["--results", str(results), "--cache", str(laptop / "cache")]
+    options = ["--pseudo-labels", str(photos), "--pseudo-threshold", "gender=0.5", "mask=0.501"]
+    parts = results / "away" / "predictions" / "pseudo" / "parts"
+    with (
+        tempfile.TemporaryDirectory(prefix="hr-", dir="/tmp") as temporary,
+        blind_cluster(Path(temporary), laptop) as cluster,
+    ):
+        at = ["--address", cluster.address]
+        code = run_and_lose_a_node([*command, *options, *at], cluster, laptop, parts)
+    said = (laptop / "said").read_text(encoding="utf-8")
+    assert code == 0, said
+    assert said.count("of the nodes, 2 get them through Ray") == 2
+    return RunStore.open(results, "away")
+
+
+def run_and_lose_a_node(command, cluster, folder, parts):
+    """Runs a command on a cluster, one of whose nodes is another after the first of the parts."""
     with (
         (folder / "said").open("wb") as said,
         subprocess.Popen(
@@ -172,3 +203,50 @@ def test_every_file_is_there_as_after_a_run_on_one_machine(store):
     board.Reload()
     assert [point.step for point in board.Scalars("objective")] == [1, 2]
     assert {name.partition("/")[0] for name in board.Tags()["images"]} == {"val_confusion"}
+
+
+@pytest.mark.parametrize(("space", "fold"), [("gender", 0), ("multihead", 4)])
+def test_pseudo_labels_and_what_they_train_are_bit_for_bit_those_of_one_machine(
+    pseudo, laptop, images, tmp_path, space, fold
+):
+    lineup = Lineup.of_study(pseudo.read_study())
+    refitted = Refitted.read(pseudo, lineup)
+    unlabelled = flat.read(laptop / "others" / "photos")
+    (config_id,) = set(refitted.note.config_ids(space)) - {PSEUDO_CONFIG}
+    mean, std = refitted.normalisation(space, config_id)
+    config = refitted.config(space, config_id)
+    change = PseudoLabels(
+        unlabelled=unlabelled.fingerprint,
+        thresholds=(("gender", 0.5), ("mask", 0.501)),
+        config=tuple(sorted(config.items())),
+        models=(pseudo.models / f"{space}.{config_id}.0.{fold}.safetensors",),
+        mean=mean,
+        std=std,
+        labels=tmp_path / "labels.npz",
+    )
+    unit = Unit(
+        space=space, config_id=PSEUDO_CONFIG, seed=0, fold=fold, config=config, change=change
+    )
+    alone = SharedImages(replace(images.setting, unlabelled=unlabelled))
+    files, away = RefitFiles(tmp_path / "alone"), pseudo_files(pseudo)
+    folds = refitted.truth.folds
+    train_unit(unit, folds, alone, 0, files, tmp_path / "models")
+    assert away.is_done(unit, folds)
+    one, other = files.read_unit(unit), away.read_unit(unit)
+    for name, probabilities in one.heads.items():
+        np.testing.assert_array_equal(other.heads[name], probabilities)
+    with (
+        np.load(change.labels) as mine,
+        np.load(labels_folder(pseudo) / f"{space}.{fold}.npz") as theirs,
+    ):
+        assert 0 < len(mine["rows"]) <= unlabelled.num_samples
+        for name in ("rows", "labels", "key"):
+            np.testing.assert_array_equal(theirs[name], mine[name])
+
+
+def test_pseudo_labels_are_judged_in_every_space(pseudo):
+    verdict = load_json((pseudo.root / PSEUDO_FILE).read_text(encoding="utf-8"))
+    spaces = [each["space"] for each in verdict["spaces"]]
+    assert spaces == ["gender", "mask", "joint", "multihead"]
+    assert len(list(pseudo_files(pseudo).folder.glob("parts/*.npz"))) == 4 * 5
+    assert [path for path in pseudo.root.rglob("*") if path.suffix in (".draft", ".beat")] == []

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from search.prepare.setting import Away, SharedImages
+from search.prepare.setting import Away, Decoded, SharedImages
 from search.store.outputs import Outputs, ResultsFolder, SentOutputs
 from tests.search.builders.people import trial_setting, write_people
 from tests.trainables import tiny
 from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore
+from trainables.data.layouts import flat
 from trainables.errors import DataError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -27,9 +28,9 @@ class DirectLink(ResultsFolder):
         self._images, self._weights = images, ResultsFolder(weights)
         self.asked = []
 
-    def images(self):
+    def images(self, contents):
         self.asked.append("images")
-        return self._images
+        return self._images[contents]
 
     def weights(self, name, start):
         self.asked.append(name)
@@ -56,13 +57,24 @@ def node(driver, tmp_path, monkeypatch):
     (tmp_path / "node").mkdir()
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "node"))
 
-    def made(*, travels=True):
-        images = np.array(store.array) if travels else None
+    def made(*, travels=True, unlabelled=None):
+        stores = [store] if unlabelled is None else [store, opened(setting, unlabelled)]
+        images = {each.contents: np.array(each.array) if travels else None for each in stores}
         link = DirectLink(setting.results_dir, images, setting.weights_dir)
-        away = Away(link=link, images=store.path, contents=store.contents, weights="0123")
-        return SharedImages(replace(setting, away=away)), link
+        away = Away(
+            link=link,
+            images=Decoded.of(store),
+            with_unlabelled=None if unlabelled is None else Decoded.of(stores[1]),
+            weights="0123",
+        )
+        return SharedImages(replace(setting, unlabelled=unlabelled, away=away)), link
 
     return made
+
+
+def opened(setting, unlabelled):
+    photos = replace(setting, unlabelled=unlabelled).photos
+    return ImageStore.open(photos, setting.stored_size, setting.cache_dir, num_threads=1)
 
 
 def hide(driver, *names):
@@ -109,6 +121,24 @@ def test_where_the_images_have_no_room_a_node_that_sees_the_data_decodes_it(node
     hide(driver, "cache")
     images, _ = node(travels=False)
     np.testing.assert_array_equal(images.tensor.numpy(), driver[1].array)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "travels"),
+    [(["data", "more"], True), (["cache", "data", "more"], True), (["cache"], False)],
+    ids=["the cache", "the link", "the photos"],
+)
+def test_a_node_gets_the_images_with_those_of_unlabelled_photos_in_the_same_ways(
+    node, driver, hidden, travels
+):
+    setting, _ = driver
+    unlabelled = flat.read(write_people(setting.cache_dir.parent / "more") / "photos")
+    images, link = node(travels=travels, unlabelled=unlabelled)
+    both = np.array(opened(setting, unlabelled).array)
+    assert len(both) == 2 * 48
+    hide(driver, *hidden)
+    np.testing.assert_array_equal(images.tensor.numpy(), both)
+    assert link.asked == ["images"] * ("cache" in hidden)
 
 
 def test_a_node_that_has_no_way_to_the_images_says_which_are_missing(node, driver):

@@ -1,5 +1,6 @@
 """Which unlabelled photos get a label, from whom, and what a training then reads."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -7,17 +8,20 @@ import pytest
 import torch
 
 from search.errors import UsageError
-from search.prepare.setting import SharedImages
+from search.prepare.setting import Away, Decoded, SharedImages
 from search.pseudo import labels as pseudo_labels
-from search.pseudo.labels import BothTables, PseudoLabels, sure
+from search.pseudo.labels import PseudoLabels, sure
 from search.pseudo.stage import check_unlabelled
 from search.refit.files import RefitFiles
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
+from search.store.outputs import ResultsFolder
 from tests.search.builders.people import trial_setting, write_people
 from tests.search.refit.test_pool import config_of, three_folds
 from tests.trainables import tiny
 from trainables.config import Input
+from trainables.data.both_tables import BothTables
+from trainables.data.image_store import ImageStore
 from trainables.data.layouts import flat
 from trainables.data.schema import JOINT, UNKNOWN
 
@@ -52,9 +56,7 @@ def trained(setting, folds, tmp_path, space="joint"):
 
 def change_of(setting, unit, unlabelled, tmp_path, thresholds=ANY, name="0"):
     return PseudoLabels(
-        unlabelled=unlabelled,
-        stored_size=setting.stored_size,
-        cache_dir=setting.cache_dir,
+        unlabelled=unlabelled.fingerprint,
         thresholds=tuple(thresholds.items()),
         config=tuple(sorted(unit.config.items())),
         models=(tmp_path / "models" / f"{unit.name}.safetensors",),
@@ -64,9 +66,10 @@ def change_of(setting, unit, unlabelled, tmp_path, thresholds=ANY, name="0"):
     )
 
 
-def data_of(setting, folds, fold=0):
-    data = SharedImages(setting).training_data(setting.split.search_train)
-    return replace(data, train=folds.train(fold))
+def applied(change, setting, unlabelled, folds, fold=0):
+    """Returns what a fold trains on after a change."""
+    images = SharedImages(replace(setting, unlabelled=unlabelled))
+    return change.apply(images.training_data(folds.train(fold)), setting.table, images.outputs)
 
 
 def schema_of(setting):
@@ -106,8 +109,8 @@ def test_a_joint_model_is_asked_for_its_marginals(people):
 def test_sure_photos_join_the_training_and_nothing_else_changes(people, unlabelled, tmp_path):
     folds = three_folds(people)
     unit = trained(people, folds, tmp_path)
-    data = data_of(people, folds)
-    more = change_of(people, unit, unlabelled, tmp_path).apply(data, people.table)
+    data = SharedImages(people).training_data(folds.train(0))
+    more = applied(change_of(people, unit, unlabelled, tmp_path), people, unlabelled, folds)
     num = people.table.num_samples
     assert more.train.tolist() == [*data.train, *range(num, num + unlabelled.num_samples)]
     both, one = more.images.stored, data.images.stored
@@ -124,9 +127,9 @@ def test_where_no_photo_is_sure_the_training_is_as_it_was(people, unlabelled, tm
     folds = three_folds(people)
     unit = trained(people, folds, tmp_path)
     never = {"gender": 1.0, "mask": 1.0}
-    data = data_of(people, folds)
-    more = change_of(people, unit, unlabelled, tmp_path, never).apply(data, people.table)
-    assert more.train.tolist() == data.train.tolist()
+    change = change_of(people, unit, unlabelled, tmp_path, never)
+    more = applied(change, people, unlabelled, folds)
+    assert more.train.tolist() == folds.train(0).tolist()
 
 
 def test_labels_of_the_out_fold_never_reach_the_pseudo_labels(people, unlabelled, tmp_path):
@@ -138,7 +141,7 @@ def test_labels_of_the_out_fold_never_reach_the_pseudo_labels(people, unlabelled
     for number, setting in enumerate((people, poisoned)):
         unit = trained(setting, folds, tmp_path / str(number))
         change = change_of(setting, unit, unlabelled, tmp_path / str(number))
-        more = change.apply(data_of(setting, folds), setting.table)
+        more = applied(change, setting, unlabelled, folds)
         found.append(more.labels[people.table.num_samples :])
     assert (found[0] == found[1]).all()
 
@@ -147,15 +150,90 @@ def test_labels_are_made_once_and_anew_for_other_thresholds(
     people, unlabelled, tmp_path, monkeypatch
 ):
     folds = three_folds(people)
-    unit, data = trained(people, folds, tmp_path), data_of(people, folds)
-    change_of(people, unit, unlabelled, tmp_path).apply(data, people.table)
+    unit = trained(people, folds, tmp_path)
+    applied(change_of(people, unit, unlabelled, tmp_path), people, unlabelled, folds)
     made = []
     monkeypatch.setattr(pseudo_labels, "sure", lambda *given: made.append(1) or sure(*given))
-    change_of(people, unit, unlabelled, tmp_path).apply(data, people.table)
+    applied(change_of(people, unit, unlabelled, tmp_path), people, unlabelled, folds)
     assert made == []
     other = {"gender": 0.02, "mask": 0.01}
-    change_of(people, unit, unlabelled, tmp_path, other).apply(data, people.table)
+    applied(change_of(people, unit, unlabelled, tmp_path, other), people, unlabelled, folds)
     assert made == [1]
+
+
+class ToFolder(ResultsFolder):
+    """A link to a driver in this process, with decoded images and without weights."""
+
+    def __init__(self, folder, images):
+        super().__init__(folder)
+        self.asked, self._images = [], images
+
+    def images(self, contents):
+        self.asked.append(contents)
+        return self._images
+
+    def read(self, name, start):
+        self.asked.append(name)
+        return super().read(name, start)
+
+
+@pytest.fixture
+def far(people, unlabelled, tmp_path):
+    """Of a node that sees neither photos nor results nor the cache; its link is to a driver."""
+    table, folder = people.table, tmp_path / "driver"
+    store = ImageStore.open(
+        BothTables(labelled=table, unlabelled=unlabelled),
+        people.stored_size,
+        tmp_path / "cache",
+        num_threads=1,
+    )
+    images = np.array(store.array)
+    gone = Decoded(path=tmp_path / "gone" / store.path.name, contents=store.contents)
+    away = Away(link=ToFolder(folder, images), images=gone, with_unlabelled=gone, weights="")
+    (tmp_path / "node").mkdir()
+    return replace(
+        people,
+        table=replace(table, root=tmp_path / "gone"),
+        unlabelled=replace(unlabelled, root=tmp_path / "gone"),
+        cache_dir=tmp_path / "node",
+        results_dir=folder,
+        away=away,
+    )
+
+
+def test_a_node_that_sees_no_folder_labels_and_trains_as_the_driver_would(
+    people, far, unlabelled, tmp_path
+):
+    folds = three_folds(people)
+    plain = trained(people, folds, tmp_path / "results")
+    (tmp_path / "driver" / "models").mkdir(parents=True)
+    weights = f"models/{plain.name}.safetensors"
+    shutil.copy(tmp_path / "results" / weights, tmp_path / "driver" / weights)
+    half = {"gender": 0.501, "mask": 0.501}
+    found = []
+    for setting in (replace(people, unlabelled=unlabelled), far):
+        root = setting.results_dir
+        change = change_of(setting, plain, unlabelled, root, half)
+        unit = replace(plain, config_id="pseudo", change=change)
+        images = SharedImages(setting)
+        here = images.outputs.here
+        train_unit(unit, folds, images, 0, RefitFiles(here(root)), here(root / "models"))
+        part = RefitFiles(root).read_unit(unit)
+        model = root / "models" / f"{unit.name}.safetensors"
+        with np.load(change.labels) as labels:
+            found.append((part.key, labels["rows"], labels["labels"], model.read_bytes()))
+    alone, away = found
+    assert len(alone[1]) > 0
+    assert away[0] == alone[0]
+    assert (away[1] == alone[1]).all()
+    assert (away[2] == alone[2]).all()
+    assert away[3] == alone[3]
+    assert weights in far.away.link.asked
+    # Labels of another seed's training are there for this one.
+    far.away.link.asked.clear()
+    applied(change, far, far.unlabelled, folds)
+    assert weights not in far.away.link.asked
+    assert list((tmp_path / "node").rglob("*.safetensors")) == []
 
 
 def test_other_thresholds_are_another_training(people, unlabelled, tmp_path):
@@ -171,14 +249,6 @@ def test_other_thresholds_are_another_training(people, unlabelled, tmp_path):
         )
     }
     assert len(keys) == 3
-
-
-def test_both_tables_are_one_for_the_image_store(people, unlabelled):
-    both = BothTables(labelled=people.table, unlabelled=unlabelled)
-    assert len(both.paths) == len(both.source_rows) == 48 + 10
-    assert all((both.root / path).is_file() for path in both.paths)
-    assert both.fingerprint not in (people.table.fingerprint, unlabelled.fingerprint)
-    both.check_files()
 
 
 def test_the_number_of_a_class_is_the_mean_of_those_who_have_a_label():

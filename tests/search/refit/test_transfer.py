@@ -1,5 +1,6 @@
 """Workers that reach the driver through Ray alone: files, images, weights, errors."""
 
+import gc
 import os
 import threading
 from contextlib import contextmanager
@@ -27,8 +28,12 @@ def depot(tmp_path):
     return Depot(
         results=ResultsFolder(tmp_path / "results"),
         weights_dir=tmp_path / "weights",
-        images=np.arange(4 * 3 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3, 3),
+        images={"few": images(4), "all": images(6)},
     )
+
+
+def images(number):
+    return np.arange(number * 3 * 3 * 3, dtype=np.uint8).reshape(number, 3, 3, 3)
 
 
 def on_node(link, work, *given):
@@ -123,22 +128,34 @@ def test_signs_of_life_arrive_without_being_waited_for(depot, tmp_path):
 
 
 def test_the_images_are_one_read_only_copy_for_all_workers_of_a_node(depot):
-    def look(link):
-        images = link.images()
-        return images.sum(), images.flags.writeable, images.flags.owndata
-
     with linked(depot) as link:
-        assert on_node(link, look) == (depot.images.sum(), False, False)
+        assert on_node(link, look, "few") == (images(4).sum(), False, False)
         first = depot.shared
-        on_node(link, look)
-        assert depot.shared == first
+        on_node(link, look, "few")
+        assert depot.shared is first
+
+
+def look(link, contents):
+    found = link.images(contents)
+    return found.sum(), found.flags.writeable, found.flags.owndata
+
+
+def test_the_object_store_holds_the_images_of_one_stage(depot):
+    with linked(depot) as link:
+        on_node(link, look, "few")
+        first = depot.shared[1].hex()
+        assert on_node(link, look, "all") == (images(6).sum(), False, False)
+        assert depot.shared[0] == "all"
+        held = gc.get_objects()
+        assert first not in [each.hex() for each in held if isinstance(each, ray.ObjectRef)]
+        assert on_node(link, look, "few") == (images(4).sum(), False, False)
 
 
 def test_images_without_room_in_the_object_store_do_not_travel(depot, monkeypatch):
     monkeypatch.setattr("search.refit.transfer.object_store_bytes", lambda: {})
     with linked(depot) as link:
-        assert on_node(link, lambda link: link.images()) is None
-    assert depot.shared is None
+        assert on_node(link, lambda link: link.images("few")) is None
+    assert depot.shared == ("", None)
 
 
 def test_images_need_room_on_the_node_and_on_that_of_the_driver():

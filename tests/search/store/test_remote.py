@@ -186,6 +186,19 @@ def test_a_server_that_is_away_is_named(enter, monkeypatch):
             RemoteFolder("s3://bucket/runs").check()
 
 
+def test_a_server_that_never_answers_is_as_one_that_is_away(enter, monkeypatch):
+    monkeypatch.setattr(remote, "_ANSWER_S", 1.0)
+    monkeypatch.setattr(remote, "_TRIES", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        store = RemoteFolder("s3://bucket/runs")
+        with pytest.raises(ResultsError, match=f"see that the server answers .{endpoint}"):
+            store.check()
+        with pytest.raises(OSError, match="Timeout was reached"):
+            put(store, "run/a.bin", b"x")
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidAccessKeyId"])
 def test_who_may_not_enter_is_told_of_his_credentials(code, tmp_path, monkeypatch):
     with refusing(code) as endpoint:

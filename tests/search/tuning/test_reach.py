@@ -14,15 +14,15 @@ from search.store.run_store import RunStore
 from search.tuning import reach
 from search.tuning.reach import Sight, images_note, reached
 from spaces.scale import choose_scale
+from tests.search.builders.later_stages import write_strangers
 from tests.search.builders.people import trial_setting
+from trainables.data.layouts import flat
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_runtime", "one_torch_thread")]
 
-CACHE, FAR, DATA = (
-    Sight(cache=True, data=False, pseudo=False),
-    Sight(cache=False, data=False, pseudo=False),
-    Sight(cache=False, data=True, pseudo=False),
-)
+CACHE = Sight(cache=True, data=False)
+FAR = Sight(cache=False, data=False)
+DATA = Sight(cache=False, data=True)
 
 
 @pytest.fixture
@@ -48,11 +48,14 @@ def run(people, cache, tmp_path):
 def note(run, monkeypatch):
     """Returns the line of a plan where nodes see what a test says, and have room for images."""
 
-    def made(*sights, fits=True, **config):
-        found = {f"node{number}": sight for number, sight in enumerate(sights)}
+    def made(*sights, fits=True, **changes):
+        found = {
+            f"node{number}": sight if isinstance(sight, tuple) else (sight,)
+            for number, sight in enumerate(sights)
+        }
         monkeypatch.setattr(reach, "_sights", lambda *_: found)
         monkeypatch.setattr(reach, "fits_on", lambda *_: fits)
-        return images_note(replace(run, config=replace(run.config, **config)), ())
+        return images_note(replace(run, **changes), ())
 
     return made
 
@@ -74,9 +77,7 @@ def test_every_way_is_counted(note):
     said = note(CACHE, FAR, FAR)
     assert said.startswith("The decoded images (0.00015 GB): of the nodes, ")
     assert said.endswith("1 read the cache folder, 2 get them through Ray.")
-    assert note(CACHE, DATA, fits=False).endswith(
-        "1 read the cache folder, 1 decode the data folder."
-    )
+    assert note(CACHE, DATA, fits=False).endswith("1 read the cache folder, 1 decode the photos.")
 
 
 def test_a_node_that_has_no_way_to_the_images_is_refused(note):
@@ -84,10 +85,32 @@ def test_a_node_that_has_no_way_to_the_images_is_refused(note):
         note(CACHE, FAR, fits=False)
 
 
-def test_pseudo_labels_need_nodes_that_see_their_folder(note):
-    with pytest.raises(UsageError, match=r"--pseudo-labels needs nodes that see .* node node0"):
-        note(CACHE, pseudo_labels="/photos")
-    assert note(replace(CACHE, pseudo=True), pseudo_labels="/photos")
+@pytest.fixture
+def unlabelled(tmp_path):
+    return flat.read(write_strangers(tmp_path / "others"))
+
+
+def test_the_images_with_those_of_pseudo_labels_come_in_the_same_ways(note, unlabelled):
+    said = note((CACHE, FAR), (DATA, DATA), unlabelled=unlabelled)
+    assert (
+        "nodes, 1 read the cache folder, 1 get them through Ray. The decoded images with" in said
+    )
+    assert said.endswith("of --pseudo-labels (0.00017 GB): of the nodes, 2 get them through Ray.")
+    said = note((CACHE, DATA), unlabelled=unlabelled, fits=False)
+    assert said.endswith("1 decode the photos.")
+
+
+def test_pseudo_labels_whose_images_have_no_way_are_refused(note, unlabelled):
+    with pytest.raises(
+        UsageError, match=r"with those of --pseudo-labels .* node node1 sees nei"
+    ) as e:
+        note((CACHE, CACHE), (CACHE, FAR), unlabelled=unlabelled, fits=False)
+    assert str(e.value).endswith("that the node sees, or leave --pseudo-labels out")
+
+
+def test_a_node_is_asked_for_the_photos_of_pseudo_labels_too(run, unlabelled):
+    said = images_note(replace(run, unlabelled=unlabelled), alive_nodes())
+    assert said.count("of the nodes, 1 read the cache folder.") == 2
 
 
 def broken(*given):
@@ -108,4 +131,12 @@ def test_on_one_machine_there_is_no_link_and_on_a_cluster_one_that_ends_with_the
         (run.store.root / "a").parent.mkdir(parents=True, exist_ok=True)
         (run.store.root / "a").write_bytes(b"x")
         assert away.link.read("a", 0) == b"x"
-        assert away.link.images().shape[0] == 48
+        assert away.link.images(away.images.contents).shape[0] == 48
+        assert away.with_unlabelled is None
+
+
+def test_the_link_has_the_images_with_those_of_pseudo_labels_too(run, unlabelled):
+    with reached(replace(run, unlabelled=unlabelled), is_cluster=True) as linked:
+        away = linked.setting.away
+        assert away.link.images(away.with_unlabelled.contents).shape[0] == 48 + 6
+        assert away.link.images(away.images.contents).shape[0] == 48
