@@ -15,6 +15,7 @@ from spaces import load
 from spaces.scale import choose_scale
 from tests.search.builders.made import made_config, made_record
 from tests.search.builders.people import trial_setting, write_people
+from trainables.data.layouts import flat
 
 ENDING = ENSEMBLE_SECONDS + ENDING_SECONDS
 SPACES = ("gender", "mask", "joint", "multihead")
@@ -117,7 +118,8 @@ def test_pseudo_labels_train_the_chosen_configs_with_the_photos_of_both(prepared
     labelled = prepared.dataset.table.num_samples
     for number in range(labelled):
         (folder / f"{number}.jpg").touch()
-    run = replace(prepared, config=prepared.config.changed(pseudo_labels=str(folder)))
+    config = prepared.config.changed(pseudo_labels=str(folder))
+    run = replace(prepared, config=config, unlabelled=flat.read(folder))
     found = ahead(run, by_space(run, trials_of(run)), None)
     # Twice the photos; the default is all that was searched.
     assert found.pseudo == pytest.approx(2 * found.refit)
