@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from search.errors import UsageError
+from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
-from search.refit.plan import FULL, Costs, RefitPlan, Shape, plan_refit
+from search.refit.plan import FULL, Costs, RefitPlan, Shape, cuts, plan_refit, smallest
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG, config_name
 from search.store.records import PRECISION, complete_records
@@ -138,12 +140,24 @@ def probed_costs(run: Prepared) -> Costs:
 
 
 def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -> RefitPlan:
-    """Returns the plan of the refit for the time there is; everything where there is no limit."""
+    """Returns the plan of the refit for the time there is; everything where there is no limit.
+
+    Where nothing fits it is the smallest one: the search is over, and would have answered nothing.
+    """
     costs = measured_costs(run, results, run.dataset.table.num_samples)
     wish = wished_shape(run)
     if seconds is None:
         return RefitPlan(shape=wish, seconds=costs.seconds(wish), cuts=())
-    return plan_refit(costs, seconds, wish)
+    try:
+        return plan_refit(costs, seconds, wish)
+    except UsageError:
+        shape = smallest(wish)
+        needed = costs.seconds(shape)
+        late = (
+            f"about {format_duration(needed)} instead of {format_duration(max(0.0, seconds))}: "
+            "the run ends later than its budget"
+        )
+        return RefitPlan(shape=shape, seconds=needed, cuts=(*cuts(wish, shape), late))
 
 
 def wished_shape(run: Prepared) -> Shape:

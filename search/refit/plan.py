@@ -125,6 +125,11 @@ def decisive(wish: Shape) -> Shape:
     return replace(wish, seeds=min(2, wish.seeds), configs=1, default=False, folds=folds)
 
 
+def smallest(wish: Shape) -> Shape:
+    """Returns the shape that costs least: one seed, and fewer epochs."""
+    return list(shrinking(wish))[-1]
+
+
 def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
     """Returns the largest shape that fits so many wall-clock seconds.
 
@@ -216,11 +221,11 @@ def search_share(costs: Costs, seconds: float, wish: Shape = FULL, *, aside: flo
         return 1 - _REFIT_SHARE
     if needed <= MOST_REFIT_SHARE:
         return 1 - needed
-    smallest = list(shrinking(wish))[-1]
-    least = costs.seconds(smallest) / MOST_REFIT_SHARE
+    shape = smallest(wish)
+    least = costs.seconds(shape) / MOST_REFIT_SHARE
     if least > seconds:
         raise UsageError(
             f"--space all needs a budget of at least about {format_duration(least + aside)} here, "
-            f"which refits the {smallest.describe()}; got {format_duration(seconds + aside)}"
+            f"which refits the {shape.describe()}; got {format_duration(seconds + aside)}"
         )
     return 1 - MOST_REFIT_SHARE

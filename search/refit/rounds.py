@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from trainables.blocks import FlatValue
 
 # Imbalance of the last trainings of a seed.
 _ANOTHER_SEED = 1.15
+_AS_LIKELY = (0.8, 0.9, 1.0, 1.1, 1.2)
+"""Parts of the seeds that are thought to fit the time which may fit as well."""
 
 Train = Callable[[Sequence[Unit], str], tuple[list[str], bool]]
 """Trains units, called by a noun; returns what went wrong, and whether all had their time."""
@@ -146,14 +149,20 @@ class RefitRounds:
             seed_s: of a further seed.
             rest_s: that the one in training still takes.
         """
-        left, trained = self.time_left(), self.seeds + 1
-        fit = self.full
-        if left is not None and seed_s > 0:
-            fit = trained + max(0, int((left - rest_s) / (_ANOTHER_SEED * seed_s)))
-        most = min(max(fit, self.shape.seeds), self.full)
+        left = self.time_left()
+        if left is None or seed_s <= 0:
+            return seed_s * self._further(self.full)
+        fit = (left - rest_s) / (_ANOTHER_SEED * seed_s)
+        # Where nobody knows whether one more will fit, what is shown must not jump.
+        return seed_s * fmean(self._further(int(part * fit)) for part in _AS_LIKELY)
+
+    def _further(self, fit: int) -> float:
+        """Returns how many seeds are likely to follow the one in training; `fit` fit the time."""
+        trained = self.seeds + 1
+        most = min(max(trained + max(0, fit), self.shape.seeds), self.full)
         alone = len(self.rounds.names) < 2  # nothing is ever settled
         end = most if alone else likely_end(self.seeds, most)
-        return max(0.0, end - trained) * seed_s
+        return max(0.0, end - trained)
 
     def further_units(self) -> list[Unit]:
         """Returns the trainings of one further seed."""

@@ -47,9 +47,6 @@ def run_refit(
         seconds: wall-clock time after which no unit of a further seed is started; None is no
             limit.
         timeline: of the run, for what is shown; None begins now.
-
-    Raises:
-        UsageError: the time is too short for the smallest refit; names the least.
     """
     began = time.monotonic()
     timeline = timeline or Timeline(began=began)

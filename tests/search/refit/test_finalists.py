@@ -8,7 +8,8 @@ from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
 from search.prepare.space_result import SpaceResult
-from search.refit.finalists import finalists, measured_costs, training_seconds
+from search.refit.finalists import finalists, measured_costs, plan, training_seconds
+from search.refit.plan import FULL, smallest
 from search.store.records import PRECISION
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_config, made_record
@@ -104,6 +105,12 @@ def test_a_search_that_measured_nothing_leaves_what_was_timed_before_it(prepared
     timed = replace(prepared, photo_seconds={"gender": 2.0, "mask": 3.0})
     costs = measured_costs(timed, results_of(()), 100)
     assert costs.photo_seconds == {"gender": (2.0,), "mask": (3.0,)}
+
+
+def test_a_search_with_next_to_no_time_left_has_the_smallest_refit(prepared):
+    planned = plan(prepared, results_of((trained(prepared, 0),)), 0.5)
+    assert planned.shape == smallest(FULL)
+    assert planned.cuts[-1].endswith(" instead of 0s: the run ends later than its budget")
 
 
 def test_a_training_takes_what_the_search_measured_of_its_config(prepared):

@@ -228,7 +228,8 @@ def test_a_seed_that_was_not_planned_is_begun_only_where_it_fits(prepared):
     [
         (None, 3),  # of six seeds, half way between the look after two and the last
         (11.0, 1),  # one more, which was planned
-        (11.0 + 3 * 11.5, 2),  # three more fit, and the last may not be needed
+        (10.0 + 3.5 * 11.5, 2.0),  # two to four more fit, and the last may not be needed
+        (10.0 + 4.2 * 11.5, 2.4),
         (1000.0, 3),
     ],
 )
