@@ -1,10 +1,13 @@
 """Numbers and lists as the page says them. A minus is a minus sign, not a hyphen."""
 
+import re
 from collections.abc import Sequence
 
 from search.analysis.uncertainty.interval import Interval
 
 MINUS = "\N{MINUS SIGN}"
+_HYPHEN = re.compile(r"(?<![^\s(\[])-(?=\d)")
+_PERCENT = re.compile(r"(\d) ?%")
 _LARGE = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -89,6 +92,15 @@ def listing(names: Sequence[str], last: str = "and") -> str:
 def plural(count: int, noun: str, many: str = "") -> str:
     """Returns "1 pair" or "3 pairs"."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def typeset(text: str) -> str:
+    """Returns a sentence in the page's own type: a minus before a figure, no break before %.
+
+    Sentences of reasons, of an ensemble and of data stand in files, where they are plain text. A
+    hyphen between figures, as in "30-59" or a date, stays one.
+    """
+    return _PERCENT.sub("\\1\N{NO-BREAK SPACE}%", _HYPHEN.sub(MINUS, text))
 
 
 def unbroken(text: str) -> str:

@@ -202,7 +202,8 @@ class ReportContents:
         when: the run was made, in words; empty where that is not known.
         networks: what every approach is made of, in the order they are told.
         configs: the chosen config of every space.
-        reasons: of every pair the strongest first, then the descriptions of single approaches.
+        reasons: of every pair the strongest first, then the descriptions of single approaches;
+            of a pair they are told as the page tells the pair, the leader first.
         ensemble: of the run, if it made one.
         notes: what a reader must know.
         curves: best score against device seconds, one per approach.
@@ -241,6 +242,9 @@ class ReportContents:
     def __post_init__(self) -> None:
         if self.verdict is not None and not self.answer:
             object.__setattr__(self, "answer", finding(self.verdict))
+        pairs = {(pair.a, pair.b) for pair in self.pairs}
+        found = (row.turned() if row.about[::-1] in pairs else row for row in self.reasons)
+        object.__setattr__(self, "reasons", tuple(found))
 
     @property
     def advised(self) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 
+from search.analysis.wording import typeset
 from search.report.document import (
     Block,
     Card,
@@ -26,25 +27,30 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", _ENDS.sub(" ", text))
 
 
+def said(text: str) -> str:
+    """Returns a sentence as Markdown, in the page's own type."""
+    return escaped(typeset(text))
+
+
 def page_lines(page: Page) -> Iterable[str]:
     """Yields the lines of the page."""
-    yield f"# {escaped(' '.join(part for part in (page.answer, page.advice) if part))}"
+    yield f"# {said(' '.join(part for part in (page.answer, page.advice) if part))}"
     if page.title != page.answer:
         yield from ("", escaped(page.title))
     if page.facts:
-        yield from ("", escaped(" · ".join(page.facts)))
+        yield from ("", said(" · ".join(page.facts)))
     if page.warning:
-        yield from ("", f"**{escaped(page.warning)}**")
+        yield from ("", f"**{said(page.warning)}**")
     if page.claims:
         yield ""
     for claim in page.claims:
         note = f" {claim.note}" if claim.note else ""
-        yield escaped(f"{claim.text}.{note}").join(("- ", ""))
+        yield said(f"{claim.text}.{note}").join(("- ", ""))
     for note in page.notes:
-        yield from ("", escaped(note))
+        yield from ("", said(note))
     for section in page.sections:
         lines = [line for block in section.blocks for line in block_lines(block)]
-        heading = f"## {escaped(section.kicker)}: {escaped(section.heading)}"
+        heading = f"## {said(section.kicker)}: {said(section.heading)}"
         # A section of photos alone has nothing to say here.
         yield from ("", heading, *lines) if lines else ()
 
@@ -56,11 +62,11 @@ def block_lines(block: Block) -> Iterable[str]:
     elif isinstance(block, Figure):
         yield from () if block.told is None else _table_lines(block.told)
     elif isinstance(block, Text):
-        yield from ("", escaped(block.text))
+        yield from ("", said(block.text))
     elif isinstance(block, Items):
         yield ""
         for item in block.items:
-            yield f"- {escaped(item)}"
+            yield f"- {said(item)}"
     elif isinstance(block, Code):
         fence = _fence(block.lines)
         yield from ("", fence, *block.lines, fence)
@@ -70,7 +76,7 @@ def block_lines(block: Block) -> Iterable[str]:
     elif isinstance(block, Folded):
         inner = [line for each in block.blocks for line in block_lines(each)]
         # What only folds plots away has nothing to say here.
-        yield from ("", f"### {escaped(block.summary)}", *inner) if inner else ()
+        yield from ("", f"### {said(block.summary)}", *inner) if inner else ()
 
 
 def _fence(lines: Iterable[str]) -> str:
@@ -81,10 +87,11 @@ def _fence(lines: Iterable[str]) -> str:
 
 def _card_lines(card: Card) -> Iterable[str]:
     if card.sentences:
-        said = escaped(" ".join((*card.sentences, *card.more)))
-        yield from ("", f"**{escaped(card.heading)}.** {said}")
+        text = " ".join((*card.sentences, *card.more))
+        tag = f" Mechanism: {card.tag}." if card.tag else ""
+        yield from ("", f"**{said(card.heading)}.** {said(text + tag)}")
     if card.figure is not None and card.figure.told is not None:
-        heading = () if card.sentences else ("", f"**{escaped(card.heading)}**")
+        heading = () if card.sentences else ("", f"**{said(card.heading)}**")
         yield from (*heading, *_table_lines(card.figure.told))
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from search.analysis import wording
 from search.report.contents import ReportContents
 from search.report.document import Page
 from search.report.figures import svg
@@ -53,6 +54,7 @@ def _template() -> Template:
     # Figures escape what they show themselves (search.report.figures.svg).
     environment.filters["markup"] = Markup
     environment.filters["mark"] = _mark
+    environment.filters["typeset"] = wording.typeset
     return environment.get_template("report.html.j2")
 
 

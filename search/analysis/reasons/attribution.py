@@ -16,9 +16,10 @@ the other, averaged over all orders (the Shapley value).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from math import factorial
+from typing import Self
 
 import numpy as np
 
@@ -51,6 +52,17 @@ class Attribution(Figures):
         if largest.part == COUPLING:
             how = "by getting attributes right together"
         return f"{ahead} gains on {behind} {how}"
+
+    def turned(self) -> Self:
+        """Returns the parts of the negative difference."""
+        parts = {name: -part for name, part in self.parts.items()}
+        return replace(self, difference=-self.difference, parts=parts)
+
+    def sentence(self, reason: Reason) -> str:
+        """Returns how much comes from an attribute; the coupling names whom it favours."""
+        if reason.effect is None or reason.part == COUPLING:
+            return reason.sentence
+        return _share_sentence(reason.about, reason.part, reason.effect, self.difference)
 
 
 def attribute_tables(evidence: Evidence, predicted: Ints) -> Floats:
@@ -151,18 +163,32 @@ def _reason(a: str, b: str, name: str, found: dict[str, Interval]) -> Reason:
             f"Getting attributes right or wrong together is worth {gain:+.4f} macro-F1 to {ahead} "
             f"against {behind}, beyond what its attributes achieve one by one."
         )
+        sentence = _with_support(text, effect)
     else:
-        text = (
-            f"Of the difference of {total:+.4f} between {a} and {b}, {effect:+.4f} comes from "
-            f"{name}."
-        )
+        sentence = _share_sentence((a, b), name, effect, total)
     return Reason(
         key=f"attribution.{name}",
         mechanism="M9" if name == COUPLING else "M1",
         about=(a, b),
-        sentence=text if effect.excludes_zero else f"{text} Not supported by this data.",
+        sentence=sentence,
         figures=Attribution(
             difference=total, parts={key: part.value for key, part in found.items()}
         ),
         effect=effect,
     )
+
+
+def _share_sentence(
+    about: tuple[str, ...], attribute: str, effect: Interval, difference: float
+) -> str:
+    """Returns how much of the difference of two comes from an attribute."""
+    first, second = about
+    text = (
+        f"Of the difference of {difference:+.4f} between {first} and {second}, {effect:+.4f} "
+        f"comes from {attribute}."
+    )
+    return _with_support(text, effect)
+
+
+def _with_support(text: str, effect: Interval) -> str:
+    return text if effect.excludes_zero else f"{text} Not supported by this data."

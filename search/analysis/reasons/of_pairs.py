@@ -5,8 +5,9 @@ Notation:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Self
 
 import numpy as np
 from scipy import stats
@@ -126,6 +127,17 @@ class ClassSize(Figures):
             y_name="gain in F1 of the class",
         )
 
+    def turned(self) -> Self:
+        """Returns the gains of the other; the sentence names whom they favour."""
+        rare, common = self.halves
+        trend = self.rank_correlation
+        return replace(
+            self,
+            gain=tuple(-gain for gain in self.gain),
+            halves=(-rare, -common),
+            rank_correlation=None if trend is None else -trend,
+        )
+
 
 def class_size(evidence: Evidence, a: str, b: str) -> Reason:
     """Returns whether the gain of `a` over `b` lies in the rare joint classes (M2, M4).
@@ -184,6 +196,10 @@ class RuleGain(Figures):
             axis="macro-F1 gained by class biases",
             form="{:+.4f}",
         )
+
+    def turned(self) -> Self:
+        """Returns itself: gains stand by name."""
+        return self
 
 
 def decision_rule(evidence: Evidence, a: str, b: str) -> Reason | None:

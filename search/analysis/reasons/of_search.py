@@ -97,12 +97,11 @@ def overtuning(
     evidence = Evidence.of(parts, people, classes)
     gap = evidence.contrast_by_seed([[(1.0, searched), (-1.0, row)] for row in fresh])
     scores = {part.name: evidence.score(part.predicted) for part in parts}
-    less, size = ("less", gap) if gap.value >= 0 else ("more", gap.negated())
     shorter = "" if epochs_share == 1 else f" with {epochs_share:.0%} of the epochs"
     text = (
         f"On the people it chose by, the chosen config of {name} scored {scores['search']:.3f} in "
         f"the search and {scores['fresh']:.3f} trained again on fresh folds{shorter}: "
-        f"{size.value:.3f} {less} {size.ends('{:.3f}'.format)}"
+        f"a difference of {gap:+.3f}"
     )
     if not gap.excludes_zero:
         text += "; that the search flattered it is not supported by this data"

@@ -1,7 +1,7 @@
 """A reason: one sentence with its figures, and which reasons come first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from search.analysis import wording
@@ -22,6 +22,20 @@ MECHANISMS = {
     "M10": "search effort",
 }
 """The candidate mechanisms in plain words."""
+
+MEANINGS = {
+    "M1": "a network of its own is tuned for one attribute alone",
+    "M2": "what one attribute teaches helps the others in the same network",
+    "M3": "attributes in one network pull its weights in opposite directions",
+    "M4": "some classes have few photos to learn from",
+    "M5": "where the thresholds between classes lie, not what is known of a photo",
+    "M6": "wrong labels, which some approaches stand better than others",
+    "M7": "several networks err on different photos, so their average errs less",
+    "M8": "a network reads one attribute off another with which it often occurs",
+    "M9": "whether one attribute is told well hangs on the state of another",
+    "M10": "a search finds a high score by luck, or had too little time to find a good config",
+}
+"""What each mechanism says makes approaches differ."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +63,14 @@ class Figures:
     def plot(self, _reason: "Reason") -> Plot | None:
         """Returns the plot of the reason with these figures; None where its effect is the plot."""
         return None
+
+    def turned(self) -> Self | None:
+        """Returns the numbers with the two compared exchanged; None where only one way is told."""
+        return None
+
+    def sentence(self, reason: "Reason") -> str:
+        """Returns the sentence of the reason with these figures, where its two were exchanged."""
+        return reason.sentence
 
     def to_dict(self) -> dict[str, Any]:
         """Returns `figures` of `verdict.json`."""
@@ -127,6 +149,15 @@ class Reason:
         """The two it speaks of, the one that the effect favours first."""
         a, b = self.about
         return (a, b) if self.effect is None or self.effect.value > 0 else (b, a)
+
+    def turned(self) -> "Reason":
+        """Returns the same with the other of the two first; itself where only one way is told."""
+        figures = None if self.effect is None else self.figures.turned()
+        if self.effect is None or figures is None:
+            return self
+        effect = self.effect.negated()
+        found = replace(self, about=self.about[::-1], effect=effect, figures=figures)
+        return replace(found, sentence=figures.sentence(found))
 
     def to_dict(self) -> dict[str, object]:
         """Returns one element of `reasons` in `verdict.json`."""

@@ -9,8 +9,10 @@ from search.report.document import Figure
 from search.report.figures import svg
 
 _ROW, _SMALL_ROW, _TOP, _BOTTOM = 30.0, 20.0, 26.0, 44.0
+_MIDDLE = 11.0  # from an interval to the bottom of its row
 _ABOVE = 18.0  # room for the name above the interval, on a narrow page
 _TICK = 18.0  # half a tick label, which may stand at the end of the axis
+_CLEAR = (23.0, 7.0)  # from how far to how near above an interval its name and value stand
 
 
 class ForestRow(NamedTuple):
@@ -68,6 +70,8 @@ def draw_forest(plot: Forest, width: float, title: str) -> str:
     heights = [above + (_ROW if row.main else _SMALL_ROW) for row in plot.rows]
     bottom = _TOP + sum(heights)
     parts = [_ground(plot, scale, bottom), *_sides(plot, scale.at(0), width)]
+    if not beside:
+        parts += _clearings(heights, width)
     top = _TOP
     for row, height in zip(plot.rows, heights, strict=True):
         parts.append(_row(row, scale, top, height, width, beside=beside))
@@ -94,6 +98,13 @@ def _ground(plot: Forest, scale: svg.Scale, bottom: float) -> str:
     return "".join(parts)
 
 
+def _clearings(heights: Sequence[float], width: float) -> list[str]:
+    """Returns strips of paper, so that neither lines nor band run through names and values."""
+    far, near = _CLEAR
+    bottoms = [_TOP + sum(heights[: place + 1]) for place in range(len(heights))]
+    return [svg.rect(0, bottom - _MIDDLE - far, width, far - near, "clear") for bottom in bottoms]
+
+
 def _sides(plot: Forest, zero: float, width: float) -> tuple[str, ...]:
     """Returns what both sides of zero mean, beside it as far as neither is cut off."""
     left, right = f"← {plot.left}", f"{plot.right} →"
@@ -110,7 +121,7 @@ def _row(
     row: ForestRow, scale: svg.Scale, top: float, height: float, width: float, *, beside: bool
 ) -> str:
     # A main row keeps its distance from the rows of the pair above it.
-    middle = top + height - 11
+    middle = top + height - _MIDDLE
     text_y = middle + 4 if beside else middle - 11
     found, css = row.estimate, "main" if row.main else "side"
     name = svg.shortened(row.name, 236, 13) if beside else row.name

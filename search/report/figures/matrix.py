@@ -12,7 +12,9 @@ from search.analysis.metrics import most_confused
 from search.report.contents import Confusion, Counts
 from search.report.figures import svg
 
-_LARGE = 8  # classes from which on columns are numbered instead of named
+_LARGE = 8  # classes from which on columns are numbered, as they are where a name finds no room
+_SIDE = 58.0  # of a cell, at most
+_NAMES = 0.36  # of the width, at most, for the names of the rows
 _LEAST_SHARE = 0.005  # of a row; a smaller share would read 0 % and stays blank
 _DARK_SHARE = 0.75  # of a right cell, from which its text is light in both settings
 _CORNER = 56.0  # room for "true" above the names of the rows
@@ -44,14 +46,11 @@ def matrix(confusion: Confusion, approach: str) -> Matrix:
 
 
 def draw_matrix(found: Matrix, width: float) -> str:
-    """Returns the heat map; with many classes the columns bear the numbers of the rows."""
+    """Returns the heat map; where names find no room the columns bear the numbers of the rows."""
     num = len(found.shown)
-    numbered = num >= _LARGE
-    names = [f"{found.classes[i]} · {i}" if numbered else found.classes[i] for i in found.shown]
-    left = min(
-        0.36 * width, max(_CORNER, *(svg.text_width(name, svg.SMALL) + 10 for name in names))
-    )
-    side = min((width - left - 2) / num, 58.0)
+    names = _names(found, width)
+    numbered = names[0] != found.classes[found.shown[0]]
+    left, side = _sizes(names, width)
     top = 40.0
     parts = [
         svg.label(left - 8, 14, "true ↓", "axis", anchor="end"),
@@ -79,6 +78,28 @@ def draw_matrix(found: Matrix, width: float) -> str:
     said = f"{found.approach}: {right:.1%} of {int(found.counts.sum()):,} samples right"
     title = f"Confusion matrix of {found.name} by {found.approach}"
     return svg.chart(left + num * side + 2, top + num * side + 4, title, said, *parts)
+
+
+def has_room(found: Matrix, width: float) -> bool:
+    """Returns whether the name of every row is shown whole."""
+    widths = [svg.text_width(name, svg.SMALL) + 10 for name in _names(found, width)]
+    return max(widths) <= _NAMES * width
+
+
+def _names(found: Matrix, width: float) -> list[str]:
+    """Returns the names of the rows, with their numbers where the columns bear those."""
+    names = [found.classes[i] for i in found.shown]
+    _, side = _sizes(names, width)
+    if len(names) < _LARGE and all(svg.text_width(n, svg.SMALL) <= side - 2 for n in names):
+        return names
+    return [f"{name} · {i}" for i, name in zip(found.shown, names, strict=True)]
+
+
+def _sizes(names: list[str], width: float) -> tuple[float, float]:
+    """Returns the room of the names and the side of a cell."""
+    widest = max(svg.text_width(name, svg.SMALL) + 10 for name in names)
+    left = min(_NAMES * width, max(_CORNER, widest))
+    return left, min((width - left - 2) / len(names), _SIDE)
 
 
 def _cell(found: Matrix, i: int, j: int, x: float, y: float, side: float) -> str:

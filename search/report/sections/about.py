@@ -64,7 +64,7 @@ def _rows(contents: ReportContents) -> list[tuple[str, str]]:
     data, verdict = contents.data, contents.verdict
     rows = [("date", contents.when)]
     if data is not None:
-        rows += [("data", data.name), ("origin", data.origin)]
+        rows += [("data", data.name), ("origin", wording.typeset(data.origin))]
         sizes = " \N{MULTIPLICATION SIGN} ".join(f"{n} ({c})" for n, c in data.attributes.items())
         count = prod(data.attributes.values())
         rows.append(("labels", f"{sizes} = {count:,} joint classes" if sizes else ""))

@@ -30,7 +30,7 @@ def ensemble_section(contents: ReportContents, slots: Mapping[str, int]) -> Sect
     if found.members:
         summary = wording.plural(len(found.members), "member")
         blocks.append(Folded(summary=summary, blocks=(_member_table(found.members, slots),)))
-    blocks.append(Text(text=_NOTE, quiet=True))
+    blocks.append(Text(text=f"Bold: the ensemble's own score. {_NOTE}", quiet=True))
     return Section(kicker="Ensemble", heading=_heading(found), blocks=tuple(blocks))
 
 

@@ -22,11 +22,11 @@ from search.report.document import (
 )
 from search.report.figures import svg
 from search.report.figures.bars import bars, draw_bars
-from search.report.figures.matrix import draw_matrix, matrix
+from search.report.figures.matrix import draw_matrix, has_room, matrix
 from search.report.shift import Shift
 from trainables.data.schema import JOINT
 
-_LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column
+_LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column, as for long names
 _SMALL = 232.0
 _CONFUSED = 8  # confusions that Markdown names
 _SERVING_NOTE = (
@@ -48,7 +48,8 @@ def confusion_section(contents: ReportContents) -> Section | None:
         told = _confused(found, names[0])
         if told is None:
             blocks.append(Text(text=f"{names[0]} takes no {found.name} for another.", quiet=True))
-        if len(found.classes) < _LARGE_MATRIX:
+        is_small = len(found.classes) < _LARGE_MATRIX
+        if is_small and has_room(matrix(found, names[0]), _SMALL):
             cards = [
                 _small_matrix(found, name, told if name == names[0] else None) for name in names
             ]

@@ -16,13 +16,23 @@ from search.analysis.verdict.rules import (
 from search.analysis.verdict.sentence import NO_BETTER, OF_FILES, SCOPE
 from search.analysis.verdict.statements import PairStatements
 from search.report.contents import ReportContents
-from search.report.document import Block, Cell, Claim, Folded, Items, Section, Text, table
+from search.report.document import (
+    Block,
+    Cell,
+    Claim,
+    Folded,
+    Items,
+    Section,
+    Table,
+    Text,
+    table,
+)
 from search.report.figures.forest import ForestRow, forest, forest_figure
 
 _HOW_TO_READ = (
-    "Macro-F1 is the mean F1 over the joint classes, so a rare class counts as much as a common "
-    "one. Intervals are 95 %, over people (and training seeds where there are several), never "
-    "over single photos."
+    "Bold: what the verdict compares. Macro-F1 is the mean F1 over the joint classes, so a rare "
+    "class counts as much as a common one. Intervals are 95 %, over people (and training seeds "
+    "where there are several), never over single photos."
 )
 
 BRIDGE = (
@@ -34,7 +44,7 @@ BRIDGE = (
 _STATEMENTS = (
     "Confidence: that the first of a pair is better. "
     "Probabilities: log score of the true joint class, every approach calibrated on other people; "
-    "bold where it is decided, within 5 % of its own. Bounds are one-sided, each at 5 % over the "
+    "decided, and bold, within 5 % of its own. Bounds are one-sided, each at 5 % over the "
     "pairs, and over the ends of a run that went on. As deployed: as many seeds of both "
     "averaged. At equal networks served: the "
     "side with fewer networks averages as many seeds as the other has networks. Both are "
@@ -42,6 +52,7 @@ _STATEMENTS = (
     "only."
 )
 
+_BOLD = "Bold, in the tables of pairs: what is decided."
 _ONE_SEED = "One training seed cannot tell the luck of training"
 
 
@@ -217,10 +228,15 @@ def difference_section(contents: ReportContents) -> Section | None:
         "confidence",
         "p (Shaffer)",
     )
+    found = [_pair_row(pair, contents.verdict) for pair in pairs]
+    beside = _statement_blocks(pairs)
+    tables = [table("Pairs", columns, found, names=2), *beside[:1]]
+    has_bold = any(c.strong for t in tables if isinstance(t, Table) for row in t.rows for c in row)
     blocks: tuple[Block, ...] = (
         forest_figure(plot, title, _band_note(margin, pairs)),
-        table("Pairs", columns, [_pair_row(pair, contents.verdict) for pair in pairs], names=2),
-        *_statement_blocks(pairs),
+        *tables,
+        *((Text(text=_BOLD, quiet=True),) if has_bold else ()),
+        *beside[1:],
     )
     heading = _difference_heading(pairs, contents.verdict)
     return Section(kicker="Differences", heading=heading, blocks=blocks)

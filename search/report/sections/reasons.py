@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from search.analysis import wording
-from search.analysis.reasons.reason import MECHANISMS, Reason
+from search.analysis.reasons.reason import MEANINGS, MECHANISMS, Reason
 from search.analysis.uncertainty.interval import ALPHA
 from search.report.contents import ReportContents
 from search.report.document import Block, Card, Folded, Grid, Items, Section, Text
@@ -49,6 +49,7 @@ def reason_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
     if described:
         blocks.append(Text(text="What the errors look like, whether or not they tell a winner:"))
         blocks.append(Grid(cards=tuple(_card(rows, slots, classes) for rows in described)))
+    blocks += _meanings([row for rows in (*supported, *described) for row in _said(rows)])
     if rest:
         blocks.append(_unsupported(rest))
     heading_text = _section_heading(len(supported), len(described), num_effects)
@@ -91,8 +92,7 @@ def _best_first(rows: Group, contents: ReportContents) -> Group:
 
 
 def _card(rows: Group, slots: Mapping[str, int], classes: tuple[str, ...]) -> Card:
-    # Parts without support stand in the plot; their sentences would only repeat it.
-    said = [row for row in rows if row.supported or row.effect is None]
+    said = _said(rows)
     tags = list(dict.fromkeys(MECHANISMS.get(row.mechanism, row.mechanism) for row in said))
     sentences = [row.sentence for row in said]
     num_shown = 1 if rows[0].effect is None else len(said)
@@ -103,6 +103,21 @@ def _card(rows: Group, slots: Mapping[str, int], classes: tuple[str, ...]) -> Ca
         figure=reason_figure(rows, slots, classes),
         tag=", ".join(tag for tag in tags if tag),
     )
+
+
+def _said(rows: Group) -> list[Reason]:
+    """Returns those told in words; parts without support stand in the plot, which is enough."""
+    return [row for row in rows if row.supported or row.effect is None]
+
+
+def _meanings(rows: Sequence[Reason]) -> list[Block]:
+    """Returns what the mechanisms named below reasons are, or nothing where none is named."""
+    named = sorted({row.mechanism for row in rows} & set(MEANINGS), key=list(MEANINGS).index)
+    if not named:
+        return []
+    told = "; ".join(f"{MECHANISMS[name]}: {MEANINGS[name]}" for name in named)
+    lead = "The mechanism below a finding is the possible cause that it bears on."
+    return [Text(text=f"{lead} {wording.sentence(told)}", quiet=True)]
 
 
 def _unsupported(rows: Sequence[Reason]) -> Folded:

@@ -10,6 +10,11 @@ from search.report.figures.bars import bars, draw_bars
 from search.report.figures.lines import anytime_plot, draw_lines
 
 _MOST_PARAMETERS = 8
+_LUCKY = (
+    "The highest of many trials is partly luck, so scores of a search are too high and name no "
+    "winner. The chosen configs were trained again, on people that the models never saw: those "
+    "scores, above, decide."
+)
 
 
 def search_section(contents: ReportContents, slots: Mapping[str, int]) -> Section | None:
@@ -30,6 +35,8 @@ def search_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
                 "search chose in the end is another question."
             ),
         )
+        if contents.scores:
+            blocks.append(Text(text=_LUCKY))
         blocks.append(figure)
     if contents.searches:
         blocks.append(_summary_table(contents.searches, slots))
@@ -42,8 +49,11 @@ def _search_heading(contents: ReportContents) -> str:
         best = max(drawn, key=lambda curve: curve.values[-1])
         spent = wording.duration(best.spent)
         score = wording.score(best.values[-1])
+        again = _trained_again(contents, best.name)
         if len(drawn) == 1:
-            return f"{best.name} reached {score} in {spent} of device time"
+            return f"{best.name} reached {score} in {spent} of device time{again}"
+        if again:
+            return f"{best.name} scored highest in the search, {score}{again}"
         return (
             f"At the end of the search {best.name} had the highest score, {score}, after {spent} "
             "of device time"
@@ -51,6 +61,17 @@ def _search_heading(contents: ReportContents) -> str:
     trials = sum(row.trials for row in contents.searches)
     spaces = wording.plural(len(contents.searches), "space")
     return f"{wording.plural(trials, 'trial')} in {spaces}"
+
+
+def _trained_again(contents: ReportContents, name: str) -> str:
+    """Returns what the refit says of the one that was highest in the search, and who is now."""
+    scores = {row.name: wording.score(row.interval.value) for row in contents.scores}
+    if name not in scores:
+        return ""
+    first = next(iter(scores))
+    if first == name:
+        return f"; trained again it scores {scores[name]}"
+    return f"; trained again it scores {scores[name]}, and {first} {scores[first]}"
 
 
 def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) -> Block:

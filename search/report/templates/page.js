@@ -1,4 +1,4 @@
-// Tables sort by a click on a header; the contents show where the reader is. Asks for nothing.
+// Tables sort by a click, what scrolls sideways shows it, the contents show where the reader is.
 const UNITS = { k: 1e3, M: 1e6, G: 1e9, T: 1e12, min: 60, h: 3600 };
 function worth(text) {
   const found = [...text.replace(/\u2212/g, "-").replace(/,(?=\d{3})/g, "").matchAll(/([+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?)\s*(min|[kMGTh])?/g)];
@@ -14,9 +14,8 @@ function sort(table, column, header) {
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", way);
   const key = (row) => { const text = row.cells[column].textContent.trim(); return numeric ? worth(text) : text || null; };
-  const rows = [...table.tBodies[0].rows];
-  rows.sort((a, b) => {
-    const [x, y] = [key(a), key(b)];
+  const rows = [...table.tBodies[0].rows].sort((...pair) => {
+    const [x, y] = pair.map(key);
     if (x === null || y === null) return (x === null) - (y === null);
     const order = numeric ? x - y : x.localeCompare(y, undefined, { numeric: true });
     return way === "ascending" ? order : -order;
@@ -25,12 +24,24 @@ function sort(table, column, header) {
 }
 for (const table of document.querySelectorAll("table.sortable")) {
   [...table.tHead.rows[0].cells].forEach((header, column) => {
-    const button = document.createElement("button");
-    button.type = "button";
+    const button = Object.assign(document.createElement("button"), { type: "button" });
     button.append(...header.childNodes);
     header.append(button);
     button.addEventListener("click", () => sort(table, column, header));
   });
+}
+function hint(box) {
+  const parts = [...(box.querySelector("thead tr") ?? box).children];
+  const ends = parts.map((part) => part.getBoundingClientRect().right - box.getBoundingClientRect().left - 13);
+  // From the end of the last whole column on (without its padding) all is pale: no figure looks cut.
+  const least = parts.length > 1 ? box.clientWidth / 4 : box.clientWidth - 32;
+  box.classList.toggle("more", box.scrollWidth > box.scrollLeft + box.clientWidth + 2);
+  box.style.setProperty("--whole", `${Math.max(least, ...ends.filter((at) => at <= box.clientWidth))}px`);
+}
+const sized = new ResizeObserver((entries) => entries.forEach((entry) => hint(entry.target)));
+for (const box of document.querySelectorAll(".box, .grid.small, nav")) {
+  box.addEventListener("scroll", () => hint(box), { passive: true });
+  sized.observe(box);
 }
 const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
 const seen = new IntersectionObserver((entries) => {

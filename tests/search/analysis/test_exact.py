@@ -312,7 +312,7 @@ def test_controls_that_change_nothing_support_nothing(sample):
 def test_a_search_is_not_said_to_flatter_by_rounding(sample):
     row = sample.predicted[0, 0]
     reason = overtuning("a", row, np.stack([row] * 3), sample.people, ATTRIBUTES)
-    assert "0.000 less [0.000, 0.000]; that the search flattered" in reason.sentence
+    assert "a difference of +0.000 [+0.000, +0.000]; that the search flattered" in reason.sentence
 
 
 @pytest.mark.usefixtures("processor")

@@ -22,6 +22,22 @@ def test_a_difference_is_said_with_its_interval():
     assert wording.estimate(found.negated()) == "−0.020 [−0.030, +0.012]"  # noqa: RUF001
 
 
+@pytest.mark.parametrize(
+    ("plain", "typeset"),
+    [
+        ("-0.0948 [-0.0828, +0.1]", "−0.0948 [−0.0828, +0.1]"),  # noqa: RUF001
+        ("about -5 (-3)", "about −5 (−3)"),  # noqa: RUF001
+        ("age 30-59 on 2026-11-28", "age 30-59 on 2026-11-28"),
+        ("head-lr, model-2, --seed", "head-lr, model-2, --seed"),
+        ("12% of 7.1 %", "12\N{NO-BREAK SPACE}% of 7.1\N{NO-BREAK SPACE}%"),
+        ("7\N{NO-BREAK SPACE}%", "7\N{NO-BREAK SPACE}%"),
+        ("importance (%)", "importance (%)"),
+    ],
+)
+def test_a_sentence_of_a_file_gets_the_type_of_the_page(plain, typeset):
+    assert wording.typeset(plain) == typeset
+
+
 def test_a_missing_score_is_a_dash():
     assert wording.score(None) == "\N{EN DASH}"
 

@@ -4,7 +4,15 @@ import pytest
 from search.analysis.verdict.sentence import answer
 from search.report.contents import Confusion, Cost, PeopleTable, ReportContents
 from search.report.errors import ReportError
-from tests.search.builders.example import REASONS, contents, reason
+from tests.search.builders.example import (
+    PAIR,
+    REASONS,
+    contents,
+    effect,
+    pair,
+    reason,
+    verdict,
+)
 
 
 def test_scores_are_ranked_and_the_answer_comes_from_the_verdict():
@@ -50,3 +58,26 @@ def test_people_must_fit_their_rows_and_columns():
             columns=("b", "c"),
             counts=np.zeros((2, 1), dtype=np.int64),
         )
+
+
+def test_reasons_are_told_as_the_page_tells_their_pair_the_leader_first():
+    rows = [
+        reason("attribution.age", {}, PAIR, "Old words.", effect(-0.015)),
+        reason("class_size", {}, PAIR, "The winner gains.", effect(-0.01)),
+        reason("decision_rule", {}, PAIR, "By name.", effect(-0.02)),
+        reason("error_overlap", {}, PAIR, "Both err."),
+        reason("overtuning", {}, ("joint",), "One alone."),
+    ]
+    same = contents(verdict(pairs=[pair()], reasons=rows)).reasons
+    assert [row.sentence for row in same] == [row["sentence"] for row in rows]
+    behind = pair(difference=-0.02, verdict="b_wins")
+    age, size, rule, overlap, alone = contents(verdict(pairs=[behind], reasons=rows)).reasons
+    assert age.about == size.about == rule.about == ("separate", "joint")
+    assert (age.effect.value, size.effect.value, rule.effect.value) == (0.015, 0.01, 0.02)
+    assert age.sentence.startswith(
+        "Of the difference of -0.0200 between separate and joint, +0.01"
+    )
+    assert size.figures.halves == (-0.1, 0.01)
+    assert size.figures.gain == (-0.1, 0.01, 0.0)
+    assert (size.sentence, rule.sentence) == ("The winner gains.", "By name.")
+    assert (overlap.about, alone.about) == (PAIR, ("joint",))

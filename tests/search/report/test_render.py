@@ -1,6 +1,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,10 +10,10 @@ import numpy as np
 import pytest
 
 from search.report import render
-from search.report.contents import Confusion, ReportContents
+from search.report.contents import Confusion, ReportContents, Reproduce
 from search.report.figures import svg
 from search.report.render import render_html, render_markdown
-from tests.search.builders.example import ONE_SEED, contents, judged, pair, parts, verdict
+from tests.search.builders.example import ONE_SEED, contents, judged, pair, parts, reason, verdict
 
 TEMPLATES = Path(render.__file__).parent / "templates"
 VOID = {"meta", "br", "img", "hr", "input", "link"}
@@ -89,6 +90,38 @@ def test_every_figure_is_well_formed_and_says_what_it_is(html):
         assert image.findtext("title")
         assert image.findtext("desc")
         assert image.attrib["role"] == "img"
+
+
+def test_what_may_scroll_sideways_is_followed_by_a_hint(html):
+    """The script shows the hint where it does scroll, and makes pale what the edge would cut."""
+    boxes = re.findall(r'<div class="(?:box[^"]*|grid small)"', html)
+    after = re.findall(r'</(?:table|svg|article)>\s*</div>\s*<p class="hint"', html)
+    assert len(boxes) == len(after) > 8
+    assert re.search(r"\.more \+ \.hint {\s*display: block", html)
+    assert 'querySelectorAll(".box, .grid.small, nav")' in html
+
+
+def test_a_table_wider_than_the_column_takes_the_room_beside_it(html):
+    wide = html[html.index("@media (min-width: 1140px)") :]
+    assert ".rows { width: min-content; min-width: 100%;" in wide
+    assert '<div class="box rows" tabindex="0" role="region" aria-label="Pairs">' in html
+    assert not re.search(r'class="box rows"[^>]*>\s*<table class="wraps"', html)
+
+
+def test_figures_in_sentences_of_files_have_the_type_of_the_page():
+    rows = [reason("error_budget", {}, sentence="Of 5% it takes -0.02 [-0.03, 0.01].")]
+    origin = replace(parts()["data"], origin="drawn, 12% aged 60 (7.1 %)")
+    found = contents({"reasons": rows}, data=origin)
+    for text in (render_html(found), render_markdown(found).replace("\\", "")):
+        plain = text.replace("\N{NO-BREAK SPACE}", "~")
+        assert "Of 5~% it takes −0.02 [−0.03, 0.01]." in plain  # noqa: RUF001
+        assert "drawn, 12~% aged 60 (7.1~%)" in plain
+    assert "--budget -5" in render_html(contents(reproduce=Reproduce(commands=("x --budget -5",))))
+
+
+def test_markdown_names_the_mechanism_of_a_finding():
+    rows = [{**reason("error_overlap", {}, ("joint", "separate")), "mechanism": "M7"}]
+    assert "A sentence. Mechanism: ensembling." in render_markdown(contents({"reasons": rows}))
 
 
 def test_the_answer_stands_on_top(page):
@@ -267,12 +300,29 @@ const body = { rows, append(...sorted) { this.rows = sorted; } };
 const table = { tHead: { rows: [{ cells: headers }] }, tBodies: [body] };
 let clicks = [];
 globalThis.document = {
-  querySelectorAll: (css) => (css === "nav a" ? [] : [table]),
+  querySelectorAll: (css) => (css === "table.sortable" ? [table] : css === "nav a" ? [] : boxes),
   createElement: () => ({ append() {}, addEventListener: (_, click) => clicks.push(click) }),
   getElementById: () => null,
 };
 globalThis.IntersectionObserver = class { observe() {} };
+globalThis.ResizeObserver = class {
+  constructor(see) { this.see = see; }
+  observe(target) { this.see([{ target }]); }
+};
+const at = (left, right) => ({ getBoundingClientRect: () => ({ left, right }) });
+const box = (...ends) => {
+  const classes = new Set(), style = {};
+  const toggle = (name, on) => (on ? classes.add(name) : classes.delete(name));
+  return {
+    ...at(16, 374), scrollLeft: 0, clientWidth: 358, scrollWidth: ends.at(-1) - 16,
+    classes, values: style,
+    classList: { toggle }, style: { setProperty: (name, value) => (style[name] = value) },
+    querySelector: () => ({ children: ends.map((end) => at(0, end)) }), addEventListener() {},
+  };
+};
+const boxes = [box(180, 320, 500), box(180, 374), box(500, 700)];
 SCRIPT
+for (const { classes, values } of boxes) console.log([...classes, values["--whole"]].join(" "));
 for (const column of [0, 0, 1, 1]) {
   clicks[column]();
   const shown = body.rows.map((row) => row.cells[column].textContent).join(" ");
@@ -282,7 +332,7 @@ for (const column of [0, 0, 1, 1]) {
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
-def test_a_sorted_table_says_truly_which_way_it_is_sorted():
+def test_a_table_says_truly_which_way_it_is_sorted_and_that_it_scrolls():
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     done = subprocess.run(
         ["node", "-e", SORTED.replace("SCRIPT", script)],
@@ -290,7 +340,11 @@ def test_a_sorted_table_says_truly_which_way_it_is_sorted():
         text=True,
         check=True,
     )
+    # Pale from the end of the last whole column on, 13 px of padding before the next one.
     assert done.stdout.splitlines() == [
+        "more 291px",
+        "345px",
+        "more 89.5px",
         "ascending a b c",
         "descending c b a",
         "descending 1.5 k 10 2",

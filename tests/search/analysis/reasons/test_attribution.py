@@ -70,6 +70,27 @@ def test_a_better_model_of_age_is_told_to_be_one():
     assert abs(coupling.effect.value) < 0.03
 
 
+def test_the_other_of_the_two_is_told_the_same_with_the_other_sign():
+    rng = np.random.default_rng(0)
+    labels = _labels(rng)
+    first, second = _spoiled(rng, labels, 1, 0.3), _spoiled(rng, labels, 1, 0.05)
+    evidence = _evidence(labels, first, second)
+    behind, ahead = attribution(evidence, "a", "b"), attribution(evidence, "b", "a")
+    total = sum(part.effect.value for part in ahead)
+    assert total > 0.15
+    for part, other in zip(behind[:2], ahead[:2], strict=True):
+        turned = part.turned()
+        assert turned.about == ("b", "a")
+        assert turned.effect == part.effect.negated()
+        assert turned.effect.value == pytest.approx(other.effect.value)
+        assert turned.figures.parts["age"] == -part.figures.parts["age"]
+        assert f"Of the difference of {total:+.4f} between b and a, " in turned.sentence
+        assert f"{turned.effect:+.4f} comes from {turned.part}." in turned.sentence
+        assert turned.heading == part.heading or not part.supported
+        assert turned.turned() == part
+    assert behind[2].turned().sentence == behind[2].sentence  # names whom it favours
+
+
 def test_attributes_that_can_only_be_told_jointly_show_as_coupling():
     """Planted: half the photos are either (male, old) or (female, young). `a` gets both attributes
     right together or wrong together, `b` tells each as well but by itself."""

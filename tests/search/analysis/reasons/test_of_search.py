@@ -45,14 +45,16 @@ def test_the_same_predictions_have_no_gap(rng):
     assert reason.sentence.endswith("is not supported by this data.")
 
 
-def test_a_refit_that_scores_more_is_told_as_more_and_a_shorter_one_as_shorter(rng):
+def test_a_difference_is_told_with_the_sign_of_its_plot_and_a_shorter_refit_as_shorter(rng):
     y = np.arange(400) % 4
     (searched,), fresh = guesses(y, 0.6, rng, 1), guesses(y, 0.9, rng, 1)
     people = people_of(y, np.arange(400), 4)
     reason = overtuning("age", searched, fresh, people, CLASSES, epochs_share=0.5)
     low, high = reason.figures.interval
     assert high < 0
-    assert f"{-reason.figures.gap:.3f} more [{-high:.3f}, {-low:.3f}]." in reason.sentence
+    said = f"{reason.figures.gap:+.3f} [{low:+.3f}, {high:+.3f}]"
+    assert f"a difference of {said}." in reason.sentence
+    assert reason.plot.rows == {"age": reason.figures.flattery}
     assert "on fresh folds with 50% of the epochs:" in reason.sentence
 
 

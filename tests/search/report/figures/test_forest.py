@@ -53,5 +53,24 @@ def test_on_a_phone_names_stand_above_their_intervals():
     assert all(name < dot for name, dot in zip(names, dots, strict=True))
 
 
+def test_neither_lines_nor_the_band_run_through_names_on_a_phone():
+    narrow = drawn(358)
+    parts = list(narrow.iter())
+    (clear, last) = [part for part in parts if part.get("class") == "clear"]
+    ground = [part for part in parts if part.get("class") in ("grid", "zero", "band")]
+    texts = [part for part in parts if part.get("class", "").startswith(("name", "value"))]
+    assert max(map(parts.index, ground)) < parts.index(clear)
+    assert parts.index(last) < min(map(parts.index, texts))
+    for strip, dot, pair in zip(
+        (clear, last), narrow.iter("circle"), (texts[:2], texts[2:]), strict=True
+    ):
+        top, height = float(strip.attrib["y"]), float(strip.attrib["height"])
+        assert (strip.attrib["x"], strip.attrib["width"]) == ("0", "358")
+        assert top + height < float(dot.attrib["cy"]) - float(dot.attrib["r"])
+        for text in pair:
+            assert top + 10 < float(text.attrib["y"]) < top + height - 3
+    assert not [part for part in drawn(720).iter() if part.get("class") == "clear"]
+
+
 def test_a_screen_reader_hears_every_row():
     assert "held-out <people>: −0.030" in (drawn(358).findtext("desc") or "")  # noqa: RUF001

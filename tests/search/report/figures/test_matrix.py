@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search.report.contents import Confusion
-from search.report.figures.matrix import draw_matrix, matrix
+from search.report.figures.matrix import draw_matrix, has_room, matrix
 from tests.search.report.figures.test_svg import LETTERS
 
 COUNTS = np.array([[8, 2], [0, 0]])
@@ -53,6 +53,17 @@ def test_many_classes_are_numbered_and_their_blocks_are_divided():
     assert "mask2 age0 · 6" in texts
     assert "6" in texts
     assert len([line for line in image.iter("line") if line.attrib["class"] == "block"]) == 4
+
+
+def test_columns_are_numbered_where_a_name_finds_no_room():
+    names = tuple(f"{gender} {age}" for gender in ("female", "male") for age in ("<30", ">=60"))
+    long, short = (confusion(np.full((4, 4), 7), each) for each in (names, tuple("abcd")))
+    texts = [text.text for text in drawn(long, 720.0).iter("text")]
+    assert {"0", "1", "2", "3", *(f"{name} · {i}" for i, name in enumerate(names))} <= set(texts)
+    assert [text.text for text in drawn(short).iter("text")].count("a") == 2  # row and column
+    assert has_room(matrix(long, "joint"), 720.0)
+    assert has_room(matrix(short, "joint"), 232.0)
+    assert not has_room(matrix(long, "joint"), 232.0)
 
 
 @given(name=st.text(LETTERS, min_size=1, max_size=8))

@@ -25,6 +25,15 @@ def test_small_matrices_stand_side_by_side_and_the_best_large_one_is_open():
     assert folded.summary == "The same of separate"
 
 
+def test_a_matrix_whose_names_find_no_room_beside_others_takes_the_whole_column():
+    (found, _) = parts()["confusions"]
+    names = tuple(f"a long name of {each}" for each in found.classes)
+    large, folded = confusion_section(contents(confusions=(replace(found, classes=names),))).blocks
+    assert isinstance(large, Figure)
+    assert "a long name of 30-59 · 1" in large.svg
+    assert folded.summary == "The same of separate"
+
+
 def test_the_heading_tells_where_the_errors_are():
     heading = confusion_section(contents()).heading.replace("\N{NO-BREAK SPACE}", " ")
     assert heading == "Where the errors are: age 20 % of the photos wrong"

@@ -6,6 +6,7 @@ from search.analysis.verdict.baselines import Baseline
 from search.analysis.verdict.rules import (
     Caveat,
 )
+from search.report.document import Text
 from search.report.sections.headline import claims, difference_section, score_section
 from tests.search.builders.example import ONE_SEED, contents, effect, pair
 from tests.search.builders.looks import pair_with
@@ -53,6 +54,7 @@ def test_scores_that_mean_nothing_make_no_claim():
     section = difference_section(guesses)
     assert section.heading.endswith("no difference means anything yet")
     assert {row[1].text for row in section.blocks[1].rows} == {"means nothing yet"}
+    assert not [b for b in section.blocks if isinstance(b, Text)]  # nothing is bold
 
 
 def test_the_p_of_an_earlier_look_says_of_how_many_seeds_it_is():
@@ -120,7 +122,7 @@ def test_the_table_of_scores_has_the_best_first_and_no_empty_column():
 
 def test_the_forest_shows_the_parts_of_every_pair():
     section = difference_section(contents())
-    figure, table = section.blocks
+    figure, table, bold = section.blocks
     for name in ("joint − separate", "with class biases", "people who chose nothing"):  # noqa: RUF001
         assert name in figure.svg
         assert name in figure.narrow
@@ -128,6 +130,7 @@ def test_the_forest_shows_the_parts_of_every_pair():
     assert table.columns[4:] == ("people who chose nothing", "confidence", "p (Shaffer)")
     cells = [cell if isinstance(cell, str) else cell.text for cell in table.rows[0]]
     assert cells[1:3] == ["joint wins", "+0.0200"]
+    assert bold.text == "Bold, in the tables of pairs: what is decided."
     untouched = contents().pairs[0].chose_nothing.difference.value
     assert cells[4:] == [f"{untouched:+.4f}", "0.980", "0.030"]
 
@@ -170,4 +173,5 @@ def test_with_one_seed_every_interval_is_said_to_be_over_people_alone():
 
 def test_with_several_seeds_nothing_is_said_of_people_alone():
     assert "people alone" not in difference_section(contents()).blocks[0].caption
+    assert score_section(contents(), SLOTS).blocks[1].text.startswith("Bold: what the verdict")
     assert "people alone" not in score_section(contents(), SLOTS).blocks[1].text

@@ -1,3 +1,4 @@
+from search.analysis.reasons.reason import MEANINGS, MECHANISMS
 from search.report.document import Folded, Grid, Items, Text
 from search.report.sections.reasons import groups, reason_section
 from tests.search.builders.example import (
@@ -113,3 +114,29 @@ def test_effects_that_were_tested_together_say_so_and_a_doubt_follows_its_senten
     assert items.items == ("The rare gain. Not supported: why.",)
     (grid,) = (block for block in blocks if isinstance(block, Grid))
     assert len(grid.cards) == 1
+
+
+def test_the_mechanisms_that_are_named_are_explained_below_them():
+    rows = [
+        {**REASONS["error_overlap"], "mechanism": "M7"},
+        {**REASONS["attribution"], "mechanism": "M1"},
+    ]
+    found = section(*rows)
+    (told,) = [
+        b.text for b in found.blocks if isinstance(b, Text) and "The mechanism below" in b.text
+    ]
+    assert "Tuning per attribute: a network of its own" in told
+    assert told.index("per attribute") < told.index("ensembling: ")
+    assert "label noise" not in told
+    assert {
+        card.tag for block in found.blocks if isinstance(block, Grid) for card in block.cards
+    } == {
+        "tuning per attribute",
+        "ensembling",
+    }
+    assert set(MEANINGS) == set(MECHANISMS)
+
+
+def test_where_no_mechanism_is_named_none_is_explained():
+    blocks = section(REASONS["error_budget"]).blocks
+    assert not [b for b in blocks if isinstance(b, Text) and "The mechanism below" in b.text]

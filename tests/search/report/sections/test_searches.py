@@ -1,22 +1,41 @@
 from dataclasses import replace
 
+from search.report.document import Text
 from search.report.sections.searches import importance_section, search_section
 from tests.search.builders.example import contents, parts
 
 SLOTS = {"joint": 0, "separate": 1}
 
 
-def test_the_leader_at_the_end_is_the_heading():
+def test_the_leader_of_the_search_is_told_with_what_the_refit_says_of_it():
     section = search_section(contents(), SLOTS)
+    assert (
+        section.heading
+        == "joint scored highest in the search, 0.700; trained again it scores 0.760"
+    )
+    assert "partly luck" in section.blocks[0].text
+    curves = tuple(
+        replace(each, values=(0.9,) * len(each.values)) for each in parts()["curves"][1:]
+    )
+    other = search_section(contents(curves=(parts()["curves"][0], *curves)), SLOTS)
+    assert other.heading == (
+        "separate scored highest in the search, 0.900; trained again it scores 0.740, "
+        "and joint 0.760"
+    )
+
+
+def test_without_a_refit_the_leader_at_the_end_is_the_heading():
+    section = search_section(contents(verdict=None), SLOTS)
     assert section.heading.replace("\N{NO-BREAK SPACE}", " ") == (
         "At the end of the search joint had the highest score, 0.700, after 10 min of device time"
     )
-    alone = search_section(contents(curves=parts()["curves"][1:]), SLOTS)
+    assert not any(isinstance(block, Text) for block in section.blocks)
+    alone = search_section(contents(verdict=None, curves=parts()["curves"][1:]), SLOTS)
     assert alone.heading.startswith("separate reached 0.600")
 
 
 def test_a_space_is_shown_with_its_approach_and_what_happened():
-    _, table = search_section(contents(), SLOTS).blocks
+    *_, table = search_section(contents(), SLOTS).blocks
     row = dict(zip(table.columns, table.rows[0], strict=True))
     assert (row["space"].text, row["space"].slot) == ("age (separate)", 1)
     assert [row[name].text for name in ("trials", "failed", "cut off")] == ["24", "1", "1"]
