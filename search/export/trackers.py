@@ -44,7 +44,7 @@ def _installation(tracker: str) -> str:
     wanted = shlex.quote(f"{source}[{tracker}]")
     folder = f".venv-{tracker}"
     return (
-        "it asks for other versions of packages in use here, so give it an environment of its own "
+        "it may change the versions of packages in use here, so give it an environment of its own "
         f"(about 6 GB{wheel}): {python} -m venv {folder} && {folder}/bin/python -m pip install "
         f"{wanted}; then export with {folder}/bin/headrace"
     )

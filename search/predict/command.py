@@ -208,13 +208,13 @@ def no_better_than_guessing(spec: EnsembleSpec, oof: OutOfFold) -> str:
     """Returns a sentence where an ensemble is not shown to beat guessing, else an empty one."""
     labelled = People(label=oof.label, person=oof.person, num_classes=spec.labels.num_joint)
     guessing = max(baseline.value for baseline in baselines_of(labelled))
-    low, high = spec.score["interval"]
-    if low > guessing:
-        return ""
-    return (
-        f"These answers mean nothing yet: on the labelled people the ensemble scored "
-        f"{spec.score['value']:.3f} ({low:.3f} to {high:.3f}), and guessing scores {guessing:.3f}."
-    )
+    match spec.score:
+        case {"value": float(value), "interval": [float(low), float(high)]} if low <= guessing:
+            return (
+                f"These answers mean nothing yet: on the labelled people the ensemble scored "
+                f"{value:.3f} ({low:.3f} to {high:.3f}), and guessing scores {guessing:.3f}."
+            )
+    return ""
 
 
 def describe_choice(predicted: Predicted) -> str:
