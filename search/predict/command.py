@@ -211,7 +211,7 @@ def no_better_than_guessing(spec: EnsembleSpec, oof: OutOfFold) -> str:
     match spec.score:
         case {"value": float(value), "interval": [float(low), float(high)]} if low <= guessing:
             return (
-                f"These answers mean nothing yet: on the labelled people the ensemble scored "
+                "These answers mean nothing yet: on the labelled people the ensemble scored "
                 f"{value:.3f} ({low:.3f} to {high:.3f}), and guessing scores {guessing:.3f}."
             )
     return ""

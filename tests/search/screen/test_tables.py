@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
+from search.screen.quick import _pairs
 from search.screen.stage import _attributes, _scores
 
 NAME = "mobilenetv4_conv_small_050"
@@ -33,3 +34,11 @@ def test_a_very_long_name_is_folded_and_nothing_is_cut_off():
     text = shown(_scores(ranking_of("x" * 100)))
     assert text.count("x") == 200
     assert "…" not in text
+
+
+def test_pairs_of_a_preview_are_whole_in_80_columns():
+    difference = SimpleNamespace(value=0.0356, low=-0.0123, high=0.0834)
+    headline = SimpleNamespace(difference=difference, p_adjusted=0.063)
+    pair = SimpleNamespace(a="separate", b="multihead", headline=headline, winner="multihead")
+    lines = shown(_pairs(SimpleNamespace(pairs=[pair]))).splitlines()
+    assert any("separate - multihead" in line and "multihead ahead" in line for line in lines)
