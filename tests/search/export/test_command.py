@@ -78,10 +78,10 @@ def test_what_timm_cannot_do_is_said_a_space(store, console):
     assert [path.name for path in (store.root / "timm").iterdir()] == ["joint.yaml"]
 
 
-def test_what_timm_cannot_do_for_any_space_is_said_once(store, console):
+def test_what_timm_cannot_do_for_any_space_is_said_once(store, console, tmp_path):
     config = made_best(target__attributes=SCHEMA.names, augment__rotate=10.0).config.to_tree()
-    path = saved(store.root / "best", space="multihead", config=config)
-    path.rename(path.with_name("multihead.yaml"))
+    path = saved(tmp_path, space="multihead", config=config)
+    path.rename(store.root / "best" / "multihead.yaml")
     export_run(store, "timm", console)
     text = said(console)
     assert text.count("  - score: timm keeps the checkpoint") == 1
