@@ -23,7 +23,8 @@ def parsed(command: str, given: Mapping[str, Any]) -> Namespace:
     Raises:
         UsageError: the command has no such option, or it does not take the value.
     """
-    from search.cli.options import build_parser, commands_of
+    from search.cli.options import build_parser
+    from search.cli.parser import commands_of
 
     whole = build_parser()
     known = _options(commands_of(whole)[command])

@@ -204,7 +204,7 @@ def run_audit(
     if proposals is not None and found.listing.table is not None:
         number = write_corrections(proposals, found.listing.table, found.suspects)
         said = f"{number} corrections proposed in {proposals}: look at each"
-        say(console, said if number else f"no label is proposed otherwise; {proposals} is empty")
+        say(console, said if number else f"no label is proposed otherwise; {proposals} has no row")
     write_audit(found, out)
     print_audit(console, found, out)
     return found.gravest

@@ -262,6 +262,7 @@ def _report(options: argparse.Namespace) -> int:
     from search.report.handin.template import Template
     from search.verdict.handin import write_handin
 
+    print("filling in the form from the run's files ...", file=sys.stderr)
     print(write_handin(store, Template(options.template)))
     return OK
 

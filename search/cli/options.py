@@ -3,13 +3,13 @@
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from search.cli.at_store import place
+from search.cli.parser import Parser, commands_of
 from search.cli.run_config import AUDIT_OPTIONS, FROZEN_OPTIONS
-from search.errors import UsageError, near
+from search.errors import UsageError
 from search.export.formats import FORMATS
 from search.prepare.config import (
     ACCEPT_LOSS_HELP,
@@ -27,35 +27,6 @@ start here:
 
 headrace COMMAND --help has the options and examples of a command.
 """
-_EXAMPLES = {
-    "run": """\
-examples:
-  headrace run --space age                        four minutes on two cores
-  headrace run --space all --budget 2h --plan     says how long, runs nothing
-  headrace run --space all --data photos --budget 2h
-  headrace run --resume NAME --budget 3h          goes on, to more
-""",
-    "verdict": "example:\n  headrace verdict NAME --margin 0.01\n",
-    "report": """\
-examples:
-  headrace report NAME                        # writes results/NAME/report.html
-  headrace report NAME --template wrapup-ko   # writes results/NAME/wrapup-ko.md
-  headrace report NAME --template paper       # writes results/NAME/paper.tex
-""",
-    "ensemble": "example:\n  headrace ensemble NAME --max-members 5 --max-ms 20\n",
-    "predict": "example:\n  headrace predict NAME --images DIR --out answers.csv\n",
-    "export": """\
-examples:
-  headrace export NAME --to timm
-  headrace export NAME --to onnx
-  headrace export NAME --to mlflow        # its trials, into results/NAME/mlflow
-""",
-    "compare": "example:\n  headrace compare --truth truth.csv A=a.csv B=b.csv\n",
-    "audit": "example:\n  headrace audit --data DIR        # writes audit/audit.html\n",
-    "screen": "example:\n  headrace screen --models 'mobilenet*,resnet18' --data DIR\n",
-    "quick": "example:\n  headrace quick --data DIR\n",
-    "replay": "example:\n  headrace replay results/NAME/best/age.yaml\n",
-}
 _GROUPS = {
     "what is searched": (
         "--space",
@@ -80,58 +51,6 @@ _GROUPS = {
 """Of `headrace run`: the headings of its help, each with its options."""
 _RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX"
 _SHELLS = ("bash", "zsh", "tcsh")
-_UNITS = ("s", "m", "h", "d")
-"""Of a time, which are no words by themselves."""
-_NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
-
-
-class _Parser(argparse.ArgumentParser):
-    """Refuses in one sentence with the nearest names and the help that lists them."""
-
-    def __init__(self, **given: Any) -> None:
-        name = str(given.get("prog", "")).rpartition(" ")[2]
-        options = {
-            "formatter_class": argparse.RawDescriptionHelpFormatter,
-            "allow_abbrev": False,
-            "epilog": _EXAMPLES.get(name),
-        }
-        super().__init__(**{**options, **given})
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
-
-    def parse_known_args(  # type: ignore[override]
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> tuple[argparse.Namespace, list[str]]:
-        """Refuses what this parser does not know: the one above it has another help."""
-        found, rest = super().parse_known_args(args, namespace)
-        if rest:
-            flags = [flag for action in self._actions for flag in action.option_strings]
-            # A word without its dashes may be meant for an option.
-            word = rest[0].partition("=")[0]
-            hint = near(word if word.startswith("-") else f"--{word}", flags)
-            if word in _UNITS:
-                hint = f" (a time has no blank in it: 3{word})"
-            self.error(f"unrecognized arguments: {' '.join(rest)}{hint}")
-        if getattr(found, "command", "") is None:
-            self.error(f"a command is needed, one of {', '.join(commands_of(self))}")
-        return found, rest
-
-    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        try:
-            return super()._get_value(action, arg_string)
-        except argparse.ArgumentError as error:
-            if action.type not in _NUMBERS:
-                raise
-            text = f"must be {_NUMBERS[action.type]}, got {arg_string!r}"
-            raise argparse.ArgumentError(action, text) from error
-
-    def _check_value(self, action: argparse.Action, value: Any) -> None:
-        try:
-            super()._check_value(action, value)
-        except argparse.ArgumentError as error:
-            hint = near(str(value), map(str, action.choices or ()))
-            raise argparse.ArgumentError(action, f"{error.message}{hint}") from error
 
 
 class _Version(argparse.Action):
@@ -172,15 +91,9 @@ class _Completion(argparse.Action):
         parser.exit()
 
 
-def commands_of(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """Returns the parser of every command by its name."""
-    (found,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    return dict(found.choices)
-
-
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of every command."""
-    parser = _Parser(
+    parser = Parser(
         prog="headrace",
         description="Searches hyperparameters for separate, joint and multi-head models.",
         epilog=_START,
@@ -196,7 +109,7 @@ def build_parser() -> argparse.ArgumentParser:
         help=f"a script that completes commands and options in {', '.join(_SHELLS)}",
     )
     commands = parser.add_subparsers(
-        dest="command", parser_class=_Parser, title="commands", metavar="COMMAND"
+        dest="command", parser_class=Parser, title="commands", metavar="COMMAND"
     )
     _add_run(_command(commands, "run", "search one or more spaces"))
     _add_audit(commands)
@@ -327,12 +240,16 @@ def _add_ensemble(commands: Any) -> None:
     predict.add_argument("--images", type=Path, required=True, help="folder of photos")
     predict.add_argument("--out", type=Path, required=True, help="CSV ImageID,ans to write")
     predict.add_argument(
-        "--probabilities", action="store_true", help="add a column p0, p1, ... per class"
+        "--probabilities",
+        action="store_true",
+        help="add a column p0, p1, ... per class; the answer is chosen after class biases, for "
+        "macro-F1, and need not be the class of the largest",
     )
     predict.add_argument(
         "--labels",
         action="store_true",
-        help="add a column per attribute with its class, and the confidence",
+        help="add a column per attribute with its class, and the confidence: the probability of "
+        "the answer, which need not be the largest",
     )
     predict.add_argument(
         "--label-shift",

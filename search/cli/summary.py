@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from search.analysis.uncertainty.interval import Interval
 from search.console import say
 from search.prepare.config import format_duration
 from search.prepare.config_words import in_words
@@ -17,7 +18,13 @@ from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup
 from search.store.commands import headrace, on_run, program, resume_command
-from search.store.records import Cause, State, default_stop, default_value
+from search.store.records import (
+    Cause,
+    State,
+    complete_records,
+    default_stop,
+    default_value,
+)
 from search.store.run_store import RunStore
 
 
@@ -66,13 +73,14 @@ def print_summary(
 ) -> None:
     """Says what a search found, that ends a command, and how to look closer."""
     console.print()
-    if interrupted:
-        say(console, f"Interrupted. Nothing is lost; go on with: {resume_command(run.store)}")
     _print_found(console, run, results)
     for result in results:
         if result.best is None and not interrupted:
             say(console, _why_empty(result, run.store))
     print_commands(console, run.store, results)
+    if interrupted:
+        # The last line is what a user sees, and goes on with.
+        say(console, f"Interrupted. Nothing is lost; go on with: {resume_command(run.store)}")
 
 
 def print_stage(console: Console, stages: Sequence[str], stage: str) -> None:
@@ -143,17 +151,25 @@ def _table(results: Sequence[SpaceResult]) -> Table:
     for name in ("space", "chosen", "95 % interval", "default config", "trial", "device time"):
         table.add_column(name, no_wrap=True)
     for result in results:
-        default = default_value(result.records)
+        default = default_value(tuple(complete_records(result.records)))
         best, interval = result.best, result.interval
         table.add_row(
             escape(result.name),
             f"{best.objective:.4f}" if best and best.objective is not None else "-",
-            f"{interval.low:.3f} to {interval.high:.3f}" if interval else "-",
-            "-" if default is None or default_stop(result.records) else f"{default:.4f}",
+            _between(interval),
+            f"{default:.4f}" if default is not None else "-",
             f"#{best.number}" if best else "-",
             format_duration(sum(r.device_seconds for r in result.records)),
         )
     return table
+
+
+def _between(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    # Of a handful of people every resample may score the same; that is no certainty.
+    is_empty = interval.low == interval.high
+    return "too few people" if is_empty else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def _print_counts(console: Console, results: Sequence[SpaceResult]) -> None:

@@ -2,7 +2,7 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from search.export.formats import FORMATS, TRACKERS
 from search.export.parity import LIMIT, Parity, Photos
 from search.export.to_onnx import check_packages, export_onnx
 from search.export.to_portfolio import portfolio_of
-from search.export.to_timm import CLASS_FOLDERS, read_best, write_classes, write_timm
+from search.export.to_timm import CLASS_FOLDERS, PROGRAM, read_best, write_classes, write_timm
 from search.export.trackers import export_to_tracker
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
@@ -141,20 +141,41 @@ def _to_timm(
         raise ResultsError(f"{store.root} has no best config yet; resume the run")
     # All are read before the first is written: a wrong name leaves nothing behind.
     every, table = [read_best(path, schema) for path in paths], _table(store, cache)
+    missing: dict[str, tuple[str, ...]] = {}
     for found in every:
         path, arguments = write_timm(store.root / "timm", found, schema)
+        missing[found.space] = arguments.missing
+        say(console, f"{path}: the options of timm's train.py for {found.space}", "bold")
         if table is not None:
             _say_folders(console, write_classes(path.with_suffix(".csv"), found, table), table)
-        console.print(f"[bold]{path}[/bold]: no counterpart in timm:", highlight=False)
-        for text in arguments.missing:
-            say(console, f"  - {text}")
+        say(console, f"  training: python train.py --config {_quoted(path)} --data-dir FOLDER")
+    say(console, f"train.py is no part of the package timm: {PROGRAM}")
+    _say_missing(console, missing)
     return _DONE
 
 
+def _say_missing(console: Console, missing: Mapping[str, Sequence[str]]) -> None:
+    """Says what timm cannot do: what holds for all spaces once, then the rest of each."""
+    first, *others = missing.values()
+    common = [text for text in first if all(text in other for other in others)]
+    own = {name: [t for t in texts if t not in common] for name, texts in missing.items()}
+    of_all = {"no counterpart in timm": common}
+    of_each = {f"no counterpart in timm of {name}": texts for name, texts in own.items()}
+    for heading, texts in (of_all | of_each).items():
+        if texts:
+            say(console, f"{heading}:", "bold")
+        for text in texts:
+            say(console, f"  - {text}")
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
+
+
 def _say_folders(console: Console, classes: Path, table: SampleTable) -> None:
-    program, data = classes.with_name(CLASS_FOLDERS), shlex.quote(str(table.root))
-    command = f"python {shlex.quote(str(program))} {shlex.quote(str(classes))} {data} FOLDER"
-    say(console, f"class folders for it: {command}")
+    program = _quoted(classes.with_name(CLASS_FOLDERS))
+    command = f"python {program} {_quoted(classes)} {_quoted(table.root)} FOLDER"
+    say(console, f"  class folders: {command}")
 
 
 def _to_onnx(store: RunStore, console: Console, cache: Path | None) -> int:

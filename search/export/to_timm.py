@@ -31,7 +31,8 @@ from trainables.memory import is_mixed
 from trainables.preprocess import CROPS
 
 TIMM_VERSION = "1.0.28"
-_PROGRAM = f"https://github.com/huggingface/pytorch-image-models/blob/v{TIMM_VERSION}/train.py"
+PROGRAM = f"https://github.com/huggingface/pytorch-image-models/blob/v{TIMM_VERSION}/train.py"
+"""The training script, which the package timm does not bring."""
 _LAST_LR = 0.01  # of the base learning rate, where headrace's cosine ends
 _FIRST_LR = 0.01  # of the base learning rate; timm wants a number where its warm-up begins
 _HALF = 100.0  # alpha of cutmix with which the pasted box covers nearly always half the photo
@@ -165,7 +166,7 @@ def _heading(best: Best, schema: LabelSchema) -> list[str]:
     digits = len(str(len(names) - 1))
     return [
         f"Options for train.py of timm {TIMM_VERSION}, which is no part of the package:",
-        f"    {_PROGRAM}",
+        f"    {PROGRAM}",
         "    python train.py --config THIS_FILE --data-dir FOLDER",
         f"The nearest equivalent of headrace's best config of the space {best.space}",
         f"(validation macro-F1 {value:.3f} [{low:.3f}, {high:.3f}]).",

@@ -29,9 +29,25 @@ def check_tracker(tracker: str) -> None:
     found = importlib.util.find_spec(tracker)
     if found is None or found.origin is None:  # a folder of runs is no package
         raise UsageError(
-            f"--to {tracker} needs the package {tracker}, which is not installed; run: "
-            f"{shlex.quote(sys.executable)} -m pip install {tracker}"
+            f"--to {tracker} needs the package {tracker}, which is not installed; "
+            f"{_installation(tracker)}"
         )
+
+
+def _installation(tracker: str) -> str:
+    """Returns how to come by a tracker without other versions of the packages in use here."""
+    root = Path(__file__).resolve().parents[2]
+    is_source = (root / "pyproject.toml").is_file()
+    source = str(root) if is_source else "HEADRACE.whl"
+    wheel = "" if is_source else ", HEADRACE.whl being the wheel of headrace"
+    python = shlex.quote(sys.executable)
+    wanted = shlex.quote(f"{source}[{tracker}]")
+    folder = f".venv-{tracker}"
+    return (
+        "it may change the versions of packages in use here, so give it an environment of its own "
+        f"(about 6 GB{wheel}): {python} -m venv {folder} && {folder}/bin/python -m pip install "
+        f"{wanted}; then export with {folder}/bin/headrace"
+    )
 
 
 def export_to_tracker(store: RunStore, tracker: str, console: Console) -> None:

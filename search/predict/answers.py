@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from search.errors import UsageError
 from search.store.files import check_writable, write_text
 from trainables.data.csv_cells import harmless
+from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.sample_table import UnlabelledTable
 from trainables.data.schema import LabelSchema
 
@@ -30,7 +31,7 @@ def label_columns(
     Args:
         schema: of the joint classes.
         classes: int [n], the answers.
-        probs: float [n, C]; the confidence is that of the answer.
+        probs: float [n, C]; the confidence is that of the answer, which need not be the largest.
     """
     codes = schema.attribute_codes(classes)
     found = {}
@@ -46,6 +47,11 @@ def check_answers(out: Path) -> None:
     """Raises UsageError or ResultsError where the CSV could not be written; makes nothing."""
     if out.is_dir():
         raise UsageError(f"--out must be a CSV file, got the folder {out}; try {out / 'ans.csv'}")
+    if out.suffix.lower() in IMAGE_SUFFIXES:
+        raise UsageError(
+            f"--out must be a CSV file, got {out}, the name of a photo; try "
+            f"{out.with_suffix('.csv')}"
+        )
     check_writable("the folder of --out", out.parent)
 
 

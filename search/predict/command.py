@@ -18,6 +18,7 @@ from search.analysis.people import People
 from search.analysis.shift.correction import corrected
 from search.analysis.shift.score_forecast import forecast_score
 from search.analysis.uncertainty.interval import LEVEL, Interval
+from search.analysis.verdict.baselines import baselines_of
 from search.console import StepBar, say
 from search.predict.answers import (
     check_answers,
@@ -126,11 +127,15 @@ def predict_command(
     words = label_columns(ensemble.spec.labels, classes, probs) if labels else None
     write_answers(out, predicted.names, classes, probs if probabilities else None, words)
     say(console, f"{_count(len(predicted.names), 'answer')} in {out}")
+    if any(ensemble.spec.biases):
+        say(console, describe_choice(predicted))
     if shift is not None:
         print_shift(console, shift)
     else:
         forecast = forecast_folder(ensemble.spec, oof, table.num_samples)
         say(console, describe(forecast, table.num_samples))
+    if warning := no_better_than_guessing(ensemble.spec, oof):
+        say(console, warning, "yellow")
     return predicted
 
 
@@ -196,6 +201,29 @@ def describe(forecast: Forecast, num_photos: int) -> str:
         f"({LEVEL:.0%} prediction interval {score.low:.3f} to {score.high:.3f}). Assumed: "
         f"{forecast.people} people with {each} photo{'' if each == '1' else 's'} each, as in "
         f"training, drawn from the same population.{why}"
+    )
+
+
+def no_better_than_guessing(spec: EnsembleSpec, oof: OutOfFold) -> str:
+    """Returns a sentence where an ensemble is not shown to beat guessing, else an empty one."""
+    labelled = People(label=oof.label, person=oof.person, num_classes=spec.labels.num_joint)
+    guessing = max(baseline.value for baseline in baselines_of(labelled))
+    match spec.score:
+        case {"value": float(value), "interval": [float(low), float(high)]} if low <= guessing:
+            return (
+                "These answers mean nothing yet: on the labelled people the ensemble scored "
+                f"{value:.3f} ({low:.3f} to {high:.3f}), and guessing scores {guessing:.3f}."
+            )
+    return ""
+
+
+def describe_choice(predicted: Predicted) -> str:
+    """Returns how the answers of an ensemble with class biases were chosen, as a sentence."""
+    others = int((predicted.probs.argmax(axis=1) != predicted.classes).sum())
+    return (
+        "Answers are chosen after class biases, for macro-F1, and need not be the class of the "
+        f"largest probability: {others} of {len(predicted.classes)} "
+        f"{'is' if others == 1 else 'are'} not."
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from search.errors import UsageError
-from trainables.data.image_decoding import MAX_PIXELS, Size, decode_image, fit_image
+from trainables.data.image_decoding import MAX_PIXELS, Size, decode_image, fit_image, reason
 from trainables.errors import DataError
 
 Pixels = NDArray[np.uint8]
@@ -90,4 +90,4 @@ def _decode_one(
     try:
         return decode_image(Path(image), size, str(image), max_pixels)
     except DataError as error:
-        return f"{image} ({error.__cause__})"
+        return f"{image} ({reason(error)})"

@@ -25,7 +25,7 @@ from search.errors import ResultsError
 from search.store.commands import on_run
 from search.store.files import write_text
 from search.store.reading import check_schema, is_there, read_yaml, reading
-from search.store.run_store import RunStore
+from search.store.run_store import TRUTH_FILE, RunStore
 from trainables.blocks import FlatValue, block_of, read_flat
 from trainables.config import TrialConfig
 from trainables.data.image_decoding import MAX_PIXELS
@@ -44,6 +44,12 @@ def way_out(folder: Path) -> str:
     """Returns what to do about an ensemble that is not whole; as a command where its run is."""
     run, again = RunStore(folder.absolute().parent), "headrace ensemble NAME"
     if is_there(run.root / "study.json"):
+        if not is_there(run.predictions / TRUTH_FILE):
+            # Such as the demo of the repository, which leaves them out.
+            return (
+                "copy the ensemble's folder whole; the predictions that it is built from are not "
+                "here either, so else a run of --space all makes a new one"
+            )
         again = on_run("ensemble", run)
     return f"copy the ensemble's folder whole, or build it again with: {again}"
 

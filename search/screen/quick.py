@@ -180,7 +180,7 @@ def _scores(kind: str, verdict: Verdict) -> Table:
 def _pairs(verdict: Verdict) -> Table:
     table = Table()
     for name in ("pair", "difference", "95 % interval", "p", "preview"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name in ("pair", "preview"))
     for pair in verdict.pairs:
         found = pair.headline.difference
         table.add_row(

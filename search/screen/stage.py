@@ -14,6 +14,7 @@ from search.errors import UsageError
 from search.prepare.config import RunConfig
 from search.screen.frozen import NUM_FOLDS, FrozenData
 from search.screen.ranking import Panel, Ranking, Screened, score
+from search.store.commands import headrace
 from search.store.provenance import package_versions
 from search.store.screen_file import write_screen
 from trainables.backbone import names_like, weights_in
@@ -27,6 +28,7 @@ from trainables.errors import (
 )
 
 _REFUSED = (ConfigError, WeightsError, NonFiniteLossError, OutOfMemoryError)
+_WHOLE_NAME = 34  # characters
 _NAMED = 8  # backbones without weights in their line; screen.json has all
 _ATTRIBUTES_SHOWN = 5
 
@@ -140,9 +142,14 @@ def _show(
         say(console, f"note: {line}")
 
 
+def _is_short(ranking: Ranking) -> bool:
+    """Returns whether the names fit whole into 80 columns beside the figures."""
+    return max(len(each.name) for each in ranking.ranked) <= _WHOLE_NAME
+
+
 def _scores(ranking: Ranking) -> Table:
     table = Table(title=f"Linear probe, macro-F1 of {ranking.target}", title_justify="left")
-    table.add_column("backbone", overflow="fold")
+    table.add_column("backbone", overflow="fold", no_wrap=_is_short(ranking))
     for name in ("macro-F1", "95 % interval", "behind the first", "s"):
         table.add_column(name, justify="right", overflow="fold")
     for rank, (each, behind) in enumerate(zip(ranking.ranked, ranking.behind, strict=True)):
@@ -161,7 +168,7 @@ def _attributes(ranking: Ranking, names: Sequence[str]) -> Table:
     shown = names[:_ATTRIBUTES_SHOWN]
     more = "" if len(shown) == len(names) else f", {len(shown)} of {len(names)}"
     table = Table(title=f"Linear probe, macro-F1 by attribute{more}", title_justify="left")
-    table.add_column("backbone", overflow="fold")
+    table.add_column("backbone", overflow="fold", no_wrap=_is_short(ranking))
     for name in shown:
         table.add_column(name, justify="right", overflow="fold")
     for each in ranking.ranked:
@@ -204,11 +211,11 @@ def _nothing_left(refused: Mapping[str, Exception], data: FrozenData) -> str:
 def _command(config: RunConfig, out: Path, data: FrozenData) -> str:
     names = data.schema.names
     space = "all" if len(names) > 1 else names[0]
-    words = ["headrace", "run", "--space", space, "--backbones", str(out)]
+    words = ["run", "--space", space, "--backbones", str(out)]
     if config.data:
         words += ["--data", config.data, "--budget", "2h"]
     if config.weights_dir:
         words += ["--weights-dir", config.weights_dir]
     else:
         words.append("--pretrained" if data.scale.pretrained else "--no-pretrained")
-    return shlex.join(words)
+    return f"{headrace()} {shlex.join(words)}"

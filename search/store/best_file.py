@@ -97,6 +97,8 @@ class BestFile:
             raise ResultsError(
                 f"a best config must exist, got {path}; runs write best/<space>.yaml"
             )
+        if path.is_dir():
+            raise ResultsError(f"a best config must be a file, got the folder {path}; {_in(path)}")
         with reading(path, "resume its run", wrong="is not a best config of headrace"):
             tree = read_yaml(path)
             missing = [name for name in _NEEDED if not _has(tree, name)]
@@ -143,6 +145,13 @@ class BestFile:
             weights_dir=str(training["weights_dir"]),
             by_lead=score.get("chosen_by") == LEAD,
         )
+
+
+def _in(folder: Path) -> str:
+    """Returns which best configs lie in a folder, be it of a run or of best configs."""
+    inside = (*sorted(folder.glob("best/*.yaml")), *sorted(folder.glob("*.yaml")))
+    found = [str(path) for path in inside if path.parent.name == "best"]
+    return f"give one of: {', '.join(found)}" if found else "runs write best/<space>.yaml"
 
 
 def _has(tree: Any, dotted: str) -> bool:

@@ -14,6 +14,8 @@ from search.analysis.verdict.sentence import NO_BETTER, answer
 from search.console import say
 from search.verdict.findings import Findings
 
+_WHOLE_PAIR = 24  # characters, beside which the figures have room in 80 columns
+
 
 def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
     """Says the scores, the pairs, what else is known of them, and last the answer."""
@@ -55,9 +57,11 @@ def _scores(verdict: Verdict) -> Table:
 
 def _pairs(verdict: Verdict) -> Table:
     table = Table(title="Pairs", title_justify="left")
+    longest = max((len(f"{pair.a} - {pair.b}") for pair in verdict.pairs), default=0)
     # The interval in two lines of 80 columns rather than cut off.
     for name in ("pair", "difference", "95 % interval", "p", "verdict"):
-        table.add_column(name, overflow="fold")
+        is_whole = name == "verdict" or (name == "pair" and longest <= _WHOLE_PAIR)
+        table.add_column(name, overflow="fold", no_wrap=is_whole)
     for pair in verdict.pairs:
         found = pair.headline.difference
         table.add_row(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from search.cli.options import build_parser, commands_of
+from search.cli.options import build_parser
+from search.cli.parser import commands_of
 from tests.docs.pages import PAGES, code_of, commands_in, inline_code_of
 
 ROOT_OPTIONS = {"--version", "--print-completion", "--help"}

@@ -62,6 +62,21 @@ def test_an_option_is_meant_where_its_dashes_are_missing(words, hint):
         build_parser().parse_args(words.split())
 
 
+def test_an_option_without_a_value_says_so_of_a_word_behind_it():
+    words = "predict mine --images photos --out ans.csv --probabilities probs.csv"
+    with pytest.raises(UsageError, match=r"probs\.csv \(--probabilities takes no value\); see"):
+        build_parser().parse_args(words.split())
+
+
+def test_the_help_of_predict_says_what_answers_and_confidence_are(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["predict", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "the answer is chosen after class biases, for" in shown
+    assert "need not be the class of the largest" in shown
+    assert "the confidence: the probability of the answer, which need not be the largest" in shown
+
+
 def test_the_options_of_a_run_stand_under_headings(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["run", "--help"])

@@ -295,10 +295,28 @@ def test_one_approach_is_not_compared(console, run):
     assert "Device seconds per approach" not in said(console)
 
 
+def test_an_interval_without_a_width_is_not_shown_as_certainty(console, run):
+    flat = Interval(value=0.273, low=0.273, high=0.273)
+    print_summary(console, run, [result_of(*RECORDS, interval=flat)], interrupted=False)
+    assert "too few people" in said(console)
+    assert "0.273" not in said(console)
+
+
 def test_an_interruption_says_how_to_go_on(console, run):
     print_summary(console, run, [result_of(*RECORDS)], interrupted=True)
     command = f"{headrace()} run --resume mine --results '{run.store.root.parent}'"
-    assert f"Interrupted. Nothing is lost; go on with: {command}" in said(console)
+    last = f"Interrupted. Nothing is lost; go on with: {command}"
+    assert said(console).splitlines()[-1] == last
+    assert said(console).count("--resume") == 1
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.PRUNED, State.FAIL])
+def test_a_default_config_that_has_not_finished_has_no_score_in_the_table(console, run, state):
+    begun = made_record(0, {1: 0.4671}, state=state)
+    result = result_of(begun, best=None, interval=None)
+    print_summary(console, run, [result], interrupted=True)
+    (row,) = [line for line in said(console).splitlines() if line.startswith("│ gender")]
+    assert "0.4671" not in row
 
 
 def test_the_usual_results_folder_needs_no_option(console, run, tmp_path, monkeypatch):

@@ -69,10 +69,26 @@ def test_every_best_config_goes_to_timm(store, console):
 
 def test_what_timm_cannot_do_is_said_a_space(store, console):
     export_run(store, "timm", console, spaces=["joint"])
-    assert "timm/joint.yaml: no counterpart in timm:" in said(console)
+    path = store.root / "timm" / "joint.yaml"
+    assert f"{path}: the options of timm's train.py for joint\n" in said(console)
+    assert f"training: python train.py --config {path} --data-dir FOLDER\n" in said(console)
+    assert "no counterpart in timm:\n" in said(console)
     assert "  - score: timm keeps the checkpoint" in said(console)
     assert "multihead" not in said(console)
     assert [path.name for path in (store.root / "timm").iterdir()] == ["joint.yaml"]
+
+
+def test_what_timm_cannot_do_for_any_space_is_said_once(store, console, tmp_path):
+    config = made_best(target__attributes=SCHEMA.names, augment__rotate=10.0).config.to_tree()
+    path = saved(tmp_path, space="multihead", config=config)
+    path.rename(store.root / "best" / "multihead.yaml")
+    export_run(store, "timm", console)
+    text = said(console)
+    assert text.count("  - score: timm keeps the checkpoint") == 1
+    assert text.index("no counterpart in timm:\n") < text.index("  - score: timm keeps")
+    of_one = text.partition("no counterpart in timm of multihead:\n")[2]
+    assert of_one.splitlines() == ["  - augment.rotate=10 degrees: no rotation"]
+    assert "no counterpart in timm of joint" not in text
 
 
 def test_the_photos_of_the_search_go_into_class_folders(store, console, tmp_path):

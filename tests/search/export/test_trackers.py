@@ -34,8 +34,20 @@ def test_a_package_that_is_missing_is_named_with_the_command(
     assert main([*command, tracker]) == 2
     said = capsys.readouterr().err
     assert f"needs the package {tracker}, which is not installed" in said
-    assert f"run: {shlex.quote(sys.executable)} -m pip install {tracker}" in said
+    own = f"{shlex.quote(sys.executable)} -m venv .venv-{tracker}"
+    source = Path(trackers.__file__).resolve().parents[2]
+    assert f"{own} && .venv-{tracker}/bin/python -m pip install '{source}[{tracker}]'" in said
+    assert f"then export with .venv-{tracker}/bin/headrace" in said
+    # What the docs warn of is not what is advised: an installation beside the packages in use.
+    assert f"{shlex.quote(sys.executable)} -m pip" not in said
     assert not (tmp_path / "begun" / tracker).exists()
+
+
+def test_without_the_source_the_wheel_is_to_be_installed_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(trackers, "__file__", str(tmp_path / "search" / "export" / "trackers.py"))
+    wanted = r"HEADRACE\.whl being the wheel.*'HEADRACE\.whl\[gone\]'"
+    with pytest.raises(UsageError, match=wanted):
+        trackers.check_tracker("gone")
 
 
 def test_a_folder_of_exported_runs_is_no_package(monkeypatch, tmp_path):

@@ -139,6 +139,14 @@ def test_a_folder_cannot_take_the_answers(tmp_path):
         check_answers(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["p64.jpg", "ans.PNG"])
+def test_answers_cannot_be_called_like_a_photo(name, tmp_path):
+    with pytest.raises(
+        UsageError, match=r"must be a CSV file, got .*the name of a photo; try .*csv"
+    ):
+        check_answers(tmp_path / name)
+
+
 def test_a_file_in_the_way_of_the_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError, match=r"folder of --out .* is a file"):

@@ -17,6 +17,7 @@ from search.predict.command import describe, forecast_folder, predict_command
 from search.predict.ensemble import Ensemble
 from search.predict.spec import ENSEMBLE_FILE, OOF_FILE
 from tests.search.builders.ensembles import (
+    SCHEMA,
     made_files,
     made_oof,
     made_part,
@@ -78,6 +79,35 @@ def test_what_else_lies_in_the_folder_is_named(folder, tmp_path):
         (data / f"{number}.txt").touch()
     text = command(folder, data, tmp_path / "ans.csv")
     assert "Not predicted: '0.txt', '1.txt', '2.txt', '3.txt', 'b.heic' and 2 more." in text
+
+
+def test_answers_that_are_not_of_the_largest_probability_are_counted(folder, tmp_path):
+    made_files(tmp_path / "data", made_photos(5, size=(64, 50)))
+    text = command(folder, tmp_path / "data", tmp_path / "ans.csv", probabilities=True)
+    rows = read(tmp_path / "ans.csv")
+    likeliest = [max(range(18), key=lambda k: float(row[f"p{k}"])) for row in rows]
+    others = sum(int(row["ans"]) != k for row, k in zip(rows, likeliest, strict=True))
+    assert others > 0
+    assert "Answers are chosen after class biases, for macro-F1, and need not be the" in text
+    assert (
+        f"of the largest probability: {others} of 5 {'is' if others == 1 else 'are'} not." in text
+    )
+
+
+def test_without_class_biases_nothing_is_said_of_them(tmp_path):
+    write_ensemble(tmp_path / "ensemble", biases=(0.0,) * SCHEMA.num_joint)
+    data = write_flat(tmp_path / "eval", NAMES)
+    assert "biases" not in command(tmp_path / "ensemble", data, tmp_path / "ans.csv")
+
+
+def test_an_ensemble_that_does_not_beat_guessing_says_so_with_its_answers(folder, tmp_path):
+    data = write_flat(tmp_path / "eval", NAMES)
+    assert "mean nothing" not in command(folder, data, tmp_path / "ans.csv")
+    score = {"value": 0.05, "interval": [0.01, 0.09], "gain": 0.0}
+    write_ensemble(tmp_path / "ensemble", score=score)
+    text = command(tmp_path / "ensemble", data, tmp_path / "ans.csv")
+    assert "These answers mean nothing yet: on the labelled people the ensemble scored" in text
+    assert "0.050 (0.010 to 0.090), and guessing scores" in text
 
 
 def test_a_lower_forecast_for_few_people_is_explained(folder, tmp_path):

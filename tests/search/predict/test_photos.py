@@ -85,6 +85,13 @@ def test_broken_photos_are_named_and_the_others_keep_their_places(tmp_path):
     assert decode([Image.new("I;16", (30, 30))], SIZE, 1)[1] == []
 
 
+def test_a_text_called_like_a_photo_is_told_in_words(tmp_path):
+    path = tmp_path / "text.jpg"
+    path.write_text("no photo")
+    (complaint,) = decode([path], SIZE, 1)[1]
+    assert complaint == f"{path} (it is no image of the formats JPEG, PNG, BMP, WEBP)"
+
+
 def test_a_photo_of_more_pixels_than_the_data_allows_is_broken(tmp_path):
     (path,), _ = stored(tmp_path, [Image.fromarray(noise(1)[0])])
     assert decode([path], SIZE, 1, max_pixels=33 * 28)[1] == []

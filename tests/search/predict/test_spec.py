@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from search.errors import ResultsError
 from search.predict.spec import ENSEMBLE_FILE, EnsembleSpec, Member
+from search.store.run_store import TRUTH_FILE
 from tests.search.builders.ensembles import (
     SCHEMA,
     SPACES,
@@ -172,6 +173,10 @@ def test_no_ensemble_is_named_with_the_command_that_makes_one(tmp_path):
     with pytest.raises(ResultsError, match=r"no file .*ensemble\.yaml; .*headrace ensemble NAME"):
         EnsembleSpec.read(tmp_path / "none")
     (tmp_path / "study.json").write_text("{}")
+    with pytest.raises(ResultsError, match="predictions that it is built from are not here eith"):
+        EnsembleSpec.read(tmp_path / "ensemble")
+    (tmp_path / "predictions").mkdir()
+    (tmp_path / "predictions" / TRUTH_FILE).touch()
     with pytest.raises(ResultsError) as caught:
         EnsembleSpec.read(tmp_path / "ensemble")
     command = f"ensemble {tmp_path.name} --results {tmp_path.parent}"

@@ -159,7 +159,9 @@ def test_a_verdict_that_lacks_a_pair_is_refused_in_its_name(demo):
 def test_the_command_says_where_the_form_is(template, demo, capsys):
     command = ["report", "demo", "--results", str(demo.root.parent), "--template", template]
     assert main(command) == 0
-    written = Path(capsys.readouterr().out.strip())
+    shown = capsys.readouterr()
+    assert shown.err == "filling in the form from the run's files ...\n"
+    written = Path(shown.out.strip())
     assert written == demo.root / Template(template).file
     assert written.is_file()
 
