@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from search.analysis import wording
 from search.analysis.errors import AnalysisError
 from search.analysis.reasons.reason import Reason, Unread
 from search.analysis.verdict.sentence import SCOPE
@@ -108,7 +109,7 @@ def test_a_stored_verdict_makes_a_page(stored):
     page = render_html(contents)
     said = found.to_dict()["answer"]
     assert said.replace("macro-F1", "macro\N{NON-BREAKING HYPHEN}F1") in page
-    assert found.ensemble.sentence in page
+    assert wording.typeset(found.ensemble.sentence) in page
 
 
 def test_a_reason_of_a_kind_that_is_not_known_keeps_its_figures(stored):
