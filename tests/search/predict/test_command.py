@@ -97,7 +97,8 @@ def test_answers_that_are_not_of_the_largest_probability_are_counted(folder, tmp
 def test_without_class_biases_nothing_is_said_of_them(tmp_path):
     write_ensemble(tmp_path / "ensemble", biases=(0.0,) * SCHEMA.num_joint)
     data = write_flat(tmp_path / "eval", NAMES)
-    assert "biases" not in command(tmp_path / "ensemble", data, tmp_path / "ans.csv")
+    said = command(tmp_path / "ensemble", data, tmp_path / "ans.csv")
+    assert "after class biases" not in said
 
 
 def test_an_ensemble_that_does_not_beat_guessing_says_so_with_its_answers(folder, tmp_path):
@@ -234,8 +235,9 @@ def test_bad_folders_of_photos_are_refused(folder, tmp_path):
 def test_photos_and_their_list_are_not_overwritten(folder, tmp_path):
     data = write_flat(tmp_path / "eval", NAMES)
     photo = (data / "images" / "a.jpg").read_bytes()
-    for out in (data / "info.csv", data / "images" / "a.jpg"):
-        refused(folder, data, out, UsageError, "--out must be a new file or older answers")
+    answers = "--out must be a new file or older answers"
+    for out, why in ((data / "info.csv", answers), (data / "images" / "a.jpg", "of a photo")):
+        refused(folder, data, out, UsageError, why)
     assert (data / "images" / "a.jpg").read_bytes() == photo
 
 
