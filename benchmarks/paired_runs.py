@@ -21,7 +21,6 @@ import time
 from pathlib import Path
 
 from search.store.journal_file import read_records
-from search.store.reading import read_json
 
 _SIDES = ("before", "after")
 _ROOT = Path(__file__).resolve().parent.parent
@@ -73,8 +72,10 @@ def measure(checkout: Path, seed: int, options: argparse.Namespace) -> dict[str,
                 time.sleep(1.0)
         if process.returncode != 0:
             raise RuntimeError(f"a run must end with code 0, got {process.returncode}")
-        studies = read_json(Path(folder) / "run" / "study.json")["studies"]
-        records = read_records(Path(folder) / "run" / "optuna.journal", studies, (), begun=False)
+        run = Path(folder) / "run"
+        study = json.loads((run / "study.json").read_text())
+        names = tuple(each["name"] for each in study["data"]["schema"]["attributes"])
+        records = read_records(run / "optuna.journal", study["studies"], names, begun=False)
         trials = [record for each in records.values() for record in each]
     hours = (max(r.ended for r in trials) - min(r.started for r in trials)) / 3600
     gaps = [record.gap for record in trials if record.gap is not None]
