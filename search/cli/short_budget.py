@@ -7,6 +7,7 @@ of its config than one that is cut off.
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from math import ceil
 
 from search.analysis.wording import plural
 from search.prepare.config import format_duration
@@ -16,6 +17,8 @@ from search.refit.finalists import probed_costs
 
 LEAST_EPOCHS = 3
 """Of a shortened schedule: what one or two epochs say is mostly the luck of their beginning."""
+LEAST_PART = 0.5
+"""Of the usual schedule: networks that are hardly trained answer worse than a default that is."""
 FEW_TRAININGS = 3
 """Of the default config of every space, below which the schedule is shortened."""
 START_SECONDS = 12.0
@@ -39,11 +42,12 @@ def affordable_epochs(
         trainings: of the default config of every space that there should be time for.
 
     Returns:
-        `epochs` where the time is enough for them; else less, but not below `LEAST_EPOCHS`.
+        `epochs` where the time is enough for them; else less, but not below half of them, nor
+        below `LEAST_EPOCHS`.
     """
     needed = max(sum(full_s[space] for space in spaces) for spaces in shares.values())
     affords = int(epochs * seconds / (len(shares) * needed * trainings))
-    return min(epochs, max(LEAST_EPOCHS, affords))
+    return min(epochs, max(LEAST_EPOCHS, ceil(LEAST_PART * epochs), affords))
 
 
 def may_be_shortened(run: Prepared) -> bool:

@@ -43,10 +43,15 @@ def run(people, cache, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "epochs"), [(1000.0, 9), (90.0, 9), (89.0, 8), (60.0, 6), (1.0, LEAST_EPOCHS)]
+    ("seconds", "epochs"), [(1000.0, 9), (90.0, 9), (89.0, 8), (60.0, 6), (1.0, 5)]
 )
 def test_the_schedule_leaves_time_for_three_trainings(seconds, epochs):
     assert affordable_epochs({"age": 30.0}, seconds, {"age": ("age",)}, USUAL) == epochs
+
+
+def test_a_short_schedule_is_no_shorter_than_three_epochs():
+    assert affordable_epochs({"age": 30.0}, 1.0, {"age": ("age",)}, 4) == LEAST_EPOCHS
+    assert affordable_epochs({"age": 30.0}, 1.0, {"age": ("age",)}, 2) == 2
 
 
 def test_the_neediest_approach_decides():
@@ -67,13 +72,14 @@ def full_s(run):
 
 
 def test_a_short_budget_shortens_the_schedule_and_says_so(run):
-    shorter, note = fit_schedule(run, START_SECONDS + full_s(run) / run.resources.num_devices)
-    assert shorter.epochs == {"gender": USUAL // FEW_TRAININGS}
-    assert note.startswith(f"3 epochs a trial instead of {USUAL}: one of {USUAL} takes about ")
+    twice = 2.01 * full_s(run) / run.resources.num_devices
+    shorter, note = fit_schedule(run, START_SECONDS + twice)
+    assert shorter.epochs == {"gender": 2 * USUAL // FEW_TRAININGS}
+    assert note.startswith(f"6 epochs a trial instead of {USUAL}: one of {USUAL} takes about ")
     assert note.endswith(f"; --max-epochs {USUAL} keeps them")
     # A resumed run, and the command that repeats this one, take the same schedule.
-    assert shorter.config.max_epochs == 3
-    assert probed_costs(shorter).epochs == {"gender": 3}
+    assert shorter.config.max_epochs == 6
+    assert probed_costs(shorter).epochs == {"gender": 6}
 
 
 def test_enough_time_changes_nothing(run):
