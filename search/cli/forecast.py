@@ -70,6 +70,8 @@ def _search_time(run: Prepared, full: dict[str, float]) -> str:
     if budget.seconds is not None:
         parts.append(format_duration(budget.seconds))
     if budget.trials is not None:
-        total = sum(full.values()) * SHARE_OF_EPOCHS * budget.trials / run.resources.slots
-        parts.append(f"about {format_duration(total)}")
+        # Nothing stops the default config, which is the first trial of every space.
+        each = 1 + SHARE_OF_EPOCHS * (budget.trials - 1)
+        total = sum(full.values()) * each / run.resources.slots
+        parts.append(f"about {format_duration(max([total, *full.values()]))}")
     return " or ".join(parts) + (", whichever is first" if len(parts) > 1 else "")
