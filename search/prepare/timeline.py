@@ -47,6 +47,7 @@ def within(began: float, seconds: float | None) -> Callable[[float], float]:
     """
 
     def cut(expected_s: float) -> float:
+        """Returns the seconds that are left of the stage where more are expected."""
         if seconds is None:
             return expected_s
         return max(0.0, min(expected_s, began + seconds - time.monotonic()))

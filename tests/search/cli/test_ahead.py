@@ -5,16 +5,12 @@ from dataclasses import replace
 import pytest
 
 from search.cli.ahead import ENDING_SECONDS, ENSEMBLE_SECONDS, ahead, by_space
-from search.prepare.dataset import Dataset
-from search.prepare.prepared import Prepared
-from search.prepare.resources import Node, plan_resources
 from search.refit.finalists import measured_costs, wished_shape
 from search.refit.plan import Costs
-from search.store.run_store import RunStore
 from spaces import load
 from spaces.scale import choose_scale
-from tests.search.builders.made import made_config, made_record
-from tests.search.builders.people import trial_setting, write_people
+from tests.search.builders.made import made_record
+from tests.search.builders.prepared_run import prepared_run
 from trainables.data.layouts import flat
 
 ENDING = ENSEMBLE_SECONDS + ENDING_SECONDS
@@ -26,19 +22,8 @@ EACH = 0.01
 
 @pytest.fixture
 def prepared(tmp_path):
-    data = write_people(tmp_path / "data")
-    setting = trial_setting(data, tmp_path / "cache", tmp_path)
-    return Prepared(
-        config=made_config(str(data)),
-        dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
-        spaces=tuple(load(space, setting.table.schema) for space in SPACES),
-        scale=SCALE,
-        backbones=SCALE.backbones,
-        resources=plan_resources([Node(cpus=2)], "auto"),
-        store=RunStore(tmp_path / "run"),
-        stored_size=setting.stored_size,
-        cache_dir=setting.cache_dir,
-    )
+    run = prepared_run(tmp_path, (), SCALE)
+    return replace(run, spaces=tuple(load(space, run.schema) for space in SPACES))
 
 
 def trials_of(run, spaces=SPACES):

@@ -4,17 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from search.prepare.dataset import Dataset
-from search.prepare.prepared import Prepared
-from search.prepare.resources import Node, plan_resources
 from search.prepare.space_result import SpaceResult
 from search.refit.finalists import finalists, measured_costs, plan, training_seconds
 from search.refit.plan import FULL, smallest
 from search.store.records import PRECISION
-from search.store.run_store import RunStore
-from tests.search.builders.made import made_config, made_record
-from tests.search.builders.people import trial_setting, write_people
-from tests.search.builders.scripted import SCALE, tiny_space
+from tests.search.builders.made import made_record
+from tests.search.builders.prepared_run import prepared_run
+from tests.search.builders.scripted import tiny_space
 
 DEFAULT = {"optim.lr": 0.01, "schedule.epochs": 3}
 
@@ -63,19 +59,7 @@ def test_without_its_trial_the_default_config_has_no_precision():
 
 @pytest.fixture
 def prepared(tmp_path):
-    data = write_people(tmp_path / "data")
-    setting = trial_setting(data, tmp_path / "cache", tmp_path)
-    return Prepared(
-        config=made_config(str(data)),
-        dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
-        spaces=(tiny_space("gender"), tiny_space("mask")),
-        scale=SCALE,
-        backbones=("test_resnet",),
-        resources=plan_resources([Node(cpus=2)], "auto"),
-        store=RunStore(tmp_path / "run"),
-        stored_size=setting.stored_size,
-        cache_dir=setting.cache_dir,
-    )
+    return prepared_run(tmp_path, (tiny_space("gender"), tiny_space("mask")))
 
 
 def trained(run, number, **changes):

@@ -10,9 +10,6 @@ import pytest
 from rich.console import Console
 
 from search.prepare.config import format_duration
-from search.prepare.dataset import Dataset
-from search.prepare.prepared import Prepared
-from search.prepare.resources import Node, plan_resources
 from search.prepare.timeline import Timeline
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
@@ -22,10 +19,10 @@ from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
 from search.refit.unit_file import TrainedUnit
 from search.store.run_store import RunStore
-from tests.search.builders.made import made_config, made_record
+from tests.search.builders.made import made_record
 from tests.search.builders.made_search import write_search
-from tests.search.builders.people import trial_setting, write_people
-from tests.search.builders.scripted import SCALE, Clock, tiny_space
+from tests.search.builders.prepared_run import prepared_run
+from tests.search.builders.scripted import Clock, tiny_space
 
 FOLDS, UNIT_SECONDS = 3, 10.0
 # One space, the default config and the best one, two slots.
@@ -34,19 +31,7 @@ SEED_SECONDS = FOLDS * 2 * UNIT_SECONDS / 2
 
 @pytest.fixture
 def prepared(tmp_path):
-    data = write_people(tmp_path / "data")
-    setting = trial_setting(data, tmp_path / "cache", tmp_path)
-    return Prepared(
-        config=made_config(str(data)),
-        dataset=Dataset(root=data, table=setting.table, split=setting.split, is_demo=False),
-        spaces=(tiny_space("gender"),),
-        scale=SCALE,
-        backbones=("test_resnet",),
-        resources=plan_resources([Node(cpus=2)], "auto"),
-        store=RunStore(tmp_path / "run"),
-        stored_size=setting.stored_size,
-        cache_dir=setting.cache_dir,
-    )
+    return prepared_run(tmp_path, (tiny_space("gender"),))
 
 
 @pytest.fixture
