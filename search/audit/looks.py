@@ -4,7 +4,8 @@ Only what most photos of a data set have in common makes another one odd.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,21 +51,7 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
         return
     seen = sketches.rows(read)
     paths = [listing.paths[place] for place in read]
-
-    def odd(
-        kind: str,
-        text: str,
-        which: NDArray[np.bool_],
-        said: Callable[[int], str],
-        first: Callable[[int], float] = float,
-    ) -> list[Finding]:
-        """Returns the finding about the images that are marked, each with what is `said` of it.
-
-        Those of which `first` is lowest come first, else those whose paths do.
-        """
-        rows = sorted(np.flatnonzero(which).tolist(), key=first)
-        named = [f"{paths[row]} ({said(row)})" for row in rows]
-        return about(kind, Level.LOOK, text, named, [(paths[row],) for row in rows])
+    odd = partial(_odd, paths)
 
     def size_of(row: int) -> str:
         """Returns its width and height in words."""
@@ -125,6 +112,23 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     if grey.mean() < 1 - _MOST:
         text = "{n} photo{s} without colours, or of one tint, among photos with them"
         yield from odd("no-colours", text, grey & ~(is_other | unseen), brightness)
+
+
+def _odd(
+    paths: Sequence[str],
+    kind: str,
+    text: str,
+    which: NDArray[np.bool_],
+    said: Callable[[int], str],
+    first: Callable[[int], float] = float,
+) -> list[Finding]:
+    """Returns the finding about the images that are marked, each with what is `said` of it.
+
+    Those of which `first` is lowest come first, else those whose paths do.
+    """
+    rows = sorted(np.flatnonzero(which).tolist(), key=first)
+    named = [f"{paths[row]} ({said(row)})" for row in rows]
+    return about(kind, Level.LOOK, text, named, [(paths[row],) for row in rows])
 
 
 def _kind_of(mode: str) -> str:
