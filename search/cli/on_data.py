@@ -17,6 +17,9 @@ from search.store.run_store import RunStore
 if TYPE_CHECKING:
     from search.audit.finding import Level
 
+_AUDIT = "audit"
+"""Folder of what an audit writes, beside the user or in the run whose models it asks."""
+
 
 def run_screen(options: argparse.Namespace) -> int:
     """Ranks models on the data; returns the exit code."""
@@ -66,7 +69,8 @@ def run_audit_of(options: argparse.Namespace) -> int:
     if config.data:
         check_folder("--data", config.data)
     cache = writable_cache(options.cache)
-    check_writable("--out", options.out)
+    out = options.out or (Path(_AUDIT) if store is None else store.root / _AUDIT)
+    check_writable("--out", out)
     if options.write_corrections is not None:
         _check_file("--write-corrections", options.write_corrections)
     from rich.console import Console
@@ -82,7 +86,7 @@ def run_audit_of(options: argparse.Namespace) -> int:
         root,
         config.layout,
         config.corrections,
-        options.out,
+        out,
         cache,
         console,
         store,
@@ -107,14 +111,14 @@ def _run_diff_of(options: argparse.Namespace) -> int:
     for folder in options.diff:
         check_folder("--diff", folder)
     check_layout(options.layout)
-    cache = writable_cache(options.cache)
-    check_writable("--out", options.out)
+    cache, out = writable_cache(options.cache), options.out or Path(_AUDIT)
+    check_writable("--out", out)
     from rich.console import Console
 
     from search.audit.stage import run_diff
 
     old, new = options.diff
-    return _code_of(run_diff((old, new), options.layout, options.out, cache, Console()))
+    return _code_of(run_diff((old, new), options.layout, out, cache, Console()))
 
 
 def _check_file(option: str, path: Path) -> None:

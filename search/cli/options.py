@@ -156,7 +156,10 @@ def _add_audit(commands: Any) -> None:
         help="propose the labels of the models as corrections, in a new file",
     )
     audit.add_argument(
-        "--out", type=Path, default=Path("audit"), help="folder to write (default: audit)"
+        "--out",
+        type=Path,
+        default=None,
+        help="folder to write (default: audit; with --run that of the run, RESULTS/NAME/audit)",
     )
     audit.add_argument(
         "--cache", type=Path, default=None, help="folder of demo data and small photos"

@@ -38,6 +38,7 @@ from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.schema import LabelSchema, own_name
 from trainables.machine import Machine
+from trainables.nearest import near
 
 DEFAULT_THRESHOLD = 0.9
 
@@ -57,9 +58,10 @@ def read_thresholds(given: Sequence[str], schema: LabelSchema) -> dict[str, floa
         except ValueError:
             share = 0.0
         if name not in found or not 0 < share <= 1:
+            meant = "" if name in found else near(name, found)
             raise UsageError(
                 "a pseudo-label threshold is ATTRIBUTE=SHARE with a share above 0, at most 1, "
-                f"and an attribute of {', '.join(schema.names)}; got {text!r}"
+                f"and an attribute of {', '.join(schema.names)}; got {text!r}{meant}"
             )
         found[name] = share
     return found

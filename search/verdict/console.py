@@ -26,7 +26,7 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
         say(console, "New trainings, every person scored by models that never saw that person.")
     console.print(_pairs(verdict))
     for pair in verdict.pairs:
-        for text in pair.said:
+        for text in pair.leader_first().said:
             say(console, f"  {text}")
     say(console, f"All of it holds {findings.holds}.")
     caveats = [pair.caveat.value for pair in verdict.pairs if pair.caveat]
@@ -57,12 +57,13 @@ def _scores(verdict: Verdict) -> Table:
 
 def _pairs(verdict: Verdict) -> Table:
     table = Table(title="Pairs", title_justify="left")
-    longest = max((len(f"{pair.a} - {pair.b}") for pair in verdict.pairs), default=0)
+    pairs = [pair.leader_first() for pair in verdict.pairs]
+    longest = max((len(f"{pair.a} - {pair.b}") for pair in pairs), default=0)
     # The interval in two lines of 80 columns rather than cut off.
     for name in ("pair", "difference", "95 % interval", "p", "verdict"):
         is_whole = name == "verdict" or (name == "pair" and longest <= _WHOLE_PAIR)
         table.add_column(name, overflow="fold", no_wrap=is_whole)
-    for pair in verdict.pairs:
+    for pair in pairs:
         found = pair.headline.difference
         table.add_row(
             f"{pair.a} - {pair.b}",

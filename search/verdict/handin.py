@@ -42,7 +42,7 @@ from search.verdict.stage import read_ensemble
 
 VERDICT_FILE = "verdict.json"
 AUDIT_FILE = "audit/audit.json"
-"""Where `headrace audit --run NAME --out results/NAME/audit` leaves it."""
+"""Where `headrace audit --run NAME` leaves it."""
 
 
 def write_handin(store: RunStore, template: Template) -> Path:

@@ -168,7 +168,8 @@ def _reason(a: str, b: str, name: str, found: dict[str, Interval]) -> Reason:
         sentence = _share_sentence((a, b), name, effect, total)
     return Reason(
         key=f"attribution.{name}",
-        mechanism="M9" if name == COUPLING else "M1",
+        # Which attribute a difference comes from does not say by what mechanism.
+        mechanism="M9" if name == COUPLING else "",
         about=(a, b),
         sentence=sentence,
         figures=Attribution(

@@ -53,7 +53,7 @@ FROZEN = {
         "--run": None,
         "--results": Path("results"),
         "--write-corrections": None,
-        "--out": Path("audit"),
+        "--out": None,
         "--cache": None,
     },
     "screen": {

@@ -119,3 +119,8 @@ def test_thresholds_are_those_given_and_else_the_default():
 def test_a_threshold_that_is_none_is_refused(given):
     with pytest.raises(UsageError, match=r"ATTRIBUTE=SHARE .* gender, age; got "):
         read_thresholds([given], SCHEMA)
+
+
+def test_a_mistyped_attribute_of_a_threshold_is_told_what_was_meant():
+    with pytest.raises(UsageError, match=r"got 'gendr=0\.5' \(did you mean gender\?\)$"):
+        read_thresholds(["gendr=0.5"], SCHEMA)

@@ -5,14 +5,20 @@ from types import SimpleNamespace
 
 from rich.console import Console
 
+from search.analysis.uncertainty.interval import Interval
+from search.analysis.verdict.outcomes import PairFigures, PairVerdict
+from search.analysis.verdict.rules import Outcome
 from search.analysis.verdict.sentence import NO_BETTER
 from search.verdict.console import _pairs
 
+LEAD = Interval(value=0.0356, low=-0.0123, high=0.0834)
 
-def pair_of(a, b):
-    difference = SimpleNamespace(value=0.0356, low=-0.0123, high=0.0834)
-    headline = SimpleNamespace(difference=difference, p_adjusted=0.063)
-    return SimpleNamespace(a=a, b=b, headline=headline, winner=a, outcome=None)
+
+def pair_of(a, b, difference=LEAD, outcome=Outcome.A_WINS):
+    figures = PairFigures(
+        difference=difference, confidence_a_greater=0.97, p_adjusted=0.063, outcome=outcome
+    )
+    return PairVerdict(a=a, b=b, headline=figures)
 
 
 def shown(*pairs, means_nothing=False):
@@ -33,3 +39,10 @@ def test_long_names_are_folded_and_not_cut_off():
     text = shown(pair_of(*names))
     assert [text.count(name[0]) >= 40 for name in names] == [True, True]
     assert "wins" in text
+
+
+def test_the_leader_of_a_pair_stands_first_as_on_the_page():
+    text = shown(pair_of("joint", "multihead", LEAD.negated(), Outcome.B_WINS))
+    (line,) = [line for line in text.splitlines() if "multihead - joint" in line]
+    assert "+0.0356" in line
+    assert "multihead wins" in line
