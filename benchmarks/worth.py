@@ -13,7 +13,7 @@ on everybody who was searched on, and scored on people whom none of them saw: 90
 people, or a third of the people of a folder with a manifest.csv.
 
 The methods take turns, seed by seed. DIR/cells.jsonl gets a line as soon as a search has ended,
-and a later call goes on from there.
+and a later call goes on from there: `benchmarks/measured` keeps what hours have measured.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import statistics
 import subprocess
@@ -16,6 +17,7 @@ from typing import Self
 from benchmarks.rivals import by_headrace
 from benchmarks.rivals.found import Found
 from benchmarks.rivals.task import Task
+from search.store.provenance import git_commit
 
 HEADRACE, DEFAULT = "headrace", "default"
 COLD, WARM, RANDOM, ONE_EPOCH = "recipe", "recipe-warm", "random", "one-epoch"
@@ -57,6 +59,7 @@ class Row:
         wall: seconds from the start of the process to its end.
         load: of the machine in the minute before, and in the last minute of the search.
         when: it ended, in UTC.
+        where: processor and commit, which may be others from one call to the next.
     """
 
     cell: Cell
@@ -64,10 +67,12 @@ class Row:
     wall: float
     load: tuple[float, float]
     when: str
+    where: str
 
     def to_line(self) -> str:
         """Returns the row as a line of JSON."""
-        values = {"wall": round(self.wall, 2), "load": self.load, "when": self.when}
+        values = {"wall": round(self.wall, 2), "load": self.load}
+        values |= {"when": self.when, "where": self.where}
         return json.dumps({**asdict(self.cell), **values, "found": self.found.to_dict()}) + "\n"
 
     @classmethod
@@ -81,6 +86,7 @@ class Row:
             wall=given["wall"],
             load=tuple(given["load"]),
             when=given["when"],
+            where=given["where"],
         )
 
 
@@ -138,7 +144,22 @@ def run_cell(cell: Cell, task: Task, folder: Path, start_up: float) -> Row:
     load = (round(before, 2), round(os.getloadavg()[0], 2))
     shutil.rmtree(work)
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-    return Row(cell=cell, found=found, wall=ended - task.launched, load=load, when=when)
+    return Row(
+        cell=cell,
+        found=found,
+        wall=ended - task.launched,
+        load=load,
+        when=when,
+        where=f"{cpu()}, commit {git_commit()[:8]}",
+    )
+
+
+def cpu() -> str:
+    """Returns what the processor calls itself."""
+    lines = Path("/proc/cpuinfo")
+    text = lines.read_text() if lines.is_file() else ""
+    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
+    return names[0] if names else platform.machine()
 
 
 def _in_a_process(method: str, task: Task) -> Found:

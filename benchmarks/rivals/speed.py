@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.rivals.cells import cpu
 from benchmarks.rivals.task import Ground, Task
-from benchmarks.rivals.worth_report import cpu
 from search.prepare.setting import SharedImages
 from search.store.provenance import git_commit, package_versions
 from trainables.classifier import ImageClassifier

@@ -6,13 +6,11 @@ Notation:
 
 import math
 import os
-import platform
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,7 @@ from benchmarks.rivals.cells import COLD, DEFAULT, HEADRACE, METHODS, TIMES, Row
 from benchmarks.rivals.held_out import HeldOut
 from search.analysis.uncertainty.difference import PairEstimate
 from search.prepare.config import format_duration
-from search.store.provenance import git_commit, package_versions
+from search.store.provenance import package_versions
 from spaces.space import Space
 from tests.search.builders.worth_figures import Judged, num_below, time_until
 
@@ -87,21 +85,14 @@ def _head(rows: Sequence[Row], given: Namespace) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
     load = [value for row in rows for value in row.load]
     words = " ".join(["python -m benchmarks.worth", *sys.argv[1:]])
+    where = "; ".join(sorted({row.where for row in rows}))
     text = _TEXT.format(twice=f"{TIMES['random']:g}", retrainings=given.retrainings)
     return (
-        f"# Is headrace worth its minutes?\n\n{datetime.now(UTC):%Y-%m-%d}; {cpu()}, "
-        f"{os.cpu_count()} cores, {given.slots} slots; {versions}; commit {git_commit()[:8]}. "
+        f"# Is headrace worth its minutes?\n\n{datetime.now(UTC):%Y-%m-%d}; {where}; "
+        f"{os.cpu_count()} cores, {given.slots} slots; {versions}. "
         f"Searches from {min(row.when for row in rows)} to {max(row.when for row in rows)} UTC, "
         f"load of the machine {_spread(load, '.1f')}. Command: `{words}`.\n\n{text}"
     )
-
-
-def cpu() -> str:
-    """Returns what the processor calls itself."""
-    lines = Path("/proc/cpuinfo")
-    text = lines.read_text() if lines.is_file() else ""
-    names = [line.partition(":")[2].strip() for line in text.splitlines() if "model name" in line]
-    return names[0] if names else platform.machine()
 
 
 def _speed(group: Sequence[Row]) -> str:

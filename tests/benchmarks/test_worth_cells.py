@@ -1,0 +1,31 @@
+"""The cells of the benchmark of searches, each a line that outlives the call that measured it."""
+
+import pytest
+
+from benchmarks.rivals.cells import Cell, CellFile, Row, cpu
+from benchmarks.rivals.found import Found
+
+
+def row_of(seed):
+    cell = Cell(data="demo-300", space="age", method="recipe", budget=120.0, seed=seed)
+    found = Found(started=1.0, ended=2.0, trials={"complete": 1})
+    return Row(
+        cell=cell,
+        found=found,
+        wall=3.25,
+        load=(0.5, 1.5),
+        when="2026-11-29 05:43",
+        where=f"{cpu()}, commit 0123abcd",
+    )
+
+
+@pytest.mark.parametrize("torn", ["", '{"data": "demo-3'])
+def test_rows_are_read_as_they_were_measured_and_a_torn_line_is_measured_again(torn, tmp_path):
+    file = CellFile(tmp_path)
+    assert file.rows() == []
+    file.append(row_of(0))
+    with (tmp_path / "cells.jsonl").open("a") as out:
+        out.write(torn)
+    assert file.rows() == [row_of(0)]
+    file.append(row_of(1))
+    assert file.rows() == [row_of(0), row_of(1)]
