@@ -246,7 +246,9 @@ def _with_second_fold(
     top = np.argsort(-rank, axis=1, kind="stable")[:, :again]
     chosen = tried[rows, top]
     default = chosen[:, :1]
-    lead = np.mean([late[chosen, each] - late[default, each] for each in both], axis=0)
+    last = world.seen["macro-F1"]  # a second training predicts once, at its end
+    lead = late[chosen, both[0]] - late[default, both[0]]
+    lead = (lead + last[chosen, both[1]] - last[default, both[1]]) / 2
     error = np.sqrt(sum(world.error[default, chosen, each] ** 2 for each in both)) / 2
     surely = np.full(tried.shape, -np.inf)
     surely[rows, top] = lead - penalty * error

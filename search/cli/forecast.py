@@ -13,6 +13,7 @@ from search.refit.finalists import probed_costs, wished_shape
 from search.refit.plan import Costs, plan_refit, search_share
 from search.refit.stage import VERDICT_SECONDS
 from search.tuning.progress import SHARE_OF_EPOCHS
+from search.tuning.second_fold import expected_trainings
 
 
 def print_forecast(console: Console, run: Prepared) -> None:
@@ -72,6 +73,8 @@ def _search_time(run: Prepared, full: dict[str, float]) -> str:
     if budget.trials is not None:
         # Nothing stops the default config, which is the first trial of every space.
         each = 1 + SHARE_OF_EPOCHS * (budget.trials - 1)
+        if "all" not in run.config.spaces:
+            each += expected_trainings(budget.trials)
         total = sum(full.values()) * each / run.resources.slots
         parts.append(f"about {format_duration(max([total, *full.values()]))}")
     return " or ".join(parts) + (", whichever is first" if len(parts) > 1 else "")

@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 
 import spaces
+from search.cli.ahead import by_space
 from search.cli.every_stage import run_every_stage, share_of_search
 from search.cli.forecast import print_forecast
 from search.cli.preflight import check_spaces
@@ -33,11 +34,13 @@ from search.refit.stage import VERDICT_SECONDS
 from search.store.commands import resume_command
 from search.store.portfolio_file import keep_warm_start, warm_start
 from search.store.provenance import git_commit, package_versions
+from search.store.records import TrialRecord
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
 from search.tuning.known_configs import warm_start_line
 from search.tuning.reach import images_note, reached
+from search.tuning.second_fold import expected_seconds, seconds_aside
 from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
@@ -267,9 +270,18 @@ def _run_stages(run: Prepared, console: Console) -> SearchEnd:
 def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     if ALL in run.config.spaces:
         return run_every_stage(run, console)
-    end = run_search(run, console, run.config.budget.minus(_WRAP_UP_SECONDS))
+    budget = run.config.budget.minus(_WRAP_UP_SECONDS)
+    aside = seconds_aside(run, budget)
+    later = partial(_seconds_of_second_fold, run, aside)
+    end = run_search(run, console, budget.minus(aside), later, again_s=aside)
     print_summary(console, run, end.results, interrupted=end.interrupted)
     return end
+
+
+def _seconds_of_second_fold(run: Prepared, aside: float, ended: Sequence[TrialRecord]) -> float:
+    """Returns about how many seconds follow the search, given the trials that have ended."""
+    found = [result.records for result in by_space(run, ended)]
+    return min(aside, expected_seconds(found, run.resources.slots))
 
 
 def _check_unchanged(run: Prepared) -> None:

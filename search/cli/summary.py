@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from search.analysis.uncertainty.interval import Interval
+from search.analysis.wording import plural
 from search.console import say
 from search.prepare.config import format_duration
 from search.prepare.config_words import in_words
 from search.prepare.prepared import Prepared
-from search.prepare.space_result import SpaceResult
+from search.prepare.space_result import SecondScores, SpaceResult
 from search.refit.approaches import Lineup
 from search.store.commands import headrace, on_run, program, resume_command
 from search.store.records import (
@@ -117,6 +118,8 @@ def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]
     for result in results:
         if result.best is not None:
             say(console, f"  {result.name}: {in_words(result.best.config)}")
+            if result.second is not None:
+                say(console, f"  {result.name}: {_in_second_fold(result.second)}")
             if result.passed_over:
                 say(console, f"  {result.name}: {result.passed_over}")
         _print_default_stop(console, result)
@@ -124,6 +127,14 @@ def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]
     shares = Lineup.of(run.schema, run.spaces).shares
     if len(shares) > 1:
         _print_shares(console, results, shares)
+
+
+def _in_second_fold(scores: SecondScores) -> str:
+    people = plural(scores.people, "other person validates", "other people validate")
+    return (
+        f"trained again where {people}: {scores.value:.4f}, the default config "
+        f"{scores.default_config:.4f}"
+    )
 
 
 def _print_default_stop(console: Console, result: SpaceResult) -> None:

@@ -7,6 +7,21 @@ from search.store.records import DEFAULT_NUMBER, Cause, State, TrialRecord, best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondScores:
+    """What a chosen config scores in a training that other people validate.
+
+    Attributes:
+        value: macro-F1 of the chosen config.
+        default_config: that of the default config.
+        people: who validated.
+    """
+
+    value: float
+    default_config: float
+    people: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceResult:
     """The end of one space's search.
 
@@ -15,12 +30,14 @@ class SpaceResult:
         records: its trials.
         best: the trial that was chosen, not always that of the highest score; None where none is.
         interval: its score with its interval.
+        second: its score on a second fold; None where there was no time for one, or no need.
     """
 
     name: str
     records: tuple[TrialRecord, ...]
     best: TrialRecord | None
     interval: Interval | None
+    second: SecondScores | None = None
 
     @property
     def passed_over(self) -> str:

@@ -125,6 +125,12 @@ def _configs(run: Prepared, result: SpaceResult, shape: Shape) -> dict[str, dict
     return {name: shortened(config, shape.epochs_share) for name, config in found.items()}
 
 
+def called(unit: Unit) -> str:
+    """Returns what a training of a refit is called."""
+    config = f"config {unit.config_id}" if unit.config_id.isdigit() else unit.config_id
+    return f"{unit.space} {config}, fold {unit.fold + 1}"
+
+
 def train_units(
     run: Prepared,
     console: Console,
@@ -141,6 +147,7 @@ def train_units(
     pace: Pace,
     stage_s: Callable[[float], float] = lambda units_s: units_s,
     unlabelled: UnlabelledTable | None = None,
+    called: Callable[[Unit], str] = called,
 ) -> tuple[list[str], bool]:
     """Trains what is not trained yet, with a bar, or a line for every unit that ends.
 
@@ -160,6 +167,7 @@ def train_units(
         pace: of the trainings; learns from these.
         stage_s: returns the seconds that the stage still takes, given those of the units.
         unlabelled: photos that they need beside the table's.
+        called: what a training is called in the line of its end.
 
     Returns:
         A sentence for all that went wrong, and whether every unit had its time.
@@ -168,7 +176,7 @@ def train_units(
         StalledError: the machines do not let it go on.
         FaultError: as `run_units`.
     """
-    shown = _Shown(console, units, noun, timeline=timeline, pace=pace, stage_s=stage_s)
+    shown = _Shown(console, units, noun, called, timeline=timeline, pace=pace, stage_s=stage_s)
     notes, count = [], 0
     # Workers of a cluster have another working directory.
     folder = files.folder.resolve()
@@ -205,12 +213,14 @@ class _Shown:
         console: Console,
         units: Sequence[Unit],
         noun: str,
+        called: Callable[[Unit], str],
         *,
         timeline: Timeline,
         pace: Pace,
         stage_s: Callable[[float], float],
     ) -> None:
         self._console, self._noun, self._total = console, noun, len(units)
+        self._called = called
         self._timeline, self._pace, self._of_stage = timeline, pace, stage_s
         self._waiting = {unit.name: unit for unit in units}
         self.bar = StepBar(console, f"training {len(units)} models ({noun})", self._left_s)
@@ -232,8 +242,7 @@ class _Shown:
         if end.error:
             took = f"FAILED: {end.error.splitlines()[0]}"
         head = f"{self._timeline.stamp(self._stage_s)} {self._noun}, {count}/{self._total}"
-        config = f"config {unit.config_id}" if unit.config_id.isdigit() else unit.config_id
-        say(self._console, f"{head}: {unit.space} {config}, fold {unit.fold + 1}, {took}")
+        say(self._console, f"{head}: {self._called(unit)}, {took}")
 
     def _look(self) -> None:
         """Estimates anew how long the stage takes from now on."""

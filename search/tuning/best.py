@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
 from search.analysis.uncertainty.interval import Interval
 from search.ending.faults import Fault, FaultError
 from search.errors import ResultsError
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages, TrialSetting
+from search.prepare.space_result import SecondScores
 from search.refit.approaches import Lineup
 from search.refit.on_worker import on_worker
 from search.store.best_file import LEAD, digest
@@ -24,6 +25,7 @@ from search.store.records import TrialRecord, default_value
 from search.store.run_store import Validation
 from search.trial.trial_run import TrialRun, scored
 from search.tuning.journal import StudyJournal
+from search.tuning.second_fold import people_of
 from trainables.blocks import block_of
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
@@ -45,15 +47,16 @@ def score_interval(
         indices: samples that were predicted, int [n].
         probabilities: of that label, float [n, K].
     """
-    people = People(
-        label=table.schema.codes(table.labels, attributes)[indices],
-        person=table.group_index[indices],
-        num_classes=table.schema.only(attributes).num_joint,
-    )
+    people = people_of(table, attributes, indices)
     return person_bootstrap_interval(people, probabilities.argmax(axis=1))
 
 
-def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Interval:
+def write_best(
+    run: Prepared,
+    journal: StudyJournal,
+    record: TrialRecord,
+    second: SecondScores | None = None,
+) -> Interval:
     """Writes `best/<space>.yaml` for the chosen trial of a space and returns its score.
 
     Where its validation predictions are missing or torn, the trial is trained again for them.
@@ -87,6 +90,7 @@ def write_best(run: Prepared, journal: StudyJournal, record: TrialRecord) -> Int
                 "people": len(set(table.group_index[indices].tolist())),
                 "photos": len(indices),
                 "default_config": default_value(journal.records()),
+                **({} if second is None else {"second_fold": asdict(second)}),
                 "probabilities": digest(probabilities),
             },
             "study": journal.name,

@@ -1,4 +1,7 @@
-"""The trial that a space's search chooses, by what all complete trials predicted."""
+"""The trial that a space's search chooses, by what all complete trials predicted.
+
+Notation: T challengers, which scored higher than the default config.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -6,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 
 from search.analysis.choice import PENALTY, errors_of_leads
+from search.analysis.metrics import Floats, Ints, macro_f1
 from search.analysis.people import People
 from search.errors import ResultsError
 from search.store.best_file import BestFile
@@ -18,25 +22,33 @@ from search.store.records import (
     late_score,
 )
 from search.store.run_store import RunStore
+from search.tuning.second_fold import SecondFold, people_of
 from trainables.data.sample_table import SampleTable
 
 
 def chosen_record(
-    store: RunStore, table: SampleTable, attributes: Sequence[str], records: Sequence[TrialRecord]
+    store: RunStore,
+    table: SampleTable,
+    attributes: Sequence[str],
+    records: Sequence[TrialRecord],
+    second: SecondFold | None = None,
 ) -> TrialRecord | None:
     """Returns the trial to take: the default's, unless another leads it by more than luck.
 
     Of those it is the one whose lead is the largest less its standard errors; its last epoch must
     score higher, too. One whose predictions are missing, or not of the same photos, is passed
-    over. Where the default did not end or its predictions are missing it is the best score; so it
-    is where a run chose it so before and no trial has scored higher since: other configs would
-    be other trainings of its refit.
+    over. Where the default was trained on a second fold, the lead is the mean of both folds, with
+    the error of that mean, and who was not trained there is not taken. Where the default did not
+    end or its predictions are missing it is the best score; so it is where a run chose it so
+    before and no trial has scored higher since: other configs would be other trainings of its
+    refit.
 
     Args:
         store: keeps what complete trials predicted.
         table: true labels and people.
         attributes: whose label is predicted together.
         records: trials of the space.
+        second: trainings on a second fold; None where there are none.
 
     Returns:
         None where no trial is complete.
@@ -59,14 +71,44 @@ def chosen_record(
             if np.array_equal(found.indices, indices):
                 challengers.append(record)
                 predicted.append(found.probabilities.argmax(axis=1))
-    people = People(
-        label=table.schema.codes(table.labels, attributes)[indices],
-        person=table.group_index[indices],
-        num_classes=table.schema.only(attributes).num_joint,
-    )
+    people = people_of(table, attributes, indices)
     leads = np.array([late_score(record) - late_score(default) for record in challengers])
-    surely = leads - PENALTY * errors_of_leads(people, given.argmax(axis=1), predicted)
+    errors = errors_of_leads(people, given.argmax(axis=1), predicted)
+    again = second and _second_leads(second, attributes, default, challengers)
+    if again:
+        leads, errors = (leads + again[0]) / 2, np.hypot(errors, again[1]) / 2
+    surely = np.nan_to_num(leads - PENALTY * errors, nan=-np.inf)
     return default if surely.max(initial=0.0) <= 0 else challengers[int(surely.argmax())]
+
+
+def _second_leads(
+    second: SecondFold,
+    attributes: Sequence[str],
+    default: TrialRecord,
+    challengers: Sequence[TrialRecord],
+) -> tuple[Floats, Floats] | None:
+    """Returns leads over the default on a second fold and their errors, float [T] each.
+
+    They are NaN for who was not trained there; None where the default was not, or all were not.
+    """
+    given = second.predicted(default)
+    if given is None:
+        return None
+    rows, of_default = given
+    people = people_of(second.table, attributes, rows)
+    found = [second.predicted(record) for record in challengers]
+    is_there = np.array([each is not None for each in found], dtype=bool)
+    if not is_there.any():
+        return None
+    predicted = [each[1] for each in found if each is not None]
+    leads, errors = np.full((2, len(challengers)), np.nan)
+    leads[is_there] = [_score(people, each) - _score(people, of_default) for each in predicted]
+    errors[is_there] = errors_of_leads(people, of_default, predicted)
+    return leads, errors
+
+
+def _score(people: People, predicted: Ints) -> float:
+    return macro_f1(people.label, predicted, people.num_classes)
 
 
 def _is_kept(store: RunStore, best: TrialRecord) -> bool:

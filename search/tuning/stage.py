@@ -4,7 +4,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
@@ -20,7 +20,7 @@ from search.refit.retries import Retries
 from search.store.journal_file import read_records
 from search.store.known_trials import check_whole
 from search.store.reading import reading
-from search.store.records import Cause, State, TrialRecord
+from search.store.records import DEFAULT_NUMBER, Cause, State, TrialRecord
 from search.store.run_store import running
 from search.tuning.best import write_best
 from search.tuning.choice import chosen_record
@@ -31,6 +31,7 @@ from search.tuning.progress import Outlook, SearchProgress
 from search.tuning.race import Race
 from search.tuning.scheduler import MultiSpaceScheduler
 from search.tuning.searcher import StudySearcher
+from search.tuning.second_fold import SecondFold, train_again
 from search.tuning.tune_run import run_trials
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ def run_search(
     budget: Budget,
     later: Callable[[Sequence[TrialRecord]], float | None] = lambda _: 0.0,
     timeline: Timeline | None = None,
+    again_s: float = 0.0,
 ) -> SearchEnd:
     """Searches until the budget ends and writes trials.csv and the best configs.
 
@@ -72,6 +74,8 @@ def run_search(
         later: seconds that the run takes after the search, given the trials that have ended; None
             where nobody knows.
         timeline: of the run, for what is shown; None begins now.
+        again_s: wall-clock time after the budget in which the leaders are trained on a second
+            fold; infinite is no limit, with 0 none is.
 
     Raises:
         UsageError: every trial fails in the same way.
@@ -79,6 +83,7 @@ def run_search(
         FaultError: the machine failed again and again; no trial is lost.
     """
     began = time.monotonic()
+    timeline = timeline or Timeline(began=began)
     journals = open_journals(run)
     forget_hparams(run.store)
     past = _records(journals)
@@ -91,7 +96,7 @@ def run_search(
         num_devices=resources.num_devices,
         approaches=shares,
         later=later,
-        timeline=timeline or Timeline(began=began),
+        timeline=timeline,
     )
     progress = SearchProgress(console, run.epochs, budget, resources.slots, past, outlook)
     fleet = Fleet(resources)
@@ -115,6 +120,16 @@ def run_search(
         run_trials(searcher, scheduler, run.setting, resources, fleet)
         searcher.close()
     shutil.rmtree(heartbeats, ignore_errors=True)
+    end = _ended(run, journals, searcher)
+    if again_s <= 0 or end.interrupted:
+        return end
+    found = [result.records for result in end.results]
+    train_again(run, console, found, again_s, timeline)
+    return replace(end, results=_choose(run, journals))
+
+
+def _ended(run: Prepared, journals: dict[str, StudyJournal], searcher: StudySearcher) -> SearchEnd:
+    """Writes what was found and returns how the search ended; raises as `run_search`."""
     if searcher.fault is not None:
         raise searcher.fault
     end = SearchEnd(results=_write(run, journals), interrupted=searcher.interrupted)
@@ -181,19 +196,30 @@ def _write(run: Prepared, journals: dict[str, StudyJournal]) -> tuple[SpaceResul
     store, records = run.store, _records(journals)
     store.write_trials(records)
     store.keep_predictions(record for record in records if record.state is State.COMPLETE)
+    found = _choose(run, journals)
+    _write_hparams(run, records, _importance(run, journals))
+    store.drop_checkpoints(running(records))
+    return found
+
+
+def _choose(run: Prepared, journals: Mapping[str, StudyJournal]) -> tuple[SpaceResult, ...]:
+    """Chooses a trial of every space and writes it; by two folds where there is a second."""
+    store, table = run.store, run.dataset.table
+    second = SecondFold.of(store, table)
     lineup, found = Lineup.of(run.schema, run.spaces), []
     for name, journal in journals.items():
         attributes = lineup.blocks[name].attributes
-        best = chosen_record(store, run.dataset.table, attributes, journal.records())
-        interval = None
+        best = chosen_record(store, table, attributes, journal.records(), second)
+        interval, scores = None, None
         if best is not None:
-            interval = write_best(run, journal, best)
-        result = SpaceResult(name=name, records=journal.records(), best=best, interval=interval)
+            scores = second.scores(best, journal.records()[DEFAULT_NUMBER])
+            interval = write_best(run, journal, best, scores)
+        result = SpaceResult(
+            name=name, records=journal.records(), best=best, interval=interval, second=scores
+        )
         if best is not None:
             journal.note_choice(best, result.passed_over)
         found.append(result)
-    _write_hparams(run, records, _importance(run, journals))
-    store.drop_checkpoints(running(records))
     return tuple(found)
 
 

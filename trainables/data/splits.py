@@ -125,10 +125,15 @@ class Split:
         return digest.hexdigest()[:16]
 
 
-def make_split(table: SampleTable, seed: int) -> Split:
+def make_split(table: SampleTable, seed: int, fold: int = 0) -> Split:
     """Returns a fifth of the people held out, a fourth of the others to validate the search.
 
     Samples of added data train.
+
+    Args:
+        table: of all samples.
+        seed: of the order in which people are dealt.
+        fold: which fourth validates, in [0, SEARCH_FOLDS).
 
     Raises:
         DataError: there are fewer than five people.
@@ -144,8 +149,8 @@ def make_split(table: SampleTable, seed: int) -> Split:
         derive_seed(seed, "split", "search_val"),
     )
     split = Split(
-        search_train=np.concatenate([search[inner != 0], np.arange(own, table.num_samples)]),
-        search_val=search[inner == 0],
+        search_train=np.concatenate([search[inner != fold], np.arange(own, table.num_samples)]),
+        search_val=search[inner == fold],
         held_out=np.flatnonzero(outer == 0),
     )
     check_group_disjoint(table, split.search_train, split.search_val, split.held_out)

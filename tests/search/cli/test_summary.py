@@ -16,7 +16,7 @@ from search.cli.summary import print_commands, print_plan, print_search_end, pri
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
-from search.prepare.space_result import SpaceResult
+from search.prepare.space_result import SecondScores, SpaceResult
 from search.store.commands import headrace
 from search.store.records import Cause, State, default_value
 from search.store.run_store import RunStore
@@ -145,6 +145,15 @@ def test_a_lead_that_may_be_luck_is_told_and_one_that_was_taken_is_not(console, 
     sure = made_record(2, {1: 0.5625})
     print_summary(console, run, [result_of(default, lucky, sure, best=sure)], interrupted=False)
     assert "trial 1 scored 0.6250, but the chosen one leads the default" in said(console)
+
+
+def test_the_scores_of_a_second_fold_stand_beside_each_other(console, run):
+    default, chosen = made_record(0, {1: 0.5}), made_record(1, {1: 0.625})
+    scores = SecondScores(value=0.5625, default_config=0.53125, people=12)
+    result = replace(result_of(default, chosen, best=chosen), second=scores)
+    print_summary(console, run, [result], interrupted=False)
+    told = "trained again where 12 other people validate: 0.5625, the default config 0.5312"
+    assert f"gender: {told}" in " ".join(said(console).split())
 
 
 def test_a_default_config_that_stopped_early_stands_beside_no_full_training(console, run):

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from search.refit.unit_file import TrainedUnit
 from search.store.best_file import LEAD
 from search.store.files import write_arrays
 from search.store.records import State
 from search.store.run_store import RunStore
 from search.tuning.choice import chosen_record
+from search.tuning.second_fold import SecondFold
 from tests.search.builders.made import made_record
 from tests.search.builders.people import write_people
 from trainables.data import layouts
@@ -53,9 +55,68 @@ def tried(store, table, number, wrong, values=None, **changes):
     return made_record(number, values or {1: 1 - len(wrong) / NUM_PEOPLE}, **changes)
 
 
-def chosen(store, table, *records):
-    found = chosen_record(store, table, ["gender"], records)
+def chosen(store, table, *records, second=None):
+    found = chosen_record(store, table, ["gender"], records, second)
     return None if found is None else found.number
+
+
+TARGET = {"target.attributes": ("gender",), "target.form": "softmax"}
+
+
+def again(second, record, wrong):
+    """Lets the second training of a trial be right about all who validate it but some."""
+    rows = second.folds.out(0)
+    label = second.table.labels[rows, 0].copy()
+    person = np.unique(second.table.group_index[rows], return_inverse=True)[1]
+    is_wrong = np.isin(person, list(wrong))
+    label[is_wrong] = 1 - label[is_wrong]
+    unit, heads = second.unit(record), {"gender": np.eye(2, dtype=np.float32)[label]}
+    key = second.folds.key(unit)
+    trained = TrainedUnit(indices=rows, seconds=1.0, key=key, note={}, heads=heads)
+    second.files.write_unit(unit, trained)
+
+
+@pytest.fixture
+def second(store, table):
+    return SecondFold.of(store, table)
+
+
+def of_two_folds(store, table):
+    """Returns the default and a config that clearly leads it on the first fold."""
+    return (
+        tried(store, table, 0, range(20), config=TARGET),
+        tried(store, table, 1, range(4), config={**TARGET, "optim.lr": 0.5}),
+        tried(store, table, 2, range(10), config={**TARGET, "optim.lr": 0.2}),
+    )
+
+
+def test_a_lead_that_the_second_fold_does_not_show_is_luck(store, table, second):
+    default, lucky, sure = of_two_folds(store, table)
+    assert chosen(store, table, default, lucky, sure) == 1
+    again(second, default, range(4))
+    again(second, lucky, range(10))
+    assert chosen(store, table, default, lucky, sure, second=second) == 0
+    again(second, sure, ())
+    assert chosen(store, table, default, lucky, sure, second=second) == 2
+
+
+def test_both_folds_together_show_a_lead_that_neither_shows_alone(store, table, second):
+    default = tried(store, table, 0, range(8), config=TARGET)
+    other = tried(store, table, 1, range(6, 11), config={**TARGET, "optim.lr": 0.5})
+    again(second, default, range(3))
+    assert chosen(store, table, default, other, second=second) == 0
+    again(second, other, ())
+    assert chosen(store, table, default, other, second=second) == 1
+
+
+@pytest.mark.parametrize("trained", [(), (0,), (1, 2)])
+def test_without_the_default_or_anybody_beside_it_the_first_fold_decides(
+    trained, store, table, second
+):
+    records = of_two_folds(store, table)
+    for number in trained:
+        again(second, records[number], range(4))
+    assert chosen(store, table, *records, second=second) == 1
 
 
 def test_a_lead_of_one_person_is_luck(store, table):

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from tests.trainables.data.folders import colour_table
 from trainables.data.sample_table import SampleTable
-from trainables.data.splits import Split, check_group_disjoint, deal, make_folds, make_split
+from trainables.data.splits import (
+    SEARCH_FOLDS,
+    Split,
+    check_group_disjoint,
+    deal,
+    make_folds,
+    make_split,
+)
 from trainables.errors import DataError
 
 NUM_FOLDS = 5
@@ -128,6 +135,17 @@ def test_the_split_holds_out_a_fifth_and_validates_on_a_fourth_of_the_rest(table
     val = np.bincount(colours[split.search_val])
     assert val[0] == 30
     assert abs(int(val[1]) - int(val[2])) <= 3
+
+
+def test_every_fold_of_the_search_validates_others_and_holds_out_the_same(table):
+    splits = [make_split(table, seed=0, fold=fold) for fold in range(SEARCH_FOLDS)]
+    validating = np.concatenate([split.search_val for split in splits])
+    first = splits[0]
+    np.testing.assert_array_equal(
+        np.sort(validating), np.sort(np.concatenate([first.search_train, first.search_val]))
+    )
+    assert len({split.held_out.tobytes() for split in splits}) == 1
+    assert make_split(table, seed=0).fingerprint == first.fingerprint
 
 
 def test_the_same_seed_gives_the_same_split_and_fingerprint(table):
