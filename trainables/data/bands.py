@@ -1,7 +1,7 @@
 """Classes that are bands of a number: "0-2", "3-9", "more than 70", "60+", "<18".
 
 "3-9" is 3 up to and with 9. Spreadsheets take some bands for dates: "3-9" becomes "03-Sep" or
-"09-Mar", "10-19" becomes "Oct-19".
+"09-Mar", "10-19" becomes "Oct-19"; and a date becomes the number of its day, such as 45360.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from datetime import date, timedelta
 from itertools import pairwise
 
 Band = tuple[float, float]
@@ -18,18 +19,19 @@ _NUMBER = r"(\d+(?:\.\d+)?)"
 _YEARS = r"(?:years?|yrs?|y|세|살|대)?\s*(?:old)?"
 _UNIT = rf"\s*{_YEARS}"
 _CLOSED = re.compile(
-    rf"{_NUMBER}{_UNIT}\s*(?:-|–|—|~|to|_)\s*{_NUMBER}{_UNIT}"  # noqa: RUF001  (such dashes, too)
+    rf"{_NUMBER}{_UNIT}\s*(?:[-–—~〜～_]|to)\s*{_NUMBER}{_UNIT}"  # noqa: RUF001  (such dashes, too)
     rf"|[\[(]\s*(-?\d+(?:\.\d+)?)\s*[,;-]\s*(\d+(?:\.\d+)?|inf)\s*[\])]"
     rf"|{_NUMBER}\s*(?:세|살)?\s*(?:이상|초과)\s*{_NUMBER}\s*(?:세|살)?\s*(?:미만|이하)"
 )
 _BELOW = re.compile(
     rf"(?:<=?|≤|under|below|less than|younger than|up to|at most)\s*{_NUMBER}{_UNIT}"
+    rf"|[~〜～]\s*{_NUMBER}{_UNIT}"  # noqa: RUF001
     rf"|{_NUMBER}{_UNIT}\s*(?:미만|이하|(?:and|or) (?:under|below|less|younger))"
 )
 _ABOVE = re.compile(
     rf"(?:>=?|≥|over|above|more than|older than|at least|from)\s*{_NUMBER}{_UNIT}"
     rf"|{_NUMBER}\s*s?{_UNIT}\s*(?:\+|이상|초과|plus|(?:and|or) (?:over|above|more|older))"
-    rf"|{_NUMBER}\s*\+{_UNIT}"
+    rf"|{_NUMBER}\s*\+{_UNIT}|{_NUMBER}{_UNIT}\s*[~〜～]"  # noqa: RUF001
 )
 _DECADE = re.compile(r"(\d0)\s*(?:s|대)")
 _PREFIX = re.compile(r"^(?:age[ds]?|나이|연령)\s*:?\s*")
@@ -42,15 +44,44 @@ _MONTH = (
 )
 _DAY_MONTH = re.compile(rf"(\d{{1,2}})\.?[-/ ]\s*{_MONTH}")
 _MONTH_DAY = re.compile(rf"{_MONTH}[-/ ]\s*(\d{{1,2}})")
-_KOREAN = re.compile(r"(\d{1,2})월\s*(\d{1,2})일")
-_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[ap]\.?m\.?)?"
-_DATE = re.compile(
-    rf"\d{{4}}[-/.:]\s?\d{{1,2}}[-/.:]\s?\d{{1,2}}\.?(?:[ t]\d{{1,2}}:\d{{2}}.*)?|{_CLOCK}"
-    r"|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}|\d{1,2}\.\d{1,2}\.\d{4}"
-    r"|(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-    rf"|\d{{1,2}}\.?[-/ ]\s*{_MONTH}[-/, ]\s*\d{{2,4}}"
-    rf"|{_MONTH}[-/ ]\s*\d{{1,2}},?\s+\d{{4}}|{_MONTH}[-/ ]\s*\d{{4}}"
+_MONTH_SIGN = re.compile(r"(\d{1,2})[월月]\s*(\d{1,2})[일日]")
+
+_MAX_SIGNS = 64
+"""Of a date: what is longer is none, however it is written."""
+_HALF = r"(?:[ap]\.?m\b\.?|오전|오후|午前|午後|上午|下午)"
+_CLOCK = (
+    rf"(?:{_HALF} ?)?\d{{1,2}}:\d{{2}}(?::\d{{2}}(?:[.,]\d+)?)?(?: ?{_HALF})?"
+    r"(?: ?(?:z|utc|gmt|[-+]\d{2}:?\d{2}))?"
+    r"|(?:(?:오전|오후) ?)?\d{1,2}[시時时] ?\d{1,2}[분分](?: ?\d{1,2}[초秒])?"
+    r"|(?:오전|오후) ?\d{1,2}시"
 )
+_TIME = re.compile(_CLOCK)
+_TIME_IN_DATE = re.compile(rf"(?<=[^\d])(?:{_CLOCK})")
+_WEEKDAY = re.compile(
+    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?,?"
+    r"|[월화수목금토일]요일|[月火水木金土日]曜日?|星期[一二三四五六日天]|\([월화수목금토일月火水木金土日]\)"
+)
+_YEAR, _MM, _DD = r"(?:19|20)\d{2}", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH2, _DAY2 = r"(?:0[1-9]|1[0-2])", r"(?:0[1-9]|[12]\d|3[01])"
+_TH = r"(?:st|nd|rd|th)?"
+_DATE = re.compile(
+    r"\d{4}[-/.:]\s?\d{1,2}[-/.:]\s?\d{1,2}\.?(?:[ t]\d{1,2}:\d{2}.*)?"
+    r"|\d{1,2}[-/]\d{1,2}[-/]\d{2,4}|\d{1,2}\.\d{1,2}\.\d{4}"
+    rf"|\d{{2}}\.{_MONTH2}\.{_DAY2}\.?|\d{{2}}\. {_MM}\. {_DD}\.?|\d{{2}}/{_MM}/{_DD}"
+    rf"|{_DAY2}\.{_MONTH2}\.\d{{2}}|{_MONTH2}\.{_DAY2}\.\d{{2}}"
+    rf"|{_YEAR}[-/]{_MM}|{_MM}/{_YEAR}|{_YEAR}\. {_MM}\.?"
+    rf"|{_YEAR}{_MONTH2}{_DAY2}(?:[-_t ]?(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d\d{{0,6}})?z?)?"
+    rf"|\d{{1,2}}{_TH}\.?[-/ ]\s*{_MONTH}[-/, ]\s*\d{{2,4}}"
+    rf"|{_MONTH}[-/ ]\s*\d{{1,2}}{_TH},?\s+\d{{4}}|{_MONTH}[-/, ]\s*\d{{4}}"
+    rf"|\d{{4}}[-/, ]\s*{_MONTH}(?:[-/ ]\s*\d{{1,2}})?"
+    r"|(?:\d{4}|\d{2})[년年] ?\d{1,2}[월月](?: ?\d{1,2}[일日])?"
+)
+_DAY_0 = date(1899, 12, 30)
+"""Of spreadsheets, whose day 60 is a 29th of February 1900 that never was."""
+_FAR_ABOVE = 100
+"""Times the highest end of bands: a number so high among them is none of theirs."""
+_FIRST_DAY, _LAST_DAY = 29_221, 73_050
+"""1980 to 2099, as spreadsheets number their days: what becomes a date there has its year."""
 
 
 def band(name: str) -> Band | None:
@@ -92,7 +123,7 @@ def date_band(name: str) -> str | None:
     Whichever of day and month stood first, the lower number begins the band.
     """
     text = name.strip().lower()
-    if found := _KOREAN.fullmatch(text):
+    if found := _MONTH_SIGN.fullmatch(text):
         numbers = [int(each) for each in found.groups()]
     elif found := _DAY_MONTH.fullmatch(text):
         numbers = [int(found.group(1)), _MONTHS.index(found.group(2)[:3]) + 1]
@@ -106,6 +137,35 @@ def date_band(name: str) -> str | None:
 
 def is_date(name: str) -> bool:
     """Returns whether a value is written as a date, with or without a year, or as a time."""
-    text = name.strip().lower()
-    patterns = (_DATE, _DAY_MONTH, _MONTH_DAY, _KOREAN)
-    return any(pattern.fullmatch(text) for pattern in patterns)
+    text = " ".join(name.lower().split())
+    if len(text) > _MAX_SIGNS:
+        return False
+    no_weekday = _WEEKDAY.sub(" ", text).strip()
+    bare = " ".join(_TIME_IN_DATE.sub(" ", no_weekday, 1).split()).strip(" ,t")
+    patterns = (_DATE, _DAY_MONTH, _MONTH_DAY, _MONTH_SIGN)
+    is_time = _TIME.fullmatch(no_weekday) is not None
+    return is_time or any(each.fullmatch(part) for each in patterns for part in (text, bare))
+
+
+def day_band(name: str) -> str | None:
+    """Returns the band that became the number of a day, such as "3-9" of "45360"; or None.
+
+    Spreadsheets write so what they took for a date, once the cell has the form of a number.
+    """
+    found = _SINGLE.fullmatch(name.strip())
+    day = float(found.group(1)) if found else 0.0
+    if not (day.is_integer() and _FIRST_DAY <= day <= _LAST_DAY):
+        return None
+    when = _DAY_0 + timedelta(days=day)
+    low, high = sorted((when.month, when.day))
+    return f"{low}-{high}" if low < high else None
+
+
+def days_among(names: Sequence[str]) -> list[str]:
+    """Returns the numbers of days among bands: far above every other; none where no band is."""
+    days = [name for name in names if day_band(name) is not None]
+    bands = [each for name in names if name not in days and (each := band(name))]
+    if all(low == high for low, high in bands):
+        return []
+    highest = max(end for each in bands for end in each if math.isfinite(end))
+    return [name for name in days if float(name) > _FAR_ABOVE * highest]

@@ -99,6 +99,8 @@ def load_yaml(text: str) -> Any:
 
 
 _PLAIN_INT = re.compile(r"[-+]?(?:0|[1-9]\d*)")
+_SHOWN = 32
+"""Signs of a key or number that an error shows."""
 
 
 class _BoundedLoader(yaml.SafeLoader):
@@ -124,6 +126,8 @@ class _BoundedLoader(yaml.SafeLoader):
             if id(node) not in self._expanded:
                 raise _out_of_bounds("no list or mapping that holds itself", mark)
             return node
+        if isinstance(node, yaml.MappingNode):
+            self._check_keys(node)
         parts = [self._expanded[id(child)] for child in _children(node)]
         length = len(node.value) if isinstance(node, yaml.ScalarNode) else 0
         expanded = 1 + length + sum(part[0] for part in parts)
@@ -133,16 +137,34 @@ class _BoundedLoader(yaml.SafeLoader):
         self._expanded[id(node)] = expanded, depth
         return node
 
+    def _check_keys(self, node: yaml.MappingNode) -> None:
+        """Raises MarkedYAMLError where a key stands twice: PyYAML would keep the last silently.
+
+        What Python takes for one key, such as 1 and 1.0, is one. Keys are told apart before `<<`
+        puts those of another mapping beside them.
+        """
+        lines: dict[Any, int] = {}
+        for key, _ in node.value:
+            is_known = key.tag in self.yaml_constructors
+            name = self.construct_object(key, True) if is_known else key.value
+            if name in lines:
+                got = f"{str(key.value)[:_SHOWN]!r} again, first in line {lines[name]}"
+                raise _out_of_bounds(f"every key once, got {got}; keep one", key.start_mark)
+            lines[name] = key.start_mark.line + 1
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """Returns a number with a point; an error where YAML alone takes it for one: 1_2.5."""
+        if re.search(r"[_:]", node.value):
+            raise _not_digits("numbers", node)
+        return float(super().construct_yaml_float(node))
+
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
         """Returns a whole number; an error where it is none that a file needs.
 
         YAML takes 1_2 for 12, 1:30 for 90 and 010 for 8, which nobody means who names a class so.
         """
         if not _PLAIN_INT.fullmatch(node.value):
-            raise _out_of_bounds(
-                f"whole numbers written in digits, got {node.value[:32]}; put a text in quotes",
-                node.start_mark,
-            )
+            raise _not_digits("whole numbers", node)
         value = int(super().construct_yaml_int(node))
         if value.bit_length() > MAX_BITS:
             raise _out_of_bounds(f"whole numbers of at most {MAX_BITS} bits", node.start_mark)
@@ -150,12 +172,18 @@ class _BoundedLoader(yaml.SafeLoader):
 
 
 _BoundedLoader.add_constructor("tag:yaml.org,2002:int", _BoundedLoader.construct_yaml_int)
+_BoundedLoader.add_constructor("tag:yaml.org,2002:float", _BoundedLoader.construct_yaml_float)
 
 
 def _children(node: yaml.Node) -> list[yaml.Node]:
     if isinstance(node, yaml.MappingNode):
         return [part for pair in node.value for part in pair]
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _not_digits(what: str, node: yaml.ScalarNode) -> yaml.MarkedYAMLError:
+    got = f"{node.value[:_SHOWN]}; put a text in quotes"
+    return _out_of_bounds(f"{what} written in digits, got {got}", node.start_mark)
 
 
 def _out_of_bounds(rule: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:

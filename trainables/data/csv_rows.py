@@ -182,7 +182,12 @@ def _controls(value: str) -> bool:
 
 
 def parse_number(text: str) -> float | None:
-    """Returns the finite number that a text spells, or None."""
+    """Returns the finite number that a text spells, or None.
+
+    Python would take "25_30" for 2530: in a table it is a band, or two numbers.
+    """
+    if "_" in text:
+        return None
     try:
         number = float(text)
     except ValueError:

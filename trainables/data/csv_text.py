@@ -1,4 +1,4 @@
-"""The text of a CSV file, in whatever encoding a spreadsheet wrote it.
+"""The text of a CSV file, or of dataset.yaml, in whatever encoding a program wrote it.
 
 UTF-8 and UTF-16 are told by their bytes. The encodings of one language or region are not: nearly
 every file in one of them is a file in another, too, with other words in it. Such a file is refused
@@ -35,23 +35,25 @@ _SHOWN = 16
 _LOOKED_AT, _TIMES, _ONE_IN = 4096, 4, 32
 
 
-def decode_text(path: Path, data: bytes, encoding: str | None = None) -> tuple[str, str]:
-    """Returns the text of a CSV file and what was read otherwise than as UTF-8; empty if nothing.
+def decode_text(
+    path: Path, data: bytes, encoding: str | None = None, kind: str = "CSV"
+) -> tuple[str, str]:
+    """Returns the text of a file and what was read otherwise than as UTF-8; empty if nothing.
 
     Args:
         path: of the file, for messages.
         data: its bytes.
         encoding: one of `ENCODINGS` that the user named; empty to find it out, None where there is
             no place to name it.
+        kind: of the file, for messages: CSV or YAML.
 
     Raises:
         DataError: the bytes are no text in the encoding named, or none is named and they are
             neither UTF-8 nor UTF-16; names the line and what the text would be in others.
     """
+    save_it = 'save it as "CSV UTF-8"' if kind == "CSV" else "save it as UTF-8"
     if data.startswith(_WORKBOOK):
-        raise DataError(
-            f'{path} is a workbook of Excel, whatever its name says; save it as "CSV UTF-8"'
-        )
+        raise DataError(f"{path} is a workbook of Excel, whatever its name says; {save_it}")
     if encoding and encoding != "utf-8":
         return _decode_named(path, data, encoding), f"{path.name} read as {encoding}"
     if not encoding and (found := _utf_16(data)):
@@ -67,8 +69,8 @@ def decode_text(path: Path, data: bytes, encoding: str | None = None) -> tuple[s
         line = data.count(b"\n", 0, error.start) + 1
         name_it = "name its encoding in dataset.yaml (such as encoding: cp949), or "
         raise DataError(
-            f"{path} cannot be read as UTF-8 CSV, line {line}{_readings(data, line)}; "
-            f'{"" if encoding is None else name_it}save it as "CSV UTF-8"'
+            f"{path} cannot be read as UTF-8 {kind}, line {line}{_readings(data, line)}; "
+            f"{'' if encoding is None else name_it}{save_it}"
         ) from error
 
 

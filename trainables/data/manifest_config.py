@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from os.path import lexists
 from pathlib import Path
 from typing import Any
 
-from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
-from trainables.data.csv_text import ENCODINGS
+from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_bytes
+from trainables.data.csv_text import ENCODINGS, decode_text
 from trainables.data.image_decoding import MAX_PIXELS
+from trainables.data.misnamed import check_named, misnamed
 from trainables.errors import DataError, reading_data
 from trainables.nearest import near
 
 _TEXTS = ("name", "licence", "group", "path", "manifest", "file_names", "images", "encoding")
 _KEYS = (*_TEXTS, "attributes", "ignore", "max_pixels", "missing")
 _IGNORE = "ignore"
+SETTINGS_FILE = "dataset.yaml"
 _ATTRIBUTE_KEYS = ("column", "classes", "ordered", "bins")
 OTHERS = "others"
 """What `ignore` says for every column that nothing else names."""
@@ -78,6 +81,7 @@ class ManifestConfig:
         ignore_others: whether columns that nothing names are without meaning, too.
         max_pixels: that a photo may have at most.
         ignore_missing: whether an empty label is unknown, and the photo has its other ones.
+        notes: what of the file was read otherwise than as UTF-8, a sentence each.
     """
 
     name: str = "manifest"
@@ -93,6 +97,7 @@ class ManifestConfig:
     ignore_others: bool = False
     max_pixels: int = MAX_PIXELS
     ignore_missing: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "encoding", self.encoding.lower())
@@ -114,6 +119,22 @@ class ManifestConfig:
             raise DataError(f"max_pixels must be in [1, {_MOST_PIXELS}], got {self.max_pixels}")
 
 
+def config_of(root: Path) -> ManifestConfig:
+    """Returns what the dataset.yaml of a folder says; the defaults where it has none.
+
+    Raises:
+        DataError: as `read_config`, or a file that is called nearly so is there alone.
+    """
+    path = root / SETTINGS_FILE
+    others = misnamed(root, SETTINGS_FILE)
+    check_named(root, SETTINGS_FILE, others)
+    if not lexists(path):
+        return ManifestConfig()
+    config = read_config(path)
+    notes = [f"{name} is not read: {SETTINGS_FILE} is" for name in others]
+    return replace(config, notes=(*config.notes, *notes))
+
+
 def read_config(path: Path) -> ManifestConfig:
     """Reads dataset.yaml.
 
@@ -121,11 +142,22 @@ def read_config(path: Path) -> ManifestConfig:
         DataError: the file is not YAML, or a key or value is not understood; names the file.
     """
     with reading_data(path, "cannot be read as YAML"):
-        data = load_yaml(read_text(path, MAX_YAML_BYTES))
+        data, note = read_settings(path)
     try:
-        return _config({} if data is None else data)
+        return replace(_config({} if data is None else data), notes=(note,) if note else ())
     except (DataError, OverflowError) as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def read_settings(path: Path) -> tuple[Any, str]:
+    """Returns what dataset.yaml holds, and whether it is UTF-16, in a sentence; else empty.
+
+    Raises:
+        OSError: it cannot be read, or is no plain file.
+        ValueError: it is too long, in another encoding, or not YAML.
+    """
+    text, note = decode_text(path, read_bytes(path, MAX_YAML_BYTES), kind="YAML")
+    return load_yaml(text), note
 
 
 def _config(data: object) -> ManifestConfig:

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from trainables.data.bands import band, date_band, in_order, is_date
+from trainables.data.bands import band, date_band, day_band, days_among, in_order, is_date
 
 FAIRFACE = (
     *("0-2", "3-9", "10-19", "20-29", "30-39", "40-49", "50-59", "60-69"),
@@ -36,6 +36,10 @@ FAIRFACE = (
         ("(90.0, inf]", (90, math.inf)),
         ("30세 이상 60세 미만", (30, 60)),
         ("age 3-9", (3, 9)),
+        ("~29", (-math.inf, 29)),
+        ("30~59", (30, 59)),
+        ("60~", (60, math.inf)),
+        ("30〜59", (30, 59)),
         ("3-1", None),
         ("male", None),
         ("1-2-3", None),
@@ -53,6 +57,7 @@ def test_a_band_has_two_ends(name, expected):
         FAIRFACE,
         ("<30", "30-59", ">=60"),
         ("<18", "18-59", "60+"),
+        ("~29", "30~59", "60~"),
         ("0", "1-4", "5+"),
         ("(-0.001, 30.0]", "(30.0, 60.0]", "(60.0, inf]"),
         ("30세 미만", "30세 이상 60세 미만", "60세 이상"),
@@ -81,6 +86,7 @@ def test_what_is_no_row_of_bands_has_no_order(names):
         ("Oct-19", "10-19"),
         ("10월 19일", "10-19"),
         ("03월 09일", "3-9"),
+        ("3月9日", "3-9"),
         ("3. Sep", "3-9"),
         ("05-May", None),
         ("marker-1", None),
@@ -91,17 +97,61 @@ def test_a_date_is_the_band_that_a_spreadsheet_made_it_of(date, was):
     assert date_band(date) == was
 
 
+DATES = """
+2021-03-09|2021-03-09 00:00:00|2024-01-03T10:12:31Z|2024-01-03T10:12:31.123+09:00
+2024:01:03 10:12:31|3/9/2021|1/3/2024 3:12 PM|24/01/03|24/1/3|01/2024|2024/01|2024-01
+20200103|20240101_101112|20240101-101112|20240101T101112Z|20240101123145|202401011231
+20170104023102422|24.01.03|01.02.24|31.12.99|24. 1. 3.|2024. 1. 3. 오후 3:12|03.01.2024 10:12
+03-Sep|3-Sep-20|20 Sep 2020|Jan 3, 2020|May-5|Sep 2020|2024 Jan|2024-Jan-03|3rd Jan 2024
+Jan 3rd, 2024|Wed Jan 3 2024|Wed Jan  3 10:12:31 2024|Wed, 03 Jan 2024 10:12:00 GMT
+Wednesday, January 3, 2024|2024년 1월 3일|2024년1월3일 수요일|2024년 1월 3일 (수)|2024년 3월
+24년 1월 3일|2024/1/3 오후 3:12|2024年1月3日|1月3日|1월 3일|12:00|10:12:31 PM|3:12 p.m.
+오후 3:12|오전 10:12|오후 3시|15시 12분 31초|Wed 10:12
+"""
+NO_DATES = """
+20-29|Mary-5|12345678|1:2|May|Sunday|sun|2024|2024.01|001498-1|16:9|1.2.3|1.2.10|25_30
+2001-2005|1-2024|01-2024|2000-20|2024-99|98.99.97|20012001|45360|3월|3시|photo 10:12
+x 20240101|3.14|192.168.1.10
+"""
+
+
+def _each(values: str) -> list[str]:
+    return values.replace("\n", "|").strip("|").split("|")
+
+
+@pytest.mark.parametrize("value", _each(DATES))
+def test_dates_and_times_are_known_in_the_forms_that_people_and_cameras_write(value):
+    assert is_date(value)
+
+
+@pytest.mark.parametrize("value", [*_each(NO_DATES), "", "1" * 99])
+def test_bands_words_and_ids_are_no_dates(value):
+    assert not is_date(value)
+
+
 @pytest.mark.parametrize(
-    ("value", "expected"),
+    ("name", "was"),
     [
-        ("2021-03-09", True),
-        ("2021-03-09 00:00:00", True),
-        ("3/9/2021", True),
-        *((date, True) for date in ("03-Sep", "3-Sep-20", "20 Sep 2020", "Jan 3, 2020")),
-        *((date, True) for date in ("12:00", "20200103", "May-5", "Sep 2020")),
-        *((word, False) for word in ("20-29", "Mary-5", "12345678", "1:2", "May")),
-        ("001498-1", False),
+        ("45360", "3-9"),
+        ("45360.0", "3-9"),
+        ("45554", "9-19"),
+        *((name, None) for name in ("45292", "45360.5", "1000", "99999", "3-9", "x")),
     ],
 )
-def test_dates_are_told_from_bands_and_ids(value, expected):
-    assert is_date(value) == expected
+def test_the_number_of_a_day_is_the_band_that_a_spreadsheet_made_it_of(name, was):
+    assert day_band(name) == was
+
+
+@pytest.mark.parametrize(
+    ("names", "days"),
+    [
+        (("20-29", "30-39", "45360"), ["45360"]),
+        (("0-2", "45360", "45554", "more than 70", "unknown"), ["45360", "45554"]),
+        (("45360", "45554"), []),
+        (("male", "45360"), []),
+        (("0-9999", "10000-29999", "45360"), []),
+        (("0", "1-2", "3-9", "10+"), []),
+    ],
+)
+def test_numbers_of_days_are_told_by_bands_that_are_far_below(names, days):
+    assert days_among(names) == days

@@ -80,6 +80,31 @@ def test_yaml_that_is_out_of_bounds_is_a_short_value_error(text):
     assert len(str(caught.value)) <= 300
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: 2\na: 3", "every key once, got 'a' again, first in line 1; keep one .*line 3"),
+        ("x: {0: a, 1: b, 0: c}", "got '0' again"),
+        ("x: [{y: {a: 1, a: 1}}]", "got 'a' again"),
+        ("{1: a, 1.0: b}", "got '1.0' again"),
+        ("{1: a, yes: b}", "got 'yes' again"),
+        ("{=: a, =: b}", "got '=' again"),
+        ("{a: 1, 'a': 2}", "got 'a' again"),
+        ("bins: [3_0.5]", "numbers written in digits, got 3_0.5; put a text in quotes"),
+        ("bins: [1:30.5]", "numbers written in digits, got 1:30.5"),
+    ],
+)
+def test_what_yaml_would_make_another_thing_of_is_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        load_yaml(text)
+
+
+def test_a_key_beside_the_same_of_a_merged_mapping_is_no_repeat():
+    text = "x: {y: &a {<<: {k: 1}, k: 2}}\nc: {<<: *a, k: 3}\nd: {1: a, '1': b}"
+    assert load_yaml(text) == {"x": {"y": {"k": 2}}, "c": {"k": 3}, "d": {1: "a", "1": "b"}}
+    assert load_yaml("[1.5e+3, .5, -30.]") == [1500, 0.5, -30]
+
+
 def test_json_that_is_nested_too_deeply_is_a_value_error():
     with pytest.raises(ValueError, match="nested too deeply"):
         load_json("[" * 200_000)

@@ -75,6 +75,30 @@ def test_a_named_file_goes_before_the_one_beside_the_data_and_that_is_said(root)
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *("Corrections.csv", "corrections.CSV", "corrections.csv.txt", "correction.csv"),
+        *("corrections.tsv", "corrections.xlsx"),
+    ],
+)
+def test_a_file_called_nearly_so_is_not_passed_over(root, name):
+    near = write(root, "p,gender,female,", name=name)
+    with pytest.raises(DataError, match=rf"called corrections.csv to be read, got {name}; rename"):
+        layouts.load(root)
+    mine = write(root, "q,age,70,", name="mine.csv")
+    note = f"{near} beside the data is not applied: "
+    assert layouts.load(root, None, (mine,)).notes == (f"{note}others are named",)
+    right = write(root, "q,age,70,")
+    assert layouts.load(root).notes == (f"{note}{right} goes before",)
+
+
+def test_a_link_to_no_corrections_is_not_passed_over(root):
+    (root / "corrections.csv").symlink_to(root / "gone.csv")
+    with pytest.raises(DataError, match=r"corrections must be a CSV file .*no 'gone.csv'"):
+        layouts.load(root)
+
+
+@pytest.mark.parametrize(
     ("lines", "message"),
     [
         (["x,gender,male,"], "corrections.csv row 2: 'x' is no group and no path of this data"),

@@ -98,3 +98,10 @@ def test_a_value_that_is_not_a_number_names_its_row(tmp_path, value):
 )
 def test_only_finite_numbers_are_parsed(text, number):
     assert parse_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["25_30", "1_0", "1_0.5"])
+def test_an_underscore_makes_no_number(tmp_path, text):
+    assert parse_number(text) is None
+    with pytest.raises(DataError, match=f"rows.csv row 3: x '{text}' is not a number"):
+        _read(tmp_path, f"id,x\n1,7\n2,{text}\n").numbers("x")

@@ -1,8 +1,15 @@
+import re
 from pathlib import Path
 
 import pytest
 
-from trainables.data.manifest_config import AttributeConfig, ManifestConfig, read_config
+from trainables.data.layouts.manifest import detect
+from trainables.data.manifest_config import (
+    AttributeConfig,
+    ManifestConfig,
+    config_of,
+    read_config,
+)
 from trainables.errors import DataError
 
 
@@ -57,6 +64,8 @@ def test_an_empty_file_is_the_default(tmp_path, text):
     ("text", "message"),
     [
         ("a: [", "cannot be read as YAML"),
+        ("attributes:\n  age:\n    bins: [30]\n  age:\n", "got 'age' again, first in line 2"),
+        ("ignore: [a]\nignore: [b]", "got 'ignore' again"),
         ("- a\n- b\n", r"the file must be a mapping of keys to values, got \['a', 'b'\]"),
         (
             "groups: person",
@@ -88,5 +97,52 @@ def test_what_is_not_understood_is_refused_with_the_file_name(tmp_path, text, me
 
 def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "dataset.yaml").write_bytes(b"name: \xff\xfe")
-    with pytest.raises(DataError, match="cannot be read as YAML"):
+    with pytest.raises(
+        DataError, match=r"cannot be read as UTF-8 YAML, line 1, .*; save it as UTF-8"
+    ):
         read_config(tmp_path / "dataset.yaml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_as_that_of_tables_is_and_that_is_said(tmp_path, encoding):
+    path = tmp_path / "dataset.yaml"
+    path.write_bytes("name: faces\nimages: 사진\nmanifest: labels.csv\n".encode(encoding))
+    config = read_config(path)
+    assert (config.name, config.images) == ("faces", "사진")
+    assert config.notes == ("dataset.yaml read as UTF-16",)
+    assert detect(tmp_path)
+
+
+def test_another_encoding_comes_with_what_the_text_would_say(tmp_path):
+    path = tmp_path / "dataset.yaml"
+    path.write_bytes("name: faces\nimages: 사진\n".encode("cp949"))
+    with pytest.raises(DataError, match=r"YAML, line 2, .*as cp949 \(Korean\) '사진'.*as UTF-8$"):
+        read_config(path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Dataset.yaml", "dataset.yml", "dataset.yaml.txt", "DATASET.YML.TXT"),
+        *("dataset.yaml.yaml", "datasets.yaml"),
+    ],
+)
+def test_a_file_called_nearly_so_is_not_passed_over(tmp_path, name):
+    (tmp_path / name).write_text("ignore: [mask]")
+    wanted = f"must be called dataset.yaml to be read, got {name}; rename it, or move it away"
+    with pytest.raises(DataError, match=re.escape(wanted)):
+        config_of(tmp_path)
+    (tmp_path / "dataset.yaml").write_text("name: faces")
+    assert config_of(tmp_path).notes == (f"{name} is not read: dataset.yaml is",)
+
+
+@pytest.mark.parametrize("name", ["data.yaml", "dataset.json", "dataset.yaml.bak", "dataset.txt"])
+def test_files_of_other_names_are_other_files(tmp_path, name):
+    (tmp_path / name).write_text("ignore: [mask]")
+    assert config_of(tmp_path) == ManifestConfig()
+
+
+def test_a_link_to_no_file_is_not_passed_over(tmp_path):
+    (tmp_path / "dataset.yaml").symlink_to(tmp_path / "gone.yaml")
+    with pytest.raises(DataError, match=r"dataset\.yaml cannot be read as YAML: .*No such file"):
+        config_of(tmp_path)

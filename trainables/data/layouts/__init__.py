@@ -13,20 +13,22 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
+from os.path import lexists
 from pathlib import Path
 from types import ModuleType
 
 from trainables.data.corrections import CORRECTIONS_FILE, corrected, read_corrections
 from trainables.data.image_decoding import broken_rows, unreadable
 from trainables.data.image_files import missing_rows, several, visible_entries
+from trainables.data.manifest_config import SETTINGS_FILE
+from trainables.data.misnamed import WORKBOOKS, check_named, misnamed
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN
 from trainables.errors import DataError, reading_data
 from trainables.given_paths import no_folder
 from trainables.nearest import near
 
-_WORKBOOKS = frozenset({".xlsx", ".xls", ".ods", ".numbers"})
-_TABLES = frozenset({".csv", ".tsv", ".txt"}) | _WORKBOOKS
+_TABLES = frozenset({".csv", ".tsv", ".txt", *WORKBOOKS})
 _OF_LAYOUTS = frozenset({"info.csv", "train.csv", CORRECTIONS_FILE})
 LOOKING_SECONDS = 20.0
 """For which photos are looked at before the run ends over a missing one."""
@@ -90,6 +92,8 @@ def _unlabelled(root: Path, layout: str) -> DataError:
 
 def _hint(root: Path) -> str:
     """Returns where the labels may be instead: in a folder below, or in a file of another kind."""
+    if settings := misnamed(root, SETTINGS_FILE):
+        return f" (there is {several(settings)}: its name must be {SETTINGS_FILE})"
     entries = list(visible_entries(root))
     labelled = [_module(name) for name in names() if _module(name).LABELLED]
     for folder in (entry for entry in entries if entry.is_dir()):
@@ -102,7 +106,7 @@ def _hint(root: Path) -> str:
     ]
     if not tables:
         return ""
-    if Path(tables[0]).suffix.lower() in _WORKBOOKS:
+    if Path(tables[0]).suffix.lower() in WORKBOOKS:
         return f' (there is {several(tables)}: save its table as "CSV UTF-8", called manifest.csv)'
     return f" (there is {several(tables)}: name it in dataset.yaml, manifest: {tables[0]})"
 
@@ -187,9 +191,19 @@ def look(
 def _corrected(
     table: SampleTable, places: Sequence[Path], corrections: Sequence[str]
 ) -> SampleTable:
-    """Returns the table with the corrections that are named, else those of the first place."""
-    beside = [(place / CORRECTIONS_FILE).resolve() for place in places]
-    there = list(dict.fromkeys(path for path in beside if path.is_file()))
+    """Returns the table with the corrections that are named, else those of the first place.
+
+    Raises:
+        DataError: none are named, and a place has some under another name alone; or as
+            `read_corrections` and `corrected`.
+    """
+    beside = [place / CORRECTIONS_FILE for place in places if lexists(place / CORRECTIONS_FILE)]
+    for place in dict.fromkeys(places):
+        others = misnamed(place, CORRECTIONS_FILE, WORKBOOKS)
+        if not corrections:
+            check_named(place, CORRECTIONS_FILE, others)
+        beside += [place / name for name in others]
+    there = list(dict.fromkeys(path.resolve() for path in beside))
     used = [Path(source).resolve() for source in corrections] or there[:1]
     idle = [str(path) for path in there if path not in used]
     if idle:

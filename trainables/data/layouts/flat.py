@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from os.path import lexists
 from pathlib import Path
 
 from trainables.data.csv_cells import original
 from trainables.data.csv_rows import read_csv
 from trainables.data.image_files import check_files, image_names, normal_path, resolved
+from trainables.data.misnamed import check_named, misnamed
 from trainables.data.sample_table import UnlabelledTable
 from trainables.errors import DataError, reading_data
 
@@ -14,9 +16,12 @@ LOOKS_FOR = "info.csv (ImageID) with images/ or images beside it, or only a fold
 LABELLED = False
 
 
+_INFO = "info.csv"
+
+
 def _info(root: Path) -> Path | None:
     """Returns info.csv of `root`, or of `root/eval` as in the competition, or None."""
-    found = [path for path in (root / "info.csv", root / "eval" / "info.csv") if path.is_file()]
+    found = [path for path in (root / _INFO, root / "eval" / _INFO) if lexists(path)]
     return found[0] if found else None
 
 
@@ -35,13 +40,15 @@ def read(root: Path) -> UnlabelledTable:
     """Returns the images of info.csv in its order, or else all images of the folder by name.
 
     Raises:
-        DataError: there is neither info.csv nor an image, info.csv is malformed or lists an image
-            twice, or a listed image is missing.
+        DataError: there is neither info.csv nor an image, info.csv is malformed, lists an image
+            twice or is called a little otherwise, or a listed image is missing.
     """
     info = _info(root)
     if info is not None:
         with reading_data(info):
             return _read_listed(info)
+    for place in (root, root / "eval"):
+        check_named(place, _INFO, misnamed(place, _INFO))
     folder = _image_folder(root)
     if folder is None:
         raise DataError(f"{root} holds no images; a folder to predict needs {LOOKS_FOR}")

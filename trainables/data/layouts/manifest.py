@@ -12,8 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.bands import band, date_band, in_order, is_date
-from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_text
+from trainables.data.bands import band, date_band, day_band, days_among, in_order, is_date
 from trainables.data.class_names import ClassNames, merged, spelling
 from trainables.data.csv_rows import CsvRows, parse_number, read_csv
 from trainables.data.file_names import read_file_names
@@ -25,7 +24,13 @@ from trainables.data.image_files import (
     several,
     visible_entries,
 )
-from trainables.data.manifest_config import AttributeConfig, ManifestConfig, read_config
+from trainables.data.manifest_config import (
+    SETTINGS_FILE,
+    AttributeConfig,
+    ManifestConfig,
+    config_of,
+    read_settings,
+)
 from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import (
@@ -60,7 +65,7 @@ def detect(root: Path) -> bool:
     if (root / "manifest.csv").is_file():
         return True
     try:
-        data = load_yaml(read_text(root / "dataset.yaml", MAX_YAML_BYTES))
+        data, _ = read_settings(root / SETTINGS_FILE)
     except FileNotFoundError:
         return False
     except (OSError, ValueError):
@@ -78,8 +83,7 @@ def read(root: Path) -> SampleTable:
         DataError: a file is missing or malformed, a column is missing or not accounted for, a
             cell is empty or not an allowed class, or a path leaves the folder.
     """
-    yaml = root / "dataset.yaml"
-    config = read_config(yaml) if yaml.exists() else ManifestConfig()
+    config = config_of(root)
     rows = _rows(root, config)
     wanted = _attribute_configs(rows, config)
     paths, path_notes = _paths(root, rows, config)
@@ -98,7 +102,10 @@ def read(root: Path) -> SampleTable:
         labels=np.column_stack([each.codes for each in found]),
         raw=raw,
         source_rows=rows.source_rows,
-        notes=(*rows.notes, *path_notes, *group_notes, *(n for each in found for n in each.notes)),
+        notes=(
+            *(*config.notes, *rows.notes, *path_notes, *group_notes),
+            *(note for each in found for note in each.notes),
+        ),
         max_pixels=config.max_pixels,
         licence=config.licence,
     )
@@ -293,9 +300,10 @@ def _found_classes(
             f"bins for attribute {config.name!r} in dataset.yaml, or {leave_out}"
         )
     num_bands = sum(map(_is_band, classes))
-    if len(classes) > num_bands > len(classes) // 2:
-        others = several([repr(name) for name in classes if not _is_band(name)])
-        notes = (*notes, f"bands of a number beside {others}: without an order")
+    if num_bands > len(classes) // 2 and in_order(classes) is None:
+        others = several([repr(name) for name in classes if band(name) is None])
+        why = f"beside {others}" if others else "that lie in each other"
+        notes = (*notes, f"bands of a number {why}: without an order")
     if num_bands <= len(classes) // 2:
         _check_shared(where, leave_out, values, groups)
     return classes, notes
@@ -322,11 +330,14 @@ def _check_shared(
 def _check_dates(where: str, leave_out: str, classes: Sequence[str]) -> None:
     dates = [name for name in classes if is_date(name)]
     others = [name for name in classes if name not in dates]
-    was = f" ({dates[0]!r} was {date_band(dates[0])!r})" if dates and date_band(dates[0]) else ""
+    dates = dates or days_among(classes)
+    before = (date_band(dates[0]) or day_band(dates[0])) if dates else None
+    was = f" ({dates[0]!r} was {before!r})" if before else ""
     if dates and (len(dates) > len(others) or any(map(_is_band, others))):
         raise DataError(
-            f"{where} holds dates such as {dates[0]!r}, which are no classes; where a spreadsheet "
-            f"made them of bands{was}, write the bands again in a column of text, else {leave_out}"
+            f"{where} holds dates such as {dates[0]!r}, which are no classes; where a "
+            f"spreadsheet made them of bands{was}, write the bands again in a column of text; "
+            f"else {leave_out}, or list them under classes"
         )
 
 

@@ -74,6 +74,22 @@ def test_an_info_csv_that_breaks_a_rule_is_refused(tmp_path, lines, message):
         flat.read(_info(tmp_path, *lines))
 
 
+@pytest.mark.parametrize("name", ["Info.csv", "info.csv.txt", "info.tsv"])
+@pytest.mark.parametrize("folder", [".", "eval"])
+def test_a_list_called_nearly_so_is_not_passed_over(tmp_path, name, folder):
+    write_flat(tmp_path / folder, NAMES, info=False)
+    (tmp_path / folder / name).write_text("ImageID\nc.jpg\n")
+    with pytest.raises(DataError, match=f"must be called info.csv to be read, got {name}; rename"):
+        flat.read(tmp_path)
+
+
+def test_a_link_to_no_list_is_not_passed_over(tmp_path):
+    write_flat(tmp_path, NAMES, info=False)
+    (tmp_path / "info.csv").symlink_to(tmp_path / "gone.csv")
+    with pytest.raises(DataError, match=r"info\.csv cannot be read: there is no"):
+        flat.read(tmp_path)
+
+
 def test_a_folder_without_images_is_not_this_layout(tmp_path):
     (tmp_path / "._a.jpg").write_bytes(b"\0")
     assert not flat.detect(tmp_path)

@@ -34,6 +34,7 @@ def test_a_folder_of_images_is_flat(tmp_path):
     ("name", "hint"),
     [
         ("notes.md", r"fits the folder \S+; known"),
+        ("dataset.yml", r"there is dataset\.yml: its name must be dataset\.yaml"),
         ("labels.csv", r"there is labels\.csv: name it in dataset\.yaml, manifest: labels\.csv"),
         ("manifest.csv.txt", r"there is manifest\.csv\.txt: name it in dataset\.yaml"),
         ("Manifest.xlsx", r'there is Manifest\.xlsx: save its table as "CSV UTF-8", called manif'),

@@ -65,14 +65,22 @@ def test_bands_that_a_spreadsheet_made_dates_of_are_bands_again(tmp_path):
         ["12:00", "13:30"],
         ["20200103", "20200104"],
         ["May-5", "Jun-6"],
+        ["2024년 1월 3일", "2024년 3월"],
+        ["20240101_101112", "20240101_101113"],
     ],
 )
 def test_dates_are_no_classes(tmp_path, column):
     with pytest.raises(
-        DataError, match=r"column 'x' holds dates such as .*ignore: \[x\]"
+        DataError, match=r"column 'x' holds dates such as .*ignore: \[x\].*or list them under cl"
     ) as error:
         _read(tmp_path, column)
     assert "made them of bands" in str(error.value)
+
+
+@pytest.mark.parametrize("column", [["20-29", "30-39", "45360"], ["0-2", "03-Sep", "45360"]])
+def test_the_number_of_a_day_among_bands_is_refused_with_the_band_that_it_was(tmp_path, column):
+    with pytest.raises(DataError, match=r"such as '45360', .* bands \('45360' was '3-9'\)"):
+        _read(tmp_path, column)
 
 
 def test_dates_that_are_listed_are_classes(tmp_path):
@@ -131,6 +139,25 @@ def test_bands_beside_another_word_have_no_order_and_that_is_said(tmp_path):
     table = _read(tmp_path, ["0-2", "3-9", "10-19", "unknown"])
     assert not table.schema["x"].ordered
     assert table.notes == ("x: bands of a number beside 'unknown': without an order",)
+
+
+def test_numbers_among_bands_are_in_their_order_and_no_other_thing_is_said(tmp_path):
+    table = _read(tmp_path, ["0", "10+", "3-9", "1-2"])
+    assert table.schema["x"].classes == ("0", "1-2", "3-9", "10+")
+    assert table.notes == ("x: bands of a number, in their order: 0, 1-2, 3-9, 10+",)
+
+
+@pytest.mark.parametrize("column", [["60-69", "70+", "70-79"], ["0-9", "5", "10-19"]])
+def test_bands_that_lie_in_each_other_have_no_order_and_that_is_said(tmp_path, column):
+    table = _read(tmp_path, column)
+    assert not table.schema["x"].ordered
+    assert table.notes == ("x: bands of a number that lie in each other: without an order",)
+
+
+def test_a_band_is_no_number_to_be_cut(tmp_path):
+    assert _read(tmp_path, ["25_30", "0_9"]).schema["x"].classes == ("0_9", "25_30")
+    with pytest.raises(DataError, match=r"x '25_30' is not a number"):
+        _read(tmp_path, ["25_30", "0_9"], "attributes: {x: {bins: [30, 60]}}")
 
 
 @pytest.mark.parametrize("order", ["<30, 60+, 30-59", "30-59, <30, 60+"])
