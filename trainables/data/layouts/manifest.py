@@ -80,6 +80,7 @@ def read(root: Path) -> SampleTable:
     """
     yaml = root / "dataset.yaml"
     config = read_config(yaml) if yaml.exists() else ManifestConfig()
+    config, place_notes = _as_called(root, config)
     rows = _rows(root, config)
     wanted = _attribute_configs(rows, config)
     paths, path_notes = _paths(root, rows, config)
@@ -98,36 +99,47 @@ def read(root: Path) -> SampleTable:
         labels=np.column_stack([each.codes for each in found]),
         raw=raw,
         source_rows=rows.source_rows,
-        notes=(*rows.notes, *path_notes, *group_notes, *(n for each in found for n in each.notes)),
+        notes=(
+            *(*place_notes, *rows.notes, *path_notes, *group_notes),
+            *(note for each in found for note in each.notes),
+        ),
         max_pixels=config.max_pixels,
         licence=config.licence,
     )
 
 
+def _as_called(root: Path, config: ManifestConfig) -> tuple[ManifestConfig, tuple[str, ...]]:
+    """Returns a config with its paths as the files are called, and what was read otherwise."""
+    images, notes = _place(root, "images", config.images)
+    name, more = _place(root, "manifest", "" if config.file_names else config.manifest)
+    return replace(config, images=images, manifest=name), (*notes, *more)
+
+
+def _place(root: Path, key: str, path: str) -> tuple[str, tuple[str, ...]]:
+    where = f"{key} in dataset.yaml"
+    (found,), notes = resolved(root, [normal_path(path, where)]) if path else (("",), ())
+    return found, tuple(f"{where}: {note}" for note in notes)
+
+
 def _rows(root: Path, config: ManifestConfig) -> CsvRows:
-    if config.images and not is_folder(root / _images(config)):
+    if config.images and not is_folder(root / config.images):
         raise DataError(f"images in dataset.yaml must be a folder, got {config.images} in {root}")
     if config.file_names:
-        rows = read_file_names(root / _images(config), config.file_names)
+        rows = read_file_names(root / config.images, config.file_names)
         return replace(rows, path=root / "dataset.yaml")
-    name = normal_path(config.manifest, "manifest in dataset.yaml")
-    if not exists(root / name):
+    if not exists(root / config.manifest):
         others = [each.name for each in visible_entries(root) if each.suffix.lower() == ".csv"]
         there = f", or name another file there (manifest: {several(others)})" if others else ""
         raise DataError(
-            f"{root / name} cannot be read: there is no such file; put it there{there}"
+            f"{root / config.manifest} cannot be read: there is no such file; put it there{there}"
         )
-    return read_csv(root / name, config.encoding)
-
-
-def _images(config: ManifestConfig) -> str:
-    return normal_path(config.images, "images in dataset.yaml") if config.images else ""
+    return read_csv(root / config.manifest, config.encoding)
 
 
 def _paths(
     root: Path, rows: CsvRows, config: ManifestConfig
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    folder = f"{_images(config)}/" if config.images else ""
+    folder = f"{config.images}/" if config.images else ""
     cells = rows.filled(config.path)
     wished = [normal_path(folder + cell, rows.where(row)) for row, cell in enumerate(cells)]
     return resolved(root, wished)
