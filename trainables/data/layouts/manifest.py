@@ -47,10 +47,8 @@ LABELLED = True
 MAX_NUMERIC_CLASSES = 12
 """A column of numbers with more different values than this is a measurement, not a class."""
 
-_LISTED = (
-    "one that means what it says is listed under classes in dataset.yaml; an empty one is unknown "
-    "where it says missing: ignore"
-)
+_EMPTY = "an empty one is unknown where dataset.yaml says missing: ignore"
+_LISTED = f"one that means what it says is listed under classes in dataset.yaml; {_EMPTY}"
 _FEWEST_IDS, _SHARE_OF_IDS = 4, 0.9
 """A column of as many values, nearly all of one person each, tells photos or people apart."""
 
@@ -226,7 +224,7 @@ def _labels(
     codes, raw = np.full(len(values), UNKNOWN), None
     if attribute.has_raw:
         raw = np.full(len(values), np.nan)
-        raw[known] = filled.numbers(config.column)
+        raw[known] = filled.numbers(config.column, _EMPTY)
         codes[known] = attribute.encode_raw(raw[known])
     else:
         codes[known] = _codes(filled, config, attribute)
