@@ -79,6 +79,7 @@ def test_a_named_file_goes_before_the_one_beside_the_data_and_that_is_said(root)
     [
         (["x,gender,male,"], "corrections.csv row 2: 'x' is no group and no path of this data"),
         (["P,gender,male,"], r"'P' is no group .* \(did you mean p\?\); correct it"),
+        (["a/01.jpg,gender,male,"], r"'a/01.jpg' is no .* \(did you mean a/1.jpg\?\); "),
         (["a/1.jgp,gender,male,"], r"'a/1.jgp' is no .* \(did you mean a/1.jpg"),
         (["p,gendre,male,"], r"unknown attribute 'gendre' \(did you mean gender\?\); available"),
         (["p,gender,mael,"], r"unknown gender 'mael' \(did you mean male\?\); available"),
@@ -97,6 +98,13 @@ def test_what_is_not_clear_is_refused_with_its_line(root, lines, message):
     write(root, *lines)
     with pytest.raises(DataError, match=message):
         layouts.load(root)
+
+
+def test_a_person_whose_zeros_a_spreadsheet_removed_is_asked_for(tmp_path):
+    write_profiles(tmp_path, [("000001", "male", "45"), ("000010", "female", "61")])
+    write(tmp_path, "1,gender,female,")
+    with pytest.raises(DataError, match=r"row 2: '1' is no .* \(did you mean 000001\?\); correct"):
+        layouts.load(tmp_path)
 
 
 def test_the_same_correction_twice_is_no_contradiction(root):

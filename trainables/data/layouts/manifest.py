@@ -154,7 +154,13 @@ def _groups(rows: CsvRows, config: ManifestConfig) -> tuple[tuple[str, ...], tup
 def _attribute_configs(rows: CsvRows, config: ManifestConfig) -> tuple[AttributeConfig, ...]:
     """Returns the attributes to read, once every column of the manifest is accounted for."""
     ignored = [rows.named(each) for each in config.ignore if each not in rows.left_out]
-    for column in (config.path, config.group, *ignored):
+    for column in ignored:
+        if column not in rows.columns:
+            raise DataError(
+                f"{rows.needs(column)} (dataset.yaml ignores it: correct the name there, or "
+                "remove it)"
+            )
+    for column in (config.path, config.group):
         if rows.named(column) not in rows.columns:
             alone = "" if column != config.group else "; group: COLUMN, or group: path where every"
             raise DataError(
