@@ -164,7 +164,7 @@ def cure_of_missing(root: Path, path: str) -> str:
     if is_folder(root / path):
         return f"{path!r} is a folder: write the paths of the photos in it"
     if link := _dead_link(root, path):
-        return f"{link!r} is a link to nothing: copy what it stood for there, or remove the rows"
+        return f"{link!r} is a link to nothing: copy there what it stood for, or remove the rows"
     if name and (files := _same_stem(root / path)):
         return f"{files[0]!r} is there: write the paths with the endings of the files"
     return "put the files back, or remove their rows"
