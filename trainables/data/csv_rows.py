@@ -176,11 +176,15 @@ class CsvRows:
         numbers = [parse_number(value) for value in values]
         wrong = [row for row, number in enumerate(numbers) if number is None]
         if wrong:
-            others = dict.fromkeys(repr(values[row]) for row in wrong[1:])
-            also = f", in {len(wrong)} rows ({several(list(others))})" if others else ""
+            first = values[wrong[0]]
+            others = list(
+                dict.fromkeys(repr(values[row]) for row in wrong if values[row] != first)
+            )
+            also = f" (others are {several(others)})" if others else ""
+            count = f", in {len(wrong)} rows{also}" if len(wrong) > 1 else ""
             raise DataError(
-                f"{self.where(wrong[0])}: {column} {values[wrong[0]]!r} is not a number{also}; "
-                "write digits alone, with a point for decimals and no mark of thousands (1234.5)"
+                f"{self.where(wrong[0])}: {column} {first!r} is not a number{count}; write digits "
+                "alone, with a point for decimals and no mark of thousands (1234.5)"
             )
         return np.array(numbers, dtype=np.float64)
 

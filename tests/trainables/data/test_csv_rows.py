@@ -98,8 +98,12 @@ def test_a_value_that_is_not_a_number_names_its_row(tmp_path, value):
 def test_values_that_are_not_numbers_are_counted(tmp_path):
     cells = ["7", "old", *(f"{n}세" for n in range(12)), "old"]
     rows = _read(tmp_path, "x,y\n" + "".join(f"{cell},a\n" for cell in cells))
-    with pytest.raises(DataError, match=r"'old' is not a number, in 14 rows \('0세', .*'9세', an"):
+    with pytest.raises(
+        DataError, match=r"number, in 14 rows \(others are '0세', .*'9세', and 2 m"
+    ):
         rows.numbers("x")
+    with pytest.raises(DataError, match="y 'a' is not a number, in 15 rows; write digits alone"):
+        rows.numbers("y")
 
 
 @pytest.mark.parametrize("value", ["nan", "N/A", "?"])

@@ -262,7 +262,7 @@ def test_a_manifest_that_breaks_a_rule_is_refused(tmp_path, lines, message):
         ),
         (
             "attributes: {mask: {bins: [1]}}\nignore: [age]",
-            r"row 2: mask 'worn' is not a number, in 3 rows \('none', 'worn'\); write digits",
+            r"row 2: mask 'worn' is not a number, in 3 rows \(others are 'none'\); write",
         ),
         ("attributes: {age: {bins: [60, 30]}}\nignore: [mask]", "'age': .*must be increasing"),
         (
