@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import layouts
-from trainables.data.image_files import IMAGE_SUFFIXES
+from trainables.data.image_files import IMAGE_SUFFIXES, is_hidden
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable
 from trainables.errors import DataError, reading_data
@@ -108,11 +108,11 @@ def _photos_below(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     photos: list[str] = []
     others: list[str] = []
     for folder, folders, names in os.walk(root):
-        # A Mac's "._name" and ".git" are no data.
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        # A Mac's "._name", ".git" and the small copies in a Synology's "@eaDir" are no data.
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
         for name in names:
             suffix = PurePosixPath(name).suffix.lower()
-            if name.startswith(".") or suffix not in IMAGE_SUFFIXES | OTHER_PHOTOS:
+            if is_hidden(name) or suffix not in IMAGE_SUFFIXES | OTHER_PHOTOS:
                 continue
             path = (Path(folder) / name).relative_to(root).as_posix()
             (photos if suffix in IMAGE_SUFFIXES else others).append(path)

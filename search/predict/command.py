@@ -35,7 +35,7 @@ from search.predict.spec import EnsembleSpec
 from search.prepare.option import check_folder
 from search.store.files import check_writable
 from search.store.links import check_links
-from trainables.data.image_files import IMAGE_SUFFIXES
+from trainables.data.image_files import IMAGE_SUFFIXES, is_hidden
 from trainables.data.layouts import flat
 from trainables.data.sample_table import UnlabelledTable
 from trainables.machine import Machine
@@ -156,7 +156,7 @@ def left_out(table: UnlabelledTable) -> str:
     others = sorted(
         path.name
         for path in table.root.iterdir()
-        if path.name not in shown and not path.name.startswith(".") and path.suffix != ".csv"
+        if path.name not in shown and not is_hidden(path.name) and path.suffix != ".csv"
     )
     if not others:
         return ""

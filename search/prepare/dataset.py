@@ -15,6 +15,7 @@ from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN
 from trainables.data.several_roots import Root, together
 from trainables.data.splits import Split, make_split
+from trainables.errors import DataError
 
 # One split for every run on the same data: runs with different --seed are compared on the same
 # people.
@@ -103,16 +104,24 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
     own = table = layouts.load(root, config.layout, config.corrections, bar)
     roots: tuple[Root, ...] = ()
     if config.add_data:
-        added = {
-            folder: layouts.load(Path(folder), progress=bar, is_added=True)
-            for folder in config.add_data
-        }
+        added = {folder: _added(folder, bar) for folder in config.add_data}
         table = together(own, added, scored=config.score_added)
         roots = tuple(Root.of(path, each) for path, each in {str(root): own, **added}.items())
     if config.data:  # those of the demo are drawn, each by itself
         table = on_one_side(table, cache_dir, progress)
     split = make_split(table, seed=SPLIT_SEED)
     return Dataset(root=root, table=table, split=split, is_demo=not config.data, roots=roots)
+
+
+def _added(folder: str, progress: Callable[[int, int], None]) -> SampleTable:
+    """Returns a folder that is added; what is refused names it: rows of several look alike."""
+    root = Path(folder)
+    try:
+        return layouts.load(root, progress=progress, is_added=True)
+    except DataError as error:
+        if str(error).startswith((f"{root}:", f"{root}/")):
+            raise
+        raise DataError(f"{folder}: {error}") from error
 
 
 def demo(people: int, cache_dir: Path, progress: ProgressBar) -> Path:

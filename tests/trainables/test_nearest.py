@@ -14,6 +14,9 @@ from trainables.nearest import near
         ("FEMALE", ("male", "female"), "female"),
         ("male", ("Male", "Female"), "Male"),
         ("30-95", ("<30", "30-59", ">=60"), "30-59"),
+        ("1", ("000002", "000001", "0010"), "000001?"),
+        ("p1/normal", ("p01/normal", "p1/normally"), "p01/normal?"),
+        ("10", ("1", "010"), "010?"),
         (unicodedata.normalize("NFD", "남성분"), ("남성", "여성"), "남성"),
     ],
 )

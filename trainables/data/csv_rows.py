@@ -18,6 +18,7 @@ from trainables.data.bounded_files import check_plain
 from trainables.data.class_names import ClassNames, no_labels, same_text
 from trainables.data.csv_shape import Sheet, shaped
 from trainables.data.csv_text import decode_text
+from trainables.data.image_files import several
 from trainables.data.schema import FloatArray, IntArray
 from trainables.errors import DataError
 from trainables.given_paths import no_file
@@ -25,6 +26,7 @@ from trainables.nearest import near
 
 _COMMA_NUMBER = re.compile(r"-?\d+,\d+")
 _THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")
+_BREAKS = frozenset("\n\r\t\v\f")
 _LOST = "\ufffd"
 """What a program writes for a character that it cannot read."""
 
@@ -110,17 +112,19 @@ class CsvRows:
         Args:
             column: its name.
             kept: values that are meant as they stand.
-            way_out: beside filling or removing, to be said in brackets.
+            way_out: beside filling or removing, to be said in brackets; empty where the data
+                needs the column.
 
         Raises:
             DataError: as `filled`, or a cell is "#N/A", "nan" or the like, or has characters that
-                are lost or control something; names the row.
+                are lost, control something or break the line; names the row.
         """
         values = self.filled(column)
         different = set(values)
         strange = {each for each in different if _LOST in each or _controls(each)}
+        broken = {each for each in different - strange if not _BREAKS.isdisjoint(each)}
         empty = no_labels(different).difference(kept)
-        wrong = strange | empty
+        wrong = strange | broken | empty
         rows = (row for row, each in enumerate(values) if each in wrong)
         first = next(rows, None) if wrong else None
         if first is not None and values[first] in strange:
@@ -128,6 +132,13 @@ class CsvRows:
                 f"{self.where(first)}: column {column!r} is {values[first]!a}, with a character "
                 "that was lost or that controls a terminal: the file was saved in another "
                 'encoding; save it again as "CSV UTF-8" from where it is whole'
+            )
+        if first is not None and values[first] in broken:
+            raise DataError(
+                f"{self.where(first)}: column {column!r} is {values[first]!a}, a text with a line "
+                f"break or a tab in it ({sum(map(broken.__contains__, values))} rows have such "
+                "ones); write it on one line without tabs"
+                f"{way_out and f', or leave the column out (ignore: [{column}] in dataset.yaml)'}"
             )
         if first is not None:
             raise DataError(
@@ -155,17 +166,26 @@ class CsvRows:
                 )
         return np.array([codes[value] for value in values], dtype=np.int64)
 
-    def numbers(self, column: str) -> FloatArray:
+    def numbers(self, column: str, way_out: str = "") -> FloatArray:
         """Returns a column of numbers.
 
         Raises:
-            DataError: as `filled`, or a value is not a finite number; names the row.
+            DataError: as `known`, or a value is not a finite number; names the row.
         """
-        values = self.filled(column)
+        values = self.known(column, way_out=way_out)
         numbers = [parse_number(value) for value in values]
-        for row, (value, number) in enumerate(zip(values, numbers, strict=True)):
-            if number is None:
-                raise DataError(f"{self.where(row)}: {column} {value!r} is not a number")
+        wrong = [row for row, number in enumerate(numbers) if number is None]
+        if wrong:
+            first = values[wrong[0]]
+            others = list(
+                dict.fromkeys(repr(values[row]) for row in wrong if values[row] != first)
+            )
+            also = f" (others are {several(others)})" if others else ""
+            count = f", in {len(wrong)} rows{also}" if len(wrong) > 1 else ""
+            raise DataError(
+                f"{self.where(wrong[0])}: {column} {first!r} is not a number{count}; write digits "
+                "alone, with a point for decimals and no mark of thousands (1234.5)"
+            )
         return np.array(numbers, dtype=np.float64)
 
     def pointed(self, value: str) -> str:
@@ -178,7 +198,7 @@ def _pointed(value: str) -> str:
 
 
 def _controls(value: str) -> bool:
-    return any(unicodedata.category(sign) == "Cc" for sign in value)
+    return any(unicodedata.category(sign) == "Cc" for sign in value if sign not in _BREAKS)
 
 
 def parse_number(text: str) -> float | None:

@@ -18,7 +18,7 @@ from trainables.errors import DataError
 _SEPARATORS = {",": "commas", ";": "semicolons (;)", "\t": "tabs", "|": "bars (|)"}
 _SPACES = " "
 _SAID = re.compile(r'"?sep=([,;\t|])"?\r?\n', re.IGNORECASE)
-_UNNAMED = re.compile(r"(?:Unnamed: \d+)?")
+_UNNAMED = re.compile(r"(?:Unnamed: \d+(?:\.\d+)?)?")
 _WHOLE = re.compile(r"\d+(?:\.0)?")
 _FIRST = "path"
 """What a first column without a name is called, in a file separated by spaces."""
@@ -67,7 +67,7 @@ def shaped(path: Path, text: str) -> Sheet:
     notes = []
     if separator != ",":
         notes.append(f"{path.name}: cells are separated by {_name(separator)}")
-    if separator == _SPACES and rows[0][1][0] == _FIRST:
+    if separator == _SPACES and rows[0][1][0] == _FIRST and not _says_first(body, rows[0][0]):
         notes.append(f"{path.name}: its first column, which has no name, is called {_FIRST!r}")
     rows, num_trailing = _without_trailing(rows)
     if num_trailing:
@@ -192,6 +192,11 @@ def _spaced(text: str) -> list[Row]:
     return [(line, header), *rows[1:]] if fits else []
 
 
+def _says_first(text: str, line: int) -> bool:
+    """Returns whether the header, on a line of a text, names the first column itself."""
+    return _FIRST in text.splitlines()[line - 1].replace('"', " ").split()
+
+
 def _without_trailing(rows: Sequence[Row]) -> tuple[list[Row], int]:
     """Returns the rows without the empty cells behind the header's last name, and of how many."""
     header = rows[0][1]
@@ -212,22 +217,25 @@ def _without_empty(
     header, body = rows[0][1], [cells for _, cells in rows[1:]]
     if any(len(cells) != len(header) for cells in body):
         return header, tuple(body), {}
-    left_out = {
-        index: note
-        for index, name in enumerate(header)
-        if _UNNAMED.fullmatch(name) and (note := _nothing(index, [row[index] for row in body]))
-    }
+    left_out: dict[int, str] = {}
+    for index, name in enumerate(header):
+        is_first = len(left_out) == index  # pandas puts one more in front each time it writes
+        if _UNNAMED.fullmatch(name):
+            note = _nothing(index, [row[index] for row in body], is_first)
+            left_out |= {index: note} if note else {}
     kept = [index for index in range(len(header)) if index not in left_out]
     cells = tuple(tuple(row[index] for index in kept) for row in body) if left_out else tuple(body)
     return tuple(header[i] for i in kept), cells, left_out
 
 
-def _nothing(index: int, values: Sequence[str]) -> str:
+def _nothing(index: int, values: Sequence[str], is_first: bool) -> str:
     """Returns what a column without a name is that holds nothing of use; empty if it may."""
     if not any(values):
         return f"empty column {index + 1} ignored"
-    counts = index == 0 and all(map(_WHOLE.fullmatch, values)) and len(set(values)) == len(values)
-    return "index column (a first column without a name that counts) ignored" if counts else ""
+    counts = is_first and all(map(_WHOLE.fullmatch, values)) and len(set(values)) == len(values)
+    if not counts:
+        return ""
+    return f"index column {index + 1} (a first column without a name that counts) ignored"
 
 
 def _check(path: Path, header: Sequence[str], columns: Sequence[str], rows: Sequence[Row]) -> None:
@@ -242,11 +250,12 @@ def _check(path: Path, header: Sequence[str], columns: Sequence[str], rows: Sequ
     title = "remove the title above the header" if sum(map(bool, header)) == 1 < widest else ""
     for line, cells in rows:
         if len(cells) != len(header):
-            more = "a cell with a separator in it needs quotes" if len(cells) > len(header) else ""
-            hint = title or more
+            more = "a cell with a separator in it needs quotes"
+            fewer = "fill in those that are missing, or remove the row"
+            hint = title or (more if len(cells) > len(header) else fewer)
             raise DataError(
                 f"{path.name} row {line}: {len(header)} cells are needed as in the header, "
-                f"got {len(cells)}{hint and f'; {hint}'}"
+                f"got {len(cells)}; {hint}"
             )
     if "" in columns or len(set(columns)) != len(columns):
         raise DataError(

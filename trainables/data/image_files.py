@@ -7,11 +7,16 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from trainables.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+
+_OF_SYSTEMS = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "@eadir", "__macosx"}
+)
+"""What Windows, a Mac and a Synology leave in folders, in small letters."""
 
 NUM_NAMED = 10
 """Of things that are wrong, how many are named; the others are counted."""
@@ -52,7 +57,7 @@ def resolved(root: Path, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[s
     found, how = [], dict.fromkeys(_KEYS, 0)
     slashes = 0
     for path in paths:
-        if exists(root / path):
+        if _is_there(root / path):
             found.append(path)
             continue
         wished = posixpath.normpath(path.replace("\\", "/"))
@@ -88,7 +93,7 @@ class _Entries:
         """Returns the path of the one entry that fits, and the keys it was found by; or None."""
         folder, found, keys = root, [], set()
         for part in path.split("/"):
-            name = part if exists(folder / part) else None
+            name = part if _is_there(folder / part) else None
             for key, fold in _KEYS.items():
                 if name is None:
                     names = self._of(folder, key).get(fold(part), [])
@@ -156,6 +161,10 @@ def cure_of_missing(root: Path, path: str) -> str:
     below = [folder.name for folder in _folders(root) if _is_file(folder / name)]
     if len(below) == 1 and name == windows:
         return f"{name!r} is in {below[0]!r}: say images: {below[0]} in dataset.yaml"
+    if is_folder(root / path):
+        return f"{path!r} is a folder: write the paths of the photos in it"
+    if link := _dead_link(root, path):
+        return f"{link!r} is a link to nothing: copy there what it stood for, or remove the rows"
     if name and (files := _same_stem(root / path)):
         return f"{files[0]!r} is there: write the paths with the endings of the files"
     return "put the files back, or remove their rows"
@@ -167,35 +176,44 @@ def _same_stem(path: Path) -> list[str]:
         stems = {path.name.casefold(), path.stem.casefold()}
         entries = visible_entries(path.parent) if is_folder(path.parent) else ()
         photos = (each for each in entries if each.suffix.lower() in IMAGE_SUFFIXES)
-        return [each.name for each in photos if each.stem.casefold() in stems]
+        return [each.name for each in photos if each.stem.casefold() in stems and _is_file(each)]
     return []
+
+
+def _dead_link(root: Path, path: str) -> str:
+    """Returns the part of a path that is a link to nothing; empty where none is."""
+    parts = (path, *map(str, PurePosixPath(path).parents))
+    return next((each for each in parts if _is_there(root / each) and not exists(root / each)), "")
 
 
 def _folders(root: Path) -> list[Path]:
     return [entry for entry in visible_entries(root) if entry.is_dir()] if root.is_dir() else []
 
 
-def _is_file(path: Path) -> bool:
+def _is(path: Path, what: Callable[[Path], bool]) -> bool:
     try:
-        return path.is_file()
+        return what(path)
     except (OSError, ValueError):  # a name that no file can have
         return False
 
 
+def _is_file(path: Path) -> bool:
+    return _is(path, Path.is_file)
+
+
 def exists(path: Path) -> bool:
     """Returns whether there is something; not where nothing can have such a name."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
+    return _is(path, Path.exists)
+
+
+def _is_there(path: Path) -> bool:
+    """Returns whether there is something, be it a link to nothing."""
+    return exists(path) or _is(path, Path.is_symlink)
 
 
 def is_folder(path: Path) -> bool:
     """Returns whether a path is that of a folder; not where none can have such a name."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+    return _is(path, Path.is_dir)
 
 
 def file_sizes(root: Path, paths: Sequence[str]) -> list[int]:
@@ -204,11 +222,17 @@ def file_sizes(root: Path, paths: Sequence[str]) -> list[int]:
 
 
 def visible_entries(folder: Path) -> Iterator[Path]:
-    """Yields the entries of a folder in name order, without names that start with a dot.
+    """Yields the entries of a folder in name order, without those that people do not see.
 
-    Archives made on a Mac carry a hidden "._name" beside each image, which is not an image.
+    Archives made on a Mac carry a hidden "._name" beside each image, which is not an image, and
+    systems leave files such as Thumbs.db.
     """
-    yield from (entry for entry in sorted(folder.iterdir()) if not entry.name.startswith("."))
+    yield from (entry for entry in sorted(folder.iterdir()) if not is_hidden(entry.name))
+
+
+def is_hidden(name: str) -> bool:
+    """Returns whether people do not see an entry of that name: it has a dot, or is a system's."""
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS
 
 
 def image_names(folder: Path) -> tuple[str, ...]:

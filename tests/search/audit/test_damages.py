@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import pytest
 from rich.console import Console
@@ -10,7 +11,7 @@ from search.audit.finding import Level
 from search.audit.stage import audit, print_audit, write_audit
 from search.cli.commands import main
 from tests.search.audit import damaged_files, damaged_labels
-from tests.search.audit.damages import DAMAGES
+from tests.search.audit.damages import DAMAGES, photo
 
 
 def test_both_lists_of_damage_are_tried():
@@ -32,6 +33,15 @@ def test_a_clean_folder_raises_no_alarm(folder, sketches_kept, tmp_path):
     assert "Nothing needs a person's eye" in said
     write_audit(found, tmp_path)
     assert json.loads((tmp_path / "audit.json").read_text())["result"] == "clean"
+
+
+def test_what_systems_leave_in_folders_raises_no_alarm(folder, sketches_kept):
+    person = photo(folder, 0).parent
+    (person / "Thumbs.db").write_bytes(b"\0")
+    (person / "@eaDir").mkdir()
+    shutil.copy(photo(folder, 0), person / "@eaDir" / "SYNOPHOTO_THUMB_M.jpg")
+    found, _ = audited(folder, sketches_kept)
+    assert [each.kind for each in found.findings] == []
 
 
 @pytest.mark.parametrize("name", DAMAGES)

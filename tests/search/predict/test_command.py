@@ -70,7 +70,7 @@ def test_what_else_lies_in_the_folder_is_named(folder, tmp_path):
     data = tmp_path / "data"
     write_image(data / "a.jpg")
     assert "Not predicted" not in command(folder, data, tmp_path / "ans.csv")
-    for name in ("b.heic", "c.tiff", ".hidden", "older.csv"):
+    for name in ("b.heic", "c.tiff", ".hidden", "Thumbs.db", "older.csv"):
         (data / name).touch()
     write_image(data / "more" / "d.jpg")
     text = command(folder, data, tmp_path / "ans.csv")

@@ -128,6 +128,33 @@ def test_added_photos_of_ones_own_people_are_left_out(people, cache, bars, tmp_p
     assert "6 added photos are left out: their people share photos" in "".join(dataset.readings)
 
 
+@pytest.mark.parametrize(
+    ("cell", "yaml", "message"),
+    [
+        (
+            "x",
+            "attributes: {mask: {bins: [30]}}\nignore: others",
+            ": manifest.csv row 2: mask 'x'",
+        ),
+        ("", "", ": manifest.csv row 2: column 'mask' is empty"),
+        ("wear", "size: 3", "/dataset.yaml: the file has an unknown key 'size'"),
+    ],
+)
+def test_what_is_refused_of_an_added_folder_names_it_once(
+    cell, yaml, message, people, cache, bars, tmp_path
+):
+    more = write_people(tmp_path / "more")
+    head, first, *rest = (more / "manifest.csv").read_text().splitlines()
+    lines = (head, f"{first.rpartition(',')[0]},{cell}", *rest)
+    (more / "manifest.csv").write_text("\n".join(lines) + "\n")
+    (more / "dataset.yaml").write_text(yaml)
+    config = replace(made_config(str(people)), add_data=(str(more),))
+    with pytest.raises(DataError) as error:
+        open_dataset(config, cache, bars)
+    assert str(error.value).startswith(f"{more}{message}")
+    assert str(error.value).count(str(more)) == 1
+
+
 def test_counts_of_labels_are_told_where_photos_lack_some(cache, bars, tmp_path):
     root = write_people(tmp_path / "partly")
     lines = (root / "manifest.csv").read_text().splitlines()

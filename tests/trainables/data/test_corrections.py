@@ -103,6 +103,7 @@ def test_a_link_to_no_corrections_is_not_passed_over(root):
     [
         (["x,gender,male,"], "corrections.csv row 2: 'x' is no group and no path of this data"),
         (["P,gender,male,"], r"'P' is no group .* \(did you mean p\?\); correct it"),
+        (["a/01.jpg,gender,male,"], r"'a/01.jpg' is no .* \(did you mean a/1.jpg\?\); "),
         (["a/1.jgp,gender,male,"], r"'a/1.jgp' is no .* \(did you mean a/1.jpg"),
         (["p,gendre,male,"], r"unknown attribute 'gendre' \(did you mean gender\?\); available"),
         (["p,gender,mael,"], r"unknown gender 'mael' \(did you mean male\?\); available"),
@@ -121,6 +122,13 @@ def test_what_is_not_clear_is_refused_with_its_line(root, lines, message):
     write(root, *lines)
     with pytest.raises(DataError, match=message):
         layouts.load(root)
+
+
+def test_a_person_whose_zeros_a_spreadsheet_removed_is_asked_for(tmp_path):
+    write_profiles(tmp_path, [("000001", "male", "45"), ("000010", "female", "61")])
+    write(tmp_path, "1,gender,female,")
+    with pytest.raises(DataError, match=r"row 2: '1' is no .* \(did you mean 000001\?\); correct"):
+        layouts.load(tmp_path)
 
 
 def test_the_same_correction_twice_is_no_contradiction(root):

@@ -86,11 +86,42 @@ def test_cells_that_were_merged_are_counted(tmp_path):
         _read(tmp_path, "id,x\n1,a\n2,\n3,\n").filled("x")
 
 
-@pytest.mark.parametrize("value", ["old", "nan", "inf", "4,5"])
+@pytest.mark.parametrize("value", ["old", "60세", "inf", "4,5", "1,234"])
 def test_a_value_that_is_not_a_number_names_its_row(tmp_path, value):
     rows = _read(tmp_path, f'id,x\n1,7\n2,"{value}"\n')
-    with pytest.raises(DataError, match=f"rows.csv row 3: x '{value}' is not a number"):
+    with pytest.raises(
+        DataError, match=f"rows.csv row 3: x '{value}' is not a number; write digits alone, with"
+    ):
         rows.numbers("x")
+
+
+def test_values_that_are_not_numbers_are_counted(tmp_path):
+    cells = ["7", "old", *(f"{n}세" for n in range(12)), "old"]
+    rows = _read(tmp_path, "x,y\n" + "".join(f"{cell},a\n" for cell in cells))
+    with pytest.raises(
+        DataError, match=r"number, in 14 rows \(others are '0세', .*'9세', and 2 m"
+    ):
+        rows.numbers("x")
+    with pytest.raises(DataError, match="y 'a' is not a number, in 15 rows; write digits alone"):
+        rows.numbers("y")
+
+
+@pytest.mark.parametrize("value", ["nan", "N/A", "?"])
+def test_a_number_that_is_none_comes_with_its_rows_and_the_way_out(tmp_path, value):
+    rows = _read(tmp_path, f"id,x\n1,7\n2,{value}\n3,{value}\n")
+    with pytest.raises(DataError, match=r"row 3: column 'x' is '.*\(2 rows .*row \(leave it out"):
+        rows.numbers("x", "leave it out")
+
+
+@pytest.mark.parametrize("sign", ["\n", "\r\n", "\t"])
+def test_a_text_of_several_lines_is_no_lost_encoding(tmp_path, sign):
+    rows = _read(tmp_path, f'id,x\n1,a\n2,"b{sign}c"\n3,"d{sign}e"\n')
+    message = r"'b\\.*', a text with a line break or a tab in it \(2 rows .*tabs"
+    with pytest.raises(DataError, match=message + "$") as error:
+        rows.known("x")
+    assert str(error.value).isprintable()
+    with pytest.raises(DataError, match=message + r", or leave .* \(ignore: \[x\] in dataset"):
+        rows.known("x", way_out="list it")
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,12 @@ def test_a_plain_file_is_read_without_a_note(tmp_path):
         (PLAIN.replace("\n", ",,\n"), "trailing commas ignored in 3 rows"),
         ("path,group,x\n1.jpg,p,a,\n2.jpg,q,b\n", "trailing commas ignored in 1 rows"),
         (PLAIN + ",,\n,,\n", "2 empty rows ignored"),
-        (",path,group,x\n0,1.jpg,p,a\n1,2.jpg,q,b\n", r"index column \(a first .* ignored"),
+        (",path,group,x\n0,1.jpg,p,a\n1,2.jpg,q,b\n", r"index column 1 \(a first .* ignored"),
         ("Unnamed: 0,path,group,x\n4,1.jpg,p,a\n2,2.jpg,q,b\n", r"index column .* ignored"),
+        (
+            ",Unnamed: 0.1,Unnamed: 0,path,group,x\n0,3,7,1.jpg,p,a\n1,5,8,2.jpg,q,b\n",
+            r"index column 1 .* ignored; rows.csv: index column 2 .*; rows.csv: index column 3",
+        ),
         ("path,,group,x\n1.jpg,,p,a\n2.jpg,,q,b\n", "empty column 2 ignored"),
         (PLAIN.encode("utf-16"), "rows.csv read as UTF-16"),
         (PLAIN.encode("utf-16-le"), "rows.csv read as UTF-16"),
@@ -46,6 +50,20 @@ def test_what_was_read_otherwise_is_said(tmp_path, content, note):
     assert rows.columns == ("path", "group", "x")
     assert rows.cells == (("1.jpg", "p", "a"), ("2.jpg", "q", "b"))
     assert re.search(note, "; ".join(rows.notes))
+
+
+def test_a_first_column_that_has_its_name_between_spaces_is_not_called_otherwise(tmp_path):
+    rows = _read(tmp_path, "path group x\n1.jpg  p a\n2.jpg q  b\n")
+    assert rows.columns == ("path", "group", "x")
+    assert rows.notes == ("rows.csv: cells are separated by spaces",)
+
+
+@pytest.mark.parametrize(
+    "header", ["Unnamed: 0.1,path,Unnamed: 0", "Unnamed: 0.1,Unnamed: 0,path"]
+)
+def test_a_column_without_a_name_that_is_no_index_stays(tmp_path, header):
+    rows = _read(tmp_path, f"{header}\n0,3,3\n1,3,4\n")
+    assert len(rows.columns) == 2
 
 
 def test_lines_are_those_of_the_file_whatever_is_left_out(tmp_path):
@@ -65,7 +83,10 @@ def test_lines_are_those_of_the_file_whatever_is_left_out(tmp_path):
             "row 2: .* got 2; remove the title above the header",
         ),
         ("Photos of 2026,\npath,x\n1.jpg,a\n", "got .* 2026', ''.; remove the title above"),
-        ("path;group;x\n1.jpg;p\n", "row 2: 3 cells are needed as in the header, got 2"),
+        (
+            "path;group;x\n1.jpg;p\n",
+            "row 2: 3 cells are needed as in the header, got 2; fill in .* or remove the row",
+        ),
         ("path,,x\n1.jpg,7,a\n", "needs different, non-empty names"),
         ("path;a\tx\n1.jpg;b\tc\n", r"separated by semicolons \(;\) or tabs"),
         ("path;x\n1.jpg;a\n2.jpg\n", "row 3: 2 cells are needed as in the header, got 1"),

@@ -4,7 +4,13 @@ from pathlib import Path
 import pytest
 
 from tests.trainables.data.folders import write_image
-from trainables.data.image_files import check_files, image_names, normal_path, resolved
+from trainables.data.image_files import (
+    check_files,
+    image_names,
+    normal_path,
+    resolved,
+    visible_entries,
+)
 from trainables.errors import DataError
 
 
@@ -84,10 +90,31 @@ def test_a_path_that_fits_several_files_or_none_stays_as_it_is(tmp_path, path):
         ("photos/A.JPEG", "'a.jpg' is there: write the paths with the endings of the files"),
         ("b.jpg", "put the files back, or remove their rows"),
         ("https:/a.org/a.jpg", "not addresses: fetch the photos first"),
+        ("photos/f.jpg", "'photos/f.jpg' is a folder: write the paths of the photos in it"),
+        ("photos/link.jpg", "'photos/link.jpg' is a link to nothing: copy there what it"),
+        ("disk/1/a.jpg", "'disk' is a link to nothing: copy there what it stood for"),
+        ("photos/f", "put the files back, or remove their rows"),
+        ("photos/link.png", "put the files back, or remove their rows"),
     ],
 )
 def test_a_missing_image_comes_with_what_may_be_done(tmp_path, path, cure):
-    _touch(tmp_path, "photos/a.jpg")
+    _touch(tmp_path, "photos/a.jpg", "photos/f.jpg/b.jpg")
+    for link in ("photos/link.jpg", "disk"):
+        (tmp_path / link).symlink_to(tmp_path / "gone")
     with pytest.raises(DataError, match="is missing under") as raised:
         check_files(tmp_path, [path], ["row 1"])
     assert cure in str(raised.value)
+
+
+@pytest.mark.parametrize("path", ["link.jpg", "disk/a.jpg"])
+def test_a_link_to_nothing_is_not_found_under_another_name(tmp_path, path):
+    for link in ("link.jpg", "disk"):
+        (tmp_path / link).symlink_to(tmp_path / "gone")
+    assert resolved(tmp_path, [path]) == ((path,), ())
+
+
+def test_what_systems_leave_in_a_folder_is_no_photo(tmp_path):
+    for name in ("Thumbs.db", "desktop.ini", "Icon\r", "@eaDir/a.jpg/b.jpg", "__MACOSX/c.jpg"):
+        _touch(tmp_path, name)
+    write_image(tmp_path / "a.png")
+    assert [each.name for each in visible_entries(tmp_path)] == ["a.png"]

@@ -52,10 +52,8 @@ LABELLED = True
 MAX_NUMERIC_CLASSES = 12
 """A column of numbers with more different values than this is a measurement, not a class."""
 
-_LISTED = (
-    "one that means what it says is listed under classes in dataset.yaml; an empty one is unknown "
-    "where it says missing: ignore"
-)
+_EMPTY = "an empty one is unknown where dataset.yaml says missing: ignore"
+_LISTED = f"one that means what it says is listed under classes in dataset.yaml; {_EMPTY}"
 _FEWEST_IDS, _SHARE_OF_IDS = 4, 0.9
 """A column of as many values, nearly all of one person each, tells photos or people apart."""
 
@@ -83,7 +81,7 @@ def read(root: Path) -> SampleTable:
         DataError: a file is missing or malformed, a column is missing or not accounted for, a
             cell is empty or not an allowed class, or a path leaves the folder.
     """
-    config = config_of(root)
+    config, place_notes = _as_called(root, config_of(root))
     rows = _rows(root, config)
     wanted = _attribute_configs(rows, config)
     paths, path_notes = _paths(root, rows, config)
@@ -103,7 +101,7 @@ def read(root: Path) -> SampleTable:
         raw=raw,
         source_rows=rows.source_rows,
         notes=(
-            *(*config.notes, *rows.notes, *path_notes, *group_notes),
+            *(*config.notes, *place_notes, *rows.notes, *path_notes, *group_notes),
             *(note for each in found for note in each.notes),
         ),
         max_pixels=config.max_pixels,
@@ -111,30 +109,38 @@ def read(root: Path) -> SampleTable:
     )
 
 
+def _as_called(root: Path, config: ManifestConfig) -> tuple[ManifestConfig, tuple[str, ...]]:
+    """Returns a config with its paths as the files are called, and what was read otherwise."""
+    images, notes = _place(root, "images", config.images)
+    name, more = _place(root, "manifest", "" if config.file_names else config.manifest)
+    return replace(config, images=images, manifest=name), (*notes, *more)
+
+
+def _place(root: Path, key: str, path: str) -> tuple[str, tuple[str, ...]]:
+    where = f"{key} in dataset.yaml"
+    (found,), notes = resolved(root, [normal_path(path, where)]) if path else (("",), ())
+    return found, tuple(f"{where}: {note}" for note in notes)
+
+
 def _rows(root: Path, config: ManifestConfig) -> CsvRows:
-    if config.images and not is_folder(root / _images(config)):
+    if config.images and not is_folder(root / config.images):
         raise DataError(f"images in dataset.yaml must be a folder, got {config.images} in {root}")
     if config.file_names:
-        rows = read_file_names(root / _images(config), config.file_names)
+        rows = read_file_names(root / config.images, config.file_names)
         return replace(rows, path=root / "dataset.yaml")
-    name = normal_path(config.manifest, "manifest in dataset.yaml")
-    if not exists(root / name):
+    if not exists(root / config.manifest):
         others = [each.name for each in visible_entries(root) if each.suffix.lower() == ".csv"]
         there = f", or name another file there (manifest: {several(others)})" if others else ""
         raise DataError(
-            f"{root / name} cannot be read: there is no such file; put it there{there}"
+            f"{root / config.manifest} cannot be read: there is no such file; put it there{there}"
         )
-    return read_csv(root / name, config.encoding)
-
-
-def _images(config: ManifestConfig) -> str:
-    return normal_path(config.images, "images in dataset.yaml") if config.images else ""
+    return read_csv(root / config.manifest, config.encoding)
 
 
 def _paths(
     root: Path, rows: CsvRows, config: ManifestConfig
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    folder = f"{_images(config)}/" if config.images else ""
+    folder = f"{config.images}/" if config.images else ""
     cells = rows.filled(config.path)
     wished = [normal_path(folder + cell, rows.where(row)) for row, cell in enumerate(cells)]
     return resolved(root, wished)
@@ -151,7 +157,13 @@ def _groups(rows: CsvRows, config: ManifestConfig) -> tuple[tuple[str, ...], tup
 def _attribute_configs(rows: CsvRows, config: ManifestConfig) -> tuple[AttributeConfig, ...]:
     """Returns the attributes to read, once every column of the manifest is accounted for."""
     ignored = [rows.named(each) for each in config.ignore if each not in rows.left_out]
-    for column in (config.path, config.group, *ignored):
+    for column in ignored:
+        if column not in rows.columns:
+            raise DataError(
+                f"{rows.needs(column)} (dataset.yaml ignores it: correct the name there, or "
+                "remove it)"
+            )
+    for column in (config.path, config.group):
         if rows.named(column) not in rows.columns:
             alone = "" if column != config.group else "; group: COLUMN, or group: path where every"
             raise DataError(
@@ -221,7 +233,7 @@ def _labels(
     codes, raw = np.full(len(values), UNKNOWN), None
     if attribute.has_raw:
         raw = np.full(len(values), np.nan)
-        raw[known] = filled.numbers(config.column)
+        raw[known] = filled.numbers(config.column, _EMPTY)
         codes[known] = attribute.encode_raw(raw[known])
     else:
         codes[known] = _codes(filled, config, attribute)

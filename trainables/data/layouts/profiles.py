@@ -132,7 +132,7 @@ def _photos(base: Path, folder: str, rows: CsvRows, row: int) -> list[str]:
         if stem not in STEMS:
             raise DataError(
                 f"{where}: unknown file {entry.name!r}; a folder holds one image for each of "
-                f"{', '.join(STEMS)} and nothing else"
+                f"{', '.join(STEMS)} and nothing else: move it away"
             )
         if stem in by_stem:
             raise DataError(

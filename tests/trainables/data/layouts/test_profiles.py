@@ -78,11 +78,10 @@ def test_extensions_are_mixed_in_any_case(root):
     table.check_files()
 
 
-def test_names_with_a_dot_in_front_are_skipped(root):
-    folder = root / "images" / FIRST
-    (folder / "._mask1.jpg").write_bytes(b"\0")
-    (folder / ".DS_Store").write_bytes(b"\0")
-    (root / "images" / f"._{FIRST}").write_bytes(b"\0")
+@pytest.mark.parametrize("name", ["._mask1.jpg", ".DS_Store", "Thumbs.db", "desktop.ini"])
+def test_what_systems_leave_in_folders_is_skipped(root, name):
+    (root / "images" / FIRST / name).write_bytes(b"\0")
+    (root / "images" / name).write_bytes(b"\0")
     assert profiles.read(root).num_samples == 21
 
 
