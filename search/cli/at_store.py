@@ -32,11 +32,11 @@ PATIENCE_S = 300.0
 """For which the end of a command waits for a store that does not answer."""
 _BEFORE_THE_DEADLINE_S = 2.0
 _NOT_NEEDED: Mapping[str, tuple[str, ...]] = {
-    "verdict": ("checkpoints", "models", "tensorboard"),
-    "report": ("checkpoints", "models", "tensorboard"),
-    "audit": ("checkpoints", "models", "tensorboard"),
-    "ensemble": ("checkpoints", "tensorboard"),
-    "export": ("checkpoints", "tensorboard"),
+    "verdict": ("checkpoints", "models", "second_fold", "tensorboard"),
+    "report": ("checkpoints", "models", "second_fold", "tensorboard"),
+    "audit": ("checkpoints", "models", "second_fold", "tensorboard"),
+    "ensemble": ("checkpoints", "second_fold", "tensorboard"),
+    "export": ("checkpoints", "second_fold", "tensorboard"),
 }
 """Folders of a run that a command does not look into."""
 _WRITTEN_ANEW = "tensorboard/refit/"

@@ -40,7 +40,7 @@ from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
 from search.tuning.known_configs import warm_start_line
 from search.tuning.reach import images_note, reached
-from search.tuning.second_fold import expected_seconds, seconds_aside
+from search.tuning.second_fold import are_affordable, expected_seconds, seconds_aside
 from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
@@ -131,7 +131,7 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
     """
     budget, is_all = run.config.budget, ALL in run.config.spaces
     # Elsewhere they are timed once workers reach the driver.
-    if budget.seconds is None or not is_timed_here(run) or not (is_all or may_be_shortened(run)):
+    if budget.seconds is None or not is_timed_here(run):
         return run, ()
     say(console, "timing training steps of every space ...")
     run, note = replace(run, photo_seconds=probe_costs(run)), ""
@@ -270,8 +270,8 @@ def _run_stages(run: Prepared, console: Console) -> SearchEnd:
 def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     if ALL in run.config.spaces:
         return run_every_stage(run, console)
-    budget = run.config.budget.minus(_WRAP_UP_SECONDS)
-    aside = seconds_aside(run, budget)
+    budget, study = run.config.budget.minus(_WRAP_UP_SECONDS), run.store.read_study()
+    aside = seconds_aside(budget) if study.get("second_fold", False) else 0.0
     later = partial(_seconds_of_second_fold, run, aside)
     end = run_search(run, console, budget.minus(aside), later, again_s=aside)
     print_summary(console, run, end.results, interrupted=end.interrupted)
@@ -350,6 +350,8 @@ def _description(run: Prepared) -> dict[str, Any]:
             s.name: study_name(s, table.schema, run.scale, run.dataset.fingerprint)
             for s in run.spaces
         },
+        "second_fold": ALL not in run.config.spaces
+        and are_affordable(run, run.config.budget.minus(_WRAP_UP_SECONDS)),
         "scale": run.scale.reason,
         "hardware": {
             "machine": platform.machine(),

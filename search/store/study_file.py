@@ -67,6 +67,7 @@ class _Study(TypedDict, total=False):
     blocks: dict[str, _Block]
     approaches: dict[str, str]
     studies: dict[str, str]
+    second_fold: bool
     scale: str
     hardware: dict[str, Any]
     versions: dict[str, str]

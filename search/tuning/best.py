@@ -56,10 +56,19 @@ def write_best(
     journal: StudyJournal,
     record: TrialRecord,
     second: SecondScores | None = None,
+    *,
+    by_lead: bool = True,
 ) -> Interval:
     """Writes `best/<space>.yaml` for the chosen trial of a space and returns its score.
 
     Where its validation predictions are missing or torn, the trial is trained again for them.
+
+    Args:
+        run: data and devices.
+        journal: of the space.
+        record: the chosen trial.
+        second: what it scores on a second fold; None where it was not trained there.
+        by_lead: whether it was chosen by its lead over the default.
 
     Raises:
         ResultsError: the trial breaks now.
@@ -84,7 +93,7 @@ def write_best(
             "target": block.label(run.schema),
             "score": {
                 "metric": "macro_f1",
-                "chosen_by": LEAD,
+                **({"chosen_by": LEAD} if by_lead else {}),
                 "value": float(interval.value),
                 "interval": [float(interval.low), float(interval.high)],
                 "people": len(set(table.group_index[indices].tolist())),

@@ -37,11 +37,13 @@ def chosen_record(
 
     Of those it is the one whose lead is the largest less its standard errors; its last epoch must
     score higher, too. One whose predictions are missing, or not of the same photos, is passed
-    over. Where the default was trained on a second fold, the lead is the mean of both folds, with
-    the error of that mean, and who was not trained there is not taken. Where the default did not
-    end or its predictions are missing it is the best score; so it is where a run chose it so
-    before and no trial has scored higher since: other configs would be other trainings of its
-    refit.
+    over. Where the default and the one so found were trained on a second fold, the lead is the
+    mean of both folds, with the error of that mean, and who was not trained there is not taken:
+    a better trial that came later, or broke there, is found by the first.
+
+    Where the default did not end or its predictions are missing it is the best score; so it is
+    where a run chose it so before and no trial has scored higher since: other configs would be
+    other trainings of its refit.
 
     Args:
         store: keeps what complete trials predicted.
@@ -56,7 +58,7 @@ def chosen_record(
     complete = complete_records(records)
     best = best_record(complete)
     default = next((r for r in complete if r.number == DEFAULT_NUMBER), None)
-    if best is None or default is None or _is_kept(store, best):
+    if best is None or default is None or is_kept(store, best):
         return best
     try:
         indices, given = store.read_validation(default.space, DEFAULT_NUMBER)
@@ -75,10 +77,16 @@ def chosen_record(
     leads = np.array([late_score(record) - late_score(default) for record in challengers])
     errors = errors_of_leads(people, given.argmax(axis=1), predicted)
     again = second and _second_leads(second, attributes, default, challengers)
-    if again:
-        leads, errors = (leads + again[0]) / 2, np.hypot(errors, again[1]) / 2
+    surest = _surest(leads, errors)
+    if again and (surest is None or np.isfinite(again[0][surest])):
+        surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2)
+    return default if surest is None else challengers[surest]
+
+
+def _surest(leads: Floats, errors: Floats) -> int | None:
+    """Returns who leads by the most less what may be luck; None where nobody does."""
     surely = np.nan_to_num(leads - PENALTY * errors, nan=-np.inf)
-    return default if surely.max(initial=0.0) <= 0 else challengers[int(surely.argmax())]
+    return int(surely.argmax()) if surely.max(initial=0.0) > 0 else None
 
 
 def _second_leads(
@@ -111,8 +119,8 @@ def _score(people: People, predicted: Ints) -> float:
     return macro_f1(people.label, predicted, people.num_classes)
 
 
-def _is_kept(store: RunStore, best: TrialRecord) -> bool:
-    """Returns whether an earlier headrace chose the best score, and it is the best still."""
+def is_kept(store: RunStore, best: TrialRecord) -> bool:
+    """Returns whether an earlier headrace chose a trial by its score alone, as its file says."""
     path = store.best_path(best.space)
     if not is_there(path):
         return False

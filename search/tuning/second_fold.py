@@ -28,7 +28,7 @@ from search.prepare.config import Budget
 from search.prepare.dataset import SPLIT_SEED
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SecondScores
-from search.prepare.timeline import Timeline
+from search.prepare.timeline import Timeline, within
 from search.refit.files import RefitFiles
 from search.refit.finalists import probed_costs
 from search.refit.pace import Pace
@@ -110,10 +110,10 @@ class SecondFold:
     def predicted(self, record: TrialRecord) -> tuple[Ints, Ints] | None:
         """Returns the rows that the second training of a trial predicted, and their classes.
 
-        None where the trial had none, or it cannot be read.
+        None where the trial had none, it cannot be read, or fewer than two people have the label.
         """
         unit, block = self.unit(record), block_of(record.config)
-        if not self.files.is_done(unit, self.folds):
+        if not (self.is_scored(record) and self.is_done(record)):
             return None
         try:
             trained = self.files.read_unit(unit)
@@ -122,6 +122,15 @@ class SecondFold:
         found = evaluate(trained.heads, self.table, trained.indices, block)
         rows = scored(self.table, trained.indices, block)
         return rows, found.probabilities.argmax(axis=1)
+
+    def is_done(self, record: TrialRecord) -> bool:
+        """Returns whether a trial was trained a second time."""
+        return self.files.is_done(self.unit(record), self.folds)
+
+    def is_scored(self, record: TrialRecord) -> bool:
+        """Returns whether people, and not one alone, have the label that a trial predicts."""
+        rows = scored(self.table, self.folds.out(_VALIDATES), block_of(record.config))
+        return len(np.unique(self.table.group_index[rows])) > 1
 
     def scores(self, chosen: TrialRecord, default: TrialRecord) -> SecondScores | None:
         """Returns what the second trainings of two trials score; None where one is missing."""
@@ -144,25 +153,24 @@ def people_of(table: SampleTable, attributes: Sequence[str], rows: Ints) -> Peop
     )
 
 
-def seconds_aside(run: Prepared, budget: Budget) -> float:
-    """Returns the seconds of a search to set aside for second trainings.
+def seconds_aside(budget: Budget) -> float:
+    """Returns the seconds of a search for second trainings; infinite where it has no end."""
+    return math.inf if budget.seconds is None else PART * budget.seconds
 
-    They are infinite where the search has no end in time, and 0 where too few would fit: the
-    default config of every space and one more.
+
+def are_affordable(run: Prepared, budget: Budget) -> bool:
+    """Returns whether two trainings of every space fit into the time set aside.
+
+    Where nobody has timed the default configs they are taken to fit.
     """
-    if budget.seconds is None:
-        return math.inf
-    aside = PART * budget.seconds
-    if run.photo_seconds is not None:
-        costs, photos = probed_costs(run), len(run.dataset.split.search_train)
-        longest = max(
-            seconds[0] * photos * costs.epochs[name]
-            for name, seconds in costs.photo_seconds.items()
-        )
-        rounds = math.ceil(2 * len(run.spaces) / run.resources.slots)
-        if aside < _START_S + rounds * longest / run.resources.device_share:
-            return 0.0
-    return aside
+    if run.photo_seconds is None:
+        return True
+    costs, photos = probed_costs(run), len(run.dataset.split.search_train)
+    longest = max(
+        seconds[0] * photos * costs.epochs[name] for name, seconds in costs.photo_seconds.items()
+    )
+    rounds = math.ceil(2 * len(run.spaces) / run.resources.slots)
+    return seconds_aside(budget) >= _START_S + rounds * longest / run.resources.device_share
 
 
 def leaders(records: Iterable[TrialRecord]) -> list[TrialRecord]:
@@ -225,41 +233,60 @@ def train_again(
     """
     began = time.monotonic()
     second = SecondFold.of(run.store, run.dataset.table)
-    chosen = _that_fit([leaders(records) for records in spaces], seconds, run.resources.slots)
+    again = (leaders(records) for records in spaces)
+    tried = [its for its in again if its and second.is_scored(its[0])]
+    due = [[each for each in its if not second.is_done(each)] for its in tried]
+    if not any(due):
+        return
+    chosen = _that_fit(due, seconds, run.resources.slots)
     if not chosen:
+        say(console, "No time is left to train the leaders on a second fold.")
         return
     planned = {second.unit(record).config_name: record.seconds for record in chosen}
     models = second.files.folder / "models"
-    notes, _ = train_units(
-        run,
-        console,
-        [second.unit(record) for record in chosen],
-        second.folds,
-        files=second.files,
-        models=models,
-        noun="second fold",
-        is_over=lambda _: time.monotonic() - began > seconds,
-        timeline=timeline,
-        pace=Pace(run.resources.slots, planned),
-        called=lambda unit: f"{unit.space} trial {unit.config_id} again",
-    )
-    shutil.rmtree(models, ignore_errors=True)
+    try:
+        notes, _ = train_units(
+            run,
+            console,
+            [second.unit(record) for record in chosen],
+            second.folds,
+            files=second.files,
+            models=models,
+            noun="second fold",
+            is_over=lambda _: time.monotonic() - began > seconds,
+            done=lambda unit: (models / f"{unit.name}.safetensors").unlink(missing_ok=True),
+            timeline=timeline.before(0.0),
+            pace=Pace(run.resources.slots, planned),
+            stage_s=within(began, None if math.isinf(seconds) else seconds),
+            called=lambda unit: f"{unit.space} trial {unit.config_id} again",
+        )
+    finally:
+        shutil.rmtree(models, ignore_errors=True)
     for note in notes:
         say(console, f"  {note}")
 
 
 def _that_fit(
-    spaces: Sequence[Sequence[TrialRecord]], seconds: float, slots: int
+    due: Sequence[Sequence[TrialRecord]], seconds: float, slots: int
 ) -> list[TrialRecord]:
-    """Returns the trials whose trainings end in time, the first of every space first."""
-    free, found = [_START_S] * slots, []
-    places = range(max(map(len, spaces), default=0))
-    for record in (its[place] for place in places for its in spaces if place < len(its)):
-        ends = heapq.heappop(free) + record.seconds
-        if ends > seconds:
-            break
-        heapq.heappush(free, ends)
+    """Returns the trials whose trainings end in time, the first of every space first.
+
+    A space ends with the first that does not, and a default alone has nobody to be compared with.
+
+    Args:
+        due: trials of every space that are to be trained, the best first.
+        seconds: that there are.
+        slots: trainings at a time.
+    """
+    free, found, full = [_START_S] * slots, [], set[str]()
+    places = range(max(map(len, due), default=0))
+    for record in (its[place] for place in places for its in due if place < len(its)):
+        ends = free[0] + record.seconds
+        if record.space in full or ends > seconds:
+            full.add(record.space)
+            continue
+        heapq.heapreplace(free, ends)
         found.append(record)
-    # A default alone has nobody to be compared with.
     compared = {record.space for record in found if record.number != DEFAULT_NUMBER}
+    compared |= {its[0].space for its in due if len(its) == 1}  # with those trained earlier
     return [record for record in found if record.space in compared]

@@ -4,11 +4,12 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rich.console import Console
 
 from search.console import say
+from search.ending.faults import Fault, FaultError
 from search.errors import ResultsError, StalledError, UsageError
 from search.prepare.config import Budget
 from search.prepare.prepared import Prepared
@@ -23,7 +24,7 @@ from search.store.reading import reading
 from search.store.records import DEFAULT_NUMBER, Cause, State, TrialRecord
 from search.store.run_store import running
 from search.tuning.best import write_best
-from search.tuning.choice import chosen_record
+from search.tuning.choice import chosen_record, is_kept
 from search.tuning.hparams import forget_hparams, write_hparams
 from search.tuning.importance import importances_of
 from search.tuning.journal import StudyJournal, clear_leftovers, open_storage, study_name
@@ -123,9 +124,29 @@ def run_search(
     end = _ended(run, journals, searcher)
     if again_s <= 0 or end.interrupted:
         return end
-    found = [result.records for result in end.results]
-    train_again(run, console, found, again_s, timeline)
-    return replace(end, results=_choose(run, journals))
+    if budget.seconds is not None:  # what winding down took is not there any more
+        again_s = min(again_s, began + budget.seconds + again_s - time.monotonic())
+    is_whole = _train_again(run, console, end.results, again_s, timeline)
+    return SearchEnd(results=_choose(run, journals), interrupted=not is_whole)
+
+
+def _train_again(
+    run: Prepared,
+    console: Console,
+    results: Sequence[SpaceResult],
+    seconds: float,
+    timeline: Timeline,
+) -> bool:
+    """Trains the leaders on a second fold; returns whether the machines let it come to its end."""
+    try:
+        train_again(run, console, [each.records for each in results], seconds, timeline)
+    except (StalledError, FaultError) as error:
+        if isinstance(error, FaultError) and error.kind is not Fault.WORKER:
+            raise
+        # The search has ended, and what it found is to be shown.
+        say(console, f"Stopped: {error}.")
+        return False
+    return True
 
 
 def _ended(run: Prepared, journals: dict[str, StudyJournal], searcher: StudySearcher) -> SearchEnd:
@@ -213,7 +234,8 @@ def _choose(run: Prepared, journals: Mapping[str, StudyJournal]) -> tuple[SpaceR
         interval, scores = None, None
         if best is not None:
             scores = second.scores(best, journal.records()[DEFAULT_NUMBER])
-            interval = write_best(run, journal, best, scores)
+            by_lead = not is_kept(store, best)
+            interval = write_best(run, journal, best, scores, by_lead=by_lead)
         result = SpaceResult(
             name=name, records=journal.records(), best=best, interval=interval, second=scores
         )

@@ -8,7 +8,7 @@ from search.store.best_file import LEAD
 from search.store.files import write_arrays
 from search.store.records import State
 from search.store.run_store import RunStore
-from search.tuning.choice import chosen_record
+from search.tuning.choice import chosen_record, is_kept
 from search.tuning.second_fold import SecondFold
 from tests.search.builders.made import made_record
 from tests.search.builders.people import write_people
@@ -109,6 +109,16 @@ def test_both_folds_together_show_a_lead_that_neither_shows_alone(store, table, 
     assert chosen(store, table, default, other, second=second) == 1
 
 
+def test_a_better_trial_of_a_later_start_is_not_held_for_worse_than_those_trained_again(
+    store, table, second
+):
+    default, before, other = of_two_folds(store, table)
+    again(second, default, range(6))
+    again(second, other, ())
+    assert chosen(store, table, default, other, second=second) == 2
+    assert chosen(store, table, default, other, before, second=second) == 1
+
+
 @pytest.mark.parametrize("trained", [(), (0,), (1, 2)])
 def test_without_the_default_or_anybody_beside_it_the_first_fold_decides(
     trained, store, table, second
@@ -196,5 +206,6 @@ def test_what_an_earlier_headrace_chose_stays_while_it_is_the_best(
     file["score"] = {**file["score"], **({"chosen_by": rule} if rule else {})}
     store.write_best("gender", file)
     assert chosen(store, table, default, other) == expected
+    assert is_kept(store, other) == (rule is None and trial == 1)
     better = tried(store, table, 2, range(2, 12))
     assert chosen(store, table, default, other, better) == 0

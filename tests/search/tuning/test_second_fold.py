@@ -1,20 +1,27 @@
 """The leaders of a search trained again where other people validate: who, and on whom."""
 
+import io
 import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import spaces
+from search.ending.faults import Fault, FaultError
+from search.errors import StalledError
 from search.prepare.config import Budget
 from search.prepare.dataset import SPLIT_SEED
+from search.prepare.timeline import Timeline
 from search.refit.train import train_unit
 from search.store.records import State
 from search.store.run_store import RunStore
+from search.tuning import second_fold, stage
 from search.tuning.second_fold import (
     SecondFold,
     _that_fit,
+    are_affordable,
     expected_seconds,
     expected_trainings,
     leaders,
@@ -83,20 +90,37 @@ def test_what_ends_in_time_begins_and_a_default_alone_does_not():
     assert _that_fit([], 100.0, 2) == []
 
 
+def test_a_training_too_long_ends_its_space_alone():
+    default, dear, cheap = (trial(number, 0.5 + number / 10, seconds=20.0) for number in range(3))
+    its = [default, replace(dear, seconds=90.0), cheap]
+    others = [replace(each, space="age") for each in (default, dear)]
+    found = _that_fit([its, others], 80.0, 1)
+    assert [(each.space, each.number) for each in found] == [("age", 0), ("age", 1)]
+
+
+def test_a_default_whose_challengers_were_trained_earlier_is_trained():
+    assert numbers(_that_fit([[trial(0, 0.5)]], 30.0, 1)) == [0]
+
+
 @pytest.mark.parametrize(
-    ("photo_s", "budget", "aside"),
+    ("photo_s", "budget", "fits"),
     [
-        (None, Budget(trials=20), math.inf),
-        (None, Budget(seconds=100.0), 15.0),
-        (0.1, Budget(seconds=100.0), 0.0),
-        (1e-6, Budget(seconds=100.0, trials=3), 15.0),
-        (0.1, Budget(seconds=3600.0), 540.0),
+        (None, Budget(seconds=1.0), True),
+        (0.1, Budget(trials=20), True),
+        (0.1, Budget(seconds=100.0), False),
+        (1e-6, Budget(seconds=100.0, trials=3), True),
+        (0.1, Budget(seconds=3600.0), True),
     ],
 )
-def test_time_is_set_aside_where_two_trainings_fit_into_it(photo_s, budget, aside, tmp_path):
+def test_time_is_set_aside_where_two_trainings_fit_into_it(photo_s, budget, fits, tmp_path):
     run = prepared_run(tmp_path, [spaces.load("gender", SCHEMA)])
     costs = None if photo_s is None else {"gender": photo_s}
-    assert seconds_aside(replace(run, photo_seconds=costs), budget) == aside
+    assert are_affordable(replace(run, photo_seconds=costs), budget) == fits
+
+
+def test_a_share_of_the_time_is_set_aside_and_without_an_end_all_of_it():
+    assert seconds_aside(Budget(seconds=100.0)) == 15.0
+    assert seconds_aside(Budget(trials=20)) == math.inf
 
 
 @pytest.fixture
@@ -133,6 +157,17 @@ def test_others_validate_and_those_whom_the_search_never_sees_stay_unseen(
     np.testing.assert_array_equal(validates, make_split(table, SPLIT_SEED, fold=1).search_val)
 
 
+def test_people_who_cannot_be_told_from_luck_are_no_second_fold(tmp_path, one_torch_thread):
+    data = write_people(tmp_path / "data", num_people=7)
+    images = shared_images(data, tmp_path / "cache", tmp_path / "run")
+    second = second_of(images)
+    record = trial(0, 0.5, config={**config_of(images), "schedule.epochs": 1})
+    assert len(set(images.setting.table.group_index[second.folds.out(0)])) == 1
+    train_unit(second.unit(record), second.folds, images, 0, second.files, second.files.folder)
+    assert not second.is_scored(record)
+    assert second.predicted(record) is None
+
+
 def config_of(images):
     space = spaces.load("gender", images.setting.table.schema)
     return dict(space.default_config(images.setting.table.schema, SCALE))
@@ -153,3 +188,47 @@ def test_a_second_training_is_read_back_and_of_another_config_it_is_none(images,
     other = trial(3, 0.5, config={**config, "optim.lr": 0.5})
     assert second.predicted(other) is None
     assert second.scores(record, other) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "goes_on"),
+    [
+        (StalledError("no node has room"), True),
+        (FaultError(Fault.WORKER, "of gender.1"), True),
+        (FaultError(Fault.DISK_FULL, "of gender.1"), False),
+    ],
+)
+def test_what_a_search_found_is_shown_where_workers_die_afterwards(
+    error, goes_on, tmp_path, monkeypatch
+):
+    def dies(*_):
+        raise error
+
+    monkeypatch.setattr(stage, "train_again", dies)
+    console = Console(file=io.StringIO(), width=200)
+    run = prepared_run(tmp_path, [spaces.load("gender", SCHEMA)])
+    told = (run, console, (), 10.0, Timeline(began=0.0))
+    if goes_on:
+        assert not stage._train_again(*told)
+        assert f"Stopped: {error}." in console.file.getvalue()
+    else:
+        with pytest.raises(FaultError):
+            stage._train_again(*told)
+
+
+def test_weights_are_not_kept_whatever_ends_the_trainings(tmp_path, monkeypatch):
+    run = prepared_run(tmp_path, [spaces.load("gender", SCHEMA)])
+    config = run.default_config("gender")
+    records = [trial(number, 0.5 + number / 10, config=config) for number in range(5)]
+    folder = SecondFold.of(run.store, run.dataset.table).files.folder
+
+    def interrupted(*given, models, **options):
+        models.mkdir(parents=True)
+        (models / "gender.0.0.0.safetensors").touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(second_fold, "train_units", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        second_fold.train_again(run, Console(), [records], math.inf, Timeline(began=0.0))
+    assert folder.is_dir()
+    assert not list(folder.iterdir())
