@@ -156,7 +156,8 @@ def _pairs(
                 if cut + step >= 0
             ]
             alike = _highest(map(_gradients, changed), edges, rows, columns)
-            rows, columns, alike = (each[alike >= LEAST] for each in (rows, columns, alike))
+            enough = alike >= LEAST
+            rows, columns, alike = rows[enough], columns[enough], alike[enough]
             light = _highest(map(_thumbnails, changed), thumbnails, rows, columns)
             near = (alike >= ENOUGH) | (light >= _LEAST_LIGHT)
             yield mirrored, np.stack([rows[near] + start, columns[near]], axis=1), alike[near]
