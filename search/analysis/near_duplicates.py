@@ -2,15 +2,16 @@
 
 Every photo is compared with every other one twice. First coarsely: the correlation of grey
 thumbnails, all pairs by matrix products. Then, where that is high, finely: the cosine of the
-gradients, which photos of one pose do not share. On real faces copies (saved at quality 10, half
-as large, 1.3 times as bright, grey, up to 10 % cut off at every side) have 0.8 to 1, the most
-alike of other photos 0.4; on drawn ones, which share templates, 0.92. So the least that makes a
-copy follows from how alike the photos of a data set are anyway.
+gradients, which photos of one pose do not share. Copies (saved at quality 10, a third as large,
+1.3 times as bright, grey, up to 10 % cut off at every side) have 0.9 to 1; the most alike of other
+photos 0.4 on real faces and 0.92 on drawn ones, which share templates. Of those between, the light
+tells: once a cut is undone copies correlate by 0.99 unless they are overexposed, drawn ones by
+0.984 at most. So two photos alone say whether they are a pair, whatever else lies beside them.
 
 Notation: N photos, S pixels a side of a sketch, P pairs.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TypeVar
@@ -18,14 +19,12 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 """Raised where the same photos would give other pairs."""
-LEAST, MOST = 0.8, 0.94
-"""Bounds of the cosine from which on two photos are near-duplicates."""
-_ABOVE_OTHERS = 0.35
-"""How far above the most alike of a thousand random pairs."""
-_SAMPLED = 4_000
-
+LEAST, ENOUGH = 0.85, 0.94
+"""Cosines from which on two photos are near-duplicates: where their light is alike, and anyway."""
+_LEAST_LIGHT = 0.988
+"""Correlation of coarse thumbnails from which on the light of two photos is alike."""
 _COARSE, _FINE = 16, 32
 _LEAST_COARSE = 0.88
 """Correlation of coarse thumbnails below which nothing is looked at finely."""
@@ -33,7 +32,7 @@ LEAST_CONTRAST = 4.0
 """Of 255: a photo of less shows nothing that could be compared."""
 _CHANGES = ((False, 0.0), (True, 0.0), (False, 0.04), (False, 0.08))
 """That the coarse comparison tries: mirrored or not, and the part cut off at every side."""
-_FINE_CUTS = (-0.02, 0.0, 0.02)
+_FINE_CUTS = (-0.02, -0.01, 0.0, 0.01, 0.02)
 """Around them, those that the fine comparison tries."""
 _MANY = 0.02
 _BLOCK = 1024
@@ -143,7 +142,6 @@ def _pairs(
     """Yields pairs [n, 2] of near-duplicates and how much they are alike, mirrored ones apart."""
     edges = np.concatenate([_gradients(p).astype(np.float16) for p in _parts(pictures)])
     thumbnails = np.concatenate([_thumbnails(part) for part in _parts(pictures)])
-    least = _least(edges)
     for start in range(0, len(pictures), _BLOCK):
         block = pictures[start : start + _BLOCK]
         for mirrored, cut in _CHANGES:
@@ -152,19 +150,36 @@ def _pairs(
             # A photo cut is like another in one direction alone; else half the pairs are enough.
             wanted = rows + start != columns if cut else rows + start < columns
             rows, columns = rows[wanted], columns[wanted]
-            alike = np.zeros(len(rows), dtype=np.float32)
-            for step in _FINE_CUTS if len(rows) else ():
-                if cut + step >= 0:
-                    own = _gradients(_changed(block, cut + step, mirrored=mirrored))
-                    alike = np.maximum(alike, _products(own, edges, rows, columns))
-            near = alike >= least
+            changed = [
+                _changed(block, cut + step, mirrored=mirrored)
+                for step in (_FINE_CUTS if len(rows) else ())
+                if cut + step >= 0
+            ]
+            alike = _highest(map(_gradients, changed), edges, rows, columns)
+            enough = alike >= LEAST
+            rows, columns, alike = rows[enough], columns[enough], alike[enough]
+            light = _highest(map(_thumbnails, changed), thumbnails, rows, columns)
+            near = (alike >= ENOUGH) | (light >= _LEAST_LIGHT)
             yield mirrored, np.stack([rows[near] + start, columns[near]], axis=1), alike[near]
         progress(min(start + _BLOCK, len(pictures)), len(pictures))
 
 
+def _highest(
+    changed: Iterable[NDArray[np.float32]],
+    others: NDArray[np.float16] | NDArray[np.float32],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """Returns the highest product of each pair over some changes of the one, float32 [n]."""
+    highest = np.zeros(len(rows), dtype=np.float32)
+    for own in changed:
+        highest = np.maximum(highest, _products(own, others, rows, columns))
+    return highest
+
+
 def _products(
     own: NDArray[np.float32],
-    others: NDArray[np.float16],
+    others: NDArray[np.float16] | NDArray[np.float32],
     rows: NDArray[np.int64],
     columns: NDArray[np.int64],
 ) -> NDArray[np.float32]:
@@ -184,18 +199,6 @@ def _products(
             wanted = others[columns[part]].astype(np.float32)
             found[part] = np.einsum("nk,nk->n", own[rows[part]], wanted)
     return found
-
-
-def _least(edges: NDArray[np.float16]) -> float:
-    """Returns the cosine from which on two of these photos are near-duplicates."""
-    rng = np.random.default_rng(0)
-    pairs = rng.integers(len(edges), size=(min(_SAMPLED, 4 * len(edges)), 2))
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    if not len(pairs):
-        return MOST
-    one, other = (edges[side].astype(np.float32) for side in pairs.T)
-    others = float(np.quantile(np.einsum("nk,nk->n", one, other), 0.999))
-    return min(max(others + _ABOVE_OTHERS, LEAST), MOST)
 
 
 def _changed(

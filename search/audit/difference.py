@@ -32,9 +32,10 @@ class Version:
 
     @cached_property
     def digest(self) -> dict[str, str]:
-        """The digest of each file by its path; empty where there is no file."""
-        digests = map(str, self.sketches.digest)
-        return dict(zip(self.listing.paths, digests, strict=True))
+        """The digest of each file that is there, by its path; empty where it cannot be read."""
+        digests = zip(self.listing.paths, map(str, self.sketches.digest), strict=True)
+        root = self.listing.root
+        return {path: digest for path, digest in digests if digest or (root / path).exists()}
 
     def shown(self, path: str) -> str:
         """Returns the path of a photo wherever a page starts from."""
@@ -50,6 +51,7 @@ def differences(old: Version, new: Version) -> Iterator[Finding]:
     yield from _of_files(old, new, moved)
     if old.listing.table is None or new.listing.table is None:
         return
+    yield from _of_licence(old.listing.table, new.listing.table)
     yield from _of_attributes(old.listing.table, new.listing.table)
     yield from _of_people(old, new, moved)
     yield from _of_labels(old, new, moved)
@@ -59,7 +61,8 @@ def _moved(old: Version, new: Version) -> dict[str, str]:
     """Returns where each photo of the old version is in the new one.
 
     It is found by its path, else by its content, else by its path without the ending: a photo
-    that was saved in another format.
+    that was saved in another format. What is listed in both, with a file in one, comes last: a
+    lost photo, whose labels are compared all the same.
     """
     found = {path: path for path in old.digest if path in new.digest}
     free: defaultdict[str, list[str]] = defaultdict(list)
@@ -73,7 +76,9 @@ def _moved(old: Version, new: Version) -> dict[str, str]:
     for path in old.digest:
         if path not in found and _stem(path) in left:
             found[path] = left.pop(_stem(path))
-    return found
+    taken = set(found.values())
+    listed = set(new.listing.paths) - taken
+    return {path: path for path in old.listing.paths if path in listed} | found
 
 
 def _stem(path: str) -> str:
@@ -81,6 +86,7 @@ def _stem(path: str) -> str:
 
 
 def _of_files(old: Version, new: Version, moved: Mapping[str, str]) -> Iterator[Finding]:
+    moved = {a: b for a, b in moved.items() if a in old.digest and b in new.digest}
     gone = [path for path in old.digest if path not in moved]
     come = sorted(set(new.digest) - set(moved.values()))
     text = "{n} photo{s} of the first folder that the second lacks"
@@ -97,6 +103,12 @@ def _of_files(old: Version, new: Version, moved: Mapping[str, str]) -> Iterator[
     pairs = [(old.shown(a), new.shown(b)) for a, b in changed]
     text = "{n} file{s} with other content, before and after"
     yield from about("photo-changed", Level.LOOK, text, named, pairs)
+
+
+def _of_licence(old: SampleTable, new: SampleTable) -> list[Finding]:
+    said = [f"{old.licence or 'none named'}, now {new.licence or 'none named'}"]
+    text = "the data may be used under other terms"
+    return about("licence-changed", Level.LOOK, text, said if old.licence != new.licence else ())
 
 
 def _of_attributes(old: SampleTable, new: SampleTable) -> Iterator[Finding]:
@@ -192,5 +204,5 @@ def counted(old: Version, new: Version) -> tuple[str, ...]:
         table = listing.table
         people = "labels unreadable" if table is None else f"{table.num_samples:,} with labels, "
         people += "" if table is None else f"of {table.num_groups:,} people"
-        lines.append(f"{listing.root}: {len(listing.paths):,} photos, {people}")
+        lines.append(f"{listing.root}: {len(version.digest):,} photos, {people}")
     return tuple(lines)

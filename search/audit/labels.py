@@ -17,6 +17,7 @@ from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN, Attribute
 from trainables.data.splits import HELD_OUT_FOLDS
 
+REFUSED = "a run on this data is refused"
 _MOST = 0.9
 """Share of people or photos that must follow a rule before one that does not is odd."""
 _MOST_JOINT = 60
@@ -24,13 +25,19 @@ _MOST_JOINT = 60
 _FAR = 5.0
 """Interquartile ranges beyond the quartiles from which on a number is odd."""
 _OLDEST = 120.0
+_MARKS = r"[\s_\-]"
+_SPELT_OTHERWISE = re.compile(
+    rf"(?P<fraction>(?<=\d)[.,]\d+)|(?P<number>\d+)|(?P<sign>(?<![^\s_])-(?=\d)|(?<=\w)-$)"
+    rf"|(?P<between>(?<=\d){_MARKS}+(?=\d))|{_MARKS}"
+)
+"""What two spellings of a name may differ in; a sign, a grade and the end of a number differ."""
 _BETWEEN = re.compile(r"[_./\\ ]+")
 
 
 def label_findings(listing: Listing) -> Iterator[Finding]:
     """Yields what is wrong with the labels of a data folder."""
     for problem in listing.problems:
-        yield from about("refused", Level.UNUSABLE, "a run on this data is refused", [problem])
+        yield from about("refused", Level.UNUSABLE, REFUSED, [problem])
     table = listing.table
     if table is None:
         return
@@ -135,6 +142,8 @@ def _words(path: str) -> frozenset[str]:
 def _odd_numbers(listing: Listing, table: SampleTable) -> Iterator[Finding]:
     for name, values in table.raw.items():
         known = values[~np.isnan(values)]
+        if not known.size:
+            continue
         low, high = np.quantile(known, (0.25, 0.75))
         room = _FAR * max(high - low, 1.0)
         odd = (values < low - room) | (values > high + room)
@@ -192,7 +201,7 @@ def _too_rare(table: SampleTable) -> Iterator[Finding]:
     yield from about("too-few-people", Level.LOOK, text if len(named) == 1 else plural, named)
     if schema.num_joint > _MOST_JOINT:
         return
-    people = _people_of_classes(table, table.joint, schema.num_joint)
+    people = people_of_classes(table, table.joint, schema.num_joint)
     names = schema.joint_names
     joint = [f"{names[k]}: {n}" for k, n in enumerate(people.tolist()) if 0 < n < HELD_OUT_FOLDS]
     text = f"{{n}} joint class(es) with fewer than {HELD_OUT_FOLDS} people"
@@ -204,11 +213,11 @@ def _too_rare(table: SampleTable) -> Iterator[Finding]:
 
 
 def _rare(table: SampleTable, column: NDArray[np.int64], names: list[str]) -> list[str]:
-    people = _people_of_classes(table, column, len(names)).tolist()
+    people = people_of_classes(table, column, len(names)).tolist()
     return [f"{names[k]}: {n}" for k, n in enumerate(people) if n < HELD_OUT_FOLDS]
 
 
-def _people_of_classes(
+def people_of_classes(
     table: SampleTable, column: NDArray[np.int64], num_classes: int
 ) -> NDArray[np.int64]:
     """Returns how many people have a photo of each class."""
@@ -225,8 +234,14 @@ def _alike_names(table: SampleTable) -> Iterator[Finding]:
     ):
         alike: defaultdict[str, list[str]] = defaultdict(list)
         for name in names:
-            key = re.sub(r"\d+", lambda m: str(int(m[0])), name.casefold())
-            alike[re.sub(r"[\s_\-]+", "", key)].append(name)
+            alike[_SPELT_OTHERWISE.sub(_one_spelling, name.strip().casefold())].append(name)
         named = [" and ".join(map(repr, each)) for each in alike.values() if len(each) > 1]
-        text = f"{{n}} pair(s) of names of {what} that differ in spelling alone: are they one?"
+        text = f"{{n}} set{{s}} of names of {what} that differ in spelling alone: is each one?"
         yield from about("alike-names", Level.LOOK, text, named)
+
+
+def _one_spelling(found: re.Match[str]) -> str:
+    kind, text = found.lastgroup, found[0]
+    if kind == "number":
+        return text.lstrip("0") or "0"
+    return {"fraction": text, "sign": "-", "between": " "}.get(kind or "", "")

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis import wording
-from search.audit.labels import is_called
+from search.audit.labels import is_called, people_of_classes
 from search.audit.listing import Listing
 from search.audit.pictures import mean_photo, thumbnail
 from search.report.document import (
@@ -44,7 +44,7 @@ def overview_sections(listing: Listing, sketches: Sketches) -> tuple[Section, ..
     if listing.table is not None:
         sections = [
             _people_section(listing.table),
-            _example_section(listing, listing.table, sketches),
+            *_example_section(listing, listing.table, sketches),
             *_mean_section(listing, listing.table, sketches),
             *sections,
         ]
@@ -60,27 +60,27 @@ def _people_section(samples: SampleTable) -> Section:
         blocks.append(_crossed(samples, *pair))
     cards = []
     for name in schema.names:
-        counts = _people(samples, samples.labels[:, schema.names.index(name)])
         classes = schema[name].classes
-        cards.append(_count_card(name, dict(zip(classes, counts, strict=False))))
+        column = samples.labels[:, schema.names.index(name)]
+        counts = people_of_classes(samples, column, len(classes)).tolist()
+        cards.append(_count_card(name, dict(zip(classes, counts, strict=True))))
     codes, joint = _people_of_codes(samples)
-    if len(schema.names) > 1 and len(codes) <= _MOST_CLASSES:
+    if len(schema.names) > 1 and 0 < len(codes) <= _MOST_CLASSES:
         named = {_joint_name(samples, code): int(n) for code, n in zip(codes, joint, strict=True)}
-        cards.append(_count_card("joint label", named))
+        rest = schema.num_joint - len(codes)
+        what = f"joint label, without {rest:,} that nobody has" if rest else "joint label"
+        cards.append(_count_card(what, named))
     blocks.append(Grid(cards=tuple(cards)))
     blocks += _cut_blocks(samples)
-    least, most = (int(joint.min()), int(joint.max())) if len(joint) else (0, 0)
-    heading = (
-        f"{samples.num_groups:,} people; {len(codes)} of {schema.num_joint:,} joint classes have "
-        f"people, {least:,} to {most:,}"
-    )
+    heading = f"{samples.num_groups:,} people; "
+    if codes:
+        heading += (
+            f"{len(codes)} of {schema.num_joint:,} joint classes have people, {joint.min():,} to "
+            f"{joint.max():,}"
+        )
+    else:
+        heading += "no photo has every label"
     return Section(kicker="People", heading=heading, blocks=tuple(blocks))
-
-
-def _people(samples: SampleTable, column: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Returns how many people have a photo of each class."""
-    pairs = np.unique(np.stack([column, samples.group_index])[:, column != UNKNOWN], axis=1)
-    return np.bincount(pairs[0])
 
 
 def _people_of_codes(samples: SampleTable) -> tuple[list[int], NDArray[np.int64]]:
@@ -131,6 +131,8 @@ def _count_card(name: str, counts: dict[str, int]) -> Card:
 
 def _imbalance(counts: list[int]) -> str:
     least, most = min(counts), max(counts)
+    if not most:
+        return "nobody has a label"
     if least == most:
         return "all classes have as many people"
     if not least:
@@ -170,10 +172,14 @@ def _cut_blocks(samples: SampleTable) -> Iterator[Block]:
     )
 
 
-def _example_section(listing: Listing, samples: SampleTable, sketches: Sketches) -> Section:
-    """Returns photos of every joint class, of another person each where there is one."""
+def _example_section(
+    listing: Listing, samples: SampleTable, sketches: Sketches
+) -> Iterator[Section]:
+    """Yields photos of every joint class, of another person each where there is one."""
     read = {listing.paths[place] for place in np.flatnonzero(sketches.is_read)}
     codes, _ = _people_of_codes(samples)
+    if not codes:
+        return
     cards: list[Block] = []
     for code in codes[:_MOST_CLASSES]:
         rows = np.flatnonzero(samples.joint == code)
@@ -191,7 +197,7 @@ def _example_section(listing: Listing, samples: SampleTable, sketches: Sketches)
     said = wording.plural(len(codes), "joint class", "joint classes")
     if len(codes) > _MOST_CLASSES:
         said = f"The first {_MOST_CLASSES} of {said}"
-    return Section(kicker="Examples", heading=said, blocks=tuple(cards))
+    yield Section(kicker="Examples", heading=said, blocks=tuple(cards))
 
 
 def _mean_section(listing: Listing, samples: SampleTable, sketches: Sketches) -> Iterator[Section]:
@@ -212,6 +218,8 @@ def _mean_section(listing: Listing, samples: SampleTable, sketches: Sketches) ->
         paths = [listing.path_of(row) for row in picked]
         photo = mean_photo(listing.root, paths, float(height / width), caption)
         photos += [photo] if photo is not None else []
+    if not photos:
+        return
     yield Section(
         kicker="Mean photos",
         heading=f"The mean photo by {wording.listing(list(names))}",

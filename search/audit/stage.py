@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from search.analysis.near_duplicates import LEAST_CONTRAST, contrast
 from search.audit.copies import Copy, copy_findings, find_copies, people_of
 from search.audit.difference import Version, counted, differences
 from search.audit.files import file_findings
-from search.audit.finding import Finding, Level
-from search.audit.labels import label_findings
+from search.audit.finding import Finding, Level, about
+from search.audit.labels import REFUSED, label_findings
 from search.audit.listing import Listing, list_folder
 from search.audit.looks import look_findings
 from search.audit.page import audit_page, diff_page
@@ -23,12 +24,15 @@ from search.audit.suspects import (
     write_corrections,
 )
 from search.console import StepBar, say
+from search.prepare.one_side import groups_of
 from search.report.render import html_of
 from search.store.files import SCHEMA, write_json, write_text
 from search.store.run_store import RunStore
 from trainables.data.image_decoding import MAX_PIXELS
 from trainables.data.image_files import several
 from trainables.data.sketches import Sketches
+from trainables.data.splits import check_people
+from trainables.errors import DataError
 from trainables.machine import Machine
 
 JSON_FILE, PAGE_FILE = "audit.json", "audit.html"
@@ -97,6 +101,7 @@ def audit(
     copies = find_copies(sketches, cache, comparing)
     found = (
         *label_findings(listing),
+        *_too_few_people(listing, sketches, copies),
         *file_findings(listing, sketches),
         *look_findings(listing, sketches),
         *copy_findings(listing, copies),
@@ -120,6 +125,23 @@ def _sketches(listing: Listing, cache: Path, console: Console) -> Sketches:
         max_pixels=listing.max_pixels or MAX_PIXELS,
         progress=StepBar(console, f"looking at {len(listing.paths):,} photos"),
     )
+
+
+def _too_few_people(
+    listing: Listing, sketches: Sketches, copies: tuple[Copy, ...]
+) -> list[Finding]:
+    """Returns the refusal of a run on so few people; those who share a photo are one."""
+    table = listing.table
+    if table is None:
+        return []
+    # Nobody is known again by a photo of one colour.
+    shows = contrast(sketches.luma) >= LEAST_CONTRAST
+    shared = people_of(listing, tuple(each for each in copies if shows[each.first]))
+    try:
+        check_people(len(np.unique(groups_of(table.num_groups, shared)[0])))
+    except DataError as error:
+        return about("refused", Level.UNUSABLE, REFUSED, [str(error)])
+    return []
 
 
 def _gravest_first(found: Iterable[Finding]) -> tuple[Finding, ...]:

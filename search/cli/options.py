@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ _GROUPS = {
     "machine and folders": ("--gpus-per-trial", "--address", "--results", "--cache"),
 }
 """Of `headrace run`: the headings of its help, each with its options."""
+_DATA_HELP = "folder of the data (default: the built-in demo)"
 _RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX"
 _SHELLS = ("bash", "zsh", "tcsh")
 
@@ -133,9 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_audit(commands: Any) -> None:
     audit = _command(commands, "audit", "find what is wrong with a data folder, before training")
-    for name in AUDIT_OPTIONS:
-        option = OPTIONS[name]
-        audit.add_argument(option.flag, help=option.help, **option.arguments)
+    _add_of_a_run(audit, AUDIT_OPTIONS)
     audit.add_argument(
         "--diff",
         type=Path,
@@ -166,6 +166,14 @@ def _add_audit(commands: Any) -> None:
     )
 
 
+def _add_of_a_run(command: argparse.ArgumentParser, names: Iterable[str]) -> None:
+    """Adds options of a run to a command that takes one data folder."""
+    for name in names:
+        option = OPTIONS[name]
+        text = _DATA_HELP if name == "data" else option.help
+        command.add_argument(option.flag, help=text, **option.arguments)
+
+
 def _command(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
     """Returns the parser of a command; `text` stands in the list of all, and in its own help."""
     said = f"{text[:1].upper()}{text[1:]}."
@@ -189,9 +197,7 @@ def _add_frozen(commands: Any) -> None:
         help="timm model (default: the first that a run would offer)",
     )
     for command, out in ((screen, "screen.json"), (quick, "quick.json")):
-        for name in FROZEN_OPTIONS:
-            option = OPTIONS[name]
-            command.add_argument(option.flag, help=option.help, **option.arguments)
+        _add_of_a_run(command, FROZEN_OPTIONS)
         command.add_argument(
             "--out", type=Path, default=Path(out), help=f"file to write (default: {out})"
         )

@@ -149,7 +149,7 @@ def label_shift(
         photos=len(before),
         people=people,
         people_known=target_people is not None,
-        shifts=tuple(_shifts(spec.labels, estimate, before)),
+        shifts=tuple(_shifts(spec.labels, estimate, oof.predicted, before)),
         distance=total_variation(estimate.training, estimate.shares),
         promised=promised,
         expected=expected,
@@ -188,10 +188,15 @@ def _num_people(known: Labelled, num_photos: int, people: NDArray[Any] | None) -
     return max(_MIN_PEOPLE, round(num_photos * known.people.num_people / len(known.people)))
 
 
-def _shifts(schema: LabelSchema, estimate: ShiftEstimate, predicted: Ints) -> Iterator[Shift]:
+def _shifts(
+    schema: LabelSchema, estimate: ShiftEstimate, validated: Ints, predicted: Ints
+) -> Iterator[Shift]:
     """Yields the shares of every attribute and of the joint label."""
-    counted = np.bincount(predicted, minlength=schema.num_joint) / len(predicted)
-    rows = np.stack([estimate.training, counted, estimate.averaged, estimate.shares])
+    counted, known = (
+        np.bincount(codes, minlength=schema.num_joint) / len(codes)
+        for codes in (predicted, validated)
+    )
+    rows = np.stack([estimate.training, counted, estimate.averaged, estimate.shares, known])
     sizes = [len(attribute.classes) for attribute in schema.attributes]
     shares, draws = marginals(rows, sizes), marginals(estimate.draws, sizes)
     for attribute, own, drawn in zip(schema.attributes, shares, draws, strict=True):
@@ -201,7 +206,7 @@ def _shifts(schema: LabelSchema, estimate: ShiftEstimate, predicted: Ints) -> It
 
 def _shift(name: str, classes: tuple[str, ...], rows: Floats, draws: Floats) -> Shift:
     low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    training, predicted, averaged, estimated = map(tuple, rows.tolist())
+    training, predicted, averaged, estimated, validated = map(tuple, rows.tolist())
     return Shift(
         name=name,
         classes=classes,
@@ -211,6 +216,7 @@ def _shift(name: str, classes: tuple[str, ...], rows: Floats, draws: Floats) -> 
         estimated=estimated,
         low=tuple(np.minimum(low, rows[3]).tolist()),
         high=tuple(np.maximum(high, rows[3]).tolist()),
+        validated=validated,
     )
 
 

@@ -47,14 +47,28 @@ def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> S
     pairs = _pairs_across(table, sketches, cache_dir)
     if not len(pairs):
         return table
-    cluster = together(table.num_groups, table.group_index[pairs])
-    crowded = _crowded(cluster)
-    own = np.where(crowded, np.arange(table.num_groups), cluster)
+    own, crowded = groups_of(table.num_groups, table.group_index[pairs])
     # Called after the first of its people, a group cannot be taken for anybody else.
     groups = tuple(table.group_names[own[person]] for person in table.group_index)
     is_apart = crowded[table.group_index[pairs[:, 0]]]
     notes = (*_kept(table, pairs[~is_apart], own), *_left(table, pairs[is_apart], crowded))
     return _new_alone(replace(table, groups=groups, notes=(*table.notes, *notes)))
+
+
+def groups_of(num_people: int, pairs: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:
+    """Returns the group of each person, who shares a photo with whom, and who is left apart.
+
+    Args:
+        num_people: G.
+        pairs: int array [P, 2] of people in [0, G) who share a photo.
+
+    Returns:
+        The lowest number of a person of the group, int64 [G], and who would be in a group of too
+        many people, bool [G]: each of them is one of their own.
+    """
+    cluster = together(num_people, pairs)
+    crowded = _crowded(cluster)
+    return np.where(crowded, np.arange(num_people), cluster), crowded
 
 
 def _new_alone(table: SampleTable) -> SampleTable:

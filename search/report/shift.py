@@ -1,6 +1,6 @@
 """How the classes of an unlabelled folder differ, as a page and `label_shift.json` have it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -28,6 +28,8 @@ class Shift:
         estimated: K shares by the EM, sum 1 (search/analysis/shift/estimate.py).
         low: lower ends of the 95 % intervals of `estimated`.
         high: upper ends.
+        validated: K shares of the classes predicted of the training data out of fold, sum 1;
+            empty in what was written before they were counted.
 
     Raises:
         ReportError: not a share per class, or an estimate outside its interval.
@@ -41,9 +43,10 @@ class Shift:
     estimated: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    validated: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
-        for what in (*_COLUMNS, "low", "high"):
+        for what in (*_COLUMNS, "low", "high", *(("validated",) if self.validated else ())):
             shares = getattr(self, what)
             if len(shares) != len(self.classes):
                 raise ReportError(
@@ -69,6 +72,14 @@ class Shift:
         value, low, high = (share / known for share in shares)
         return value, low, high
 
+    def predicted_ratio(self, place: int) -> float | None:
+        """Returns how many times more frequently a class is predicted in the folder.
+
+        None for a class that nobody is predicted to have out of fold, or where it is not known.
+        """
+        known = self.validated[place] if self.validated else 0
+        return self.predicted[place] / known if known else None
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the target's entry in `label_shift.json`."""
         return {
@@ -84,6 +95,8 @@ class Shift:
             "interval": [self.low[place], self.high[place]],
             "ratio": ratio and ratio[0],
             "ratio_interval": ratio and list(ratio[1:]),
+            "validation": self.validated[place] if self.validated else None,
+            "predicted_ratio": self.predicted_ratio(place),
         }
 
     @classmethod
@@ -101,9 +114,16 @@ class Shift:
                 **{field: tuple(r[key] for r in rows) for field, key in _COLUMNS.items()},
                 low=tuple(row["interval"][0] for row in rows),
                 high=tuple(row["interval"][1] for row in rows),
+                validated=_validated(rows),
             )
         except (KeyError, TypeError, IndexError) as error:
             raise ReportError(
                 f"a label shift needs name and classes as `headrace predict --label-shift` "
                 f"writes them, got an entry without {error}; run it again"
             ) from error
+
+
+def _validated(rows: Sequence[Mapping[str, Any]]) -> tuple[float, ...]:
+    known = (row.get("validation") for row in rows)
+    found = tuple(share for share in known if share is not None)
+    return found if len(found) == len(rows) else ()

@@ -53,7 +53,7 @@ def deal(groups: IntArray, strata: IntArray, num_folds: int, seed: int) -> IntAr
     if not 2 <= num_folds <= len(unique_groups):
         raise DataError(
             f"2 <= folds <= groups must hold, got {num_folds} folds for {len(unique_groups)} "
-            "groups (people); give data of more people or ask for fewer folds"
+            "groups (people); give data of more people"
         )
     rng = numpy_generator(seed, "deal", num_folds)
     order = [
@@ -125,6 +125,16 @@ class Split:
         return digest.hexdigest()[:16]
 
 
+def check_people(num_people: int) -> None:
+    """Raises DataError where people are too few to be held out, to validate and to train."""
+    if num_people < HELD_OUT_FOLDS:
+        raise DataError(
+            f"a run needs at least {HELD_OUT_FOLDS} people, got {num_people}: nobody may be on "
+            "two sides of a split, and people who share a photo count as one; give data of more "
+            "people"
+        )
+
+
 def make_split(table: SampleTable, seed: int, fold: int = 0) -> Split:
     """Returns a fifth of the people held out, a fourth of the others to validate the search.
 
@@ -140,6 +150,7 @@ def make_split(table: SampleTable, seed: int, fold: int = 0) -> Split:
     """
     own = table.num_samples - table.added
     group, strata = table.group_index[:own], table.strata[:own]
+    check_people(len(np.unique(group)))
     outer = deal(group, strata, HELD_OUT_FOLDS, derive_seed(seed, "split", "held_out"))
     search = np.flatnonzero(outer != 0)
     inner = deal(

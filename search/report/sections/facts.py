@@ -244,8 +244,9 @@ def _shift_card(shift: Shift) -> Card:
 def _shift_table(shifts: tuple[Shift, ...]) -> Block:
     """Returns all classes with their ratios, folded: the joint label alone may have many."""
     columns = (
-        *("target", "class", "training", "predicted", "mean probability", "estimated"),
-        *("95 % interval", "ratio to training", "its 95 % interval"),
+        *("target", "class", "training", "validation, predicted", "predicted", "its ratio"),
+        *("mean probability", "estimated", "95 % interval"),
+        *("ratio to training", "its 95 % interval"),
     )
     rows = [_shift_row(shift, place) for shift in shifts for place in range(len(shift.classes))]
     inside = table("Classes of the unlabelled photos", columns, rows, names=2)
@@ -253,13 +254,17 @@ def _shift_table(shifts: tuple[Shift, ...]) -> Block:
 
 
 def _shift_row(shift: Shift, place: int) -> tuple[str, ...]:
-    shares = (shift.training, shift.predicted, shift.averaged, shift.estimated)
     low, high = shift.low[place], shift.high[place]
-    ratio = shift.ratio(place)
+    ratio, of_predicted = shift.ratio(place), shift.predicted_ratio(place)
     return (
         shift.name,
         shift.classes[place],
-        *(wording.percent(share[place]) for share in shares),
+        wording.percent(shift.training[place]),
+        wording.percent(shift.validated[place]) if shift.validated else "",
+        wording.percent(shift.predicted[place]),
+        "" if of_predicted is None else f"{of_predicted:.2f}",
+        wording.percent(shift.averaged[place]),
+        wording.percent(shift.estimated[place]),
         f"{wording.percent(low)} to {wording.percent(high)}",
         *(("", "") if ratio is None else (f"{ratio[0]:.2f}", f"{ratio[1]:.2f} to {ratio[2]:.2f}")),
     )

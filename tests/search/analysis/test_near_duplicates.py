@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from search.analysis.near_duplicates import EQUAL, LEAST, MOST, copies, near_pairs, together
+from search.analysis.near_duplicates import ENOUGH, EQUAL, LEAST, copies, near_pairs, together
 
 SIDE = 64
 
@@ -52,6 +52,19 @@ def cut(pixels):
     return np.minimum((np.arange(SIDE) * inner / SIDE).astype(int), inner - 1)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.03, 0.05, 0.07, 0.09])
+def test_of_alike_pictures_the_same_is_found_however_much_is_cut_off(share, seed):
+    fine = 0.5 * pictures(40, seed, cells=32) + 0.5 * pictures(1, seed + 1, cells=32)
+    fine = fine.astype(np.uint8)
+    at = np.clip(share * SIDE + (np.arange(SIDE) + 0.5) * (1 - 2 * share) - 0.5, 0, SIDE - 1)
+    low, part = at.astype(int), at - at.astype(int)
+    high = np.minimum(low + 1, SIDE - 1)
+    rows = fine[7][low] * (1 - part)[:, None] + fine[7][high] * part[:, None]
+    fine[31] = np.rint(rows[:, low] * (1 - part) + rows[:, high] * part)
+    found = near_pairs(fine)
+    assert (found.first.tolist(), found.second.tolist()) == ([7], [31])
+
+
 def test_it_says_what_is_mirrored(seed):
     both = pictures(10, seed)
     both[4] = both[2][:, ::-1]
@@ -77,7 +90,23 @@ def test_pictures_that_are_all_alike_need_more_to_be_copies(seed):
     alike[40] = alike[3]
     found = near_pairs(alike)
     assert (found.first.tolist(), found.second.tolist()) == ([3], [40])
-    assert found.alike[0] >= MOST
+    assert found.alike[0] >= ENOUGH
+
+
+@pytest.mark.parametrize("share", [0.55, 0.65, 0.7, 0.8, 0.9])
+def test_two_pictures_alone_say_whether_they_are_a_pair(share, seed):
+    two = pictures(2, seed).astype(float)
+    two[1] = share * two[0] + (1 - share) * two[1]
+    two = np.rint(two).astype(np.uint8)
+    rng = np.random.default_rng(seed)
+    common = pictures(1, seed + 1)[0] * 0.7 + pictures(80, seed + 2) * 0.3
+    alike = np.clip(common + rng.normal(0, 3, common.shape), 0, 255).astype(np.uint8)
+    others = (two[:0], pictures(80, seed + 3), alike)
+    found = [near_pairs(np.concatenate([two, each])) for each in others]
+    pairs = [set(zip(each.first.tolist(), each.second.tolist(), strict=True)) for each in found]
+    assert len({(0, 1) in each for each in pairs}) == 1
+    if share == 0.9:
+        assert (0, 1) in pairs[0]
 
 
 def test_pictures_of_one_colour_are_no_pair():

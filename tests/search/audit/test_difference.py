@@ -49,6 +49,19 @@ def gone(new):
     edit(new, ("photos/03_0.png,p03,male,normal\n", ""))
 
 
+def lost(new):
+    (new / "photos" / "03_0.png").unlink()
+
+
+def empty(new):
+    (new / "photos" / "03_0.png").unlink()
+    (new / "photos" / "03_0.png").touch()
+
+
+def other_terms(new):
+    (new / "dataset.yaml").write_text("licence: CC BY-NC 4.0\n", encoding="utf-8")
+
+
 def added(new):
     shutil.copy(new / "photos" / "03_0.png", new / "photos" / "new.png")
     edit(
@@ -103,6 +116,9 @@ def another_class(new):
     ("change", "kind", "named"),
     [
         (gone, "photo-gone", ["photos/03_0.png"]),
+        (lost, "photo-gone", ["photos/03_0.png"]),
+        (empty, "photo-changed", ["photos/03_0.png"]),
+        (other_terms, "licence-changed", ["none named, now CC BY-NC 4.0"]),
         (added, "photo-added", ["photos/new.png"]),
         (moved, "photo-moved", ["photos/03_0.png is now photos/three.png"]),
         (changed, "photo-changed", ["photos/03_0.png"]),
@@ -118,6 +134,15 @@ def test_every_change_is_named_and_nothing_else(change, kind, named, folders, tm
     change(folders[1])
     assert compared(folders, tmp_path, 1) == {kind: named}
     assert kind in (tmp_path / "out" / "diff.html").read_text(encoding="utf-8")
+
+
+def test_the_labels_of_a_lost_photo_are_compared_and_it_is_not_counted(folders, tmp_path, capsys):
+    lost(folders[1])
+    another_mask(folders[1])
+    assert compared(folders, tmp_path, 1).keys() == {"photo-gone", "label-changed"}
+    said = capsys.readouterr().out
+    assert "old: 48 photos" in said
+    assert "new: 47 photos" in said
 
 
 def test_other_classes_are_said_once_and_their_labels_with_them(folders, tmp_path):

@@ -4,12 +4,16 @@ import io
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 from rich.console import Console
 
 from search.audit.finding import Level
 from search.audit.stage import audit, write_audit
+from search.prepare.config import RunConfig
+from search.prepare.dataset import open_dataset
 from tests.search.builders.people import write_people
+from trainables.errors import DataError
 
 
 def audited(root, tmp_path):
@@ -104,6 +108,93 @@ def test_labels_that_are_unknown_are_no_class(tmp_path):
     rare = [each for each in found.findings if each.kind == "too-few-people"]
     assert [each.named for each in rare] == [("mask no: 4", "mask yes: 4", "age <30: 4")]
     assert not kinds(found) & {"contradiction", "odd-number", "other-set-of-photos"}
+
+
+@pytest.mark.parametrize(
+    ("num_people", "num_shared", "is_refused"),
+    [(1, 0, True), (2, 0, True), (4, 0, True), (5, 0, False), (5, 2, True), (6, 2, False)],
+)
+def test_so_few_people_are_refused_as_a_run_does(num_people, num_shared, is_refused, tmp_path):
+    root = tmp_path / "data"
+    lines = [f"{n}.png,p{n % num_people},{'yn'[n // num_people]}" for n in range(2 * num_people)]
+    write_labels(root, "path,person,mask", lines, "group: person\n")
+    for person in range(1, num_shared):
+        (root / f"{person}.png").write_bytes((root / "0.png").read_bytes())
+    found = audited(root, tmp_path)
+    named = [each.named[0] for each in found.findings if each.kind == "refused"]
+    config = RunConfig(spaces=("mask",), name="x", seed=0, trials=1, people=9, data=str(root))
+    if is_refused:
+        with pytest.raises(DataError) as refused:
+            open_dataset(config, tmp_path / "cache", lambda text: lambda done, total: None)
+        assert named == [str(refused.value)]
+        assert named[0].startswith("a run needs at least 5 people, got ")
+    else:
+        open_dataset(config, tmp_path / "cache", lambda text: lambda done, total: None)
+        assert named == []
+
+
+def write_labels(root, header, lines, yaml):
+    write_photos(root, [line.partition(",")[0] for line in lines])
+    (root / "manifest.csv").write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    (root / "dataset.yaml").write_text(yaml, encoding="utf-8")
+
+
+def test_data_in_which_no_photo_has_every_label_has_a_page(tmp_path):
+    lines = [
+        f"{n}.png,p{n}," + (f",{'mf'[n // 2 % 2]}" if n % 2 else f"{'yn'[n // 2 % 2]},")
+        for n in range(24)
+    ]
+    write_labels(
+        tmp_path / "data", "path,person,mask,gender", lines, "group: person\nmissing: ignore\n"
+    )
+    found = audited(tmp_path / "data", tmp_path)
+    assert kinds(found) == {"no-people-jointly"}
+    page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
+    assert "24 people; no photo has every label" in page
+    assert "mask: all classes have as many people" in page
+
+
+def test_an_attribute_that_no_photo_has_is_refused_and_has_a_page(tmp_path):
+    lines = [f"{n}.png,p{n},{'yn'[n % 2]}," for n in range(12)]
+    yaml = "group: person\nmissing: ignore\nattributes: {mask: {}, age: {bins: [30]}}\n"
+    write_labels(tmp_path / "data", "path,person,mask,age", lines, yaml)
+    assert "refused" in kinds(audited(tmp_path / "data", tmp_path))
+
+
+def test_a_class_that_nobody_has_stands_among_the_people(tmp_path):
+    lines = [f"{n}.png,p{n},{'yn'[n % 2]},{20 + n}" for n in range(24)]
+    yaml = "group: person\nattributes: {mask: {}, age: {bins: [30, 60]}}\n"
+    write_labels(tmp_path / "data", "path,person,mask,age", lines, yaml)
+    audited(tmp_path / "data", tmp_path)
+    page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
+    assert "age: the largest class has 14 people, another none" in page
+    assert "joint label, without 2 that nobody has" in page
+
+
+@pytest.mark.parametrize(
+    ("names", "num_sets"),
+    [
+        (("1", "-1"), 0),
+        (("A", "A-", "A+"), 0),
+        (("12", "1-2", "1_2 3"), 0),
+        (("s1_12", "s11_2"), 0),
+        (("img_1_11.jpg", "img_11_1.jpg"), 0),
+        (("1.05", "1.5"), 0),
+        (("Male", "male"), 1),
+        (("no mask", "no_mask", "no-mask", "NoMask"), 1),
+        (("p1", "p01", "P-1", "p2"), 1),
+        (("000012", "12"), 1),
+        (("20-29", "20_29", "30 - 39", "30-39"), 2),
+    ],
+)
+def test_names_of_one_spelling_are_one_set(names, num_sets, tmp_path):
+    lines = [f'{n}.png,"{name}",{"yn"[n % 2]}' for n, name in enumerate(names * 6)]
+    write_labels(tmp_path / "data", "path,person,mask", lines, "group: person\n")
+    findings = audited(tmp_path / "data", tmp_path).findings
+    found = [each for each in findings if each.kind == "alike-names"]
+    assert sum(len(each.named) for each in found) == num_sets
+    if num_sets == 1:
+        assert found[0].text.startswith("1 set of names of people")
 
 
 def test_a_copy_whose_label_is_unknown_contradicts_none(tmp_path):

@@ -53,6 +53,15 @@ def test_the_help_of_a_command_says_what_it_does_within_80_columns(command, caps
     assert [text for text in shown.splitlines() if len(text) > 80] == []
 
 
+@pytest.mark.parametrize("command", ["audit", "screen", "quick"])
+def test_a_command_on_one_folder_does_not_say_that_it_takes_more(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert "given again" not in " ".join(capsys.readouterr().out.split())
+    more = ["--models", "resnet18"] if command == "screen" else []
+    assert main([command, *more, "--data", "a", "--data", "b"]) == 2
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [("run space age", "--space"), ("run --space age --buget 2h", "--budget")],

@@ -66,6 +66,7 @@ def test_the_shift_that_was_made_is_found(made):
     truth = np.mean(folder.label % 3 == 2)
     assert age.low[2] <= truth <= age.high[2]
     assert age.training[2] < age.predicted[2] < age.estimated[2]
+    assert age.validated[2] == pytest.approx(np.mean(oof.predicted % 3 == 2))
     shares = [np.bincount(x, minlength=NUM_CLASSES) / len(x) for x in (oof.label, folder.label)]
     assert found.distance == pytest.approx(total_variation(*shares), abs=0.1)
 

@@ -167,7 +167,7 @@ def test_the_fingerprint_knows_the_sides_apart():
 def test_five_people_are_enough_for_a_split_and_four_are_not():
     split = make_split(colour_table(Path(), list("abcde")), 0)
     assert [len(split.search_train), len(split.search_val), len(split.held_out)] == [3, 1, 1]
-    with pytest.raises(DataError, match="got 5 folds for 4 groups"):
+    with pytest.raises(DataError, match="needs at least 5 people, got 4"):
         make_split(colour_table(Path(), list("abcd")), 0)
 
 

@@ -138,6 +138,17 @@ def test_a_shift_is_a_figure_and_a_row_of_ratios_a_class():
     assert "unlabelled, estimated" in card.figure.svg
     (table,) = folded.blocks
     assert [cell.text for cell in table.rows[2]][-2:] == ["2.00", "1.00 to 3.00"]
+    shown = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.rows[2]]
+    assert shown[2:6] == ["10 %", "10 %", "5.0 %", "0.50"]
+
+
+def test_a_shift_of_an_older_file_has_no_columns_of_validation():
+    data = contents().data
+    shift = replace(data.shifts[0], validated=())
+    section = data_section(contents(data=replace(data, shifts=(shift,))))
+    (table,) = section.blocks[-1].blocks
+    shown = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.rows[2]]
+    assert shown[2:6] == ["10 %", "5.0 %", "7.0 %", "20 %"]
 
 
 def test_a_class_that_training_lacks_has_no_ratio():
