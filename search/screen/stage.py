@@ -135,8 +135,9 @@ def _show(
     if not data.scale.pretrained:
         say(
             console,
-            "note: the weights are random, as a run without pretrained weights begins; give "
-            "--weights-dir DIR or --pretrained to rank pretrained ones.",
+            "note: the weights are random, as a run without pretrained weights begins, and what "
+            "such features tell says little of what training makes of them; give --weights-dir "
+            "DIR or --pretrained to rank pretrained ones.",
         )
     for line in _left_out(refused, data):
         say(console, f"note: {line}")
