@@ -46,6 +46,18 @@ def test_a_changed_picture_is_found_wherever_it_stands(change, seed):
     assert LEAST <= found.alike[0] <= 1.001
 
 
+def test_photos_of_one_template_are_no_pairs_and_a_copy_among_them_is(seed):
+    noise = np.random.default_rng(seed + 2).normal(0, 8, (40, SIDE, SIDE))
+    alike = np.clip(pictures(1, seed + 1) + noise, 0, 255).astype(np.uint8)
+    alone = near_pairs(np.concatenate([alike[:2], pictures(60, seed)]))
+    assert (alone.first.tolist(), alone.second.tolist()) == ([0], [1])
+    assert LEAST < alone.alike[0] < ENOUGH
+    assert len(near_pairs(alike)) == 0
+    alike[31] = alike[7] * 0.9
+    found = near_pairs(alike)
+    assert (found.first.tolist(), found.second.tolist()) == ([7], [31])
+
+
 def cut(pixels):
     """Returns which pixels of a shorter line stretch it to 64."""
     inner = SIDE - 2 * pixels
