@@ -9,7 +9,6 @@ is chosen leads the default over both. The people whom the search never sees sta
 """
 
 import heapq
-import logging
 import math
 import shutil
 import time
@@ -41,8 +40,6 @@ from trainables.blocks import block_of
 from trainables.classifier import TrainingData
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import make_split
-
-logger = logging.getLogger(__name__)
 
 PART = 0.15
 """Of the time of a search, for the second trainings."""
