@@ -20,6 +20,7 @@ from search.prepare.space_result import SecondScores, SpaceResult
 from search.refit.approaches import Lineup
 from search.store.commands import headrace, on_run, program, resume_command
 from search.store.records import (
+    DEFAULT_NUMBER,
     Cause,
     State,
     complete_records,
@@ -118,7 +119,7 @@ def _print_found(console: Console, run: Prepared, results: Sequence[SpaceResult]
     for result in results:
         if result.best is not None:
             say(console, f"  {result.name}: {in_words(result.best.config)}")
-            if result.second is not None:
+            if result.second is not None and result.best.number != DEFAULT_NUMBER:
                 say(console, f"  {result.name}: {_in_second_fold(result.second)}")
             if result.passed_over:
                 say(console, f"  {result.name}: {result.passed_over}")

@@ -154,6 +154,9 @@ def test_the_scores_of_a_second_fold_stand_beside_each_other(console, run):
     print_summary(console, run, [result], interrupted=False)
     told = "trained again where 12 other people validate: 0.5625, the default config 0.5312"
     assert f"gender: {told}" in " ".join(said(console).split())
+    console.file.truncate(0)
+    print_summary(console, run, [replace(result, best=default)], interrupted=False)
+    assert "trained again" not in said(console)
 
 
 def test_a_default_config_that_stopped_early_stands_beside_no_full_training(console, run):
