@@ -48,6 +48,7 @@ FLOORS = {
         "label_noise": 4,
         "people": 4,
         "choice": 6,
+        "data_look": 3,
         "examples": 7,
         "exact": 3,
         "fitting": 3,

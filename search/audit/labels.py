@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from search.analysis.data_look import is_called, people_of_classes
 from search.audit.finding import Finding, Level, about
 from search.audit.listing import Listing
 from trainables.data.csv_rows import parse_number
@@ -53,11 +54,6 @@ def label_findings(listing: Listing) -> Iterator[Finding]:
     yield from _photos_per_person(table)
     yield from _too_rare(table)
     yield from _alike_names(table)
-
-
-def is_called(name: str, word: str) -> bool:
-    """Returns whether a word is part of a name: "age" of "age_band" and not of "language"."""
-    return word in re.split(r"[^a-z]+", name.lower())
 
 
 def of_people(table: SampleTable) -> dict[str, NDArray[np.bool_]]:
@@ -201,7 +197,7 @@ def _too_rare(table: SampleTable) -> Iterator[Finding]:
     yield from about("too-few-people", Level.LOOK, text if len(named) == 1 else plural, named)
     if schema.num_joint > _MOST_JOINT:
         return
-    people = people_of_classes(table, table.joint, schema.num_joint)
+    people = people_of_classes(table.joint, table.group_index, schema.num_joint)
     names = schema.joint_names
     joint = [f"{names[k]}: {n}" for k, n in enumerate(people.tolist()) if 0 < n < HELD_OUT_FOLDS]
     text = f"{{n}} joint class(es) with fewer than {HELD_OUT_FOLDS} people"
@@ -213,17 +209,8 @@ def _too_rare(table: SampleTable) -> Iterator[Finding]:
 
 
 def _rare(table: SampleTable, column: NDArray[np.int64], names: list[str]) -> list[str]:
-    people = people_of_classes(table, column, len(names)).tolist()
+    people = people_of_classes(column, table.group_index, len(names)).tolist()
     return [f"{names[k]}: {n}" for k, n in enumerate(people) if n < HELD_OUT_FOLDS]
-
-
-def people_of_classes(
-    table: SampleTable, column: NDArray[np.int64], num_classes: int
-) -> NDArray[np.int64]:
-    """Returns how many people have a photo of each class."""
-    known = column != UNKNOWN
-    pairs = np.unique(np.stack([column, table.group_index])[:, known], axis=1)
-    return np.bincount(pairs[0], minlength=num_classes)
 
 
 def _alike_names(table: SampleTable) -> Iterator[Finding]:

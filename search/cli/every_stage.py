@@ -31,7 +31,7 @@ from search.ensemble.stage import build_ensemble
 from search.errors import UsageError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
-from search.prepare.setting import SharedImages
+from search.prepare.run_photos import RunPhotos
 from search.prepare.space_result import SpaceResult
 from search.prepare.timeline import Timeline
 from search.pseudo.stage import run_pseudo
@@ -46,8 +46,6 @@ from search.store.records import TrialRecord
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
 from search.why.stage import run_why
-from trainables.data.thumbnails import thumbnail
-from trainables.errors import TrainablesError
 
 logger = logging.getLogger(__name__)
 
@@ -214,17 +212,6 @@ def _conclude(
     say(console, f"{timeline.stamp(0.0)} judging the approaches and writing the report ...")
     print_results(console, run, results)
     hide = run.config.no_photos
-    look = None if hide else partial(_thumbnails, run)
     if hide:  # an earlier start may have kept some
         (run.store.root / PHOTOS_FILE).unlink(missing_ok=True)
-    conclude_run(run.store, console, look=look, no_photos=hide)
-
-
-def _thumbnails(run: Prepared, samples: Sequence[int]) -> dict[int, bytes]:
-    """Returns small pictures of samples; none where the photos cannot be had any more."""
-    try:
-        images = SharedImages(replace(run.setting, device="cpu")).tensor
-    except TrainablesError as error:  # a verdict does not depend on them
-        logger.warning("the report shows no photos: %s", error)
-        return {}
-    return {sample: thumbnail(images[sample].numpy()) for sample in samples}
+    conclude_run(run.store, console, look=RunPhotos(run.setting), no_photos=hide)

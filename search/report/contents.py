@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.curves import Curve
+from search.analysis.data_look import Cut, PhotoFacts
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.examples import Examples
 from search.analysis.reasons.reason import Reason
@@ -163,8 +164,11 @@ class DataFacts:
 
     `origin` says whether its people are drawn or real; `attributes` counts the classes of each.
     `held_out_people` no search saw, None where there is no such part; `people` by two attributes
-    (gender x age band), None where there is but one; `class_photos` of every joint class, in code
-    order; `shifts` one per target, where there is a folder of unlabelled photos.
+    (gender x age band), None where there is but one; `class_people` of every class of each
+    attribute, `class_photos` of every joint class, in code order; `cuts` between classes of
+    numbers; `photo_facts` None where nobody looked at the photos; `means` the mean photos of
+    cells, JPEG files in base64 by what the cell holds, empty where none may be shown; `shifts` one
+    per target, where there is a folder of unlabelled photos.
     """
 
     name: str
@@ -174,7 +178,11 @@ class DataFacts:
     attributes: Mapping[str, int] = field(default_factory=dict)
     held_out_people: int | None = None
     people: PeopleTable | None = None
+    class_people: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     class_photos: Mapping[str, int] = field(default_factory=dict)
+    cuts: tuple[Cut, ...] = ()
+    photo_facts: PhotoFacts | None = None
+    means: Mapping[str, str] = field(default_factory=dict)
     shifts: tuple[Shift, ...] = ()
 
 

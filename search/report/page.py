@@ -5,11 +5,11 @@ from search.report.contents import ReportContents
 from search.report.document import Page, Section
 from search.report.sections.about import about_section
 from search.report.sections.configs import config_section
+from search.report.sections.data import data_section
 from search.report.sections.ensemble import ensemble_section
 from search.report.sections.facts import (
     confusion_section,
     cost_section,
-    data_section,
     reproduce_section,
 )
 from search.report.sections.headline import claims, difference_section, score_section

@@ -9,6 +9,12 @@ from typing import Any
 import numpy as np
 
 from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
+from search.analysis.data_look import (
+    cuts_of,
+    people_of_classes,
+    people_of_pairs,
+    two_of_people,
+)
 from search.analysis.examples import Examples, pick
 from search.analysis.metrics import Ints, confusion_matrix, macro_f1
 from search.errors import ResultsError
@@ -255,28 +261,35 @@ def _joint_score(refitted: Refitted, spaces: Sequence[str]) -> Combine:
 def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:
     """Returns people, photos and classes of the data."""
     counts = np.bincount(truth.label, minlength=schema.num_joint)
-    first = np.unique(truth.group, return_index=True)[1]
+    classes = {each.name: each.classes for each in schema.attributes}
+    labels = dict(zip(schema.names, schema.attribute_codes(truth.label).T, strict=True))
+    first, person = np.unique(truth.group, return_index=True, return_inverse=True)[1:]
     people = None
-    if len(schema.attributes) > 1:
-        rows, columns = schema.attributes[-2], schema.attributes[-1]
-        pairs = schema.attribute_codes(truth.label[first])[:, -2:]
-        grid = np.zeros((len(rows.classes), len(columns.classes)), dtype=np.int64)
-        np.add.at(grid, (pairs[:, 0], pairs[:, 1]), 1)
+    if len(classes) > 1:
+        rows, columns = two_of_people(schema.names)
+        sizes = (len(classes[rows]), len(classes[columns]))
         people = PeopleTable(
-            row_name=rows.name,
-            column_name=columns.name,
-            rows=rows.classes,
-            columns=columns.classes,
-            counts=grid,
+            row_name=rows,
+            column_name=columns,
+            rows=classes[rows],
+            columns=classes[columns],
+            counts=people_of_pairs(labels[rows], labels[columns], person, sizes),
         )
     return DataFacts(
         name=name,
         num_people=len(first),
         num_photos=len(truth.label),
-        attributes={each.name: len(each.classes) for each in schema.attributes},
+        attributes={each: len(own) for each, own in classes.items()},
         held_out_people=int(truth.held_out[first].sum()),
         people=people,
+        class_people={
+            each: dict(
+                zip(own, people_of_classes(labels[each], person, len(own)).tolist(), strict=True)
+            )
+            for each, own in classes.items()
+        },
         class_photos=dict(zip(schema.joint_names, counts.tolist(), strict=True)),
+        cuts=cuts_of(classes, {n: schema[n].edges for n in truth.raw}, truth.raw, person),
     )
 
 

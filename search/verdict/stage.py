@@ -1,6 +1,5 @@
 """Stages 3 and 5: verdict and report from the files of a run; trains nothing, takes seconds."""
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from rich.console import Console
@@ -15,7 +14,6 @@ from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
 from search.store.commands import on_run
-from search.store.photos_file import read_photos, write_photos
 from search.store.race_file import read_race
 from search.store.reading import is_there, reading
 from search.store.run_store import RunStore
@@ -25,11 +23,11 @@ from search.verdict.conclusion import Conclusion, conclude
 from search.verdict.console import print_verdict
 from search.verdict.costs import approach_costs
 from search.verdict.logged_reasons import Logged
+from search.verdict.photos import Look, keep_photos, with_photos
 from search.verdict.report_contents import gather, write_verdict
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 
-Look = Callable[[Sequence[int]], Mapping[int, bytes]]
 _ENSEMBLE = "ensemble/summary.json"  # search/ensemble/summary.py writes it, in the stage before
 
 
@@ -53,9 +51,8 @@ def conclude_run(
         console: where to say the verdict.
         margin: of equivalence.
         accept_loss: macro-F1 that may be lost.
-        look: returns small JPEG files of samples, which are kept for the next report; None shows
-            those that are kept.
-        no_photos: whether the report shows none, whatever is kept.
+        look: at the photos; what it finds is kept for the next report. None shows what is kept.
+        no_photos: whether the report shows none, and no new ones are kept.
 
     Raises:
         ResultsError: there are no refitted predictions, or fewer than two approaches.
@@ -64,10 +61,9 @@ def conclude_run(
     refitted = Refitted.read(store, Lineup.of_study(run.study))
     conclusion = judge_run(run, refitted, margin, accept_loss)
     contents = gather(run, refitted, conclusion)
-    if look is not None and contents.examples is not None:
-        write_photos(store, look(contents.examples.samples))
-    if not no_photos:
-        contents = replace(contents, photos=read_photos(store))
+    if look is not None:
+        keep_photos(store, look, contents.examples, no_photos=no_photos)
+    contents = with_photos(store, contents, no_photos=no_photos)
     # Before the verdict: where the disk fails, all that is read still says what it said.
     write_refit_board(store, contents.confusions, contents.curves)
     write_verdict(store, conclusion.findings, contents)

@@ -2,10 +2,12 @@
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
+from search.analysis.data_look import photo_facts
 from search.cli.options import build_parser
 from search.cli.run_config import resumed_config
 from search.export.to_portfolio import portfolio_of
@@ -20,7 +22,9 @@ from search.refit.files import RefitFiles
 from search.refit.refitted import Refitted
 from search.refit.unit_file import TrainedUnit, head_arrays
 from search.refit.units import Unit
+from search.report.contents import DataFacts, ReportContents
 from search.report.handin.template import Template
+from search.report.render import render_html
 from search.report.shift import Shift
 from search.store.best_file import BestFile
 from search.store.files import SCHEMA, write_arrays, write_json, write_text
@@ -33,6 +37,7 @@ from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.store.screen_file import read_offer, write_screen
 from search.tuning.journal import clear_leftovers, open_storage, read_trials
 from search.verdict.handin import AUDIT_FILE, VERDICT_FILE, write_handin
+from search.verdict.photos import PHOTO_FACTS_FILE, read_photo_facts
 from search.verdict.report_contents import importances
 from search.verdict.stage import read_ensemble
 from search.why.plan import ControlCosts, plan_controls
@@ -232,8 +237,22 @@ def _costs(seconds: Mapping[str, float]) -> ControlCosts:
 def photos_of_the_report(folder: Path) -> Made:
     """photos.json."""
     store = RunStore(folder)
-    write_photos(store, {0: thumbnail(np.zeros((8, 6, 3), np.uint8))})
+    jpeg = thumbnail(np.zeros((8, 6, 3), np.uint8))
+    write_photos(store, {0: jpeg}, {"female": jpeg})
     return folder / PHOTOS_FILE, lambda: read_photos(store)
+
+
+def photo_facts_of_a_run(folder: Path) -> Made:
+    """photo_facts.json, as the report shows it."""
+    store = RunStore(folder)
+    facts = photo_facts(np.array([[4, 3], [4, 3], [2, 2]]), np.array([0.0, 90.0, 255.0]))
+    write_json(store.root / PHOTO_FACTS_FILE, {"schema": 1, **asdict(facts)})
+
+    def read() -> None:
+        found = DataFacts(name="", num_people=1, num_photos=1, photo_facts=read_photo_facts(store))
+        render_html(ReportContents(title="", data=found))
+
+    return folder / PHOTO_FACTS_FILE, read
 
 
 def importance(folder: Path) -> Made:
@@ -336,6 +355,9 @@ READERS = {
     "why": Reader(make=why, mutations=(*TEXT, *[mutations.json_value] * 3)),
     "photos of the report": Reader(
         make=photos_of_the_report, mutations=(*TEXT, mutations.json_value)
+    ),
+    "photo_facts": Reader(
+        make=photo_facts_of_a_run, mutations=(*TEXT, *[mutations.json_value] * 3)
     ),
     "importance": Reader(make=importance, mutations=(*TEXT, mutations.json_value)),
     "ensemble": Reader(make=ensemble, mutations=(*TEXT, *[mutations.yaml_value] * 3), share=0.1),

@@ -235,7 +235,7 @@ def stored_size(table: ImageTable, max_side: int) -> Size:
     last = len(table.paths) - 1
     picked = np.unique(np.linspace(0, last, min(64, last + 1)).round().astype(np.int64)).tolist()
     files = {row: table.root / table.paths[row] for row in picked}
-    found = {row: _original_size(file, table.max_pixels) for row, file in files.items()}
+    found = {row: original_size(file, table.max_pixels) for row, file in files.items()}
     broken = {row: why for row, why in found.items() if isinstance(why, str)}
     sizes = np.array([size for size in found.values() if not isinstance(size, str)], np.float64)
     if not len(sizes):
@@ -298,7 +298,7 @@ def _multiple_of_8(pixels: float) -> int:
     return max(32, int(pixels / 8 + 0.5) * 8)
 
 
-def _original_size(path: Path, max_pixels: int) -> Size | str:
+def original_size(path: Path, max_pixels: int) -> Size | str:
     """Returns the size (H, W) of an upright image, or why it cannot be read.
 
     One that is too large is not asked for its EXIF data, which may stand behind its pixels.

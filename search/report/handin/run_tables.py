@@ -70,15 +70,21 @@ def data_table(found: HandIn, say: Language) -> Table | None:
 
 def people_table(found: HandIn, say: Language) -> Table | None:
     """Returns people by two attributes."""
-    people = None if found.contents.data is None else found.contents.data.people
+    data = found.contents.data
+    people = None if data is None else data.people
     if people is None or len(people.columns) > MOST_CLASSES or len(people.rows) > MOST_CLASSES:
         return None
-    every = say("all", "합계")
-    columns = (f"{people.row_name} / {people.column_name}", *people.columns, every)
+    # A sum says something where each person is counted once.
+    has_sum = data is not None and int(people.counts.sum()) == data.num_people
+    columns = (f"{people.row_name} / {people.column_name}", *people.columns)
     rows = [
-        (name, *(f"{int(count):,}" for count in counts), f"{int(counts.sum()):,}")
-        for name, counts in zip(people.rows, people.counts, strict=True)
+        (name, *(f"{count:,}" for count in counts))
+        for name, counts in zip(people.rows, people.counts.tolist(), strict=True)
     ]
+    if has_sum:
+        columns = (*columns, say("all", "합계"))
+        sums = people.counts.sum(axis=1).tolist()
+        rows = [(*row, f"{count:,}") for row, count in zip(rows, sums, strict=True)]
     title = say(
         f"People by {people.row_name} and {people.column_name}",
         f"{people.row_name}, {people.column_name}별 사람 수",

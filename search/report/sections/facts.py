@@ -1,4 +1,4 @@
-"""The last sections: confusion matrices, costs, the data, and how to make it all again."""
+"""The last sections: confusion matrices, costs, and how to make it all again."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from search.analysis import wording
-from search.report.contents import Confusion, Cost, DataFacts, PeopleTable, ReportContents
+from search.report.contents import Confusion, Cost, ReportContents
 from search.report.document import (
     Block,
     Card,
@@ -21,9 +21,7 @@ from search.report.document import (
     table,
 )
 from search.report.figures import svg
-from search.report.figures.bars import bars, draw_bars
 from search.report.figures.matrix import draw_matrix, has_room, matrix
-from search.report.shift import Shift
 from trainables.data.schema import JOINT
 
 _LARGE_MATRIX = 8  # classes from which on a matrix takes the whole column, as for long names
@@ -34,7 +32,6 @@ _SERVING_NOTE = (
     "are those of the forward pass of a photo in a batch of 32, the fastest of several batches on "
     "the machine that first made this verdict."
 )
-_PREDICTED, _ESTIMATED = svg.other(0), svg.other(1)  # colours that no approach has
 
 
 def confusion_section(contents: ReportContents) -> Section | None:
@@ -158,116 +155,6 @@ def _cost_heading(costs: tuple[Cost, ...]) -> str:
                 return f"All approaches cost about the same {unit} to serve"
             return f"{least} is cheapest to serve; {most} takes {ratio:.1f} times its {unit}"
     return "What each approach costs"
-
-
-def data_section(contents: ReportContents) -> Section | None:
-    """Returns people, classes, and how the unlabelled photos differ."""
-    data = contents.data
-    if data is None:
-        return None
-    blocks: list[Block] = []
-    if data.people is not None:
-        blocks.append(_people(data.people))
-    cards = [_shift_card(shift) for shift in data.shifts]
-    if data.class_photos:
-        cards.insert(0, _class_card(data.class_photos))
-    if cards:
-        blocks.append(Grid(cards=tuple(cards)))
-    if data.shifts:
-        blocks.append(_shift_table(data.shifts))
-    if not blocks:
-        return None  # how many they are stands above
-    return Section(kicker="Data", heading=_data_heading(data), blocks=tuple(blocks))
-
-
-def _data_heading(data: DataFacts) -> str:
-    text = f"{data.num_photos:,} photos of {data.num_people:,} people"
-    if data.class_photos:
-        least, most = min(data.class_photos.values()), max(data.class_photos.values())
-        text += f"; the classes hold {least:,} to {most:,} photos"
-    return text
-
-
-def _people(found: PeopleTable) -> Block:
-    columns = (f"people, {found.row_name}", *found.columns, "all")
-    counts = np.vstack([found.counts, found.counts.sum(axis=0)])
-    rows: list[list[Cell | str]] = []
-    for name, row in zip((*found.rows, "all"), counts, strict=True):
-        rows.append([name, *(f"{int(count):,}" for count in row), f"{int(row.sum()):,}"])
-    return table(f"People by {found.row_name} and {found.column_name}", columns, rows)
-
-
-def _class_card(photos: Mapping[str, int]) -> Card:
-    values = {name: {"": float(count)} for name, count in photos.items()}
-    plot = bars(values, {"": svg.PLAIN}, axis="photos", form="{:,.0f}")
-    counts = [(name, f"{count:,}") for name, count in photos.items()]
-    figure = Figure(
-        svg=draw_bars(plot, svg.NARROW, "Photos of every joint class"),
-        told=table("Photos of every joint class", ("class", "photos"), counts),
-    )
-    least, most = min(photos.values()), max(photos.values())
-    if least == most:
-        return Card(heading="All classes have as many photos", figure=figure)
-    rarest = [name for name, count in photos.items() if count == least]
-    if len(rarest) == 1:
-        return Card(heading=f"{rarest[0]} is the rarest class", figure=figure)
-    which = wording.listing(rarest) if len(rarest) == 2 else f"{len(rarest)} classes"
-    return Card(heading=f"{which} are the rarest", figure=figure)
-
-
-def _shift_card(shift: Shift) -> Card:
-    parts = (shift.classes, shift.training, shift.predicted, shift.estimated)
-    slots = {
-        "training data": svg.PLAIN,
-        "unlabelled, predicted": _PREDICTED,
-        "unlabelled, estimated": _ESTIMATED,
-    }
-    rows = {
-        name: dict(zip(slots, (100 * share for share in shares), strict=True))
-        for name, *shares in zip(*parts, strict=True)
-    }
-    plot = bars(rows, slots, axis="share of the photos (%)", form="{:.1f}")
-    known, _, found = slots
-    name = max(rows, key=lambda name: abs(rows[name][found] - rows[name][known]))
-    heading = (
-        f"{shift.name}: {name} is {wording.percent(rows[name][known] / 100)} in training, about "
-        f"{wording.percent(rows[name][found] / 100)} of the unlabelled photos"
-    )
-    sentence = (
-        "Shares on the unlabelled folder against the training labels: of the predicted classes, "
-        "and as the probabilities say once their errors are taken out."
-    )
-    figure = Figure(svg=draw_bars(plot, svg.NARROW, f"Distribution of {shift.name}"))
-    return Card(heading=heading, sentences=(sentence,), figure=figure)
-
-
-def _shift_table(shifts: tuple[Shift, ...]) -> Block:
-    """Returns all classes with their ratios, folded: the joint label alone may have many."""
-    columns = (
-        *("target", "class", "training", "validation, predicted", "predicted", "its ratio"),
-        *("mean probability", "estimated", "95 % interval"),
-        *("ratio to training", "its 95 % interval"),
-    )
-    rows = [_shift_row(shift, place) for shift in shifts for place in range(len(shift.classes))]
-    inside = table("Classes of the unlabelled photos", columns, rows, names=2)
-    return Folded(summary="Shares and ratios of every class", blocks=(inside,))
-
-
-def _shift_row(shift: Shift, place: int) -> tuple[str, ...]:
-    low, high = shift.low[place], shift.high[place]
-    ratio, of_predicted = shift.ratio(place), shift.predicted_ratio(place)
-    return (
-        shift.name,
-        shift.classes[place],
-        wording.percent(shift.training[place]),
-        wording.percent(shift.validated[place]) if shift.validated else "",
-        wording.percent(shift.predicted[place]),
-        "" if of_predicted is None else f"{of_predicted:.2f}",
-        wording.percent(shift.averaged[place]),
-        wording.percent(shift.estimated[place]),
-        f"{wording.percent(low)} to {wording.percent(high)}",
-        *(("", "") if ratio is None else (f"{ratio[0]:.2f}", f"{ratio[1]:.2f} to {ratio[2]:.2f}")),
-    )
 
 
 def reproduce_section(contents: ReportContents) -> Section | None:

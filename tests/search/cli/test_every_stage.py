@@ -10,7 +10,6 @@ from search.cli import every_stage
 from search.ensemble.folder import MissingModelsError
 from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles
-from trainables.errors import DataError
 
 
 def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
@@ -35,6 +34,7 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
         every_stage, "conclude_run", lambda *_, **__: done.append(("verdict", None))
     )
     run = SimpleNamespace(
+        setting=None,
         store=SimpleNamespace(predictions=RefitFiles(tmp_path).folder, root=tmp_path),
         config=SimpleNamespace(
             keep_models=False, pseudo_labels="", why="predictions", no_photos=True
@@ -73,13 +73,3 @@ def test_the_stages_of_a_run_are_those_that_were_asked_for(given, middle):
     config = SimpleNamespace(**{"pseudo_labels": "", "why": "predictions", **given})
     stages = every_stage.stages_of(SimpleNamespace(config=config))
     assert stages == ("search", "refit", *middle, "ensemble", "verdict and report")
-
-
-def test_a_report_without_its_data_shows_no_photos(monkeypatch, caplog):
-    def gone(_):
-        raise DataError("the folder is gone")
-
-    monkeypatch.setattr(every_stage, "SharedImages", gone)
-    monkeypatch.setattr(every_stage, "replace", lambda setting, **_: setting)
-    assert every_stage._thumbnails(SimpleNamespace(setting=None), [1, 2]) == {}
-    assert "the report shows no photos: the folder is gone" in caplog.text

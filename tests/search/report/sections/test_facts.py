@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from search.report.contents import Cost, DataFacts, Reproduce
+from search.report.contents import Cost, Reproduce
 from search.report.document import Code, Figure, Folded, Grid
 from search.report.sections.facts import (
     confusion_section,
     cost_section,
-    data_section,
     reproduce_section,
 )
 from tests.search.builders.example import contents, parts
@@ -77,36 +76,6 @@ def test_without_a_time_to_serve_there_is_no_word_on_it():
     assert table.columns == ("approach", "search, device time")
 
 
-def test_people_are_counted_by_row_and_column():
-    table, grid, _ = data_section(contents()).blocks
-    assert table.columns == ("people, gender", "<30", "30-59", ">=60", "all")
-    rows = [[cell.text for cell in row] for row in table.rows]
-    assert rows[0] == ["남성", "100", "90", "10", "200"]
-    assert rows[-1] == ["all", "300", "270", "30", "600"]
-    assert grid.cards[0].heading == "착용 <30 is the rarest class"
-    assert grid.cards[1].heading.startswith("age: ")
-
-
-@pytest.mark.parametrize(
-    ("photos", "heading"),
-    [
-        ({"a": 7, "b": 7}, "All classes have as many photos"),
-        ({"a": 7, "b": 7, "c": 9}, "a and b are the rarest"),
-        ({"a": 7, "b": 7, "c": 7, "d": 9}, "3 classes are the rarest"),
-    ],
-)
-def test_of_classes_that_are_equally_rare_none_is_named(photos, heading):
-    data = DataFacts(name="d", num_people=3, num_photos=30, class_photos=photos)
-    (grid,) = (b for b in data_section(contents(data=data)).blocks if isinstance(b, Grid))
-    assert grid.cards[0].heading == heading
-
-
-def test_data_may_be_no_more_than_two_counts():
-    bare = DataFacts(name="d", num_people=3, num_photos=1200)
-    assert data_section(contents(data=bare)) is None
-    assert data_section(contents(data=None)) is None
-
-
 def test_everything_that_decides_a_result_is_listed():
     code, folded = reproduce_section(contents()).blocks
     assert code == Code(lines=("headrace run --space all --data 'a<b'",))
@@ -126,34 +95,3 @@ def test_what_is_not_known_of_a_run_is_not_listed():
     assert reproduce_section(contents(reproduce=None)) is None
     seeded = replace(parts()["reproduce"], commands=(), seed=0)
     assert reproduce_section(contents(reproduce=seeded)).blocks[0].summary.startswith("Versions")
-
-
-def test_a_shift_is_a_figure_and_a_row_of_ratios_a_class():
-    section = data_section(contents())
-    _, grid, folded = section.blocks
-    card = grid.cards[-1]
-    assert card.heading.replace("\N{NO-BREAK SPACE}", " ") == (
-        "age: 30-59 is 40 % in training, about 30 % of the unlabelled photos"
-    )
-    assert "unlabelled, estimated" in card.figure.svg
-    (table,) = folded.blocks
-    assert [cell.text for cell in table.rows[2]][-2:] == ["2.00", "1.00 to 3.00"]
-    shown = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.rows[2]]
-    assert shown[2:6] == ["10 %", "10 %", "5.0 %", "0.50"]
-
-
-def test_a_shift_of_an_older_file_has_no_columns_of_validation():
-    data = contents().data
-    shift = replace(data.shifts[0], validated=())
-    section = data_section(contents(data=replace(data, shifts=(shift,))))
-    (table,) = section.blocks[-1].blocks
-    shown = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.rows[2]]
-    assert shown[2:6] == ["10 %", "5.0 %", "7.0 %", "20 %"]
-
-
-def test_a_class_that_training_lacks_has_no_ratio():
-    data = contents().data
-    shift = replace(data.shifts[0], training=(0.6, 0.4, 0.0))
-    section = data_section(contents(data=replace(data, shifts=(shift,))))
-    (table,) = section.blocks[-1].blocks
-    assert [cell.text for cell in table.rows[2]][-2:] == ["", ""]
