@@ -67,7 +67,7 @@ class PhotoFacts:
         middle: mean luma that a quarter of the photos lies below, and a quarter above.
 
     Raises:
-        AnalysisError: there is no photo, no step of brightness, or a size of no photo.
+        AnalysisError: there is no photo, or a size of none.
     """
 
     photos: int
@@ -78,10 +78,10 @@ class PhotoFacts:
 
     def __post_init__(self) -> None:
         counted = (self.photos, *(photos for _, _, photos in self.sizes))
-        if min(counted) < 1 or not self.brightness:
+        if min(counted) < 1 or not any(self.brightness):
             raise AnalysisError(
-                f"photos must be counted, got {self.photos} of them, {len(self.brightness)} steps "
-                f"of brightness and sizes {list(self.sizes)[:3]}"
+                f"photos must be counted, got {self.photos} of them, brightness "
+                f"{list(self.brightness)[:3]} and sizes {list(self.sizes)[:3]}"
             )
 
     @property

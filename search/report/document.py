@@ -101,11 +101,12 @@ class Photo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Photos:
-    """Photos in rows that show one thing; Markdown has none."""
+    """Photos in rows that show one thing, with a note below; Markdown has none."""
 
     kind: ClassVar[str] = "photos"
     title: str
     photos: tuple[Photo, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,8 @@ from search.report.figures.bars import bars, draw_bars
 from search.report.shift import Shift
 
 _PREDICTED, _ESTIMATED = svg.other(0), svg.other(1)  # colours that no approach has
+_MOST_CARDS = 6
+"""Attributes up to which their people are shown at once."""
 _NEAR_A_CUT = (
     f"People within {NEAR} of a cut are hard for anybody. Training with the cut moved, or without "
     "them, is like a bias on the upper class, which is tuned after the training on out-of-fold "
@@ -46,7 +48,8 @@ def data_section(contents: ReportContents) -> Section | None:
     blocks: list[Block] = []
     if data.people is not None:
         blocks.append(people_table(data.people, data.num_people))
-    cards = [people_card(name, people) for name, people in data.class_people.items()]
+    people = [people_card(name, counts) for name, counts in data.class_people.items()]
+    cards = people if len(people) <= _MOST_CARDS else []
     if data.class_photos:
         cards.append(_class_card(data.class_photos))
     if data.photo_facts is not None:
@@ -54,11 +57,13 @@ def data_section(contents: ReportContents) -> Section | None:
     cards += [_shift_card(shift) for shift in data.shifts]
     if cards:
         blocks.append(Grid(cards=tuple(cards)))
+    if len(people) > _MOST_CARDS:
+        summary = f"People of every class of {len(people)} attributes"
+        blocks.append(Folded(summary=summary, blocks=(Grid(cards=tuple(people)),)))
     blocks += cut_blocks(data.cuts)
     blocks += mean_blocks(data.means)
     if data.photo_facts is not None and data.photo_facts.sizes:
-        inside = (size_table(data.photo_facts),)
-        blocks.append(Folded(summary=size_heading(data.photo_facts), blocks=inside))
+        blocks.append(_sizes(data.photo_facts))
     if data.shifts:
         blocks.append(_shift_table(data.shifts))
     if not blocks:
@@ -109,7 +114,9 @@ def _imbalance(counts: list[int]) -> str:
 def brightness_card(facts: PhotoFacts) -> Card:
     """Returns how bright the photos are."""
     low, high = facts.middle
-    counts = dict(zip(facts.brightness_names, facts.brightness, strict=True))
+    steps = list(zip(facts.brightness_names, facts.brightness, strict=True))
+    seen = np.flatnonzero(facts.brightness)
+    counts = dict(steps[seen[0] : seen[-1] + 1])
     heading = f"Brightness: half of the photos between {low:.0f} and {high:.0f} of 255"
     return _count_card(heading, "Photos by brightness", "mean luma", counts)
 
@@ -144,6 +151,13 @@ def cut_blocks(cuts: Sequence[Cut]) -> Iterator[Block]:
     yield Folded(summary="What moving a cut or leaving people out would do", blocks=(inside,))
 
 
+def _sizes(facts: PhotoFacts) -> Block:
+    heading = size_heading(facts)
+    if facts.num_sizes == 1:
+        return Text(text=f"{heading}.", quiet=True)
+    return Folded(summary=heading, blocks=(size_table(facts),))
+
+
 def size_heading(facts: PhotoFacts) -> str:
     """Returns how many sizes the photos have, in a few words."""
     width, height, photos = facts.sizes[0]
@@ -168,7 +182,7 @@ def mean_blocks(means: Mapping[str, str]) -> Iterator[Block]:
         for cell, jpeg in means.items()
     )
     if photos:
-        yield Photos(title=f"Mean photos. {MEAN_PHOTOS}", photos=photos)
+        yield Photos(title="Mean photos", photos=photos, note=MEAN_PHOTOS)
 
 
 def _class_card(photos: Mapping[str, int]) -> Card:

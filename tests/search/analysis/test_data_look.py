@@ -131,7 +131,7 @@ def test_without_photos_there_are_no_facts():
     assert photo_facts(np.empty((0, 2), int), np.empty(0)) is None
 
 
-@pytest.mark.parametrize("wrong", [{"photos": 0}, {"sizes": ((1, 1, 0),)}, {"brightness": ()}])
+@pytest.mark.parametrize("wrong", [{"photos": 0}, {"sizes": ((1, 1, 0),)}, {"brightness": (0, 0)}])
 def test_facts_of_no_photo_are_refused(wrong):
     right = {"photos": 1, "sizes": (), "num_sizes": 0, "brightness": (1,), "middle": (1.0, 1.0)}
     with pytest.raises(AnalysisError, match="photos must be counted"):
