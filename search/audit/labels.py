@@ -223,7 +223,7 @@ def _alike_names(table: SampleTable) -> Iterator[Finding]:
         for name in names:
             alike[_SPELT_OTHERWISE.sub(_one_spelling, name.strip().casefold())].append(name)
         named = [" and ".join(map(repr, each)) for each in alike.values() if len(each) > 1]
-        text = f"{{n}} set{{s}} of names of {what} that differ in spelling alone: is each one?"
+        text = f"{{n}} set{{s}} of names of {what} that differ in spelling alone: are they one?"
         yield from about("alike-names", Level.LOOK, text, named)
 
 

@@ -12,6 +12,7 @@ from search.analysis.data_look import (
     people_of_classes,
     people_of_pairs,
     photo_facts,
+    spread,
     two_of_people,
 )
 from search.audit.listing import Listing
@@ -119,12 +120,10 @@ def _example_section(
     for code in codes[:_MOST_CLASSES]:
         rows = np.flatnonzero(samples.joint == code)
         rows = rows[np.unique(samples.group_index[rows], return_index=True)[1]]
-        # Spread over the people, who are sorted in many data sets.
-        picked = rows[np.linspace(0, len(rows) - 1, min(_EXAMPLES * 2, len(rows))).astype(int)]
-        paths = [listing.path_of(row) for row in picked if listing.path_of(row) in read]
+        shown_rows = [row for row in rows.tolist() if listing.path_of(row) in read]
         photos = [
-            thumbnail(listing.root, path, f"{samples.groups[listing.row_of[path]]}")
-            for path in paths[:_EXAMPLES]
+            thumbnail(listing.root, listing.path_of(shown_rows[k]), samples.groups[shown_rows[k]])
+            for k in spread(len(shown_rows), _EXAMPLES)
         ]
         shown = tuple(Frame(photos=(photo,)) for photo in photos if photo is not None)
         cards.append(Text(text=f"{_joint_name(samples, code)}: {len(rows):,} people"))

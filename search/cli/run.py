@@ -46,7 +46,7 @@ from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
 from trainables.blocks import Block
-from trainables.errors import DataError
+from trainables.errors import DataError, NonFiniteLossError, OutOfMemoryError
 from trainables.machine import Machine
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
@@ -134,7 +134,13 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
     if budget.seconds is None or not is_timed_here(run):
         return run, ()
     say(console, "timing training steps of every space ...")
-    run, note = replace(run, photo_seconds=probe_costs(run)), ""
+    try:
+        run, note = replace(run, photo_seconds=probe_costs(run)), ""
+    except (NonFiniteLossError, OutOfMemoryError):
+        if is_all:  # nothing says what share the refit needs
+            raise
+        # The search begins with it and says what became of it.
+        return run, ("the schedule is as long as ever: the default config breaks in training",)
     of_search = budget.minus(_WRAP_UP_SECONDS)
     if is_all:
         of_search = budget.minus(VERDICT_SECONDS).part(0.5)  # the refit has the other half

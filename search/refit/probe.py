@@ -1,5 +1,6 @@
 """What an epoch will cost: a few steps of every default config before anything is planned."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 
@@ -12,6 +13,9 @@ from search.store.heartbeat import heartbeat_path
 from trainables.blocks import FlatValue
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
+from trainables.errors import NonFiniteLossError, OutOfMemoryError, TrainablesError
+
+logger = logging.getLogger(__name__)
 
 _NUM_BATCHES = 6
 # All devices at work together are slower than one alone, and the sampler finds dearer configs.
@@ -27,8 +31,11 @@ def is_timed_here(run: Prepared) -> bool:
 def probe_costs(run: Prepared) -> Mapping[str, float]:
     """Returns device seconds per photo and epoch of every space's default config.
 
+    One that breaks is taken to cost as much as the dearest of the others; its trial says why.
+
     Raises:
         StalledError: this machine has no such device, and no worker of the cluster answers.
+        NonFiniteLossError, OutOfMemoryError: every default config breaks.
     """
     configs = {space.name: run.default_config(space.name) for space in run.spaces}
     if not is_timed_here(run):
@@ -41,7 +48,8 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
     else:
         found = measure_costs(lambda: None, run.setting, configs)
     share = _CAUTION * run.resources.device_share
-    return {name: share * seconds for name, seconds in found.items()}
+    dearest = max(found.values())
+    return {name: share * found.get(name, dearest) for name in configs}
 
 
 def measure_costs(
@@ -49,23 +57,41 @@ def measure_costs(
     setting: TrialSetting,
     configs: Mapping[str, Mapping[str, FlatValue]],
 ) -> dict[str, float]:
-    """Returns the seconds that a photo of an epoch takes here, by the name of a config."""
+    """Returns the seconds that a photo of an epoch takes here, by the name of a config.
+
+    A config that breaks has none.
+
+    Raises:
+        NonFiniteLossError, OutOfMemoryError: all break.
+    """
     images = SharedImages(setting, on_step)
-    split, found = setting.split, {}
+    found: dict[str, float] = {}
+    broken: TrainablesError | None = None
     for name, flat in configs.items():
-        config = TrialConfig.from_flat(images.with_precision(flat))
-        search_train = setting.table.with_labels(split.search_train, config.target.attributes)
-        photos = min(_NUM_BATCHES * config.optim.batch_size, len(search_train))
-        train = np.random.default_rng(0).choice(search_train, size=photos, replace=False)
-        classifier = ImageClassifier(
-            config,
-            images.training_data(np.sort(train)),
-            seed=0,
-            device=images.device,
-            weights_dir=images.weights_for(config),
-        )
-        classifier.train_epoch()  # the first one warms up
-        started = time.perf_counter()
-        classifier.train_epoch()
-        found[name] = (time.perf_counter() - started) / photos
+        try:
+            found[name] = _seconds_of(images, TrialConfig.from_flat(images.with_precision(flat)))
+        except (NonFiniteLossError, OutOfMemoryError) as error:
+            logger.warning("the default config of %s breaks: %s", name, error)
+            broken = error
+    if broken is not None and not found:
+        raise broken
     return found
+
+
+def _seconds_of(images: SharedImages, config: TrialConfig) -> float:
+    """Returns the seconds that a photo of an epoch takes."""
+    table, split = images.setting.table, images.setting.split
+    search_train = table.with_labels(split.search_train, config.target.attributes)
+    photos = min(_NUM_BATCHES * config.optim.batch_size, len(search_train))
+    train = np.random.default_rng(0).choice(search_train, size=photos, replace=False)
+    classifier = ImageClassifier(
+        config,
+        images.training_data(np.sort(train)),
+        seed=0,
+        device=images.device,
+        weights_dir=images.weights_for(config),
+    )
+    classifier.train_epoch()  # the first one warms up
+    started = time.perf_counter()
+    classifier.train_epoch()
+    return (time.perf_counter() - started) / photos

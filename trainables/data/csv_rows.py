@@ -153,15 +153,18 @@ class CsvRows:
         """Returns the class number of each row.
 
         Raises:
-            DataError: as `known`, or a value is not one of `classes`; names the row.
+            DataError: as `known`, or a value is not one of `classes`; names the row, and counts
+                such rows.
         """
         names = ClassNames(tuple(map(self.pointed, classes)))
         values = self.known(column, kept=names.classes, way_out=way_out)
         codes = {value: names.code(value) for value in dict.fromkeys(values)}
         for row, value in enumerate(values):
             if codes[value] is None:
+                unknown = sum(codes[each] is None for each in values)
+                more = f" ({unknown} rows have an unknown one)" if unknown > 1 else ""
                 raise DataError(
-                    f"{self.where(row)}: unknown {column} {value!r}{near(value, classes)}; "
+                    f"{self.where(row)}: unknown {column} {value!r}{near(value, classes)}{more}; "
                     f"allowed: {', '.join(classes)}"
                 )
         return np.array([codes[value] for value in values], dtype=np.int64)

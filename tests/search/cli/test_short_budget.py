@@ -1,9 +1,12 @@
 """A schedule that a short budget affords."""
 
+import io
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
+from search.cli import run as run_module
 from search.cli.short_budget import (
     FEW_TRAININGS,
     LEAST_EPOCHS,
@@ -20,6 +23,7 @@ from search.store.run_store import RunStore
 from tests.search.builders.made import made_config
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import SCALE, tiny_space
+from trainables.errors import NonFiniteLossError
 
 USUAL = 9
 PER_PHOTO = 0.01
@@ -100,3 +104,21 @@ def with_own_epochs(space):
         return {**space.default(schema, scale), "schedule.epochs": USUAL + 1}
 
     return replace(space, default=default)
+
+
+@pytest.mark.parametrize("spaces", [("gender",), ("all",)])
+def test_a_default_config_that_breaks_leaves_a_search_its_schedule(run, monkeypatch, spaces):
+    def breaks(_):
+        raise NonFiniteLossError("the loss must stay finite")
+
+    monkeypatch.setattr(run_module, "probe_costs", breaks)
+    config = replace(run.config, spaces=spaces, budget_seconds=600.0)
+    begun = replace(run, config=config, photo_seconds=None)
+    console = Console(file=io.StringIO())
+    if spaces == ("all",):  # nothing says what share its refit needs
+        with pytest.raises(NonFiniteLossError, match="must stay finite"):
+            run_module._with_schedule(begun, console)
+    else:
+        after, (note,) = run_module._with_schedule(begun, console)
+        assert after is begun
+        assert note.endswith("the default config breaks in training")

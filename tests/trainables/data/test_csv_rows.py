@@ -69,8 +69,10 @@ def test_an_empty_cell_names_its_row(tmp_path):
 def test_values_are_coded_by_their_place_among_the_classes(tmp_path):
     rows = _read(tmp_path, "id,x\n1,b\n2,a\n3,b\n")
     np.testing.assert_array_equal(rows.codes("x", ("a", "b")), [1, 0, 1])
-    with pytest.raises(DataError, match=r"rows.csv row 2: unknown x 'b'; allowed: a, c"):
+    with pytest.raises(DataError, match=r"row 2: unknown x 'b' \(2 rows have .*one\); allowed"):
         rows.codes("x", ("a", "c"))
+    with pytest.raises(DataError, match=r"rows.csv row 3: unknown x 'a'; allowed: b, c"):
+        rows.codes("x", ("b", "c"))
 
 
 def test_an_unknown_class_comes_with_the_nearest(tmp_path):

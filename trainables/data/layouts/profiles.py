@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from trainables.data.image_files import (
     several,
     visible_entries,
 )
+from trainables.data.manifest_config import SETTINGS_FILE
 from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
@@ -114,9 +115,19 @@ def read_whole(root: Path) -> tuple[SampleTable | None, tuple[str, ...]]:
         labels=labels,
         raw={"age": np.repeat(ages[whole], per_person)},
         source_rows=tuple(rows.source_rows[row] for row in whole for _ in STEMS),
-        notes=(*rows.notes, *id_notes, *notes),
+        notes=(*rows.notes, *id_notes, *notes, *_passed_over(dict.fromkeys((root, base)))),
     )
     return table, tuple(problems)
+
+
+def _passed_over(folders: Iterable[Path]) -> Iterator[str]:
+    """Yields that the settings of another layout are not used, where there are some."""
+    for folder in folders:
+        if (folder / SETTINGS_FILE).exists():
+            yield (
+                f"{folder / SETTINGS_FILE} is not used: it explains a manifest, and this folder "
+                "is read by its train.csv (manifest: FILE in it names a manifest)"
+            )
 
 
 def _photos(base: Path, folder: str, rows: CsvRows, row: int) -> list[str]:

@@ -50,6 +50,15 @@ def test_ids_that_may_be_one_person_are_named(tmp_path):
     assert "id: '0033' and '33' are two people" in table.notes[1]
 
 
+@pytest.mark.parametrize("folder", ["", "train"])
+def test_settings_of_a_manifest_are_said_to_be_passed_over(tmp_path, folder):
+    write_profiles(tmp_path / "train", PEOPLE)
+    assert profiles.read(tmp_path).notes == ()
+    (tmp_path / folder / "dataset.yaml").write_text("missing: ignore\n")
+    (note,) = profiles.read(tmp_path).notes
+    assert note.startswith(f"{tmp_path / folder / 'dataset.yaml'} is not used: ")
+
+
 def test_an_id_that_occurs_twice_is_one_person(tmp_path):
     people = (("003397", "female", "19"), ("000002", "male", "19"), ("003397", "female", "20"))
     table = profiles.read(write_profiles(tmp_path, people))

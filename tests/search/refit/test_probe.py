@@ -1,0 +1,64 @@
+"""What a default config costs, and what becomes of one that breaks."""
+
+import pytest
+
+from search.refit import probe
+from search.refit.probe import measure_costs
+from tests.search.builders.people import trial_setting, write_people
+from tests.trainables.tiny import FLAT
+from trainables.classifier import ImageClassifier
+from trainables.errors import NonFiniteLossError, OutOfMemoryError
+
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
+
+CONFIGS = {"small": FLAT, "large": {**FLAT, "optim.batch_size": 16}}
+
+
+@pytest.fixture
+def setting(tmp_path):
+    return trial_setting(write_people(tmp_path / "data"), tmp_path / "cache", tmp_path / "results")
+
+
+@pytest.fixture
+def breaks(monkeypatch):
+    """Returns what makes trainings of some batch sizes raise an error."""
+
+    def at(error, *sizes):
+        class Breaks(ImageClassifier):
+            def train_epoch(self, *args, **kwargs):
+                if self.config.optim.batch_size in sizes:
+                    raise error
+                return super().train_epoch(*args, **kwargs)
+
+        monkeypatch.setattr(probe, "ImageClassifier", Breaks)
+
+    return at
+
+
+def measured(setting):
+    return measure_costs(lambda: None, setting, CONFIGS)
+
+
+def test_every_config_is_timed(setting):
+    found = measured(setting)
+    assert list(found) == ["small", "large"]
+    assert min(found.values()) > 0
+
+
+@pytest.mark.parametrize("error", [NonFiniteLossError("nan"), OutOfMemoryError("no room")])
+def test_a_config_that_breaks_leaves_the_others_timed(setting, breaks, error, caplog):
+    breaks(error, 8)
+    assert list(measured(setting)) == ["large"]
+    assert f"the default config of small breaks: {error}" in caplog.text
+
+
+def test_where_all_break_the_error_says_why(setting, breaks):
+    breaks(NonFiniteLossError("the loss must stay finite"), 8, 16)
+    with pytest.raises(NonFiniteLossError, match="the loss must stay finite"):
+        measured(setting)
+
+
+def test_what_is_no_fault_of_a_config_is_raised_at_once(setting, breaks):
+    breaks(RuntimeError("the device is gone"), 8)
+    with pytest.raises(RuntimeError, match="gone"):
+        measured(setting)
