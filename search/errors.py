@@ -3,7 +3,15 @@
 from trainables.errors import MAX_MESSAGE, bounded
 from trainables.nearest import near
 
-__all__ = ["MAX_MESSAGE", "ResultsError", "SearchError", "UsageError", "bounded", "near"]
+__all__ = [
+    "MAX_MESSAGE",
+    "BrokenDefaultError",
+    "ResultsError",
+    "SearchError",
+    "UsageError",
+    "bounded",
+    "near",
+]
 
 
 class SearchError(Exception):
@@ -19,6 +27,10 @@ class UsageError(SearchError, ValueError):
 
 class ResultsError(SearchError, ValueError):
     """A results folder is missing, in use, or not what it should be."""
+
+
+class BrokenDefaultError(SearchError, ValueError):
+    """The default config of every space breaks in training, so nothing says what one takes."""
 
 
 class StalledError(SearchError, RuntimeError):

@@ -23,8 +23,47 @@ NEAR = 3
 _LEAST_RANGE = 4 * NEAR
 """Of a number, below which nearly everybody would be near a cut."""
 _BINS, _LIGHTEST = 12, 256
-_MOST_SIZES = 8
-_MOST_CELLS, _IN_A_CELL = 24, 200
+_MOST_SIZES, _MOST_PHOTOS = 8, 10**9
+_MOST_CELLS = 24
+MOST_IN_A_MEAN = 200
+"""Photos of a cell that its mean photo is of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PeopleTable:
+    """People by two attributes.
+
+    Attributes:
+        row_name: one attribute.
+        column_name: the other.
+        rows: classes of the one.
+        columns: classes of the other.
+        counts: int [rows, columns], people with such a photo.
+        num_people: who have a photo with both labels.
+
+    Raises:
+        AnalysisError: counts are not [rows, columns].
+    """
+
+    row_name: str
+    column_name: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    counts: Ints
+    num_people: int
+
+    def __post_init__(self) -> None:
+        expected = (len(self.rows), len(self.columns))
+        if self.counts.shape != expected:
+            raise AnalysisError(
+                f"people by {self.row_name} and {self.column_name} must be {list(expected)}, got "
+                f"{list(self.counts.shape)}"
+            )
+
+    @property
+    def has_sums(self) -> bool:
+        """Whether each person is counted once."""
+        return int(self.counts.sum()) == self.num_people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +84,7 @@ class Cut:
         classes: of the class below and the one above.
         below: people at most `NEAR` below it.
         above: people at it or less than `NEAR` above it.
-        options: what moving it or leaving people out does, as it is first.
+        options: what moving it or leaving people out does, as it is first, none twice.
     """
 
     name: str
@@ -61,28 +100,51 @@ class PhotoFacts:
 
     Attributes:
         photos: that were looked at.
+        of: photos that there are; those that were looked at are spread evenly.
+        sized: photos whose size is known.
         sizes: (width, height, photos) of the most frequent sizes, the most frequent first.
-        num_sizes: different sizes; 0 where none is known.
+        num_sizes: different sizes.
         brightness: photos by mean luma, in equal steps from 0 to 255.
         middle: mean luma that a quarter of the photos lies below, and a quarter above.
 
     Raises:
-        AnalysisError: there is no photo, or a size of none.
+        AnalysisError: figures contradict each other, or are out of their range.
     """
 
     photos: int
+    of: int
+    sized: int
     sizes: tuple[tuple[int, int, int], ...]
     num_sizes: int
     brightness: tuple[int, ...]
     middle: tuple[float, float]
 
     def __post_init__(self) -> None:
-        counted = (self.photos, *(photos for _, _, photos in self.sizes))
-        if min(counted) < 1 or not any(self.brightness):
-            raise AnalysisError(
-                f"photos must be counted, got {self.photos} of them, brightness "
-                f"{list(self.brightness)[:3]} and sizes {list(self.sizes)[:3]}"
-            )
+        low, high = self.middle
+        listed = sum(photos for _, _, photos in self.sizes)
+        is_cut = self.num_sizes > len(self.sizes)
+        rules = {
+            f"photos must be 1 to {_MOST_PHOTOS:,}, of as many or more": (
+                0 < self.photos <= self.of <= _MOST_PHOTOS
+            ),
+            f"brightness must be {_BINS} counts of all photos": (
+                len(self.brightness) == _BINS
+                and min(self.brightness) >= 0
+                and sum(self.brightness) == self.photos
+            ),
+            "sizes must be above 0 and of the photos whose size is known": (
+                all(0 < side <= _MOST_PHOTOS for size in self.sizes for side in size)
+                and listed <= self.sized <= self.photos
+            ),
+            f"num_sizes must count the sizes, of which {_MOST_SIZES} are listed": (
+                len(self.sizes) <= self.num_sizes <= self.sized
+                and (len(self.sizes) == _MOST_SIZES if is_cut else listed == self.sized)
+            ),
+            "middle must be two numbers in [0, 255], in order": 0 <= low <= high < _LIGHTEST,
+        }
+        for rule, holds in rules.items():
+            if not holds:
+                raise AnalysisError(rule)
 
     @property
     def brightness_names(self) -> tuple[str, ...]:
@@ -98,8 +160,9 @@ def is_called(name: str, word: str) -> bool:
 
 def two_of_people(names: Sequence[str]) -> tuple[str, ...]:
     """Returns gender and age where there are such, else the first two attributes, or the one."""
-    wanted = [name for word in ("gender", "sex", "age") for name in names if is_called(name, word)]
-    return tuple(dict.fromkeys([*wanted, *names]))[:2]
+    kinds = (("gender", "sex"), ("age",))
+    found = [next((n for n in names if any(is_called(n, w) for w in ws)), None) for ws in kinds]
+    return tuple(dict.fromkeys([*(name for name in found if name is not None), *names]))[:2]
 
 
 def people_of_classes(codes: Ints, person: Ints, num_classes: int) -> Ints:
@@ -114,10 +177,37 @@ def people_of_classes(codes: Ints, person: Ints, num_classes: int) -> Ints:
     return np.bincount(pairs[0], minlength=num_classes)
 
 
-def people_of_pairs(first: Ints, second: Ints, person: Ints, sizes: tuple[int, int]) -> Ints:
-    """Returns how many people have a photo of each pair of classes, int64 `sizes`."""
+def crossed(classes: Classes, labels: Ints, person: Ints) -> PeopleTable | None:
+    """Returns people by gender and age, or by the first two attributes; None of one attribute.
+
+    Args:
+        classes: of the attributes.
+        labels: int [N, attributes].
+        person: int [N] in [0, G).
+    """
+    if len(classes) < 2:
+        return None
+    row, column = two_of_people(tuple(classes))
+    sizes = (len(classes[row]), len(classes[column]))
+    first, second = (labels[:, list(classes).index(name)] for name in (row, column))
     codes = np.where((first < 0) | (second < 0), -1, first * sizes[1] + second)
-    return people_of_classes(codes, person, sizes[0] * sizes[1]).reshape(sizes)
+    return PeopleTable(
+        row_name=row,
+        column_name=column,
+        rows=tuple(classes[row]),
+        columns=tuple(classes[column]),
+        counts=people_of_classes(codes, person, sizes[0] * sizes[1]).reshape(sizes),
+        num_people=len(np.unique(person[codes >= 0])),
+    )
+
+
+def class_people(classes: Classes, labels: Ints, person: Ints) -> dict[str, dict[str, int]]:
+    """Returns how many people have a photo of each class of every attribute; as `crossed`."""
+    found = {}
+    for column, (name, own) in zip(labels.T, classes.items(), strict=True):
+        counts = people_of_classes(column, person, len(own)).tolist()
+        found[name] = dict(zip(own, counts, strict=True))
+    return found
 
 
 def cells_of(classes: Classes, labels: Ints) -> Iterator[tuple[str, Ints, Ints]]:
@@ -136,11 +226,15 @@ def cells_of(classes: Classes, labels: Ints) -> Iterator[tuple[str, Ints, Ints]]
     names = next((n for n in choices if prod(len(classes[k]) for k in n) <= _MOST_CELLS), ())
     own = [classes[name] for name in names]
     columns = labels[:, [list(classes).index(name) for name in names]]
-    for cell in product(*(range(len(each)) for each in own)) if names else ():
+    cells = list(product(*(range(len(each)) for each in own))) if names else []
+    parts = [[each[code] for each, code in zip(own, cell, strict=True)] for cell in cells]
+    captions = list(map(" ".join, parts))
+    if len(set(captions)) < len(captions):  # "a b" and "c" would be one with "a" and "b c"
+        captions = [" ".join(map(repr, each)) for each in parts]
+    for cell, caption in zip(cells, captions, strict=True):
         rows = np.flatnonzero((columns == cell).all(axis=1))
         if rows.size:
-            caption = " ".join(each[code] for each, code in zip(own, cell, strict=True))
-            yield caption, rows, rows[spread(len(rows), _IN_A_CELL)]
+            yield caption, rows, rows[spread(len(rows), MOST_IN_A_MEAN)]
 
 
 def spread(count: int, most: int) -> Ints:
@@ -169,8 +263,12 @@ def cuts_of(
         if not own.size or np.ptp(own) < _LEAST_RANGE:
             continue
         ends = (-np.inf, *edges[name], np.inf)
-        for place, two in enumerate(pairwise(classes[name])):
-            found.append(_cut(name, two, own, ends[place : place + 3]))
+        of_name = [
+            _cut(name, two, own, ends[place : place + 3])
+            for place, two in enumerate(pairwise(classes[name]))
+        ]
+        # Of a number that is no age, such as an income, three units may be next to nothing.
+        found += of_name if any(cut.below or cut.above for cut in of_name) else []
     return tuple(found)
 
 
@@ -190,40 +288,44 @@ def _cut(
     def moved(by: int) -> Option:
         """Returns the two classes with the cut lower by so much."""
         at = max(edge - by, start)
-        told = f"cut at {at:g}" if by else "as it is"
+        told = f"cut at {at:.10g}" if by else "as it is"
         return Option(name=told, below=people(start, at), above=people(at, end))
 
     near = max(edge - NEAR, start)
     without = Option(
-        name=f"without {near:g} to below {edge:g}",
+        name=f"without {near:.10g} to below {edge:.10g}",
         below=people(start, near),
         above=people(edge, end),
     )
     return Cut(
-        name=f"{name} {edge:g}",
+        name=f"{name} {edge:.10g}",
         classes=classes,
         below=people(edge - NEAR, edge),
         above=people(edge, edge + NEAR),
-        options=(*(moved(by) for by in range(NEAR + 1)), without),
+        options=tuple(dict.fromkeys((*(moved(by) for by in range(NEAR + 1)), without))),
     )
 
 
-def photo_facts(size: Ints, brightness: NDArray[np.floating]) -> PhotoFacts | None:
+def photo_facts(
+    size: Ints, brightness: NDArray[np.floating], of: int | None = None
+) -> PhotoFacts | None:
     """Returns how large and how bright photos are; None where there are none.
 
     Args:
         size: int [M, 2], (H, W) of the photos whose size is known.
         brightness: float [N], mean luma of each photo in [0, 255].
+        of: photos that these are some of; None: they are all.
     """
     if not len(brightness):
         return None
-    # An empty array has no rows to tell apart.
-    sizes, times = np.unique(size.reshape(-1, 2), axis=0, return_counts=True)
+    sizes, times = np.unique(size, axis=0, return_counts=True)
     order = np.argsort(-times, kind="stable")[:_MOST_SIZES]
     counts = np.histogram(brightness, bins=_BINS, range=(0, _LIGHTEST))[0]
     low, high = np.quantile(brightness, (0.25, 0.75))
     return PhotoFacts(
         photos=len(brightness),
+        of=len(brightness) if of is None else of,
+        sized=len(size),
         sizes=tuple((int(sizes[k][1]), int(sizes[k][0]), int(times[k])) for k in order),
         num_sizes=len(sizes),
         brightness=tuple(counts.tolist()),

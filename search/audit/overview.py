@@ -8,16 +8,14 @@ from numpy.typing import NDArray
 from search.analysis import wording
 from search.analysis.data_look import (
     cells_of,
+    class_people,
+    crossed,
     cuts_of,
-    people_of_classes,
-    people_of_pairs,
     photo_facts,
     spread,
-    two_of_people,
 )
 from search.audit.listing import Listing
 from search.audit.pictures import mean_photo, thumbnail
-from search.report.contents import PeopleTable
 from search.report.document import Block, Frame, Gallery, Grid, Photo, Section, Text
 from search.report.sections.data import (
     MEAN_PHOTOS,
@@ -54,23 +52,10 @@ def _people_section(samples: SampleTable) -> Section:
     """Returns people by two attributes, every class's people, and who is near a cut."""
     schema, person = samples.schema, samples.group_index
     classes = {each.name: each.classes for each in schema.attributes}
-    labels = dict(zip(schema.names, samples.labels.T, strict=True))
-    blocks: list[Block] = []
-    if len(classes) > 1:
-        row, column = two_of_people(schema.names)
-        sizes = (len(classes[row]), len(classes[column]))
-        crossed = PeopleTable(
-            row_name=row,
-            column_name=column,
-            rows=classes[row],
-            columns=classes[column],
-            counts=people_of_pairs(labels[row], labels[column], person, sizes),
-        )
-        blocks.append(people_table(crossed, samples.num_groups))
-    cards = []
-    for name, own in classes.items():
-        counts = people_of_classes(labels[name], person, len(own)).tolist()
-        cards.append(people_card(name, dict(zip(own, counts, strict=True))))
+    people = crossed(classes, samples.labels, person)
+    blocks: list[Block] = [] if people is None else [people_table(people)]
+    counted = class_people(classes, samples.labels, person)
+    cards = [people_card(name, counts) for name, counts in counted.items()]
     codes, joint = _people_of_codes(samples)
     if len(classes) > 1 and 0 < len(codes) <= _MOST_CLASSES:
         named = {_joint_name(samples, code): int(n) for code, n in zip(codes, joint, strict=True)}

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from search.analysis.uncertainty.power import promised_difference
 from search.console import say
+from search.errors import BrokenDefaultError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup
@@ -22,7 +23,11 @@ def print_forecast(console: Console, run: Prepared) -> None:
     Raises:
         UsageError: the budget is too short for `--space all`; names the least budget.
     """
-    costs = probed_costs(run)
+    try:
+        costs = probed_costs(run)
+    except BrokenDefaultError as error:
+        say(console, f"nothing says how long it would take: {error}")
+        return
     full = _full_trials(run, costs)
     for name, seconds in full.items():
         say(console, f"  a full trial of {name}: about {format_duration(seconds)}")

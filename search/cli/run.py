@@ -20,7 +20,7 @@ from search.cli.short_budget import fit_schedule, may_be_shortened
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
-from search.errors import StalledError, UsageError
+from search.errors import BrokenDefaultError, StalledError, UsageError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.label_sizes import LabelSizes, Room
@@ -46,7 +46,7 @@ from spaces.scale import Scale, choose_scale
 from spaces.space import Space
 from trainables.backbone import weights_in
 from trainables.blocks import Block
-from trainables.errors import DataError, NonFiniteLossError, OutOfMemoryError
+from trainables.errors import DataError
 from trainables.machine import Machine
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
@@ -128,6 +128,7 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
 
     Raises:
         UsageError: the budget is too short for `--space all`; names the least one.
+        BrokenDefaultError: `--space all` cannot be planned, for every default config breaks.
     """
     budget, is_all = run.config.budget, ALL in run.config.spaces
     # Elsewhere they are timed once workers reach the driver.
@@ -136,7 +137,7 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
     say(console, "timing training steps of every space ...")
     try:
         run, note = replace(run, photo_seconds=probe_costs(run)), ""
-    except (NonFiniteLossError, OutOfMemoryError):
+    except BrokenDefaultError:
         if is_all:  # nothing says what share the refit needs
             raise
         # The search begins with it and says what became of it.

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import torch
 
+from search.errors import BrokenDefaultError
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages, TrialSetting
 from search.store.heartbeat import heartbeat_path
 from trainables.blocks import FlatValue
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
-from trainables.errors import NonFiniteLossError, OutOfMemoryError, TrainablesError
+from trainables.errors import NonFiniteLossError, OutOfMemoryError
+from trainables.memory import release
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
 
     Raises:
         StalledError: this machine has no such device, and no worker of the cluster answers.
-        NonFiniteLossError, OutOfMemoryError: every default config breaks.
+        BrokenDefaultError: every default config breaks.
     """
     configs = {space.name: run.default_config(space.name) for space in run.spaces}
     if not is_timed_here(run):
@@ -62,19 +64,21 @@ def measure_costs(
     A config that breaks has none.
 
     Raises:
-        NonFiniteLossError, OutOfMemoryError: all break.
+        BrokenDefaultError: all break.
     """
     images = SharedImages(setting, on_step)
     found: dict[str, float] = {}
-    broken: TrainablesError | None = None
+    broken = ""
     for name, flat in configs.items():
         try:
             found[name] = _seconds_of(images, TrialConfig.from_flat(images.with_precision(flat)))
         except (NonFiniteLossError, OutOfMemoryError) as error:
-            logger.warning("the default config of %s breaks: %s", name, error)
-            broken = error
-    if broken is not None and not found:
-        raise broken
+            broken = f"the default config of {name} breaks: {error}"
+            logger.warning("%s", broken)
+        if name not in found:  # the error is gone, and what it kept of the network, too
+            release(images.device)
+    if not found:
+        raise BrokenDefaultError(broken)
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.analysis.curves import Curve
-from search.analysis.data_look import Cut, PhotoFacts
+from search.analysis.data_look import Cut, PeopleTable, PhotoFacts
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.examples import Examples
 from search.analysis.reasons.reason import Reason
@@ -116,25 +116,6 @@ class SearchSummary:
     default: float | None = None
     default_stop: int | None = None
     device_seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PeopleTable:
-    """People by two attributes: `counts` int [rows, columns]."""
-
-    row_name: str
-    column_name: str
-    rows: tuple[str, ...]
-    columns: tuple[str, ...]
-    counts: Counts
-
-    def __post_init__(self) -> None:
-        expected = (len(self.rows), len(self.columns))
-        if self.counts.shape != expected:
-            raise ReportError(
-                f"people by {self.row_name} and {self.column_name} must be {list(expected)}, got "
-                f"{list(self.counts.shape)}"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,8 +45,10 @@ def keep_photos(
         examples: those worth looking at.
         no_photos: whether none may be kept, of whomever.
     """
-    if (facts := look.facts()) is not None:
-        write_json(store.root / PHOTO_FACTS_FILE, {"schema": _SCHEMA, **asdict(facts)})
+    facts, path = look.facts(), store.root / PHOTO_FACTS_FILE
+    # Where the folder is gone and the decoded images are left, no size is known any more.
+    if facts is not None and (facts.sized or not is_there(path)):
+        write_json(path, {"schema": _SCHEMA, **asdict(facts)})
     if no_photos:
         return
     photos = look.thumbnails(() if examples is None else examples.samples)

@@ -9,12 +9,7 @@ from typing import Any
 import numpy as np
 
 from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
-from search.analysis.data_look import (
-    cuts_of,
-    people_of_classes,
-    people_of_pairs,
-    two_of_people,
-)
+from search.analysis.data_look import class_people, crossed, cuts_of
 from search.analysis.examples import Examples, pick
 from search.analysis.metrics import Ints, confusion_matrix, macro_f1
 from search.errors import ResultsError
@@ -29,7 +24,6 @@ from search.report.contents import (
     Confusion,
     DataFacts,
     Network,
-    PeopleTable,
     ReportContents,
     Reproduce,
     SearchSummary,
@@ -262,32 +256,16 @@ def data_facts(schema: LabelSchema, truth: Truth, name: str) -> DataFacts:
     """Returns people, photos and classes of the data."""
     counts = np.bincount(truth.label, minlength=schema.num_joint)
     classes = {each.name: each.classes for each in schema.attributes}
-    labels = dict(zip(schema.names, schema.attribute_codes(truth.label).T, strict=True))
+    labels = schema.attribute_codes(truth.label)
     first, person = np.unique(truth.group, return_index=True, return_inverse=True)[1:]
-    people = None
-    if len(classes) > 1:
-        rows, columns = two_of_people(schema.names)
-        sizes = (len(classes[rows]), len(classes[columns]))
-        people = PeopleTable(
-            row_name=rows,
-            column_name=columns,
-            rows=classes[rows],
-            columns=classes[columns],
-            counts=people_of_pairs(labels[rows], labels[columns], person, sizes),
-        )
     return DataFacts(
         name=name,
         num_people=len(first),
         num_photos=len(truth.label),
         attributes={each: len(own) for each, own in classes.items()},
         held_out_people=int(truth.held_out[first].sum()),
-        people=people,
-        class_people={
-            each: dict(
-                zip(own, people_of_classes(labels[each], person, len(own)).tolist(), strict=True)
-            )
-            for each, own in classes.items()
-        },
+        people=crossed(classes, labels, person),
+        class_people=class_people(classes, labels, person),
         class_photos=dict(zip(schema.joint_names, counts.tolist(), strict=True)),
         cuts=cuts_of(classes, {n: schema[n].edges for n in truth.raw}, truth.raw, person),
     )

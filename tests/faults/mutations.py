@@ -19,6 +19,7 @@ Mutation = Callable[[bytes, Random], bytes]
 
 _VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2**31, 2**63, 10**30, -(10**30), 0.5, -0.0, 1e308),
+    *(10**400, -(10**400)),
     *(float("nan"), float("inf"), "", " ", "a", "\0", "joint", "../..", "/etc/passwd", "é" * 300),
     *("[wide] *", "=1+1", "%s{}%n", "😀", [], {}, [[]], [None], {"": None}, ["a", "a"]),
     *({"schema": 99}, "9" * 400, "x" * 5000, list(range(500))),

@@ -70,18 +70,15 @@ def data_table(found: HandIn, say: Language) -> Table | None:
 
 def people_table(found: HandIn, say: Language) -> Table | None:
     """Returns people by two attributes."""
-    data = found.contents.data
-    people = None if data is None else data.people
+    people = None if found.contents.data is None else found.contents.data.people
     if people is None or len(people.columns) > MOST_CLASSES or len(people.rows) > MOST_CLASSES:
         return None
-    # A sum says something where each person is counted once.
-    has_sum = data is not None and int(people.counts.sum()) == data.num_people
     columns = (f"{people.row_name} / {people.column_name}", *people.columns)
     rows = [
         (name, *(f"{count:,}" for count in counts))
         for name, counts in zip(people.rows, people.counts.tolist(), strict=True)
     ]
-    if has_sum:
+    if people.has_sums:
         columns = (*columns, say("all", "합계"))
         sums = people.counts.sum(axis=1).tolist()
         rows = [(*row, f"{count:,}") for row, count in zip(rows, sums, strict=True)]

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from search.analysis import wording
-from search.analysis.data_look import NEAR, Cut, PhotoFacts
-from search.report.contents import DataFacts, PeopleTable, ReportContents
+from search.analysis.data_look import MOST_IN_A_MEAN, NEAR, Cut, PeopleTable, PhotoFacts
+from search.report.contents import DataFacts, ReportContents
 from search.report.document import (
     Block,
     Card,
@@ -38,6 +38,7 @@ MEAN_PHOTOS = (
     "clothes that differ between classes are a short cut that a model will take."
 )
 """What to look for in them."""
+_OF_HOW_MANY = f"Each is of {MOST_IN_A_MEAN} photos at most. {MEAN_PHOTOS}"
 
 
 def data_section(contents: ReportContents) -> Section | None:
@@ -47,7 +48,7 @@ def data_section(contents: ReportContents) -> Section | None:
         return None
     blocks: list[Block] = []
     if data.people is not None:
-        blocks.append(people_table(data.people, data.num_people))
+        blocks.append(people_table(data.people))
     people = [people_card(name, counts) for name, counts in data.class_people.items()]
     cards = people if len(people) <= _MOST_CARDS else []
     if data.class_photos:
@@ -79,10 +80,10 @@ def _data_heading(data: DataFacts) -> str:
     return text
 
 
-def people_table(found: PeopleTable, num_people: int) -> Block:
+def people_table(found: PeopleTable) -> Block:
     """Returns people by two attributes; with sums, where each person is counted once."""
     counts, columns, rows = found.counts, found.columns, found.rows
-    if counts.sum() == num_people:
+    if found.has_sums:
         counts = np.vstack([counts, counts.sum(axis=0)])
         counts = np.hstack([counts, counts.sum(axis=1, keepdims=True)])
         columns, rows = (*columns, "all"), (*rows, "all")
@@ -108,6 +109,8 @@ def _imbalance(counts: list[int]) -> str:
         return "all classes have as many people"
     if not least:
         return f"the largest class has {wording.plural(most, 'person', 'people')}, another none"
+    if most < 1.05 * least:
+        return "the classes have nearly as many people"
     return f"the largest class has {most / least:.1f} times the people of the smallest"
 
 
@@ -117,7 +120,8 @@ def brightness_card(facts: PhotoFacts) -> Card:
     steps = list(zip(facts.brightness_names, facts.brightness, strict=True))
     seen = np.flatnonzero(facts.brightness)
     counts = dict(steps[seen[0] : seen[-1] + 1])
-    heading = f"Brightness: half of the photos between {low:.0f} and {high:.0f} of 255"
+    which = "the photos" if facts.photos == facts.of else f"{facts.photos:,} photos"
+    heading = f"Brightness: half of {which} between {low:.0f} and {high:.0f} of 255"
     return _count_card(heading, "Photos by brightness", "mean luma", counts)
 
 
@@ -161,10 +165,11 @@ def _sizes(facts: PhotoFacts) -> Block:
 def size_heading(facts: PhotoFacts) -> str:
     """Returns how many sizes the photos have, in a few words."""
     width, height, photos = facts.sizes[0]
+    seen = "photos" if facts.sized == facts.of else f"{facts.sized:,} photos that were looked at"
     if facts.num_sizes == 1:
-        return f"All photos are {width} x {height}"
-    share = wording.percent(photos / facts.photos)
-    return f"{facts.num_sizes:,} sizes of photos, {share} of them {width} x {height}"
+        return f"All {seen} are {width} x {height}"
+    share = wording.percent(photos / facts.sized)
+    return f"{facts.num_sizes:,} sizes of {seen}, {share} of them {width} x {height}"
 
 
 def size_table(facts: PhotoFacts) -> Block:
@@ -182,7 +187,7 @@ def mean_blocks(means: Mapping[str, str]) -> Iterator[Block]:
         for cell, jpeg in means.items()
     )
     if photos:
-        yield Photos(title="Mean photos", photos=photos, note=MEAN_PHOTOS)
+        yield Photos(title="Mean photos", photos=photos, note=_OF_HOW_MANY)
 
 
 def _class_card(photos: Mapping[str, int]) -> Card:

@@ -307,6 +307,7 @@ def parts():
                 rows=("남성", "female"),
                 columns=AGES,
                 counts=np.array([[100, 90, 10], [200, 180, 20]]),
+                num_people=600,
             ),
             class_photos={"착용 <30": 83, "착용 >=60": 4085},
             shifts=(

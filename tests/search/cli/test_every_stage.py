@@ -8,6 +8,7 @@ from rich.console import Console
 
 from search.cli import every_stage
 from search.ensemble.folder import MissingModelsError
+from search.prepare.run_photos import RunPhotos
 from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles
 
@@ -31,7 +32,9 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
     monkeypatch.setattr(every_stage, "run_refit", lambda run, _, s, t: done.append(("refit", s)))
     monkeypatch.setattr(every_stage, "print_results", lambda *_: done.append(("results", None)))
     monkeypatch.setattr(
-        every_stage, "conclude_run", lambda *_, **__: done.append(("verdict", None))
+        every_stage,
+        "conclude_run",
+        lambda *_, no_photos, look: done.append(("verdict", (no_photos, type(look)))),
     )
     run = SimpleNamespace(
         setting=None,
@@ -57,7 +60,7 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
         ("refit", 0.0),
         ("ensemble", ["age.1.0.0.npz"]),
         ("results", None),
-        ("verdict", None),
+        ("verdict", (True, RunPhotos)),
     ]
 
 

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from search.cli import run as run_module
+from search.cli.forecast import print_forecast
 from search.cli.short_budget import (
     FEW_TRAININGS,
     LEAST_EPOCHS,
@@ -15,6 +16,7 @@ from search.cli.short_budget import (
     fit_schedule,
     may_be_shortened,
 )
+from search.errors import BrokenDefaultError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
@@ -23,7 +25,6 @@ from search.store.run_store import RunStore
 from tests.search.builders.made import made_config
 from tests.search.builders.people import trial_setting
 from tests.search.builders.scripted import SCALE, tiny_space
-from trainables.errors import NonFiniteLossError
 
 USUAL = 9
 PER_PHOTO = 0.01
@@ -109,16 +110,20 @@ def with_own_epochs(space):
 @pytest.mark.parametrize("spaces", [("gender",), ("all",)])
 def test_a_default_config_that_breaks_leaves_a_search_its_schedule(run, monkeypatch, spaces):
     def breaks(_):
-        raise NonFiniteLossError("the loss must stay finite")
+        raise BrokenDefaultError("the loss must stay finite")
 
     monkeypatch.setattr(run_module, "probe_costs", breaks)
+    monkeypatch.setattr("search.refit.finalists.probe_costs", breaks)
     config = replace(run.config, spaces=spaces, budget_seconds=600.0)
     begun = replace(run, config=config, photo_seconds=None)
     console = Console(file=io.StringIO())
     if spaces == ("all",):  # nothing says what share its refit needs
-        with pytest.raises(NonFiniteLossError, match="must stay finite"):
+        with pytest.raises(BrokenDefaultError, match="must stay finite"):
             run_module._with_schedule(begun, console)
     else:
         after, (note,) = run_module._with_schedule(begun, console)
         assert after is begun
         assert note.endswith("the default config breaks in training")
+        print_forecast(console, after)
+        told = " ".join(console.file.getvalue().split())
+        assert "nothing says how long it would take: the loss must stay finite" in told

@@ -181,6 +181,16 @@ def test_a_report_that_is_asked_to_end_has_every_file_old_or_new(
     assert all(between[path] in (old[path], new[path]) for path in new)
 
 
+def test_a_report_shows_photos_unless_none_are_wanted(run):
+    command = ["report", "mine", "--results", str(run.parent)]
+    assert main(command) == 0
+    assert "Mean photos" in (run / "report.html").read_text(encoding="utf-8")
+    assert main([*command, "--no-photos"]) == 0
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<img" not in page
+    assert "Brightness" in page
+
+
 def test_a_report_that_is_asked_to_end_keeps_the_board_of_before(run, monkeypatch):
     def shown():
         # The names of its files bear the time and the process that wrote them.

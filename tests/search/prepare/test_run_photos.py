@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +35,14 @@ def test_facts_are_of_the_photos_as_they_lie_in_the_folder(setting):
 
 def test_of_many_photos_some_are_looked_at(setting, monkeypatch):
     monkeypatch.setattr(run_photos, "_MOST", 5)
-    assert RunPhotos(setting).facts().photos == 5
+    facts = RunPhotos(setting).facts()
+    assert (facts.photos, facts.of) == (5, 48)
+
+
+def test_only_photos_that_the_verdict_is_about_are_looked_at(setting):
+    look = RunPhotos(replace(setting, table=replace(setting.table, added=24)))
+    assert look.facts().of == 24
+    assert [cell.partition(": ")[2] for cell in look.means()] == ["6 people"] * 4
 
 
 def test_the_mean_of_a_cell_is_that_of_its_photos(setting):
@@ -56,20 +64,24 @@ def test_the_mean_of_a_cell_is_that_of_its_photos(setting):
 def test_thumbnails_are_those_of_the_samples_that_were_asked_for(setting):
     found = RunPhotos(setting).thumbnails((3, 0))
     assert list(found) == [3, 0]
-    own = np.asarray(Image.open(setting.table.root / setting.table.paths[3]), dtype=float)
-    assert np.abs(pixels(found[3]) - own).mean() < 40
+    files = [setting.table.root / path for path in setting.table.paths]
+    apart = [
+        np.abs(pixels(found[3]) - np.asarray(Image.open(f), dtype=float)).mean() for f in files
+    ]
+    assert np.argmin(apart) == 3
 
 
 def test_without_the_data_there_is_nothing_to_show(setting, caplog):
     shutil.rmtree(setting.table.root)
     look = RunPhotos(setting)
     assert (look.facts(), look.thumbnails((1, 2)), look.means()) == (None, None, None)
-    assert caplog.text.count("the report shows no photos: ") == 1
+    assert caplog.text.count("the report does not look at the photos: ") == 1
 
 
 def test_sizes_are_left_out_where_only_the_decoded_images_are_left(setting):
-    RunPhotos(setting).facts()
+    look = RunPhotos(setting)
+    look.thumbnails((0,))  # they are open now
     for path in setting.table.paths:
         (setting.table.root / path).unlink()
-    facts = RunPhotos(setting).facts()
-    assert facts is None or facts.sizes == ()
+    facts = look.facts()
+    assert (facts.photos, facts.sized, facts.sizes) == (48, 0, ())

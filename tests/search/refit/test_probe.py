@@ -1,7 +1,11 @@
 """What a default config costs, and what becomes of one that breaks."""
 
+import weakref
+from types import SimpleNamespace
+
 import pytest
 
+from search.errors import BrokenDefaultError
 from search.refit import probe
 from search.refit.probe import measure_costs
 from tests.search.builders.people import trial_setting, write_people
@@ -54,8 +58,41 @@ def test_a_config_that_breaks_leaves_the_others_timed(setting, breaks, error, ca
 
 def test_where_all_break_the_error_says_why(setting, breaks):
     breaks(NonFiniteLossError("the loss must stay finite"), 8, 16)
-    with pytest.raises(NonFiniteLossError, match="the loss must stay finite"):
+    with pytest.raises(BrokenDefaultError, match="of large breaks: the loss must stay finite"):
         measured(setting)
+
+
+def test_a_network_that_breaks_is_gone_before_the_next_is_made(setting, monkeypatch):
+    alive, before = [], []
+
+    class Breaks(ImageClassifier):
+        def __init__(self, *args, **kwargs):
+            alive.append([each() is not None for each in before])
+            super().__init__(*args, **kwargs)
+            before.append(weakref.ref(self))
+
+        def train_epoch(self, *args, **kwargs):
+            try:
+                raise RuntimeError("CUDA out of memory")
+            except RuntimeError as error:
+                raise OutOfMemoryError("no room") from error
+
+    monkeypatch.setattr(probe, "ImageClassifier", Breaks)
+    with pytest.raises(BrokenDefaultError):
+        measured(setting)
+    assert alive == [[], [False]]
+
+
+def test_what_breaks_is_taken_to_cost_as_much_as_the_dearest(monkeypatch):
+    run = SimpleNamespace(
+        spaces=[SimpleNamespace(name=name) for name in ("a", "b", "c")],
+        default_config=lambda name: {"name": name},
+        setting=None,
+        resources=SimpleNamespace(device="cpu", device_share=0.5),
+    )
+    monkeypatch.setattr(probe, "measure_costs", lambda *_: {"a": 2.0, "b": 3.0})
+    caution = probe._CAUTION * 0.5
+    assert probe.probe_costs(run) == {"a": 2 * caution, "b": 3 * caution, "c": 3 * caution}
 
 
 def test_what_is_no_fault_of_a_config_is_raised_at_once(setting, breaks):

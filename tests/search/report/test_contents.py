@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from search.analysis.errors import AnalysisError
 from search.analysis.verdict.sentence import answer
 from search.report.contents import Confusion, Cost, PeopleTable, ReportContents
 from search.report.errors import ReportError
@@ -50,13 +51,14 @@ def test_a_matrix_must_have_a_row_and_a_column_a_class():
 
 
 def test_people_must_fit_their_rows_and_columns():
-    with pytest.raises(ReportError, match=r"gender and age must be \[1, 2\], got \[2, 1\]"):
+    with pytest.raises(AnalysisError, match=r"gender and age must be \[1, 2\], got \[2, 1\]"):
         PeopleTable(
             row_name="gender",
             column_name="age",
             rows=("a",),
             columns=("b", "c"),
             counts=np.zeros((2, 1), dtype=np.int64),
+            num_people=0,
         )
 
 

@@ -69,6 +69,18 @@ def test_what_was_kept_stays_where_the_photos_are_gone(store):
     assert shown(store) == (FACTS, ["female: 1 person"], [7])
 
 
+def test_sizes_that_are_not_known_any_more_replace_none(store):
+    class Decoded(Folder):
+        def facts(self):
+            return photo_facts(np.empty((0, 2), int), np.array([9.0]))
+
+    keep_photos(store, Decoded(), EXAMPLES, no_photos=False)
+    assert shown(store)[0].sized == 0
+    keep_photos(store, Folder(), EXAMPLES, no_photos=False)
+    keep_photos(store, Decoded(), EXAMPLES, no_photos=False)
+    assert shown(store)[0] == FACTS
+
+
 def test_a_run_without_examples_keeps_the_means_alone(store):
     keep_photos(store, Folder(), None, no_photos=False)
     kept = read_photos(store)

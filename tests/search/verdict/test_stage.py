@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from search.analysis.data_look import photo_facts
 from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
 from search.verdict import stage as verdict_stage
@@ -25,6 +26,7 @@ from tests.search.builders.logged_run import (
     write_part,
 )
 from tests.search.builders.made_refit import attribute_columns
+from trainables.data.thumbnails import thumbnail
 
 STUDY = {
     "config": {
@@ -132,6 +134,25 @@ def test_a_repeated_verdict_is_the_same_and_leaves_one_event_file_an_approach(st
     refit = store.tensorboard / "refit"
     files = {path.name: len(list(path.iterdir())) for path in refit.iterdir()}
     assert files == {"separate": 1, "joint": 1, "multihead": 1}
+
+
+@pytest.mark.parametrize("no_photos", [False, True])
+def test_photos_are_shown_and_kept_unless_none_may_be(store, no_photos):
+    class Look:
+        def facts(self):
+            return photo_facts(np.array([[4, 3]]), np.array([9.0]))
+
+        def thumbnails(self, samples):
+            return dict.fromkeys(samples, thumbnail(np.zeros((8, 6, 3), np.uint8)))
+
+        def means(self):
+            return {"cell: 1 person": thumbnail(np.zeros((8, 6, 3), np.uint8))}
+
+    conclude_run(store, Console(file=io.StringIO()), look=Look(), no_photos=no_photos)
+    page = (store.root / "report.html").read_text(encoding="utf-8")
+    assert "Brightness" in page
+    assert ("<img" in page) == ("Mean photos" in page) == (not no_photos)
+    assert (store.root / "photos.json").exists() == (not no_photos)
 
 
 def test_an_ensemble_that_is_there_is_shown(store):

@@ -101,9 +101,11 @@ def test_people_have_sums_only_where_each_is_counted_once():
         rows=("x", "y"),
         columns=("u", "v"),
         counts=np.eye(2, dtype=int),
+        num_people=2,
     )
-    assert texts(people_table(found, 2))[-1] == ["all", "1", "1", "2"]
-    assert texts(people_table(found, 1)) == [["x", "1", "0"], ["y", "0", "1"]]
+    assert texts(people_table(found))[-1] == ["all", "1", "1", "2"]
+    twice = replace(found, num_people=1)
+    assert texts(people_table(twice)) == [["x", "1", "0"], ["y", "0", "1"]]
 
 
 @pytest.mark.parametrize(
@@ -111,6 +113,7 @@ def test_people_have_sums_only_where_each_is_counted_once():
     [
         ({"a": 6, "b": 2}, "mask: the largest class has 3.0 times the people of the smallest"),
         ({"a": 2, "b": 2}, "mask: all classes have as many people"),
+        ({"a": 103, "b": 100}, "mask: the classes have nearly as many people"),
         ({"a": 1, "b": 0}, "mask: the largest class has 1 person, another none"),
         ({"a": 0, "b": 0}, "mask: nobody has a label"),
     ],
@@ -157,6 +160,16 @@ def test_one_size_is_said_to_be_that_of_all_and_many_are_counted():
     assert of_data(photo_facts=one).blocks[-1] == Text(text="All photos are 3 x 2.", quiet=True)
     many = photo_facts(np.array([[n, n] for n in range(1, 11)]), np.zeros(10))
     assert texts(size_table(many))[-1] == ["2 other sizes", ""]
+    assert size_heading(many).startswith("10 sizes of photos, ")
+
+
+def test_of_some_photos_it_is_said_that_they_are_some():
+    facts = photo_facts(np.array([[2, 3]] * 4), np.zeros(4), of=9)
+    assert size_heading(facts) == "All 4 photos that were looked at are 3 x 2"
+    assert brightness_card(facts).heading.startswith("Brightness: half of 4 photos ")
+    two = photo_facts(np.array([[2, 3]] * 3 + [[1, 1]]), np.zeros(5), of=9)
+    heading = size_heading(two).replace("\N{NO-BREAK SPACE}", " ")
+    assert heading == "2 sizes of 4 photos that were looked at, 75 % of them 3 x 2"
 
 
 def test_without_a_known_size_there_is_brightness_alone():
@@ -170,6 +183,7 @@ def test_mean_photos_have_their_cell_below_and_are_not_in_markdown():
     section = of_data(means={"female <30: 7 people": "eA=="}, cuts=CUTS)
     (photos,) = (block for block in section.blocks if isinstance(block, Photos))
     (photo,) = photos.photos
+    assert photos.note.startswith("Each is of 200 photos at most.")
     assert "short cut" in photos.note
     assert (photo.source, photo.caption) == ("data:image/jpeg;base64,eA==", "female <30: 7 people")
     made = contents(data=DataFacts(name="d", num_people=5, num_photos=5, means={"cell": "eA=="}))
