@@ -269,6 +269,7 @@ LIGHT = {
     "search.screen.stage": {"ray", "optuna"},
     "search.screen.quick": {"ray", "optuna"},
     "search.cli.commands": {"ray", "optuna", "torch", "torchvision", "timm", "pandas"},
+    "search.cli.run": {"sklearn"},
     "search.tuning.worker": {"optuna"},
     "trainables.classifier": {"ray", "optuna", "rich", "tensorboard"},
 }
@@ -280,6 +281,11 @@ def test_the_light_ways_load_nothing_heavy_by_any_chain(module):
     chains = loaded_with(module)
     heavy = {name: chains[name] for name in chains if name.partition(".")[0] in LIGHT[module]}
     assert heavy == {}
+
+
+def test_a_run_begins_without_the_distributions_of_scipy():
+    """They take longer to load than all other parts of it."""
+    assert "scipy.stats" not in loaded_with("search.cli.run")
 
 
 def test_the_chains_of_imports_are_followed():

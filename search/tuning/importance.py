@@ -25,7 +25,6 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.importance import FanovaImportanceEvaluator
 from optuna.trial import FrozenTrial, TrialState
 
 from search.store.records import Cause, State, cause_of
@@ -62,6 +61,9 @@ def parameter_importance(
         for trial, value in known
     ]
     study = _study_of(rows)
+    # It loads scikit-learn, which nothing else of a search does.
+    from optuna.importance import FanovaImportanceEvaluator
+
     shares = FanovaImportanceEvaluator(seed=seed % 2**32).evaluate(study)
     ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
     return {name: float(share) for name, share in ranked}

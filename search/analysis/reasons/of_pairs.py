@@ -10,7 +10,6 @@ from itertools import combinations
 from typing import Self
 
 import numpy as np
-from scipy import stats
 
 from search.analysis import wording
 from search.analysis.exact import ROUNDING
@@ -274,7 +273,9 @@ def _rank_correlation(sizes: Ints, gain: Floats) -> float | None:
     """Returns Spearman's correlation; None where one of the two is constant."""
     if len(np.unique(sizes)) < 2 or np.ptp(gain) <= ROUNDING:
         return None
-    return float(stats.spearmanr(sizes, gain).statistic)
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(sizes, gain).statistic)
 
 
 def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Interval:

@@ -25,7 +25,7 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
+from scipy.special import ndtr, stdtrit
 
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import net_weights, weighted_sums
@@ -209,7 +209,7 @@ def _promise(draws: Floats, degrees: float, least: float = 0.0) -> Interval:
     Student's reach replaces the normal one as in interval.py: where a handful of people carry
     the variance, resamples of them spread too little.
     """
-    reach = stats.t.ppf((1 + LEVEL) / 2, degrees)
-    levels = stats.norm.cdf([-reach, 0.0, reach])
+    reach = stdtrit(degrees, (1 + LEVEL) / 2)
+    levels = ndtr([-reach, 0.0, reach])
     low, value, high = np.clip(np.quantile(draws, levels), least, 1.0)
     return Interval(value=float(value), low=float(low), high=float(high))

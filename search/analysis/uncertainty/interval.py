@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
-from scipy import stats
-from scipy.special import stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from search.analysis.errors import AnalysisError
 from search.analysis.exact import ROUNDING
@@ -107,7 +106,7 @@ def interval_of_draws(value: float, draws: Floats, degrees: float) -> Interval:
     """
     # Draws that equal the score but for the rounding of sums count half.
     below = (np.mean(draws < value - ROUNDING) + np.mean(draws <= value + ROUNDING)) / 2
-    shift = stats.norm.ppf(np.clip(below, 0.01, 0.99))
-    reach = stats.t.ppf((1 + LEVEL) / 2, degrees)
-    low, high = np.quantile(draws, stats.norm.cdf([2 * shift - reach, 2 * shift + reach]))
+    shift = ndtri(np.clip(below, 0.01, 0.99))
+    reach = stdtrit(degrees, (1 + LEVEL) / 2)
+    low, high = np.quantile(draws, ndtr([2 * shift - reach, 2 * shift + reach]))
     return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
