@@ -269,7 +269,7 @@ LIGHT = {
     "search.screen.stage": {"ray", "optuna"},
     "search.screen.quick": {"ray", "optuna"},
     "search.cli.commands": {"ray", "optuna", "torch", "torchvision", "timm", "pandas"},
-    "search.cli.run": {"sklearn"},
+    "search.cli.run": {"sklearn", "cmaes"},
     "search.tuning.worker": {"optuna"},
     "trainables.classifier": {"ray", "optuna", "rich", "tensorboard"},
 }

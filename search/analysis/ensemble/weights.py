@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from cmaes import CMA
 from numpy.typing import ArrayLike, NDArray
 
 from search.analysis.errors import AnalysisError
@@ -140,6 +139,8 @@ def cma_weights(
     array, scorer = _laid_out(np.asarray(probs)[used], y)
     flat = array.reshape(len(used), -1)
     best_value = scorer.values(best[None, used], flat)[0]
+    from cmaes import CMA  # with it comes scipy.stats, which takes as long to load as Ray
+
     search = CMA(mean=np.log(first[used]), sigma=_SIGMA, seed=seed)
     for _ in range(max(1, num_evaluations // search.population_size)):
         points = np.stack([search.ask() for _ in range(search.population_size)])
