@@ -37,8 +37,9 @@ end (arXiv 2404.04111). `default`: the default config. Medians over seeds, in br
   it validates: its figure is photos by all of a trial's time but training, set-up included.
 * held-out: macro-F1 of the choice, trained again with {retrainings} seeds on everybody who was
   searched on, on the people who test. A search without a choice leaves its user the default.
-* differences: mean over seeds with the 95 % interval over people, and over searches and trainings
-  where there are two seeds or more. `others` chose another config than the default.
+* differences: mean over seeds, with the 95 % interval over people, and over searches and trainings
+  where there are two seeds or more; from the default of all seeds of a method, from headrace of
+  those that both have. `others` chose another config than the default.
 * below: searches whose choice scores less than the default config.
 * time to the recipe's score: from the start of the process until the choice of that moment has a
   validation score as high as the final choice of `recipe` with the same seed; the choice is what
@@ -53,7 +54,9 @@ class _Judgement:
     """The methods of one space at one budget on the people who test."""
 
     by_method: Mapping[str, Judged]
-    """In the order of seeds that all methods have."""
+    """All searches of each, in the order of their seeds."""
+    ahead: Mapping[str, PairEstimate]
+    """headrace minus each other, over the seeds that both have."""
     default: Judged
     others: Mapping[str, int]
     """Searches that chose another config than the default."""
@@ -146,9 +149,7 @@ def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
     for method, its in judged.by_method.items():
         scores, others = its.of_searches, judged.others[method]
         minus = _difference(its.minus_default(judged.default, others))
-        ahead = ""
-        if method != HEADRACE and HEADRACE in judged.by_method:
-            ahead = _difference(judged.by_method[HEADRACE].minus(its))
+        ahead = _difference(judged.ahead[method]) if method in judged.ahead else ""
         number = len(scores)
         none = judged.without[method]
         words = f"{others} of {number}" + (f", {none} without a choice" if none else "")
@@ -160,20 +161,33 @@ def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
 
 def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
     rows = _by_method(group)
-    seeds = set.intersection(*({row.cell.seed for row in its} for its in rows.values()))
     people, standard = held_out.people(space), held_out.ground.default(space)
-    by_method, others, without = {}, {}, {}
+    predicted, by_method, others, without = {}, {}, {}, {}
     for method, its in rows.items():
-        choices = [row.found.choices for row in its if row.cell.seed in seeds]
-        chosen = [held_out.chosen(space, choice) for choice in choices]
-        if not chosen:
-            continue
-        predicted = np.stack([held_out.predicted(space, config) for config in chosen])
-        by_method[method] = Judged.of(people, predicted)
-        without[method] = sum(choice[space.name] is None for choice in choices)
-        others[method] = sum(_key(config) != _key(standard) for config in chosen)
-    default = Judged.of(people, held_out.predicted(space, standard)[None])
-    return _Judgement(by_method=by_method, default=default, others=others, without=without)
+        choices = {row.cell.seed: row.found.choices for row in its}
+        chosen = {seed: held_out.chosen(space, choice) for seed, choice in choices.items()}
+        predicted[method] = {
+            seed: held_out.predicted(space, config) for seed, config in chosen.items()
+        }
+        by_method[method] = Judged.of(people, np.stack(list(predicted[method].values())))
+        without[method] = sum(choice[space.name] is None for choice in choices.values())
+        others[method] = sum(_key(config) != _key(standard) for config in chosen.values())
+    ahead = {}
+    for method, its in predicted.items() if HEADRACE in predicted else ():
+        seeds = sorted(set(its) & set(predicted[HEADRACE]))
+        if method != HEADRACE and seeds:
+            own, theirs = (
+                Judged.of(people, np.stack([found[seed] for seed in seeds]))
+                for found in (predicted[HEADRACE], its)
+            )
+            ahead[method] = own.minus(theirs)
+    return _Judgement(
+        by_method=by_method,
+        ahead=ahead,
+        default=Judged.of(people, held_out.predicted(space, standard)[None]),
+        others=others,
+        without=without,
+    )
 
 
 def _key(config: Mapping[str, Any]) -> list[tuple[str, str]]:
