@@ -130,9 +130,9 @@ class _Constant:
         steps = -(-len(train) // config.optim.batch_size)
         self._network, self._num_steps = classifier.network, steps
         self._stepping = Stepping(config, self._network, targets, images.device, 10**6)
-        samples = train[: config.optim.batch_size]
+        samples = torch.from_numpy(train[: config.optim.batch_size].copy())
         self._samples = len(samples)
-        self._x = classifier.preprocess.evaluate(images.tensor[torch.from_numpy(samples.copy())])
+        self._x = classifier.preprocess.evaluate(images.tensor[samples])
         self._targets = self._stepping.batch_targets(samples)
         shown = images.setting.split.search_val[:_EVAL_BATCH]
         self._shown = classifier.preprocess.evaluate(images.tensor[torch.from_numpy(shown.copy())])

@@ -33,19 +33,21 @@ from trainables.data.sketches import Sketches
 _MOST_CLASSES, _EXAMPLES = 24, 4
 
 
-def overview_sections(listing: Listing, sketches: Sketches) -> tuple[Section, ...]:
+def overview_sections(
+    listing: Listing, sketches: Sketches, *, no_photos: bool = False
+) -> tuple[Section, ...]:
     """Returns the sections about the data as a whole; none where no photo can be read."""
     if not sketches.is_read.any():
         return ()
     sections = list(_photo_section(sketches))
-    if listing.table is not None:
-        sections = [
-            _people_section(listing.table),
-            *_example_section(listing, listing.table, sketches),
-            *_mean_section(listing, listing.table, sketches),
-            *sections,
-        ]
-    return tuple(sections)
+    table = listing.table
+    if table is not None and not no_photos:
+        shown = (
+            *_example_section(listing, table, sketches),
+            *_mean_section(listing, table, sketches),
+        )
+        sections = [*shown, *sections]
+    return tuple(sections) if table is None else (_people_section(table), *sections)
 
 
 def _people_section(samples: SampleTable) -> Section:

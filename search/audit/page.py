@@ -19,9 +19,11 @@ _TITLES = {
 }
 
 
-def audit_page(listing: Listing, sketches: Sketches, findings: Sequence[Finding]) -> Page:
+def audit_page(
+    listing: Listing, sketches: Sketches, findings: Sequence[Finding], *, no_photos: bool = False
+) -> Page:
     """Returns the page of what was found in a data folder."""
-    sections = [_section(listing, level, findings) for level in _TITLES]
+    sections = _sections(listing, findings, no_photos=no_photos)
     table = listing.table
     counts = [f"{len(listing.paths):,} photos"]
     if table is not None:
@@ -37,22 +39,21 @@ def audit_page(listing: Listing, sketches: Sketches, findings: Sequence[Finding]
         facts=tuple(counts),
         claims=(),
         notes=("Nothing in the data folder was changed.",),
-        sections=(
-            *(each for each in sections if each is not None),
-            *overview_sections(listing, sketches),
-        ),
+        sections=(*sections, *overview_sections(listing, sketches, no_photos=no_photos)),
     )
 
 
-def diff_page(listing: Listing, lines: Sequence[str], findings: Sequence[Finding]) -> Page:
+def diff_page(
+    listing: Listing, lines: Sequence[str], findings: Sequence[Finding], *, no_photos: bool = False
+) -> Page:
     """Returns the page of what changed between two folders.
 
     Args:
         listing: of the second.
         lines: what each holds.
         findings: whose photos have whole paths.
+        no_photos: whether the page shows none.
     """
-    sections = [_section(listing, level, findings) for level in _TITLES]
     said = wording.plural(len(findings), "thing differs", "things differ")
     return Page(
         title=f"What changed to {listing.root.name or listing.root}",
@@ -62,7 +63,7 @@ def diff_page(listing: Listing, lines: Sequence[str], findings: Sequence[Finding
         facts=tuple(lines),
         claims=(),
         notes=("Nothing in either folder was changed.",),
-        sections=tuple(each for each in sections if each is not None),
+        sections=_sections(listing, findings, no_photos=no_photos),
     )
 
 
@@ -78,20 +79,23 @@ def _answer(findings: Sequence[Finding]) -> str:
     return "Nothing in this data needs a person's eye."
 
 
-def _section(listing: Listing, level: Level, findings: Sequence[Finding]) -> Section | None:
-    found = [each for each in findings if each.level is level]
-    if not found:
-        return None
-    blocks: list[Block] = []
-    for each in found:
-        blocks += _blocks(listing, each)
-    kinds = wording.listing([each.kind for each in found])
-    return Section(kicker=_TITLES[level], heading=kinds, blocks=tuple(blocks))
+def _sections(
+    listing: Listing, findings: Sequence[Finding], *, no_photos: bool
+) -> tuple[Section, ...]:
+    """Returns a section for each level that has findings."""
+    sections = []
+    for level, title in _TITLES.items():
+        found = [each for each in findings if each.level is level]
+        blocks = [b for each in found for b in _blocks(listing, each, no_photos=no_photos)]
+        if blocks:
+            kinds = wording.listing([each.kind for each in found])
+            sections.append(Section(kicker=title, heading=kinds, blocks=tuple(blocks)))
+    return tuple(sections)
 
 
-def _blocks(listing: Listing, found: Finding) -> list[Block]:
+def _blocks(listing: Listing, found: Finding, *, no_photos: bool) -> list[Block]:
     said = Text(text=wording.sentence(f"{found.kind}: {found.text}"))
-    if len(found.photos) == len(found.named):
+    if len(found.photos) == len(found.named) and not no_photos:
         # Each thing stands below its photos; there is no second list of them.
         shown = list(zip(found.photos, found.named, strict=True))[:_SHOWN_FRAMES]
         frames = [Frame(photos=_photos(listing, paths), text=text) for paths, text in shown]

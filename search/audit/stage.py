@@ -171,11 +171,11 @@ def print_audit(console: Console, found: Audit, out: Path) -> None:
         say(console, "Nothing needs a person's eye.")
     else:
         say(console, ", ".join(f"{count} {level}" for level, count in counts if count))
-    say(console, f"{out / PAGE_FILE} shows the photos, {out / JSON_FILE} names all.")
+    say(console, f"{out / PAGE_FILE} shows it, {out / JSON_FILE} names all.")
 
 
-def write_audit(found: Audit, out: Path) -> None:
-    """Writes audit.json and audit.html."""
+def write_audit(found: Audit, out: Path, *, no_photos: bool = False) -> None:
+    """Writes audit.json and audit.html, which shows photos unless it may show none."""
     listing = found.listing
     table = listing.table
     shared = people_of(listing, found.copies)
@@ -193,7 +193,8 @@ def write_audit(found: Audit, out: Path) -> None:
             "findings": [each.to_dict() for each in found.findings],
         },
     )
-    write_text(out / PAGE_FILE, html_of(audit_page(listing, found.sketches, found.findings)))
+    page = audit_page(listing, found.sketches, found.findings, no_photos=no_photos)
+    write_text(out / PAGE_FILE, html_of(page))
 
 
 def run_audit(
@@ -205,6 +206,8 @@ def run_audit(
     console: Console,
     store: RunStore | None = None,
     proposals: Path | None = None,
+    *,
+    no_photos: bool = False,
 ) -> Level:
     """Audits a data folder, says and writes what was found; returns how grave it is.
 
@@ -217,6 +220,7 @@ def run_audit(
         console: where to say it.
         store: of a run on this data.
         proposals: file of the corrections that its models propose.
+        no_photos: whether the page shows none.
 
     Raises:
         ResultsError: the run has no refit, or was on other data.
@@ -227,13 +231,19 @@ def run_audit(
         number = write_corrections(proposals, found.listing.table, found.suspects)
         said = f"{number} corrections proposed in {proposals}: look at each"
         say(console, said if number else f"no label is proposed otherwise; {proposals} has no row")
-    write_audit(found, out)
+    write_audit(found, out, no_photos=no_photos)
     print_audit(console, found, out)
     return found.gravest
 
 
 def run_diff(
-    roots: tuple[Path, Path], layout: str | None, out: Path, cache: Path, console: Console
+    roots: tuple[Path, Path],
+    layout: str | None,
+    out: Path,
+    cache: Path,
+    console: Console,
+    *,
+    no_photos: bool = False,
 ) -> Level:
     """Compares two versions of a data folder, says and writes what changed.
 
@@ -243,6 +253,7 @@ def run_diff(
         out: folder of diff.json and diff.html.
         cache: folder of the sketches.
         console: where to say it.
+        no_photos: whether the page shows none.
 
     Returns:
         How grave it is: a note where nothing changed.
@@ -263,11 +274,13 @@ def run_diff(
             "findings": [each.to_dict() for each in found],
         },
     )
-    write_text(out / DIFF_PAGE_FILE, html_of(diff_page(new.listing, lines, found)))
+    write_text(
+        out / DIFF_PAGE_FILE, html_of(diff_page(new.listing, lines, found, no_photos=no_photos))
+    )
     for line in lines:
         say(console, line)
     _print_findings(console, found)
     if not found:
         say(console, "Nothing changed: photos, people and labels are the same.")
-    say(console, f"{out / DIFF_PAGE_FILE} shows the photos, {out / DIFF_JSON_FILE} names all.")
+    say(console, f"{out / DIFF_PAGE_FILE} shows it, {out / DIFF_JSON_FILE} names all.")
     return gravest

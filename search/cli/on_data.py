@@ -91,6 +91,8 @@ def run_audit_of(options: argparse.Namespace) -> int:
         console,
         store,
         options.write_corrections,
+        # What a run may not keep of its people, its folder does not get from an audit either.
+        no_photos=options.no_photos or (options.out is None and config.no_photos),
     )
     return _code_of(level)
 
@@ -118,7 +120,9 @@ def _run_diff_of(options: argparse.Namespace) -> int:
     from search.audit.stage import run_diff
 
     old, new = options.diff
-    return _code_of(run_diff((old, new), options.layout, out, cache, Console()))
+    return _code_of(
+        run_diff((old, new), options.layout, out, cache, Console(), no_photos=options.no_photos)
+    )
 
 
 def _check_file(option: str, path: Path) -> None:

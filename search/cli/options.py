@@ -162,6 +162,11 @@ def _add_audit(commands: Any) -> None:
         help="folder to write (default: audit; with --run that of the run, RESULTS/NAME/audit)",
     )
     audit.add_argument(
+        "--no-photos",
+        action="store_true",
+        help="no photos in the page; nor in that of a run that was started so",
+    )
+    audit.add_argument(
         "--cache", type=Path, default=None, help="folder of demo data and small photos"
     )
 

@@ -154,6 +154,21 @@ def test_data_in_which_no_photo_has_every_label_has_a_page(tmp_path):
     assert "mask: all classes have as many people" in page
 
 
+def test_a_page_without_photos_says_the_same_and_shows_none(tmp_path):
+    lines = [f"{n}.png,p{n},{'yn'[n % 2]}" for n in range(24)]
+    write_labels(tmp_path / "data", "path,person,mask", lines, "group: person\n")
+    Image.new("RGB", (32, 32)).save(tmp_path / "data" / "3.png")
+    found = audited(tmp_path / "data", tmp_path)
+    path = tmp_path / "out" / "audit.html"
+    shown = path.read_text(encoding="utf-8")
+    write_audit(found, tmp_path / "out", no_photos=True)
+    page = path.read_text(encoding="utf-8")
+    assert ("<img" in shown, "<img" in page) == (True, False)
+    assert kinds(found) == {"blank"}
+    for text in ("blank", "3.png", "Brightness", "24 people"):
+        assert text in page
+
+
 def test_an_attribute_that_no_photo_has_is_refused_and_has_a_page(tmp_path):
     lines = [f"{n}.png,p{n},{'yn'[n % 2]}," for n in range(12)]
     yaml = "group: person\nmissing: ignore\nattributes: {mask: {}, age: {bins: [30]}}\n"

@@ -54,6 +54,7 @@ FROZEN = {
         "--results": Path("results"),
         "--write-corrections": None,
         "--out": None,
+        "--no-photos": False,
         "--cache": None,
     },
     "screen": {
