@@ -50,7 +50,8 @@ def data_section(contents: ReportContents) -> Section | None:
     if data.people is not None:
         blocks.append(people_table(data.people))
     people = [people_card(name, counts) for name, counts in data.class_people.items()]
-    cards = people if len(people) <= _MOST_CARDS else []
+    are_many = len(people) > _MOST_CARDS
+    cards = [] if are_many else [*people]
     if data.class_photos:
         cards.append(_class_card(data.class_photos))
     if data.photo_facts is not None:
@@ -58,7 +59,7 @@ def data_section(contents: ReportContents) -> Section | None:
     cards += [_shift_card(shift) for shift in data.shifts]
     if cards:
         blocks.append(Grid(cards=tuple(cards)))
-    if len(people) > _MOST_CARDS:
+    if are_many:
         summary = f"People of every class of {len(people)} attributes"
         blocks.append(Folded(summary=summary, blocks=(Grid(cards=tuple(people)),)))
     blocks += cut_blocks(data.cuts)

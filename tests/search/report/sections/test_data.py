@@ -201,6 +201,15 @@ def test_people_of_every_attribute_stand_before_the_photos_of_the_joint_label():
     assert all(isinstance(card.figure.told, Table) for card in grid.cards)
 
 
+def test_the_people_of_six_attributes_stand_beside_the_other_cards_once():
+    people = {f"a{n}": {"no": 1, "yes": 4} for n in range(6)}
+    facts = photo_facts(np.array([[2, 3]] * 4), np.zeros(4))
+    found = of_data(class_people=people, class_photos={"no": 1, "yes": 4}, photo_facts=facts)
+    grid, sizes = found.blocks
+    assert len(grid.cards) == 8
+    assert isinstance(sizes, Text)
+
+
 def test_the_people_of_many_attributes_are_folded():
     (folded,) = of_data(class_people={f"a{n}": {"no": 1, "yes": 4} for n in range(40)}).blocks
     assert isinstance(folded, Folded)
