@@ -12,7 +12,7 @@ from benchmarks.rivals.found import Found, Work
 from benchmarks.rivals.task import ALL, Ground, Task
 from search.prepare.saved_run import load_run
 from search.store.names import as_file
-from search.store.records import Cause, State, TrialRecord
+from search.store.records import Cause, State, TrialRecord, best_record
 from search.store.run_store import RunStore
 from tests.search.builders.choice_curves import COMPLETE, Report, choice_curve
 
@@ -75,6 +75,8 @@ def read(task: Task, ended: float) -> Found:
     for result, space in zip(run.results, ground.spaces, strict=True):
         epochs = ground.epochs(space)
         found.choices[space.name] = None if result.best is None else dict(result.best.config)
+        highest = best_record(result.records)
+        found.highest[space.name] = None if highest is None else dict(highest.config)
         # Only complete trials are chosen from, and they are told when they end.
         reports = [
             Report(

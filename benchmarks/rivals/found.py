@@ -31,6 +31,8 @@ class Found:
         ended: when the choices were made.
         choices: by space, the config that the method would have its user take; None where it has
             none.
+        highest: by space, the config with the highest score, where a method does not just take
+            that; empty where it does.
         curves: by space, steps (time, validation score of what the method would choose then).
         trials: number by how they ended: complete, stopped (early), cut_off (by the end of the
             time), failed.
@@ -41,6 +43,7 @@ class Found:
     started: float
     ended: float
     choices: dict[str, Config | None] = field(default_factory=dict)
+    highest: dict[str, Config | None] = field(default_factory=dict)
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     trials: dict[str, int] = field(default_factory=dict)
     training: Work = field(default_factory=Work)

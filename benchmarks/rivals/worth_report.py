@@ -23,6 +23,7 @@ from search.store.provenance import package_versions
 from spaces.space import Space
 from tests.search.builders.worth_figures import Judged, num_below, time_until
 
+HIGHEST = f"{HEADRACE}, highest score"
 _TEXT = """\
 `headrace`: its own command. `recipe`: OptunaSearch, ASHA, a function trainable, DataLoader with
 Pillow and torchvision, checkpoints; `recipe-warm`: the same with `reuse_actors=True` and a class
@@ -40,6 +41,8 @@ end (arXiv 2404.04111). `default`: the default config. Medians over seeds, in br
 * differences: mean over seeds, with the 95 % interval over people, and over searches and trainings
   where there are two seeds or more; from the default of all seeds of a method, from headrace of
   those that both have. `others` chose another config than the default.
+* `headrace, highest score`: the same searches, had they chosen the config with the highest
+  score, whatever its lead over the default.
 * below: searches whose choice scores less than the default config.
 * time to the recipe's score: from the start of the process until the choice of that moment has a
   validation score as high as the final choice of `recipe` with the same seed; the choice is what
@@ -75,7 +78,8 @@ def report(rows: Sequence[Row], held_out_of: Callable[[str], HeldOut], given: Na
     parts = [_head(rows, given)]
     for (data, space, budget), group in by_group(list(rows)).items():
         held_out = held_out_of(space)
-        held_out.prepare(held_out.choices(row.found.choices for row in group))
+        highest = (row.found.highest for row in group if row.found.highest)
+        held_out.prepare(held_out.choices([*(row.found.choices for row in group), *highest]))
         title = f"{data}, --space {space}, {format_duration(budget)} of device time"
         parts.append(f"## {title}\n\n{_speed(group)}")
         for each in held_out.ground.spaces:
@@ -160,11 +164,15 @@ def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
 
 
 def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
-    rows = _by_method(group)
+    found = {
+        method: {row.cell.seed: row.found.choices for row in its}
+        for method, its in _by_method(group).items()
+    }
+    if highest := {r.cell.seed: r.found.highest for r in group if r.found.highest}:
+        found[HIGHEST] = highest
     people, standard = held_out.people(space), held_out.ground.default(space)
     predicted, by_method, others, without = {}, {}, {}, {}
-    for method, its in rows.items():
-        choices = {row.cell.seed: row.found.choices for row in its}
+    for method, choices in found.items():
         chosen = {seed: held_out.chosen(space, choice) for seed, choice in choices.items()}
         predicted[method] = {
             seed: held_out.predicted(space, config) for seed, config in chosen.items()

@@ -29,3 +29,9 @@ def test_rows_are_read_as_they_were_measured_and_a_torn_line_is_measured_again(t
     assert file.rows() == [row_of(0)]
     file.append(row_of(1))
     assert file.rows() == [row_of(0), row_of(1)]
+
+
+def test_a_row_of_before_names_no_config_of_the_highest_score(tmp_path):
+    line = row_of(0).to_line()
+    assert Row.from_line(line.replace('"highest": {}, ', "")) == row_of(0)
+    assert '"highest": {}, ' in line
