@@ -191,6 +191,7 @@ def test_every_file_is_there_as_after_a_run_on_one_machine(store):
         "report.html",
         "report.md",
         "study.json",
+        "photo_facts.json",
         "photos.json",
         "tensorboard",
         "trials.csv",
