@@ -284,7 +284,7 @@ def test_the_light_ways_load_nothing_heavy_by_any_chain(module):
 
 
 def test_a_run_begins_without_the_distributions_of_scipy():
-    """They take longer to load than all other parts of it."""
+    """They are slow to load, and nothing before the verdict needs them."""
     assert "scipy.stats" not in loaded_with("search.cli.run")
 
 

@@ -10,6 +10,7 @@ class _Lenient(io.TextIOWrapper):
     """Drops what cannot be written any more, and writes "?" for what its encoding lacks."""
 
     def write(self, text: str) -> int:
+        """Writes a text, or drops it where nobody takes it any more."""
         try:
             return super().write(text)
         except OSError:
@@ -17,6 +18,7 @@ class _Lenient(io.TextIOWrapper):
             return len(text)
 
     def flush(self) -> None:
+        """Hands on what was written, or drops it."""
         try:
             super().flush()
         except OSError:

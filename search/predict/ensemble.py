@@ -163,6 +163,7 @@ class _Steps:
         self._done = 0
 
     def add(self, num_photos: int) -> None:
+        """Counts photos that a network has seen."""
         self._done += num_photos
         if self._progress is not None:
             self._progress(self._done // self._per_photo, self._num_photos)

@@ -201,6 +201,7 @@ class Mirror:
         """Fetches files; of a process that is killed at it the next one knows which they are."""
 
         def get(name: str) -> None:
+            """Fetches a file and notes that both sides have it."""
             self.store.get(f"{self.name}/{name}", self.root / name)
             self._note(name, there[name])
             self._fetching.discard(name)

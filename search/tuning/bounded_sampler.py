@@ -103,6 +103,7 @@ class _Bounded:
         deepcopy: bool = True,  # noqa: ARG002  samplers change no trial
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
+        """Returns the trials that a sampler sees."""
         return [t for t in self._trials if states is None or t.state in states]
 
     def _get_trials(

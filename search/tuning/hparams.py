@@ -104,6 +104,7 @@ class _Table:
     def of(
         cls, records: Sequence[TrialRecord], importance: Mapping[str, Mapping[str, float]]
     ) -> "_Table":
+        """Returns the table of some trials, the parameters that mattered most first."""
         first: dict[str, list[_Value | None]] = {
             "state": [_state(record) for record in records],
             "epochs": [float(record.epochs) for record in records],

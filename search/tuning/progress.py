@@ -49,6 +49,7 @@ class _SpaceCounts:
 
     @property
     def ended(self) -> int:
+        """Trials that ended by themselves."""
         return self.complete + self.stopped + self.failed
 
 

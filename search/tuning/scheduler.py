@@ -78,6 +78,7 @@ class _Both:
         self.is_early = False
 
     def on_trial_add(self, tune_controller: Any, trial: _Known) -> None:
+        """Tells both of a new trial."""
         for each in (self._usual, self._early):
             each.on_trial_add(tune_controller, trial)
 

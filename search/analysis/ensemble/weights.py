@@ -139,7 +139,8 @@ def cma_weights(
     array, scorer = _laid_out(np.asarray(probs)[used], y)
     flat = array.reshape(len(used), -1)
     best_value = scorer.values(best[None, used], flat)[0]
-    from cmaes import CMA  # with it comes scipy.stats, which takes as long to load as Ray
+    # With it comes scipy.stats, which is slow to load, and which no search needs.
+    from cmaes import CMA
 
     search = CMA(mean=np.log(first[used]), sigma=_SIGMA, seed=seed)
     for _ in range(max(1, num_evaluations // search.population_size)):
