@@ -142,7 +142,8 @@ class ImageClassifier:
         with global_torch_seed(self._device, self._seed, "epoch", epoch):
             for number, (rows, samples) in enumerate(self._batches(order)):
                 step = epoch * self._steps_an_epoch + number
-                x, mix = self.preprocess.train(self._images[rows], augment, scalars)
+                images = self._images.index_select(0, rows)
+                x, mix = self.preprocess.train(images, augment, scalars)
                 targets = self._stepping.batch_targets(samples, mix)
                 losses.append(self._stepping.step(x.to(self._device), targets, step))
                 self._data.on_step()

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from tests.trainables import tiny
 from trainables.config import Input
@@ -170,6 +171,44 @@ def test_colour_keeps_pixels_in_range_and_a_grey_photo_grey():
     assert 0 <= float(x.min()) <= float(x.max()) <= 1.0001
     torch.testing.assert_close(x[:, :1].expand(-1, 3, -1, -1), x, rtol=0, atol=1e-5)
     assert len(x[:, 0, 0, 0].unique()) == 8
+
+
+@pytest.mark.parametrize("grayscale", [0.0, 0.5])
+def test_colours_are_those_of_the_textbook_photo_by_photo(grayscale):
+    images = photos(8)
+    x = pixels(train(preprocess(colour=0.4, grayscale=grayscale), images, seed=5)[0])
+    generator = torch.Generator().manual_seed(5)
+    torch.rand(8, generator=generator)  # of the flips
+    gray_draws = torch.rand(8, generator=generator) if grayscale else torch.ones(8)
+    factors = [1 + 0.4 * (2 * torch.rand(8, generator=generator) - 1) for _ in range(3)]
+    for number, photo in enumerate(pixels(preprocess().evaluate(images))):
+        brightness, contrast, saturation = (float(factor[number]) for factor in factors)
+        gray = 0.299 * photo[0] + 0.587 * photo[1] + 0.114 * photo[2]
+        coloured = gray.expand(3, -1, -1) if gray_draws[number] < grayscale else photo
+        saturated = gray + saturation * (coloured - gray)
+        wanted = brightness * (gray.mean() + contrast * (saturated - gray.mean()))
+        torch.testing.assert_close(x[number], wanted.clamp(0, 1), rtol=0, atol=1e-5)
+
+
+def test_photos_are_moved_as_by_an_affine_map():
+    images, size = photos(8), 32
+    x, _ = train(preprocess(size, flip=0.5, rotate=20.0, shift=0.1, scale=0.2), images, seed=7)
+    generator = torch.Generator().manual_seed(7)
+    flip = torch.rand(8, generator=generator) < 0.5
+    draws = [2 * torch.rand(8, generator=generator) - 1 for _ in range(4)]
+    angle, zoom, right, down = np.pi / 9 * draws[0], 1 + 0.2 * draws[1], *draws[2:]
+    plain = pixels(preprocess(size).evaluate(images))
+    mirror = torch.where(flip, -1.0, 1.0)
+    theta = torch.stack(
+        [
+            torch.stack([zoom * angle.cos() * mirror, -zoom * angle.sin(), 0.2 * right], dim=1),
+            torch.stack([zoom * angle.sin() * mirror, zoom * angle.cos(), 0.2 * down], dim=1),
+        ],
+        dim=1,
+    )
+    grid = functional.affine_grid(theta, list(plain.shape), align_corners=False)
+    moved = functional.grid_sample(plain, grid, padding_mode="reflection", align_corners=False)
+    torch.testing.assert_close(pixels(x), moved, rtol=0, atol=1e-4)
 
 
 def test_grayscale_leaves_one_luminance():
