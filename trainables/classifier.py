@@ -21,7 +21,7 @@ from trainables.config import TrialConfig
 from trainables.data.schema import UNKNOWN, LabelSchema
 from trainables.data.training_images import TrainingImages
 from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError, OutOfMemoryError
-from trainables.memory import is_out_of_memory, release
+from trainables.memory import eval_batch, is_out_of_memory, keep_freed, release
 from trainables.network import build_network
 from trainables.prediction import predict_probabilities
 from trainables.preprocess import Preprocess
@@ -29,8 +29,6 @@ from trainables.sampler import batches, epoch_order, num_batches
 from trainables.seeding import global_torch_seed, numpy_generator, torch_generator
 from trainables.stepping import Stepping
 from trainables.targets import AUXILIARY, kept, sampling_classes, training_targets
-
-_EVAL_BATCH = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,10 +89,11 @@ class ImageClassifier:
     ) -> None:
         self.config = config
         self.epoch = 0
-        self._eval_batch = _EVAL_BATCH  # falls when memory runs out
+        self._eval_batch = eval_batch(device)  # falls when memory runs out
         self._data = data
         self._seed = seed
         self._device = device
+        keep_freed(device)
         self._train = _training_samples(config, data)
         self._images = data.images.at(config.input)
         targets = training_targets(config, data.schema, data.labels, data.raw, self._train)

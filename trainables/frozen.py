@@ -24,12 +24,10 @@ from trainables.errors import (
     TrainablesError,
     in_short,
 )
-from trainables.memory import autocast, is_out_of_memory, release
+from trainables.memory import autocast, eval_batch, is_out_of_memory, release
 from trainables.preprocess import Preprocess
 from trainables.seeding import global_torch_seed
 
-MAX_BATCH = 128
-"""Photos in one forward pass; fewer where memory runs out."""
 CROP: Literal["full"] = "full"
 _NO_AUGMENT = Augment(
     flip=0,
@@ -120,7 +118,7 @@ class FrozenBackbone:
             OutOfMemoryError: a single photo does not fit.
             NonFiniteLossError: a feature is not finite.
         """
-        done, size = 0, MAX_BATCH
+        done, size = 0, eval_batch(self.device)
         while done < len(images):
             try:
                 found = self._forward(images[done : done + size])

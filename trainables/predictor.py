@@ -17,15 +17,12 @@ from trainables.config import TrialConfig
 from trainables.data.bounded_files import check_plain
 from trainables.data.schema import LabelSchema
 from trainables.errors import OutOfMemoryError, WeightsError, in_short
-from trainables.memory import is_out_of_memory, release
+from trainables.memory import eval_batch, is_out_of_memory, release
 from trainables.network import build_network
 from trainables.prediction import predict_probabilities
 from trainables.preprocess import Preprocess
 from trainables.seeding import global_torch_seed
 from trainables.targets import AUXILIARY, head_shapes
-
-MAX_BATCH = 256
-"""Photos in one forward pass, as in the evaluation of a training."""
 
 
 class Predictor:
@@ -60,7 +57,7 @@ class Predictor:
         self.preprocess = Preprocess(
             input=config.input, augment=config.augment, mean=mean, std=std
         )
-        self.batch_size = MAX_BATCH
+        self.batch_size = eval_batch(device)
         """Photos in one forward pass; falls when memory runs out."""
         self._device = device
         # The weights come from the file, so nothing pretrained is loaded, nor anything frozen.

@@ -22,11 +22,11 @@ from search.store.provenance import git_commit, package_versions
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.demo import generate as synthetic
+from trainables.memory import eval_batch
 from trainables.stepping import Stepping
 from trainables.targets import training_targets
 
 _PEOPLE = 120
-_EVAL_BATCH = 256
 _HEADS = """| backbone | px | training, photos a second | of the constant batch | validation | \
 of the constant batch | trial, s | trials an hour and slot | of the constant batches |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
@@ -134,7 +134,7 @@ class _Constant:
         self._samples = len(samples)
         self._x = classifier.preprocess.evaluate(images.tensor[samples])
         self._targets = self._stepping.batch_targets(samples)
-        shown = images.setting.split.search_val[:_EVAL_BATCH]
+        shown = images.setting.split.search_val[: eval_batch(images.device)]
         self._shown = classifier.preprocess.evaluate(images.tensor[torch.from_numpy(shown.copy())])
 
     def train(self) -> float:

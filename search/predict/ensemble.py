@@ -24,16 +24,17 @@ from search.predict.photos import Images, check_images, decode, unreadable
 from search.predict.spec import EnsembleSpec, Member, Part
 from trainables.config import TrialConfig
 from trainables.machine import Machine
-from trainables.predictor import MAX_BATCH, Predictor
+from trainables.predictor import Predictor
 
 Floats = NDArray[np.float64]
 Heads = Mapping[str, Mapping[str, NDArray[np.floating]]]
 """Probabilities [n, K] by weights file and head, before calibration."""
 Progress = Callable[[int, int], None]
 
-# Decoded photos held at a time; every network is loaded once for each such load.
+# Decoded photos held at a time; every network is loaded once for each such load, and shown so many
+# photos between two signs of progress.
 _LOAD_BYTES = 2**28
-_STEP = 2 * MAX_BATCH
+_STEP = 512
 
 
 class Ensemble:

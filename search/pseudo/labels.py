@@ -25,7 +25,10 @@ from trainables.classifier import TrainingData
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN, LabelSchema
-from trainables.predictor import MAX_BATCH, Predictor
+from trainables.predictor import Predictor
+
+_BETWEEN_SIGNS = 256
+"""Photos that are labelled between two signs of life."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +114,8 @@ class PseudoLabels:
                 predictor.load(weights)
             outputs.let_go(weights)
             parts: dict[str, list[NDArray[np.float32]]] = {}
-            for start in range(0, len(images), MAX_BATCH):
-                for head, probs in predictor.predict(images[start : start + MAX_BATCH]).items():
+            for some in torch.split(images, _BETWEEN_SIGNS):
+                for head, probs in predictor.predict(some).items():
                     parts.setdefault(head, []).append(probs)
                 on_step()
             for head, found in parts.items():

@@ -29,6 +29,7 @@ from search.refit.retries import Retries, is_silent, note_deaths
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
+from trainables.memory import release
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,10 @@ class RefitWorker:
         self._heartbeat.begin(heartbeat)
         here = self._images.outputs.here
         to = RefitFiles(here(files.folder)), here(models)
-        return train_unit(unit, self._folds, self._images, self._seed, *to)
+        try:
+            return train_unit(unit, self._folds, self._images, self._seed, *to)
+        finally:
+            release(self._images.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

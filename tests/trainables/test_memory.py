@@ -1,12 +1,23 @@
 """Telling an out-of-memory error from any other."""
 
+import platform
+import subprocess
+import sys
 import weakref
 
 import pytest
 import torch
 
 from trainables.errors import OutOfMemoryError
-from trainables.memory import autocast, is_out_of_memory, peak_bytes, release, reset_peak
+from trainables.memory import (
+    autocast,
+    eval_batch,
+    is_out_of_memory,
+    keep_freed,
+    peak_bytes,
+    release,
+    reset_peak,
+)
 
 CPU = torch.device("cpu")
 
@@ -67,6 +78,40 @@ def test_host_memory_is_returned_and_cycles_are_collected(monkeypatch):
 def test_a_system_without_such_a_call_is_left_alone(monkeypatch):
     monkeypatch.setattr("trainables.memory._malloc_trim", None)
     release(CPU)
+
+
+@pytest.mark.parametrize("device", [CPU, torch.device("cuda")])
+def test_freed_memory_is_kept_where_the_cpu_trains(monkeypatch, device):
+    told = []
+    monkeypatch.setattr("trainables.memory._mallopt", lambda *given: told.append(given))
+    keep_freed(device)
+    assert bool(told) == (device == CPU)
+    monkeypatch.setattr("trainables.memory._mallopt", None)
+    keep_freed(device)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
+def test_a_step_touches_no_fresh_pages_with_kept_memory():
+    code = """
+import resource, sys, torch
+from trainables.memory import keep_freed
+torch.set_num_threads(1)
+if sys.argv[1] == "kept":
+    keep_freed(torch.device("cpu"))
+def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(2):
+    before = faults()
+    for _ in range(10):
+        torch.ones(16 * 2**20)
+print(faults() - before)
+"""
+    command = [sys.executable, "-c", code]
+    kept, plain = (int(subprocess.check_output([*command, how])) for how in ("kept", "plain"))
+    assert kept < plain / 10
+
+
+def test_a_cpu_is_shown_fewer_photos_at_once_than_a_gpu():
+    assert eval_batch(CPU) < eval_batch(torch.device("cuda"))
 
 
 def test_the_cpu_has_no_peak():
