@@ -3,12 +3,12 @@
     python -m benchmarks.precision --work DIR [--people 300] [--folds 3] [--seeds 3]
         [--spaces mask gender ...] [--data DIR] [--max-epochs 9]
 
-Before `IS_MEASURED` in `trainables/precision.py` is switched on. The default config of each space
-is trained in both precisions on the same person-disjoint folds from the same seeds, one core, turn
-by turn. The table shows, over all folds, the macro-F1 on people who had no part in the training,
-the difference bf16 - float32 with its 95 % interval (luck of people and, from two seeds on, of
-trainings) and what the verdict of a run would say of it, and the seconds of training in bf16 by
-those in float32, median and middle half of the folds and seeds.
+What `--bf16` gains, and what it costs of the score. The default config of each space is trained in
+both precisions on the same person-disjoint folds from the same seeds, one core, turn by turn. The
+table shows, over all folds, the macro-F1 on people who had no part in the training, the difference
+bf16 - float32 with its 95 % interval (luck of people and, from two seeds on, of trainings) and
+what the verdict of a run would say of it, and the seconds of training in bf16 by those in float32,
+median and middle half of the folds and seeds.
 
 `DIR/cells.jsonl` gets a line when a space, seed and fold ends, and is gone on with. Use it for no
 other data. `--people 24 --folds 2 --seeds 1 --max-epochs 1 --spaces gender` tries it in a minute.

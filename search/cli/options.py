@@ -47,7 +47,7 @@ _GROUPS = {
         *("--refit-seeds", "--margin", "--accept-loss", "--why"),
         *("--pseudo-labels", "--pseudo-threshold", "--keep-models", "--no-photos"),
     ),
-    "machine and folders": ("--gpus-per-trial", "--address", "--results", "--cache"),
+    "machine and folders": ("--gpus-per-trial", "--bf16", "--address", "--results", "--cache"),
 }
 """Of `headrace run`: the headings of its help, each with its options."""
 _DATA_HELP = "folder of the data (default: the built-in demo)"

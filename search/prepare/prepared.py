@@ -56,6 +56,7 @@ class Prepared:
             device=self.resources.device,
             num_threads=self.resources.cpus_per_trial,
             device_share=self.resources.device_share,
+            bf16=self.config.bf16,
             away=self.away,
         )
 

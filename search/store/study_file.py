@@ -38,6 +38,7 @@ class _Config(TypedDict, total=False):
     pseudo_thresholds: list[str]
     race: bool
     warm_start: list[str]
+    bf16: bool
     keep_models: bool
     no_photos: bool
     gpus_per_trial: str

@@ -64,9 +64,9 @@ def _files(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("ratio", "chosen"), [(0.5, BF16), (0.79, BF16), (0.81, FLOAT32), (2.0, FLOAT32)]
+    ("ratio", "chosen"), [(0.5, BF16), (0.89, BF16), (0.91, FLOAT32), (2.0, FLOAT32)]
 )
-def test_bf16_is_chosen_where_it_gains_a_fifth_or_more(choose, ratio, chosen):
+def test_bf16_is_chosen_where_it_gains_a_tenth_or_more(choose, ratio, chosen):
     assert choose(Measure(ratio)).of(CONFIG) == chosen
 
 

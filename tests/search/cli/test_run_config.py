@@ -22,7 +22,7 @@ def config_of(line):
     [
         DEMO,
         f"{DEMO} --margin 0.02 --budget 1h0.1s",
-        f"{DEMO} --why full --keep-models --race --trials 4 --max-epochs 2 --no-pretrained",
+        f"{DEMO} --why full --keep-models --race --trials 4 --max-epochs 2 --no-pretrained --bf16",
         f"{DEMO} --pseudo-labels '{{here}}' --pseudo-threshold age=0.8 mask=0.7",
         f"{DEMO} --warm-start '{{here}}/one.json' '{{here}}/two.json'",
         "run --space age --data '{here}' --layout manifest --weights-dir '{here}' --trials 3",

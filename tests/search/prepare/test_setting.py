@@ -184,3 +184,10 @@ def test_what_a_worker_makes_and_its_signs_of_life_go_to_the_results(node, drive
     images.setting.sign(results / "heartbeats" / "a.beat", "node-7", begins=True)
     made = {p.relative_to(results) for p in results.rglob("*") if p.is_file()}
     assert made == {Path("models/a.safetensors"), Path("heartbeats/a.beat")}
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_a_cpu_measures_precisions_where_the_run_asks_for_it(driver, bf16):
+    setting, _ = driver
+    images = SharedImages(replace(setting, bf16=bf16))
+    assert images.precisions.is_measured is bf16
