@@ -260,7 +260,7 @@ def test_a_large_batch_is_not_measured_whole(monkeypatch):
 
     monkeypatch.setattr(precision, "build_backbone", watched)
     measured_ratio(tiny.config({"optim.batch_size": 512}), lambda: None)
-    assert set(seen) == {8}
+    assert set(seen) == {32}
 
 
 @pytest.mark.parametrize(
