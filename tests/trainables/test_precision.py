@@ -96,14 +96,20 @@ def test_it_is_measured_once_for_a_backbone_and_size_on_a_cpu(choose):
     for _ in range(3):
         choose(measure).of(CONFIG)
     assert measure.asked == 1
-    for change in ({"optim.lr": 0.1, "augment.mixup": 0.4}, {"optim.batch_size": 64}):
-        choose(measure).of(tiny.config(change))
+    choose(measure).of(tiny.config({"optim.lr": 0.1, "augment.mixup": 0.4}))
     choose(measure, flags="avx512_bf16 sse2 new").of(CONFIG)
     assert measure.asked == 1
     choose(measure).of(tiny.config({"input.size": 48}))
     choose(measure, name="Another CPU").of(CONFIG)
     choose(measure, flags="avx512_bf16 amx_bf16").of(CONFIG)
     assert measure.asked == 4
+
+
+def test_a_small_batch_is_measured_by_itself_and_large_ones_once(choose):
+    measure = Measure()
+    for batch_size in (8, 32, 64, 128):
+        choose(measure).of(tiny.config({"optim.batch_size": batch_size}))
+    assert measure.asked == 2
 
 
 def test_a_processor_without_a_name_is_known_by_its_kind(choose, monkeypatch):
