@@ -43,7 +43,7 @@ def keep_freed(device: torch.device) -> None:
     """Lets a process that trains on the CPU keep the memory of a step for the next one.
 
     Left alone, glibc gives every freed tensor of some MB back to the system, which fills the same
-    pages with zeros again a layer later: a third of the time of some trainings
+    pages with zeros again a layer later: a fifth to a half of the time of a training
     (`benchmarks/kept_memory.py`). `release` gives it back between two trainings.
     """
     if device.type == "cpu" and _mallopt is not None:
