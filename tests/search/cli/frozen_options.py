@@ -27,6 +27,7 @@ FROZEN = {
         "--max-epochs": None,
         "--seed": None,
         "--why": None,
+        "--bf16": None,
         "--keep-models": False,
         "--no-photos": False,
         "--pseudo-labels": None,
