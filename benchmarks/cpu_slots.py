@@ -28,6 +28,7 @@ from benchmarks.throughput import read, small_config, training_data
 from spaces.scale import SMALL_BACKBONES
 from trainables.classifier import ImageClassifier
 from trainables.machine import Machine
+from trainables.memory import keep_freed
 
 _EPOCHS, _PATIENCE_S = 2, 300.0
 
@@ -92,6 +93,7 @@ def _train(what: tuple[str, int, int]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         data = training_data(Path(folder), plain=False)
         cpu = torch.device("cpu")
+        keep_freed(cpu)
         classifier = ImageClassifier(small_config(model, size), data, seed=0, device=cpu)
         classifier.train_epoch()
         _barrier.wait(_PATIENCE_S)

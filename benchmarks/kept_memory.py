@@ -2,11 +2,12 @@
 
     python -m benchmarks.kept_memory [--pairs 5]
 
-A cell is a backbone, an input size and a batch. Two processes on one thread, turn by turn, train
-the same steps and show the same photos to the network, one after `trainables.memory.keep_freed`,
-the other as glibc is without it. Ratios of photos a second (kept by not kept), the median with the
-middle half of the pairs: of training, and of evaluation in batches of 64 with kept memory against
-batches of 256 without, as it was before. Then the peak memory of both processes in MB.
+A cell is a backbone, an input size and a batch. Processes on one thread, turn by turn, train the
+same steps and then show photos to the network: with kept memory (`trainables.memory.keep_freed`)
+and batches of 64, without it and batches of 64, and without it and batches of 256. Columns: photos
+a second of training with kept memory by those without; of evaluation, by those without kept memory
+in batches of 256; the peak memory of training and of the whole process in MB. Ratios are medians
+with the middle half of the rounds.
 """
 
 import argparse
@@ -16,13 +17,14 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 
 import timm
 import torch
 
 from benchmarks.rivals.cells import cpu
-from trainables.memory import eval_batch, keep_freed
+from trainables.memory import keep_freed
 
 _CELLS = (
     ("test_resnet", 64, 16),
@@ -36,11 +38,24 @@ _CELLS = (
     ("tf_efficientnet_lite0", 224, 32),
 )
 _CPU = torch.device("cpu")
-_PHOTOS, _SHOWN, _BEFORE = 512, 512, 256
+_PHOTOS, _SHOWN = 512, 512
+_WAYS = ((True, 64), (False, 64), (False, 256))
+"""Whether memory is kept, and the batch of evaluation."""
 
 
-def speeds(name: str, size: int, batch: int, *, kept: bool) -> tuple[float, float, float]:
-    """Returns photos a second in training and evaluation, and the peak memory in MB."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Photos a second, and peaks in MB: of training, and of evaluation after it."""
+
+    training: float
+    evaluation: float
+    peak: float
+    peak_after: float
+
+
+def measure(name: str, size: int, batch: int, way: tuple[bool, int]) -> Told:
+    """Measures a cell in one way, in this process."""
+    kept, together = way
     torch.set_num_threads(1)
     if kept:
         keep_freed(_CPU)
@@ -54,12 +69,16 @@ def speeds(name: str, size: int, batch: int, *, kept: bool) -> tuple[float, floa
         optimizer.step()
 
     training = batch / _median(step, max(4, _PHOTOS // batch // (size // 64) ** 2))
+    peak = _peak()
     network.eval()
-    together = eval_batch(_CPU) if kept else _BEFORE
     shown = _photos(together, size)
     with torch.inference_mode():
         evaluation = together / _median(lambda: network(shown), max(3, _SHOWN // together))
-    return training, evaluation, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Told(training=training, evaluation=evaluation, peak=peak, peak_after=_peak())
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _photos(count: int, size: int) -> torch.Tensor:
@@ -80,27 +99,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=5, help="rounds of a cell (5)")
     pairs = parser.parse_args().pairs
-    print(f"{cpu()}, PyTorch {torch.__version__}, {sys.platform}, one thread, {pairs} pairs\n")
-    print("| model | px | batch | training | evaluation | peak MB kept | not kept |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(f"{cpu()}, PyTorch {torch.__version__}, {sys.platform}, one thread, {pairs} rounds\n")
+    print(
+        "| model | px | batch | training | peak MB kept | not kept "
+        "| evaluation kept, 64 | not kept, 64 | peak MB kept, 64 | not kept, 64 | not kept, 256 |"
+    )
+    print("| --- " * 11 + "|")
     for cell in _CELLS:
         found = []
         for number in range(pairs):
-            # A process each: what glibc was told cannot be taken back.
-            turns = (True, False) if number % 2 else (False, True)
-            found.append({kept: _alone(*cell, kept=kept) for kept in turns})
-        ratios = [
-            _ratio([pair[True][side] / pair[False][side] for pair in found]) for side in (0, 1)
-        ]
-        peaks = [f"{statistics.median(p[kept][2] for p in found):.0f}" for kept in (True, False)]
-        print(f"| {' | '.join([*map(str, cell), *ratios, *peaks])} |", flush=True)
+            # A process each: glibc adapts itself to what a process did before.
+            turn = [*_WAYS[number % 3 :], *_WAYS[: number % 3]]
+            found.append({way: _alone(*cell, way) for way in turn})
+        print(f"| {' | '.join([*map(str, cell), *_row(found)])} |", flush=True)
 
 
-def _alone(name: str, size: int, batch: int, *, kept: bool) -> tuple[float, float, float]:
+def _row(found: list[dict[tuple[bool, int], Told]]) -> list[str]:
+    kept, plain, before = _WAYS
+    return [
+        _ratio([each[kept].training / each[plain].training for each in found]),
+        *(_middle([each[way].peak for each in found]) for way in (kept, plain)),
+        _ratio([each[kept].evaluation / each[before].evaluation for each in found]),
+        _ratio([each[plain].evaluation / each[before].evaluation for each in found]),
+        *(_middle([each[way].peak_after for each in found]) for way in _WAYS),
+    ]
+
+
+def _alone(name: str, size: int, batch: int, way: tuple[bool, int]) -> Told:
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(speeds, name, size, batch, kept=kept).result()
+        return pool.submit(measure, name, size, batch, way).result()
+
+
+def _middle(values: list[float]) -> str:
+    return f"{statistics.median(values):.0f}"
 
 
 def _ratio(ratios: list[float]) -> str:

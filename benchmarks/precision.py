@@ -38,6 +38,7 @@ from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.demo import generate as synthetic
 from trainables.data.splits import make_folds
+from trainables.memory import keep_freed
 from trainables.precision import BF16, FLOAT32
 from trainables.seeding import derive_seed
 
@@ -100,6 +101,7 @@ def cells(
     if unknown := sorted({*(names or ())} - {*spaces}):
         raise ValueError(f"unknown space {unknown[0]!r}; available: {', '.join(spaces)}")
     images = SharedImages(ground.setting)
+    keep_freed(images.device)
     fold_of = make_folds(ground.table, folds, _FOLD_SEED)
     for seed in range(seeds):
         for name in names or spaces:

@@ -5,7 +5,7 @@
 A cell is a backbone and an input size of the CPU scale, with the default config on photos of the
 demo's stored size, on one thread. Training: an epoch of `ImageClassifier` against the same number
 of plain steps of the same network (forward, backward, clipping, fused AdamW) on a constant batch.
-Evaluation: `predict` of 512 photos against forward passes of a constant batch of 256. The two of a
+Evaluation: `predict` of 512 photos against forward passes of a constant batch of 64. The two of a
 pair run in turn; the figure is the median of the ratios of the pairs, with their middle half.
 `--plain` keeps no resized images, as before they were kept. Every cell is a line of the file when
 it ends, with the load of the machine; a cell that is there is not measured again.
@@ -32,6 +32,7 @@ from trainables.config import TrialConfig
 from trainables.data.image_store import ImageStore
 from trainables.data.layouts.profiles import SCHEMA
 from trainables.data.training_images import TrainingImages
+from trainables.memory import eval_batch, keep_freed
 
 STORED = (144, 112)
 _TRAIN, _EVAL = 320, 512
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="keep no resized images")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    keep_freed(_CPU)
     known = read(options.out)
     for model in options.models:
         for size in options.sizes:
@@ -128,11 +130,12 @@ def constant_evaluation(config: TrialConfig) -> Callable[[], float]:
     """Returns what predicts a constant batch and returns its photos a second."""
     network = timm.create_model(config.backbone.name, num_classes=3).eval()
     network.to(memory_format=torch.channels_last)
-    x = _batch(256, config.input.size)
+    together = eval_batch(_CPU)
+    x = _batch(together, config.input.size)
 
     @torch.inference_mode()
     def predict() -> None:
-        for _ in range(_EVAL // 256):
+        for _ in range(_EVAL // together):
             network(x).softmax(dim=1)
 
     return lambda: photos_a_second(_EVAL, predict)

@@ -21,7 +21,7 @@ from trainables.config import TrialConfig
 from trainables.data.schema import UNKNOWN, LabelSchema
 from trainables.data.training_images import TrainingImages
 from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError, OutOfMemoryError
-from trainables.memory import eval_batch, is_out_of_memory, keep_freed, release
+from trainables.memory import eval_batch, is_out_of_memory, release
 from trainables.network import build_network
 from trainables.prediction import predict_probabilities
 from trainables.preprocess import Preprocess
@@ -93,7 +93,6 @@ class ImageClassifier:
         self._data = data
         self._seed = seed
         self._device = device
-        keep_freed(device)
         self._train = _training_samples(config, data)
         self._images = data.images.at(config.input)
         targets = training_targets(config, data.schema, data.labels, data.raw, self._train)

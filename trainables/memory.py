@@ -2,7 +2,8 @@
 
 import ctypes
 import gc
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -10,6 +11,8 @@ import torch
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 _mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
+_MMAPS, _TRIM_BYTES = 65_536, 2**26
+"""What glibc begins with, and what it would have come to by itself."""
 
 _MESSAGES = (
     "out of memory",
@@ -45,17 +48,36 @@ def keep_freed(device: torch.device) -> None:
     Left alone, glibc gives every freed tensor of some MB back to the system, which fills the same
     pages with zeros again a layer later: a fifth to a half of the time of a training
     (`benchmarks/kept_memory.py`). `release` gives it back between two trainings.
+
+    For processes that do nothing else; others train in `freed_kept`.
     """
-    if device.type == "cpu" and _mallopt is not None:
-        _mallopt(_MMAP_MAX, 0)
-        _mallopt(_TRIM_THRESHOLD, -1)
+    if device.type == "cpu":
+        _tell_glibc(mmap_max=0, trim_threshold=-1)
+
+
+@contextmanager
+def freed_kept(device: torch.device) -> Iterator[None]:
+    """Keeps freed memory as `keep_freed`, and gives it back at the end."""
+    keep_freed(device)
+    try:
+        yield
+    finally:
+        if device.type == "cpu":
+            _tell_glibc(mmap_max=_MMAPS, trim_threshold=_TRIM_BYTES)
+        release(device)
+
+
+def _tell_glibc(*, mmap_max: int, trim_threshold: int) -> None:
+    if _mallopt is not None:
+        _mallopt(_MMAP_MAX, mmap_max)
+        _mallopt(_TRIM_THRESHOLD, trim_threshold)
 
 
 def eval_batch(device: torch.device) -> int:
     """Returns the photos of a forward pass without gradients.
 
-    On a CPU few: more of them are no faster, for their activations leave its caches, and need the
-    more memory.
+    On a CPU more of them are hardly faster and need more memory, and where freed memory is not
+    kept they are slower (`benchmarks/kept_memory.py`).
     """
     return 64 if device.type == "cpu" else 256
 

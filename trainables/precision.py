@@ -1,9 +1,9 @@
 """In which precision a CPU trains: as its config says, or measured once, beside the images.
 
-Plain convolutions gain by bf16 where the CPU has instructions for it, depthwise ones lose. What is
-chosen becomes a part of a trial's config, so that nothing that goes on with it measures again. A
-new trial may choose otherwise where the folder of the measured ratios was deleted, or on another
-machine: the steps are timed again, and near the margin they may fall on its other side.
+Some models gain by bf16 where the CPU has instructions for it, others lose. What is chosen becomes
+a part of a trial's config, so that nothing that goes on with it measures again. A new trial may
+choose otherwise where the folder of the measured ratios was deleted, or on another machine: the
+steps are timed again, and near the margin they may fall on its other side.
 """
 
 import json
@@ -25,7 +25,7 @@ from trainables.config import TrialConfig
 from trainables.data.bounded_files import load_json, read_text
 from trainables.drafts import written
 from trainables.locks import held
-from trainables.memory import autocast, is_out_of_memory, keep_freed
+from trainables.memory import autocast, is_out_of_memory
 from trainables.seeding import global_torch_seed
 
 logger = logging.getLogger(__name__)
@@ -33,16 +33,17 @@ logger = logging.getLogger(__name__)
 FLOAT32, BF16 = "float32", "bf16"
 _INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
 """Flags of processors (x86, ARM) that compute in bf16; others only imitate it."""
+_CPUINFO = Path("/proc/cpuinfo")
 _PHOTOS = 32
-"""Of a measured step, at most: of fewer a step gains less (0.90 with 8 of 64 px, 0.78 with 32)."""
+"""Of a measured step, at most; of fewer it gains less."""
 _PAIRS, _WARM_UP = 8, 2
 _MOST_S = 2.0
 """After which a model is judged by the pairs there are, one at least: a trial waits."""
 _MARGIN = 0.9
 """Share of the float32 time that bf16 must stay below.
 
-Between what was measured, so that luck decides nothing: 0.68 to 0.79 for plain convolutions, 1.40
-and more for depthwise ones (AMD EPYC with avx512_bf16).
+Between what was measured of the small models in batches of 32, so that luck decides little: 0.68
+to 0.79 and 1.40 or more (`benchmarks/precision.py`).
 """
 _NO_GAIN = 1.0
 """Ratio of a model that has no such step."""
@@ -60,7 +61,6 @@ def measured_ratio(config: TrialConfig, on_step: Callable[[], None]) -> float:
     cpu = torch.device("cpu")
     plain = config.backbone.model_copy(update={"pretrained": False, "frozen_stages": 0})
     side = config.input.size
-    keep_freed(cpu)  # as in the training that it stands for
     with global_torch_seed(cpu, 0, "precision"):
         network = build_backbone(plain, None, side).module.to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(network.parameters(), fused=True)
@@ -90,6 +90,15 @@ def measured_ratio(config: TrialConfig, on_step: Callable[[], None]) -> float:
     return statistics.median(ratios[_WARM_UP:] or ratios[-1:])
 
 
+def computes_bf16(cpuinfo: Path = _CPUINFO) -> bool:
+    """Returns whether the processor of this machine has instructions for bf16.
+
+    Args:
+        cpuinfo: what the system says of it.
+    """
+    return bool(_INSTRUCTIONS & _processor(cpuinfo)[1])
+
+
 def num_photos(config: TrialConfig) -> int:
     """Returns the photos of a measured step."""
     return min(config.optim.batch_size, _PHOTOS)
@@ -104,8 +113,7 @@ class Precisions:
             measured again.
         on_step: called after every step that is measured, and while another process measures: a
             sign of life.
-        is_measured: whether anything is chosen at all; else a CPU trains in float32, which scores
-            a little higher (`benchmarks/precision.py`).
+        is_measured: whether anything is chosen at all; else a CPU trains in float32.
         cpuinfo: what the system says of the processor.
         measure: of the ratio of bf16 to float32.
     """
@@ -113,7 +121,7 @@ class Precisions:
     folder: Path
     on_step: Callable[[], None] = lambda: None
     is_measured: bool = False
-    cpuinfo: Path = Path("/proc/cpuinfo")
+    cpuinfo: Path = _CPUINFO
     measure: Measure = field(default=measured_ratio)
 
     def of(self, config: TrialConfig) -> str:

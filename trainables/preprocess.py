@@ -112,7 +112,7 @@ class Preprocess:
         columns = turn * torch.where(flip, -1.0, 1.0)[:, None] * ticks
         rows = turn * 1j * ticks + torch.complex(across, down)[:, None]
         grid = torch.view_as_real(columns[:, None, :] + rows[:, :, None])
-        # A CPU samples planes of one colour each in half the time of interleaved colours.
+        # Planes of one colour each: from 96 px on a CPU samples them a quarter faster.
         return functional.grid_sample(
             x.contiguous(), grid, mode="bilinear", padding_mode="reflection", align_corners=False
         )

@@ -26,6 +26,7 @@ from trainables.blocks import Block
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 from trainables.errors import TrainablesError
+from trainables.memory import keep_freed
 from trainables.seeding import derive_seed
 
 _SPARE = 1.1
@@ -80,6 +81,7 @@ _kept: dict[Block, tuple[float, Path | None]] = {}
 def _open(setting: TrialSetting) -> None:
     global _images  # noqa: PLW0603  the state of a worker process
     _images = SharedImages(setting, on_step=_check_time)
+    keep_freed(_images.device)
     _images.tensor  # noqa: B018  decoded before the first trial
 
 

@@ -31,6 +31,7 @@ from trainables.data.demo import generate as synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.splits import deal
 from trainables.errors import TrainablesError
+from trainables.memory import keep_freed
 from trainables.seeding import derive_seed
 
 _SEED_OF_TEST = 900_000
@@ -101,6 +102,7 @@ _test: SharedImages
 def _open(search: TrialSetting, test: TrialSetting) -> None:
     global _search, _test
     _search, _test = SharedImages(search), SharedImages(test)
+    keep_freed(_search.device)
 
 
 def _retrain(config: Mapping[str, Any], block: Block, seed: int, path: Path) -> None:

@@ -22,7 +22,7 @@ from search.store.provenance import git_commit, package_versions
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.demo import generate as synthetic
-from trainables.memory import eval_batch
+from trainables.memory import eval_batch, keep_freed
 from trainables.stepping import Stepping
 from trainables.targets import training_targets
 
@@ -65,6 +65,7 @@ def _rows(work: Path, weights_dir: Path | None, pairs: int) -> str:
     ground = Ground.of(task)
     images = SharedImages(ground.setting)
     images.tensor.sum()  # every page of the map is in memory
+    keep_freed(images.device)
     default = ground.default(ground.spaces[0])
     rows = []
     for name in ground.scale.backbones:

@@ -302,8 +302,8 @@ class RunConfig:
     """Absolute; empty for none."""
     bf16: bool = option(
         "--bf16",
-        "on a CPU with instructions for it, train in bf16 what is a tenth faster so, for a little "
-        "of the score (a GPU always does)",
+        "on a CPU with instructions for it, train in bf16 what takes a tenth less time so; it may "
+        "cost a little of the score (a GPU always does)",
         default=False,
         action="store_const",
         const=True,

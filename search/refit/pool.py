@@ -29,7 +29,7 @@ from search.refit.retries import Retries, is_silent, note_deaths
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
-from trainables.memory import release
+from trainables.memory import keep_freed, release
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class RefitWorker:
         node = ray.get_runtime_context().get_node_id()
         self._heartbeat = Heartbeat(node, note=setting.sign)
         self._images = SharedImages(setting, on_step=self._heartbeat)
+        keep_freed(self._images.device)
         self._folds = folds
         self._seed = seed
 
@@ -52,10 +53,8 @@ class RefitWorker:
         self._heartbeat.begin(heartbeat)
         here = self._images.outputs.here
         to = RefitFiles(here(files.folder)), here(models)
-        try:
-            return train_unit(unit, self._folds, self._images, self._seed, *to)
-        finally:
-            release(self._images.device)
+        release(self._images.device)  # what a unit before this one held, broken or not
+        return train_unit(unit, self._folds, self._images, self._seed, *to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

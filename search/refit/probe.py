@@ -15,7 +15,7 @@ from trainables.blocks import FlatValue
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 from trainables.errors import NonFiniteLossError, OutOfMemoryError
-from trainables.memory import release
+from trainables.memory import freed_kept, release
 
 logger = logging.getLogger(__name__)
 
@@ -69,14 +69,15 @@ def measure_costs(
     images = SharedImages(setting, on_step)
     found: dict[str, float] = {}
     broken = ""
-    for name, flat in configs.items():
-        try:
-            found[name] = _seconds_of(images, TrialConfig.from_flat(images.with_precision(flat)))
-        except (NonFiniteLossError, OutOfMemoryError) as error:
-            broken = f"the default config of {name} breaks: {error}"
-            logger.warning("%s", broken)
-        if name not in found:  # the error is gone, and what it kept of the network, too
-            release(images.device)
+    with freed_kept(images.device):
+        for name, flat in configs.items():
+            config = TrialConfig.from_flat(images.with_precision(flat))
+            try:
+                found[name] = _seconds_of(images, config)
+            except (NonFiniteLossError, OutOfMemoryError) as error:
+                broken = f"the default config of {name} breaks: {error}"
+                logger.warning("%s", broken)
+            release(images.device)  # the error is gone, and what it kept of the network, too
     if not found:
         raise BrokenDefaultError(broken)
     return found

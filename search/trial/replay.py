@@ -17,6 +17,7 @@ from search.trial.trial_run import TrialRun
 from trainables.config import TrialConfig
 from trainables.data.corrections import no_corrections
 from trainables.machine import Machine
+from trainables.memory import freed_kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,8 @@ def replay(
         num_threads=best.num_threads,
         device_share=1.0,
     )
-    return _train(best, config, setting, progress)
+    with freed_kept(torch.device(best.device)):
+        return _train(best, config, setting, progress)
 
 
 def _train(

@@ -12,6 +12,7 @@ from ray import tune
 from search.prepare.setting import SharedImages, TrialSetting
 from search.store.heartbeat import Heartbeat
 from search.trial.trial_run import TrialRun
+from trainables.memory import keep_freed
 
 
 class Worker(tune.Trainable):  # type: ignore[misc]
@@ -31,6 +32,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
         self._heartbeat = Heartbeat(node, note=setting.sign)
         self._images = SharedImages(setting, on_step=self._heartbeat)
+        keep_freed(self._images.device)
         self._open(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:

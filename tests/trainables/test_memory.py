@@ -12,6 +12,7 @@ from trainables.errors import OutOfMemoryError
 from trainables.memory import (
     autocast,
     eval_batch,
+    freed_kept,
     is_out_of_memory,
     keep_freed,
     peak_bytes,
@@ -90,14 +91,31 @@ def test_freed_memory_is_kept_where_the_cpu_trains(monkeypatch, device):
     keep_freed(device)
 
 
+def test_who_trains_in_between_gives_kept_memory_back(monkeypatch):
+    told = []
+    monkeypatch.setattr("trainables.memory._mallopt", lambda *given: told.append(given))
+    monkeypatch.setattr("trainables.memory._malloc_trim", lambda _: told.append("trimmed"))
+    with pytest.raises(ValueError), freed_kept(CPU):  # noqa: PT011, PT012
+        assert len(told) == 2
+        raise ValueError
+    (mmaps, none), (trim, never), (mmaps_again, many), (trim_again, some), last = told
+    assert (mmaps, trim) == (mmaps_again, trim_again)
+    assert (none, never) == (0, -1)
+    assert min(many, some) > 0
+    assert last == "trimmed"
+
+
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc alone")
 def test_a_step_touches_no_fresh_pages_with_kept_memory():
     code = """
 import resource, sys, torch
-from trainables.memory import keep_freed
+from trainables.memory import freed_kept, keep_freed
 torch.set_num_threads(1)
 if sys.argv[1] == "kept":
     keep_freed(torch.device("cpu"))
+if sys.argv[1] == "given back":
+    with freed_kept(torch.device("cpu")):
+        torch.ones(16 * 2**20)
 def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(2):
     before = faults()
@@ -106,8 +124,11 @@ for _ in range(2):
 print(faults() - before)
 """
     command = [sys.executable, "-c", code]
-    kept, plain = (int(subprocess.check_output([*command, how])) for how in ("kept", "plain"))
+    kept, plain, given_back = (
+        int(subprocess.check_output([*command, how])) for how in ("kept", "plain", "given back")
+    )
     assert kept < plain / 10
+    assert given_back > plain / 2
 
 
 def test_a_cpu_is_shown_fewer_photos_at_once_than_a_gpu():

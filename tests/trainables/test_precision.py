@@ -17,7 +17,7 @@ from tests.trainables.tiny import assert_same, classifier
 from trainables import locks, precision
 from trainables.config import TrialConfig
 from trainables.memory import autocast
-from trainables.precision import BF16, FLOAT32, Precisions, measured_ratio
+from trainables.precision import BF16, FLOAT32, Precisions, computes_bf16, measured_ratio
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
@@ -89,6 +89,13 @@ def test_unless_it_is_switched_on_a_cpu_trains_in_float32(choose):
     plain = choose(measure)
     usual = Precisions(folder=plain.folder, cpuinfo=plain.cpuinfo, measure=measure)
     assert (usual.of(CONFIG), measure.asked) == ("", 0)
+
+
+@pytest.mark.parametrize(("flags", "can"), [("sse2 avx512_bf16", True), ("sse2", False)])
+def test_a_cpu_says_whether_it_computes_in_bf16(tmp_path, flags, can):
+    (tmp_path / "cpuinfo").write_text(f"model name\t: A CPU\nflags\t\t: {flags}\n")
+    assert computes_bf16(tmp_path / "cpuinfo") is can
+    assert not computes_bf16(tmp_path / "missing")
 
 
 def test_it_is_measured_once_for_a_backbone_and_size_on_a_cpu(choose):

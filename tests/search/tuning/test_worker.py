@@ -25,7 +25,15 @@ def asked(number, **config):
 
 
 @pytest.fixture
-def worker(images, monkeypatch):
+def kept(monkeypatch):
+    """The devices that freed memory is kept for: of this process it is given back."""
+    found = []
+    monkeypatch.setattr("search.tuning.worker.keep_freed", found.append)
+    return found
+
+
+@pytest.fixture
+def worker(images, kept, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     # Every CPU trains in the same precision here.
     monkeypatch.setattr("trainables.precision._INSTRUCTIONS", set())
@@ -49,6 +57,10 @@ def test_a_warm_worker_takes_the_next_trial_and_tells_the_gap(worker, monkeypatc
     assert result["gap"] == 7.0
     assert "gap" not in worker.step()
     assert worker._images.tensor is images
+
+
+def test_a_worker_keeps_freed_memory(worker, kept):
+    assert kept == [worker._images.device]
 
 
 def test_the_checkpoint_of_a_stopped_trial_goes_when_its_worker_goes_on(worker, tmp_path):
