@@ -186,14 +186,19 @@ def leaders(records: Iterable[TrialRecord]) -> list[TrialRecord]:
         and late_score(each) > late_score(default)
     ]
     ahead.sort(key=lambda each: (-late_score(each), each.number))
-    most = min(_MOST_LEADERS, math.ceil(len(complete) / 3))
-    return [default, *ahead[:most]] if ahead else []
+    return [default, *ahead[: _num_leaders(len(complete))]] if ahead else []
 
 
 def expected_trainings(trials: int) -> int:
     """Returns about how many second trainings a space has after so many trials."""
-    complete = trials // 3  # early stopping ends the others
-    return 1 + math.ceil(complete / 3) if complete >= LEAST_TRIALS else 0
+    # Early stopping ends the others: in nine searches of 61 to 107 trials and one of 24 it left 16
+    # to 39 % complete, in the median 27 %.
+    complete = trials // 4
+    return 1 + _num_leaders(complete) if complete >= LEAST_TRIALS else 0
+
+
+def _num_leaders(complete: int) -> int:
+    return min(_MOST_LEADERS, math.ceil(complete / 3))
 
 
 def expected_seconds(spaces: Iterable[Sequence[TrialRecord]], slots: int) -> float:

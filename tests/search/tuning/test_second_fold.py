@@ -74,7 +74,9 @@ def test_of_many_ten_are_trained_again():
     assert len(leaders([trial(number, 0.1 + number / 100) for number in range(80)])) == 1 + 10
 
 
-@pytest.mark.parametrize(("trials", "trainings"), [(3, 0), (14, 0), (15, 3), (24, 4), (60, 8)])
+@pytest.mark.parametrize(
+    ("trials", "trainings"), [(3, 0), (19, 0), (20, 3), (24, 3), (60, 6), (400, 11)]
+)
 def test_a_plan_in_trials_counts_the_second_trainings(trials, trainings):
     assert expected_trainings(trials) == trainings
 
