@@ -45,9 +45,9 @@ def release(device: torch.device) -> None:
 def keep_freed(device: torch.device) -> None:
     """Lets a process that trains on the CPU keep the memory of a step for the next one.
 
-    Left alone, glibc gives every freed tensor of some MB back to the system, which fills the same
-    pages with zeros again a layer later: a fifth to a half of the time of a training
-    (`benchmarks/kept_memory.py`). `release` gives it back between two trainings.
+    Left alone, glibc gives freed tensors back to the system, which fills the same pages with zeros
+    again a layer later: those of more than 32 MB always, smaller ones unless the process has freed
+    as large ones before (`benchmarks/kept_memory.py`). `release` gives it back between trainings.
 
     For processes that do nothing else; others train in `freed_kept`.
     """
