@@ -66,6 +66,8 @@ class EpochReport:
 class ImageClassifier:
     """Trains and applies the network of one config.
 
+    A process that trains on the CPU calls `trainables.memory.keep_freed` before, or trains slower.
+
     Args:
         config: the point of the search space.
         data: images, labels and the training indices.

@@ -57,12 +57,7 @@ def replay(
         study = _study_config(best, data or best.data, weights_dir)
     if corrections:
         study = replace(study, corrections=tuple(corrections))
-    for source in study.corrections:
-        if why := no_corrections(source):
-            raise UsageError(
-                f"{path.name} was found with the corrections {source}, which are no file now: "
-                f"{why}; say where they are (--corrections FILE ...)"
-            )
+    _check_corrections(study, path)
     dataset = open_dataset(study, cache, progress)
     with reading(path, "resume its run"):
         config = best.trial_config(dataset.table.schema.names)
@@ -90,6 +85,15 @@ def replay(
     )
     with freed_kept(torch.device(best.device)):
         return _train(best, config, setting, progress)
+
+
+def _check_corrections(study: RunConfig, path: Path) -> None:
+    for source in study.corrections:
+        if why := no_corrections(source):
+            raise UsageError(
+                f"{path.name} was found with the corrections {source}, which are no file now: "
+                f"{why}; say where they are (--corrections FILE ...)"
+            )
 
 
 def _train(

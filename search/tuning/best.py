@@ -29,6 +29,7 @@ from search.tuning.second_fold import people_of
 from trainables.blocks import block_of
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
+from trainables.memory import freed_kept
 
 logger = logging.getLogger(__name__)
 
@@ -132,8 +133,9 @@ def predict_again(
         ResultsError: it breaks now.
         FaultError: the machine fails.
     """
+    images = SharedImages(setting, on_step)
     trial = TrialRun(
-        SharedImages(setting, on_step),
+        images,
         space=record.space,
         number=record.number,
         config=record.config,
@@ -141,8 +143,9 @@ def predict_again(
         write=False,
     )
     result: Mapping[str, object] = {"done": False}
-    while not result["done"]:
-        result = trial.epoch()
+    with freed_kept(images.device):
+        while not result["done"]:
+            result = trial.epoch()
     if "fault" in result:
         raise FaultError(Fault(str(result["fault"])), str(result["error"]))
     if trial.last is None or "error" in result:

@@ -83,6 +83,7 @@ class _Both:
             each.on_trial_add(tune_controller, trial)
 
     def on_trial_result(self, tune_controller: Any, trial: _Known, result: dict[str, Any]) -> str:
+        """Tells both of an epoch; returns what the one that decides makes of the trial."""
         decisions = [
             str(each.on_trial_result(tune_controller, trial, result))
             for each in (self._usual, self._early)
@@ -92,10 +93,12 @@ class _Both:
     def on_trial_complete(
         self, tune_controller: Any, trial: _Known, result: dict[str, Any]
     ) -> None:
+        """Tells both of a trial that ended by itself."""
         for each in (self._usual, self._early):
             each.on_trial_complete(tune_controller, trial, result)
 
     def on_trial_remove(self, tune_controller: Any, trial: _Known) -> None:
+        """Tells both of a trial that is gone."""
         for each in (self._usual, self._early):
             each.on_trial_remove(tune_controller, trial)
 

@@ -39,6 +39,7 @@ class _EndOfSearch(tune.Stopper):  # type: ignore[misc]
         return False
 
     def stop_all(self) -> bool:
+        """Returns whether the search is over, and looks now and then which nodes there are."""
         if time.monotonic() - self._looked >= _LOOK_EVERY_S:
             self._look()
             self._looked = time.monotonic()

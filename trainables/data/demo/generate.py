@@ -45,6 +45,7 @@ class _Request:
             )
 
     def to_dict(self) -> dict[str, Any]:
+        """Returns plain values for JSON: equal ones draw equal photos."""
         return {
             "generator": VERSION,
             "seed": self.seed,
