@@ -5,7 +5,9 @@ Only what most photos of a data set have in common makes another one odd.
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,24 +52,56 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     if not read.size:
         return
     seen = sketches.rows(read)
-    paths = [listing.paths[place] for place in read]
-    odd = partial(_odd, paths)
-
-    def size_of(row: int) -> str:
-        """Returns its width and height in words."""
-        height, width = seen.size[row].tolist()
-        return f"{width} x {height}"
-
-    def brightness(row: int) -> str:
-        """Returns its brightness in words."""
-        return f"mean {seen.luma[row].mean():.0f} of 255"
-
-    contrasts = contrast(seen.luma)
-    blank = contrasts < LEAST_CONTRAST
-    dark, bright = _far_in_brightness(seen)
-    black = (seen.luma <= _BLACK).mean(axis=(1, 2))
-    is_filled = (black > _BLACK_SHARE) & ~dark & ~blank
+    odd = partial(_odd, [listing.paths[place] for place in read])
+    light = _Light.of(seen)
     sideways, other_size = _odd_sizes(seen.size)
+    yield from _light_findings(odd, seen, light)
+    sharpness = _sharpness(seen.luma, light.contrasts)
+    yield from odd(
+        "blurred",
+        "{n} photo{s} much less sharp than the others",
+        _far_below(sharpness) & ~(light.unseen | other_size),
+        lambda row: f"edges {np.exp(sharpness[row]):.0%} as strong as the median one's",
+        first=lambda row: float(sharpness[row]),
+    )
+    size_of = partial(_size_of, seen)
+    yield from odd(
+        "sideways", "{n} photo{s} with width and height exchanged: turned?", sideways, size_of
+    )
+    yield from odd("other-size", _size_text(seen.size), other_size, size_of)
+    yield from _colour_findings(odd, seen, light.unseen)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Light:
+    """How light falls on n photos: contrasts float [n], and who is odd in it, bool [n] each."""
+
+    contrasts: NDArray[np.float64]
+    blank: NDArray[np.bool_]
+    dark: NDArray[np.bool_]
+    bright: NDArray[np.bool_]
+    faint: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, seen: Sketches) -> Self:
+        contrasts = contrast(seen.luma)
+        blank = contrasts < LEAST_CONTRAST
+        dark, bright = _far_in_brightness(seen)
+        faint = (contrasts < np.median(contrasts) / _FAINT) & ~(blank | dark | bright)
+        return cls(contrasts=contrasts, blank=blank, dark=dark, bright=bright, faint=faint)
+
+    @property
+    def unseen(self) -> NDArray[np.bool_]:
+        """On which hardly anything is to be seen: they are not sharp, and have no colours."""
+        return self.blank | self.dark | self.bright | self.faint
+
+
+def _light_findings(
+    odd: Callable[..., list[Finding]], seen: Sketches, light: _Light
+) -> Iterator[Finding]:
+    """Yields what is too dark, too bright, empty or partly filled in."""
+    brightness = partial(_brightness, seen)
+    blank, dark, bright = light.blank, light.dark, light.bright
     yield from odd("blank", "{n} photo{s} of one colour: nothing is on it", blank, brightness)
     yield from odd("dark", "{n} photo{s} much darker than the others", dark & ~blank, brightness)
     yield from odd(
@@ -77,29 +111,21 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
         "grey-part",
         "{n} photo{s} whose lower part is plain grey: the file is damaged in its middle",
         _ends_in_grey(seen.luma) & ~blank,
-        size_of,
+        partial(_size_of, seen),
     )
+    black = (seen.luma <= _BLACK).mean(axis=(1, 2))
+    is_filled = (black > _BLACK_SHARE) & ~dark & ~blank
     if is_filled.mean() < 1 - _MOST:
         text = "{n} photo{s} with a part in plain black: filled in by a cut or a rotation?"
         yield from odd("black-part", text, is_filled, lambda row: f"{black[row]:.0%}")
-    # Of what is hardly to be seen nothing else is said: it is not sharp, and has no colours.
-    unseen = blank | dark | bright
-    faint = (contrasts < np.median(contrasts) / _FAINT) & ~unseen
-    unseen |= faint
     text = "{n} photo{s} of nearly one colour: hardly anything is on it"
-    yield from odd("faint", text, faint, brightness)
-    sharpness = _sharpness(seen.luma, contrasts)
-    yield from odd(
-        "blurred",
-        "{n} photo{s} much less sharp than the others",
-        _far_below(sharpness) & ~(unseen | other_size),
-        lambda row: f"edges {np.exp(sharpness[row]):.0%} as strong as the median one's",
-        first=lambda row: float(sharpness[row]),
-    )
-    yield from odd(
-        "sideways", "{n} photo{s} with width and height exchanged: turned?", sideways, size_of
-    )
-    yield from odd("other-size", _size_text(seen.size), other_size, size_of)
+    yield from odd("faint", text, light.faint, brightness)
+
+
+def _colour_findings(
+    odd: Callable[..., list[Finding]], seen: Sketches, unseen: NDArray[np.bool_]
+) -> Iterator[Finding]:
+    """Yields what has other channels than most, or no colours where most have them."""
     mode, is_other = _odd_values([_kind_of(each) for each in seen.mode])
     yield from odd(
         "other-channels",
@@ -111,7 +137,16 @@ def look_findings(listing: Listing, sketches: Sketches) -> Iterator[Finding]:
     grey = seen.colourful < min(_NO_COLOUR, usual / _LESS_COLOUR)
     if grey.mean() < 1 - _MOST:
         text = "{n} photo{s} without colours, or of one tint, among photos with them"
-        yield from odd("no-colours", text, grey & ~(is_other | unseen), brightness)
+        yield from odd("no-colours", text, grey & ~(is_other | unseen), partial(_brightness, seen))
+
+
+def _size_of(seen: Sketches, row: int) -> str:
+    height, width = seen.size[row].tolist()
+    return f"{width} x {height}"
+
+
+def _brightness(seen: Sketches, row: int) -> str:
+    return f"mean {seen.luma[row].mean():.0f} of 255"
 
 
 def _odd(
