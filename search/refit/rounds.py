@@ -25,8 +25,8 @@ _ANOTHER_SEED = 1.15
 _AS_LIKELY = (0.8, 0.9, 1.0, 1.1, 1.2)
 """Parts of the seeds that are thought to fit the time which may fit as well."""
 
-Train = Callable[[Sequence[Unit], str], tuple[list[str], bool]]
-"""Trains units, called by a noun; returns what went wrong, and whether all had their time."""
+Train = Callable[["RefitRounds", Sequence[Unit], str], tuple[list[str], bool]]
+"""Trains units of rounds, called by a noun; returns what broke, and whether all had their time."""
 
 
 def _seeds(look: Look) -> str:
@@ -189,7 +189,7 @@ class RefitRounds:
     def _train_seed(self) -> bool:
         """Trains one more seed; returns whether all of it had its time."""
         units = self._units_of(self.seeds)
-        notes, whole = self.train(units, f"refit, seed {self.seeds + 1} of {self.full}")
+        notes, whole = self.train(self, units, f"refit, seed {self.seeds + 1} of {self.full}")
         self.notes += notes
         if whole:
             self.units += units

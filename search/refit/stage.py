@@ -1,10 +1,12 @@
 """Stage 2: the finalists of every space refitted within the time there is."""
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -49,73 +51,124 @@ def run_refit(
         timeline: of the run, for what is shown; None begins now.
     """
     began = time.monotonic()
-    timeline = timeline or Timeline(began=began)
     results = load_run(run.store).results
     before = RefitNote.begun(run.store, run.schema.names)
-    is_done = before is not None and before.done
     if before is not None and before.done and run.config.refit_seeds != before.asked:
         seconds = None
     # Other folds or configs than were begun would be other trainings, and all would be lost.
     begun = before and RefitPlan(shape=before.shape, seconds=0.0, cuts=())
     planned = begun or plan(run, results, seconds)
-    shape, whole = planned.shape, run.dataset.whole
-    seed = derive_seed(run.config.seed, "refit folds")
-    of_sample = make_folds(whole.table, shape.folds, seed)
-    folds = Folds(of_sample=of_sample, num_folds=shape.folds)
+    shape, folds = planned.shape, _folds(run, planned.shape)
     files = RefitFiles(run.store.predictions)
-    write_truth(run.store.predictions, whole.table, folds, whole.split)
     _say_plan(console, planned)
-    chosen = {result.name: _configs(run, result, shape) for result in results}
-    pace = _pace(run, results, chosen, shape.folds, files)
+    configs = {result.name: _configs(run, result, shape) for result in results}
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
-
-        def is_over(unit: Unit) -> bool:
-            """Returns whether the time is over for a unit."""
-            # Without one whole seed there is no verdict, so the first is finished at any price; so
-            # is what a refit that was done lacks.
-            first = shape.seeds if is_done else 1
-            return (
-                unit.seed >= first and seconds is not None and time.monotonic() - began > seconds
-            )
-
-        def train(units: Sequence[Unit], noun: str) -> tuple[list[str], bool]:
-            """Trains units; returns what broke and whether the time was over."""
-            return train_units(
-                run,
-                console,
-                units,
-                folds,
-                files=files,
-                models=run.store.models,
-                noun=noun,
-                is_over=is_over,
-                pool=pool,
-                timeline=timeline,
-                pace=pace,
-                stage_s=stage_s,
-            )
-
-        def stage_s(units_s: float) -> float:
-            """Returns the seconds of the seed in training and of those that follow it."""
-            seed_s = pace.seconds(rounds.further_units())
-            return units_s if seed_s is None else units_s + rounds.seconds_after(seed_s, units_s)
-
+        trainer = _Trainer(
+            run=run,
+            console=console,
+            folds=folds,
+            files=files,
+            pool=pool,
+            timeline=timeline or Timeline(began=began),
+            pace=_pace(run, results, configs, shape.folds, files),
+            ends=math.inf if seconds is None else began + seconds,
+            least_seeds=_least_seeds(before),
+        )
         rounds = RefitRounds(
             run=run,
-            configs=chosen,
+            configs=configs,
             folds=folds,
             files=files,
             full=wished_shape(run).seeds,
             shape=shape,
-            train=train,
-            time_left=lambda: None if seconds is None else began + seconds - time.monotonic(),
-            say=lambda text: say(console, text),
+            train=trainer.train,
+            time_left=trainer.time_left,
+            say=partial(say, console),
         )
         if before is None:
             rounds.go_on()
         else:
             rounds.repeat(before)
     rounds.write()
+
+
+def _least_seeds(before: RefitNote | None) -> int:
+    """Returns the seeds that are finished at any price, given what there is of a refit.
+
+    Without one whole seed there is no verdict; what was looked at, or done, wants all that it was.
+    """
+    if before is None:
+        return 1
+    looked = max((look.seeds for look in before.looks), default=1)
+    return before.shape.seeds if before.done else looked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trainer:
+    """Trains the seeds of a refit while its time lasts.
+
+    Attributes:
+        run: data, spaces and devices.
+        console: where to show progress.
+        folds: of all samples.
+        files: of the trainings.
+        pool: of warm workers.
+        timeline: of the run, for what is shown.
+        pace: of the trainings.
+        ends: moment of the monotonic clock at which its time is over; infinite is no limit.
+        least_seeds: seeds that are finished at any price.
+    """
+
+    run: Prepared
+    console: Console
+    folds: Folds
+    files: RefitFiles
+    pool: Pool
+    timeline: Timeline
+    pace: Pace
+    ends: float
+    least_seeds: int
+
+    def train(
+        self, rounds: RefitRounds, units: Sequence[Unit], noun: str
+    ) -> tuple[list[str], bool]:
+        """Trains units of rounds; returns what broke and whether all had their time."""
+        return train_units(
+            self.run,
+            self.console,
+            units,
+            self.folds,
+            files=self.files,
+            models=self.run.store.models,
+            noun=noun,
+            is_over=self._is_over,
+            pool=self.pool,
+            timeline=self.timeline,
+            pace=self.pace,
+            stage_s=partial(self._stage_s, rounds),
+        )
+
+    def time_left(self) -> float | None:
+        """Returns the seconds left; None is no limit."""
+        return None if math.isinf(self.ends) else self.ends - time.monotonic()
+
+    def _is_over(self, unit: Unit) -> bool:
+        return unit.seed >= self.least_seeds and time.monotonic() > self.ends
+
+    def _stage_s(self, rounds: RefitRounds, units_s: float) -> float:
+        """Returns the seconds of the seed in training and of those that follow it."""
+        seed_s = self.pace.seconds(rounds.further_units())
+        return units_s if seed_s is None else units_s + rounds.seconds_after(seed_s, units_s)
+
+
+def _folds(run: Prepared, shape: Shape) -> Folds:
+    """Deals all people into folds and writes their true labels beside the predictions."""
+    whole = run.dataset.whole
+    seed = derive_seed(run.config.seed, "refit folds")
+    of_sample = make_folds(whole.table, shape.folds, seed)
+    folds = Folds(of_sample=of_sample, num_folds=shape.folds)
+    write_truth(run.store.predictions, whole.table, folds, whole.split)
+    return folds
 
 
 def _configs(run: Prepared, result: SpaceResult, shape: Shape) -> dict[str, dict[str, FlatValue]]:

@@ -67,7 +67,7 @@ class Trainer:
     most: int = 10_000
     trained: dict[int, set[str]] = field(default_factory=dict)
 
-    def __call__(self, units, noun):
+    def __call__(self, rounds, units, noun):
         files = RefitFiles(self.prepared.store.predictions)
         for unit in units:
             if not files.is_done(unit, self.folds):
@@ -267,10 +267,10 @@ def test_a_refit_that_was_killed_knows_its_shape_and_its_looks(prepared):
     wrong, said = {**JOINT_IS_WORSE, "multihead": NEAR}, []
     rounds, trainer = rounds_of(prepared, wrong, said=said)
 
-    def train(units, noun):
+    def train(rounds, units, noun):
         if said:  # after the first look
             raise KeyboardInterrupt
-        return trainer(units, noun)
+        return trainer(rounds, units, noun)
 
     rounds.train = train
     with pytest.raises(KeyboardInterrupt):

@@ -18,6 +18,7 @@ from search.refit.plan import RefitPlan, Shape
 from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
 from search.refit.unit_file import TrainedUnit
+from search.store.files import write_json
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_record
 from tests.search.builders.made_search import write_search
@@ -193,3 +194,15 @@ def test_workers_get_a_whole_path_whatever_the_folder_of_the_run_is(
     monkeypatch.setattr(refit_stage, "run_units", none_end)
     refit(None, RunStore(Path("run")))
     assert folders == [tmp_path / "run" / "predictions", tmp_path / "run" / "models"]
+
+
+def test_a_refit_that_was_cut_off_keeps_the_seeds_that_it_had_looked_at(refit):
+    """Without time, too, what broke or was lost of them is trained again."""
+    store = refit(4.4 * SEED_SECONDS)
+    assert seeds_of(store) == ["0", "1", "2", "3"]
+    note = store.read_json(RefitNote.FILE)
+    shape = {**note["shape"], "seeds": 2}  # as it was planned
+    write_json(store.root / RefitNote.FILE, {**note, "done": False, "shape": shape})
+    (store.predictions / "parts" / "gender.1.1.0.npz").unlink()
+    refit(0.0)
+    assert store.read_json(RefitNote.FILE)["shape"]["seeds"] == 4
