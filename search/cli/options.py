@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from search.cli.at_store import place
+from search.cli.at_store import named_folder, place
 from search.cli.parser import Parser, commands_of
 from search.cli.run_config import AUDIT_OPTIONS, FROZEN_OPTIONS
 from search.errors import UsageError
@@ -129,7 +129,9 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where corrections are now",
     )
-    replay.add_argument("--cache", type=Path, default=None, help="folder of decoded images")
+    replay.add_argument(
+        "--cache", type=named_folder, default=None, help="folder of decoded images"
+    )
     return parser
 
 
@@ -167,7 +169,7 @@ def _add_audit(commands: Any) -> None:
         help="no photos in the page; nor in that of a run that was started so",
     )
     audit.add_argument(
-        "--cache", type=Path, default=None, help="folder of demo data and small photos"
+        "--cache", type=named_folder, default=None, help="folder of demo data and small photos"
     )
 
 
@@ -194,7 +196,9 @@ def _add_frozen(commands: Any) -> None:
         metavar="PATTERNS",
         help="timm models, as 'mobilenet*,resnet18'",
     )
-    quick = _command(commands, "quick", "a first answer in two minutes, from frozen features")
+    quick = _command(
+        commands, "quick", "a first answer from frozen features, two minutes after them"
+    )
     quick.add_argument(
         "--backbone",
         default=None,
@@ -207,7 +211,10 @@ def _add_frozen(commands: Any) -> None:
             "--out", type=Path, default=Path(out), help=f"file to write (default: {out})"
         )
         command.add_argument(
-            "--cache", type=Path, default=None, help="folder of demo data, photos and features"
+            "--cache",
+            type=named_folder,
+            default=None,
+            help="folder of demo data, photos and features",
         )
 
 
@@ -289,7 +296,7 @@ def _add_ensemble(commands: Any) -> None:
         help="whose configs go to timm or into the portfolio (default: all)",
     )
     export.add_argument(
-        "--cache", type=Path, default=None, help="folder of demo data, for the comparison"
+        "--cache", type=named_folder, default=None, help="folder of demo data, for the comparison"
     )
 
 
@@ -324,7 +331,7 @@ _OF_A_START: dict[str, dict[str, Any]] = {
         "help": f"{_RESULTS_HELP} (default: results)",
     },
     "--cache": {
-        "type": Path,
+        "type": named_folder,
         "default": None,
         "help": "folder of demo data and decoded images",
     },

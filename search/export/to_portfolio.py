@@ -16,7 +16,7 @@ SIZE = 8
 
 
 def portfolio_of(store: RunStore, spaces: Sequence[str] | None = None) -> tuple[Candidate, ...]:
-    """Returns the configs of a run that cover its good ones, the best of every space first.
+    """Returns the configs of a run that cover its good ones, the highest score of a space first.
 
     The default config is left out: every study begins with it.
 

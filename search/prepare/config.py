@@ -183,7 +183,7 @@ class RunConfig:
         default=None,
         read=_budget_seconds,
         on_top=True,
-        write="{:g}s".format,
+        write=lambda seconds: f"{seconds:.3f}".rstrip("0").rstrip(".") + "s",
         metavar="TIME",
     )
     trials: int | None = option(
@@ -283,7 +283,8 @@ class RunConfig:
     )
     race: bool = option(
         "--race",
-        "end the search of an approach whose chance of being the best is below 5 %%",
+        "end the search of an approach whose chance of being the best is below 5 %%, from ten "
+        "trials a space on, and give its time to the others",
         default=False,
         read=lambda given: given or None,
         on_top=True,
@@ -326,7 +327,7 @@ class RunConfig:
     )
     gpus_per_trial: str = option(
         "--gpus-per-trial",
-        "auto, 1, 0.5, 1/3 or 0.25 (default: auto)",
+        "share of a GPU that a trial holds: 1, 0.5, 1/3 or 0.25 (default: auto, which is 1)",
         default="auto",
         check=lambda _, value: check_fraction(value),
         on_top=True,

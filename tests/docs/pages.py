@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 README, KOREAN = ROOT / "README.md", ROOT / "README.ko.md"
 PAGES = (
     *(README, KOREAN, ROOT / "CONTRIBUTING.md"),
+    ROOT / "benchmarks" / "README.md",
     *(ROOT / "results" / "README.md", ROOT / "results" / "demo" / "README.md"),
     *sorted((ROOT / "docs").glob("*.md")),
 )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.errors import UsageError
-from search.prepare.config import Budget, RunConfig, format_duration, parse_duration
+from search.prepare.config import OPTIONS, Budget, RunConfig, format_duration, parse_duration
 
 CONFIG = RunConfig(
     name="mine",
@@ -113,3 +113,9 @@ def test_a_changed_config_keeps_what_is_not_given():
 def test_the_folder_of_weights_is_a_path_or_none():
     assert CONFIG.weights_path is None
     assert str(CONFIG.changed(weights_dir="w").weights_path) == "w"
+
+
+@pytest.mark.parametrize("seconds", [90.0, 1_209_600.0, 12_345_678.0, 0.5])
+def test_a_budget_of_whatever_length_is_written_as_it_is_read(seconds):
+    (_, text) = OPTIONS["budget_seconds"].words(seconds)
+    assert parse_duration(text) == seconds
