@@ -20,7 +20,8 @@ from timm.models import group_parameters
 from torch import nn
 
 from trainables.config import Backbone
-from trainables.errors import ConfigError, WeightsError, in_short
+from trainables.errors import ConfigError, TrainablesError, WeightsError, in_short
+from trainables.memory import is_out_of_memory
 
 # The hub's client raises some errors of its HTTP library as they are; which library that is
 # depends on its version, but the hub's own error always descends from the library's root.
@@ -94,17 +95,19 @@ def build_backbone(config: Backbone, weights_dir: Path | None, input_size: int) 
     """Builds the model that turns float [B, 3, S, S] into features [B, F].
 
     Raises:
-        ConfigError: timm has no such model.
+        ConfigError: timm has no such model, it takes no input of this size, or it has no stages
+            to freeze.
         WeightsError: pretrained weights are wanted and cannot be had.
     """
     check_name(config.name)
-    module = _create(config, weights_dir, input_size)
+    with _refusing(config.name, input_size):
+        module = _create(config, weights_dir, input_size)
+        num_features = _num_features(module, input_size)
     data = resolve_model_data_config(module)
     mean, std = (data["mean"], data["std"]) if config.pretrained else ((0.5,) * 3, (0.25,) * 3)
+    _check_stages(config.name, module, config.frozen_stages)
     freeze(module, config.frozen_stages)
-    return LoadedBackbone(
-        module=module, num_features=_num_features(module, input_size), mean=mean, std=std
-    )
+    return LoadedBackbone(module=module, num_features=num_features, mean=mean, std=std)
 
 
 def check_backbone(config: Backbone, weights_dir: Path | None) -> None:
@@ -119,6 +122,40 @@ def check_backbone(config: Backbone, weights_dir: Path | None) -> None:
         _weights_file(config.name, weights_dir)
     elif config.pretrained:
         _create(config, None, input_size=224)
+
+
+def check_shape(name: str, input_size: int, frozen_stages: int) -> None:
+    """Makes sure that a backbone can be trained like this, whatever its weights.
+
+    Raises:
+        ConfigError: timm has no such model, it takes no input of this size, or it has no stages
+            to freeze.
+    """
+    plain = Backbone(name=name, pretrained=False, frozen_stages=0, drop_path=0.0)
+    _check_stages(name, build_backbone(plain, None, input_size).module, frozen_stages)
+
+
+def _check_stages(name: str, module: nn.Module, frozen: int) -> None:
+    if frozen and not hasattr(module, "group_matcher"):
+        raise ConfigError(
+            f"timm's {name!r} does not say what its stages are, so none can be frozen; set "
+            "backbone.frozen_stages to 0, or offer another backbone"
+        )
+
+
+@contextmanager
+def _refusing(name: str, size: int) -> Iterator[None]:
+    """Turns what timm raises for an input that a model cannot take into a ConfigError."""
+    try:
+        yield
+    except TrainablesError:
+        raise
+    except (RuntimeError, AssertionError, ValueError, LookupError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise ConfigError(
+            f"timm's {name!r} takes no input of {size} px: {in_short(error)}; leave it out"
+        ) from error
 
 
 def _weights_file(name: str, weights_dir: Path) -> Path:

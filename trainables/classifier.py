@@ -21,7 +21,7 @@ from trainables.config import TrialConfig
 from trainables.data.schema import UNKNOWN, LabelSchema
 from trainables.data.training_images import TrainingImages
 from trainables.errors import CheckpointError, ConfigError, NonFiniteLossError, OutOfMemoryError
-from trainables.memory import eval_batch, is_out_of_memory, release
+from trainables.memory import eval_batch, fitting, is_out_of_memory, release
 from trainables.network import build_network
 from trainables.prediction import predict_probabilities
 from trainables.preprocess import Preprocess
@@ -108,10 +108,11 @@ class ImageClassifier:
         )
         # The faster layout for convolutions, pooling and normalisation, on CPUs too
         # (benchmarks/memory_layout.py).
-        self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._steps_an_epoch = num_batches(len(self._train), config.optim.batch_size)
         num_steps = config.schedule.epochs * self._steps_an_epoch
-        self._stepping = Stepping(config, self.network, targets, device, num_steps)
+        with fitting(f"the weights of {config.backbone.name}"):
+            self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self._stepping = Stepping(config, self.network, targets, device, num_steps)
 
     @property
     def num_parameters(self) -> int:
@@ -268,9 +269,16 @@ class ImageClassifier:
         # weights' change.
         samples = self._train[:: max(1, len(self._train) // 64)][:64].copy()
         self.network.eval()
-        x = self.preprocess.evaluate(self._stored(samples).to(self._device))
-        targets = self._stepping.batch_targets(torch.from_numpy(samples).to(self._device))
-        return self._stepping.gradient_cosine(x, targets)
+        try:
+            x = self.preprocess.evaluate(self._stored(samples).to(self._device))
+            targets = self._stepping.batch_targets(torch.from_numpy(samples).to(self._device))
+            return self._stepping.gradient_cosine(x, targets)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        # A curve for the eye: training, which goes on in parts that fit, is whole without it.
+        release(self._device)
+        return {}
 
     def _check_finite(self, losses: list[Tensor]) -> None:
         values = torch.stack(losses)

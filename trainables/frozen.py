@@ -5,7 +5,6 @@ Shapes: n photos stored as H x W, F features.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,13 +16,7 @@ from torch import Tensor, nn
 
 from trainables.backbone import build_backbone
 from trainables.config import Augment, Backbone, Input
-from trainables.errors import (
-    ConfigError,
-    NonFiniteLossError,
-    OutOfMemoryError,
-    TrainablesError,
-    in_short,
-)
+from trainables.errors import NonFiniteLossError, OutOfMemoryError
 from trainables.memory import autocast, eval_batch, is_out_of_memory, release
 from trainables.preprocess import Preprocess
 from trainables.seeding import global_torch_seed
@@ -88,7 +81,7 @@ class FrozenBackbone:
             WeightsError: pretrained weights are wanted and cannot be had.
         """
         config = Backbone(name=name, pretrained=pretrained, frozen_stages=0, drop_path=0.0)
-        with global_torch_seed(device, 0, "frozen", name), _refusing(name, input_size):
+        with global_torch_seed(device, 0, "frozen", name):
             loaded = build_backbone(config, weights_dir, input_size)
         module = loaded.module.requires_grad_(False).eval()
         digest = _digest(module)
@@ -148,21 +141,6 @@ class FrozenBackbone:
             found = self.module(self.preprocess.evaluate(images.to(self.device)))
         array: NDArray[np.float32] = found.float().cpu().numpy()
         return array
-
-
-@contextmanager
-def _refusing(name: str, size: int) -> Iterator[None]:
-    """Turns what timm raises for an input that a model cannot take into a ConfigError."""
-    try:
-        yield
-    except TrainablesError:
-        raise
-    except (RuntimeError, AssertionError, ValueError, LookupError) as error:
-        if is_out_of_memory(error):
-            raise
-        raise ConfigError(
-            f"timm's {name!r} takes no input of {size} px: {in_short(error)}; leave it out"
-        ) from error
 
 
 def _digest(module: nn.Module) -> str:

@@ -36,6 +36,9 @@ def predict_probabilities(
     Raises:
         NonFiniteLossError: a probability is not finite, so that no class could be chosen.
     """
+    # Some models of timm keep what they derive from their weights for evaluation, and older
+    # versions forget it only on the way there.
+    network.train()
     network.eval()
     found: dict[str, list[Tensor]] = {name: [] for name in heads}
     for chunk in chunks:

@@ -15,7 +15,7 @@ from trainables.data.schema import UNKNOWN
 from trainables.errors import CheckpointError, OutOfMemoryError, in_short
 from trainables.gradients import gradient_cosines
 from trainables.heads import HeadTarget
-from trainables.memory import autocast, is_out_of_memory, release
+from trainables.memory import autocast, fitting, is_out_of_memory, release
 from trainables.network import MovingAverage, Network
 from trainables.optimizer import build_optimizer, lr_factor, set_lr
 from trainables.preprocess import Mix
@@ -83,9 +83,10 @@ class Stepping:
         if self._config.optim.clip_norm:
             clip_grad_norm_(self._network.parameters(), self._config.optim.clip_norm)
         set_lr(self._optimizer, self.lr(step))
-        self._optimizer.step()
-        if self._average is not None:
-            self._average.update(self._network, step)
+        with fitting(f"{self._config.backbone.name} and its optimizer"):
+            self._optimizer.step()
+            if self._average is not None:
+                self._average.update(self._network, step)
         return loss
 
     def batch_targets(self, samples: Tensor, mix: Mix | None = None) -> dict[str, HeadTarget]:
@@ -212,8 +213,12 @@ class Stepping:
 
 
 def _known(target: HeadTarget) -> Tensor:
-    """Returns which samples [B] have the label; of two mixed ones both must have it."""
-    return target.classes.sum(dim=1) > _WHOLE
+    """Returns which samples [B] have the label; of two mixed ones both must have it.
+
+    Where the share of the other is next to nothing, too: without its number there is none.
+    """
+    known = target.classes.sum(dim=1) > _WHOLE
+    return known if target.raw is None else known & target.raw.isfinite()
 
 
 def _split(target: HeadTarget, parts: int) -> list[HeadTarget]:

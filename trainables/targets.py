@@ -17,6 +17,7 @@ from trainables.errors import ConfigError
 
 AGE = "age"
 AUXILIARY = "aux_age"
+_MOSTLY = 0.9
 _NO_RAW_AGE = (
     "the section age needs an attribute 'age' with raw numbers, which this data has not; "
     "leave age.* out of the config"
@@ -143,7 +144,8 @@ def sampling_classes(targets: Mapping[str, HeadTargets]) -> NDArray[np.int64]:
     for target in main:
         unknown = int((target.classes == UNKNOWN).any())
         code = code * (target.num_classes + unknown) + target.classes + unknown
-    return code
+    # Only those that there are: the sampler counts every number up to the largest.
+    return np.unique(code, return_inverse=True)[1].astype(np.int64)
 
 
 def _check(config: TrialConfig, schema: LabelSchema) -> None:
@@ -176,8 +178,8 @@ def _numeric(
     seen = raw[train][classes[train] != UNKNOWN]
     mean, std = float(seen.mean()), float(seen.std()) or 1.0
     # Whole numbers (years) are decided half-way between the last of one class and the next's
-    # first.
-    half = 0.5 if bool(np.all(seen == np.round(seen))) else 0.0
+    # first; a few others among them (half a year) change nothing.
+    half = 0.5 if float(np.mean(seen == np.round(seen))) >= _MOSTLY else 0.0
     edges = tuple(edge - half for edge in shape.edges)
     moved = replace(shape, edges=edges, raw_mean=mean, raw_std=std)
     standard = ((raw - mean) / std).astype(np.float32)

@@ -109,7 +109,12 @@ def _example_section(
         rows = rows[np.unique(samples.group_index[rows], return_index=True)[1]]
         shown_rows = [row for row in rows.tolist() if listing.path_of(row) in read]
         photos = [
-            thumbnail(listing.root, listing.path_of(shown_rows[k]), samples.groups[shown_rows[k]])
+            thumbnail(
+                listing.root,
+                listing.path_of(shown_rows[k]),
+                samples.groups[shown_rows[k]],
+                listing.max_pixels,
+            )
             for k in spread(len(shown_rows), _EXAMPLES)
         ]
         shown = tuple(Frame(photos=(photo,)) for photo in photos if photo is not None)
@@ -128,7 +133,8 @@ def _mean_section(listing: Listing, samples: SampleTable, sketches: Sketches) ->
     photos: list[Photo] = []
     for cell, _, picked in cells_of(classes, samples.labels):
         paths = [listing.path_of(row) for row in picked.tolist()]
-        photo = mean_photo(listing.root, paths, float(height / width), cell)
+        shape = float(height / width)
+        photo = mean_photo(listing.root, paths, shape, cell, listing.max_pixels)
         photos += [photo] if photo is not None else []
     if photos:
         yield Section(

@@ -31,7 +31,9 @@ def thumbnail(root: Path, path: str, caption: str, max_pixels: int | None = None
     return Photo(source=_data_url(Image.fromarray(square).resize(size)), caption=caption)
 
 
-def mean_photo(root: Path, paths: Sequence[str], shape: float, caption: str) -> Photo | None:
+def mean_photo(
+    root: Path, paths: Sequence[str], shape: float, caption: str, max_pixels: int | None = None
+) -> Photo | None:
     """Returns the mean of photos that are cut to one shape; None where none can be read.
 
     Args:
@@ -39,12 +41,13 @@ def mean_photo(root: Path, paths: Sequence[str], shape: float, caption: str) -> 
         paths: of the photos.
         shape: height by width.
         caption: of the picture.
+        max_pixels: of a photo at most; None is what is usual.
     """
     size = (_SIDE, max(8, round(_SIDE / shape)))
     total, count = np.zeros((*size, 3)), 0
     for path in paths:
         try:
-            total += decode_image(root / path, size, path)
+            total += decode_image(root / path, size, path, max_pixels or MAX_PIXELS)
         except DataError:
             continue
         count += 1

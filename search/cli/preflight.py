@@ -8,9 +8,9 @@ from search.prepare.prepared import max_epochs
 from search.tuning.journal import sample_configs
 from search.tuning.known_configs import check_warm_starts
 from spaces.errors import SpaceError
-from spaces.scale import Scale
+from spaces.scale import IMAGENET_BACKBONES, SMALL_BACKBONES, Scale
 from spaces.space import Space
-from trainables.backbone import check_backbone
+from trainables.backbone import check_backbone, check_shape
 from trainables.config import Backbone, TrialConfig
 from trainables.data.schema import LabelSchema
 
@@ -41,6 +41,7 @@ def check_spaces(
         WeightsError: pretrained weights are wanted and cannot be had.
     """
     sizes, backbones = set(), set()
+    odd: dict[str, set[tuple[int, int]]] = {}
     for space in spaces:
         epochs = max_epochs(space, schema, scale)
         check_warm_starts(space, schema, scale)
@@ -54,9 +55,16 @@ def check_spaces(
                 )
             sizes.add(config.input.size)
             backbones.add((config.backbone.name, config.backbone.pretrained))
+            if config.backbone.name not in (*SMALL_BACKBONES, *IMAGENET_BACKBONES):
+                used = (config.input.size, config.backbone.frozen_stages)
+                odd.setdefault(config.backbone.name, set()).add(used)
     for name, pretrained in sorted(backbones):
         check_backbone(
             Backbone(name=name, pretrained=pretrained, frozen_stages=0, drop_path=0.0), weights_dir
         )
+    for name, pairs in sorted(odd.items()):
+        frozen = max(stages for _, stages in pairs)
+        for size in sorted({size for size, _ in pairs}):
+            check_shape(name, size, frozen)
     names = tuple(sorted({name for name, _ in backbones}))
     return Offer(largest_input=max(sizes), backbones=names)

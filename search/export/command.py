@@ -92,7 +92,7 @@ def comparison_photos(
     if table is not None:
         picked = np.unique(np.linspace(0, table.num_samples - 1, NUM_PHOTOS).round())
         paths = [table.root / table.paths[int(i)] for i in picked]
-        pixels, broken = decode(paths, spec.stored_size, Machine().cpus())
+        pixels, broken = decode(paths, spec.stored_size, Machine().cpus(), spec.max_pixels)
         if not broken:
             return pixels, "photos of the run's data"
     return made_up_photos(spec.stored_size), "random colours: the run's photos are not here"

@@ -24,7 +24,7 @@ from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
 from trainables.data.csv_cells import harmless
 from trainables.data.sample_table import SampleTable
-from trainables.data.schema import LabelSchema
+from trainables.data.schema import UNKNOWN, LabelSchema
 from trainables.data.splits import make_split
 from trainables.errors import ConfigError
 from trainables.memory import is_mixed
@@ -132,7 +132,7 @@ def write_classes(path: Path, best: Best, table: SampleTable) -> Path:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["path", "part", "class"])
     for part, rows in parts:
-        for row in rows:
+        for row in rows[codes[rows] != UNKNOWN]:  # a folder of them would be a class
             writer.writerow([harmless(table.paths[row]), part, f"{codes[row]:0{digits}}"])
     write_text(path, text.getvalue())
     program = Path(__file__).with_name(CLASS_FOLDERS).read_text(encoding="utf-8")

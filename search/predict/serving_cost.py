@@ -19,8 +19,8 @@ from trainables.backbone import build_backbone
 from trainables.blocks import FlatValue, as_before_blocks
 from trainables.config import TrialConfig
 from trainables.data.schema import LabelSchema
-from trainables.errors import TrainablesError
-from trainables.memory import autocast
+from trainables.errors import OutOfMemoryError, TrainablesError
+from trainables.memory import autocast, fitting, release
 from trainables.network import build_network
 from trainables.targets import head_shapes
 
@@ -95,24 +95,40 @@ def measure_serving(
 ) -> ServingCost:
     """Returns what a config's network takes for one photo of its input size.
 
-    The weights are random: they change neither figure.
+    The weights are random: they change neither figure. Where memory runs out, half as many photos
+    are served at once.
 
     Raises:
         ConfigError: the config does not fit the data or the timm that is installed.
+        OutOfMemoryError: one photo does not fit.
     """
-    parsed = TrialConfig.from_flat(config)
-    network = _network(parsed, schema)
+    batch = _BATCH
+    while True:
+        try:
+            with fitting("a network and a photo"):
+                return _measured(TrialConfig.from_flat(config), schema, device, batch)
+        except OutOfMemoryError:
+            if batch == 1:
+                raise
+        release(device)
+        batch //= 2
+
+
+def _measured(
+    config: TrialConfig, schema: LabelSchema, device: torch.device, batch: int
+) -> ServingCost:
+    network = _network(config, schema)
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     network.eval()
-    side = parsed.input.size
+    side = config.input.size
     generator = torch.Generator().manual_seed(0)
-    photos = torch.rand(_BATCH, 3, side, side, generator=generator)
+    photos = torch.rand(batch, 3, side, side, generator=generator)
     photos = photos.to(device=device, memory_format=torch.channels_last)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network(photos[:1])
     return ServingCost(
         flops=float(counter.get_total_flops()),
-        milliseconds=1000 * _fastest(network, photos, device) / _BATCH,
+        milliseconds=1000 * _fastest(network, photos, device) / batch,
     )
 
 

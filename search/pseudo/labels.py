@@ -156,11 +156,16 @@ def sure(
 
 
 def _typical(values: NDArray[np.float64], data: TrainingData, name: str) -> NDArray[np.float64]:
-    """Returns the mean raw number of every class of an attribute among the training samples."""
+    """Returns the median raw number of every class of an attribute among the training samples.
+
+    It is a number that somebody has: means would turn whole years into fractions.
+    """
     axis = data.schema.names.index(name)
     train = data.train[data.labels[data.train, axis] != UNKNOWN]
     classes, numbers = data.labels[train, axis], values[train]
-    counts = np.bincount(classes, minlength=data.schema.num_classes(name))
-    sums = np.bincount(classes, weights=numbers, minlength=len(counts))
-    means: NDArray[np.float64] = np.where(counts, sums / np.maximum(counts, 1), numbers.mean())
-    return means
+    own = [numbers[classes == number] for number in range(data.schema.num_classes(name))]
+    return np.array([_lower_median(each if each.size else numbers) for each in own])
+
+
+def _lower_median(numbers: NDArray[np.float64]) -> float:
+    return float(np.sort(numbers)[(len(numbers) - 1) // 2])

@@ -11,11 +11,11 @@ from search.errors import BrokenDefaultError
 from search.prepare.prepared import Prepared
 from search.prepare.setting import SharedImages, TrialSetting
 from search.store.heartbeat import heartbeat_path
-from trainables.blocks import FlatValue
+from trainables.blocks import FlatValue, Form
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
-from trainables.errors import NonFiniteLossError, OutOfMemoryError
-from trainables.memory import freed_kept, release
+from trainables.errors import NonFiniteLossError, TrainablesError
+from trainables.memory import freed_kept, is_out_of_memory, release
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,17 @@ def measure_costs(
     Raises:
         BrokenDefaultError: all break.
     """
-    images = SharedImages(setting, on_step)
+    found, broken = _measured(SharedImages(setting, on_step), configs)
+    release(torch.device(setting.device))  # the images, too: the driver has no other use for them
+    if not found:
+        raise BrokenDefaultError(broken)
+    return found
+
+
+def _measured(
+    images: SharedImages, configs: Mapping[str, Mapping[str, FlatValue]]
+) -> tuple[dict[str, float], str]:
+    """Returns the seconds of the configs that do not break, and why the last of the others did."""
     found: dict[str, float] = {}
     broken = ""
     with freed_kept(images.device):
@@ -74,21 +84,23 @@ def measure_costs(
             config = TrialConfig.from_flat(images.with_precision(flat))
             try:
                 found[name] = _seconds_of(images, config)
-            except (NonFiniteLossError, OutOfMemoryError) as error:
+            except (TrainablesError, RuntimeError, MemoryError) as error:
+                if not (isinstance(error, NonFiniteLossError) or is_out_of_memory(error)):
+                    raise
                 broken = f"the default config of {name} breaks: {error}"
                 logger.warning("%s", broken)
             release(images.device)  # the error is gone, and what it kept of the network, too
-    if not found:
-        raise BrokenDefaultError(broken)
-    return found
+    return found, broken
 
 
 def _seconds_of(images: SharedImages, config: TrialConfig) -> float:
-    """Returns the seconds that a photo of an epoch takes."""
-    table, split = images.setting.table, images.setting.split
-    search_train = table.with_labels(split.search_train, config.target.attributes)
-    photos = min(_NUM_BATCHES * config.optim.batch_size, len(search_train))
-    train = np.random.default_rng(0).choice(search_train, size=photos, replace=False)
+    """Returns the seconds that a photo of an epoch takes, of whatever labels it has."""
+    table, target = images.setting.table, config.target
+    everybody = images.setting.split.search_train
+    every = target.form is not Form.HEADS
+    labelled = table.with_labels(everybody, target.attributes, every=every)
+    photos = min(_NUM_BATCHES * config.optim.batch_size, len(labelled))
+    train = np.random.default_rng(0).choice(labelled, size=photos, replace=False)
     classifier = ImageClassifier(
         config,
         images.training_data(np.sort(train)),
@@ -99,4 +111,5 @@ def _seconds_of(images: SharedImages, config: TrialConfig) -> float:
     classifier.train_epoch()  # the first one warms up
     started = time.perf_counter()
     classifier.train_epoch()
-    return (time.perf_counter() - started) / photos
+    seconds = (time.perf_counter() - started) / photos
+    return seconds * len(labelled) / len(everybody)

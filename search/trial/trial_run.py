@@ -32,8 +32,8 @@ from trainables.classifier import EpochReport, ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN
-from trainables.errors import CheckpointError, NonFiniteLossError, OutOfMemoryError
-from trainables.memory import peak_bytes, release, reset_peak
+from trainables.errors import CheckpointError, NonFiniteLossError, TrainablesError
+from trainables.memory import is_out_of_memory, peak_bytes, release, reset_peak
 
 logger = logging.getLogger(__name__)
 
@@ -316,9 +316,12 @@ class TrialRun:
             if self._write:
                 self._images.outputs.remove(self._checkpoint)
         cause, text = Cause.ERROR, "".join(traceback.format_exception_only(error)).strip()
-        if isinstance(error, OutOfMemoryError | NonFiniteLossError):
-            too_large = isinstance(error, OutOfMemoryError)
-            cause, text = Cause.OUT_OF_MEMORY if too_large else Cause.NOT_FINITE, str(error)
+        if is_out_of_memory(error):
+            cause = Cause.OUT_OF_MEMORY
+        elif isinstance(error, NonFiniteLossError):
+            cause = Cause.NOT_FINITE
+        if isinstance(error, TrainablesError) and cause is not Cause.ERROR:
+            text = str(error)
         return {"cause": cause.value, "error": bounded(text), "done": True, **self._costs()}
 
     def _costs(self) -> dict[str, float]:

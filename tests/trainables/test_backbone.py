@@ -14,6 +14,7 @@ from trainables.backbone import (
     build_backbone,
     check_backbone,
     check_name,
+    check_shape,
     freeze,
     set_training,
     weights_in,
@@ -276,3 +277,14 @@ def test_frozen_normalisation_keeps_its_statistics_while_training():
     assert changed
     assert not {name for name in changed if name.startswith(("conv1", "bn1", "layer1"))}
     assert {name.partition(".")[0] for name in changed} == {"layer2", "layer3", "layer4"}
+
+
+def test_a_model_without_stages_says_so_where_some_are_to_be_frozen():
+    check_shape("pit_ti_224", 224, frozen_stages=0)
+    with pytest.raises(ConfigError, match=r"set backbone\.frozen_stages to 0"):
+        check_shape("pit_ti_224", 224, frozen_stages=1)
+
+
+def test_a_model_of_one_size_says_that_it_takes_no_other():
+    with pytest.raises(ConfigError, match="'efficientformer_l1' takes no input of 64 px"):
+        check_shape("efficientformer_l1", 64, frozen_stages=0)

@@ -179,3 +179,25 @@ def test_every_step_has_its_own_learning_rate():
     numbers = count(1)
     expected = [min(1.0, next(numbers) / 5.5) * 3e-3 for _ in range(9)]
     assert seen == pytest.approx(expected)
+
+
+def test_an_update_that_does_not_fit_ends_the_trial_as_one_that_is_too_large(monkeypatch):
+    model = classifier()
+
+    def full():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(model._stepping._optimizer, "step", full)
+    with pytest.raises(OutOfMemoryError, match=r"test_\w+ and its optimizer do not fit in memory"):
+        model.train_epoch()
+
+
+def test_gradients_for_a_curve_that_do_not_fit_end_no_trial(monkeypatch):
+    model = classifier(tiny.MULTIHEAD)
+
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(model._stepping, "gradient_cosine", full)
+    report = model.train_epoch()
+    assert (report.epoch, report.gradient_cosine) == (1, {})

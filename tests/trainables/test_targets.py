@@ -146,6 +146,8 @@ def test_the_sampler_balances_the_joint_of_the_main_heads():
     heads = sampling_classes(targets(tiny.MULTIHEAD, age(aux_weight=0.2)))
     np.testing.assert_array_equal(heads, data_joint)
     np.testing.assert_array_equal(sampling_classes(targets()), LABELS[:, 1])
+    # However many combinations of classes there might be, only those that there are are counted.
+    assert data_joint.max() + 1 == len(np.unique(LABELS, axis=0))
 
 
 def test_an_attribute_that_the_data_lacks_is_refused():
@@ -182,3 +184,17 @@ def test_raw_numbers_outside_training_change_no_training_target(ages, old_from, 
         other.raw_mean,
         other.raw_std,
     )
+
+
+def test_a_few_halves_of_years_move_no_boundary():
+    ages = np.arange(18.0, 58.0)
+    whole = np.tile(ages, 3)
+    edges = []
+    for number in (whole[0], 18.5):
+        raw = {"age": np.array([number, *whole[1:]])}
+        classes = MASK_SCHEMA["age"].encode_raw(raw["age"])
+        labels = np.stack([classes * 0, classes * 0, classes], axis=1)
+        changes = (tiny.AGE_TARGET, tiny.REGRESSION)
+        found = targets(*changes, labels=labels, raw=raw, train=np.arange(len(whole)))
+        edges.append(found["age"].edges)
+    assert edges[0] == edges[1] == (29.5, 59.5)

@@ -10,7 +10,9 @@ from tests.trainables import tiny
 from tests.trainables.tiny import classifier, training_data
 from trainables.data.schema import UNKNOWN
 from trainables.errors import ConfigError
+from trainables.heads import HeadTarget
 from trainables.preprocess import Mix
+from trainables.stepping import _known
 from trainables.targets import AUXILIARY, sampling_classes, training_targets
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -152,3 +154,10 @@ def test_every_kind_of_model_trains_and_predicts_where_labels_are_missing(change
     for probs in model.predict(np.arange(32)).values():
         assert np.isfinite(probs).all()
     assert AUXILIARY not in model.predict(np.arange(2))
+
+
+def test_a_mixed_photo_whose_partner_lacks_the_number_is_unknown_however_small_its_share():
+    classes = torch.tensor([[0.9999, 0.0], [1.0, 0.0]])
+    raw = torch.tensor([float("nan"), 0.5])
+    assert _known(HeadTarget(classes=classes, raw=raw)).tolist() == [False, True]
+    assert _known(HeadTarget(classes=classes, raw=None)).tolist() == [True, True]

@@ -74,3 +74,8 @@ def test_weights_that_are_not_there_are_refused(tmp_path):
 def test_the_length_of_the_schedule_is_the_default_configs():
     scale = replace(SCALE, max_epochs=7)
     assert max_epochs(tiny_space("gender"), MASK_SCHEMA, scale) == 7
+
+
+def test_a_backbone_that_takes_no_such_input_is_refused_before_any_trial():
+    with pytest.raises(ConfigError, match="'efficientformer_l1' takes no input of"):
+        check(space_of({"backbone.name": "efficientformer_l1"}))

@@ -1,6 +1,7 @@
 """What a default config costs, and what becomes of one that breaks."""
 
 import weakref
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from search.refit.probe import measure_costs
 from tests.search.builders.people import trial_setting, write_people
 from tests.trainables.tiny import FLAT
 from trainables.classifier import ImageClassifier
+from trainables.data.schema import UNKNOWN
 from trainables.errors import NonFiniteLossError, OutOfMemoryError
 
 pytestmark = pytest.mark.usefixtures("one_torch_thread")
@@ -99,3 +101,28 @@ def test_what_is_no_fault_of_a_config_is_raised_at_once(setting, breaks):
     breaks(RuntimeError("the device is gone"), 8)
     with pytest.raises(RuntimeError, match="gone"):
         measured(setting)
+
+
+BOTH = {"target.attributes": ("gender", "mask")}
+HEADS = {**BOTH, "target.form": "heads", "task_weight.gender": 1.0, "task_weight.mask": 1.0}
+
+
+@pytest.mark.parametrize(("changes", "part"), [(BOTH, 0.25), (HEADS, 0.5)])
+def test_photos_without_the_labels_cost_an_epoch_nothing(setting, monkeypatch, changes, part):
+    """Seconds are of every photo that the search trains on, for by those they are multiplied."""
+    table, rows = setting.table, setting.split.search_train
+    labels = table.labels.copy()
+    labels[rows[::2]] = UNKNOWN
+    labels[rows[1::4], 0] = UNKNOWN
+    partly = replace(setting, table=replace(table, labels=labels))
+    seconds = iter([0.0, 1.0])
+    monkeypatch.setattr(probe, "time", SimpleNamespace(perf_counter=seconds.__next__))
+    trained = []
+
+    class Counted(ImageClassifier):
+        def train_epoch(self):
+            trained.append(len(self._train))
+
+    monkeypatch.setattr(probe, "ImageClassifier", Counted)
+    found = measure_costs(lambda: None, partly, {"space": {**FLAT, **changes}})
+    assert found["space"] == pytest.approx(part / trained[0], rel=0.1)
