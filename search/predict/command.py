@@ -118,7 +118,8 @@ def predict_command(
     predicted = _predict(ensemble, table, console)
     shift = None
     if label_shift is not None:
-        shift = estimate_shift(ensemble.spec, oof, predicted.probs)
+        is_corrected = label_shift == CORRECT
+        shift = estimate_shift(ensemble.spec, oof, predicted.probs, correct=is_corrected)
         write_shift(ensemble_folder.parent, shift, ensemble.spec)
     if shift is not None and label_shift == CORRECT:
         probs = corrected(predicted.probs, np.array(shift.odds))

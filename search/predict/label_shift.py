@@ -48,9 +48,10 @@ class LabelShift:
         shifts: shares of the classes: the attributes first, the joint label last.
         distance: total variation between training and estimated joint shares, 0 to 1.
         promised: macro-F1 forecast without looking at the folder, as if it were like training.
-        expected: macro-F1 expected of the predictions made, with the shift that was estimated.
-        gain: change in macro-F1 to expect if the correction chose the classes.
-        changed: share of the photos that would get another class by it.
+        expected: macro-F1 expected of the answers given, with the shift that was estimated.
+        gain: change in macro-F1 to expect where the correction chooses the classes.
+        changed: share of the photos that get another class by it.
+        is_corrected: whether the correction chose the answers.
         odds: [C] factors of the correction: p'(c) is proportional to p(c) odds(c).
     """
 
@@ -65,6 +66,7 @@ class LabelShift:
     gain: Interval
     changed: float
     odds: tuple[float, ...]
+    is_corrected: bool = False
 
     @property
     def answer(self) -> str:
@@ -90,8 +92,20 @@ class LabelShift:
             "the photos of a class look as they do in training; only how many there are differs",
             "the ensemble errs as its fold models do on people they have not seen",
             f"promised before looking at the photos: {_said(self.promised)}",
-            f"with probabilities corrected for the shift {100 * self.changed:.1f} % of the photos "
-            f"would get another class, and macro-F1 would change by {_said(self.gain, '+')}",
+            self._correction,
+        )
+
+    @property
+    def _correction(self) -> str:
+        share, gain = f"{100 * self.changed:.1f} %", _said(self.gain, "+")
+        if self.is_corrected:
+            return (
+                f"the answers are those of probabilities corrected for the shift: {share} of the "
+                f"photos got another class, which is expected to change macro-F1 by {gain}"
+            )
+        return (
+            f"with probabilities corrected for the shift {share} of the photos would get another "
+            f"class, and macro-F1 would change by {gain}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,6 +122,7 @@ class LabelShift:
             "promised_score": self.promised.to_dict(),
             "expected_score": self.expected.to_dict(),
             "correction": {
+                "applied": self.is_corrected,
                 "gain": self.gain.to_dict(),
                 "changed": self.changed,
                 "factors": list(self.odds),
@@ -122,6 +137,7 @@ def label_shift(
     target_probs: Floats,
     *,
     target_people: NDArray[Any] | None = None,
+    correct: bool = False,
     seed: int = 0,
 ) -> LabelShift:
     """Returns what the ensemble's probabilities tell of an unlabelled folder.
@@ -131,6 +147,7 @@ def label_shift(
         oof: its nested out-of-fold predictions.
         target_probs: float [n, C] of the ensemble on the folder.
         target_people: int or str [n] where it is known who is on a photo.
+        correct: whether probabilities corrected for the shift choose the answers.
         seed: of the draws.
 
     Raises:
@@ -143,7 +160,9 @@ def label_shift(
     after = predict_with_biases(corrected(target_probs, estimate.odds), spec.biases)
     change = correction_gain(estimate, target_probs, before, after)
     people = _num_people(known, len(before), target_people)
-    promised, expected, gain = _scores(spec, oof, labelled, estimate, change, people, seed)
+    promised, expected, gain = _scores(
+        spec, oof, labelled, estimate, change, people, seed, correct=correct
+    )
     return LabelShift(
         run=spec.run,
         photos=len(before),
@@ -156,6 +175,7 @@ def label_shift(
         gain=gain,
         changed=change.changed,
         odds=tuple(estimate.odds.tolist()),
+        is_corrected=correct,
     )
 
 
@@ -167,15 +187,22 @@ def _scores(
     change: CorrectionGain,
     people: int,
     seed: int,
+    *,
+    correct: bool,
 ) -> tuple[Interval, Interval, Interval]:
     """Returns the score promised, the score expected and the gain of the correction."""
     calibrated = Labelled(people=labelled, probs=estimate.fit.calibration.apply(oof.probs))
     promised = forecast_score(labelled, oof.predicted, people, seed=seed)
-    expected = expected_score_unlabelled(
-        calibrated, oof.predicted, change.before_draws, people, seed=seed
-    )
     before = predict_with_biases(oof.probs, spec.biases)
     after = predict_with_biases(corrected(oof.probs, estimate.odds), spec.biases)
+    expected = expected_score_unlabelled(
+        calibrated,
+        oof.predicted,
+        change.after_draws if correct else change.before_draws,
+        people,
+        rules=(before, after) if correct else None,
+        seed=seed,
+    )
     gain = expected_change_unlabelled(
         calibrated, before, after, change.gain_draws, people, seed=seed
     )

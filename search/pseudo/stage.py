@@ -176,9 +176,12 @@ def _units(
     fingerprint: str,
     thresholds: Mapping[str, float],
 ) -> Iterator[Unit]:
-    for seed in refitted.seeds:
+    seeds = {name: refitted.seeds_of(name, config_id) for name, config_id in chosen.items()}
+    for seed in sorted({seed for own in seeds.values() for seed in own}):
         for fold in range(refitted.num_folds):
             for space in run.spaces:
+                if seed not in seeds[space.name]:
+                    continue
                 change = _change(
                     run, refitted, space.name, chosen[space.name], fold, fingerprint, thresholds
                 )

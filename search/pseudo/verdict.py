@@ -44,6 +44,8 @@ class PseudoVerdict:
         p_adjusted: adjusted for the number of spaces.
         wins: whether pseudo-labels win, so that the later stages use them.
         photos: pseudo-labelled photos, the mean over folds.
+        seeds: with pseudo-labels, and of the same config without. With fewer they do not win: who
+            takes them would lose the others.
     """
 
     space: str
@@ -52,6 +54,7 @@ class PseudoVerdict:
     p_adjusted: float
     wins: bool
     photos: float
+    seeds: tuple[int, int]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON."""
@@ -62,6 +65,7 @@ class PseudoVerdict:
             "p_adjusted": self.p_adjusted,
             "wins": self.wins,
             "photos": self.photos,
+            "seeds": dict(zip((PSEUDO_CONFIG, _PLAIN), self.seeds, strict=True)),
         }
 
 
@@ -89,19 +93,19 @@ def judge_spaces(
         ResultsError: predictions are missing.
     """
     files, lineup, truth = pseudo_files(refitted.store), refitted.lineup, refitted.truth
-    seeds = common_seeds(files, tuple(config_ids))
+    seeds = {}
     found = []
     for space, config_id in config_ids.items():
         layout, heads = lineup.layout(space), lineup.heads(space)
-        pseudo = files.heads(space, PSEUDO_CONFIG, seeds)
-        plain = refitted.predictions[space][config_id]
-        with_labels = layout.joint([pseudo[head] for head in heads])
-        without = layout.joint([plain[head] for head in heads])
-        num = min(len(with_labels), len(without))
+        whole = refitted.seeds_of(space, config_id)
+        own = tuple(seed for seed in common_seeds(files, (space,)) if seed in whole)
+        seeds[space] = (len(own), len(whole))
+        pseudo = files.heads(space, PSEUDO_CONFIG, own)
+        plain = refitted.files.heads(space, config_id, own)
         verdict = judge(
             [
-                Approach.from_probs(PSEUDO_CONFIG, with_labels[:num]),
-                Approach.from_probs(_PLAIN, without[:num]),
+                Approach.from_probs(name, layout.joint([probs[head] for head in heads]))
+                for name, probs in ((PSEUDO_CONFIG, pseudo), (_PLAIN, plain))
             ],
             People(
                 label=layout.label(truth.label),
@@ -119,8 +123,9 @@ def judge_spaces(
             pair=(pair := verdict.pairs[0]),
             scores=(verdict.scores[0].interval.value, verdict.scores[1].interval.value),
             p_adjusted=p,
-            wins=pair.winner == PSEUDO_CONFIG and p < ALPHA,
+            wins=pair.winner == PSEUDO_CONFIG and p < ALPHA and len(set(seeds[space])) == 1,
             photos=_num_photos(refitted.store, space),
+            seeds=seeds[space],
         )
         for (space, verdict), p in zip(found, adjusted, strict=True)
     )
@@ -175,9 +180,16 @@ def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
             f"{verdict.scores[1]:.4f}",
             f"{interval.value:+.4f}",
             f"{interval.low:+.3f} to {interval.high:+.3f}",
-            "yes" if verdict.wins else "no",
+            _used(verdict),
         )
     console.print(table)
+
+
+def _used(verdict: PseudoVerdict) -> str:
+    done, whole = verdict.seeds
+    if done < whole:
+        return f"no, {done} of {whole} seeds"
+    return "yes" if verdict.wins else "no"
 
 
 def _num_photos(store: RunStore, space: str) -> float:

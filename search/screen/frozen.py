@@ -138,8 +138,8 @@ def _check_size(dataset: Dataset) -> None:
     searched = table.num_groups - len(np.unique(table.group_index[dataset.split.held_out]))
     if searched < NUM_FOLDS:
         raise UsageError(
-            f"{NUM_FOLDS} folds of people who are not held out need as many people, got "
-            f"{searched}; give data of more people"
+            f"{NUM_FOLDS} folds need as many people who are not held out, got {searched}; "
+            "give data of more people"
         )
     if table.schema.num_joint > MOST_JOINT:
         raise UsageError(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from search.analysis.people import People
 from search.analysis.probing.basis import Features, Moments
 from search.analysis.probing.probe import Division, divisions, strongest
 from search.analysis.uncertainty.bootstrap import person_bootstrap_interval
-from search.analysis.uncertainty.interval import Interval
+from search.analysis.uncertainty.interval import LEVEL, Interval
 from search.analysis.uncertainty.score_sheet import score_sheet
 from search.screen.frozen import NUM_FOLDS, one_thread_each
 from trainables.data.sample_table import SampleTable
@@ -144,7 +145,8 @@ class Ranking:
         target: that they are ranked by.
         ranked: with the highest macro-F1 of the target first.
         behind: what the first is ahead of each, with its interval over the same people; the first
-            is not behind.
+            is not behind. The intervals hold for all pairs together (Bonferroni): which is first
+            was chosen from the same scores.
     """
 
     target: str
@@ -158,7 +160,9 @@ class Ranking:
         ranked = tuple(sorted(found, key=lambda each: -each.scores[target].value))
         sheet = score_sheet([each.predicted[target][None] for each in ranked], people)
         pairs = [sheet.pair(0, other, fixed_models=True) for other in range(len(ranked))]
-        return cls(target=target, ranked=ranked, behind=tuple(pair.interval for pair in pairs))
+        level = 1 - (1 - LEVEL) / 2 / max(1, comb(len(ranked), 2))
+        behind = tuple(_around(pair.difference, pair.reach_at(level)) for pair in pairs)
+        return cls(target=target, ranked=ranked, behind=behind)
 
     @property
     def offer(self) -> tuple[str, ...]:
@@ -185,3 +189,7 @@ class Ranking:
                 for each, behind in zip(self.ranked, self.behind, strict=True)
             ],
         }
+
+
+def _around(value: float, reach: float) -> Interval:
+    return Interval(value=value, low=value - reach, high=value + reach)

@@ -11,7 +11,7 @@ from rich.table import Table
 from search.analysis import wording
 from search.console import say
 from search.errors import UsageError
-from search.prepare.config import RunConfig
+from search.prepare.config import DEFAULT_PEOPLE, RunConfig
 from search.screen.frozen import NUM_FOLDS, FrozenData
 from search.screen.ranking import Panel, Ranking, Screened, score
 from search.store.commands import headrace
@@ -215,6 +215,9 @@ def _command(config: RunConfig, out: Path, data: FrozenData) -> str:
     words = ["run", "--space", space, "--backbones", str(out)]
     if config.data:
         words += ["--data", config.data, "--budget", "2h"]
+        words += ["--layout", config.layout] if config.layout else []
+    elif config.people != DEFAULT_PEOPLE:
+        words += ["--people", str(config.people)]
     if config.weights_dir:
         words += ["--weights-dir", config.weights_dir]
     else:

@@ -46,10 +46,18 @@ def advise(
         verdict,
         {cost.approach: _price(cost) for cost in costs},
         accept_loss=accept_loss,
-        # One that is but the leader is no other predictor.
-        ensemble=None if ensemble is None or ensemble.fell_back else ensemble.score.value,
+        ensemble=None if ensemble is None or not _gains(ensemble) else ensemble.score.value,
         next_step=_next_step(verdict, refitted),
     )
+
+
+def _gains(ensemble: EnsembleSummary) -> bool:
+    """Returns whether an ensemble is another predictor than the best approach, and scores more.
+
+    Both are served with their seeds averaged, which the scores of approaches are not.
+    """
+    best = [each.difference for each in ensemble.gains if each.approach == ensemble.best_approach]
+    return not ensemble.fell_back and all(gain.value > 0 for gain in best)
 
 
 def _price(cost: Cost) -> Price:

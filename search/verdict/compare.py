@@ -86,8 +86,8 @@ def read_files(
         raise UsageError(f"compare needs two prediction files or more, got {len(predictions)}")
     with reading(truth_path, "correct it", UsageError):
         truth = _read_csv(truth_path, _TRUTH_COLUMNS)
-        labels, fold = _labels(truth, truth_path), _folds(truth, truth_path)
-        group = _groups(truth, truth_path)
+        labels, group = _labels(truth, truth_path), _groups(truth, truth_path)
+        fold = _folds(truth, group, truth_path)
     found = {}
     for name, path in predictions.items():
         with reading(path, "correct it", UsageError):
@@ -172,17 +172,17 @@ def _groups(truth: pd.DataFrame, path: Path) -> NDArray[np.str_]:
     return truth["group"].to_numpy(dtype=str)
 
 
-def _folds(truth: pd.DataFrame, path: Path) -> NDArray[np.int64] | None:
+def _folds(truth: pd.DataFrame, group: NDArray[np.str_], path: Path) -> NDArray[np.int64] | None:
     """Returns the fold of every sample; None without the column, or where one model made all."""
     if "fold" not in truth.columns:
         return None
     fold = _whole_numbers(truth, "fold", path)
-    of_group = pd.Series(fold).groupby(truth["group"]).transform("first").to_numpy()
+    of_group = pd.Series(fold).groupby(group).transform("first").to_numpy()
     if (fold != of_group).any():
         row = int(np.flatnonzero(fold != of_group)[0])
         raise UsageError(
             f"{path} row {row + 2}: a group is in one fold with all its samples, got "
-            f"{truth['group'].iloc[row]!r} in folds {of_group[row]} and {fold[row]}"
+            f"{str(group[row])!r} in folds {of_group[row]} and {fold[row]}"
         )
     number = np.unique(fold, return_inverse=True)[1].astype(np.int64)
     return number if number.max() > 0 else None

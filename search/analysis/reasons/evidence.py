@@ -122,13 +122,17 @@ class Evidence:
         rng = np.random.default_rng(self.seed)
         return self.people.resample(columns, statistic, self.num_resamples, rng)
 
-    def contrast_by_seed(self, terms: Sequence[Sequence[tuple[float, Ints]]]) -> Interval:
+    def contrast_by_seed(
+        self, terms: Sequence[Sequence[tuple[float, Ints]]], *, against_one: bool = False
+    ) -> Interval:
         """Returns a weighted sum of macro-F1 scores, the mean over seeds, with its interval.
 
         The luck of training is taken from the sum itself, one value per seed.
 
         Args:
             terms: one list per seed of (weight, predictions [N]).
+            against_one: whether all seeds have a single further training in common, whose luck is
+                taken to be that of one seed.
         """
         counts = np.stack([self.people.counts([row for _, row in seed]) for seed in terms])
         weights = np.stack(
@@ -148,8 +152,13 @@ class Evidence:
         effect = np.einsum("st,stp->p", weights, influence(counts)) / len(terms)
         values = statistic(columns.sum(axis=0)[None])[0]
         # By whole seeds: where a term is a rule, its fit ties the folds of a seed.
-        luck = TrainingLuck(variance=variance_of_mean(values), num_seeds=len(values))
-        return self._interval(values, self.resample(columns, statistic), effect, luck)
+        draws, times = self.resample(columns, statistic), 1 + len(values) * against_one
+        luck = TrainingLuck(
+            variance=times * variance_of_mean(values),
+            interaction=float(_interactions(draws)),
+            num_seeds=len(values),
+        )
+        return self._interval(values, draws, effect, luck)
 
     def means_over_seeds(
         self, columns: Floats, statistic: Callable[[Floats], Floats], effect: Floats
@@ -168,14 +177,17 @@ class Evidence:
         values = statistic(columns.sum(axis=0)[None])[0]
         draws = self.resample(columns, statistic)
         num_seeds, fold = len(values), self.people.fold_of_person
+        interactions = _interactions(draws)
         if fold is None or num_seeds < 2:
             lucks = [
-                TrainingLuck(variance=variance_of_mean(figure), num_seeds=num_seeds)
-                for figure in values.T
+                TrainingLuck(
+                    variance=variance_of_mean(figure),
+                    interaction=float(interaction),
+                    num_seeds=num_seeds,
+                )
+                for figure, interaction in zip(values.T, interactions, strict=True)
             ]
         else:
-            apart = (draws - draws.mean(axis=1, keepdims=True)).var(axis=0, ddof=1)
-            interactions = apart.sum(axis=0) / (num_seeds * (num_seeds - 1))
             mixed = statistic(_one_fold_of_a_seed(columns, fold, num_seeds))
             lucks = [
                 luck_of_folds(totals, float(interaction))
@@ -196,6 +208,22 @@ class Evidence:
             training=(luck, NO_LUCK),
             num_differing=self.people.num_people,
         ).tested
+
+
+def _interactions(draws: Floats) -> Floats:
+    """Returns what training does to single people, I of figures over their seeds, float [...].
+
+    It is part of their spread over people already (`search.analysis.uncertainty.training_luck`).
+
+    Args:
+        draws: float [B, S, ...], the figures of every seed in resamples of the people.
+    """
+    num_seeds = draws.shape[1]
+    if num_seeds < 2:
+        return np.zeros(draws.shape[2:])
+    apart = (draws - draws.mean(axis=1, keepdims=True)).var(axis=0, ddof=1)
+    found: Floats = apart.sum(axis=0) / (num_seeds * (num_seeds - 1))
+    return found
 
 
 def _one_fold_of_a_seed(columns: Floats, fold: Ints, num_seeds: int) -> Floats:

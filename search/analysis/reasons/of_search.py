@@ -9,7 +9,7 @@ Notation:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -43,11 +43,10 @@ class Overtuning(Figures):
 
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns which approach was flattered most."""
-        gaps = {
-            each.about[0]: each.figures.flattery
-            for each in reasons
-            if isinstance(each.figures, Overtuning)
+        found = {
+            each.about[0]: each.figures for each in reasons if isinstance(each.figures, Overtuning)
         }
+        gaps = {name: figures.flattery for name, figures in found.items()}
         if max(gap.value for gap in gaps.values()) <= 0:
             return "The search did not flatter the configs that it chose"
         sure = [name for name, gap in gaps.items() if gap.low > 0]
@@ -95,7 +94,10 @@ def overtuning(
         Approach(name="fresh", predicted=fresh),
     ]
     evidence = Evidence.of(parts, people, classes)
-    gap = evidence.contrast_by_seed([[(1.0, searched), (-1.0, row)] for row in fresh])
+    terms = [[(1.0, searched), (-1.0, row)] for row in fresh]
+    gap = evidence.contrast_by_seed(terms, against_one=True)
+    if len(fresh) < 2:  # one training against one: how far two differ by luck nobody knows
+        gap = replace(gap, low=-1.0, high=1.0)
     scores = {part.name: evidence.score(part.predicted) for part in parts}
     shorter = "" if epochs_share == 1 else f" with {epochs_share:.0%} of the epochs"
     text = (

@@ -31,12 +31,14 @@ class CorrectionGain:
     Attributes:
         before: expected macro-F1 of the classes as they are.
         before_draws: float [B], how far it could be off: its spread over the draws, around it.
+        after_draws: float [B], as `before_draws`, of the classes that the corrected ones choose.
         gain_draws: float [B], expected change where the corrected probabilities choose.
         changed: share of the photos that get another class.
     """
 
     before: float
     before_draws: Floats
+    after_draws: Floats
     gain_draws: Floats
     changed: float
 
@@ -73,11 +75,12 @@ def correction_gain(
             probs = corrected(calibrated, odds)
             yield soft_macro_f1(probs, before), soft_macro_f1(probs, after)
 
-    ((old, _),) = scores(estimate.fit)
+    ((old, new),) = scores(estimate.fit)
     draws = np.array([pair for fit in estimate.fits for pair in scores(fit)])
     return CorrectionGain(
         before=old,
         before_draws=old + draws[:, 0] - draws[:, 0].mean(),
+        after_draws=new + draws[:, 1] - draws[:, 1].mean(),
         gain_draws=draws[:, 1] - draws[:, 0],
         changed=float(np.mean(np.asarray(before) != np.asarray(after))),
     )

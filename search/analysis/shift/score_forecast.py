@@ -85,6 +85,7 @@ def expected_score_unlabelled(
     soft_scores: ArrayLike,
     num_people: int,
     *,
+    rules: tuple[ArrayLike, ArrayLike] | None = None,
     num_draws: int = 4_000,
     seed: int = 0,
 ) -> Interval:
@@ -99,6 +100,8 @@ def expected_score_unlabelled(
         soft_scores: float [] or [B], `soft_macro_f1` of the folder; several where it is itself
             uncertain, one of which is taken in every draw.
         num_people: Q >= 1 people in the folder.
+        rules: int [N] each, out-of-fold classes by the rule of `predicted` and by another one, by
+            which the classes of the folder are chosen; None where they are chosen alike.
         num_draws: of the bootstrap.
         seed: of the draws.
 
@@ -109,7 +112,11 @@ def expected_score_unlabelled(
         AnalysisError: arrays that do not fit together, or no people or draws asked for.
     """
     _check_request(num_people, num_draws)
-    sets, signs = _hard_and_soft(known, predicted), (1, -1)
+    sets = _hard_and_soft(known, predicted)
+    signs: tuple[int, ...] = (1, -1)
+    if rules is not None:
+        before, after = (_hard_and_soft(known, each) for each in rules)
+        sets, signs = np.concatenate([sets, after, before], axis=1), (1, -1, 1, -1, -1, 1)
     return _expected(known, sets, signs, soft_scores, num_people, (num_draws, seed))
 
 

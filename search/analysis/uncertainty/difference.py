@@ -180,13 +180,15 @@ class PairEstimate:
         return first, second
 
     def with_more(self, *, people: float = 1.0, seeds: int = 0) -> "PairEstimate":
-        """Returns the estimate to expect of `people` times the people and of more seeds a side.
+        """Returns the estimate to expect of `people` times the people and of more seeds.
 
         The people's share shrinks with people alone, training's with seeds alone, the interaction
-        with both, and the search's with neither.
+        with both, and the search's with neither. `seeds` are those of the side with fewer; a side
+        that was trained on trains no more before the other has as many.
         """
-        one, two = self.training
-        first, second = self.training_at((one.num_seeds + seeds, two.num_seeds + seeds), people)
+        least = self.num_seeds + seeds
+        one, two = (max(side.num_seeds, least) for side in self.training)
+        first, second = self.training_at((one, two), people)
         return replace(
             self,
             people_variance=self.people_limit / people + first.interaction + second.interaction,

@@ -139,10 +139,13 @@ def would_decide(
     people = people_at(0)
     if num_seeds is None:
         return WouldDecide(people=people, seeds=None)
-    more = _least(lambda n: decided(1.0, n), _MOST_SEEDS)
+    # A run trains on only beyond what one of its sides has.
+    most = max(side.num_seeds for side in estimate.training)
+    apart = max(0, most - num_seeds)
+    more = _least(lambda n: decided(1.0, apart + n), _MOST_SEEDS)
     if people is not None or more is not None:
-        return WouldDecide(people=people, seeds=None if more is None else num_seeds + more)
-    plans = [(people_at(n), num_seeds + n) for n in range(1, _MOST_SEEDS, 3)]
+        return WouldDecide(people=people, seeds=None if more is None else most + more)
+    plans = [(people_at(apart + n), most + n) for n in range(1, _MOST_SEEDS, 3)]
     costs = [(num * seeds, num, seeds) for num, seeds in plans if num is not None]
     if not costs:
         return WouldDecide(people=None, seeds=None)

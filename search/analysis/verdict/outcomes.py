@@ -148,9 +148,10 @@ class PairVerdict:
     def flips_with_rule(self) -> bool:
         """Whether post-hoc class biases change the verdict (mechanism M5).
 
-        Two outcomes may differ by chance alone; what the biases change must exclude zero too.
+        Two outcomes may differ by chance alone; what the biases change must exclude zero too. Nor
+        is it the biases where nobody wins because of whom the search chose by.
         """
-        if self.with_rule is None or self.rule_effect is None:
+        if self.with_rule is None or self.rule_effect is None or self.caveat is Caveat.CHOSEN_BY:
             return False
         return self.with_rule.outcome != self.outcome and self.rule_effect.excludes_zero
 

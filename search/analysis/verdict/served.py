@@ -17,6 +17,7 @@ from search.analysis.people import People
 from search.analysis.uncertainty.difference import PairEstimate
 from search.analysis.uncertainty.interval import Interval
 from search.analysis.uncertainty.score_sheet import ScoreSheet, score_sheet
+from search.analysis.uncertainty.training_luck import TrainingLuck
 from search.analysis.verdict.statements import EqualNetworks
 
 
@@ -45,7 +46,7 @@ def deployed(
         if num == 1 or len(rows) < 2 or not (fixed_models or single.num_seeds > 1):
             found.append(None)
         else:
-            found.append(_difference(rows, (a, b), people, single))
+            found.append(_difference(rows, (a, b), people, single, (num, num)))
     return found
 
 
@@ -74,9 +75,10 @@ def equal_networks(
             found.append(None)
             continue
         rows = [averages if part is few else part.predicted for part in pair]
+        nums = [size * len(averages) if part is few else len(part.predicted) for part in pair]
         found.append(
             EqualNetworks(
-                difference=_difference(rows, pair, people, single),
+                difference=_difference(rows, pair, people, single, nums),
                 averaged=few.name,
                 seeds=size,
                 averages=len(averages),
@@ -86,12 +88,31 @@ def equal_networks(
 
 
 def _difference(
-    rows: Sequence[Ints], pair: tuple[Approach, Approach], people: People, single: PairEstimate
+    rows: Sequence[Ints],
+    pair: tuple[Approach, Approach],
+    people: People,
+    single: PairEstimate,
+    num_seeds: Sequence[int],
 ) -> Interval:
-    """Returns the difference of predictions, each int [S, N], with the luck of single seeds."""
+    """Returns the difference of predictions, each int [S, N], with the luck of single seeds.
+
+    Args:
+        rows: predictions of both sides.
+        pair: the two sides.
+        people: labels and people.
+        single: the difference of their single seeds, whose luck is that of means over all of them.
+        num_seeds: that the predictions of each side were made of.
+    """
     luck = [part.choice_variance for part in pair]
     served = score_sheet(rows, people, choice_variances=luck).pair(0, 1, fixed_models=True)
-    return replace(served, training=single.training).interval
+    training = [_of_fewer(side, n) for side, n in zip(single.training, num_seeds, strict=True)]
+    return replace(served, training=(training[0], training[1])).interval
+
+
+def _of_fewer(luck: TrainingLuck, num_seeds: int) -> TrainingLuck:
+    """Returns the luck of a mean over some of the seeds, known as well as that over all."""
+    times = luck.num_seeds / num_seeds
+    return replace(luck, variance=times * luck.variance, interaction=times * luck.interaction)
 
 
 def _averaged(approach: Approach, num: int) -> Ints | None:

@@ -220,7 +220,13 @@ def _ensemble_failed(found: HandIn, say: Language) -> Iterator[str]:
             f"No ensemble gained over {made.best_approach}.",
             f"{made.best_approach} 방식보다 나은 앙상블이 없었다.",
         )
-    if gain is not None and gain.difference.low <= 0:
+    if gain is not None and gain.difference.high < 0:
+        size = wording.estimate(gain.difference)
+        yield say(
+            f"The ensemble is worse than {gain.approach}, the best approach: {size}.",
+            f"앙상블은 가장 좋은 단일 방식({gain.approach})보다 낮다: {size}.",
+        )
+    elif gain is not None and gain.difference.low <= 0:
         size = wording.estimate(gain.difference)
         yield say(
             f"The gain of the ensemble over {gain.approach}, the best approach, may be luck: "

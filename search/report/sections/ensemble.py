@@ -41,7 +41,7 @@ def _heading(found: EnsembleSummary) -> str:
     gain = next(gain.difference for gain in found.gains if gain.approach == best)
     many = wording.plural(len(found.members), "member")
     size = f"{many} together: {wording.signed(gain.value)} over {best}"
-    return size if gain.low > 0 else f"{size}, which may be luck"
+    return size if gain.excludes_zero else f"{size}, which may be luck"
 
 
 def _gain_figure(gains: Sequence[Gain]) -> Figure:

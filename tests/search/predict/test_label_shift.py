@@ -141,3 +141,17 @@ def test_probabilities_of_other_classes_are_refused(made):
     spec, oof, *_ = made
     with pytest.raises(AnalysisError, match="of the 18 labelled classes"):
         label_shift(spec, oof, np.full((5, 4), 0.25))
+
+
+def test_of_corrected_answers_the_score_of_corrected_answers_is_told(made):
+    spec, oof, folder, found = made
+    answered = label_shift(spec, oof, folder.probs, correct=True)
+    after = predict_with_biases(corrected(folder.probs, np.array(found.odds)), spec.biases)
+    truth = macro_f1(folder.label, after, NUM_CLASSES)
+    assert answered.expected.low <= truth <= answered.expected.high
+    gained = answered.expected.value - found.expected.value
+    assert gained == pytest.approx(found.gain.value, abs=0.01)
+    assert "would" not in answered.notes[-1]
+    assert "photos got another class" in answered.notes[-1]
+    assert (answered.to_dict()["correction"]["applied"], answered.odds) == (True, found.odds)
+    assert found.to_dict()["correction"]["applied"] is False

@@ -124,3 +124,16 @@ def test_a_threshold_that_is_none_is_refused(given):
 def test_a_mistyped_attribute_of_a_threshold_is_told_what_was_meant():
     with pytest.raises(UsageError, match=r"got 'gendr=0\.5' \(did you mean gender\?\)$"):
         read_thresholds(["gendr=0.5"], SCHEMA)
+
+
+def test_what_wins_with_fewer_seeds_than_there_are_without_is_not_used(one_wins):
+    """Who took it would lose the other seeds of the approach."""
+    refitted = read(one_wins)
+    more = {**refitted.trained, "age": {"1": tuple(range(SEEDS + 1))}}
+    found = judge_spaces(replace(refitted, trained=more), CONFIG_IDS, Rules(seed=0))
+    verdicts = {verdict.space: verdict for verdict in found}
+    assert verdicts["age"].pair.winner == PSEUDO_CONFIG
+    assert (verdicts["age"].wins, verdicts["age"].seeds) == (False, (SEEDS, SEEDS + 1))
+    console = Console(file=io.StringIO(), width=120)
+    print_pseudo(console, tuple(verdicts.values()))
+    assert f"no, {SEEDS} of {SEEDS + 1} seeds" in console.file.getvalue()

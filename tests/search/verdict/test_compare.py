@@ -328,3 +328,13 @@ def test_columns_of_any_number_are_turned_to_numbers_at_once(files, monkeypatch)
     monkeypatch.setattr(pd, "to_numeric", lambda *a, **k: calls.append(a) or to_numeric(*a, **k))
     judged(files)
     assert len(calls) < 2 * CLASSES
+
+
+def test_without_groups_every_sample_is_its_own_in_whatever_fold(files):
+    """Groups may be left out, and folds are read all the same."""
+    frame = pd.read_csv(files / "truth.csv").drop(columns="group")
+    frame["fold"] = np.arange(len(frame)) % 3
+    frame.to_csv(files / "truth.csv", index=False)
+    _, people = read_files(files / "truth.csv", {n: files / f"{n}.csv" for n in ("good", "bad")})
+    assert people.num_people == len(frame)
+    np.testing.assert_array_equal(people.fold_of_person[people.person], frame["fold"])

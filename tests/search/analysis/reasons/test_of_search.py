@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from search.analysis.approaches.approach import Approach
 from search.analysis.errors import AnalysisError
 from search.analysis.metrics import macro_f1
+from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.of_search import gradient_conflict, overtuning
 from search.analysis.reasons.plots import Point
 from tests.search.builders.labelled_people import people_of
@@ -47,7 +49,7 @@ def test_the_same_predictions_have_no_gap(rng):
 
 def test_a_difference_is_told_with_the_sign_of_its_plot_and_a_shorter_refit_as_shorter(rng):
     y = np.arange(400) % 4
-    (searched,), fresh = guesses(y, 0.6, rng, 1), guesses(y, 0.9, rng, 1)
+    (searched,), fresh = guesses(y, 0.6, rng, 1), guesses(y, 0.9, rng, 4)
     people = people_of(y, np.arange(400), 4)
     reason = overtuning("age", searched, fresh, people, CLASSES, epochs_share=0.5)
     low, high = reason.figures.interval
@@ -56,6 +58,29 @@ def test_a_difference_is_told_with_the_sign_of_its_plot_and_a_shorter_refit_as_s
     assert f"a difference of {said}." in reason.sentence
     assert reason.plot.rows == {"age": reason.figures.flattery}
     assert "on fresh folds with 50% of the epochs:" in reason.sentence
+
+
+def test_one_training_against_one_shows_no_flattery(rng):
+    """How far two trainings of a config differ by luck is not known of one seed."""
+    y = np.arange(400) % 4
+    (searched,), fresh = guesses(y, 0.9, rng, 1), guesses(y, 0.6, rng, 1)
+    reason = overtuning("joint", searched, fresh, people_of(y, np.arange(400) // 2, 4), CLASSES)
+    assert reason.figures.interval == (-1.0, 1.0)
+    assert reason.sentence.endswith("is not supported by this data.")
+    assert reason.figures.heading([reason]).startswith("No sign that the search flattered")
+
+
+def test_the_training_of_the_search_has_luck_of_its_own(rng):
+    """It is one training, as each of the seeds that it stands against."""
+    y = np.arange(400) % 4
+    rows = guesses(y, 0.7, rng, 3)
+    people = people_of(y, np.arange(400) // 2, 4)
+    parts = [Approach(name="fresh", predicted=rows[:2])]
+    evidence = Evidence.of(parts, people, CLASSES)
+    terms = [[(1.0, rows[2]), (-1.0, row)] for row in rows[:2]]
+    alone, with_own = (evidence.contrast_by_seed(terms, against_one=one) for one in (False, True))
+    assert with_own.value == alone.value
+    assert with_own.high - with_own.low > alone.high - alone.low
 
 
 def epochs(*cosines):

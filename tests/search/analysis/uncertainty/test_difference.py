@@ -141,14 +141,16 @@ def test_a_plan_is_the_formula_of_people_interaction_and_training(people, more):
     assert (planned.people_degrees, planned.num_differing) == (50 * people, int(7 * people))
 
 
-def test_sides_with_unequal_seeds_are_planned_each_by_its_own():
+def test_a_side_that_has_more_seeds_gets_none_before_the_other_has_as_many():
     unequal = (_luck(6e-5, 2e-5, num=2, folds=4.0), _luck(3e-5, 1e-5, num=4, folds=4.0))
     planned = _estimate(training=unequal).with_more(people=2, seeds=2)
-    # The excess of 6e-5 is shared as 2 : 1, and the sides have 1/2 and 2/3 of their luck left.
-    interaction = 2e-5 / 2 + 1e-5 * 2 / 3
-    excess = 4e-5 / 2 + 2e-5 * 2 / 3
+    # The excess of 6e-5 is shared as 2 : 1, and the first side has half of its luck left.
+    interaction = 2e-5 / 2 + 1e-5
+    excess = 4e-5 / 2 + 2e-5
     assert planned.variance == pytest.approx((7e-5 + interaction) / 2 + excess)
-    assert [side.num_seeds for side in planned.training] == [4, 6]
+    assert [side.num_seeds for side in planned.training] == [4, 4]
+    later = _estimate(training=unequal).with_more(seeds=3)
+    assert [side.num_seeds for side in later.training] == [5, 5]
 
 
 def test_models_that_are_taken_as_they_are_stay_so_in_a_plan():

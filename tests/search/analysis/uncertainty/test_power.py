@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -163,3 +165,15 @@ def test_a_plan_promises_what_the_verdict_would_declare():
     assert many == pytest.approx(promised_difference(300, 20, 1) / 2, rel=0.1)
     assert promised_difference(300, 3, 3) > promised_difference(300, 3, 1)
     assert promised_difference(2700, 2, 3) > 1.05 * promised_difference(2700, 3, 3)
+
+
+def test_a_side_that_was_trained_on_waits_for_the_other_one():
+    """What is planned is what `--refit-seeds` trains: both sides come to the same number."""
+    even = _estimate(0.02, seeds=(2e-4, 2e-4))
+    sides = zip(even.training, (6, 2), strict=True)
+    one, two = (replace(side, num_seeds=num) for side, num in sides)
+    uneven = replace(even, training=(one, two))
+    assert [side.num_seeds for side in uneven.with_more(seeds=3).training] == [6, 5]
+    assert [side.num_seeds for side in uneven.with_more(seeds=6).training] == [8, 8]
+    seeds = _plan(uneven, num_seeds=2).seeds
+    assert seeds > 6  # fewer would train nothing

@@ -5,6 +5,7 @@ import pytest
 
 from search.analysis.metrics import macro_f1
 from search.analysis.uncertainty.score_sheet import score_sheet
+from search.analysis.verdict import served
 from search.analysis.verdict.served import deployed, equal_networks
 from tests.search.builders.fold_models import CLASSES, refit_of
 
@@ -133,3 +134,21 @@ def test_the_luck_of_single_seeds_widens_equal_networks():
     refit = _refit()
     free, fixed = _equal(refit).difference, _equal(refit, True).difference
     assert free.high - free.low > fixed.high - fixed.low
+
+
+def test_predictions_of_fewer_seeds_have_more_of_the_luck_of_training():
+    """Six seeds say how far two trainings differ; a mean over two of them has three times that."""
+    refit = _refit(luck=3.0)
+    single = _sheet(refit).pair(0, 1, fixed_models=False)
+    whole, few = single.training
+    scaled = served._of_fewer(few, 2)
+    assert scaled.variance == pytest.approx(3 * few.variance)
+    assert scaled.interaction == pytest.approx(3 * few.interaction)
+    assert scaled.degrees == few.degrees  # known as well as before
+    assert served._of_fewer(whole, whole.num_seeds) == whole
+    first, second = refit.approaches
+    fewer = replace(first, predicted=first.predicted[:2], probs=first.probs[:2])
+    fewer = replace(fewer, ensemble=fewer.probs.mean(axis=0).argmax(axis=-1))
+    mixed = replace(refit, approaches=(fewer, second))
+    fixed, free = _deployed(mixed, True), _deployed(mixed)
+    assert free.high - free.low > 1.02 * (fixed.high - fixed.low)
