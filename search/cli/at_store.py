@@ -49,14 +49,22 @@ OF_A_RUN = frozenset({*_NOT_NEEDED, "predict"})
 
 def place(text: str) -> Path | str:
     """Returns what `--results` names: a folder, or the address of a store."""
-    return text if is_store(text) else Path(text)
+    return text if is_store(text) else named_folder(text)
+
+
+def named_folder(text: str) -> Path:
+    """Returns a folder that an option names; refuses an empty one, which would be this one."""
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty; give a folder, or leave it out")
+    return Path(text)
 
 
 def folder_of(address: str, cache: Path | None) -> Path:
     """Returns where runs of a store are worked at on this machine."""
     readable = re.sub(r"[^A-Za-z0-9]+", "-", address.partition("://")[2]).strip("-")[:40]
     digest = hashlib.sha256(address.encode()).hexdigest()[:8]
-    return (cache or default_cache()) / "mirrors" / f"{readable}-{digest}"
+    # Whatever the working folder is meanwhile: Ray starts in another one.
+    return (cache or default_cache()).absolute() / "mirrors" / f"{readable}-{digest}"
 
 
 @contextmanager

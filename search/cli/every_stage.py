@@ -51,6 +51,8 @@ logger = logging.getLogger(__name__)
 
 _SEARCH, _REFIT, _PSEUDO, _WHY = "search", "refit", "pseudo-labels", "controlled trainings"
 _ENSEMBLE, _VERDICT = "ensemble", "verdict and report"
+# Of the budget, for the search, however long the probe of a distant worker took.
+_LEAST_SHARE = 0.1
 # Of the budget, for what a resumed run asks for after its refit: about what it would have had.
 _SHARE_ON_TOP = 0.25
 
@@ -72,11 +74,13 @@ class Clock:
         budget = None if self.budget_s is None else share * self.budget_s
         return Clock(began=time.monotonic(), budget_s=budget)
 
-    def left(self, before_s: float = 0.0) -> float | None:
-        """Returns the seconds left, given those that earlier starts of a resumed run have used."""
-        if self.budget_s is None:
-            return None
-        return self.budget_s - max(before_s, time.monotonic() - self.began)
+    def since(self, before_s: float) -> "Clock":
+        """Returns a clock that began at least so many seconds ago: with earlier starts."""
+        return replace(self, began=min(self.began, time.monotonic() - before_s))
+
+    def left(self) -> float | None:
+        """Returns the seconds left; None is no limit."""
+        return None if self.budget_s is None else self.budget_s - (time.monotonic() - self.began)
 
 
 def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
@@ -101,8 +105,11 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
             run = replace(run, photo_seconds=probe_costs(run))
         probed, share = probed_costs(run), share_of_search(run)
         # The probe took time, too.
-        share -= (time.monotonic() - clock.began) / budget.seconds
-    stages = stages_of(run)
+        share = max(_LEAST_SHARE, share - (time.monotonic() - clock.began) / budget.seconds)
+    stages, study = stages_of(run), run.store.read_study()
+    searched = {"budget_seconds": budget.seconds, "trials": budget.trials}
+    if study.get("searched") == searched:
+        share = 0.0  # with other trials the finalists might be others, and all be trained anew
     print_stage(console, stages, _SEARCH)
     left = clock.left()
     if left is not None and budget.seconds is not None:
@@ -112,6 +119,7 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     if end.interrupted:
         print_summary(console, run, end.results, interrupted=True)
         return end
+    run.store.write_study({**run.store.read_study(), "searched": searched})
     print_search_end(console, end.results)
     _after_search(run, console, end.results, clock)
     say(console, f"The run took {format_duration(time.monotonic() - clock.began)}.")
@@ -170,25 +178,25 @@ def _after_search(
     units = sum(sum(files.seconds(result.name)) for result in results)
     before += units / run.resources.slots
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
-    was_done, left = RefitNote.exists(run.store), clock.left(before)
-    stages, timeline = stages_of(run), Timeline(began=clock.began)
+    timeline, clock = Timeline(began=clock.began), clock.since(before)
+    was_done, left, stages = RefitNote.exists(run.store), clock.left(), stages_of(run)
     then = ahead(run, results, left) or Ahead(refit=0.0)
     print_stage(console, stages, _REFIT)
     refit = None if left is None else left / parts_of(run)
     run_refit(run, console, refit, timeline.before(then.after_refit))
     if was_done:
         # What a resumed run asks for on top begins anew, with what it would have had at first.
-        clock, before = clock.restarted(_SHARE_ON_TOP), 0.0
+        clock = clock.restarted(_SHARE_ON_TOP)
     if pseudo:
         print_stage(console, stages, _PSEUDO)
-        rest = clock.left(before)
+        rest = clock.left()
         share = PSEUDO_PART / (PSEUDO_PART + WHY_PART * why)
         its = None if rest is None else rest * share
         run_pseudo(run, console, its, timeline.before(then.after_pseudo))
     if why:
         print_stage(console, stages, _WHY)
         ending = timeline.before(ENSEMBLE_SECONDS + ENDING_SECONDS)
-        run_why(run, console, clock.left(before), ending)
+        run_why(run, console, clock.left(), ending)
     _conclude(run, console, results, timeline.before(ENDING_SECONDS))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -108,7 +109,7 @@ def execute(
             notes = (*notes, note)
         if forecast_only:
             print_plan(console, run, notes)
-            print_forecast(console, run)
+            _print_forecast(console, run, is_cluster=is_cluster)
             return SearchEnd(results=(), interrupted=False)
         with store.lock(new=not resume):
             print_plan(console, run, notes)
@@ -122,6 +123,14 @@ def execute(
             under_way().resume_by(resume_command(store))
             with reached(run, is_cluster=is_cluster) as run:
                 return _run_stages(run, console)
+
+
+def _print_forecast(console: Console, run: Prepared, *, is_cluster: bool) -> None:
+    """Says how long it would take; what a distant worker notes of the timing stays nowhere."""
+    with TemporaryDirectory() as folder:
+        aside = replace(run, store=RunStore(Path(folder) / run.store.root.name))
+        with reached(aside, is_cluster=is_cluster) as seen:
+            print_forecast(console, seen)
 
 
 def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str, ...]]:

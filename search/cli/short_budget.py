@@ -31,6 +31,7 @@ def affordable_epochs(
     shares: Mapping[str, Collection[str]],
     epochs: int,
     trainings: float = FEW_TRAININGS,
+    at_once: float = 1.0,
 ) -> int:
     """Returns the length of the schedule that leaves time for some trainings of every space.
 
@@ -40,14 +41,16 @@ def affordable_epochs(
         shares: spaces of every approach; all approaches get the same time.
         epochs: of those trainings.
         trainings: of the default config of every space that there should be time for.
+        at_once: trials at a time: however many there are, each has its own device alone.
 
     Returns:
         `epochs` where the time is enough for them; else less, but not below half of them, nor
         below `LEAST_EPOCHS`.
     """
     needed = max(sum(full_s[space] for space in spaces) for spaces in shares.values())
-    affords = int(epochs * seconds / (len(shares) * needed * trainings))
-    return min(epochs, max(LEAST_EPOCHS, ceil(LEAST_PART * epochs), affords))
+    affords = epochs * seconds / (len(shares) * needed * trainings)
+    one = epochs * seconds / (at_once * max(full_s.values()))
+    return min(epochs, max(LEAST_EPOCHS, ceil(LEAST_PART * epochs), int(min(affords, one))))
 
 
 def may_be_shortened(run: Prepared) -> bool:
@@ -70,7 +73,8 @@ def fit_schedule(run: Prepared, seconds: float) -> tuple[Prepared, str]:
     shares = Lineup.of(run.schema, run.spaces).shares
     trainings = min(FEW_TRAININGS, run.config.trials or FEW_TRAININGS)
     device_s = max(0.0, seconds - START_SECONDS) * costs.num_devices
-    epochs = affordable_epochs(full, device_s, shares, usual, trainings)
+    slots = run.resources.slots
+    epochs = affordable_epochs(full, device_s, shares, usual, trainings, slots)
     if epochs == usual:
         return run, ""
     longest = max(full.values()) / run.resources.device_share

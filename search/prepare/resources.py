@@ -57,6 +57,7 @@ class Resources:
         num_cpus: CPUs of the cluster.
         num_gpus: GPUs of the cluster.
         worker_bytes: memory that a trial's process takes at most; 0 where it is not known.
+        asks_memory: whether trials ask Ray for it: not where a node does not know its own.
         idle: a sentence for what of the cluster stays idle; empty where nothing does.
     """
 
@@ -66,6 +67,7 @@ class Resources:
     num_cpus: int
     num_gpus: int
     worker_bytes: int = 0
+    asks_memory: bool = False
     idle: str = ""
 
     def slots_on(self, nodes: Iterable[Node]) -> int:
@@ -74,6 +76,14 @@ class Resources:
 
     def _room(self, node: Node) -> int:
         return node.slots(self.cpus_per_trial, self.gpus_per_trial, self.worker_bytes)
+
+    @property
+    def memory_asked(self) -> int:
+        """Bytes that a trial asks Ray for, or 0.
+
+        Ray puts trials where they have room, so it has to know all that `slots` counts.
+        """
+        return self.worker_bytes if self.asks_memory else 0
 
     @property
     def device(self) -> str:
@@ -146,6 +156,7 @@ def plan_resources(nodes: Sequence[Node], gpus_per_trial: str, worker_bytes: int
         num_cpus=num_cpus,
         num_gpus=num_gpus,
         worker_bytes=worker_bytes,
+        asks_memory=all(node.memory is not None for node in nodes),
     )
     if not plan.slots:
         raise UsageError(_no_room(nodes, plan))

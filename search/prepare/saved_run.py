@@ -40,8 +40,9 @@ def load_run(store: RunStore) -> SavedRun:
     """
     study = _whole_study(store)
     schema = LabelSchema.from_dict(study["data"]["schema"])
+    rows = tuple(listed(store))
     records = read_records(store.journal, study["studies"], schema.names)
-    check_whole(store, records)
+    check_whole(store, records, rows)
     return _saved(store, study, records)
 
 

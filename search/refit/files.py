@@ -13,6 +13,7 @@ Controlled trainings and pseudo-labels have the same files in a folder of their 
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -38,6 +39,7 @@ from search.store.names import own_number, spellings, stored
 from search.store.reading import Entries, reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
+from trainables.drafts import written
 
 _SCHEMA = 1
 _FAILED, _NO_TIME = " failed: ", "did not fit the time"  # in notes
@@ -216,9 +218,15 @@ class RefitFiles:
         return is_own and folds.is_key(trained.key, unit)
 
     def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
-        """Returns the device seconds of every training of a space, or of one of its configs."""
-        paths = self._of(self._parts, space, config_id)
-        return tuple(read_seconds(path) for path, _ in paths)
+        """Returns the device seconds of every training of a space, or of one of its configs.
+
+        One whose file is torn is left out: `is_done` says what becomes of it.
+        """
+        found = []
+        for path, _ in self._of(self._parts, space, config_id):
+            with suppress(ResultsError):
+                found.append(read_seconds(path))
+        return tuple(found)
 
     def notes(
         self, space: str, config_id: str, seeds: Iterable[int], num_folds: int
@@ -312,7 +320,8 @@ class RefitFiles:
         """Copies predictions and trainings of a config to other files."""
         for source, target in ((self.folder, to.folder), (self._parts, to._parts)):
             for path, _ in self._of(source, space, config_id):
-                shutil.copyfile(path, target / path.name)
+                with written(target / path.name) as draft:
+                    shutil.copyfile(path, draft)
 
     def forget(self, names: Iterable[str]) -> None:
         """Deletes what finished trainings left, so that a refit trains them again."""

@@ -39,8 +39,12 @@ def on_worker(
     """
     fleet = Fleet(resources)
     retries = Retries(fleet.is_alive)
-    options = {"num_cpus": resources.cpus_per_trial, "num_gpus": resources.gpus_per_trial}
-    task = ray.remote(max_retries=0, **options)(_work)
+    task = ray.remote(
+        max_retries=0,
+        num_cpus=resources.cpus_per_trial,
+        num_gpus=resources.gpus_per_trial,
+        memory=resources.memory_asked or None,
+    )(_work)
     while True:
         pulse = Pulse(heartbeat)
         reference = task.remote(work, heartbeat, sign, given)

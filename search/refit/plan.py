@@ -216,11 +216,11 @@ def search_share(costs: Costs, seconds: float, wish: Shape = FULL, *, aside: flo
     Raises:
         UsageError: the time is too short for any refit; names the least budget.
     """
-    needed = costs.seconds(decisive(wish)) / seconds
-    if needed <= _REFIT_SHARE:
+    decides = costs.seconds(decisive(wish))
+    if decides <= _REFIT_SHARE * seconds:
         return 1 - _REFIT_SHARE
-    if needed <= MOST_REFIT_SHARE:
-        return 1 - needed
+    if decides <= MOST_REFIT_SHARE * seconds:
+        return 1 - decides / seconds
     shape = smallest(wish)
     least = costs.seconds(shape) / MOST_REFIT_SHARE
     if least > seconds:

@@ -275,8 +275,11 @@ class Pool:
         """Returns a new worker; all of them share setting and folds."""
         if self._make is None:
             slots = self._resources
-            options = {"num_cpus": slots.cpus_per_trial, "num_gpus": slots.gpus_per_trial}
-            make = ray.remote(**options)(RefitWorker).remote
+            make = ray.remote(
+                num_cpus=slots.cpus_per_trial,
+                num_gpus=slots.gpus_per_trial,
+                memory=slots.memory_asked or None,
+            )(RefitWorker).remote
             self._make = partial(make, ray.put(self._setting), ray.put(self._folds), self._seed)
         return self._make()
 

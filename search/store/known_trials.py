@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from search.errors import ResultsError
 from search.store.names import as_file, own_number
@@ -20,6 +20,9 @@ from trainables.blocks import FlatValue
 from trainables.data.bounded_files import read_text
 from trainables.data.csv_cells import original
 
+Row = tuple[str, int, State, dict[str, str]]
+"""Of `trials.csv`: space, number, state, and the cells by column."""
+
 _FINISHED = (State.COMPLETE, State.PRUNED, State.FAIL)
 _NEEDED = ("space", "number", "state", "objective")
 _NEAR = 1e-9
@@ -28,17 +31,23 @@ _SECONDS = 6e-4
 """Of columns of seconds, which have three digits after the point."""
 
 
-def check_whole(store: RunStore, records: Mapping[str, Sequence[TrialRecord]]) -> None:
+def check_whole(
+    store: RunStore,
+    records: Mapping[str, Sequence[TrialRecord]],
+    rows: Iterable[Row] | None = None,
+) -> None:
     """Raises ResultsError where other files of a run know otherwise than its journal, or more.
 
     Args:
         store: of the run.
         records: trials by space, as the journal has them.
+        rows: of `trials.csv`, `listed` before the journal was read, which a run may write on
+            meanwhile; None lists them now.
     """
     known = {(space, r.number): r for space, found in records.items() for r in found}
     for each in known.values():
         _check_epochs(store, each)
-    for space, number, state, row in listed(store):
+    for space, number, state, row in listed(store) if rows is None else rows:
         record, trial = known.get((space, number)), f"trial {number} of {space}"
         if state not in _FINISHED:
             continue
@@ -95,7 +104,7 @@ def _check_epochs(store: RunStore, record: TrialRecord) -> None:
         )
 
 
-def listed(store: RunStore) -> Iterator[tuple[str, int, State, dict[str, str]]]:
+def listed(store: RunStore) -> Iterator[Row]:
     """Yields space, number, state and row of every trial of `trials.csv`; none without it."""
     path = store.root / "trials.csv"
     if not is_there(path):

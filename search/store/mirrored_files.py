@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-STUDY, JOURNAL = "study.json", "optuna.journal"
+STUDY, JOURNAL, WARM_START = "study.json", "optuna.journal", "warm_start.json"
 BEFORE_THE_JOURNAL = 0
 """Rank of what the journal depends on."""
 _THE_JOURNAL, _AFTER, _LAST = 1, 2, 3
@@ -47,7 +47,7 @@ def rank(name: str) -> int:
     """
     if name == JOURNAL:
         return _THE_JOURNAL
-    if name == STUDY or name.startswith("predictions/validation."):
+    if name in (STUDY, WARM_START) or name.startswith("predictions/validation."):
         return BEFORE_THE_JOURNAL
     if name.startswith("checkpoints/"):
         return BEFORE_THE_JOURNAL if name.endswith(".npz") else _LAST

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from search.errors import ResultsError
 from search.store.files import write_json
+from search.store.mirrored_files import WARM_START
 from search.store.reading import check_schema, is_there, read_json, reading, typed
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue
 
 PORTFOLIO_FILE = "portfolio.json"
-_KEPT = "warm_start.json"
 _SCHEMA = 1
 _WAY_OUT = "give a file that headrace export NAME --to portfolio wrote"
 _MOST = 1000
@@ -81,8 +81,8 @@ def read_portfolio(path: Path) -> tuple[Candidate, ...]:
         if "portfolio" not in values:
             raise ValueError("it lacks portfolio")
         check_schema(path, values, _SCHEMA, _WAY_OUT)
-        if not isinstance(values["portfolio"], list) or len(values["portfolio"]) > _MOST:
-            raise ValueError(f"it must hold a list of at most {_MOST} configs")
+        if not isinstance(values["portfolio"], list) or not 0 < len(values["portfolio"]) <= _MOST:
+            raise ValueError(f"it must hold a list of 1 to {_MOST} configs")
         return tuple(typed(tuple[Candidate, ...], values["portfolio"]))
 
 
@@ -98,11 +98,11 @@ def warm_start(store: RunStore, paths: Sequence[str], *, is_new: bool) -> tuple[
     Raises:
         ResultsError: a file is missing, or is no portfolio.
     """
-    files = [Path(path) for path in paths] if is_new else [store.root / _KEPT] * bool(paths)
+    files = [Path(path) for path in paths] if is_new else [store.root / WARM_START] * bool(paths)
     return tuple(candidate for file in files for candidate in read_portfolio(file))
 
 
 def keep_warm_start(store: RunStore, candidates: Sequence[Candidate]) -> None:
     """Keeps what a run begins with beside its record."""
     if candidates:
-        write_portfolio(store.root / _KEPT, candidates)
+        write_portfolio(store.root / WARM_START, candidates)

@@ -8,13 +8,17 @@ from pathlib import Path
 
 
 def git_commit() -> str:
-    """Returns the commit of headrace's own checkout, or an empty string outside one."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """Returns the commit of headrace's own checkout, or an empty string outside one.
+
+    Installed into the environment of another project, it lies in that one's checkout.
+    """
+    command = ["git", "-C", str(_ROOT), "rev-parse", "--show-toplevel", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    top, _, commit = done.stdout.strip().rpartition("\n")
+    return commit if done.returncode == 0 and Path(top).resolve() == _ROOT else ""
 
 
 _PACKAGES = ("torch", "timm", "ray", "optuna", "numpy", "pillow")

@@ -69,6 +69,7 @@ class _Study(TypedDict, total=False):
     approaches: dict[str, str]
     studies: dict[str, str]
     second_fold: bool
+    searched: dict[str, Any]
     scale: str
     hardware: dict[str, Any]
     versions: dict[str, str]

@@ -27,11 +27,14 @@ from optuna.distributions import (
 )
 from optuna.trial import FrozenTrial, TrialState
 
+from search.analysis.data_look import spread
 from search.store.records import Cause, State, cause_of
 from search.tuning.journal import read_trials
 
 LEAST_TRIALS = 12
 """Trials with a value below which a forest says more about itself than about the space."""
+MOST_TRIALS = 1_000
+"""Beyond them every so-manieth counts: the cost of a forest grows as their square."""
 _NUMERIC = (FloatDistribution, IntDistribution)
 
 
@@ -53,6 +56,7 @@ def parameter_importance(
         interactions); None with too few trials, one value in all of them, or nothing that varied.
     """
     known = [(trial, value) for trial in trials if (value := _value(trial)) is not None]
+    known = [known[place] for place in spread(len(known), MOST_TRIALS)]
     domains = _domains([trial for trial, _ in known])
     if len(known) < least_trials or not domains or len({value for _, value in known}) < 2:
         return None

@@ -87,7 +87,8 @@ def clear_leftovers(path: Path) -> None:
     That is a last line that was not written whole, which would spoil the next one, and Optuna's
     own lock, for which it would wait half a minute.
     """
-    path.with_name(f"{path.name}.lock").unlink(missing_ok=True)
+    for lock in path.parent.glob(f"{path.name}.lock*"):
+        lock.unlink(missing_ok=True)
     if path.exists() and (torn := torn_end(path)):
         logger.warning("dropped the torn last line of %s, %d bytes", path, torn)
         with path.open("rb+") as file:

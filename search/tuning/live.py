@@ -1,16 +1,17 @@
 """A trial that a worker holds: what it has cost, and when it last made a step."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from search.ending.faults import FaultError
 from search.store.heartbeat import Pulse
-from search.store.records import PRECISION, TrialRecord
+from search.store.records import PRECISION, Cause, TrialRecord
 from search.tuning.fair_share import Usage
 from search.tuning.journal import Asked
 
 _SAME_FAILURES = 5
+_BREAKS = (Cause.ERROR, Cause.WORKER_DIED)
 
 
 class Listener(Protocol):
@@ -93,9 +94,16 @@ class Live:
 
 
 class SameFailures:
-    """So many trials that break in the same way, and none that does not, are a broken setup."""
+    """So many trials that break in the same way, and none that does not, are a broken setup.
 
-    def __init__(self) -> None:
+    Args:
+        past: trials of earlier starts; a resumed run may break as all of them did.
+    """
+
+    def __init__(self, past: Iterable[TrialRecord] = ()) -> None:
+        ended = [record for record in past if record.is_finished]
+        self._before = len(ended)
+        self._has_worked = any(record.cause not in _BREAKS for record in ended)
         self._kinds: list[str] = []
 
     def are_all(self, kind: str, ended: int) -> bool:
@@ -103,10 +111,12 @@ class SameFailures:
 
         Args:
             kind: of this failure; the texts of one kind may differ in a path or a number.
-            ended: trials that ended.
+            ended: trials that ended, with those of earlier starts.
         """
         self._kinds.append(kind)
-        return len(self._kinds) == ended >= _SAME_FAILURES and len(set(self._kinds)) == 1
+        now = ended - self._before
+        is_same = len(self._kinds) == now >= _SAME_FAILURES and len(set(self._kinds)) == 1
+        return is_same and not self._has_worked
 
 
 def usage_of(

@@ -241,7 +241,7 @@ class SearchProgress:
     def _used(self) -> str:
         """Returns the share of its device time that every approach has used, of a budget."""
         look, seconds = self._outlook, self._budget.seconds
-        if seconds is None or len(look.approaches) < 2:
+        if not seconds or len(look.approaches) < 2:
             return ""
         each = seconds * look.num_devices / len(look.approaches)
         shares = [

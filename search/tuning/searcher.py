@@ -94,7 +94,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._counted = {name: sum(r.counts for r in rs) for name, rs in past.items()}
         self._before = sum(sum(seconds) for seconds in self._finished.values())
         self._before += sum(asked.device_seconds for asked in self._waiting)
-        self._failures = SameFailures()
+        self._failures = SameFailures(record for records in past.values() for record in records)
         self._faults, self._deaths = FaultCount(), WorkerDeaths()
         for name, records in past.items():
             if records and records[DEFAULT_NUMBER].epochs:

@@ -79,9 +79,6 @@ def run_trials(
         resources: of a trial.
         fleet: the nodes of the cluster, which the searcher follows.
     """
-    per_trial = {"cpu": resources.cpus_per_trial}
-    if resources.gpus_per_trial:
-        per_trial["gpu"] = resources.gpus_per_trial  # type: ignore[assignment]
     with (
         workplace() as scratch,  # that Tune insists on for its own state, which nothing reads
         _workers_starting_together(),
@@ -95,7 +92,11 @@ def run_trials(
             search_alg=searcher,
             scheduler=scheduler,
             num_samples=-1,
-            resources_per_trial=per_trial,
+            resources_per_trial={
+                "cpu": resources.cpus_per_trial,
+                "gpu": resources.gpus_per_trial,
+                "memory": resources.memory_asked,
+            },
             stop=_EndOfSearch(searcher, fleet),
             max_failures=_MAX_FAILURES,
             reuse_actors=True,

@@ -1,4 +1,4 @@
-"""What follows the refit where the ensemble lacks models."""
+"""What a resumed run has used and goes on with; what follows the refit."""
 
 import io
 from types import SimpleNamespace
@@ -8,9 +8,12 @@ from rich.console import Console
 
 from search.cli import every_stage
 from search.ensemble.folder import MissingModelsError
+from search.prepare.config import Budget
 from search.prepare.run_photos import RunPhotos
 from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles
+from search.store.run_store import RunStore
+from search.tuning.stage import SearchEnd
 
 
 def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
@@ -76,3 +79,56 @@ def test_the_stages_of_a_run_are_those_that_were_asked_for(given, middle):
     config = SimpleNamespace(**{"pseudo_labels": "", "why": "predictions", **given})
     stages = every_stage.stages_of(SimpleNamespace(config=config))
     assert stages == ("search", "refit", *middle, "ensemble", "verdict and report")
+
+
+def test_a_resumed_run_has_used_what_its_earlier_starts_used(monkeypatch):
+    now = 1090.0
+    monkeypatch.setattr(every_stage, "time", SimpleNamespace(monotonic=lambda: now))
+    clock = every_stage.Clock(began=1000.0, budget_s=1000.0)
+    assert clock.left() == 910.0
+    resumed = clock.since(600.0)
+    assert resumed.left() == 400.0
+    now += 380.0  # what the refit trains on takes is missing to what follows, too
+    assert resumed.left() == 20.0
+    assert clock.since(10.0) == clock
+
+
+@pytest.fixture
+def searched(tmp_path, monkeypatch):
+    """Returns a function that resumes a run with a refit; it returns the seconds of its search."""
+    store = RunStore(tmp_path / "mine")
+    store.root.mkdir()
+    store.write_study({"config": {}})
+    monkeypatch.setattr(every_stage.RefitNote, "exists", lambda _: True)  # nothing is timed
+    for name in ("print_search_end", "print_commands", "print_summary", "_after_search"):
+        monkeypatch.setattr(every_stage, name, lambda *_, **__: None)
+
+    def resume(*, seconds, interrupted=False):
+        given = []
+
+        def run_search(run, console, budget, *_):
+            given.append(budget.seconds)
+            return SearchEnd(results=(), interrupted=interrupted)
+
+        monkeypatch.setattr(every_stage, "run_search", run_search)
+        budget = Budget(seconds=seconds)
+        config = SimpleNamespace(budget=budget, pseudo_labels="", why="predictions")
+        run = SimpleNamespace(config=config, store=store)
+        every_stage.run_every_stage(run, Console(file=io.StringIO()))
+        return given[0]
+
+    return resume
+
+
+def test_a_search_that_has_ended_begins_no_trial_where_its_run_is_resumed(searched):
+    """Other trials might bring other finalists, and all of the refit would be trained anew."""
+    assert searched(seconds=1000.0) == 500.0
+    assert searched(seconds=1000.0) == 0.0
+    # With more time it goes on.
+    assert searched(seconds=2000.0) == 1000.0
+    assert searched(seconds=2000.0) == 0.0
+
+
+def test_a_search_that_was_interrupted_has_not_ended(searched):
+    assert searched(seconds=1000.0, interrupted=True) == 500.0
+    assert searched(seconds=1000.0) == 500.0

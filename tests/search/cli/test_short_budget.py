@@ -127,3 +127,11 @@ def test_a_default_config_that_breaks_leaves_a_search_its_schedule(run, monkeypa
         print_forecast(console, after)
         told = " ".join(console.file.getvalue().split())
         assert "nothing says how long it would take: the loss must stay finite" in told
+
+
+def test_on_many_devices_one_training_has_still_to_end_in_time():
+    full, shares = {"age": 900.0}, {"age": ("age",)}
+    # Ten minutes on eight devices are more than five trainings of a quarter of an hour.
+    assert affordable_epochs(full, 8 * 600.0, shares, USUAL) == USUAL
+    assert affordable_epochs(full, 8 * 600.0, shares, USUAL, at_once=8) == 6
+    assert affordable_epochs(full, 8 * 900.0, shares, USUAL, at_once=8) == USUAL

@@ -128,3 +128,11 @@ def test_trials_never_hold_more_than_their_node_has(nodes, share, worker_bytes):
         assert trials * plan.cpus_per_trial <= node.cpus
         assert trials * plan.gpus_per_trial <= node.gpus + 1e-9 or not plan.gpus_per_trial
         assert node.memory is None or trials * worker_bytes <= node.memory
+
+
+def test_ray_is_asked_for_the_memory_by_which_trials_are_counted():
+    known, unknown = Node(cpus=8, memory=3 * GB), Node(cpus=8)
+    assert plan_resources([known], "auto", worker_bytes=GB).memory_asked == GB
+    # A node that does not know its memory would get no trial.
+    assert plan_resources([known, unknown], "auto", worker_bytes=GB).memory_asked == 0
+    assert plan_resources([known], "auto").memory_asked == 0

@@ -160,3 +160,9 @@ def test_a_refit_takes_the_seeds_that_fit_and_are_likely_to_be_needed(seeds, sec
 def test_a_refit_of_unknown_cost_is_expected_to_take_no_time():
     planned = RefitPlan(shape=FULL, seconds=0.0, cuts=())
     assert expected_seconds(planned, 60.0, 6) == 0.0
+
+
+@pytest.mark.parametrize("seconds", [0.0, -10.0])
+def test_a_budget_that_the_verdict_uses_up_is_refused_like_any_other(seconds):
+    with pytest.raises(UsageError, match=r"needs a budget of at least about .*; got"):
+        search_share(costs(), seconds, aside=30.0)

@@ -6,6 +6,7 @@ from search.cli import commands as cli
 from search.errors import ResultsError
 from search.store.links import check_links
 from search.store.run_store import RunStore
+from search.tuning.journal import clear_leftovers
 
 
 @pytest.fixture
@@ -65,3 +66,12 @@ def test_every_command_refuses_such_a_run(root, elsewhere, capsys, command):
     assert "may lead out of it" in shown
     assert len(shown.splitlines()) == 1
     assert (elsewhere / "a.safetensors").read_text() == "mine"
+
+
+def test_the_lock_of_a_killed_driver_is_no_link_out(root):
+    """Optuna's lock is a link to the path that it was given, from wherever that was."""
+    for name in ("optuna.journal.lock", "optuna.journal.lock1234.rename"):
+        (root / name).symlink_to("results/run/optuna.journal")
+    check_links(root)
+    clear_leftovers(root / "optuna.journal")
+    assert not [path.name for path in root.iterdir() if "lock" in path.name]

@@ -3,6 +3,9 @@
 import os
 import threading
 
+import pytest
+
+from search.errors import ResultsError
 from search.store.claim import FRESH_S, Claim
 from search.store.mirroring import EVERY_S, Mirroring
 from tests.search.builders.mirrored import aged, clock, machine, store, write
@@ -149,3 +152,17 @@ def test_no_defect_of_a_file_ends_the_thread(machine, store, clock):
     assert at_work.step() == EVERY_S
     at_work.finish()
     assert at_work.missing == "a file"
+
+
+def test_a_claim_is_renewed_before_its_run_has_begun(machine, store, clock, aged):
+    """Reading data and starting Ray may take minutes."""
+    mirror = machine("a")
+    claim = Claim(store, "run", mirror.folder, clock)
+    claim.take()
+    at_work = Mirroring(mirror, claim, [].append, clock)
+    aged(mirror.folder, FRESH_S)
+    clock.now += FRESH_S
+    at_work.step()
+    with pytest.raises(ResultsError, match="driven by one machine at a time"):
+        Claim(store, "run", "b", clock).take()
+    assert store.files("run") == {}

@@ -53,6 +53,7 @@ def test_a_file_that_is_not_there_is_refused_with_the_way_out(tmp_path):
         '{"schema": 1}',
         '{"schema": 2, "portfolio": []}',
         '{"schema": 1, "portfolio": {}}',
+        '{"schema": 1, "portfolio": []}',
         '{"schema": 1, "portfolio": [1]}',
         '{"schema": 1, "portfolio": [{"space": "age"}]}',
         json.dumps({"schema": 1, "portfolio": [{}] * 1001}),

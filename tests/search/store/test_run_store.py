@@ -308,3 +308,17 @@ def test_room_for_predictions_that_are_stored_already_is_counted(store):
     (store.predictions / "parts" / "age.1.1.0.npz").write_bytes(b"eleven by.")
     (store.predictions / "refit.json").write_text("{}")
     assert store.predictions_bytes() == 18
+
+
+def test_the_commit_of_the_project_that_headrace_is_installed_into_is_not_its_own(
+    tmp_path, monkeypatch
+):
+    place = tmp_path / "site-packages"
+    place.mkdir()
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", str(tmp_path), *who, *words], check=True)
+    monkeypatch.setattr(provenance, "_ROOT", place)
+    assert git_commit() == ""
+    monkeypatch.setattr(provenance, "_ROOT", tmp_path.resolve())
+    assert len(git_commit()) == 40

@@ -6,6 +6,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from search.tuning import importance
 from search.tuning.importance import LEAST_TRIALS, importances_of, parameter_importance
 from search.tuning.journal import open_storage
 
@@ -132,3 +133,13 @@ def test_of_a_run_the_spaces_that_have_trials_enough_are_named(tmp_path):
         study.add_trials(trials[:num])
     found = importances_of(path, {"age": "age-1", "joint": "joint-1"}, seed=3)
     assert found == {"age": parameter_importance(trials, 3)}
+
+
+def test_of_many_trials_some_are_weighed(monkeypatch):
+    trials = random_trials(60, lambda lr, *_: -abs(math.log10(lr) + 3))
+    monkeypatch.setattr(importance, "MOST_TRIALS", 20)
+    few = parameter_importance(trials, 3)
+    monkeypatch.undo()
+    picked = [trials[place] for place in np.linspace(0, 59, 20).round().astype(int)]
+    assert few == parameter_importance(picked, 3)
+    assert few != parameter_importance(trials, 3)

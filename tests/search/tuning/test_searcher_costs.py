@@ -72,3 +72,18 @@ def test_one_trial_that_ends_otherwise_keeps_the_search_going(script, other):
     for _ in range(6):
         script.break_off(script.start(), "error", "ImportError: no module")
     assert script.searcher.broken == ""
+
+
+@pytest.mark.parametrize(("worked", "stops"), [(False, True), (True, False)])
+def test_a_resumed_search_stops_where_trials_go_on_to_break_as_all_have(tmp_path, worked, stops):
+    path = tmp_path / "journal"
+    before = Script(path)
+    if worked:
+        before.finish(before.start(), 3, 0.5)
+    for _ in range(5):
+        before.break_off(before.start(), "error", "ValueError: x")
+    after = Script(path)
+    for number in range(5):
+        assert after.searcher.broken == "", number
+        after.break_off(after.start(), "error", "ValueError: x")
+    assert after.searcher.broken == "ValueError: x" * stops
