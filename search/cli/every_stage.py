@@ -43,6 +43,7 @@ from search.refit.stage import VERDICT_SECONDS, run_refit
 from search.store.photos_file import PHOTOS_FILE
 from search.store.reading import is_there
 from search.store.records import TrialRecord
+from search.store.run_store import running
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
 from search.why.stage import run_why
@@ -99,17 +100,18 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     share, probed = 0.5, None
     # A refit that is done is repeated, or goes on with what is asked for now, at any time.
     is_done = RefitNote.exists(run.store)
-    if clock.budget_s is not None and budget.seconds is not None and not is_done:
+    searched = {"budget_seconds": budget.seconds, "trials": budget.trials}
+    has_searched = run.store.read_study().get("searched") == searched
+    if has_searched:
+        share = 0.0  # with other trials the finalists might be others, and all be trained anew
+    elif clock.budget_s is not None and budget.seconds is not None and not is_done:
         if run.photo_seconds is None:
             say(console, "timing training steps of every space ...")
             run = replace(run, photo_seconds=probe_costs(run))
         probed, share = probed_costs(run), share_of_search(run)
         # The probe took time, too.
         share = max(_LEAST_SHARE, share - (time.monotonic() - clock.began) / budget.seconds)
-    stages, study = stages_of(run), run.store.read_study()
-    searched = {"budget_seconds": budget.seconds, "trials": budget.trials}
-    if study.get("searched") == searched:
-        share = 0.0  # with other trials the finalists might be others, and all be trained anew
+    stages = stages_of(run)
     print_stage(console, stages, _SEARCH)
     left = clock.left()
     if left is not None and budget.seconds is not None:
@@ -119,7 +121,8 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     if end.interrupted:
         print_summary(console, run, end.results, interrupted=True)
         return end
-    run.store.write_study({**run.store.read_study(), "searched": searched})
+    if not any(running(result.records) for result in end.results):
+        run.store.write_study({**run.store.read_study(), "searched": searched})
     print_search_end(console, end.results)
     _after_search(run, console, end.results, clock)
     say(console, f"The run took {format_duration(time.monotonic() - clock.began)}.")
@@ -175,7 +178,7 @@ def _after_search(
     devices = run.resources.num_devices
     before = sum(r.device_seconds for result in results for r in result.records) / devices
     files = RefitFiles(run.store.predictions)
-    units = sum(sum(files.seconds(result.name)) for result in results)
+    units = sum(sum(files.seconds(result.name, whole=False)) for result in results)
     before += units / run.resources.slots
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
     timeline, clock = Timeline(began=clock.began), clock.since(before)

@@ -196,9 +196,7 @@ def _add_frozen(commands: Any) -> None:
         metavar="PATTERNS",
         help="timm models, as 'mobilenet*,resnet18'",
     )
-    quick = _command(
-        commands, "quick", "a first answer from frozen features, two minutes after them"
-    )
+    quick = _command(commands, "quick", "a first answer from frozen features, in minutes")
     quick.add_argument(
         "--backbone",
         default=None,

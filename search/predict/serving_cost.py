@@ -38,6 +38,7 @@ class _Measured(TypedDict):
     key: str
     flops: float
     milliseconds: float
+    batch: NotRequired[int]
     device: NotRequired[str]
     threads: NotRequired[int]
 
@@ -48,11 +49,13 @@ class ServingCost:
 
     Attributes:
         flops: floating-point operations; a multiplication and an addition are two.
-        milliseconds: of a photo in a batch of 32, the fastest of a few batches.
+        milliseconds: of a photo in a batch, the fastest of a few batches.
+        batch: photos at once: 32, or as many as fit.
     """
 
     flops: float
     milliseconds: float
+    batch: int = _BATCH
 
 
 def serving_costs(
@@ -83,9 +86,13 @@ def serving_costs(
                 continue
             measured[name] = {"key": key, **asdict(cost), **where}
         figures = measured[name]
-        found[name] = ServingCost(flops=figures["flops"], milliseconds=figures["milliseconds"])
+        found[name] = ServingCost(
+            flops=figures["flops"],
+            milliseconds=figures["milliseconds"],
+            batch=figures.get("batch", _BATCH),
+        )
     if measured != known:
-        values = {"schema": SCHEMA, "batch": _BATCH, "configs": measured}
+        values = {"schema": SCHEMA, "configs": measured}
         write_json(store.root / SERVING_FILE, values)
     return found
 
@@ -129,6 +136,7 @@ def _measured(
     return ServingCost(
         flops=float(counter.get_total_flops()),
         milliseconds=1000 * _fastest(network, photos, device) / batch,
+        batch=batch,
     )
 
 

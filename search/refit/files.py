@@ -13,7 +13,7 @@ Controlled trainings and pseudo-labels have the same files in a folder of their 
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -217,14 +217,20 @@ class RefitFiles:
         is_own = np.array_equal(trained.indices, folds.out(unit.fold))
         return is_own and folds.is_key(trained.key, unit)
 
-    def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
+    def seconds(
+        self, space: str, config_id: str | None = None, *, whole: bool = True
+    ) -> tuple[float, ...]:
         """Returns the device seconds of every training of a space, or of one of its configs.
 
-        One whose file is torn is left out: `is_done` says what becomes of it.
+        Args:
+            space: name of the space.
+            config_id: of a config; None is all.
+            whole: raise ResultsError where a file is torn; else it is left out, and `is_done` says
+                what becomes of it.
         """
         found = []
         for path, _ in self._of(self._parts, space, config_id):
-            with suppress(ResultsError):
+            with nullcontext() if whole else suppress(ResultsError):
                 found.append(read_seconds(path))
         return tuple(found)
 

@@ -72,7 +72,7 @@ def run_refit(
             timeline=timeline or Timeline(began=began),
             pace=_pace(run, results, configs, shape.folds, files),
             ends=math.inf if seconds is None else began + seconds,
-            least_seeds=_least_seeds(before),
+            least_seeds=_least_seeds(before, configs),
         )
         rounds = RefitRounds(
             run=run,
@@ -92,15 +92,19 @@ def run_refit(
     rounds.write()
 
 
-def _least_seeds(before: RefitNote | None) -> int:
+def _least_seeds(before: RefitNote | None, configs: Configs) -> int:
     """Returns the seeds that are finished at any price, given what there is of a refit.
 
     Without one whole seed there is no verdict; what was looked at, or done, wants all that it was.
+    Other configs than those of then would be a new refit.
     """
     if before is None:
         return 1
-    looked = max((look.seeds for look in before.looks), default=1)
-    return before.shape.seeds if before.done else looked
+    if before.done:
+        return before.shape.seeds
+    now = {config_name(space, name): its[name] for space, its in configs.items() for name in its}
+    is_same = all(before.configs.get(name) == config for name, config in now.items())
+    return max((look.seeds for look in before.looks if is_same), default=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,7 +324,7 @@ def _pace(
     pace = Pace(run.resources.slots, training_seconds(run, results, configs, num_folds))
     for space, its in configs.items():
         for config_id in its:
-            for seconds in files.seconds(space, config_id):
+            for seconds in files.seconds(space, config_id, whole=False):
                 pace.note(config_name(space, config_id), seconds)
     return pace
 

@@ -114,11 +114,12 @@ class Mirroring:
         self.finish()
 
     def _sweep(self, *, whole: bool) -> None:
-        if self.is_superseded:
+        has_begun = self._mirror.has_begun
+        if self.is_superseded or (whole and not has_begun):
             return
         try:
             self._claim.keep()
-            if not self._mirror.has_begun:
+            if not has_begun:
                 return
             self._mirror.sweep(whole=whole, between=self._claim.keep)
         except SupersededError as error:

@@ -155,7 +155,7 @@ class Evidence:
         draws, times = self.resample(columns, statistic), 1 + len(values) * against_one
         luck = TrainingLuck(
             variance=times * variance_of_mean(values),
-            interaction=float(_interactions(draws)),
+            interaction=times * float(_interactions(draws)),
             num_seeds=len(values),
         )
         return self._interval(values, draws, effect, luck)

@@ -117,7 +117,8 @@ def expected_score_unlabelled(
     if rules is not None:
         before, after = (_hard_and_soft(known, each) for each in rules)
         sets, signs = np.concatenate([sets, after, before], axis=1), (1, -1, 1, -1, -1, 1)
-    return _expected(known, sets, signs, soft_scores, num_people, (num_draws, seed))
+    draw = (num_draws, seed)
+    return _expected(known, sets, signs, soft_scores, num_people, draw, least=0.0)
 
 
 def expected_change_unlabelled(
@@ -150,7 +151,8 @@ def expected_change_unlabelled(
     _check_request(num_people, num_draws)
     sets = np.concatenate([_hard_and_soft(known, after), _hard_and_soft(known, before)], axis=1)
     signs = (1, -1, -1, 1)
-    return _expected(known, sets, signs, soft_changes, num_people, (num_draws, seed))
+    draw = (num_draws, seed)
+    return _expected(known, sets, signs, soft_changes, num_people, draw, least=-1.0)
 
 
 def _hard_and_soft(known: Labelled, predicted: ArrayLike) -> Floats:
@@ -167,13 +169,15 @@ def _expected(
     soft: ArrayLike,
     num_people: int,
     draw: tuple[int, int],
+    *,
+    least: float,
 ) -> Interval:
     """Returns soft figures plus draws of what they miss: macro-F1 of sets [P, K, 3, C] @ signs.
 
-    Sets that two rules of opposite sign share cancel: where none differs, nothing is missed.
+    Sets that two rules of opposite sign share cancel: where none differs, nothing is missed. No
+    figure is below `least`.
     """
     num_draws, seed = draw
-    least = 0.0 if len(signs) == 2 else -1.0  # of a score, of a change
     figures = np.atleast_1d(np.asarray(soft, dtype=float))
     people = known.people
     if people.num_people < 2:

@@ -109,7 +109,9 @@ def would_decide(
     num_pairs: int,
     share: Callable[[PairEstimate], float] = lambda _: 1.0,
 ) -> WouldDecide:
-    """Returns the least people and the least seeds per approach that would decide the pair.
+    """Returns the least people, and the least seeds of both sides that would decide the pair.
+
+    The seeds are more than either side has: what a run trains on for, it trains with both.
 
     Args:
         estimate: the undecided pair.

@@ -105,8 +105,11 @@ def _difference(
     """
     luck = [part.choice_variance for part in pair]
     served = score_sheet(rows, people, choice_variances=luck).pair(0, 1, fixed_models=True)
-    training = [_of_fewer(side, n) for side, n in zip(single.training, num_seeds, strict=True)]
-    return replace(served, training=(training[0], training[1])).interval
+    first, second = single.training
+    one, two = num_seeds
+    if second.variance == second.interaction == 0:  # it is the luck of the paired difference
+        one = min(num_seeds)
+    return replace(served, training=(_of_fewer(first, one), _of_fewer(second, two))).interval
 
 
 def _of_fewer(luck: TrainingLuck, num_seeds: int) -> TrainingLuck:

@@ -12,6 +12,7 @@ from search.prepare.config import Budget
 from search.prepare.run_photos import RunPhotos
 from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles
+from search.store.records import State
 from search.store.run_store import RunStore
 from search.tuning.stage import SearchEnd
 
@@ -103,12 +104,13 @@ def searched(tmp_path, monkeypatch):
     for name in ("print_search_end", "print_commands", "print_summary", "_after_search"):
         monkeypatch.setattr(every_stage, name, lambda *_, **__: None)
 
-    def resume(*, seconds, interrupted=False):
+    def resume(*, seconds, interrupted=False, records=()):
         given = []
+        results = [SimpleNamespace(records=records)]
 
         def run_search(run, console, budget, *_):
             given.append(budget.seconds)
-            return SearchEnd(results=(), interrupted=interrupted)
+            return SearchEnd(results=results, interrupted=interrupted)
 
         monkeypatch.setattr(every_stage, "run_search", run_search)
         budget = Budget(seconds=seconds)
@@ -132,3 +134,11 @@ def test_a_search_that_has_ended_begins_no_trial_where_its_run_is_resumed(search
 def test_a_search_that_was_interrupted_has_not_ended(searched):
     assert searched(seconds=1000.0, interrupted=True) == 500.0
     assert searched(seconds=1000.0) == 500.0
+
+
+def test_a_trial_that_waits_for_the_next_start_is_tried_then(searched):
+    """Its workers died, and nobody knows why: the search has not ended without it."""
+    waiting = (SimpleNamespace(state=State.RUNNING),)
+    assert searched(seconds=1000.0, records=waiting) == 500.0
+    assert searched(seconds=1000.0) == 500.0
+    assert searched(seconds=1000.0) == 0.0

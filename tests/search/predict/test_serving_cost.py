@@ -12,7 +12,7 @@ from spaces.scale import choose_scale
 from trainables.backbone import build_backbone
 from trainables.config import TrialConfig
 from trainables.data.schema import Attribute, LabelSchema
-from trainables.errors import ConfigError
+from trainables.errors import ConfigError, OutOfMemoryError
 
 SCHEMA = LabelSchema(
     name="two",
@@ -114,3 +114,20 @@ def test_a_network_that_cannot_be_built_has_no_cost(store, caplog):
     assert "the cost to serve joint.1 is not known: unknown timm model" in caplog.text
     with pytest.raises(ConfigError, match="unknown timm model"):
         measure_serving(configs["joint.1"], SCHEMA, CPU)
+
+
+def test_where_memory_runs_out_fewer_photos_are_served_at_once(monkeypatch, one_torch_thread):
+    asked, fastest = [], serving._fastest
+
+    def fit(network, photos, device):
+        asked.append(len(photos))
+        if len(photos) > 10:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return fastest(network, photos, device)
+
+    monkeypatch.setattr(serving, "_fastest", fit)
+    cost = measure_serving(config_of("joint"), SCHEMA, CPU)
+    assert (asked, cost.batch) == ([32, 16, 8], 8)
+    monkeypatch.setattr(serving, "_fastest", lambda *_: fit(None, range(11), None))
+    with pytest.raises(OutOfMemoryError, match="a network and a photo do not fit in memory"):
+        measure_serving(config_of("joint"), SCHEMA, CPU)

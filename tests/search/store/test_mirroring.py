@@ -166,3 +166,5 @@ def test_a_claim_is_renewed_before_its_run_has_begun(machine, store, clock, aged
     with pytest.raises(ResultsError, match="driven by one machine at a time"):
         Claim(store, "run", "b", clock).take()
     assert store.files("run") == {}
+    store.put = broken
+    at_work.finish(wait=lambda _: pytest.fail("there is nothing to bring"))

@@ -227,3 +227,22 @@ def test_soft_scores_of_arrays_that_do_not_fit_are_refused(probs, predicted, mes
 def test_simulated_photos_have_the_classes_they_should():
     photos = photograph(2_000, np.random.default_rng(0))
     assert photos.probs.mean(axis=0) == pytest.approx(PRIOR, abs=0.015)  # calibrated
+
+
+def test_a_score_by_another_rule_is_a_score_all_the_same():
+    """By rules that choose alike it is that of the one rule; of one person nothing is known."""
+    photos = photograph(40, np.random.default_rng(0))
+    predicted = photos.probs.argmax(axis=1)
+    given = (photos.labelled, predicted, 0.05, 3)
+    plain = expected_score_unlabelled(*given)
+    assert expected_score_unlabelled(*given, rules=(predicted, predicted)) == plain
+    other = np.roll(predicted, 1)
+    assert expected_score_unlabelled(*given, rules=(predicted, other)).low >= 0
+    alone = photos.person == photos.person[0]
+    one = Labelled(
+        people=people_of(photos.label[alone], photos.person[alone] * 0, NUM_CLASSES),
+        probs=photos.probs[alone],
+    )
+    rules = (predicted[alone], other[alone])
+    found = expected_score_unlabelled(one, predicted[alone], 0.05, 3, rules=rules)
+    assert (found.low, found.high) == (0.0, 1.0)
