@@ -30,7 +30,7 @@ mapfile -t hosts < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${hosts[0]}
 # In the environment, which other users cannot read; their command lines they can.
 RAY_AUTH_TOKEN=$(python3 -c 'import secrets; print(secrets.token_hex(32))')
-export RAY_AUTH_MODE=token RAY_AUTH_TOKEN
+export RAY_AUTH_MODE=token RAY_AUTH_TOKEN RAY_USAGE_STATS_ENABLED=0
 
 started=()
 finish() {
@@ -56,6 +56,9 @@ fi
 
 if [ -e "$results/$name/study.json" ]; then
     words=(--resume "$name")
+    if [ "${SLURM_RESTART_COUNT:-0}" -eq 0 ] && [ $# -gt 0 ]; then
+        echo "$results/$name is there and goes on as it was begun, without: $*" >&2
+    fi
 else
     words=(--name "$name" "$@")
 fi

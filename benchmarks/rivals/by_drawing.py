@@ -5,6 +5,7 @@ Unreasonable Effectiveness of Early Discarding After One Epoch, arXiv 2404.04111
 one epoch and then only the best one to its end.
 """
 
+import statistics
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -248,11 +249,11 @@ class _Drawing:
             self._done += [future.result() for future in ended]
 
     def _must_finish(self) -> bool:
-        best = self._best()
-        if best is None:
+        if self._best() is None:
             return False
-        done = next(d for d in self._done if d.reports and d.reports[0].trial == best.trial)
-        an_epoch = done.training.seconds + done.evaluation.seconds
+        # The first one of a worker takes far longer than those that follow.
+        taken = [d.training.seconds + d.evaluation.seconds for d in self._done if d.reports]
+        an_epoch = statistics.median(taken)
         return self._deadline - time.time() < _SPARE * (self._epochs - 1) * an_epoch + an_epoch
 
     def _best(self) -> Report | None:

@@ -31,24 +31,28 @@ with `reset_config`. `random`: headrace's own trials drawn at random and trained
 {twice} times the budget. `one-epoch`: the same trained for an epoch, the best one then to its
 end (arXiv 2404.04111). `default`: the default config. Medians over seeds, in brackets the range.
 
-* start-up: until the first trial could begin; it counts as time of the search.
-* trials an hour: trials that ended by themselves, by the time from the start of the process to
-  the choice.
+* start-up: until the first trial could begin (headrace: was asked for; the recipe: Ray runs;
+  random and one-epoch: workers have loaded); it counts as time of the search.
+* trials an hour: trials that ended by themselves in time, by the time from the start of the
+  process to the choice, or to the end of the budget where the choice is later.
 * photos a second and slot: in training and in validation. headrace's command does not say how long
-  it validates: its figure is photos by all of a trial's time but training, set-up included.
+  it validates: its figure is photos by all of a trial's time but training, set-up included. The
+  recipe trains as its users write it, with weights and photos in PyTorch's usual memory layout;
+  headrace's are channels-last (`benchmarks/memory_layout.py`).
 * held-out: macro-F1 of the choice, trained again with {retrainings} seeds on everybody who was
-  searched on, on the people who test. A search without a choice leaves its user the default.
-* differences: mean over seeds, with the 95 % interval over people, and over searches and trainings
-  where there are two seeds or more; from the default of all seeds of a method, from headrace of
-  those that both have. `others` chose another config than the default.
+  searched on, by headrace's own pipeline for all, on the people who test. A search without a
+  choice leaves its user the default.
+* differences: mean over seeds, with the 95 % interval over people, searches and trainings, of one
+  seed over people and trainings; from the default of all seeds of a method, from headrace of those
+  that both have. `others` chose another config than the default.
 * `headrace, highest score`: the same searches, had they chosen the config with the highest
   score, whatever its lead over the default.
 * below: searches whose choice scores less than the default config.
-* time to the recipe's score: from the start of the process until the choice of that moment has a
-  validation score as high as the final choice of `recipe` with the same seed; the choice is what
-  the method would answer if it were stopped then (`recipe`: the highest last score of any trial;
-  `headrace`, `random`: the highest of the trials trained in full; `one-epoch`: the highest after
-  an epoch), its score the last one of that trial.
+* time to the recipe's score: from the start of the process until the choice has, and keeps, a
+  validation score as high as the final choice of `recipe` with the same seed; the choice is the
+  highest score at that moment (`recipe`: the last one of any trial; `headrace`, `random`: of the
+  trials trained in full, whatever headrace's own rule makes of it; `one-epoch`: after an epoch),
+  its score the last one of that trial.
 """
 
 
@@ -81,7 +85,7 @@ def report(rows: Sequence[Row], held_out_of: Callable[[str], HeldOut], given: Na
         highest = (row.found.highest for row in group if row.found.highest)
         held_out.prepare(held_out.choices([*(row.found.choices for row in group), *highest]))
         title = f"{data}, --space {space}, {format_duration(budget)} of device time"
-        parts.append(f"## {title}\n\n{_speed(group)}")
+        parts.append(f"## {title}\n\n{_speed(group, given.slots)}")
         for each in held_out.ground.spaces:
             named = f"### {each.name}\n\n" if len(held_out.ground.spaces) > 1 else ""
             parts.append(named + _choices(group, each, held_out))
@@ -102,7 +106,7 @@ def _head(rows: Sequence[Row], given: Namespace) -> str:
     )
 
 
-def _speed(group: Sequence[Row]) -> str:
+def _speed(group: Sequence[Row], slots: int) -> str:
     heads = [
         "method",
         "seeds",
@@ -123,7 +127,7 @@ def _speed(group: Sequence[Row]) -> str:
             [row.wall for row in rows],
             [row.found.trials["complete"] for row in rows],
             [row.found.trials["stopped"] for row in rows],
-            [_an_hour(row) for row in rows],
+            [_an_hour(row, slots) for row in rows],
             [_rate(row.found.training.photos, row.found.training.seconds) for row in rows],
             [_rate(row.found.evaluation.photos, row.found.evaluation.seconds) for row in rows],
         ]
@@ -171,16 +175,17 @@ def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
     if highest := {r.cell.seed: r.found.highest for r in group if r.found.highest}:
         found[HIGHEST] = highest
     people, standard = held_out.people(space), held_out.ground.default(space)
-    predicted, by_method, others, without = {}, {}, {}, {}
+    chosen, predicted, by_method, others, without = {}, {}, {}, {}, {}
     for method, choices in found.items():
-        chosen = {seed: held_out.chosen(space, choice) for seed, choice in choices.items()}
+        chosen[method] = {seed: held_out.chosen(space, each) for seed, each in choices.items()}
         predicted[method] = {
-            seed: held_out.predicted(space, config) for seed, config in chosen.items()
+            seed: held_out.predicted(space, config) for seed, config in chosen[method].items()
         }
         by_method[method] = Judged.of(people, np.stack(list(predicted[method].values())))
         without[method] = sum(choice[space.name] is None for choice in choices.values())
-        others[method] = sum(_key(config) != _key(standard) for config in chosen.values())
-    ahead = {}
+        configs = chosen[method].values()
+        others[method] = sum(_key(config) != _key(standard) for config in configs)
+    ahead, by_default = {}, Judged.of(people, held_out.predicted(space, standard)[None])
     for method, its in predicted.items() if HEADRACE in predicted else ():
         seeds = sorted(set(its) & set(predicted[HEADRACE]))
         if method != HEADRACE and seeds:
@@ -188,11 +193,15 @@ def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
                 Judged.of(people, np.stack([found[seed] for seed in seeds]))
                 for found in (predicted[HEADRACE], its)
             )
-            ahead[method] = own.minus(theirs)
+            is_default = [
+                np.mean([_key(chosen[name][seed]) == _key(standard) for seed in seeds])
+                for name in (HEADRACE, method)
+            ]
+            ahead[method] = own.minus(theirs, by_default, float(is_default[0] - is_default[1]))
     return _Judgement(
         by_method=by_method,
         ahead=ahead,
-        default=Judged.of(people, held_out.predicted(space, standard)[None]),
+        default=by_default,
         others=others,
         without=without,
     )
@@ -231,8 +240,11 @@ def _by_method(group: Sequence[Row]) -> dict[str, list[Row]]:
     return {method: rows for method, rows in found.items() if rows}
 
 
-def _an_hour(row: Row) -> float:
-    return 3600 * (row.found.trials["complete"] + row.found.trials["stopped"]) / row.found.ended
+def _an_hour(row: Row, slots: int) -> float:
+    ended = row.found.trials["complete"] + row.found.trials["stopped"]
+    # Trials that end after the budget were counted as cut off.
+    whole = row.cell.budget * TIMES.get(row.cell.method, 1.0) / slots
+    return 3600 * ended / min(row.found.ended, whole)
 
 
 def _rate(photos: int, seconds: float) -> float:

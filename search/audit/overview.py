@@ -118,7 +118,8 @@ def _example_section(
             for k in spread(len(shown_rows), _EXAMPLES)
         ]
         shown = tuple(Frame(photos=(photo,)) for photo in photos if photo is not None)
-        cards.append(Text(text=f"{_joint_name(samples, code)}: {len(rows):,} people"))
+        many = wording.plural(len(rows), "person", "people")
+        cards.append(Text(text=f"{_joint_name(samples, code)}: {many}"))
         cards.append(Gallery(frames=shown))
     said = wording.plural(len(codes), "joint class", "joint classes")
     if len(codes) > _MOST_CLASSES:

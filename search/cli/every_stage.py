@@ -142,7 +142,7 @@ def share_of_search(run: Prepared) -> float:
     seconds = (run.config.budget.seconds or 0.0) - VERDICT_SECONDS
     costs, wish = probed_costs(run), wished_shape(run)
     try:
-        return search_share(costs, seconds, wish, aside=VERDICT_SECONDS)
+        return search_share(costs, seconds, wish, aside=VERDICT_SECONDS, parts=parts_of(run))
     except UsageError:
         if is_there(run.store.journal):
             return 1 - MOST_REFIT_SHARE

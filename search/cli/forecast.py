@@ -5,6 +5,7 @@ import math
 from rich.console import Console
 
 from search.analysis.uncertainty.power import promised_difference
+from search.cli.ahead import parts_of
 from search.console import say
 from search.errors import BrokenDefaultError
 from search.prepare.config import format_duration
@@ -42,12 +43,17 @@ def print_forecast(console: Console, run: Prepared) -> None:
         say(console, f"search: {_search_time(run, full)}; then a full refit")
     else:
         left = budget - VERDICT_SECONDS
-        share = search_share(costs, left, wish, aside=VERDICT_SECONDS)
-        planned = plan_refit(costs, left * (1 - share), wish)
+        parts = parts_of(run)
+        share = search_share(costs, left, wish, aside=VERDICT_SECONDS, parts=parts)
+        after = left * (1 - share)
+        planned = plan_refit(costs, after / parts, wish)
         say(console, f"search: {format_duration(budget * share)}")
         say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
         for cut in planned.cuts:
             say(console, f"  {cut}")
+        if parts > 1:
+            rest = format_duration(after - after / parts)
+            say(console, f"pseudo-labels and controlled trainings: {rest}")
         seeds = planned.shape.seeds
     if seeds < 2:
         say(console, "with one seed no difference would be declared")

@@ -100,7 +100,7 @@ def print_search_end(console: Console, results: Sequence[SpaceResult]) -> None:
     for result in results:
         counts.update(result.counts)
     said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-    say(console, f"{total} trials: {said or 'none finished'}")
+    say(console, f"{plural(total, 'trial')}: {said or 'none finished'}")
     for result in results:
         _print_broken(console, result)
     empty = [result.name for result in results if result.best is None]
@@ -161,7 +161,7 @@ def _why_empty(result: SpaceResult, store: RunStore) -> str:
 def _table(results: Sequence[SpaceResult]) -> Table:
     table = Table(title="Validation macro-F1 of the chosen configs", title_justify="left")
     for name in ("space", "chosen", "95 % interval", "default config", "trial", "device time"):
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, no_wrap=name != "space", overflow="fold")
     for result in results:
         default = default_value(tuple(complete_records(result.records)))
         best, interval = result.best, result.interval

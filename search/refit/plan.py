@@ -201,7 +201,14 @@ _SEED_COST = {1: "the luck of training stays unknown and no win can be declared"
 _FEW_SEEDS = "small differences stay undecided, unless time is left for more"
 
 
-def search_share(costs: Costs, seconds: float, wish: Shape = FULL, *, aside: float = 0.0) -> float:
+def search_share(
+    costs: Costs,
+    seconds: float,
+    wish: Shape = FULL,
+    *,
+    aside: float = 0.0,
+    parts: float = 1.0,
+) -> float:
     """Returns the share of the time that the search gets; the refit has the rest.
 
     Half, unless the smallest refit that can declare a winner needs more: then up to seven tenths
@@ -212,11 +219,12 @@ def search_share(costs: Costs, seconds: float, wish: Shape = FULL, *, aside: flo
         seconds: of wall-clock time for search and refit.
         wish: what is refitted where time allows.
         aside: what the budget has beside them.
+        parts: the time after the search, in parts of what the refit gets of it.
 
     Raises:
         UsageError: the time is too short for any refit; names the least budget.
     """
-    decides = costs.seconds(decisive(wish))
+    decides = parts * costs.seconds(decisive(wish))
     if decides <= _REFIT_SHARE * seconds:
         return 1 - _REFIT_SHARE
     if decides <= MOST_REFIT_SHARE * seconds:

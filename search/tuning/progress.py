@@ -22,6 +22,8 @@ from search.tuning.journal import Asked
 SHARE_OF_EPOCHS = 0.45
 """That a trial trains: early stopping ends most after their first rung (demo and real photos)."""
 _REFRESHES_PER_SECOND = 2
+_MOST_NAMED = 2
+"""Running trials of a space that are shown one by one."""
 _STARTING = "workers start and load PyTorch before the first epoch"
 
 
@@ -197,7 +199,7 @@ class SearchProgress:
     def _render(self) -> Group:
         with self._lock:
             table = Table(title=None, pad_edge=False, header_style="bold")
-            table.add_column("space")
+            table.add_column("space", overflow="fold")
             for name in ("done", "stopped", "failed", "running", "best", "device time"):
                 table.add_column(name, justify="right", no_wrap=True)
             for name, counts in self._spaces.items():
@@ -210,6 +212,8 @@ class SearchProgress:
             f"#{number} {epoch}/{counts.max_epochs}"
             for number, (epoch, _) in counts.running.items()
         )
+        if len(counts.running) > _MOST_NAMED:  # the figures of 80 columns have no room beside more
+            live = f"{len(counts.running)} trials"
         best = f"{counts.best:.4f} (#{counts.best_number})" if counts.best_number >= 0 else "-"
         return (
             str(counts.complete),

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from search.analysis import wording
@@ -45,7 +46,7 @@ def _scores(verdict: Verdict) -> Table:
     for score in verdict.ranked:
         found = score.interval
         table.add_row(
-            score.name,
+            escape(score.name),
             f"{found.value:.4f}",
             f"{found.low:.3f} to {found.high:.3f}",
             f"{score.with_rule.value:.4f}" if score.with_rule else "-",
@@ -66,11 +67,11 @@ def _pairs(verdict: Verdict) -> Table:
     for pair in pairs:
         found = pair.headline.difference
         table.add_row(
-            f"{pair.a} - {pair.b}",
+            escape(f"{pair.a} - {pair.b}"),
             f"{found.value:+.4f}",
             f"{found.low:+.3f} to {found.high:+.3f}",
             wording.probability(pair.headline.p_adjusted),
-            _outcome(pair, verdict),
+            escape(_outcome(pair, verdict)),
         )
     return table
 

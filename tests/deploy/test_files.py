@@ -39,6 +39,14 @@ def test_the_image_holds_all_packages_and_what_it_copies_is_there():
     assert {"constraints.txt", "pyproject.toml"} <= set(names)
 
 
+def test_the_image_has_what_rays_cluster_launcher_runs_in_it():
+    """It copies with rsync, attaches with tmux, and asks the image's own HOME where ~ is."""
+    text = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+    (installed,) = re.findall(r"apt-get install (.*?) \\\n", text)
+    assert {"rsync", "tmux"} <= set(installed.split())
+    assert "ENV HOME=/home/ray\n" in text
+
+
 def test_rays_cluster_launcher_takes_its_file():
     validate_config(prepare_config(of_yaml("ray-cluster.yaml")))
 
@@ -49,7 +57,8 @@ def test_every_machine_of_the_launcher_has_the_token_that_is_copied(commands):
     (token,) = config["file_mounts"]
     started = [line for line in config[commands] if "ray start" in line]
     assert len(started) == 1
-    assert f"RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={token};" in started[0]
+    settings = f"RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH={token} RAY_USAGE_STATS_ENABLED=0;"
+    assert settings in started[0]
     assert token in GUIDE
 
 

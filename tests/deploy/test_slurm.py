@@ -140,10 +140,12 @@ def test_the_token_is_in_the_environment_and_on_no_command_line(job):
 def test_a_run_that_is_there_goes_on(job):
     (job.results / "faces").mkdir(parents=True)
     (job.results / "faces" / "study.json").touch()
-    assert ends(job("faces", "--space", "all"))[0] == 0
+    code, said = ends(job("faces", "--space", "all"))
+    assert code == 0
     ((_, *words),) = calls(job.log, "headrace")
     assert words[-2:] == ["--resume", "faces"]
     assert "--space" not in words
+    assert "faces is there and goes on as it was begun, without: --space all" in said
 
 
 def test_a_signal_of_slurm_lets_the_run_save_and_queues_the_job_again(job):

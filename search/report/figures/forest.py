@@ -124,7 +124,8 @@ def _row(
     middle = top + height - _MIDDLE
     text_y = middle + 4 if beside else middle - 11
     found, css = row.estimate, "main" if row.main else "side"
-    name = svg.shortened(row.name, 236, 13) if beside else row.name
+    room = 236 if beside else width - svg.text_width(row.said) - 24
+    name = svg.shortened(row.name, room, 13)
     start, end, size = scale.at(found.low), scale.at(found.high), 5.0 if row.main else 3.2
     parts = [
         svg.label(0 if row.main else 12, text_y, name, f"name {css}"),

@@ -3,6 +3,7 @@
 Notation: K classes; counts: int [K, K], row = true class, column = predicted class.
 """
 
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from search.report.figures import svg
 _LARGE = 8  # classes from which on columns are numbered, as they are where a name finds no room
 _SIDE = 58.0  # of a cell, at most
 _NAMES = 0.36  # of the width, at most, for the names of the rows
+_LEAST_SIDE = 13.0  # of a cell that a line of text finds room in
 _LEAST_SHARE = 0.005  # of a row; a smaller share would read 0 % and stays blank
 _DARK_SHARE = 0.75  # of a right cell, from which its text is light in both settings
 _CORNER = 56.0  # room for "true" above the names of the rows
@@ -46,7 +48,10 @@ def matrix(confusion: Confusion, approach: str) -> Matrix:
 
 
 def draw_matrix(found: Matrix, width: float) -> str:
-    """Returns the heat map; where names find no room the columns bear the numbers of the rows."""
+    """Returns the heat map; where names find no room the columns bear the numbers of the rows.
+
+    Of cells too small for text, every so-manieth row and column is named, and the shade tells.
+    """
     num = len(found.shown)
     names = _names(found, width)
     numbered = names[0] != found.classes[found.shown[0]]
@@ -56,8 +61,15 @@ def draw_matrix(found: Matrix, width: float) -> str:
         svg.label(left - 8, 14, "true ↓", "axis", anchor="end"),
         svg.label(left, 14, "predicted →", "axis"),
     ]
+    every = ceil(_LEAST_SIDE / side)
     for row, (i, name) in enumerate(zip(found.shown, names, strict=True)):
         at = (row + 0.5) * side
+        parts += [
+            _cell(found, i, j, left + column * side, top + row * side, side)
+            for column, j in enumerate(found.shown)
+        ]
+        if row % every:
+            continue
         head = str(i) if numbered else svg.shortened(name, side - 2, svg.SMALL)
         parts.append(svg.label(left + at, top - 7, head, "tick", anchor="middle"))
         parts.append(
@@ -69,10 +81,6 @@ def draw_matrix(found: Matrix, width: float) -> str:
                 anchor="end",
             )
         )
-        parts += [
-            _cell(found, i, j, left + column * side, top + row * side, side)
-            for column, j in enumerate(found.shown)
-        ]
     parts.append(_blocks(found, left, top, side))
     right = float(np.trace(found.counts)) / max(1, int(found.counts.sum()))
     said = f"{found.approach}: {right:.1%} of {int(found.counts.sum()):,} samples right"
@@ -92,7 +100,8 @@ def _names(found: Matrix, width: float) -> list[str]:
     _, side = _sizes(names, width)
     if len(names) < _LARGE and all(svg.text_width(n, svg.SMALL) <= side - 2 for n in names):
         return names
-    return [f"{name} · {i}" for i, name in zip(found.shown, names, strict=True)]
+    # The number first: a name that is too long is cut at its end.
+    return [f"{i} · {name}" for i, name in zip(found.shown, names, strict=True)]
 
 
 def _sizes(names: list[str], width: float) -> tuple[float, float]:
@@ -113,7 +122,7 @@ def _cell(found: Matrix, i: int, j: int, x: float, y: float, side: float) -> str
         x + 0.5, y + 0.5, side - 1, side - 1, kind, fill_opacity=round(0.08 + 0.87 * share**0.6, 3)
     )
     text = ""
-    if share >= _LEAST_SHARE:
+    if share >= _LEAST_SHARE and side >= _LEAST_SIDE:
         css = "cell strong" if i == j and share > _DARK_SHARE else "cell"
         text = svg.label(
             x + side / 2, y + side / 2 + 4, str(int(100 * share + 0.5)), css, anchor="middle"

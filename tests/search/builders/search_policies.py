@@ -1,7 +1,7 @@
 """Samplers and schedulers that a search is tried with: what runs, and what might run instead.
 
 A scheduler that pauses keeps a trial at a rung with its checkpoint, and the study goes on with it
-when it is among the best third there (Li et al. 2020, promotion). One-epoch discarding (Bohdal et
+when it is among the best third there (Li et al. 2020, promotion). One-epoch discarding (Egele et
 al. 2024, arXiv 2404.04111, "1-epoch") trains every config for one epoch in the first half of the
 time and then the best ones to their end.
 """

@@ -46,11 +46,29 @@ def test_a_difference_is_the_mean_over_searches_and_its_interval_holds_their_spr
     assert narrow.interval.low > 0
 
 
-def test_one_search_tells_of_people_alone(people):
+def test_one_search_tells_of_people_and_of_the_luck_of_its_trainings(people):
     rng = np.random.default_rng(2)
-    one, two = (Judged.of(people, guesses(people, right, (1, 2), rng)) for right in (0.8, 0.6))
+    rows = [[guesses(people, right, (1, 1), rng) for right in (0.5, 0.95)] for _ in range(2)]
+    one, two = (Judged.of(people, np.concatenate(each, axis=1)) for each in rows)
     found = one.minus(two)
-    assert found.variance == found.people_variance > 0
+    assert found.variance > found.people_variance > 0
+    alone = [Judged.of(people, each[0]) for each in rows]
+    assert alone[0].minus(alone[1]).training_excess == 0  # one training each tells nothing of it
+    assert one.minus(one).variance == 0
+
+
+def test_searches_that_chose_the_default_share_the_luck_of_its_trainings(people):
+    """Said from either side it is the same difference, so the intervals are the same, too."""
+    rng = np.random.default_rng(6)
+    default = np.concatenate(
+        [guesses(people, right, (1, 1), rng) for right in (0.5, 0.7, 0.9)], axis=1
+    )
+    base, theirs = Judged.of(people, default), Judged.of(people, guesses(people, 0.8, (4, 3), rng))
+    own = Judged.of(people, np.repeat(default, 4, axis=0))
+    here, there = own.minus(theirs, base, 1.0), theirs.minus_default(base, others=4)
+    assert here.difference == pytest.approx(-there.difference)
+    assert here.reach == pytest.approx(there.reach)
+    assert here.reach > own.minus(theirs, base, 0.0).reach
 
 
 def test_the_default_chosen_in_every_search_is_no_difference(people):
@@ -91,10 +109,10 @@ def test_the_interval_covers_the_true_difference_of_repeated_searches():
     assert np.mean(covered) > 0.95 - 3 * (0.95 * 0.05 / 200) ** 0.5
 
 
-def test_a_score_is_reached_when_the_choice_first_has_it():
+def test_a_score_is_reached_when_the_choice_has_it_for_good():
     curve = [(3.0, 0.5), (7.5, 0.4), (9.0, 0.7)]
-    assert time_until(curve, 0.5) == 3.0
-    assert time_until(curve, 0.6) == 9.0
+    assert time_until(curve, 0.4) == 3.0
+    assert time_until(curve, 0.5) == 9.0
     assert time_until(curve, 0.8) == math.inf
     assert time_until([], 0.0) == math.inf
 

@@ -48,23 +48,43 @@ class Judged:
         """The mean score over trainings of every search, float [S]."""
         return np.asarray(self.scores.mean(axis=1))
 
-    def minus(self, other: "Judged") -> PairEstimate:
+    def minus(
+        self, other: "Judged", default: "Judged | None" = None, weight: float = 0.0
+    ) -> PairEstimate:
         """Returns the mean difference from another method's searches with the same seeds.
 
         Its luck is that of the people, who are the same for both, and that of searches and
-        trainings together, as the differences of single searches show it; of one search nothing
-        is known of the latter.
+        trainings together, as the differences of single searches show it. Of one search nothing
+        is known but the luck of its trainings. All searches that chose the default config share
+        its trainings, whose luck no difference between searches shows.
+
+        Args:
+            other: with as many searches.
+            default: the default config, with S = 1.
+            weight: share of the own searches that chose it, minus that of the other's.
         """
         gaps = self.of_searches - other.of_searches
         apart = self.effects.mean(axis=1) - other.effects.mean(axis=1)
         strata = self.people.strata
         effect = apart.mean(axis=0)
         differing = np.any(self.counts != other.counts, axis=(1, 2))
+        training = (training_luck(apart, gaps, strata), NO_LUCK)
+        if len(gaps) == 1 and differing.any():
+            first, second = (
+                training_luck(side.effects[0], side.scores[0], strata) for side in (self, other)
+            )
+            training = (first, second)
+        elif default is not None and weight and len(gaps) > 1:
+            luck, share = training_luck(default.effects[0], default.scores[0], strata), weight**2
+            shared = replace(
+                luck, variance=luck.variance * share, interaction=luck.interaction * share
+            )
+            training = (training[0], shared)
         return PairEstimate(
             difference=float(gaps.mean()),
             people_variance=float(variance_over_people(effect, strata)),
             people_degrees=people_degrees(effect, strata),
-            training=(training_luck(apart, gaps, strata), NO_LUCK),
+            training=training,
             num_differing=int(differing.sum()),
         )
 
@@ -82,21 +102,22 @@ class Judged:
             scores=np.repeat(default.scores, repeated, axis=0),
             effects=np.repeat(default.effects, repeated, axis=0),
         )
-        found = self.minus(same)
-        luck = training_luck(default.effects[0], default.scores[0], self.people.strata)
-        share = (others / repeated) ** 2
-        side = replace(luck, variance=luck.variance * share, interaction=luck.interaction * share)
-        return replace(found, training=(found.training[0], side if others else NO_LUCK))
+        return self.minus(same, default, -others / repeated)
 
 
 def time_until(curve: Sequence[tuple[float, float]], score: float) -> float:
-    """Returns when the choice of a search first had a validation score; infinite where never.
+    """Returns from when on the choice of a search has a validation score; infinite where never.
 
     Args:
         curve: steps (seconds, validation score of the choice from then on).
         score: that is wanted.
     """
-    return next((moment for moment, value in curve if value >= score), math.inf)
+    found = math.inf
+    for moment, value in reversed(curve):
+        if value < score:
+            break
+        found = moment
+    return found
 
 
 def num_below(scores: Floats, default: float) -> int:

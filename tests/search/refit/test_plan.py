@@ -166,3 +166,11 @@ def test_a_refit_of_unknown_cost_is_expected_to_take_no_time():
 def test_a_budget_that_the_verdict_uses_up_is_refused_like_any_other(seconds):
     with pytest.raises(UsageError, match=r"needs a budget of at least about .*; got"):
         search_share(costs(), seconds, aside=30.0)
+
+
+def test_what_else_follows_the_search_takes_of_it_and_not_of_the_floor_of_the_refit():
+    """Pseudo-labels and controlled trainings get as much as the refit does."""
+    seconds = 4 * costs().seconds(FLOOR)
+    assert search_share(costs(), seconds) == 0.5
+    share = search_share(costs(), seconds, parts=2.4)
+    assert (1 - share) * seconds / 2.4 == pytest.approx(costs().seconds(FLOOR))

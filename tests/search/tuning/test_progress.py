@@ -291,3 +291,15 @@ def test_the_table_that_stays_promises_nothing_any_more():
         shown.trial_ended(made_record(0, {3: 0.5}))
     assert "0s elapsed" in screen(console)
     assert " left" not in screen(console)
+
+
+def test_many_trials_at_once_take_no_column_its_room():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, height=40)
+    with progress(console, slots=8) as shown:
+        for number in range(8):
+            shown.trial_started(asked(number))
+        shown.trial_ended(made_record(8, {3: 0.5125}))
+    line = next(line for line in screen(console).splitlines() if "gender" in line)
+    assert line.split()[:5] == ["gender", "1", "0", "0", "8"]
+    assert "8 trials" in line
+    assert "0.5125 (#8)" in line

@@ -46,3 +46,9 @@ def test_the_leader_of_a_pair_stands_first_as_on_the_page():
     (line,) = [line for line in text.splitlines() if "multihead - joint" in line]
     assert "+0.0356" in line
     assert "multihead wins" in line
+
+
+def test_names_in_brackets_are_names_and_no_markup():
+    text = shown(pair_of("net[v1]", "net[/x]"))
+    assert "net[v1] - net[/x]" in text
+    assert "net[v1] wins" in text

@@ -29,7 +29,7 @@ def test_a_matrix_whose_names_find_no_room_beside_others_takes_the_whole_column(
     names = tuple(f"a long name of {each}" for each in found.classes)
     large, folded = confusion_section(contents(confusions=(replace(found, classes=names),))).blocks
     assert isinstance(large, Figure)
-    assert "a long name of 30-59 · 1" in large.svg
+    assert "1 · a long name of 30-59" in large.svg
     assert folded.summary == "The same of separate"
 
 
