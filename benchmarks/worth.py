@@ -17,7 +17,6 @@ and a later call goes on from there: `benchmarks/measured` keeps what hours have
 """
 
 import argparse
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -36,6 +35,7 @@ from benchmarks.rivals.cells import (
 from benchmarks.rivals.held_out import HeldOut, Sides
 from benchmarks.rivals.task import ALL, Task
 from search.prepare.config import parse_duration
+from trainables.machine import Machine
 
 _AROUND_A_CELL = 30.0
 """Seconds beside a search: starting and ending, training its choice again."""
@@ -136,13 +136,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--test-people", type=int, default=900, help="demo people who test (900)")
     add("--max-epochs", type=int, help="of a trial (the scale's own)")
     add("--retrainings", type=int, default=3, help="of every choice on the common protocol (3)")
-    add("--slots", type=int, default=os.cpu_count(), help="trials at once (all CPUs)")
+    add("--slots", type=int, default=Machine().cpus(), help="trials at once (all CPUs)")
     add("--minutes", type=float, default=float("inf"), help="start no cell that would end later")
     add("--speed", action="store_true", help="training and evaluation against a constant batch")
     add("--pairs", type=int, default=9, help="of --speed (9)")
     given = parser.parse_args(arguments)
     if given.out is None and not given.speed:
         parser.error("--out DIR is needed, but for --speed")
+    if HEADRACE in given.only and given.slots != Machine().cpus():
+        parser.error(
+            f"headrace runs a trial on each of {Machine().cpus()} CPUs: leave --slots out"
+        )
     return given
 
 

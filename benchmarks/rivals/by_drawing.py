@@ -249,11 +249,16 @@ class _Drawing:
             self._done += [future.result() for future in ended]
 
     def _must_finish(self) -> bool:
-        if self._best() is None:
+        best = self._best()
+        if best is None:
             return False
-        # The first one of a worker takes far longer than those that follow.
-        taken = [d.training.seconds + d.evaluation.seconds for d in self._done if d.reports]
-        an_epoch = statistics.median(taken)
+        taken = [d.training.seconds + d.evaluation.seconds for d in self._done]
+        place = next(
+            i for i, d in enumerate(self._done) if d.reports and d.reports[0].trial == best.trial
+        )
+        an_epoch, later = taken[place], taken[self._task.slots :]
+        if place < self._task.slots and later:  # a worker's first takes far longer than others
+            an_epoch = min(an_epoch, statistics.median(later))
         return self._deadline - time.time() < _SPARE * (self._epochs - 1) * an_epoch + an_epoch
 
     def _best(self) -> Report | None:

@@ -15,7 +15,6 @@ from search.store.names import as_file
 from search.store.records import Cause, State, TrialRecord, best_record
 from search.store.run_store import RunStore
 from tests.search.builders.choice_curves import COMPLETE, Report, choice_curve
-from trainables.machine import Machine
 
 _RUN = Path(__file__).parents[2] / "search" / "run.py"
 _NAME = "searched"
@@ -28,12 +27,7 @@ def command(task: Task, start_up: float, *more: str) -> list[str]:
         task: what is searched.
         start_up: seconds to expect before the clock of `--budget` begins.
         more: further words.
-
-    Raises:
-        ValueError: headrace runs a trial on every CPU, and fewer slots are asked for.
     """
-    if task.slots != Machine().cpus():
-        raise ValueError(f"headrace has {Machine().cpus()} slots here, got --slots {task.slots}")
     spaces: Iterable[str] = (task.space,)
     if task.space == ALL:
         spaces = (space.name for space in Ground.of(task).spaces)

@@ -178,7 +178,7 @@ def _after_search(
     devices = run.resources.num_devices
     before = sum(r.device_seconds for result in results for r in result.records) / devices
     files = RefitFiles(run.store.predictions)
-    units = sum(sum(files.seconds(result.name, whole=False)) for result in results)
+    units = sum(sum(files.seconds(result.name)) for result in results)
     before += units / run.resources.slots
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
     timeline, clock = Timeline(began=clock.began), clock.since(before)

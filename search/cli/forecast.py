@@ -53,7 +53,11 @@ def print_forecast(console: Console, run: Prepared) -> None:
             say(console, f"  {cut}")
         if parts > 1:
             rest = format_duration(after - after / parts)
-            say(console, f"pseudo-labels and controlled trainings: {rest}")
+            asked = {
+                "pseudo-labels": bool(run.config.pseudo_labels),
+                "controlled trainings": run.config.why == "full",
+            }
+            say(console, f"{' and '.join(name for name in asked if asked[name])}: {rest}")
         seeds = planned.shape.seeds
     if seeds < 2:
         say(console, "with one seed no difference would be declared")

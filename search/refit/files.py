@@ -11,9 +11,9 @@ column of `truth.csv` (truth.py), a head as a key of an npz file (unit_file.py).
 Controlled trainings and pseudo-labels have the same files in a folder of their own.
 """
 
+import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,6 +46,8 @@ _FAILED, _NO_TIME = " failed: ", "did not fit the time"  # in notes
 _MOST = 1000  # folds or seeds of a refit; a larger number is a torn one
 WAY_OUT = "copy the run again, or delete the file and resume the run, which writes it anew"
 _SHAPE = frozenset(each.name for each in fields(Shape))  # an older run noted more
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,21 +219,18 @@ class RefitFiles:
         is_own = np.array_equal(trained.indices, folds.out(unit.fold))
         return is_own and folds.is_key(trained.key, unit)
 
-    def seconds(
-        self, space: str, config_id: str | None = None, *, whole: bool = True
-    ) -> tuple[float, ...]:
+    def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
         """Returns the device seconds of every training of a space, or of one of its configs.
 
-        Args:
-            space: name of the space.
-            config_id: of a config; None is all.
-            whole: raise ResultsError where a file is torn; else it is left out, and `is_done` says
-                what becomes of it.
+        Of trainings that nothing else reads, too, such as those of a seed that was cut off; so one
+        whose file is torn is left out with a warning, and who needs it says so.
         """
         found = []
         for path, _ in self._of(self._parts, space, config_id):
-            with nullcontext() if whole else suppress(ResultsError):
+            try:
                 found.append(read_seconds(path))
+            except ResultsError as error:
+                logger.warning("the seconds of a training are not counted: %s", error)
         return tuple(found)
 
     def notes(

@@ -230,7 +230,7 @@ def search_share(
     if decides <= MOST_REFIT_SHARE * seconds:
         return 1 - decides / seconds
     shape = smallest(wish)
-    least = costs.seconds(shape) / MOST_REFIT_SHARE
+    least = parts * costs.seconds(shape) / MOST_REFIT_SHARE
     if least > seconds:
         raise UsageError(
             f"--space all needs a budget of at least about {format_duration(least + aside)} here, "

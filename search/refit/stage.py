@@ -62,6 +62,8 @@ def run_refit(
     files = RefitFiles(run.store.predictions)
     _say_plan(console, planned)
     configs = {result.name: _configs(run, result, shape) for result in results}
+    if before is not None and not (before.done or _is_same(before, configs)):
+        before = None  # its looks were at others
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
         trainer = _Trainer(
             run=run,
@@ -72,7 +74,7 @@ def run_refit(
             timeline=timeline or Timeline(began=began),
             pace=_pace(run, results, configs, shape.folds, files),
             ends=math.inf if seconds is None else began + seconds,
-            least_seeds=_least_seeds(before, configs),
+            least_seeds=_least_seeds(before),
         )
         rounds = RefitRounds(
             run=run,
@@ -92,19 +94,22 @@ def run_refit(
     rounds.write()
 
 
-def _least_seeds(before: RefitNote | None, configs: Configs) -> int:
+def _least_seeds(before: RefitNote | None) -> int:
     """Returns the seeds that are finished at any price, given what there is of a refit.
 
     Without one whole seed there is no verdict; what was looked at, or done, wants all that it was.
-    Other configs than those of then would be a new refit.
     """
     if before is None:
         return 1
     if before.done:
         return before.shape.seeds
+    return max((look.seeds for look in before.looks), default=1)
+
+
+def _is_same(before: RefitNote, configs: Configs) -> bool:
+    """Returns whether a refit that was cut off trained these configs: its looks were at them."""
     now = {config_name(space, name): its[name] for space, its in configs.items() for name in its}
-    is_same = all(before.configs.get(name) == config for name, config in now.items())
-    return max((look.seeds for look in before.looks if is_same), default=1)
+    return all(before.configs.get(name) == config for name, config in now.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,7 +329,7 @@ def _pace(
     pace = Pace(run.resources.slots, training_seconds(run, results, configs, num_folds))
     for space, its in configs.items():
         for config_id in its:
-            for seconds in files.seconds(space, config_id, whole=False):
+            for seconds in files.seconds(space, config_id):
                 pace.note(config_name(space, config_id), seconds)
     return pace
 

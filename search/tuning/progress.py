@@ -22,7 +22,7 @@ from search.tuning.journal import Asked
 SHARE_OF_EPOCHS = 0.45
 """That a trial trains: early stopping ends most after their first rung (demo and real photos)."""
 _REFRESHES_PER_SECOND = 2
-_MOST_NAMED = 2
+_MOST_NAMED = 1
 """Running trials of a space that are shown one by one."""
 _STARTING = "workers start and load PyTorch before the first epoch"
 

@@ -61,7 +61,8 @@ def draw_matrix(found: Matrix, width: float) -> str:
         svg.label(left - 8, 14, "true ↓", "axis", anchor="end"),
         svg.label(left, 14, "predicted →", "axis"),
     ]
-    every = ceil(_LEAST_SIDE / side)
+    widest = max(svg.text_width(str(i), svg.SMALL) for i in found.shown) + 3
+    every = ceil(max(_LEAST_SIDE, widest if numbered else 0.0) / side)
     for row, (i, name) in enumerate(zip(found.shown, names, strict=True)):
         at = (row + 0.5) * side
         parts += [

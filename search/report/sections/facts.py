@@ -29,8 +29,8 @@ _SMALL = 232.0
 _CONFUSED = 8  # confusions that Markdown names
 _SERVING_NOTE = (
     "To serve: one network for each model of the approach, with the config it chose. Milliseconds "
-    "are those of the forward pass of a photo in a batch of 32, the fastest of several batches on "
-    "the machine that first made this verdict."
+    "are those of the forward pass of a photo in a batch of 32 (or as many as fit), the fastest "
+    "of several batches on the machine that first made this verdict."
 )
 
 

@@ -69,13 +69,12 @@ def test_a_training_that_is_not_there_or_torn_is_named(files):
     path.write_bytes(path.read_bytes()[:50])
     for read in (
         lambda: files.read_unit(unit()),
-        lambda: files.seconds("age"),
         lambda: files.notes("age", "1", [0], 1),
     ):
         with pytest.raises(ResultsError, match=r"age\.1\.0\.0\.npz cannot be read: .*; resume"):
             read()
     assert not files.is_done(unit(), FOLDS)  # so it is trained again
-    assert files.seconds("age", whole=False) == ()  # and nothing before stops at it
+    assert files.seconds("age") == ()  # and nothing before stops at it
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.EMFILE, errno.EACCES])

@@ -168,9 +168,13 @@ def test_a_budget_that_the_verdict_uses_up_is_refused_like_any_other(seconds):
         search_share(costs(), seconds, aside=30.0)
 
 
-def test_what_else_follows_the_search_takes_of_it_and_not_of_the_floor_of_the_refit():
+def test_what_else_follows_the_search_takes_nothing_of_the_floor_of_the_refit():
     """Pseudo-labels and controlled trainings get as much as the refit does."""
     seconds = 4 * costs().seconds(FLOOR)
     assert search_share(costs(), seconds) == 0.5
     share = search_share(costs(), seconds, parts=2.4)
     assert (1 - share) * seconds / 2.4 == pytest.approx(costs().seconds(FLOOR))
+    least = costs().seconds(list(shrinking(FULL))[-1]) / 0.7
+    assert search_share(costs(), 2.02 * least, parts=2.0) == pytest.approx(0.3)
+    with pytest.raises(UsageError, match=r"needs a budget of at least about"):
+        search_share(costs(), 1.9 * least, parts=2.0)

@@ -206,3 +206,17 @@ def test_a_refit_that_was_cut_off_keeps_the_seeds_that_it_had_looked_at(refit):
     (store.predictions / "parts" / "gender.1.1.0.npz").unlink()
     refit(0.0)
     assert store.read_json(RefitNote.FILE)["shape"]["seeds"] == 4
+
+
+def test_a_refit_that_was_cut_off_begins_anew_with_other_configs(refit, prepared):
+    """Its looks were at others; of the new ones the first seed alone is trained at any price."""
+    store = refit(4.4 * SEED_SECONDS)
+    note = store.read_json(RefitNote.FILE)
+    other = {name: {**config, "optim.lr": 0.25} for name, config in note["configs"].items()}
+    write_json(store.root / RefitNote.FILE, {**note, "done": False, "configs": other})
+    for path in (store.predictions / "parts").glob("*.npz"):
+        path.unlink()
+    refit(0.0)
+    note = store.read_json(RefitNote.FILE)
+    assert note["shape"]["seeds"] == 1
+    assert note["looks"] == [{"seeds": 1, "full": 6, "ended": True}]
