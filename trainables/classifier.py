@@ -106,11 +106,11 @@ class ImageClassifier:
         self.preprocess = Preprocess(
             input=config.input, augment=config.augment, mean=backbone.mean, std=backbone.std
         )
-        # The faster layout for convolutions, pooling and normalisation, on CPUs too
-        # (benchmarks/memory_layout.py).
         self._steps_an_epoch = num_batches(len(self._train), config.optim.batch_size)
         num_steps = config.schedule.epochs * self._steps_an_epoch
         with fitting(f"the weights of {config.backbone.name}"):
+            # The faster layout for convolutions, pooling and normalisation, on CPUs too
+            # (benchmarks/memory_layout.py).
             self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
             self._stepping = Stepping(config, self.network, targets, device, num_steps)
 

@@ -84,6 +84,7 @@ class _Light:
 
     @classmethod
     def of(cls, seen: Sketches) -> Self:
+        """Compares the photos with each other."""
         contrasts = contrast(seen.luma)
         blank = contrasts < LEAST_CONTRAST
         dark, bright = _far_in_brightness(seen)

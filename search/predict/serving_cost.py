@@ -113,7 +113,7 @@ def measure_serving(
     while True:
         try:
             with fitting("a network and a photo"):
-                return _measured(TrialConfig.from_flat(config), schema, device, batch)
+                return _in_batches(TrialConfig.from_flat(config), schema, device, batch)
         except OutOfMemoryError:
             if batch == 1:
                 raise
@@ -121,7 +121,7 @@ def measure_serving(
         batch //= 2
 
 
-def _measured(
+def _in_batches(
     config: TrialConfig, schema: LabelSchema, device: torch.device, batch: int
 ) -> ServingCost:
     network = _network(config, schema)

@@ -222,8 +222,8 @@ class RefitFiles:
     def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
         """Returns the device seconds of every training of a space, or of one of its configs.
 
-        Of trainings that nothing else reads, too, such as those of a seed that was cut off; so one
-        whose file is torn is left out with a warning, and who needs it says so.
+        One whose file is torn is left out with a warning: it may be of a seed that was cut off and
+        that nobody reads, and who needs its predictions says so.
         """
         found = []
         for path, _ in self._of(self._parts, space, config_id):

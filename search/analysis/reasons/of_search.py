@@ -43,10 +43,11 @@ class Overtuning(Figures):
 
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns which approach was flattered most."""
-        found = {
-            each.about[0]: each.figures for each in reasons if isinstance(each.figures, Overtuning)
+        gaps = {
+            each.about[0]: each.figures.flattery
+            for each in reasons
+            if isinstance(each.figures, Overtuning)
         }
-        gaps = {name: figures.flattery for name, figures in found.items()}
         if max(gap.value for gap in gaps.values()) <= 0:
             return "The search did not flatter the configs that it chose"
         sure = [name for name, gap in gaps.items() if gap.low > 0]
