@@ -137,7 +137,7 @@ def _report(rows: Sequence[dict[str, Any]]) -> str:
         f"epoch to epoch, s.d. {OWN_AT_60:g} sqrt(v (1 - v) 60 / people) from a bootstrap over "
         "people of the differences between recorded trials, and one of every epoch, fitted with "
         "the law (0.06 to 0.14 in the same unit). Chosen is the highest score, without headrace's "
-        "own rule, which takes the default unless another leads it by 1.5 standard errors."
+        "own rule, which takes the default unless another leads it by a standard error."
     )
     plain = [row for row in rows if row["slower"] == 1]
     slow = [row for row in rows if row["slower"] != 1]

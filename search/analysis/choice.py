@@ -2,14 +2,17 @@
 
 The best of many scores on 60 people is good luck for the most part: chosen by it alone, a config
 is often worse than the default on other people. The score is therefore the mean of the last
-epochs, and a lead over the default counts less a multiple of its standard error, as in the
-one-standard-error rule (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3).
-`benchmarks/objective.py` measures what that is worth: of searches of 5 to 15 random configs in
-three spaces 2 to 6 % choose one that is worse than the default, and 20 to 24 % without the rule,
-for as much gain in short searches and 0.009 less in the longest. Where another config stands in
-for the default, it costs 0.003 to 0.005 of a gain of 0.11 to 0.15. With a second fold for the
-leaders, paid for by a third fewer trials, 1 to 3 % choose one that is worse, and the gain is no
-smaller; where another config stands in for the default, it is 0.006 to 0.019 smaller.
+epochs, and a lead over the default counts less its standard error, as in the one-standard-error
+rule (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3). Where the leaders
+were trained on a second fold, the mean lead over both counts less 1.5 of its standard errors.
+
+`benchmarks/objective.py` measures what that is worth. Of searches of 5 to 15 random configs in
+three spaces 3 to 7 % choose one that is worse than the default, and 18 to 21 % without the rule,
+for as much gain in short searches and 0.003 less in the longest; 1.5 standard errors of one fold
+gain half as much for 2 to 6 %. Where another config stands in for the default, it costs 0.002 to
+0.003 of a gain of 0.11 to 0.15. With the second fold, paid for by a third fewer trials, 1 to 3 %
+choose one that is worse, and the gain is 0.002 to 0.004 smaller than with one; where another
+config stands in for the default, it is 0.009 to 0.021 smaller.
 """
 
 from collections.abc import Iterable
@@ -20,8 +23,10 @@ from search.analysis.metrics import Floats, Ints
 from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import influence
 
-PENALTY = 1.5
+OF_ONE_FOLD = 1.0
 """Standard errors that a lead over the default is held for less."""
+OF_TWO_FOLDS = 1.5
+"""Standard errors that the mean lead over two folds is held for less."""
 
 
 def errors_of_leads(people: People, default: Ints, predicted: Iterable[Ints]) -> Floats:

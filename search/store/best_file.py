@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,22 @@ from trainables.blocks import read_flat
 from trainables.config import TrialConfig
 
 _MAX_SIDE, _MAX_NUMBER = 2**16, 2**63
-LEAD = "lead"
-"""`score.chosen_by` of a config that was chosen by its lead over the default."""
 _NEEDED = (
     *("space", "trial", "seed", "config", "score.value", "score.interval", "score.probabilities"),
     *("data.path", "data.layout", "data.demo_people", "data.fingerprint", "data.split"),
     *("data.stored_size", "training.device", "training.num_threads", "training.weights_dir"),
 )
+
+
+class Rule(StrEnum):
+    """By which a run chooses, `score.chosen_by`; it keeps to the one that it began with."""
+
+    SCORE = ""
+    """The highest score."""
+    LEAD = "lead"
+    """The largest lead over the default less 1.5 standard errors, of one fold or two."""
+    ONE_ERROR = "lead_of_one_error"
+    """As `LEAD`, but of one fold less 1 standard error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +57,7 @@ class BestFile:
         device: "cpu" or "cuda".
         num_threads: of the training.
         weights_dir: folder of pretrained weights; empty is the model hub.
-        by_lead: whether it was chosen by its lead over the default; earlier, by its score alone.
+        rule: by which it was chosen.
     """
 
     space: str
@@ -68,7 +78,7 @@ class BestFile:
     device: str
     num_threads: int
     weights_dir: str
-    by_lead: bool = False
+    rule: Rule = Rule.SCORE
 
     def __post_init__(self) -> None:
         value, low, high = self.score
@@ -143,8 +153,15 @@ class BestFile:
             device=str(training["device"]),
             num_threads=int(training["num_threads"]),
             weights_dir=str(training["weights_dir"]),
-            by_lead=score.get("chosen_by") == LEAD,
+            rule=_rule(score.get("chosen_by", Rule.SCORE)),
         )
+
+
+def _rule(told: object) -> Rule:
+    if told not in list(Rule):
+        named = ", ".join(rule for rule in Rule if rule)
+        raise ValueError(f"score.chosen_by must be one of {named}, got {told!r}")
+    return Rule(str(told))
 
 
 def _in(folder: Path) -> str:

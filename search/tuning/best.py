@@ -17,7 +17,7 @@ from search.prepare.setting import SharedImages, TrialSetting
 from search.prepare.space_result import SecondScores
 from search.refit.approaches import Lineup
 from search.refit.on_worker import on_worker
-from search.store.best_file import LEAD, digest
+from search.store.best_file import Rule, digest
 from search.store.files import write_arrays
 from search.store.heartbeat import heartbeat_path
 from search.store.provenance import package_versions
@@ -57,8 +57,7 @@ def write_best(
     journal: StudyJournal,
     record: TrialRecord,
     second: SecondScores | None = None,
-    *,
-    by_lead: bool = True,
+    rule: Rule = Rule.ONE_ERROR,
 ) -> Interval:
     """Writes `best/<space>.yaml` for the chosen trial of a space and returns its score.
 
@@ -69,7 +68,7 @@ def write_best(
         journal: of the space.
         record: the chosen trial.
         second: what it scores on a second fold; None where it was not trained there.
-        by_lead: whether it was chosen by its lead over the default.
+        rule: by which it was chosen.
 
     Raises:
         ResultsError: the trial breaks now.
@@ -94,7 +93,7 @@ def write_best(
             "target": block.label(run.schema),
             "score": {
                 "metric": "macro_f1",
-                **({"chosen_by": LEAD} if by_lead else {}),
+                **({"chosen_by": str(rule)} if rule is not Rule.SCORE else {}),
                 "value": float(interval.value),
                 "interval": [float(interval.low), float(interval.high)],
                 "people": len(set(table.group_index[indices].tolist())),

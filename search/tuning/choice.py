@@ -8,11 +8,11 @@ from contextlib import suppress
 
 import numpy as np
 
-from search.analysis.choice import PENALTY, errors_of_leads
+from search.analysis.choice import OF_ONE_FOLD, OF_TWO_FOLDS, errors_of_leads
 from search.analysis.metrics import Floats, Ints, macro_f1
 from search.analysis.people import People
 from search.errors import ResultsError
-from search.store.best_file import BestFile
+from search.store.best_file import BestFile, Rule
 from search.store.reading import is_there
 from search.store.records import (
     DEFAULT_NUMBER,
@@ -41,9 +41,8 @@ def chosen_record(
     mean of both folds, with the error of that mean, and who was not trained there is not taken:
     a better trial that came later, or broke there, is found by the first.
 
-    Where the default did not end or its predictions are missing it is the best score; so it is
-    where a run chose it so before and no trial has scored higher since: other configs would be
-    other trainings of its refit.
+    Where the default did not end or its predictions are missing it is the best score. A run that
+    has chosen by an older rule goes on by it.
 
     Args:
         store: keeps what complete trials predicted.
@@ -58,7 +57,7 @@ def chosen_record(
     complete = complete_records(records)
     best = best_record(complete)
     default = next((r for r in complete if r.number == DEFAULT_NUMBER), None)
-    if best is None or default is None or is_kept(store, best):
+    if best is None or default is None or (rule := rule_of(store, best)) is Rule.SCORE:
         return best
     try:
         indices, given = store.read_validation(default.space, DEFAULT_NUMBER)
@@ -77,15 +76,15 @@ def chosen_record(
     leads = np.array([late_score(record) - late_score(default) for record in challengers])
     errors = errors_of_leads(people, given.argmax(axis=1), predicted)
     again = second and _second_leads(second, attributes, default, challengers)
-    surest = _surest(leads, errors)
+    surest = _surest(leads, errors, OF_TWO_FOLDS if rule is Rule.LEAD else OF_ONE_FOLD)
     if again and (surest is None or np.isfinite(again[0][surest])):
-        surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2)
+        surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2, OF_TWO_FOLDS)
     return default if surest is None else challengers[surest]
 
 
-def _surest(leads: Floats, errors: Floats) -> int | None:
-    """Returns who leads by the most less what may be luck; None where nobody does."""
-    surely = np.nan_to_num(leads - PENALTY * errors, nan=-np.inf)
+def _surest(leads: Floats, errors: Floats, held_back: float) -> int | None:
+    """Returns who leads by the most less so many errors; None where nobody does."""
+    surely = np.nan_to_num(leads - held_back * errors, nan=-np.inf)
     return int(surely.argmax()) if surely.max(initial=0.0) > 0 else None
 
 
@@ -119,12 +118,20 @@ def _score(people: People, predicted: Ints) -> float:
     return macro_f1(people.label, predicted, people.num_classes)
 
 
-def is_kept(store: RunStore, best: TrialRecord) -> bool:
-    """Returns whether an earlier headrace chose a trial by its score alone, as its file says."""
+def rule_of(store: RunStore, best: TrialRecord) -> Rule:
+    """Returns the rule by which the trial of a space is chosen.
+
+    It is the one by which the run chose before, for another config would be another training of
+    its refit; that of the highest score only while that is still the trial.
+
+    Args:
+        store: of the run.
+        best: the trial with the highest score.
+    """
     path = store.best_path(best.space)
-    if not is_there(path):
-        return False
-    with suppress(ResultsError):
-        file = BestFile.read(path)
-        return file.trial == best.number and not file.by_lead
-    return False
+    if is_there(path):
+        with suppress(ResultsError):
+            file = BestFile.read(path)
+            if file.rule is not Rule.SCORE or file.trial == best.number:
+                return file.rule
+    return Rule.ONE_ERROR

@@ -24,7 +24,7 @@ from search.store.reading import reading
 from search.store.records import DEFAULT_NUMBER, Cause, State, TrialRecord
 from search.store.run_store import running
 from search.tuning.best import write_best
-from search.tuning.choice import chosen_record, is_kept
+from search.tuning.choice import chosen_record, rule_of
 from search.tuning.hparams import forget_hparams, write_hparams
 from search.tuning.importance import importances_of
 from search.tuning.journal import StudyJournal, clear_leftovers, open_storage, study_name
@@ -234,8 +234,7 @@ def _choose(run: Prepared, journals: Mapping[str, StudyJournal]) -> tuple[SpaceR
         interval, scores = None, None
         if best is not None:
             scores = second.scores(best, journal.records()[DEFAULT_NUMBER])
-            by_lead = not is_kept(store, best)
-            interval = write_best(run, journal, best, scores, by_lead=by_lead)
+            interval = write_best(run, journal, best, scores, rule_of(store, best))
         result = SpaceResult(
             name=name, records=journal.records(), best=best, interval=interval, second=scores
         )

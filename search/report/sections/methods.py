@@ -14,9 +14,10 @@ _SEARCH = (
 )
 _CHOICE = (
     "Choice: a search chooses the default config unless another leads it, in the mean score of "
-    "the last epochs, by more than 1.5 standard errors over people (after the one-standard-error "
-    "rule of Breiman, Friedman, Olshen and Stone 1984, Classification and regression trees). "
-    "Older runs of headrace chose the highest score."
+    "the last epochs, by more than one standard error over people (after the rule of that name of "
+    "Breiman, Friedman, Olshen and Stone 1984, Classification and regression trees); where the "
+    "leaders were trained on a second fold, by more than 1.5 in the mean of both. Older runs of "
+    "headrace took 1.5 throughout, or chose the highest score."
 )
 _REFIT = (
     "Refit: the chosen configs are trained again with new seeds on folds that share no person; "

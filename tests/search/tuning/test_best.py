@@ -99,7 +99,7 @@ def test_the_file_holds_score_data_and_config(run, tmp_path):
     assert (best["approach"], best["target"]) == ("separate", "gender")
     assert best["score"] == {
         "metric": "macro_f1",
-        "chosen_by": "lead",
+        "chosen_by": "lead_of_one_error",
         "value": 1.0,
         "interval": [1.0, 1.0],
         "people": len(set(dataset.table.group_index[dataset.split.search_val])),

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from search.errors import ResultsError
 from search.refit.unit_file import TrainedUnit
-from search.store.best_file import LEAD
+from search.store.best_file import BestFile, Rule
 from search.store.files import write_arrays
 from search.store.records import State
 from search.store.run_store import RunStore
-from search.tuning.choice import chosen_record, is_kept
+from search.tuning.choice import chosen_record, rule_of
 from search.tuning.second_fold import SecondFold
 from tests.search.builders.made import made_record
 from tests.search.builders.people import write_people
@@ -102,7 +103,7 @@ def test_a_lead_that_the_second_fold_does_not_show_is_luck(store, table, second)
 
 def test_both_folds_together_show_a_lead_that_neither_shows_alone(store, table, second):
     default = tried(store, table, 0, range(8), config=TARGET)
-    other = tried(store, table, 1, range(6, 11), config={**TARGET, "optim.lr": 0.5})
+    other = tried(store, table, 1, range(6, 12), config={**TARGET, "optim.lr": 0.5})
     again(second, default, range(3))
     assert chosen(store, table, default, other, second=second) == 0
     again(second, other, ())
@@ -129,10 +130,12 @@ def test_without_the_default_or_anybody_beside_it_the_first_fold_decides(
     assert chosen(store, table, *records, second=second) == 1
 
 
-def test_a_lead_of_one_person_is_luck(store, table):
+def test_a_lead_of_less_than_a_standard_error_is_luck(store, table):
     default = tried(store, table, 0, range(12))
-    other = tried(store, table, 1, range(1, 12))
+    other = tried(store, table, 1, range(2, 13))  # right about two, wrong about one
     assert chosen(store, table, default, other) == 0
+    sure = tried(store, table, 2, range(2, 12))
+    assert chosen(store, table, default, other, sure) == 2
 
 
 def test_a_clear_lead_is_taken_and_the_surer_of_two(store, table):
@@ -175,7 +178,7 @@ def test_who_scores_lower_in_the_end_is_not_taken_however_early_it_was_good(stor
 
 def test_a_challenger_whose_predictions_are_lost_is_passed_over(store, table):
     default = tried(store, table, 0, range(20))
-    lucky, sure = tried(store, table, 1, range(1, 20)), tried(store, table, 2, range(6))
+    lucky, sure = tried(store, table, 1, range(2, 21)), tried(store, table, 2, range(6))
     lost = tried(store, table, 3, range(2))
     store.validation_path("gender", 3).unlink()
     assert chosen(store, table, default, lucky, sure, lost) == 2
@@ -197,15 +200,35 @@ def test_predictions_of_other_photos_say_nothing(store, table):
     assert chosen(store, table, default, other) == 0
 
 
-@pytest.mark.parametrize(("trial", "rule", "expected"), [(1, None, 1), (0, None, 0), (1, LEAD, 0)])
-def test_what_an_earlier_headrace_chose_stays_while_it_is_the_best(
-    store, table, trial, rule, expected
-):
-    default, other = tried(store, table, 0, range(12)), tried(store, table, 1, range(1, 12))
-    file = {**GOOD, "space": "gender", "trial": trial}
-    file["score"] = {**file["score"], **({"chosen_by": rule} if rule else {})}
+def wrote(store, trial, rule):
+    file = {**GOOD, "trial": trial}
+    file["score"] = {**file["score"], **({"chosen_by": str(rule)} if rule else {})}
     store.write_best("gender", file)
+
+
+@pytest.mark.parametrize(
+    ("trial", "rule", "expected"),
+    [(1, Rule.SCORE, 1), (0, Rule.SCORE, 0), (1, Rule.LEAD, 0), (1, Rule.ONE_ERROR, 0)],
+)
+def test_what_was_chosen_by_score_stays_while_it_is_the_best(store, table, trial, rule, expected):
+    default, other = tried(store, table, 0, range(12)), tried(store, table, 1, range(2, 13))
+    wrote(store, trial, rule)
     assert chosen(store, table, default, other) == expected
-    assert is_kept(store, other) == (rule is None and trial == 1)
-    better = tried(store, table, 2, range(2, 12))
+    better = tried(store, table, 2, range(5, 15))
     assert chosen(store, table, default, other, better) == 0
+
+
+@pytest.mark.parametrize(("rule", "expected"), [(Rule.LEAD, 0), (Rule.ONE_ERROR, 1), (None, 1)])
+def test_a_run_goes_on_by_the_rule_that_it_began_with(store, table, rule, expected):
+    default, other = tried(store, table, 0, range(12)), tried(store, table, 1, range(2, 12))
+    if rule is not None:
+        wrote(store, 0, rule)
+    assert chosen(store, table, default, other) == expected
+    assert rule_of(store, other) == (rule or Rule.ONE_ERROR)
+
+
+def test_a_rule_that_nobody_knows_is_refused(store, table):
+    wrote(store, 0, "dice")
+    rule = "score.chosen_by must be one of lead, lead_of_one_error, got 'dice'"
+    with pytest.raises(ResultsError, match=rule):
+        BestFile.read(store.best_path("gender"))
