@@ -32,6 +32,7 @@ from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL
 from search.refit.probe import is_timed_here, probe_costs
 from search.refit.stage import VERDICT_SECONDS
+from search.store.best_file import Rule
 from search.store.commands import resume_command
 from search.store.portfolio_file import keep_warm_start, warm_start
 from search.store.provenance import git_commit, package_versions
@@ -379,6 +380,7 @@ def _description(run: Prepared) -> dict[str, Any]:
             s.name: study_name(s, table.schema, run.scale, run.dataset.fingerprint)
             for s in run.spaces
         },
+        "chosen_by": str(Rule.ONE_ERROR),
         "second_fold": ALL not in run.config.spaces
         and are_affordable(run, run.config.budget.minus(_WRAP_UP_SECONDS)),
         "scale": run.scale.reason,

@@ -24,14 +24,14 @@ _NEEDED = (
 
 
 class Rule(StrEnum):
-    """By which a run chooses, `score.chosen_by`; it keeps to the one that it began with."""
+    """By which a run chooses, `chosen_by`; it keeps to the one that it began with."""
 
     SCORE = ""
     """The highest score."""
     LEAD = "lead"
     """The largest lead over the default less 1.5 standard errors, of one fold or two."""
     ONE_ERROR = "lead_of_one_error"
-    """As `LEAD`, but of one fold less 1 standard error."""
+    """As `LEAD`, but of one fold alone less 1 standard error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class BestFile:
         device: "cpu" or "cuda".
         num_threads: of the training.
         weights_dir: folder of pretrained weights; empty is the model hub.
-        rule: by which it was chosen.
+        by_lead: whether its run chooses by the lead over the default; earlier, by the score alone.
     """
 
     space: str
@@ -78,7 +78,7 @@ class BestFile:
     device: str
     num_threads: int
     weights_dir: str
-    rule: Rule = Rule.SCORE
+    by_lead: bool = False
 
     def __post_init__(self) -> None:
         value, low, high = self.score
@@ -153,15 +153,8 @@ class BestFile:
             device=str(training["device"]),
             num_threads=int(training["num_threads"]),
             weights_dir=str(training["weights_dir"]),
-            rule=_rule(score.get("chosen_by", Rule.SCORE)),
+            by_lead=bool(score.get("chosen_by")),
         )
-
-
-def _rule(told: object) -> Rule:
-    if told not in list(Rule):
-        named = ", ".join(rule for rule in Rule if rule)
-        raise ValueError(f"score.chosen_by must be one of {named}, got {told!r}")
-    return Rule(str(told))
 
 
 def _in(folder: Path) -> str:

@@ -56,8 +56,8 @@ def write_best(
     run: Prepared,
     journal: StudyJournal,
     record: TrialRecord,
+    rule: Rule,
     second: SecondScores | None = None,
-    rule: Rule = Rule.ONE_ERROR,
 ) -> Interval:
     """Writes `best/<space>.yaml` for the chosen trial of a space and returns its score.
 
@@ -67,8 +67,8 @@ def write_best(
         run: data and devices.
         journal: of the space.
         record: the chosen trial.
+        rule: by which the run chooses.
         second: what it scores on a second fold; None where it was not trained there.
-        rule: by which it was chosen.
 
     Raises:
         ResultsError: the trial breaks now.

@@ -32,6 +32,7 @@ def chosen_record(
     attributes: Sequence[str],
     records: Sequence[TrialRecord],
     second: SecondFold | None = None,
+    rule: Rule = Rule.ONE_ERROR,
 ) -> TrialRecord | None:
     """Returns the trial to take: the default's, unless another leads it by more than luck.
 
@@ -41,8 +42,7 @@ def chosen_record(
     mean of both folds, with the error of that mean, and who was not trained there is not taken:
     a better trial that came later, or broke there, is found by the first.
 
-    Where the default did not end or its predictions are missing it is the best score. A run that
-    has chosen by an older rule goes on by it.
+    Where the default did not end or its predictions are missing it is the highest score.
 
     Args:
         store: keeps what complete trials predicted.
@@ -50,6 +50,7 @@ def chosen_record(
         attributes: whose label is predicted together.
         records: trials of the space.
         second: trainings on a second fold; None where there are none.
+        rule: by which the run chooses.
 
     Returns:
         None where no trial is complete.
@@ -57,7 +58,7 @@ def chosen_record(
     complete = complete_records(records)
     best = best_record(complete)
     default = next((r for r in complete if r.number == DEFAULT_NUMBER), None)
-    if best is None or default is None or (rule := rule_of(store, best)) is Rule.SCORE:
+    if best is None or default is None or rule is Rule.SCORE:
         return best
     try:
         indices, given = store.read_validation(default.space, DEFAULT_NUMBER)
@@ -76,7 +77,9 @@ def chosen_record(
     leads = np.array([late_score(record) - late_score(default) for record in challengers])
     errors = errors_of_leads(people, given.argmax(axis=1), predicted)
     again = second and _second_leads(second, attributes, default, challengers)
-    surest = _surest(leads, errors, OF_TWO_FOLDS if rule is Rule.LEAD else OF_ONE_FOLD)
+    # Where leaders were trained again, who was not must not have it easier than those who were.
+    is_alone = rule is Rule.ONE_ERROR and not again
+    surest = _surest(leads, errors, OF_ONE_FOLD if is_alone else OF_TWO_FOLDS)
     if again and (surest is None or np.isfinite(again[0][surest])):
         surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2, OF_TWO_FOLDS)
     return default if surest is None else challengers[surest]
@@ -118,20 +121,23 @@ def _score(people: People, predicted: Ints) -> float:
     return macro_f1(people.label, predicted, people.num_classes)
 
 
-def rule_of(store: RunStore, best: TrialRecord) -> Rule:
-    """Returns the rule by which the trial of a space is chosen.
+def rule_of(store: RunStore, records: Sequence[TrialRecord]) -> Rule:
+    """Returns the rule by which a run chooses a trial of a space.
 
-    It is the one by which the run chose before, for another config would be another training of
-    its refit; that of the highest score only while that is still the trial.
+    It is the one that the run began with: another config would be another training of its refit.
+    An older run that does not say it chose by the highest score while that is the trial of the
+    space's file, which says nothing of a lead, and by `Rule.LEAD` else.
 
     Args:
         store: of the run.
-        best: the trial with the highest score.
+        records: trials of the space.
     """
-    path = store.best_path(best.space)
-    if is_there(path):
+    if told := store.read_study().get("chosen_by"):
+        return Rule(told)
+    best = best_record(records)
+    if best is not None and is_there(path := store.best_path(best.space)):
         with suppress(ResultsError):
             file = BestFile.read(path)
-            if file.rule is not Rule.SCORE or file.trial == best.number:
-                return file.rule
-    return Rule.ONE_ERROR
+            if not file.by_lead and file.trial == best.number:
+                return Rule.SCORE
+    return Rule.LEAD

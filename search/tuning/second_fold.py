@@ -3,7 +3,7 @@
 The best of many scores on a few people is good luck for the most part. Where the time allows, the
 third of the complete trials that leads the default config is trained a second time, and so is the
 default: another fourth of the people of the search validates, and those who validated train. What
-is chosen leads the default over both. The people whom the search never sees stay unseen.
+is chosen of them leads the default over both. The people whom the search never sees stay unseen.
 
 `benchmarks/objective.py` measures what that is worth. Where a refit follows, it tries the leaders.
 """

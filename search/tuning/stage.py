@@ -230,11 +230,12 @@ def _choose(run: Prepared, journals: Mapping[str, StudyJournal]) -> tuple[SpaceR
     lineup, found = Lineup.of(run.schema, run.spaces), []
     for name, journal in journals.items():
         attributes = lineup.blocks[name].attributes
-        best = chosen_record(store, table, attributes, journal.records(), second)
+        rule = rule_of(store, journal.records())
+        best = chosen_record(store, table, attributes, journal.records(), second, rule)
         interval, scores = None, None
         if best is not None:
             scores = second.scores(best, journal.records()[DEFAULT_NUMBER])
-            interval = write_best(run, journal, best, scores, rule_of(store, best))
+            interval = write_best(run, journal, best, rule, scores)
         result = SpaceResult(
             name=name, records=journal.records(), best=best, interval=interval, second=scores
         )

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from search.cli.commands import main
 from search.prepare.saved_run import load_run
@@ -69,6 +70,9 @@ def test_a_run_begun_before_blocks_is_resumed(begun, cache, monkeypatch):
     verdict = json.loads((begun / "verdict.json").read_text(encoding="utf-8"))
     assert set(verdict["scores"]) == {"separate", "joint", "multihead"}
     assert (begun / "report.html").is_file()
+    for path in (begun / "best").iterdir():
+        score = yaml.safe_load(path.read_text(encoding="utf-8"))["score"]
+        assert score.get("chosen_by") in (None, "lead")
 
 
 def test_what_an_older_run_wrote_is_read_in_the_words_of_today():

@@ -87,7 +87,8 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
     }
     assert len(list(run.glob("tensorboard/*/*/events.*"))) == 6
     assert len(list(run.glob("tensorboard/*/*/about.tfevents"))) == 6
-    assert json.loads((run / "study.json").read_text(encoding="utf-8"))["schema"] == 1
+    study = json.loads((run / "study.json").read_text(encoding="utf-8"))
+    assert (study["schema"], study["chosen_by"]) == (1, "lead_of_one_error")
     importance = json.loads((run / "importance.json").read_text(encoding="utf-8"))
     assert importance == {"schema": 1, "spaces": {}}  # three trials say nothing of parameters
     text = capsys.readouterr().out
@@ -97,6 +98,7 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
         score = yaml.safe_load(best.read_text(encoding="utf-8"))["score"]
         top = max(r.objective for r in records if r.space == space and r.state is State.COMPLETE)
         assert score["value"] == pytest.approx(top, abs=1e-12)
+        assert score["chosen_by"] == study["chosen_by"]
         assert main(["replay", str(best), "--cache", str(cache)]) == 0
         assert "bit for bit the same" in capsys.readouterr().out
     assert main(arguments(people, cache, results, *spaces, **options)) == 2

@@ -10,6 +10,7 @@ from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
 from search.prepare.setting import SharedImages
+from search.store.best_file import Rule
 from search.store.run_store import RunStore
 from search.trial.replay import replay
 from search.trial.trial_run import TrialRun
@@ -52,7 +53,7 @@ def best(people, cache, tmp_path):
         stored_size=setting.stored_size,
         cache_dir=cache,
     )
-    write_best(prepared, journal, record)
+    write_best(prepared, journal, record, Rule.ONE_ERROR)
     return tmp_path / "best" / "gender.yaml"
 
 

@@ -9,7 +9,7 @@ from search.errors import ResultsError
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
-from search.store.best_file import digest
+from search.store.best_file import Rule, digest
 from search.store.provenance import package_versions
 from search.store.run_store import RunStore
 from search.trial.trial_run import TrialRun
@@ -90,7 +90,7 @@ def test_the_file_holds_score_data_and_config(run, tmp_path):
     np.savez(path, indices=dataset.split.search_val, probabilities=probabilities)
     journal = open_journal(open_storage(store.journal), run.space("gender"))
     record = made_record(0, {1: 0.5, 2: 1.0}, config=tiny.flat(), seed=99)
-    interval = write_best(run, journal, record)
+    interval = write_best(run, journal, record, Rule.ONE_ERROR)
     best = yaml.safe_load((tmp_path / "best" / "gender.yaml").read_text(encoding="utf-8"))
     assert interval.value == 1.0
     assert TrialConfig.from_tree(best["config"]) == tiny.config()
@@ -131,12 +131,12 @@ def test_predictions_of_the_best_trial_that_are_lost_are_made_again(
 
     monkeypatch.setattr(best_module, "on_worker", here)
     assert not store.has_predictions(record)
-    write_best(run, journal, record)
+    write_best(run, journal, record, Rule.ONE_ERROR)
     kept = store.read_validation("gender", 0)
     assert kept.indices.tolist() == run.dataset.split.search_val.tolist()
     assert kept.probabilities.shape == (len(kept.indices), 2)
     monkeypatch.setattr(best_module, "on_worker", None)
-    write_best(run, journal, record)
+    write_best(run, journal, record, Rule.ONE_ERROR)
 
 
 def test_a_lost_prediction_whose_trial_breaks_now_is_named(run, one_torch_thread):

@@ -5,7 +5,7 @@ import pytest
 
 from search.errors import ResultsError
 from search.refit.unit_file import TrainedUnit
-from search.store.best_file import BestFile, Rule
+from search.store.best_file import Rule
 from search.store.files import write_arrays
 from search.store.records import State
 from search.store.run_store import RunStore
@@ -56,8 +56,8 @@ def tried(store, table, number, wrong, values=None, **changes):
     return made_record(number, values or {1: 1 - len(wrong) / NUM_PEOPLE}, **changes)
 
 
-def chosen(store, table, *records, second=None):
-    found = chosen_record(store, table, ["gender"], records, second)
+def chosen(store, table, *records, second=None, rule=Rule.ONE_ERROR):
+    found = chosen_record(store, table, ["gender"], records, second, rule)
     return None if found is None else found.number
 
 
@@ -118,6 +118,25 @@ def test_a_better_trial_of_a_later_start_is_not_held_for_worse_than_those_traine
     again(second, other, ())
     assert chosen(store, table, default, other, second=second) == 2
     assert chosen(store, table, default, other, before, second=second) == 1
+
+
+def test_who_was_trained_again_has_to_lead_by_more_than_one_error(store, table, second):
+    default = tried(store, table, 0, range(12), config=TARGET)
+    other = tried(store, table, 1, range(2, 12), config={**TARGET, "optim.lr": 0.5})
+    assert chosen(store, table, default, other, second=second) == 1
+    again(second, default, range(4))
+    again(second, other, range(3, 5))  # 1.2 errors of both
+    assert chosen(store, table, default, other, second=second) == 0
+
+
+def test_who_was_not_trained_again_has_it_no_easier(store, table, second):
+    default = tried(store, table, 0, range(12), config=TARGET)
+    lucky = tried(store, table, 1, range(2, 12), config={**TARGET, "optim.lr": 0.5})
+    other = tried(store, table, 2, range(3, 13), config={**TARGET, "optim.lr": 0.2})
+    again(second, default, range(4))
+    again(second, other, ())
+    assert chosen(store, table, default, lucky) == 1
+    assert chosen(store, table, default, lucky, other, second=second) == 2
 
 
 @pytest.mark.parametrize("trained", [(), (0,), (1, 2)])
@@ -200,35 +219,52 @@ def test_predictions_of_other_photos_say_nothing(store, table):
     assert chosen(store, table, default, other) == 0
 
 
-def wrote(store, trial, rule):
-    file = {**GOOD, "trial": trial}
-    file["score"] = {**file["score"], **({"chosen_by": str(rule)} if rule else {})}
-    store.write_best("gender", file)
+def wrote(store, trial, chosen_by=None):
+    told = {} if chosen_by is None else {"chosen_by": chosen_by}
+    store.write_best("gender", {**GOOD, "trial": trial, "score": {**GOOD["score"], **told}})
+
+
+def test_a_run_goes_on_by_the_rule_that_it_began_with(store, table):
+    records = tried(store, table, 0, range(12)), tried(store, table, 1, range(2, 12))
+    store.write_study({"chosen_by": "lead_of_one_error"})
+    wrote(store, 1)
+    assert rule_of(store, records) is Rule.ONE_ERROR
+    store.write_study({"chosen_by": "lead"})
+    assert rule_of(store, records) is Rule.LEAD
+    assert chosen(store, table, *records, rule=Rule.ONE_ERROR) == 1
+    assert chosen(store, table, *records, rule=Rule.LEAD) == 0
 
 
 @pytest.mark.parametrize(
-    ("trial", "rule", "expected"),
-    [(1, Rule.SCORE, 1), (0, Rule.SCORE, 0), (1, Rule.LEAD, 0), (1, Rule.ONE_ERROR, 0)],
+    ("trial", "chosen_by", "expected"),
+    [
+        (1, None, Rule.SCORE),
+        (0, None, Rule.LEAD),
+        (1, "lead", Rule.LEAD),
+        (1, "dice", Rule.LEAD),
+        (None, None, Rule.LEAD),
+    ],
 )
-def test_what_was_chosen_by_score_stays_while_it_is_the_best(store, table, trial, rule, expected):
-    default, other = tried(store, table, 0, range(12)), tried(store, table, 1, range(2, 13))
-    wrote(store, trial, rule)
-    assert chosen(store, table, default, other) == expected
-    better = tried(store, table, 2, range(5, 15))
-    assert chosen(store, table, default, other, better) == 0
+def test_an_older_run_goes_on_as_its_file_says(store, table, trial, chosen_by, expected):
+    records = tried(store, table, 0, range(12)), tried(store, table, 1, range(2, 13))
+    store.write_study({})
+    if trial is not None:
+        wrote(store, trial, chosen_by)
+    assert rule_of(store, records) is expected
+    if trial == 1:
+        better = tried(store, table, 2, range(5, 15))
+        assert rule_of(store, (*records, better)) is Rule.LEAD
+    assert chosen(store, table, *records, rule=expected) == (expected is Rule.SCORE)
 
 
-@pytest.mark.parametrize(("rule", "expected"), [(Rule.LEAD, 0), (Rule.ONE_ERROR, 1), (None, 1)])
-def test_a_run_goes_on_by_the_rule_that_it_began_with(store, table, rule, expected):
-    default, other = tried(store, table, 0, range(12)), tried(store, table, 1, range(2, 12))
-    if rule is not None:
-        wrote(store, 0, rule)
-    assert chosen(store, table, default, other) == expected
-    assert rule_of(store, other) == (rule or Rule.ONE_ERROR)
+def test_the_file_of_an_older_run_that_cannot_be_read_says_nothing(store, table):
+    store.write_study({})
+    wrote(store, 1)
+    store.best_path("gender").write_text("score: 3")
+    assert rule_of(store, [tried(store, table, 1, ())]) is Rule.LEAD
 
 
-def test_a_rule_that_nobody_knows_is_refused(store, table):
-    wrote(store, 0, "dice")
-    rule = "score.chosen_by must be one of lead, lead_of_one_error, got 'dice'"
-    with pytest.raises(ResultsError, match=rule):
-        BestFile.read(store.best_path("gender"))
+def test_a_rule_that_nobody_knows_is_refused(store):
+    store.write_study({"chosen_by": "dice"})
+    with pytest.raises(ResultsError, match="chosen_by"):
+        rule_of(store, [])
