@@ -35,17 +35,17 @@ from benchmarks.gpu_bench import (
     plain_loop,
     whole_float32,
 )
-from benchmarks.gpu_together import together
+from benchmarks.gpu_together import train_alone
 from trainables.config import FlatValue
 from trainables.data.layouts.profiles import SCHEMA
 from trainables.memory import peak_bytes, release, reset_peak
+from trainables.together import best_packing, together
 
 GOAL = 0.9
 """Of the photos a second of the plain loop."""
 _TOLERANCE = 2e-3
 """Of probabilities in float32, after five steps on two devices."""
 _BF16_TOLERANCE = 0.05
-_ONCE_MORE = 1.1
 
 Figures = dict[str, Any]
 
@@ -232,7 +232,7 @@ def several_trainings_at_once(bench: Bench) -> Figures:
     for number in bench.packed:
         if free is not None and peak * number > GOAL * free:
             break
-        told = together(bench, number)
+        told = together(train_alone, bench, number)
         rates[number] = sum(each.photos_a_second for each in told)
         losses += [each.loss for each in told]
         peak = max(peak, *(each.peak for each in told))
@@ -243,22 +243,6 @@ def several_trainings_at_once(bench: Bench) -> Figures:
         "best": best_packing(rates),
         "passed": are_near(losses),
     }
-
-
-def best_packing(rates: Mapping[int, float]) -> int:
-    """Returns how many trainings at once a device is best shared by.
-
-    One more than needed costs memory and the time of every single trial, so a larger number has to
-    train a tenth more photos a second than the best of the smaller ones.
-
-    Args:
-        rates: photos a second of all together, by their number.
-    """
-    best = 1
-    for number in sorted(rates):
-        if rates[number] > _ONCE_MORE * rates[best]:
-            best = number
-    return best
 
 
 CHECKS: tuple[Callable[[Bench], Figures], ...] = (

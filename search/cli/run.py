@@ -26,9 +26,10 @@ from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
-from search.prepare.resources import Node, Resources, plan_resources
+from search.prepare.resources import MEASURED, Node, Resources, plan_resources
 from search.pseudo.stage import with_unlabelled
 from search.refit.approaches import Lineup, blocks_of_all
+from search.refit.packing import packed
 from search.refit.plan import FULL
 from search.refit.probe import is_timed_here, probe_costs
 from search.refit.stage import VERDICT_SECONDS
@@ -101,7 +102,8 @@ def execute(
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         run = replace(run, portfolio=portfolio)
         run = with_unlabelled(run, partial(StepBar, console))
-        notes = (*sizes.notes(), *_warm_start_notes(run), *_bf16_notes(run))
+        run, sharing = _sharing_gpus(run, nodes, console)
+        notes = (*sizes.notes(), *_warm_start_notes(run), *_bf16_notes(run), *sharing)
         if not resume:
             run, shorter = _with_schedule(run, console)
             notes = (*notes, *shorter)
@@ -161,6 +163,17 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
     if is_all:
         share_of_search(run)
     return run, (note,) if note else ()
+
+
+def _sharing_gpus(
+    run: Prepared, nodes: Sequence[Node], console: Console
+) -> tuple[Prepared, tuple[str, ...]]:
+    """Returns the run with as many trials on a GPU as was asked for, and what to note of it."""
+    if run.config.gpus_per_trial != MEASURED:
+        return run, ()
+    say(console, "measuring how many trials on a GPU train the most photos ...")
+    resources, note = packed(run, nodes)
+    return replace(run, resources=resources), (note,)
 
 
 def _check_race(config: RunConfig, lineup: Lineup) -> None:

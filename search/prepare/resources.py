@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 
 from search.errors import UsageError
 
+MEASURED = "measured"
+"""One trial a GPU, until it is measured how many train more photos (`search.refit.packing`)."""
 _FRACTIONS = {
     "auto": 1.0,
+    MEASURED: 1.0,
     "1": 1.0,
     "0.5": 0.5,
     "1/2": 0.5,
@@ -133,8 +136,8 @@ def plan_resources(nodes: Sequence[Node], gpus_per_trial: str, worker_bytes: int
 
     Args:
         nodes: of the cluster.
-        gpus_per_trial: `auto`, `1`, `0.5`, `1/3` or `0.25`. Other fractions would leave a part of
-            each GPU that no trial can use.
+        gpus_per_trial: `auto`, `measured`, `1`, `0.5`, `1/3` or `0.25`. Other fractions would
+            leave a part of each GPU that no trial can use.
         worker_bytes: memory that a trial's process takes; 0 where it is not known.
 
     Raises:

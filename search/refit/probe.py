@@ -95,6 +95,18 @@ def _measured(
 
 def _seconds_of(images: SharedImages, config: TrialConfig) -> float:
     """Returns the seconds that a photo of an epoch takes, of whatever labels it has."""
+    classifier, photos, share = of_a_few(images, config)
+    classifier.train_epoch()  # the first one warms up
+    started = time.perf_counter()
+    classifier.train_epoch()
+    return (time.perf_counter() - started) / photos * share
+
+
+def of_a_few(images: SharedImages, config: TrialConfig) -> tuple[ImageClassifier, int, float]:
+    """Returns the model of a config with a few photos to train on, and how many they are.
+
+    The third is the share of all photos of a training that has the labels of the config.
+    """
     table, target = images.setting.table, config.target
     everybody = images.setting.split.search_train
     every = target.form is not Form.HEADS
@@ -108,8 +120,4 @@ def _seconds_of(images: SharedImages, config: TrialConfig) -> float:
         device=images.device,
         weights_dir=images.weights_for(config),
     )
-    classifier.train_epoch()  # the first one warms up
-    started = time.perf_counter()
-    classifier.train_epoch()
-    seconds = (time.perf_counter() - started) / photos
-    return seconds * len(labelled) / len(everybody)
+    return classifier, photos, len(labelled) / len(everybody)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,7 +14,7 @@ import torch
 from benchmarks import gpu_check
 from benchmarks.gpu_bench import Bench, whole_float32
 from benchmarks.gpu_check import outcome_of
-from benchmarks.gpu_together import Alone, together
+from benchmarks.gpu_together import Alone
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_TIMED = (
@@ -91,21 +90,11 @@ def outcome(check, bench):
     return outcome_of(check, bench, float("inf"))
 
 
-def killed(bench):
-    """What the kernel does where memory runs out."""
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_training_that_is_killed_among_others_is_an_error(bench):
-    with pytest.raises(TimeoutError, match=r"2 trainings .* its process was killed"):
-        together(bench, 2, killed, patience_s=1.0)
-
-
 @pytest.mark.parametrize(("losses", "passed"), [((0.7, 0.71), True), ((0.7, 0.9), False)])
 def test_trainings_at_once_that_learn_otherwise_than_alone_are_a_failure(
     bench, monkeypatch, losses, passed
 ):
-    def told(bench, number):
+    def told(train, bench, number):
         return [Alone(loss=loss, photos_a_second=9.0, peak=0) for loss in losses[:number]]
 
     monkeypatch.setattr(gpu_check, "together", told)

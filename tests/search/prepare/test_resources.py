@@ -43,7 +43,7 @@ def test_a_gpu_in_words():
 
 @pytest.mark.parametrize("share", ["0.3", "2", "0", "", "half"])
 def test_a_fraction_that_wastes_a_part_is_refused(share):
-    with pytest.raises(UsageError, match=rf"must be one of auto, 1, .*, got '{share}'"):
+    with pytest.raises(UsageError, match=rf"must be one of auto, measured, 1, .*, got '{share}'"):
         one(8, 1, share)
 
 

@@ -1,0 +1,108 @@
+"""How many trials share a GPU, by what several trainings at once tell."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import spaces
+from search.prepare.resources import MEASURED, Node, plan_resources
+from search.refit import packing
+from search.refit.packing import Told, measure_together, packed
+from tests.search.builders.prepared_run import prepared_run
+from tests.trainables.tiny import FLAT
+from trainables.data.layouts.profiles import SCHEMA
+
+NODES = [Node(cpus=8, gpus=2, memory=10**12)]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run of two spaces with the same default backbone, on two GPUs."""
+    monkeypatch.setattr(packing, "is_timed_here", lambda _: True)
+    both = [spaces.load(name, SCHEMA) for name in ("gender", "mask")]
+    resources = plan_resources(NODES, MEASURED, 10**9)
+    return replace(prepared_run(tmp_path, both), resources=resources)
+
+
+class Rates:
+    """Tells a rate of all together by their number, and remembers what it was asked."""
+
+    def __init__(self, *rates, used=10, total=100):
+        self.rates = rates
+        self.used, self.total = used, total
+        self.asked = []
+
+    def __call__(self, setting, flat, number):
+        self.asked.append(number)
+        rate = self.rates[number - 1]
+        if isinstance(rate, Exception):
+            raise rate
+        return [Told(rate=rate / number, used=self.used, total=self.total)] * number
+
+
+def test_as_many_share_a_gpu_as_train_a_tenth_more_photos(run):
+    rates = Rates(100.0, 150.0, 155.0, 160.0)
+    assert run.resources.slots == 2
+    resources, note = packed(run, NODES, rates)
+    assert (resources.slots, resources.gpus_per_trial, resources.cpus_per_trial) == (4, 0.5, 2)
+    assert note.endswith("2 trials share a GPU, which train 1.5 times the photos of one")
+    assert rates.asked == [1, 2, 3, 4]  # once for both spaces: their defaults compute the same
+
+
+def test_what_was_measured_is_kept(run):
+    first = packed(run, NODES, Rates(100.0, 150.0, 200.0, 210.0))
+    assert first[0].gpus_per_trial == pytest.approx(1 / 3)
+    again = Rates()
+    assert packed(run, NODES, again) == first
+    assert again.asked == []
+    (kept,) = (run.cache_dir / "packing").iterdir()
+    for text in ("[", "{}", json.dumps({**json.loads(kept.read_text()), "rates": {"9": 1}})):
+        kept.write_text(text)
+        assert packed(run, NODES, Rates(1.0, 1.0, 1.0, 1.0))[0].gpus_per_trial == 1.0
+
+
+def test_default_configs_leave_half_of_the_memory_to_dearer_ones(run):
+    rates = Rates(100.0, 200.0, 300.0, 400.0, used=20)
+    resources, _ = packed(run, NODES, rates)
+    assert rates.asked == [1, 2]
+    assert resources.gpus_per_trial == 0.5
+
+
+@pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), TimeoutError("silent")])
+def test_what_fewer_train_stands_where_more_break(run, error, caplog):
+    rates = Rates(100.0, 190.0, error)
+    assert packed(run, NODES, rates)[0].gpus_per_trial == 0.5
+    assert f"3 trainings at once on a GPU: {error}" in caplog.text
+
+
+def test_where_nothing_can_be_measured_a_gpu_has_one_trial(run, monkeypatch):
+    resources, note = packed(run, NODES, Rates(RuntimeError("no driver")))
+    assert resources == run.resources
+    assert note == "--gpus-per-trial measured: it cannot be measured; one trial a GPU"
+    monkeypatch.setattr(packing, "is_timed_here", lambda _: False)
+    resources, note = packed(run, NODES, Rates())
+    assert resources == run.resources
+    assert "this machine has no GPU to measure on" in note
+
+
+def test_trials_that_cpus_have_no_room_for_are_not_planned(run):
+    rates, few = Rates(100.0, 200.0, 300.0, 400.0), [Node(cpus=4, gpus=2, memory=10**12)]
+    assert packed(run, few, rates)[0].gpus_per_trial == 0.5
+    one = [Node(cpus=2, gpus=2, memory=10**12)]
+    resources, note = packed(run, one, rates)
+    assert resources.gpus_per_trial == 1.0
+    assert "CPUs or memory have no room for more" in note
+
+
+def test_where_more_hardly_train_more_a_gpu_has_one(run):
+    resources, note = packed(run, NODES, Rates(100.0, 105.0, 109.0, 100.0))
+    assert resources.gpus_per_trial == 1.0
+    assert note.endswith("one trial a GPU, more train hardly more photos")
+
+
+def test_trainings_at_once_are_measured_for_real(tmp_path, monkeypatch):
+    setting = prepared_run(tmp_path, [spaces.load("gender", SCHEMA)]).setting
+    told = measure_together(setting, FLAT, 2)
+    assert len(told) == 2
+    assert all(each.rate > 0 and each.used == 0 for each in told)
