@@ -83,6 +83,9 @@ POLICIES: Mapping[str, Policy] = {
     "GP": Policy(make_sampler=_sampled(optuna.samplers.GPSampler, n_startup_trials=8)),
     "CMA-ES": Policy(make_sampler=_sampled(optuna.samplers.CmaEsSampler, n_startup_trials=8)),
     "random": Policy(make_sampler=_sampled(optuna.samplers.RandomSampler)),
+    "random, no stopping": Policy(
+        make_sampler=_sampled(optuna.samplers.RandomSampler), make_asha=rungs_from(1000)
+    ),
     "pausing at 2, 6": Policy(rungs=lambda epochs: (2, 6)),
     "pausing at 1, 3": Policy(rungs=lambda epochs: (1, 3)),
     "random, pausing at 1, 3": Policy(
