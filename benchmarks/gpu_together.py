@@ -1,10 +1,10 @@
 """What one of several trainings at once on a device tells."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.gpu_bench import Bench
 from trainables.memory import peak_bytes
-from trainables.together import wait_for_others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +22,14 @@ class Alone:
     peak: int
 
 
-def train_alone(bench: Bench) -> Alone:
-    """Trains an epoch, waits for the others of `together`, and times another one."""
+def train_alone(bench: Bench) -> Callable[[], Alone]:
+    """Trains an epoch, and returns what times another one beside the others of `together`."""
     model = bench.classifier(bench.config())
     first = model.train_epoch()
     bench.wait()
-    wait_for_others()
-    rate = bench.photos_a_second(model.train_epoch, bench.photos)
-    return Alone(loss=first.loss, photos_a_second=rate, peak=peak_bytes(bench.device))
+
+    def timed() -> Alone:
+        rate = bench.photos_a_second(model.train_epoch, bench.photos)
+        return Alone(loss=first.loss, photos_a_second=rate, peak=peak_bytes(bench.device))
+
+    return timed

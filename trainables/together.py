@@ -1,67 +1,144 @@
-"""Several trainings at once on one device, each in a process of its own, and how many pay."""
+"""Several trainings at once on one device, each in a process of its own, and how many pay.
 
-from collections.abc import Callable, Mapping
-from multiprocessing import TimeoutError as NoAnswerError
-from multiprocessing import get_context
+The processes are started anew, not by `multiprocessing`: that would run the user's own program
+again in each of them, and wait for ever for one that was killed.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-_PATIENCE_S = 120.0
+_PATIENCE_S = 240.0
 _ONCE_MORE = 1.1
 """What one more training has to add, by the photos of fewer."""
+
+_PROGRAM = """
+import sys
+from multiprocessing.connection import Connection
+from trainables.together import answer_over
+answer_over(Connection(int(sys.argv[1])))
+"""
 
 Given = TypeVar("Given")
 Told = TypeVar("Told")
 
 
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """What a training raised, in words: not every error can be sent."""
+
+    text: str
+
+
 def together(
-    train: Callable[[Given], Told],
+    prepare: Callable[[Given], Callable[[], Told]],
     given: Given,
     number: int,
-    patience_s: float = 2 * _PATIENCE_S,
+    patience_s: float = _PATIENCE_S,
 ) -> list[Told]:
     """Returns what so many trainings at once tell.
 
     Args:
-        train: a function of a module, which calls `wait_for_others` before it takes the time.
+        prepare: a function of a module; what it returns is called once all are so far.
         given: to each of them.
         number: how many there are.
         patience_s: for all of them.
 
     Raises:
-        TimeoutError: one does not answer: its process was killed, or it hangs.
-        Exception: what a training raised.
+        TimeoutError: one does not answer in time.
+        RuntimeError: one raised something, or its process was killed.
     """
-    context = get_context("spawn")
-    barrier = context.Barrier(number)
-    with context.Pool(number, initializer=_begin, initargs=(barrier,)) as pool:
-        asked = pool.map_async(train, [given] * number, chunksize=1)
-        try:
-            return asked.get(patience_s)
-        except NoAnswerError as error:
-            raise TimeoutError(
-                f"{number} trainings at once must answer within {patience_s:g} s, and one does "
-                "not; its process was killed, or it hangs"
-            ) from error
+    until = time.monotonic() + patience_s
+    processes: list[subprocess.Popen[bytes]] = []
+    lines: list[Connection] = []
+    try:
+        for _ in range(number):
+            process, line = _started()
+            processes.append(process)
+            lines.append(line)
+        for line in lines:
+            line.send((prepare, given))
+        _answers(lines, until)
+        for line in lines:
+            line.send(None)
+        return _answers(lines, until)
+    except BrokenPipeError as error:
+        raise RuntimeError(f"a process of {number} trainings at once does not start") from error
+    finally:
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
+        for line in lines:
+            line.close()
 
 
-def wait_for_others() -> None:
-    """Returns when all trainings of `together` have come as far.
+def _started() -> tuple["subprocess.Popen[bytes]", Connection]:
+    """Returns a process that waits for what to train, and the line to it."""
+    ours, theirs = Pipe()
+    root = str(Path(__file__).resolve().parents[1])
+    # As this process finds modules, but ours first: a user's own may have the name of one.
+    paths = os.pathsep.join([root, *filter(None, sys.path)])
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, "PYTHONPATH": paths},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    finally:
+        theirs.close()
+    return process, ours
 
-    Raises:
-        BrokenBarrierError: one of them does not come.
-    """
-    _barrier.wait(_PATIENCE_S)
+
+def _answers(lines: Sequence[Connection], until: float) -> list[Any]:
+    """Returns an answer of each; raises as soon as one breaks."""
+    found: dict[Connection, Any] = {}
+    while len(found) < len(lines):
+        rest = [line for line in lines if line not in found]
+        ready = wait(rest, max(0.0, until - time.monotonic()))
+        if not ready:
+            raise TimeoutError(f"{len(rest)} of {len(lines)} trainings at once do not answer")
+        for line in rest:
+            if line not in ready:
+                continue
+            try:
+                told = line.recv()
+            except (EOFError, ConnectionResetError) as error:
+                raise RuntimeError(
+                    f"a process of {len(lines)} trainings at once was killed"
+                ) from error
+            if isinstance(told, _Broken):
+                raise RuntimeError(told.text)
+            found[line] = told
+    return [found[line] for line in lines]
 
 
-_barrier: Any = None
-
-
-def _begin(barrier: Any) -> None:
-    global _barrier  # noqa: PLW0603  the only way to hand it to a process of a pool
-    _barrier = barrier
+def answer_over(line: Connection) -> None:
+    """Trains in a process of its own what comes over a line; ends with the other side."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process was asked, and ends this one
     torch.set_num_threads(1)
+    try:
+        prepare, given = line.recv()
+        run = prepare(given)
+        line.send(None)
+        line.recv()
+        line.send(run())
+    except EOFError:
+        return
+    except Exception as error:  # noqa: BLE001  the other side says it, whatever it is
+        line.send(_Broken(f"{type(error).__name__}: {error}"))
 
 
 def best_packing(rates: Mapping[int, float]) -> int:

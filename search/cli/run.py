@@ -102,7 +102,7 @@ def execute(
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         run = replace(run, portfolio=portfolio)
         run = with_unlabelled(run, partial(StepBar, console))
-        run, sharing = _sharing_gpus(run, nodes, console)
+        run, sharing = sharing_gpus(run, nodes, console)
         notes = (*sizes.notes(), *_warm_start_notes(run), *_bf16_notes(run), *sharing)
         if not resume:
             run, shorter = _with_schedule(run, console)
@@ -165,7 +165,7 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
     return run, (note,) if note else ()
 
 
-def _sharing_gpus(
+def sharing_gpus(
     run: Prepared, nodes: Sequence[Node], console: Console
 ) -> tuple[Prepared, tuple[str, ...]]:
     """Returns the run with as many trials on a GPU as was asked for, and what to note of it."""

@@ -62,6 +62,8 @@ class Resources:
         worker_bytes: memory that a trial's process takes at most; 0 where it is not known.
         asks_memory: whether trials ask Ray for it: not where a node does not know its own.
         idle: a sentence for what of the cluster stays idle; empty where nothing does.
+        sharing_gain: photos that trials sharing a GPU train together, by those of one alone; None
+            where nobody has measured it.
     """
 
     slots: int
@@ -72,6 +74,7 @@ class Resources:
     worker_bytes: int = 0
     asks_memory: bool = False
     idle: str = ""
+    sharing_gain: float | None = None
 
     def slots_on(self, nodes: Iterable[Node]) -> int:
         """Returns how many trials the nodes that are there now have room for."""

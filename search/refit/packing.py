@@ -3,41 +3,48 @@
 A small network leaves most of a GPU idle. One more training on it costs memory, of which other
 configs of a search need more than the default ones, and slows the others; it pays where all
 together train a tenth more photos a second than fewer do. What was measured is kept beside the
-decoded images. Where measuring fails, a GPU has one trial.
+decoded images, unless something broke. Where measuring fails, a GPU has one trial.
 """
 
 import json
 import logging
+import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from threading import BrokenBarrierError
 
 import torch
 
 from search.prepare.prepared import Prepared
-from search.prepare.resources import Node, Resources, plan_resources
+from search.prepare.resources import MEASURED, Node, Resources, plan_resources
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.probe import is_timed_here, of_a_few
 from trainables.blocks import FlatValue
 from trainables.config import TrialConfig
 from trainables.data.bounded_files import load_json, read_text
 from trainables.drafts import written
-from trainables.errors import TrainablesError, in_short
-from trainables.together import best_packing, together, wait_for_others
+from trainables.errors import in_short
+from trainables.together import best_packing, together
 
 logger = logging.getLogger(__name__)
 
 _SHARES = {1: "1", 2: "0.5", 3: "1/3", 4: "0.25"}
 _ROOM = 0.5
 """Of the memory, for default configs together: the sampler finds some that need more."""
+_CONTEXT_BYTES = 2**29
+"""Of a process on a GPU, beside its tensors."""
 _SECONDS = 3.0
 """Of training that is timed."""
 _EPOCHS = 10**6
 """So many that none of what is timed is the last."""
+_KIND = (
+    *("target.form", "backbone.name", "backbone.frozen_stages", "input.size", "input.crop"),
+    *("optim.batch_size", "optim.ema", "loss.name"),
+)
+"""What of a config decides how a device is used."""
 
 Flat = Mapping[str, FlatValue]
 
@@ -48,7 +55,7 @@ class Told:
 
     Attributes:
         rate: photos a second, while the others trained, too.
-        used: bytes of the device that all processes together held; 0 where nothing says it.
+        used: bytes of the device that its process holds; 0 where nothing says it.
         total: bytes of the device; 0 where nothing says it.
     """
 
@@ -57,27 +64,38 @@ class Told:
     total: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Photos a second of a config by the trainings at once, and why no more were tried."""
+
+    by_number: Mapping[int, float]
+    ended: str = ""
+
+
 Measure = Callable[[TrialSetting, Flat, int], Sequence[Told]]
 
 
-def train_beside(given: tuple[TrialSetting, Flat]) -> Told:
-    """Trains a config for some seconds beside the others of `together`."""
+def train_beside(given: tuple[TrialSetting, Flat]) -> Callable[[], Told]:
+    """Trains a config once, and returns what trains it for some seconds more and tells."""
     setting, flat = given
     images = SharedImages(setting)
     config = TrialConfig.from_flat(flat)
     schedule = config.schedule.model_copy(update={"epochs": _EPOCHS})
     model, photos, _ = of_a_few(images, config.model_copy(update={"schedule": schedule}))
     model.train_epoch()  # the first one warms up
-    used, total = 0, 0
-    wait_for_others()
-    if images.device.type == "cuda":
-        free, total = torch.cuda.mem_get_info(images.device)
-        used = total - free
-    epochs, began = 0, time.perf_counter()
-    while (seconds := time.perf_counter() - began) < _SECONDS or not epochs:
-        model.train_epoch()
-        epochs += 1
-    return Told(rate=epochs * photos / seconds, used=used, total=total)
+
+    def timed() -> Told:
+        used = total = epochs = 0
+        began = time.perf_counter()
+        while (seconds := time.perf_counter() - began) < _SECONDS or not epochs:
+            model.train_epoch()
+            epochs += 1
+        if images.device.type == "cuda":
+            used = torch.cuda.max_memory_reserved(images.device) + _CONTEXT_BYTES
+            total = torch.cuda.get_device_properties(images.device).total_memory
+        return Told(rate=epochs * photos / seconds, used=used, total=total)
+
+    return timed
 
 
 def measure_together(setting: TrialSetting, flat: Flat, number: int) -> list[Told]:
@@ -97,65 +115,85 @@ def packed(
         nodes: of the cluster; this machine's first GPU stands for all.
         measure: several trainings at once.
     """
-    flag = "--gpus-per-trial measured"
+    alone = run.resources
     if not is_timed_here(run):
-        return run.resources, f"{flag}: this machine has no GPU to measure on; one trial a GPU"
-    folder = run.cache_dir / "packing"
-    found = [_rates(run.setting, flat, folder, measure) for flat in _distinct(run)]
-    if not all(found):
-        return run.resources, f"{flag}: it cannot be measured; one trial a GPU"
-    best = min(map(best_packing, found))
-    for number in range(best, 1, -1):
-        resources = plan_resources(nodes, _SHARES[number], run.resources.worker_bytes)
-        if resources.slots == number * resources.num_gpus:
-            gain = min(rates[number] / rates[1] for rates in found)
-            return resources, (
-                f"{flag}: {number} trials share a GPU, which train {gain:.1f} times the photos "
-                "of one"
-            )
-    why = "CPUs or memory have no room for more" if best > 1 else "more train hardly more photos"
-    return run.resources, f"{flag}: one trial a GPU, {why}"
+        return alone, _note("one trial a GPU, for this machine has none to measure on")
+    gains, ended = _gains(run, measure)
+    if not gains:
+        return alone, _note(f"one trial a GPU, for it cannot be measured: {ended}")
+    plans = {
+        number: plan_resources(nodes, _SHARES[number], alone.worker_bytes) for number in gains
+    }
+    room = {n: gain for n, gain in gains.items() if plans[n].slots == n * alone.slots}
+    number = best_packing(room)
+    if number > 1:
+        return replace(plans[number], sharing_gain=room[number]), _note(
+            f"{number} trials share a GPU, which train {room[number]:.1f} times the photos of one"
+        )
+    if len(room) < len(gains):
+        ended = "CPUs or memory of the nodes have room for no more"
+    return alone, _note(f"one trial a GPU, for {ended or 'more train hardly more photos'}")
 
 
-def _distinct(run: Prepared) -> Iterable[Flat]:
+def _note(what: str) -> str:
+    return f"--gpus-per-trial {MEASURED}: {what}"
+
+
+def _gains(run: Prepared, measure: Measure) -> tuple[dict[int, float], str]:
+    """Returns photos by those of one at a time, of the default config that gains least.
+
+    They are of the numbers that all default configs were trained by; none where one cannot be
+    measured. The second is why no more were tried.
+    """
+    folder, found, ended = run.cache_dir / "packing", [], ""
+    for flat in _distinct(run):
+        rates = _rates(run.setting, flat, folder, measure)
+        ended = ended or rates.ended
+        if not rates.by_number:
+            return {}, ended
+        found.append(rates.by_number)
+    numbers = set(_SHARES).intersection(*found)
+    return {n: min(rates[n] / rates[1] for rates in found) for n in sorted(numbers)}, ended
+
+
+def _distinct(run: Prepared) -> Iterator[Flat]:
     """Yields the default configs that differ in what a device computes."""
     seen = set()
     for space in run.spaces:
         flat = run.default_config(space.name)
-        kind = _kind(flat)
-        if kind not in seen:
+        if (kind := _kind(flat)) not in seen:
             seen.add(kind)
             yield flat
 
 
 def _kind(flat: Flat) -> tuple[str, ...]:
-    names = ("backbone.name", "backbone.frozen_stages", "input.size", "optim.batch_size")
-    return tuple(str(flat.get(name)) for name in names)
+    return tuple(str(flat.get(name)) for name in _KIND)
 
 
-def _rates(setting: TrialSetting, flat: Flat, folder: Path, measure: Measure) -> dict[int, float]:
-    """Returns the photos a second of a config by the trainings at once; empty where it fails."""
+def _rates(setting: TrialSetting, flat: Flat, folder: Path, measure: Measure) -> Rates:
+    """Returns the photos a second of a config; those that were kept, or measured now."""
     here = [_device(), torch.__version__, os.cpu_count(), setting.num_threads]
-    key: list[object] = [*here, *_kind(flat)]
+    photos = [len(setting.photos.paths), *setting.stored_size]
+    key: list[object] = [*here, *photos, *_kind(flat)]
     path = folder / f"{sha256(json.dumps(key).encode()).hexdigest()[:16]}.json"
     if (kept := _read(path, key)) is not None:
         return kept
-    rates: dict[int, float] = {}
+    by_number: dict[int, float] = {}
     used = total = 0
     for number in _SHARES:
         if number * used > _ROOM * total:
+            rates = Rates(by_number=by_number, ended="more would need most of its memory")
             break
         try:
             told = measure(setting, flat, number)
-        except (RuntimeError, MemoryError, OSError, BrokenBarrierError, TrainablesError) as error:
-            # Memory that runs out, a process that dies: what fewer train stands.
+        except (RuntimeError, OSError) as error:  # memory ran out, one was killed or hangs
             logger.warning("%d trainings at once on a GPU: %s", number, in_short(error))
-            break
-        rates[number] = sum(each.rate for each in told)
-        if number == 1:
-            used, total = told[0].used, told[0].total
-    if rates:
-        _keep(path, key, rates)
+            return Rates(by_number=by_number, ended=f"{number} at once broke ({in_short(error)})")
+        by_number[number] = sum(each.rate for each in told)
+        used, total = max(each.used for each in told), told[0].total
+    else:
+        rates = Rates(by_number=by_number)
+    _keep(path, key, rates)
     return rates
 
 
@@ -166,23 +204,26 @@ def _device() -> str:
     return f"{found.name}, {found.total_memory} bytes"
 
 
-def _read(path: Path, key: list[object]) -> dict[int, float] | None:
+def _read(path: Path, key: list[object]) -> Rates | None:
     """Returns the rates kept for a key; None where there are none, or the file says no such."""
     try:
         found = load_json(read_text(path))
         if found["of"] != key:
             return None
         rates = {int(number): float(rate) for number, rate in found["rates"].items()}
+        ended = str(found["ended"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    is_whole = set(rates) <= set(_SHARES) and min(rates.values(), default=0.0) > 0 and 1 in rates
-    return rates if is_whole else None
+    is_whole = 1 in rates and set(rates) <= set(_SHARES) and min(rates.values()) > 0
+    is_whole = is_whole and max(rates.values()) < math.inf
+    return Rates(by_number=rates, ended=ended) if is_whole else None
 
 
-def _keep(path: Path, key: list[object], rates: Mapping[int, float]) -> None:
+def _keep(path: Path, key: list[object], rates: Rates) -> None:
+    told = {"of": key, "rates": dict(rates.by_number), "ended": rates.ended}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with written(path) as draft:
-            draft.write_text(json.dumps({"of": key, "rates": rates}), encoding="utf-8")
+            draft.write_text(json.dumps(told), encoding="utf-8")
     except OSError as error:
         logger.info("what was measured of a GPU is not kept: %s", error)

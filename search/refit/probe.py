@@ -50,6 +50,8 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
     else:
         found = measure_costs(lambda: None, run.setting, configs)
     share = _CAUTION * run.resources.device_share
+    if (gain := run.resources.sharing_gain) is not None:
+        share = max(share, 1 / gain)  # so much of a GPU's time it is, beside others
     dearest = max(found.values())
     return {name: share * found.get(name, dearest) for name in configs}
 

@@ -69,7 +69,7 @@ class _Study(TypedDict, total=False):
     approaches: dict[str, str]
     studies: dict[str, str]
     second_fold: bool
-    chosen_by: Literal["lead", "lead_of_one_error"]
+    chosen_by: str
     searched: dict[str, Any]
     scale: str
     hardware: dict[str, Any]

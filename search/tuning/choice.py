@@ -131,8 +131,16 @@ def rule_of(store: RunStore, records: Sequence[TrialRecord]) -> Rule:
     Args:
         store: of the run.
         records: trials of the space.
+
+    Raises:
+        ResultsError: the rule is one that this headrace does not know.
     """
     if told := store.read_study().get("chosen_by"):
+        if told not in (known := [rule for rule in Rule if rule]):
+            raise ResultsError(
+                f"chosen_by in {store.root / 'study.json'} must be one of {', '.join(known)}, got "
+                f"{told!r}; resume the run with the headrace that began it"
+            )
         return Rule(told)
     best = best_record(records)
     if best is not None and is_there(path := store.best_path(best.space)):

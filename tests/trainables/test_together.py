@@ -2,10 +2,22 @@
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from trainables.together import best_packing, together, wait_for_others
+from trainables.together import best_packing, together
+
+ROOT = Path(__file__).resolve().parents[2]
+UNGUARDED = """
+from math import factorial
+from functools import partial
+from trainables.together import together
+print("began")
+print(together(partial(partial, factorial), 3, 2))
+"""
 
 
 def killed(_given):
@@ -17,25 +29,67 @@ def broken(given):
     raise ValueError(given)
 
 
+def hangs(_given):
+    signal.pause()
+
+
+def breaks_later(given):
+    return lambda: broken(given)
+
+
+class Told:
+    """An answer that cannot be sent."""
+
+    def __reduce__(self):
+        raise TypeError("not to be sent")
+
+
+def secretive(_given):
+    return Told
+
+
 def met(given):
-    wait_for_others()  # alone it would wait for ever
-    return given, os.getpid()
+    return lambda: (given, os.getpid())
 
 
-def test_a_training_that_is_killed_among_others_is_an_error():
-    with pytest.raises(TimeoutError, match=r"2 trainings .* its process was killed"):
-        together(killed, None, 2, patience_s=1.0)
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (killed, "a process of 2 trainings at once was killed"),
+        (broken, "ValueError: so it is"),
+        (breaks_later, "ValueError: so it is"),
+        (secretive, "not to be sent"),
+    ],
+)
+def test_a_training_that_breaks_among_others_is_told_at_once(prepare, message):
+    with pytest.raises(RuntimeError, match=message):
+        together(prepare, "so it is", 2)
 
 
-def test_what_a_training_raises_is_raised():
-    with pytest.raises(ValueError, match="so it is"):
-        together(broken, "so it is", 1)
+def test_one_that_hangs_is_not_waited_for_longer_than_said():
+    with pytest.raises(TimeoutError, match="2 of 2 trainings at once do not answer"):
+        together(hangs, None, 2, patience_s=0.5)
 
 
-def test_every_training_has_a_process_of_its_own_and_meets_the_others():
+def test_every_training_has_a_process_of_its_own():
     told = together(met, "here", 2)
     assert [given for given, _ in told] == ["here", "here"]
     assert len({process for _, process in told} | {os.getpid()}) == 3
+
+
+def test_a_program_without_a_guard_runs_once(tmp_path):
+    program = tmp_path / "mine.py"
+    program.write_text(UNGUARDED)
+    (tmp_path / "torch.py").write_text("raise SystemExit('not this one')")
+    ran = subprocess.run(
+        [sys.executable, "-P", program],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == ["began", "[6, 6]"]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,10 @@ def refused(places, capsys):
             "run --space age --people 50 --data {people}",
             r"--people is for the demo and means nothing with --data; drop one",
         ),
-        ("run --space age --gpus-per-trial 0.3", r"must be one of auto, 1, .*, got '0\.3'"),
+        (
+            "run --space age --gpus-per-trial 0.3",
+            r"must be one of auto, measured, 1, .*, got '0\.3'",
+        ),
         (
             "run --space age --weights-dir {tmp}/no",
             r"--weights-dir must be a folder of .*, got .*/no: there is no 'no' in",

@@ -1,13 +1,16 @@
 """How many trials share a GPU, by what several trainings at once tell."""
 
+import io
 import json
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 import spaces
+from search.cli import run as cli_run
 from search.prepare.resources import MEASURED, Node, plan_resources
-from search.refit import packing
+from search.refit import packing, probe
 from search.refit.packing import Told, measure_together, packed
 from tests.search.builders.prepared_run import prepared_run
 from tests.trainables.tiny import FLAT
@@ -67,23 +70,32 @@ def test_default_configs_leave_half_of_the_memory_to_dearer_ones(run):
     resources, _ = packed(run, NODES, rates)
     assert rates.asked == [1, 2]
     assert resources.gpus_per_trial == 0.5
+    large = replace(run, cache_dir=run.cache_dir / "large")
+    _, note = packed(large, NODES, Rates(100.0, used=30))
+    assert note.endswith("one trial a GPU, for more would need most of its memory")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), TimeoutError("silent")])
-def test_what_fewer_train_stands_where_more_break(run, error, caplog):
+def test_what_fewer_train_stands_where_more_break_and_is_not_kept(run, error, caplog):
     rates = Rates(100.0, 190.0, error)
     assert packed(run, NODES, rates)[0].gpus_per_trial == 0.5
     assert f"3 trainings at once on a GPU: {error}" in caplog.text
+    _, note = packed(run, NODES, Rates(100.0, error))
+    assert note.endswith(f"one trial a GPU, for 2 at once broke ({error})")
+    assert not (run.cache_dir / "packing").exists()
 
 
 def test_where_nothing_can_be_measured_a_gpu_has_one_trial(run, monkeypatch):
     resources, note = packed(run, NODES, Rates(RuntimeError("no driver")))
     assert resources == run.resources
-    assert note == "--gpus-per-trial measured: it cannot be measured; one trial a GPU"
+    assert note == (
+        "--gpus-per-trial measured: one trial a GPU, for it cannot be measured: 1 at once broke "
+        "(no driver)"
+    )
     monkeypatch.setattr(packing, "is_timed_here", lambda _: False)
     resources, note = packed(run, NODES, Rates())
     assert resources == run.resources
-    assert "this machine has no GPU to measure on" in note
+    assert note.endswith("one trial a GPU, for this machine has none to measure on")
 
 
 def test_trials_that_cpus_have_no_room_for_are_not_planned(run):
@@ -92,13 +104,40 @@ def test_trials_that_cpus_have_no_room_for_are_not_planned(run):
     one = [Node(cpus=2, gpus=2, memory=10**12)]
     resources, note = packed(run, one, rates)
     assert resources.gpus_per_trial == 1.0
-    assert "CPUs or memory have no room for more" in note
+    assert note.endswith("one trial a GPU, for CPUs or memory of the nodes have room for no more")
+    laptop = [*NODES, Node(cpus=0, gpus=1, memory=10**12)]
+    resources, _ = packed(replace(run, resources=plan_resources(laptop, MEASURED)), laptop, rates)
+    assert resources.slots == 8
+
+
+def test_one_more_is_worth_it_among_those_there_is_room_for(run):
+    few = [Node(cpus=6, gpus=2, memory=10**12)]
+    resources, _ = packed(run, few, Rates(100.0, 105.0, 108.0, 140.0))
+    assert resources.gpus_per_trial == 1.0
+
+
+def test_a_photo_beside_others_takes_the_device_as_long_as_was_measured(run, monkeypatch):
+    monkeypatch.setattr(probe, "is_timed_here", lambda _: True)
+    monkeypatch.setattr(probe, "measure_costs", lambda *_: {"gender": 2.0, "mask": 1.0})
+    resources, _ = packed(run, NODES, Rates(100.0, 125.0, 125.0, 125.0))
+    assert probe.probe_costs(replace(run, resources=resources))["gender"] == pytest.approx(1.6)
+    by_hand = replace(resources, sharing_gain=None)
+    assert probe.probe_costs(replace(run, resources=by_hand))["gender"] == pytest.approx(1.3)
 
 
 def test_where_more_hardly_train_more_a_gpu_has_one(run):
     resources, note = packed(run, NODES, Rates(100.0, 105.0, 109.0, 100.0))
     assert resources.gpus_per_trial == 1.0
-    assert note.endswith("one trial a GPU, more train hardly more photos")
+    assert note.endswith("one trial a GPU, for more train hardly more photos")
+
+
+def test_a_program_says_what_it_measures(run, monkeypatch):
+    monkeypatch.setattr(cli_run, "packed", lambda run, nodes: (run.resources, "so it is"))
+    console = Console(file=io.StringIO(), width=99)
+    asked = replace(run, config=run.config.changed(gpus_per_trial=MEASURED))
+    assert cli_run.sharing_gpus(asked, NODES, console) == (asked, ("so it is",))
+    assert "measuring how many trials on a GPU" in console.file.getvalue()
+    assert cli_run.sharing_gpus(run, NODES, Console(file=io.StringIO())) == (run, ())
 
 
 def test_trainings_at_once_are_measured_for_real(tmp_path, monkeypatch):

@@ -90,7 +90,7 @@ def test_what_breaks_is_taken_to_cost_as_much_as_the_dearest(monkeypatch):
         spaces=[SimpleNamespace(name=name) for name in ("a", "b", "c")],
         default_config=lambda name: {"name": name},
         setting=None,
-        resources=SimpleNamespace(device="cpu", device_share=0.5),
+        resources=SimpleNamespace(device="cpu", device_share=0.5, sharing_gain=None),
     )
     monkeypatch.setattr(probe, "measure_costs", lambda *_: {"a": 2.0, "b": 3.0})
     caution = probe._CAUTION * 0.5
