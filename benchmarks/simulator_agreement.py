@@ -74,16 +74,17 @@ def groups(rows: Sequence[Row], worlds: int, slower: float) -> Iterator[Group]:
 def report(found: Sequence[Group]) -> str:
     """Returns the table in Markdown."""
     own = {group.budget: group.gains for group in found if group.method == HEADRACE}
-    heads = "device time | method | real searches: in full, stopped | simulated: in full, stopped"
+    heads = "device time | method | real searches: in full, others | simulated: in full, others"
     lines = [f"| {heads} | worlds | simulated minus default | headrace minus it | below |"]
     lines.append("| --- " * 8 + "|")
     for group in found:
         spaces = [each.spaces[SPACE] for each in group.simulated]
         whole = statistics.median(space.complete for space in spaces)
         rest = statistics.median(space.trials - space.complete for space in spaces)
+        trials = [row.found.trials for row in group.real]
         real = [
-            statistics.median(row.found.trials[which] for row in group.real)
-            for which in ("complete", "stopped")
+            statistics.median(sum(each[which] for which in some) for each in trials)
+            for some in (("complete",), ("stopped", "cut_off", "failed"))
         ]
         gains = group.gains
         ahead = ""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any, TypeVar
 import torch
 
 _PATIENCE_S = 240.0
+_END_S = 10.0
+_ENDED = "a process of {} trainings at once has ended without an answer"
 _ONCE_MORE = 1.1
 """What one more training has to add, by the photos of fewer."""
 
@@ -55,7 +58,7 @@ def together(
 
     Raises:
         TimeoutError: one does not answer in time.
-        RuntimeError: one raised something, or its process was killed.
+        RuntimeError: one raised something, or its process has ended.
     """
     until = time.monotonic() + patience_s
     processes: list[subprocess.Popen[bytes]] = []
@@ -65,19 +68,20 @@ def together(
             process, line = _started()
             processes.append(process)
             lines.append(line)
-        for line in lines:
-            line.send((prepare, given))
-        _answers(lines, until)
-        for line in lines:
-            line.send(None)
-        return _answers(lines, until)
-    except BrokenPipeError as error:
-        raise RuntimeError(f"a process of {number} trainings at once does not start") from error
+        answers(lines, until)  # whoever has begun reads on
+        for say in ((prepare, given), None):
+            for line in lines:
+                line.send(say)
+            told = answers(lines, until)
+        return told
+    except ConnectionError as error:
+        raise RuntimeError(_ENDED.format(number)) from error
     finally:
         for process in processes:
             process.kill()
         for process in processes:
-            process.wait()
+            with suppress(subprocess.TimeoutExpired):  # it hangs in the driver of its device
+                process.wait(_END_S)
         for line in lines:
             line.close()
 
@@ -85,9 +89,8 @@ def together(
 def _started() -> tuple["subprocess.Popen[bytes]", Connection]:
     """Returns a process that waits for what to train, and the line to it."""
     ours, theirs = Pipe()
-    root = str(Path(__file__).resolve().parents[1])
-    # As this process finds modules, but ours first: a user's own may have the name of one.
-    paths = os.pathsep.join([root, *filter(None, sys.path)])
+    # As this process finds modules.
+    paths = os.pathsep.join([*filter(None, sys.path), str(Path(__file__).resolve().parents[1])])
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-c", _PROGRAM, str(theirs.fileno())],
@@ -102,8 +105,16 @@ def _started() -> tuple["subprocess.Popen[bytes]", Connection]:
     return process, ours
 
 
-def _answers(lines: Sequence[Connection], until: float) -> list[Any]:
-    """Returns an answer of each; raises as soon as one breaks."""
+def answers(lines: Sequence[Connection], until: float) -> list[Any]:
+    """Returns an answer of each line.
+
+    Args:
+        lines: to processes of `together`.
+        until: when they have to be there, by the monotonic clock.
+
+    Raises:
+        TimeoutError, RuntimeError: as `together`, as soon as one breaks.
+    """
     found: dict[Connection, Any] = {}
     while len(found) < len(lines):
         rest = [line for line in lines if line not in found]
@@ -115,10 +126,8 @@ def _answers(lines: Sequence[Connection], until: float) -> list[Any]:
                 continue
             try:
                 told = line.recv()
-            except (EOFError, ConnectionResetError) as error:
-                raise RuntimeError(
-                    f"a process of {len(lines)} trainings at once was killed"
-                ) from error
+            except (EOFError, ConnectionError) as error:
+                raise RuntimeError(_ENDED.format(len(lines))) from error
             if isinstance(told, _Broken):
                 raise RuntimeError(told.text)
             found[line] = told
@@ -129,16 +138,16 @@ def answer_over(line: Connection) -> None:
     """Trains in a process of its own what comes over a line; ends with the other side."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other process was asked, and ends this one
     torch.set_num_threads(1)
-    try:
-        prepare, given = line.recv()
-        run = prepare(given)
+    with suppress(ConnectionError):  # nobody listens any more
         line.send(None)
-        line.recv()
-        line.send(run())
-    except EOFError:
-        return
-    except Exception as error:  # noqa: BLE001  the other side says it, whatever it is
-        line.send(_Broken(f"{type(error).__name__}: {error}"))
+        try:
+            prepare, given = line.recv()
+            run = prepare(given)
+            line.send(None)
+            line.recv()
+            line.send(run())
+        except Exception as error:  # noqa: BLE001  the other side says it, whatever it is
+            line.send(_Broken(f"{type(error).__name__}: {error}"))
 
 
 def best_packing(rates: Mapping[int, float]) -> int:

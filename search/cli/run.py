@@ -39,6 +39,7 @@ from search.store.portfolio_file import keep_warm_start, warm_start
 from search.store.provenance import git_commit, package_versions
 from search.store.records import TrialRecord
 from search.store.run_store import RunStore
+from search.tuning.choice import rule_in_study
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
 from search.tuning.known_configs import warm_start_line
@@ -328,6 +329,7 @@ def _seconds_of_second_fold(run: Prepared, aside: float, ended: Sequence[TrialRe
 
 
 def _check_unchanged(run: Prepared) -> None:
+    rule_in_study(run.store)  # one that nobody knows is told before hours of search
     stored, now = run.store.read_study(), _description(run)
     for what, where in (("data", run.dataset.name), ("spaces", ", ".join(now["spaces"]))):
         then = stored[what]["fingerprint"] if what == "data" else stored[what]

@@ -327,8 +327,8 @@ class RunConfig:
     )
     gpus_per_trial: str = option(
         "--gpus-per-trial",
-        "share of a GPU that a trial holds: 1, 0.5, 1/3, 0.25, or measured: what trains most "
-        "photos (default: auto, which is 1)",
+        "share of a GPU that a trial holds: 1, 0.5, 1/3, 0.25, or measured: as small as "
+        "pays (default: auto, which is 1)",
         default="auto",
         check=lambda _, value: check_fraction(value),
         on_top=True,

@@ -27,6 +27,7 @@ from trainables.config import TrialConfig
 from trainables.data.bounded_files import load_json, read_text
 from trainables.drafts import written
 from trainables.errors import in_short
+from trainables.memory import eval_batch
 from trainables.together import best_packing, together
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,8 @@ class Told:
     rate: float
     used: int = 0
     total: int = 0
+    is_busy: bool = False
+    """Whether others held much of the device before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +84,22 @@ def train_beside(given: tuple[TrialSetting, Flat]) -> Callable[[], Told]:
     images = SharedImages(setting)
     config = TrialConfig.from_flat(flat)
     schedule = config.schedule.model_copy(update={"epochs": _EPOCHS})
+    on_gpu = images.device.type == "cuda"
+    free, total = torch.cuda.mem_get_info(images.device) if on_gpu else (0, 0)
+    is_busy = total - free > 2 * _CONTEXT_BYTES
     model, photos, _ = of_a_few(images, config.model_copy(update={"schedule": schedule}))
     model.train_epoch()  # the first one warms up
+    model.predict(setting.split.search_val[: eval_batch(images.device)])
 
     def timed() -> Told:
-        used = total = epochs = 0
+        used = epochs = 0
         began = time.perf_counter()
         while (seconds := time.perf_counter() - began) < _SECONDS or not epochs:
             model.train_epoch()
             epochs += 1
-        if images.device.type == "cuda":
+        if on_gpu:
             used = torch.cuda.max_memory_reserved(images.device) + _CONTEXT_BYTES
-            total = torch.cuda.get_device_properties(images.device).total_memory
-        return Told(rate=epochs * photos / seconds, used=used, total=total)
+        return Told(rate=epochs * photos / seconds, used=used, total=total, is_busy=is_busy)
 
     return timed
 
@@ -130,9 +136,11 @@ def packed(
         return replace(plans[number], sharing_gain=room[number]), _note(
             f"{number} trials share a GPU, which train {room[number]:.1f} times the photos of one"
         )
-    if len(room) < len(gains):
+    if len(room) > 1:
+        ended = "two train hardly more photos"
+    elif len(gains) > 1:
         ended = "CPUs or memory of the nodes have room for no more"
-    return alone, _note(f"one trial a GPU, for {ended or 'more train hardly more photos'}")
+    return alone, _note(f"one trial a GPU, for {ended}")
 
 
 def _note(what: str) -> str:
@@ -150,7 +158,7 @@ def _gains(run: Prepared, measure: Measure) -> tuple[dict[int, float], str]:
         rates = _rates(run.setting, flat, folder, measure)
         ended = ended or rates.ended
         if not rates.by_number:
-            return {}, ended
+            return {}, rates.ended
         found.append(rates.by_number)
     numbers = set(_SHARES).intersection(*found)
     return {n: min(rates[n] / rates[1] for rates in found) for n in sorted(numbers)}, ended
@@ -180,6 +188,7 @@ def _rates(setting: TrialSetting, flat: Flat, folder: Path, measure: Measure) ->
         return kept
     by_number: dict[int, float] = {}
     used = total = 0
+    is_busy = False
     for number in _SHARES:
         if number * used > _ROOM * total:
             rates = Rates(by_number=by_number, ended="more would need most of its memory")
@@ -191,9 +200,11 @@ def _rates(setting: TrialSetting, flat: Flat, folder: Path, measure: Measure) ->
             return Rates(by_number=by_number, ended=f"{number} at once broke ({in_short(error)})")
         by_number[number] = sum(each.rate for each in told)
         used, total = max(each.used for each in told), told[0].total
+        is_busy |= number == 1 and told[0].is_busy
     else:
         rates = Rates(by_number=by_number)
-    _keep(path, key, rates)
+    if not is_busy:  # by others, whose rates say nothing of a GPU that is free
+        _keep(path, key, rates)
     return rates
 
 

@@ -49,9 +49,8 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
         found = on_worker(run.resources, beat, measure_costs, run.setting, configs, sign=sign)
     else:
         found = measure_costs(lambda: None, run.setting, configs)
-    share = _CAUTION * run.resources.device_share
-    if (gain := run.resources.sharing_gain) is not None:
-        share = max(share, 1 / gain)  # so much of a GPU's time it is, beside others
+    gain = run.resources.sharing_gain
+    share = _CAUTION * (run.resources.device_share if gain is None else 1 / gain)
     dearest = max(found.values())
     return {name: share * found.get(name, dearest) for name in configs}
 

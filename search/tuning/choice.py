@@ -121,6 +121,23 @@ def _score(people: People, predicted: Ints) -> float:
     return macro_f1(people.label, predicted, people.num_classes)
 
 
+def rule_in_study(store: RunStore) -> Rule | None:
+    """Returns the rule that the study of a run says; None where it says none, as older ones.
+
+    Raises:
+        ResultsError: it is one that this headrace does not know.
+    """
+    told = store.read_study().get("chosen_by")
+    if not told:
+        return None
+    if told not in (known := [rule for rule in Rule if rule]):
+        raise ResultsError(
+            f"chosen_by in {store.root / 'study.json'} must be one of {', '.join(known)}, got "
+            f"{told!r}; resume the run with the headrace that began it"
+        )
+    return Rule(told)
+
+
 def rule_of(store: RunStore, records: Sequence[TrialRecord]) -> Rule:
     """Returns the rule by which a run chooses a trial of a space.
 
@@ -135,13 +152,8 @@ def rule_of(store: RunStore, records: Sequence[TrialRecord]) -> Rule:
     Raises:
         ResultsError: the rule is one that this headrace does not know.
     """
-    if told := store.read_study().get("chosen_by"):
-        if told not in (known := [rule for rule in Rule if rule]):
-            raise ResultsError(
-                f"chosen_by in {store.root / 'study.json'} must be one of {', '.join(known)}, got "
-                f"{told!r}; resume the run with the headrace that began it"
-            )
-        return Rule(told)
+    if told := rule_in_study(store):
+        return told
     best = best_record(records)
     if best is not None and is_there(path := store.best_path(best.space)):
         with suppress(ResultsError):

@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
-from trainables.together import best_packing, together
+from trainables.together import answers, best_packing, together
 
 ROOT = Path(__file__).resolve().parents[2]
 UNGUARDED = """
@@ -55,7 +57,7 @@ def met(given):
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (killed, "a process of 2 trainings at once was killed"),
+        (killed, "a process of 2 trainings at once has ended without an answer"),
         (broken, "ValueError: so it is"),
         (breaks_later, "ValueError: so it is"),
         (secretive, "not to be sent"),
@@ -67,8 +69,15 @@ def test_a_training_that_breaks_among_others_is_told_at_once(prepare, message):
 
 
 def test_one_that_hangs_is_not_waited_for_longer_than_said():
-    with pytest.raises(TimeoutError, match="2 of 2 trainings at once do not answer"):
-        together(hangs, None, 2, patience_s=0.5)
+    ours, theirs = zip(Pipe(), Pipe(), strict=True)
+    theirs[0].send("here")
+    with pytest.raises(TimeoutError, match="1 of 2 trainings at once do not answer"):
+        answers(ours, time.monotonic())
+    theirs[0].send("here")
+    theirs[1].send("there")
+    assert answers(ours, time.monotonic() + 600) == ["here", "there"]
+    with pytest.raises(TimeoutError):
+        together(hangs, None, 2, patience_s=0.0)
 
 
 def test_every_training_has_a_process_of_its_own():

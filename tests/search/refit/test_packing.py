@@ -31,8 +31,8 @@ def run(tmp_path, monkeypatch):
 class Rates:
     """Tells a rate of all together by their number, and remembers what it was asked."""
 
-    def __init__(self, *rates, used=10, total=100):
-        self.rates = rates
+    def __init__(self, *rates, used=10, total=100, is_busy=False):
+        self.rates, self.is_busy = rates, is_busy
         self.used, self.total = used, total
         self.asked = []
 
@@ -41,7 +41,8 @@ class Rates:
         rate = self.rates[number - 1]
         if isinstance(rate, Exception):
             raise rate
-        return [Told(rate=rate / number, used=self.used, total=self.total)] * number
+        told = Told(rate=rate / number, used=self.used, total=self.total, is_busy=self.is_busy)
+        return [told] * number
 
 
 def test_as_many_share_a_gpu_as_train_a_tenth_more_photos(run):
@@ -73,6 +74,11 @@ def test_default_configs_leave_half_of_the_memory_to_dearer_ones(run):
     large = replace(run, cache_dir=run.cache_dir / "large")
     _, note = packed(large, NODES, Rates(100.0, used=30))
     assert note.endswith("one trial a GPU, for more would need most of its memory")
+
+
+def test_what_was_measured_beside_others_is_not_kept(run):
+    assert packed(run, NODES, Rates(50.0, 51.0, 51.0, 51.0, is_busy=True))[0].slots == 2
+    assert packed(run, NODES, Rates(100.0, 150.0, 151.0, 151.0))[0].slots == 4
 
 
 @pytest.mark.parametrize("error", [RuntimeError("CUDA out of memory"), TimeoutError("silent")])
@@ -120,7 +126,8 @@ def test_a_photo_beside_others_takes_the_device_as_long_as_was_measured(run, mon
     monkeypatch.setattr(probe, "is_timed_here", lambda _: True)
     monkeypatch.setattr(probe, "measure_costs", lambda *_: {"gender": 2.0, "mask": 1.0})
     resources, _ = packed(run, NODES, Rates(100.0, 125.0, 125.0, 125.0))
-    assert probe.probe_costs(replace(run, resources=resources))["gender"] == pytest.approx(1.6)
+    costs = probe.probe_costs(replace(run, resources=resources))
+    assert costs["gender"] == pytest.approx(2 * 1.3 / 1.25)
     by_hand = replace(resources, sharing_gain=None)
     assert probe.probe_costs(replace(run, resources=by_hand))["gender"] == pytest.approx(1.3)
 
@@ -128,7 +135,9 @@ def test_a_photo_beside_others_takes_the_device_as_long_as_was_measured(run, mon
 def test_where_more_hardly_train_more_a_gpu_has_one(run):
     resources, note = packed(run, NODES, Rates(100.0, 105.0, 109.0, 100.0))
     assert resources.gpus_per_trial == 1.0
-    assert note.endswith("one trial a GPU, for more train hardly more photos")
+    assert note.endswith("one trial a GPU, for two train hardly more photos")
+    _, note = packed(run, NODES, Rates())  # as it was kept
+    assert note.endswith("one trial a GPU, for two train hardly more photos")
 
 
 def test_a_program_says_what_it_measures(run, monkeypatch):
