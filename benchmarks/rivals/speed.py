@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,9 +28,12 @@ from trainables.stepping import Stepping
 from trainables.targets import training_targets
 
 _PEOPLE = 120
-_HEADS = """| backbone | px | training, photos a second | of the constant batch | validation | \
-of the constant batch | trial, s | trials an hour and slot | of the constant batches |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+_HEADS = """| backbone | px | training, photos a second | of the constant batch | augmentation | \
+steps | validation | of the constant batch | trial, s | trials an hour and slot | \
+of the constant batches |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"""
+_PARTS = 3
+"""Epochs whose parts are timed."""
 
 
 def speed_report(weights_dir: Path | None, pairs: int) -> str:
@@ -44,7 +48,8 @@ def speed_report(weights_dir: Path | None, pairs: int) -> str:
         f"{os.cpu_count()} cores; {versions}; commit {git_commit()[:8]}; load {before:.1f} to "
         f"{os.getloadavg()[0]:.1f}. The default config of the space age on {_PEOPLE} demo people, "
         f"every backbone and size on offer; {pairs} pairs, medians, in brackets the middle half "
-        "of the ratios. A trial: the network built, then every epoch trained and validated.\n\n"
+        "of the ratios. Augmentation and steps: shares of an epoch of training. A trial: the "
+        "network built, then every epoch trained and validated.\n\n"
         f"{_HEADS}\n{rows}\n"
     )
 
@@ -88,6 +93,7 @@ def _row(config: TrialConfig, images: SharedImages, pairs: int) -> str:
         return _seconds(lambda: classifier.predict(split.search_val)) / num_val
 
     training = _paired(constant.train, epoch, pairs)
+    augmenting, stepping = _parts(config, images)
     validation = _paired(constant.validate, validate, pairs)
     epochs = config.schedule.epochs
     own = statistics.median(_trial(config, images) for _ in range(max(3, pairs // 3)))
@@ -97,6 +103,8 @@ def _row(config: TrialConfig, images: SharedImages, pairs: int) -> str:
         str(config.input.size),
         f"{1 / training[1]:.0f}",
         training[2],
+        f"{augmenting:.1%}",
+        f"{stepping:.1%}",
         f"{1 / validation[1]:.0f}",
         validation[2],
         f"{own:.2f}",
@@ -104,6 +112,41 @@ def _row(config: TrialConfig, images: SharedImages, pairs: int) -> str:
         f"{least / own:.0%}",
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _parts(config: TrialConfig, images: SharedImages) -> tuple[float, float]:
+    """Returns the shares of an epoch that augmentation and the steps of the network take."""
+    classifier = _classifier(config, images)
+    classifier.train_epoch()
+    augmenting, stepping = _Timed(classifier.preprocess), _Timed(classifier._stepping)
+    classifier.preprocess, classifier._stepping = augmenting, stepping  # type: ignore[assignment]
+    whole = _seconds(lambda: [classifier.train_epoch() for _ in range(_PARTS)])
+    return augmenting.seconds / whole, stepping.seconds / whole
+
+
+class _Timed:
+    """Takes the time of `train` or `step` of another object, and is that object else."""
+
+    def __init__(self, own: Any) -> None:
+        self._own = own
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def train(self, *given: Any) -> Any:
+        """Augments a batch."""
+        return self._timed(self._own.train, given)
+
+    def step(self, *given: Any) -> Any:
+        """Takes a step."""
+        return self._timed(self._own.step, given)
+
+    def _timed(self, what: Callable[..., Any], given: tuple[Any, ...]) -> Any:
+        began = time.perf_counter()
+        found = what(*given)
+        self.seconds += time.perf_counter() - began
+        return found
 
 
 def _paired(
