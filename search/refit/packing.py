@@ -37,6 +37,8 @@ _ROOM = 0.5
 """Of the memory, for default configs together: the sampler finds some that need more."""
 _CONTEXT_BYTES = 2**29
 """Of a process on a GPU, beside its tensors."""
+_IDLE_BYTES = 4 * _CONTEXT_BYTES
+"""Of a GPU that nobody uses: contexts of this process and of the driver, a display."""
 _SECONDS = 3.0
 """Of training that is timed."""
 _EPOCHS = 10**6
@@ -86,7 +88,7 @@ def train_beside(given: tuple[TrialSetting, Flat]) -> Callable[[], Told]:
     schedule = config.schedule.model_copy(update={"epochs": _EPOCHS})
     on_gpu = images.device.type == "cuda"
     free, total = torch.cuda.mem_get_info(images.device) if on_gpu else (0, 0)
-    is_busy = total - free > 2 * _CONTEXT_BYTES
+    is_busy = total - free > _IDLE_BYTES
     model, photos, _ = of_a_few(images, config.model_copy(update={"schedule": schedule}))
     model.train_epoch()  # the first one warms up
     model.predict(setting.split.search_val[: eval_batch(images.device)])
