@@ -29,6 +29,7 @@ def train_alone(bench: Bench) -> Callable[[], Alone]:
     bench.wait()
 
     def timed() -> Alone:
+        """Times a later epoch."""
         rate = bench.photos_a_second(model.train_epoch, bench.photos)
         return Alone(loss=first.loss, photos_a_second=rate, peak=peak_bytes(bench.device))
 

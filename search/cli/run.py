@@ -15,6 +15,7 @@ import spaces
 from search.cli.ahead import by_space
 from search.cli.every_stage import run_every_stage, share_of_search
 from search.cli.forecast import print_forecast
+from search.cli.plan_notes import notes_of, sharing_gpus
 from search.cli.preflight import check_spaces
 from search.cli.resumed_data import check_same
 from search.cli.short_budget import fit_schedule, may_be_shortened
@@ -26,10 +27,9 @@ from search.prepare.config import RunConfig
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
-from search.prepare.resources import MEASURED, Node, Resources, plan_resources
+from search.prepare.resources import Node, Resources, plan_resources
 from search.pseudo.stage import with_unlabelled
 from search.refit.approaches import Lineup, blocks_of_all
-from search.refit.packing import packed
 from search.refit.plan import FULL
 from search.refit.probe import is_timed_here, probe_costs
 from search.refit.stage import VERDICT_SECONDS
@@ -42,7 +42,6 @@ from search.store.run_store import RunStore
 from search.tuning.choice import rule_in_study
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
-from search.tuning.known_configs import warm_start_line
 from search.tuning.reach import images_note, reached
 from search.tuning.second_fold import are_affordable, expected_seconds, seconds_aside
 from search.tuning.stage import SearchEnd, run_search
@@ -52,7 +51,6 @@ from trainables.backbone import weights_in
 from trainables.blocks import Block
 from trainables.errors import DataError
 from trainables.machine import Machine
-from trainables.precision import computes_bf16
 
 # Between the end of the search and the end of the command: settling workers, bootstrap, files.
 _WRAP_UP_SECONDS = 5.0
@@ -104,7 +102,7 @@ def execute(
         run = replace(run, portfolio=portfolio)
         run = with_unlabelled(run, partial(StepBar, console))
         run, sharing = sharing_gpus(run, nodes, console)
-        notes = (*sizes.notes(), *_warm_start_notes(run), *_bf16_notes(run), *sharing)
+        notes = (*sizes.notes(), *notes_of(run), *sharing)
         if not resume:
             run, shorter = _with_schedule(run, console)
             notes = (*notes, *shorter)
@@ -166,17 +164,6 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
     return run, (note,) if note else ()
 
 
-def sharing_gpus(
-    run: Prepared, nodes: Sequence[Node], console: Console
-) -> tuple[Prepared, tuple[str, ...]]:
-    """Returns the run with as many trials on a GPU as was asked for, and what to note of it."""
-    if run.config.gpus_per_trial != MEASURED:
-        return run, ()
-    say(console, "measuring how many trials on a GPU train the most photos ...")
-    resources, note = packed(run, nodes)
-    return replace(run, resources=resources), (note,)
-
-
 def _check_race(config: RunConfig, lineup: Lineup) -> None:
     """Raises UsageError where approaches shall race and there are not two."""
     if config.race and len(lineup.approaches) < 2:
@@ -184,24 +171,6 @@ def _check_race(config: RunConfig, lineup: Lineup) -> None:
             "--race needs two approaches to all attributes or more, got "
             f"{', '.join(lineup.approaches) or 'none'}; drop it, or run --space all"
         )
-
-
-def _warm_start_notes(run: Prepared) -> tuple[str, ...]:
-    if not run.portfolio:
-        return ()
-    return (warm_start_line(run.portfolio, run.spaces, run.schema, run.scale),)
-
-
-def _bf16_notes(run: Prepared) -> tuple[str, ...]:
-    if not run.config.bf16:
-        return ()
-    if run.resources.device != "cpu":
-        return ("--bf16 is for CPUs: a GPU trains in bf16 anyway",)
-    if not run.config.address and not computes_bf16():
-        return (
-            "--bf16 does nothing here: this CPU has no instructions for it, and trains in float32",
-        )
-    return ("--bf16: a model trains in bf16 where a few steps take a tenth less time so",)
 
 
 def _label_sizes(config: RunConfig, dataset: Dataset, loaded: tuple[Space, ...]) -> LabelSizes:

@@ -94,6 +94,7 @@ def train_beside(given: tuple[TrialSetting, Flat]) -> Callable[[], Told]:
     model.predict(setting.split.search_val[: eval_batch(images.device)])
 
     def timed() -> Told:
+        """Trains on, and tells how fast and with how much memory."""
         used = epochs = 0
         began = time.perf_counter()
         while (seconds := time.perf_counter() - began) < _SECONDS or not epochs:
@@ -116,7 +117,7 @@ def measure_together(setting: TrialSetting, flat: Flat, number: int) -> list[Tol
 def packed(
     run: Prepared, nodes: Sequence[Node], measure: Measure = measure_together
 ) -> tuple[Resources, str]:
-    """Returns the resources with as many trials on a GPU as train most photos, and what to note.
+    """Returns the resources with as many trials on a GPU as pay, and what to note.
 
     Args:
         run: with one trial a GPU.

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 import spaces
-from search.cli import run as cli_run
+from search.cli import plan_notes
 from search.prepare.resources import MEASURED, Node, plan_resources
 from search.refit import packing, probe
 from search.refit.packing import Told, measure_together, packed
@@ -140,13 +140,13 @@ def test_where_more_hardly_train_more_a_gpu_has_one(run):
     assert note.endswith("one trial a GPU, for two train hardly more photos")
 
 
-def test_a_program_says_what_it_measures(run, monkeypatch):
-    monkeypatch.setattr(cli_run, "packed", lambda run, nodes: (run.resources, "so it is"))
+def test_the_plan_says_what_was_measured(run, monkeypatch):
+    monkeypatch.setattr(plan_notes, "packed", lambda run, nodes: (run.resources, "so it is"))
     console = Console(file=io.StringIO(), width=99)
     asked = replace(run, config=run.config.changed(gpus_per_trial=MEASURED))
-    assert cli_run.sharing_gpus(asked, NODES, console) == (asked, ("so it is",))
-    assert "measuring how many trials on a GPU" in console.file.getvalue()
-    assert cli_run.sharing_gpus(run, NODES, Console(file=io.StringIO())) == (run, ())
+    assert plan_notes.sharing_gpus(asked, NODES, console) == (asked, ("so it is",))
+    assert "measuring how many trials on a GPU pay" in console.file.getvalue()
+    assert plan_notes.sharing_gpus(run, NODES, Console(file=io.StringIO())) == (run, ())
 
 
 def test_trainings_at_once_are_measured_for_real(tmp_path, monkeypatch):

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from search.cli import run as cli_run
+from search.cli import plan_notes
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,13 @@ from search.cli import run as cli_run
     ],
 )
 def test_the_plan_says_what_bf16_does(monkeypatch, device, address, can, told):
-    monkeypatch.setattr(cli_run, "computes_bf16", lambda: can)
+    monkeypatch.setattr(plan_notes, "computes_bf16", lambda: can)
     run = SimpleNamespace(
         config=SimpleNamespace(bf16=True, address=address),
         resources=SimpleNamespace(device=device),
+        portfolio=(),
     )
-    (note,) = cli_run._bf16_notes(run)
+    (note,) = plan_notes.notes_of(run)
     assert told in note
     run.config.bf16 = False
-    assert cli_run._bf16_notes(run) == ()
+    assert plan_notes.notes_of(run) == ()

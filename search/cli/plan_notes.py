@@ -1,0 +1,47 @@
+"""What options make of a run before it begins, and what the plan notes of them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from rich.console import Console
+
+from search.console import say
+from search.prepare.prepared import Prepared
+from search.prepare.resources import MEASURED, Node
+from search.refit.packing import packed
+from search.tuning.known_configs import warm_start_line
+from trainables.precision import computes_bf16
+
+
+def notes_of(run: Prepared) -> tuple[str, ...]:
+    """Returns a sentence for every option that a reader of the plan would wonder about."""
+    return (*_warm_start_notes(run), *_bf16_notes(run))
+
+
+def sharing_gpus(
+    run: Prepared, nodes: Sequence[Node], console: Console
+) -> tuple[Prepared, tuple[str, ...]]:
+    """Returns the run with as many trials on a GPU as was asked for, and what to note of it."""
+    if run.config.gpus_per_trial != MEASURED:
+        return run, ()
+    say(console, "measuring how many trials on a GPU pay ...")
+    resources, note = packed(run, nodes)
+    return replace(run, resources=resources), (note,)
+
+
+def _warm_start_notes(run: Prepared) -> tuple[str, ...]:
+    if not run.portfolio:
+        return ()
+    return (warm_start_line(run.portfolio, run.spaces, run.schema, run.scale),)
+
+
+def _bf16_notes(run: Prepared) -> tuple[str, ...]:
+    if not run.config.bf16:
+        return ()
+    if run.resources.device != "cpu":
+        return ("--bf16 is for CPUs: a GPU trains in bf16 anyway",)
+    if not run.config.address and not computes_bf16():
+        return (
+            "--bf16 does nothing here: this CPU has no instructions for it, and trains in float32",
+        )
+    return ("--bf16: a model trains in bf16 where a few steps take a tenth less time so",)
