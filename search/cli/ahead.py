@@ -8,15 +8,19 @@ from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
 from search.refit.approaches import Lineup, spaces_of
 from search.refit.finalists import measured_costs, training_seconds, wished_shape
-from search.refit.plan import Costs, RefitPlan, expected_seconds, plan_refit
+from search.refit.plan import (
+    PSEUDO_PART,
+    Costs,
+    RefitPlan,
+    expected_seconds,
+    parts_after_search,
+    plan_refit,
+)
 from search.refit.units import DEFAULT_CONFIG, config_name
 from search.store.records import TrialRecord, best_record
 from search.why.controls import ControlDesign, Training
 from search.why.plan import ControlCosts, plan_controls
 
-# Of the time after the search, in parts of what the refit gets.
-PSEUDO_PART = 0.5
-WHY_PART = 0.5
 # What ensemble, verdict and report take of a few hundred people. More is set aside for them.
 ENSEMBLE_SECONDS = 3.0
 ENDING_SECONDS = 5.0
@@ -44,12 +48,6 @@ class Ahead:
     def after_pseudo(self) -> float:
         """Of those after the pseudo-labels."""
         return self.why + ENSEMBLE_SECONDS + ENDING_SECONDS
-
-
-def parts_of(run: Prepared) -> float:
-    """Returns the time after the search, in parts of what the refit gets."""
-    pseudo, why = bool(run.config.pseudo_labels), run.config.why == "full"
-    return 1 + PSEUDO_PART * pseudo + WHY_PART * why
 
 
 def by_space(run: Prepared, records: Sequence[TrialRecord]) -> list[SpaceResult]:
@@ -80,7 +78,7 @@ def ahead(
     costs = measured_costs(run, results, run.dataset.table.num_samples) if is_measured else probed
     if costs is None:
         return None
-    refit = None if seconds is None else max(0.0, seconds) / parts_of(run)
+    refit = None if seconds is None else max(0.0, seconds) / parts_after_search(run.config)
     try:
         planned = plan_refit(costs, float("inf") if refit is None else refit, wished_shape(run))
     except UsageError:  # the refit will say so, or its costs are not yet known well
@@ -102,7 +100,7 @@ def _pseudo(
     labelled = run.dataset.table.num_samples
     more = 1 + len(run.unlabelled.paths) / labelled
     found = more * chosen * likely_s / planned.seconds
-    share = PSEUDO_PART / (parts_of(run) - 1)
+    share = PSEUDO_PART / (parts_after_search(run.config) - 1)
     return found if left is None else min(found, max(0.0, left) * share)
 
 

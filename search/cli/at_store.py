@@ -101,8 +101,9 @@ def _brought_back(store: RemoteFolder, root: Path, command: str) -> Iterator[Non
     try:
         with store.asking("written"):
             claim.take()
-        _fetch(mirror, lambda file: _is_needed(command, file))
-        yield
+        with claim.kept():
+            _fetch(mirror, lambda file: _is_needed(command, file))
+            yield
         with store.asking("written"):
             _bring_back(mirror, claim)
     finally:
@@ -176,7 +177,8 @@ def _begun(
         with store.asking("written"):
             claim.take()
         if resume:
-            _resume(mirror)
+            with claim.kept():
+                _resume(mirror)
     except BaseException:
         with suppress(OSError):
             claim.release()

@@ -8,16 +8,7 @@ from functools import partial
 
 from rich.console import Console
 
-from search.cli.ahead import (
-    ENDING_SECONDS,
-    ENSEMBLE_SECONDS,
-    PSEUDO_PART,
-    WHY_PART,
-    Ahead,
-    ahead,
-    by_space,
-    parts_of,
-)
+from search.cli.ahead import ENDING_SECONDS, ENSEMBLE_SECONDS, Ahead, ahead, by_space
 from search.cli.summary import (
     print_commands,
     print_results,
@@ -37,9 +28,17 @@ from search.prepare.timeline import Timeline
 from search.pseudo.stage import run_pseudo
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import probed_costs, wished_shape
-from search.refit.plan import MOST_REFIT_SHARE, Costs, search_share
+from search.refit.plan import (
+    MOST_REFIT_SHARE,
+    PSEUDO_PART,
+    VERDICT_SECONDS,
+    WHY_PART,
+    Costs,
+    parts_after_search,
+    search_share,
+)
 from search.refit.probe import probe_costs
-from search.refit.stage import VERDICT_SECONDS, run_refit
+from search.refit.stage import run_refit
 from search.store.photos_file import PHOTOS_FILE
 from search.store.reading import is_there
 from search.store.records import TrialRecord
@@ -142,7 +141,7 @@ def share_of_search(run: Prepared) -> float:
     seconds = (run.config.budget.seconds or 0.0) - VERDICT_SECONDS
     costs, wish = probed_costs(run), wished_shape(run)
     try:
-        return search_share(costs, seconds, wish, aside=VERDICT_SECONDS, parts=parts_of(run))
+        return search_share(costs, seconds, wish, parts_after_search(run.config))
     except UsageError:
         if is_there(run.store.journal):
             return 1 - MOST_REFIT_SHARE
@@ -185,7 +184,7 @@ def _after_search(
     was_done, left, stages = RefitNote.exists(run.store), clock.left(), stages_of(run)
     then = ahead(run, results, left) or Ahead(refit=0.0)
     print_stage(console, stages, _REFIT)
-    refit = None if left is None else left / parts_of(run)
+    refit = None if left is None else left / parts_after_search(run.config)
     run_refit(run, console, refit, timeline.before(then.after_refit))
     if was_done:
         # What a resumed run asks for on top begins anew, with what it would have had at first.

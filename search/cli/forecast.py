@@ -5,15 +5,13 @@ import math
 from rich.console import Console
 
 from search.analysis.uncertainty.power import promised_difference
-from search.cli.ahead import parts_of
 from search.console import say
 from search.errors import BrokenDefaultError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup
 from search.refit.finalists import probed_costs, wished_shape
-from search.refit.plan import Costs, plan_refit, search_share
-from search.refit.stage import VERDICT_SECONDS
+from search.refit.plan import VERDICT_SECONDS, Costs, parts_after_search, plan_refit, search_share
 from search.tuning.progress import SHARE_OF_EPOCHS
 from search.tuning.second_fold import expected_trainings
 
@@ -43,10 +41,10 @@ def print_forecast(console: Console, run: Prepared) -> None:
         say(console, f"search: {_search_time(run, full)}; then a full refit")
     else:
         left = budget - VERDICT_SECONDS
-        parts = parts_of(run)
-        share = search_share(costs, left, wish, aside=VERDICT_SECONDS, parts=parts)
+        parts = parts_after_search(run.config)
+        share = search_share(costs, left, wish, parts)
         after = left * (1 - share)
-        planned = plan_refit(costs, after / parts, wish)
+        planned = plan_refit(costs, after / parts, wish, parts)
         say(console, f"search: {format_duration(budget * share)}")
         say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
         for cut in planned.cuts:

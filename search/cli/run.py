@@ -30,9 +30,8 @@ from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, Resources, plan_resources
 from search.pseudo.stage import with_unlabelled
 from search.refit.approaches import Lineup, blocks_of_all
-from search.refit.plan import FULL
+from search.refit.plan import FULL, VERDICT_SECONDS
 from search.refit.probe import is_timed_here, probe_costs
-from search.refit.stage import VERDICT_SECONDS
 from search.store.best_file import Rule
 from search.store.commands import resume_command
 from search.store.portfolio_file import keep_warm_start, warm_start

@@ -7,7 +7,16 @@ from search.errors import UsageError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.space_result import SpaceResult
-from search.refit.plan import FULL, Costs, RefitPlan, Shape, cuts, plan_refit, smallest
+from search.refit.plan import (
+    FULL,
+    Costs,
+    RefitPlan,
+    Shape,
+    cuts,
+    parts_after_search,
+    plan_refit,
+    smallest,
+)
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG, config_name
 from search.store.records import PRECISION, complete_records
@@ -149,7 +158,7 @@ def plan(run: Prepared, results: Sequence[SpaceResult], seconds: float | None) -
     if seconds is None:
         return RefitPlan(shape=wish, seconds=costs.seconds(wish), cuts=())
     try:
-        return plan_refit(costs, seconds, wish)
+        return plan_refit(costs, seconds, wish, parts_after_search(run.config))
     except UsageError:
         shape = smallest(wish)
         needed = costs.seconds(shape)

@@ -12,12 +12,17 @@ from math import ceil
 
 from search.analysis.verdict.rounds import likely_end
 from search.errors import UsageError
-from search.prepare.config import format_duration
+from search.prepare.config import RunConfig, format_duration
 
 FLOOR_FOLDS = 3
 _REFIT_SHARE = 0.5
 MOST_REFIT_SHARE = 0.7
 _LEAST_EPOCHS_SHARE = 1 / 3
+# Of the time after the search, in parts of what the refit gets.
+PSEUDO_PART = 0.5
+WHY_PART = 0.5
+VERDICT_SECONDS = 30.0
+"""Of a budget, set aside for what follows the trainings: verdict and report."""
 # Starting workers, merging files and the imbalance of the last trainings.
 _OVERHEAD = 1.1
 
@@ -130,8 +135,21 @@ def smallest(wish: Shape) -> Shape:
     return list(shrinking(wish))[-1]
 
 
-def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
+def parts_after_search(config: RunConfig) -> float:
+    """Returns the time after the search, in parts of what the refit gets."""
+    pseudo, why = bool(config.pseudo_labels), config.why == "full"
+    return 1 + PSEUDO_PART * pseudo + WHY_PART * why
+
+
+def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL, parts: float = 1.0) -> RefitPlan:
     """Returns the largest shape that fits so many wall-clock seconds.
+
+    Args:
+        costs: of trainings.
+        seconds: for the refit alone.
+        wish: what is refitted where time allows.
+        parts: the time after the search, in parts of what the refit gets of it; a budget that
+            would afford two seeds is named by it.
 
     Raises:
         UsageError: not even the smallest shape fits; the message names the time it needs.
@@ -142,7 +160,8 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL) -> RefitPlan:
         if expected <= seconds:
             said = cuts(wish, shape)
             if shape.seeds == 1 < wish.seeds:
-                minutes = ceil(costs.seconds(decisive(wish)) / MOST_REFIT_SHARE / 60)
+                needed = parts * costs.seconds(decisive(wish)) / MOST_REFIT_SHARE + VERDICT_SECONDS
+                minutes = ceil(needed / 60)
                 said += (f"two seeds, and so a verdict, take about --budget {minutes}m",)
             return RefitPlan(shape=shape, seconds=expected, cuts=said)
     least = costs.seconds(shapes[-1])
@@ -205,8 +224,6 @@ def search_share(
     costs: Costs,
     seconds: float,
     wish: Shape = FULL,
-    *,
-    aside: float = 0.0,
     parts: float = 1.0,
 ) -> float:
     """Returns the share of the time that the search gets; the refit has the rest.
@@ -218,7 +235,6 @@ def search_share(
         costs: probed before the search.
         seconds: of wall-clock time for search and refit.
         wish: what is refitted where time allows.
-        aside: what the budget has beside them.
         parts: the time after the search, in parts of what the refit gets of it.
 
     Raises:
@@ -232,8 +248,9 @@ def search_share(
     shape = smallest(wish)
     least = parts * costs.seconds(shape) / MOST_REFIT_SHARE
     if least > seconds:
+        needed, got = (format_duration(each + VERDICT_SECONDS) for each in (least, seconds))
         raise UsageError(
-            f"--space all needs a budget of at least about {format_duration(least + aside)} here, "
-            f"which refits the {shape.describe()}; got {format_duration(seconds + aside)}"
+            f"--space all needs a budget of at least about {needed} here, which refits the "
+            f"{shape.describe()}; got {got}"
         )
     return 1 - MOST_REFIT_SHARE

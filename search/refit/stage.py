@@ -30,9 +30,6 @@ from trainables.data.sample_table import UnlabelledTable
 from trainables.data.splits import make_folds
 from trainables.seeding import derive_seed
 
-# Between the end of the refit and the end of the command: verdict and report.
-VERDICT_SECONDS = 30.0
-
 
 def run_refit(
     run: Prepared, console: Console, seconds: float | None, timeline: Timeline | None = None

@@ -9,9 +9,10 @@ How old a claim is, the store's clock alone says: it dates all.
 import json
 import math
 import platform
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 
 from search.errors import ResultsError
@@ -25,6 +26,7 @@ RENEW_S = 15.0
 """After which a claim is renewed."""
 FRESH_S = 180.0
 """A driver that has not renewed its claim for so long is taken for dead."""
+_LOOK_S = 5.0
 # Goes on while the machine is suspended, which Linux's monotonic clock does not.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -100,6 +102,30 @@ class Claim:
             by = self._host(newest) if newest else "another machine, which has ended"
             raise SupersededError(by)
         self._put()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keeps the claim, in a thread of its own, while something else takes long.
+
+        What is wrong with the claim or the store is left to the next `keep`, which says it.
+        """
+        over = threading.Event()
+        thread = threading.Thread(target=self._keep_until, args=(over,), name="headrace-claim")
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()  # or it might claim again what is given free next
+
+    def _keep_until(self, over: threading.Event) -> None:
+        while not over.wait(_LOOK_S):
+            try:
+                self.keep()
+            except SupersededError:
+                return
+            except OSError:
+                continue
 
     def release(self) -> None:
         """Gives the run free.

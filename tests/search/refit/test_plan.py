@@ -84,16 +84,19 @@ def test_without_the_default_on_top_what_was_chosen_costs():
     assert replace(costs(), chosen_seconds=chosen).seconds(FULL) == costs().seconds(FULL)
 
 
-def test_a_plan_of_one_seed_says_what_would_afford_two():
+@pytest.mark.parametrize("parts", [1.0, 2.0])
+def test_a_plan_of_one_seed_says_what_would_afford_two(parts):
     two = costs().seconds(FLOOR)
     assert plan_refit(costs(), two).shape.seeds == 2
-    planned = plan_refit(costs(), 0.99 * two)
+    planned = plan_refit(costs(), 0.99 * two, parts=parts)
     assert planned.shape.seeds == 1
     said = re.search(r"two seeds.* take about --budget (\d+m)$", planned.cuts[-1])
     enough = parse_duration(said[1])
-    assert two / 0.7 <= enough < two / 0.7 + 60
+    least = 30 + parts * two / 0.7
+    assert least <= enough < least + 60
     # With that budget the refit's floor is afforded.
-    assert (1 - search_share(costs(), enough)) * enough >= two
+    left = enough - 30
+    assert (1 - search_share(costs(), left, parts=parts)) * left >= parts * two
 
 
 def test_nothing_is_cut_where_there_is_time():
@@ -165,7 +168,7 @@ def test_a_refit_of_unknown_cost_is_expected_to_take_no_time():
 @pytest.mark.parametrize("seconds", [0.0, -10.0])
 def test_a_budget_that_the_verdict_uses_up_is_refused_like_any_other(seconds):
     with pytest.raises(UsageError, match=r"needs a budget of at least about .*; got"):
-        search_share(costs(), seconds, aside=30.0)
+        search_share(costs(), seconds)
 
 
 def test_what_else_follows_the_search_takes_nothing_of_the_floor_of_the_refit():

@@ -1,5 +1,7 @@
 """Who drives a run that several machines may want."""
 
+import threading
+
 import pytest
 
 from search.errors import ResultsError
@@ -80,3 +82,47 @@ def test_a_driver_that_wakes_while_its_claim_is_cleared_away_is_seen(store, cloc
     with pytest.raises(ResultsError, match="one machine at a time"):
         Claim(store, "run", "b", clock).take()
     assert set(store.files(".drivers/run")) == {"a"}
+
+
+def test_a_claim_is_kept_while_something_takes_long(store, clock, monkeypatch):
+    monkeypatch.setattr("search.store.claim._LOOK_S", 0.01)
+    claim, put, renewed = Claim(store, "run", "a", clock), store.put, threading.Event()
+    claim.take()
+
+    def seen(name, *rest):
+        put(name, *rest)
+        renewed.set()
+
+    with claim.kept():
+        store.put = seen
+        clock.now += RENEW_S
+        renewed.wait()
+    claim.release()
+    assert store.files(".drivers/run") == {}
+
+
+@pytest.mark.parametrize("is_away", [True, False])
+def test_what_becomes_of_a_claim_meanwhile_is_said_by_the_next_look(
+    store, clock, aged, monkeypatch, is_away
+):
+    monkeypatch.setattr("search.store.claim._LOOK_S", 0.01)
+    claim, files, looks = Claim(store, "run", "a", clock), store.files, threading.Semaphore(0)
+    claim.take()
+    aged("a", FRESH_S)
+    Claim(store, "run", "b", clock).take()
+
+    def seen(place):
+        looks.release()
+        if is_away:
+            raise OSError("away")
+        return files(place)
+
+    with claim.kept():
+        store.files = seen
+        clock.now += RENEW_S
+        for _ in range(3 if is_away else 1):  # it goes on trying a store that is away
+            looks.acquire()
+    store.files = files
+    with pytest.raises(SupersededError):
+        claim.keep()
+    assert set(store.files(".drivers/run")) == {"b"}
