@@ -27,6 +27,8 @@ from search.report.shift import Shift
 _PREDICTED, _ESTIMATED = svg.other(0), svg.other(1)  # colours that no approach has
 _MOST_CARDS = 6
 """Attributes up to which their people are shown at once."""
+_MOST_BARS = 40
+"""Classes that a picture shows; of more, those that say most."""
 _NEAR_A_CUT = (
     f"People within {NEAR} of a cut are hard for anybody. Training with the cut moved, or without "
     "them, is like a bias on the upper class, which is tuned after the training on out-of-fold "
@@ -129,6 +131,11 @@ def brightness_card(facts: PhotoFacts) -> Card:
 def _count_card(heading: str, title: str, column: str, counts: Mapping[str, int]) -> Card:
     """Returns counts as bars, and as a table where there are no plots."""
     unit = title.partition(" ")[0]
+    if len(counts) > _MOST_BARS:
+        half = _MOST_BARS // 2
+        title += f": the {half} largest and the {half} smallest of {len(counts):,}"
+        ordered = sorted(counts, key=lambda name: -counts[name])
+        counts = {name: counts[name] for name in (*ordered[:half], *ordered[-half:])}
     values = {name: {"": float(count)} for name, count in counts.items()}
     plot = bars(values, {"": svg.PLAIN}, axis=unit.lower(), form="{:,.0f}")
     rows = [(name, f"{count:,}") for name, count in counts.items()]
@@ -217,17 +224,23 @@ def _shift_card(shift: Shift) -> Card:
         name: dict(zip(slots, (100 * share for share in shares), strict=True))
         for name, *shares in zip(*parts, strict=True)
     }
-    plot = bars(rows, slots, axis="share of the photos (%)", form="{:.1f}")
     known, _, found = slots
-    name = max(rows, key=lambda name: abs(rows[name][found] - rows[name][known]))
+    by_change = sorted(rows, key=lambda name: -abs(rows[name][found] - rows[name][known]))
+    name = by_change[0]
     heading = (
         f"{shift.name}: {name} is {wording.percent(rows[name][known] / 100)} in training, about "
         f"{wording.percent(rows[name][found] / 100)} of the unlabelled photos"
     )
+    shown, which = rows, ""
+    if len(rows) > _MOST_BARS:
+        most = set(by_change[:_MOST_BARS])
+        shown = {name: shares for name, shares in rows.items() if name in most}
+        which = f" Shown are the {_MOST_BARS} of {len(rows):,} classes that differ most."
     sentence = (
         "Shares on the unlabelled folder against the training labels: of the predicted classes, "
         "and as the probabilities say once their errors are taken out."
-    )
+    ) + which
+    plot = bars(shown, slots, axis="share of the photos (%)", form="{:.1f}")
     figure = Figure(svg=draw_bars(plot, svg.NARROW, f"Distribution of {shift.name}"))
     return Card(heading=heading, sentences=(sentence,), figure=figure)
 

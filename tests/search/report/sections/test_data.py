@@ -124,6 +124,31 @@ def test_a_card_of_people_says_how_unlike_the_classes_are(people, said):
     assert texts(card.figure.told) == [[name, str(count)] for name, count in people.items()]
 
 
+def test_of_many_classes_the_largest_and_the_smallest_are_shown():
+    card = people_card("breed", {f"b{n:03}": n for n in range(120)})
+    shown = [name for name, _ in texts(card.figure.told)]
+    assert shown == [f"b{n:03}" for n in (*range(119, 99, -1), *range(19, -1, -1))]
+    assert card.figure.told.caption.endswith(": the 20 largest and the 20 smallest of 120")
+    assert "b119" in card.figure.svg
+    assert "b060" not in card.figure.svg
+
+
+def test_of_many_classes_those_whose_share_differs_most_are_shown():
+    shift, names = contents().data.shifts[0], [f"b{n:02}" for n in range(50)]
+    same, off = [0.02] * 50, [0.02 + 0.0001 * n for n in range(50)]
+    parts = {"classes": tuple(names), "training": tuple(same), "estimated": tuple(off)}
+    parts |= {name: tuple(same) for name in ("predicted", "averaged", "low")}
+    parts["high"] = tuple(off)
+    many = replace(shift, validated=(), **parts)
+    section = data_section(contents(data=replace(contents().data, shifts=(many,))))
+    (grid,) = (block for block in section.blocks if isinstance(block, Grid))
+    card = grid.cards[-1]
+    assert [name for name in names if name not in card.figure.svg] == names[:10]
+    assert "the 40 of 50 classes that differ most" in card.sentences[0]
+    (table,) = section.blocks[-1].blocks
+    assert len(table.rows) == 50
+
+
 def test_who_is_near_a_cut_is_a_table_and_the_options_are_folded():
     near, caution, folded = of_data(cuts=CUTS).blocks
     assert texts(near) == [
