@@ -5,6 +5,7 @@ of any tool for S3: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT_URL, 
 files in ~/.aws.
 """
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,7 @@ from trainables.drafts import written
 from trainables.errors import in_short
 
 if TYPE_CHECKING:
+    from pyarrow import NativeFile
     from pyarrow.fs import FileSystem
 
 SCHEMES = ("s3", "file")
@@ -188,18 +190,36 @@ class RemoteFolder:
 
     def read(self, name: str, most: int | None = None) -> bytes:
         """Returns the first bytes of a file, all by default; FileNotFoundError without one."""
-        with self._files().open_input_stream(self._path(name)) as stream:
+        with self._opened_file(name) as stream:
             return bytes(stream.read(most))
 
     def get(self, name: str, path: Path) -> None:
-        """Copies a file to a path of this machine, whole or not at all."""
+        """Copies a file to a path of this machine, whole or not at all; errors as of `read`."""
         with (
-            self._files().open_input_stream(self._path(name)) as stream,
+            self._opened_file(name) as stream,
             written(path) as draft,
             draft.open("wb") as file,
         ):
             while part := stream.read(_PART_BYTES):
                 file.write(part)
+
+    @contextmanager
+    def _opened_file(self, name: str) -> Iterator["NativeFile"]:
+        """Opens a file; one that is deleted while it is read is not there, as one that never was.
+
+        A server for S3 is asked for the size first and for the bytes later, and a driver on
+        another machine may have deleted the file in between.
+        """
+        path = self._path(name)
+        try:
+            with self._files().open_input_stream(path) as stream:
+                yield stream
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if self._is_there(path):
+                raise
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
 
     def remove(self, name: str) -> None:
         """Deletes a file, if it is there."""

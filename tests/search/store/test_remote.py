@@ -1,5 +1,6 @@
 """A store of objects as moto's server plays it, and a folder in its place."""
 
+import errno
 import socket
 from contextlib import suppress
 from io import BytesIO
@@ -18,6 +19,7 @@ from tests.search.builders.object_store import (
     refusing,
     requests,
 )
+from trainables.drafts import written
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +104,31 @@ def test_a_file_that_cannot_be_read_to_its_end_leaves_none_that_is_torn(store, s
         store.put("run/a.bin", Broken(b"x" * size), size)
     kept = part == 1 or not store._is_s3
     assert {f.size for f in store.files("run").values()} == ({3} if kept else set())
+
+
+def test_a_file_that_is_deleted_while_it_is_read_is_not_there(enter, tmp_path, monkeypatch):
+    store, here = RemoteFolder(f"s3://bucket/{tmp_path.name}/runs"), tmp_path / "here"
+    put(store, "run/a.bin", b"x")
+
+    def deleted_meanwhile(path):
+        store.remove("run/a.bin")
+        return written(path)
+
+    monkeypatch.setattr(remote, "written", deleted_meanwhile)
+    with pytest.raises(FileNotFoundError, match=r"run/a\.bin"):
+        store.get("run/a.bin", here / "a.bin")
+    assert not list(here.iterdir())
+
+
+def test_a_disk_that_is_full_is_no_missing_file(store, tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    put(store, "run/a.bin", b"x")
+    monkeypatch.setattr(remote, "written", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        store.get("run/a.bin", tmp_path / "a.bin")
+    assert raised.value.errno == errno.ENOSPC
 
 
 def test_files_and_runs_are_listed_and_deleted(store):
