@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 
+from benchmarks.rivals.held_out import Sides
 from search.analysis.metrics import Floats, Ints, macro_f1
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays, write_text
@@ -24,6 +25,7 @@ from spaces.scale import choose_scale
 from spaces.space import Config
 from tests.search.builders.repeated_searches import drawn_people
 from tests.search.builders.searched_refit import open_images
+from trainables.backbone import weights_in
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
 from trainables.data.splits import deal
@@ -37,13 +39,15 @@ class World:
 
     Attributes:
         space: built-in, whose configs are drawn at random; the first is its default.
-        people: of the demo, who are searched on, seven photos each.
+        people: who are searched on; of the demo, with seven photos each, where there is no `data`.
         test_people: others, who say what a config is worth.
         side: of the network input in pixels.
         epochs: of every training.
         configs: with the default.
         folds: one validates and one is left out of each training, as in a search.
-        draw: number of the drawing of the people and of the configs.
+        draw: number of the drawing of the demo's people, of the folds and of the configs.
+        data: folder with a manifest.csv, of which a third of the people test; empty for the demo.
+        weights: folder of pretrained weights; empty for none.
     """
 
     space: str
@@ -54,11 +58,30 @@ class World:
     configs: int = 48
     folds: int = 5
     draw: int = 1
+    data: str = ""
+    weights: str = ""
 
     @property
     def name(self) -> str:
         """Of its folder."""
-        return f"{self.space}-{self.people}-{self.side}px-{self.draw}"
+        people = f"{Path(self.data).name}-{self.people}" if self.data else str(self.people)
+        return f"{self.space}-{people}-{self.side}px-{self.epochs}-epochs-{self.draw}"
+
+    @property
+    def weights_dir(self) -> Path | None:
+        """The folder of pretrained weights; None for none."""
+        return Path(self.weights) if self.weights else None
+
+    def opened(self, folder: Path) -> tuple[SharedImages, SharedImages]:
+        """Returns the photos of those who are searched on, and of those who test."""
+        if self.data:
+            sides = Sides.of_data(folder / "data", Path(self.data))
+            roots = [sides.search, sides.test]
+        else:
+            seeds = ((self.people, self.draw), (self.test_people, _SEED_OF_TEST))
+            roots = [drawn_people(people, seed, folder) for people, seed in seeds]
+        search, test = (open_images(root, folder, self.side, self.weights_dir) for root in roots)
+        return search, test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,8 +121,12 @@ class Corpus:
 def configs_of(world: World, images: SharedImages) -> list[Config]:
     """Returns the default config of the space and random ones."""
     schema = images.setting.table.schema
+    weights = weights_in(world.weights_dir) if world.weights_dir else ()
+    pretrained = None if weights else False
     scale = replace(
-        choose_scale(device="cpu", pretrained=False, weights=(), max_epochs=world.epochs),
+        choose_scale(
+            device="cpu", pretrained=pretrained, weights=weights, max_epochs=world.epochs
+        ),
         input_sizes=(world.side,),
     )
     space = load(world.space, schema)
@@ -117,8 +144,7 @@ def build(world: World, folder: Path, until: float) -> Corpus | None:
         folder: keeps pictures and a folder a world.
         until: monotonic time at which no other training begins.
     """
-    images = open_images(drawn_people(world.people, world.draw, folder), folder, world.side)
-    test = open_images(drawn_people(world.test_people, _SEED_OF_TEST, folder), folder, world.side)
+    images, test = world.opened(folder)
     configs = configs_of(world, images)
     home = folder / world.name
     home.mkdir(parents=True, exist_ok=True)
@@ -131,7 +157,7 @@ def build(world: World, folder: Path, until: float) -> Corpus | None:
             return None
         write_arrays(path, _train(world, configs[number], number, fold, images, test))
         print(f"{world.name} {number} of {world.configs}, fold {fold}", file=sys.stderr)
-    return _read(world, home, images)
+    return _read(world, home, images, test)
 
 
 def _places(world: World) -> Iterator[tuple[int, int]]:
@@ -159,6 +185,7 @@ def _train(
             images.training_data(train),
             seed=1000 * number + fold,
             device=images.device,
+            weights_dir=world.weights_dir,
         )
         block = classifier.config.target.block
         for _ in range(world.epochs):
@@ -180,12 +207,12 @@ def _train(
     }
 
 
-def _read(world: World, home: Path, images: SharedImages) -> Corpus:
-    table = images.setting.table
+def _read(world: World, home: Path, images: SharedImages, test: SharedImages) -> Corpus:
+    table, others = images.setting.table, test.setting.table
     block = load(world.space, table.schema)
     label = table.schema.codes(table.labels, block.attributes)
     classes = table.schema.only(block.attributes).num_joint
-    truth = _test_label(world, home.parent, block.attributes)
+    truth = others.schema.codes(others.labels, block.attributes)
     found: dict[int, list[Trained]] = {}
     for number, fold in _places(world):
         with np.load(home / f"{number:03}-{fold}.npz") as file:
@@ -202,11 +229,3 @@ def _read(world: World, home: Path, images: SharedImages) -> Corpus:
     return Corpus(
         world=world, num_classes=classes, label=label, person=table.group_index, trained=whole
     )
-
-
-def _test_label(world: World, folder: Path, attributes: tuple[str, ...]) -> Ints:
-    images = open_images(
-        drawn_people(world.test_people, _SEED_OF_TEST, folder), folder, world.side
-    )
-    table = images.setting.table
-    return table.schema.codes(table.labels, attributes)

@@ -72,13 +72,16 @@ class Refitted:
     candidates: Mapping[str, Floats]
 
 
-def open_images(data: Path, folder: Path, side: int) -> SharedImages:
+def open_images(
+    data: Path, folder: Path, side: int, weights_dir: Path | None = None
+) -> SharedImages:
     """Returns the decoded pictures as a run has them, for trainings in this process.
 
     Args:
         data: folder of the pictures.
         folder: of results and cache.
         side: of the largest input in pixels.
+        weights_dir: folder of pretrained weights.
     """
     table = layouts.load(data, None)
     setting = TrialSetting(
@@ -87,7 +90,7 @@ def open_images(data: Path, folder: Path, side: int) -> SharedImages:
         stored_size=stored_size_for(table, side),
         cache_dir=folder / "cache",
         results_dir=folder / "results",
-        weights_dir=None,
+        weights_dir=weights_dir,
         device="cpu",
         num_threads=1,
         device_share=1.0,
