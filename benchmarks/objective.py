@@ -56,12 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Trains what is missing of the worlds that are asked for, and reports on all whole ones."""
     given = _parse(arguments)
     until = time.monotonic() + 60 * given.minutes
-    worlds = [
-        replace(world, space=space, draw=draw, configs=given.configs)
-        for world in [_people(given)]
-        for draw in given.draws
-        for space in given.space
-    ]
+    world = replace(_people(given), configs=given.configs)
+    worlds = [replace(world, space=s, draw=draw) for draw in given.draws for s in given.space]
     if given.quick:
         worlds = [
             replace(w, people=40, test_people=40, epochs=3, configs=6, folds=3) for w in worlds
@@ -98,10 +94,7 @@ def _people(given: argparse.Namespace) -> World:
     world = World(space=SPACES[0], side=given.side, epochs=given.epochs, weights=weights)
     if not given.data:
         return world
-    world = replace(world, data=str(given.data.resolve()))
-    search, test = (each.setting.table for each in world.opened(given.out.resolve()))
-    people, test_people = (len(np.unique(table.group_index)) for table in (search, test))
-    return replace(world, people=people, test_people=test_people)
+    return replace(world, data=str(given.data.resolve())).counted(given.out.resolve())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import optuna
@@ -65,12 +66,19 @@ class World:
     def name(self) -> str:
         """Of its folder."""
         people = f"{Path(self.data).name}-{self.people}" if self.data else str(self.people)
-        return f"{self.space}-{people}-{self.side}px-{self.epochs}-epochs-{self.draw}"
+        weights = "-pretrained" * bool(self.weights)
+        return f"{self.space}-{people}-{self.side}px-{self.epochs}-epochs{weights}-{self.draw}"
 
     @property
     def weights_dir(self) -> Path | None:
         """The folder of pretrained weights; None for none."""
         return Path(self.weights) if self.weights else None
+
+    def counted(self, folder: Path) -> Self:
+        """Returns the world of the `data` with as many people as there are on both sides."""
+        tables = [side.setting.table for side in self.opened(folder)]
+        people, test_people = (len(np.unique(table.group_index)) for table in tables)
+        return replace(self, people=people, test_people=test_people)
 
     def opened(self, folder: Path) -> tuple[SharedImages, SharedImages]:
         """Returns the photos of those who are searched on, and of those who test."""

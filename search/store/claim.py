@@ -27,6 +27,7 @@ RENEW_S = 15.0
 FRESH_S = 180.0
 """A driver that has not renewed its claim for so long is taken for dead."""
 _LOOK_S = 5.0
+"""Between two looks at whether it is time to, where a thread keeps a claim."""
 # Goes on while the machine is suspended, which Linux's monotonic clock does not.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
