@@ -25,11 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.objectives import (
-    balanced_log_score,
-    hard_macro_f1,
-    soft_macro_f1,
-)
+from benchmarks.objectives import balanced_log_score, hard_macro_f1, soft_macro_f1
 from benchmarks.trial_corpus import Corpus, Trained, World, build
 from search.analysis.metrics import Floats, Ints
 from search.analysis.people import People
