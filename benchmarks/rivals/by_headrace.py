@@ -8,16 +8,20 @@ from typing import Any
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from benchmarks.rivals.found import Found, Work
+from benchmarks.rivals.found import HIGHEST, Found, Work
 from benchmarks.rivals.task import ALL, Ground, Task
 from search.prepare.saved_run import load_run
+from search.store.best_file import Rule
 from search.store.names import as_file
-from search.store.records import Cause, State, TrialRecord, best_record
+from search.store.records import Cause, State, TrialRecord
 from search.store.run_store import RunStore
+from search.tuning.choice import chosen_record
+from search.tuning.second_fold import SecondFold
 from tests.search.builders.choice_curves import COMPLETE, Report, choice_curve
 
 _RUN = Path(__file__).parents[2] / "search" / "run.py"
 _NAME = "searched"
+_OTHER_RULES = {HIGHEST: Rule.SCORE, "one standard error": Rule.ONE_ERROR}
 
 
 def command(task: Task, start_up: float, *more: str) -> list[str]:
@@ -63,7 +67,7 @@ def read(task: Task, ended: float) -> Found:
     """
     store, ground = RunStore(Path(task.work) / "results" / _NAME), Ground.of(task)
     run = load_run(store)
-    records = run.records
+    records, second = run.records, SecondFold.of(store, ground.table)
     told = [record.ended for record in records if record.ended]
     if (store.root / "second_fold").is_dir():
         told = [ended]  # the leaders were trained again before the choice
@@ -75,8 +79,12 @@ def read(task: Task, ended: float) -> Found:
     for result, space in zip(run.results, ground.spaces, strict=True):
         epochs = ground.epochs(space)
         found.choices[space.name] = None if result.best is None else dict(result.best.config)
-        highest = best_record(result.records)
-        found.highest[space.name] = None if highest is None else dict(highest.config)
+        for name, rule in _OTHER_RULES.items():
+            other = chosen_record(
+                store, ground.table, space.attributes, result.records, second, rule
+            )
+            config = None if other is None else dict(other.config)
+            found.by_rule.setdefault(name, {})[space.name] = config
         # Only complete trials are chosen from, and they are told when they end.
         reports = [
             Report(

@@ -8,6 +8,8 @@ from typing import Any, Self
 
 Config = Mapping[str, Any]
 
+HIGHEST = "highest score"
+
 
 @dataclass(slots=True, kw_only=True)
 class Work:
@@ -31,8 +33,8 @@ class Found:
         ended: when the choices were made.
         choices: by space, the config that the method would have its user take; None where it has
             none.
-        highest: by space, the config with the highest score, where a method does not just take
-            that; empty where it does.
+        by_rule: what the method would choose by other rules, by rule and space; empty where it has
+            none.
         curves: by space, steps (time, validation score of what the method would choose then).
         trials: number by how they ended: complete, stopped (early), cut_off (by the end of the
             time), failed.
@@ -43,7 +45,7 @@ class Found:
     started: float
     ended: float
     choices: dict[str, Config | None] = field(default_factory=dict)
-    highest: dict[str, Config | None] = field(default_factory=dict)
+    by_rule: dict[str, dict[str, Config | None]] = field(default_factory=dict)
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     trials: dict[str, int] = field(default_factory=dict)
     training: Work = field(default_factory=Work)
@@ -55,7 +57,10 @@ class Found:
 
     @classmethod
     def from_dict(cls, given: Mapping[str, Any]) -> Self:
-        """Reads `to_dict` back."""
+        """Reads `to_dict` back, also of before, when `highest` was the only other rule."""
+        given = dict(given)
+        if highest := given.pop("highest", None):
+            given["by_rule"] = {HIGHEST: highest}
         work = {name: Work(**given[name]) for name in ("training", "evaluation")}
         return cls(**{**given, **work})
 

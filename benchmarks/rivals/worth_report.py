@@ -23,7 +23,6 @@ from search.store.provenance import package_versions
 from spaces.space import Space
 from tests.search.builders.worth_figures import Judged, num_below, time_until
 
-HIGHEST = f"{HEADRACE}, highest score"
 _TEXT = """\
 `headrace`: its own command. `recipe`: OptunaSearch, ASHA, a function trainable, DataLoader with
 Pillow and torchvision, checkpoints; `recipe-warm`: the same with `reuse_actors=True` and a class
@@ -46,7 +45,8 @@ end (arXiv 2404.04111). `default`: the default config. Medians over seeds, in br
   seed over people and trainings; from the default of all seeds of a method, from headrace of those
   that both have. `others` chose another config than the default.
 * `headrace, highest score`: the same searches, had they chosen the config with the highest
-  score, whatever its lead over the default.
+  score, whatever its lead over the default; `headrace, one standard error`: had they asked for a
+  lead of one standard error of one fold, or 1.5 of two.
 * below: searches whose choice scores less than the default config.
 * time to the recipe's score: from the start of the process until the choice has, and keeps, a
   validation score as high as the final choice of `recipe` with the same seed; the choice is the
@@ -82,8 +82,8 @@ def report(rows: Sequence[Row], held_out_of: Callable[[str], HeldOut], given: Na
     parts = [_head(rows, given)]
     for (data, space, budget), group in by_group(list(rows)).items():
         held_out = held_out_of(space)
-        highest = (row.found.highest for row in group if row.found.highest)
-        held_out.prepare(held_out.choices([*(row.found.choices for row in group), *highest]))
+        others = (choices for row in group for choices in row.found.by_rule.values())
+        held_out.prepare(held_out.choices([*(row.found.choices for row in group), *others]))
         title = f"{data}, --space {space}, {format_duration(budget)} of device time"
         parts.append(f"## {title}\n\n{_speed(group, given.slots)}")
         for each in held_out.ground.spaces:
@@ -172,8 +172,9 @@ def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
         method: {row.cell.seed: row.found.choices for row in its}
         for method, its in _by_method(group).items()
     }
-    if highest := {r.cell.seed: r.found.highest for r in group if r.found.highest}:
-        found[HIGHEST] = highest
+    for row in sorted(group, key=lambda row: row.cell.seed):
+        for rule, choices in row.found.by_rule.items():
+            found.setdefault(f"{HEADRACE}, {rule}", {})[row.cell.seed] = choices
     people, standard = held_out.people(space), held_out.ground.default(space)
     chosen, predicted, by_method, others, without = {}, {}, {}, {}, {}
     for method, choices in found.items():

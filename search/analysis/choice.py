@@ -16,6 +16,7 @@ config stands in for the default, it is 0.009 to 0.021 smaller.
 """
 
 from collections.abc import Iterable
+from statistics import NormalDist
 
 import numpy as np
 
@@ -24,9 +25,25 @@ from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import influence
 
 OF_ONE_FOLD = 1.0
-"""Standard errors that a lead over the default is held for less."""
+"""Standard errors that a lead over the default counted less in runs of before."""
 OF_TWO_FOLDS = 1.5
-"""Standard errors that the mean lead over two folds is held for less."""
+"""Standard errors that the mean lead over two folds counted less in runs of before."""
+_CHANCE = 0.2
+_LEAST_ERRORS = 1.25
+
+
+def errors_held_back(leads: int) -> float:
+    """Returns the standard errors that a lead over the default counts less.
+
+    The more configs lead, the larger the largest lead is by luck. It is held to a one-sided normal
+    test with a family-wise chance of 0.2 that any of the leads is luck of the people (Bonferroni),
+    and to 1.25 standard errors at least, for training has luck of its own.
+
+    Args:
+        leads: number of configs that lead the default.
+    """
+    chance = min(0.5, _CHANCE / max(1, leads))
+    return max(_LEAST_ERRORS, -NormalDist().inv_cdf(chance))
 
 
 def errors_of_leads(people: People, default: Ints, predicted: Iterable[Ints]) -> Floats:

@@ -8,7 +8,12 @@ from contextlib import suppress
 
 import numpy as np
 
-from search.analysis.choice import OF_ONE_FOLD, OF_TWO_FOLDS, errors_of_leads
+from search.analysis.choice import (
+    OF_ONE_FOLD,
+    OF_TWO_FOLDS,
+    errors_held_back,
+    errors_of_leads,
+)
 from search.analysis.metrics import Floats, Ints, macro_f1
 from search.analysis.people import People
 from search.errors import ResultsError
@@ -32,7 +37,7 @@ def chosen_record(
     attributes: Sequence[str],
     records: Sequence[TrialRecord],
     second: SecondFold | None = None,
-    rule: Rule = Rule.ONE_ERROR,
+    rule: Rule = Rule.FAMILY_WISE,
 ) -> TrialRecord | None:
     """Returns the trial to take: the default's, unless another leads it by more than luck.
 
@@ -77,12 +82,19 @@ def chosen_record(
     leads = np.array([late_score(record) - late_score(default) for record in challengers])
     errors = errors_of_leads(people, given.argmax(axis=1), predicted)
     again = second and _second_leads(second, attributes, default, challengers)
-    # Where leaders were trained again, who was not must not have it easier than those who were.
-    is_alone = rule is Rule.ONE_ERROR and not again
-    surest = _surest(leads, errors, OF_ONE_FOLD if is_alone else OF_TWO_FOLDS)
+    held_back = _held_back(rule, leads, is_alone=not again)
+    surest = _surest(leads, errors, held_back)
     if again and (surest is None or np.isfinite(again[0][surest])):
-        surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2, OF_TWO_FOLDS)
+        surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2, held_back)
     return default if surest is None else challengers[surest]
+
+
+def _held_back(rule: Rule, leads: Floats, *, is_alone: bool) -> float:
+    """Returns the standard errors that a lead counts less; `is_alone` where there is one fold."""
+    if rule is Rule.FAMILY_WISE:
+        return errors_held_back(int((leads > 0).sum()))
+    # Where leaders were trained again, who was not must not have it easier than those who were.
+    return OF_ONE_FOLD if rule is Rule.ONE_ERROR and is_alone else OF_TWO_FOLDS
 
 
 def _surest(leads: Floats, errors: Floats, held_back: float) -> int | None:

@@ -31,7 +31,10 @@ def test_rows_are_read_as_they_were_measured_and_a_torn_line_is_measured_again(t
     assert file.rows() == [row_of(0), row_of(1)]
 
 
-def test_a_row_of_before_names_no_config_of_the_highest_score(tmp_path):
-    line = row_of(0).to_line()
-    assert Row.from_line(line.replace('"highest": {}, ', "")) == row_of(0)
-    assert '"highest": {}, ' in line
+def test_rows_of_before_know_the_highest_score_or_no_other_rule():
+    line, part = row_of(0).to_line(), '"by_rule": {}, '
+    assert part in line
+    assert Row.from_line(line.replace(part, "")) == row_of(0)
+    assert Row.from_line(line.replace(part, '"highest": {}, ')) == row_of(0)
+    before = Row.from_line(line.replace(part, '"highest": {"age": {"optim.lr": 0.5}}, '))
+    assert before.found.by_rule == {"highest score": {"age": {"optim.lr": 0.5}}}

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from search.analysis.choice import errors_of_leads
+from search.analysis.choice import errors_held_back, errors_of_leads
 from search.analysis.metrics import macro_f1
 from search.analysis.people import People
 
@@ -53,3 +54,13 @@ def test_photos_of_a_person_are_one_piece_of_evidence():
 def test_one_person_proves_nothing():
     people = People(label=np.array([0, 1]), person=np.array([5, 5]), num_classes=2)
     assert errors_of_leads(people, np.array([1, 1]), [np.array([0, 1])]).tolist() == [np.inf]
+
+
+@pytest.mark.parametrize("leads", [4, 7, 40, 1000])
+def test_that_any_of_many_leads_is_luck_has_a_chance_of_a_fifth(leads):
+    assert leads * norm.sf(errors_held_back(leads)) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("leads", [0, 1])
+def test_a_single_lead_has_to_be_clear(leads):
+    assert errors_held_back(leads) == 1.25

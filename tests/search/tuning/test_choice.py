@@ -175,6 +175,30 @@ def test_a_lead_in_the_last_epoch_alone_is_luck(store, table):
     assert chosen(store, table, default, other, steady) == 2
 
 
+def test_the_more_configs_lead_the_surer_one_of_them_has_to_be(store, table):
+    default = tried(store, table, 0, range(12))
+    sure = tried(store, table, 1, range(2, 12))  # 1.45 errors ahead
+    others = [tried(store, table, number, range(1, 12)) for number in range(2, 8)]
+    by = {"rule": Rule.FAMILY_WISE}
+    assert chosen(store, table, default, sure, **by) == 1
+    assert chosen(store, table, default, sure, *others[:1], **by) == 1
+    assert chosen(store, table, default, sure, *others, **by) == 0
+    assert chosen(store, table, default, sure, *others) == 1
+
+
+def test_both_folds_ask_for_as_much_as_the_number_of_leads_does(store, table, second):
+    default = tried(store, table, 0, range(12), config=TARGET)
+    other = tried(store, table, 1, range(2, 12), config={**TARGET, "optim.lr": 0.5})
+    again(second, default, range(4))
+    again(second, other, range(3, 5))  # 1.2 errors of both
+    by = {"second": second, "rule": Rule.FAMILY_WISE}
+    assert chosen(store, table, default, other, **by) == 0
+    again(second, other, range(3))
+    assert chosen(store, table, default, other, **by) == 1
+    more = [tried(store, table, n, range(1, 12), config=TARGET) for n in range(2, 16)]
+    assert chosen(store, table, default, other, *more, **by) == 0
+
+
 def test_the_default_that_leads_is_taken(store, table):
     default, other = tried(store, table, 0, range(2)), tried(store, table, 1, range(30))
     assert chosen(store, table, default, other) == 0
@@ -266,6 +290,6 @@ def test_the_file_of_an_older_run_that_cannot_be_read_says_nothing(store, table)
 
 def test_a_rule_that_nobody_knows_is_refused(store):
     store.write_study({"chosen_by": "dice"})
-    known = r"chosen_by in .* must be one of lead, lead_of_one_error, got 'dice'; resume"
+    known = r"chosen_by in .* must be one of lead, lead_of_one_error, lead_family_wise, got 'dice'; resume"
     with pytest.raises(ResultsError, match=known):
         rule_of(store, [])
