@@ -7,7 +7,7 @@ Notation:
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 
 import numpy as np
 
@@ -21,14 +21,14 @@ from search.analysis.uncertainty.bootstrap import influence
 _LAST = 3
 LATE = f"macro-F1, mean of the last {_LAST} epochs"
 REPLAYS = 1000
-HeldBack = Callable[[Ints], Floats]
-"""Standard errors that leads count less, by the number of leads."""
+HeldBack = Callable[[Ints, int], Floats]
+"""Standard errors that leads count less, by the number of leads and of folds."""
 HELD_BACK: dict[str, HeldBack] = {
     **{
-        f"{errors:g}": partial(np.full_like, fill_value=errors, dtype=float)
+        f"{errors:g}": lambda leads, folds, errors=errors: np.full(leads.shape, errors)  # noqa: ARG005
         for errors in (0.5, 1.0, 1.25, 1.5, 2.0)
     },
-    "family-wise": np.vectorize(errors_held_back, otypes=[float]),
+    "Dunnett's": np.vectorize(lru_cache(errors_held_back), otypes=[float]),
 }
 Score = Callable[[Floats, Ints], float]
 SCORES: dict[str, Score] = {
@@ -167,7 +167,7 @@ def replays(
         leads = (lead > 0).sum(axis=1, keepdims=True)
         for errors, held_back in HELD_BACK.items():
             row = f"{name}, its lead over the default less {errors} standard errors"
-            found[row] = _choice(world, lead - held_back(leads) * error, tried, same)
+            found[row] = _choice(world, lead - held_back(leads, 1) * error, tried, same)
     for errors, held_back in HELD_BACK.items():
         row = f"{LATE}, less {errors} standard errors; a second fold for the best third"
         found[row] = _with_second_fold(world, tried, same[:, 0], held_back, rng)
@@ -214,7 +214,7 @@ def _with_second_fold(
     error = np.sqrt(sum(world.error[default, chosen, each] ** 2 for each in both)) / 2
     surely = np.full(tried.shape, -np.inf)
     leads = (first > 0).sum(axis=1, keepdims=True)
-    surely[rows, top] = lead - held_back(leads) * error
+    surely[rows, top] = lead - held_back(leads, 2) * error
     surely[~is_ahead] = -np.inf
     score = world.score[tried]  # [replays, trials, F]
     shown = sum(np.take_along_axis(score, each[..., None], axis=2)[..., 0] for each in both)

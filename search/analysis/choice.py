@@ -16,9 +16,11 @@ config stands in for the default, it is 0.009 to 0.021 smaller.
 """
 
 from collections.abc import Iterable
-from statistics import NormalDist
 
 import numpy as np
+from scipy.integrate import trapezoid
+from scipy.optimize import brentq
+from scipy.stats import norm
 
 from search.analysis.metrics import Floats, Ints
 from search.analysis.people import People
@@ -29,21 +31,41 @@ OF_ONE_FOLD = 1.0
 OF_TWO_FOLDS = 1.5
 """Standard errors that the mean lead over two folds counted less in runs of before."""
 _CHANCE = 0.2
-_LEAST_ERRORS = 1.25
+_LEAST = {1: 1.25, 2: 1.5}
+_GRID = np.linspace(-8.0, 8.0, 1601)
 
 
-def errors_held_back(leads: int) -> float:
+def dunnett_quantile(num_configs: int, chance: float) -> float:
+    """Returns what the largest of many z values against one control exceeds by that chance.
+
+    It is the one-sided critical value of Dunnett (1955, A multiple comparison procedure for
+    comparing several treatments with a control, table 1) for known variances that are all alike:
+    the control's luck is in every difference, so that any two correlate by 0.5.
+
+    Args:
+        num_configs: that are compared with the control, at least 1.
+        chance: that any of them exceeds it although none is better than the control.
+    """
+
+    def too_low(z: float) -> float:
+        none_above = norm.cdf(np.sqrt(2) * z + _GRID) ** num_configs
+        return float(trapezoid(none_above * norm.pdf(_GRID), _GRID)) - (1 - chance)
+
+    return float(brentq(too_low, -10.0, 10.0))
+
+
+def errors_held_back(leads: int, folds: int = 1) -> float:
     """Returns the standard errors that a lead over the default counts less.
 
-    The more configs lead, the larger the largest lead is by luck. It is held to a one-sided normal
-    test with a family-wise chance of 0.2 that any of the leads is luck of the people (Bonferroni),
-    and to 1.25 standard errors at least, for training has luck of its own.
+    The more configs lead, the larger the largest lead is by luck: it is held to Dunnett's test at
+    a family-wise chance of 0.2. As training has luck of its own, it is 1.25 at least, of two folds
+    1.5.
 
     Args:
         leads: number of configs that lead the default.
+        folds: over which the lead is the mean, 1 or 2.
     """
-    chance = min(0.5, _CHANCE / max(1, leads))
-    return max(_LEAST_ERRORS, -NormalDist().inv_cdf(chance))
+    return max(_LEAST[folds], dunnett_quantile(max(1, leads), _CHANCE))
 
 
 def errors_of_leads(people: People, default: Ints, predicted: Iterable[Ints]) -> Floats:

@@ -92,7 +92,7 @@ def chosen_record(
 def _held_back(rule: Rule, leads: Floats, *, is_alone: bool) -> float:
     """Returns the standard errors that a lead counts less; `is_alone` where there is one fold."""
     if rule is Rule.FAMILY_WISE:
-        return errors_held_back(int((leads > 0).sum()))
+        return errors_held_back(int((leads > 0).sum()), folds=1 if is_alone else 2)
     # Where leaders were trained again, who was not must not have it easier than those who were.
     return OF_ONE_FOLD if rule is Rule.ONE_ERROR and is_alone else OF_TWO_FOLDS
 

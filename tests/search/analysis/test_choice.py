@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from search.analysis.choice import errors_held_back, errors_of_leads
+from search.analysis.choice import dunnett_quantile, errors_held_back, errors_of_leads
 from search.analysis.metrics import macro_f1
 from search.analysis.people import People
 
@@ -56,11 +56,25 @@ def test_one_person_proves_nothing():
     assert errors_of_leads(people, np.array([1, 1]), [np.array([0, 1])]).tolist() == [np.inf]
 
 
-@pytest.mark.parametrize("leads", [4, 7, 40, 1000])
-def test_that_any_of_many_leads_is_luck_has_a_chance_of_a_fifth(leads):
-    assert leads * norm.sf(errors_held_back(leads)) == pytest.approx(0.2)
+_DUNNETT_1955 = (1.64, 1.92, 2.06, 2.16, 2.23, 2.29, 2.34, 2.38, 2.42)
+"""Table 1 a: one-sided, 5 %, infinite degrees of freedom, for one treatment to nine."""
 
 
-@pytest.mark.parametrize("leads", [0, 1])
-def test_a_single_lead_has_to_be_clear(leads):
-    assert errors_held_back(leads) == 1.25
+@pytest.mark.parametrize(("num", "expected"), [*enumerate(_DUNNETT_1955, 1)])
+def test_quantiles_are_those_of_the_published_table(num, expected):
+    assert round(dunnett_quantile(num, 0.05), 2) == expected
+
+
+def test_the_luck_of_many_leads_is_as_a_simulation_has_it():
+    rng, leads = np.random.default_rng(0), 30
+    default = rng.standard_normal((40_000, 1))
+    most = ((rng.standard_normal((40_000, leads)) - default) / np.sqrt(2)).max(axis=1)
+    assert (most > errors_held_back(leads)).mean() == pytest.approx(0.2, abs=0.01)
+
+
+@pytest.mark.parametrize(("folds", "least"), [(1, 1.25), (2, 1.5)])
+def test_a_single_lead_has_to_be_clear_and_one_of_very_many_clearer(folds, least):
+    assert errors_held_back(0, folds) == errors_held_back(1, folds) == least
+    needed = [errors_held_back(leads, folds) for leads in (1, 3, 10, 100, 10_000)]
+    assert needed == sorted(needed)
+    assert needed[-1] < -norm.ppf(0.2 / 10_000)  # Bonferroni

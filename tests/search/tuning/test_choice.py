@@ -290,6 +290,6 @@ def test_the_file_of_an_older_run_that_cannot_be_read_says_nothing(store, table)
 
 def test_a_rule_that_nobody_knows_is_refused(store):
     store.write_study({"chosen_by": "dice"})
-    known = r"chosen_by in .* must be one of lead, lead_of_one_error, lead_family_wise, got 'dice'; resume"
-    with pytest.raises(ResultsError, match=known):
+    known = "lead, lead_of_one_error, lead_family_wise"
+    with pytest.raises(ResultsError, match=f"must be one of {known}, got 'dice'; resume"):
         rule_of(store, [])
