@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.objective import LATE, Seen, _affordable, _with_second_fold
+from benchmarks.choice_replays import LATE, Seen, _affordable, _with_second_fold
 
 FOLDS = 5
 
@@ -19,11 +19,18 @@ def world_of(seen, score, error=0.0):
     )
 
 
-def replayed(world, penalty=0.0, replays=200):
+def asking(errors):
+    return lambda leads, folds: np.full(leads.shape, errors)
+
+
+NOTHING = asking(0.0)
+
+
+def replayed(world, held_back=NOTHING, replays=200):
     tried = np.tile(np.arange(len(world.worth)), (replays, 1))
     rng = np.random.default_rng(3)
     fold = rng.integers(FOLDS, size=replays)
-    return _with_second_fold(world, tried, fold, penalty, rng)
+    return _with_second_fold(world, tried, fold, held_back, rng)
 
 
 @pytest.mark.parametrize(
@@ -49,8 +56,8 @@ def test_a_lead_within_its_error_is_not_chosen():
     seen, score = np.full((5, FOLDS), 0.5), np.full((5, FOLDS), 0.5)
     seen[1], score[1] = 0.6, 0.4
     # Two folds of 0.2 each: 0.14 of their mean.
-    assert replayed(world_of(seen, score, error=0.2), penalty=0.5).below == 1
-    assert replayed(world_of(seen, score, error=0.2), penalty=1.0).below == 0
+    assert replayed(world_of(seen, score, error=0.2), asking(0.5)).below == 1
+    assert replayed(world_of(seen, score, error=0.2), asking(1.0)).below == 0
 
 
 def test_worth_is_that_of_the_folds_that_nobody_saw():
@@ -65,7 +72,7 @@ def test_worth_is_that_of_the_folds_that_nobody_saw():
             return np.ones(size, dtype=int)  # the next fold
 
     wide = np.concatenate([tried, [[2, 2]]], axis=1)  # five trainings: three begin, two again
-    choice = _with_second_fold(world_of(seen, score), wide, np.array([3]), 0.0, Next())
+    choice = _with_second_fold(world_of(seen, score), wide, np.array([3]), NOTHING, Next())
     assert choice.gain == pytest.approx((0.5 + 0.6 + 0.7) / 3 - 0.5)
     assert choice.regret == 0
 
