@@ -17,6 +17,7 @@ from search.analysis.choice import errors_held_back
 from search.analysis.metrics import Floats, Ints
 from search.analysis.people import People
 from search.analysis.uncertainty.bootstrap import influence
+from search.tuning.second_fold import LEAST_TRIALS, num_leaders
 
 _LAST = 3
 LATE = f"macro-F1, mean of the last {_LAST} epochs"
@@ -168,9 +169,10 @@ def replays(
         for errors, held_back in HELD_BACK.items():
             row = f"{name}, its lead over the default less {errors} standard errors"
             found[row] = _choice(world, lead - held_back(leads, 1) * error, tried, same)
-    for errors, held_back in HELD_BACK.items():
+    second = (same[:, 0] + rng.integers(1, folds, size=REPLAYS)) % folds
+    for errors, held_back in HELD_BACK.items() if _affordable(trials)[0] >= LEAST_TRIALS else ():
         row = f"{LATE}, less {errors} standard errors; a second fold for the best third"
-        found[row] = _with_second_fold(world, tried, same[:, 0], held_back, rng)
+        found[row] = _with_second_fold(world, tried, same[:, 0], second, held_back)
     return found
 
 
@@ -183,25 +185,25 @@ def _leads(world: Seen, name: str, tried: Ints, fold: Ints) -> Floats:
 
 
 def _with_second_fold(
-    world: Seen, tried: Ints, fold: Ints, held_back: HeldBack, rng: np.random.Generator
+    world: Seen, tried: Ints, fold: Ints, second: Ints, held_back: HeldBack
 ) -> Choice:
     """Lets the best third of fewer trials be trained on a second fold, too, for the same cost.
 
     As the second trainings have to be paid for, the last of the trials are never begun; those of
-    the default count. Who has no second fold is not chosen.
+    the default count. Who has no second fold is not chosen, as in `search.tuning.second_fold`.
 
     Args:
         world: as the objectives see it.
         tried: configs of every replay, [replays, trials].
         fold: the first fold of every replay, [replays].
+        second: another of every replay, [replays].
         held_back: standard errors that the mean lead over both folds counts less, by the number
             of those who lead on the first.
-        rng: draws the second fold.
     """
     begun, again = _affordable(tried.shape[1])
     tried, rows = tried[:, :begun], np.arange(len(tried))[:, None]
     folds = world.worth.shape[1]
-    both = np.stack([fold, (fold + rng.integers(1, folds, size=len(fold))) % folds])[..., None]
+    both = np.stack([fold, second])[..., None]
     first = _leads(world, LATE, tried, both[0])
     is_ahead = first > 0
     is_ahead[:, 0] = True  # the default is trained again, too
@@ -223,7 +225,7 @@ def _with_second_fold(
 
 def _affordable(trainings: int) -> tuple[int, int]:
     """Returns how many trials begin and how many of them get a second training."""
-    again = {begun: 1 + -(-(begun - 1) // 3) for begun in range(1, trainings)}
+    again = {begun: min(begun, 1 + num_leaders(begun)) for begun in range(1, trainings)}
     begun = max(begun for begun in again if begun + again[begun] <= trainings)
     return begun, again[begun]
 

@@ -29,6 +29,7 @@ from tests.search.builders.searched_refit import open_images
 from trainables.backbone import weights_in
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
+from trainables.data.schema import UNKNOWN
 from trainables.data.splits import deal
 
 _SEED_OF_TEST = 910_000
@@ -130,6 +131,8 @@ def configs_of(world: World, images: SharedImages) -> list[Config]:
     """Returns the default config of the space and random ones."""
     schema = images.setting.table.schema
     weights = weights_in(world.weights_dir) if world.weights_dir else ()
+    if world.weights_dir and not weights:
+        raise ValueError(f"--weights-dir must hold pretrained weights, got {world.weights_dir}")
     pretrained = None if weights else False
     scale = replace(
         choose_scale(
@@ -151,12 +154,21 @@ def build(world: World, folder: Path, until: float) -> Corpus | None:
         world: what to train.
         folder: keeps pictures and a folder a world.
         until: monotonic time at which no other training begins.
+
+    Raises:
+        ValueError: the folder holds another world of that name, a label of the data is missing, or
+            there are no weights.
     """
-    images, test = world.opened(folder)
-    configs = configs_of(world, images)
     home = folder / world.name
     home.mkdir(parents=True, exist_ok=True)
-    write_text(home / "world.json", json.dumps(asdict(world)))
+    note, said = home / "world.json", asdict(world)
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != said:
+        raise ValueError(f"--out has another world in {home}; give another folder")
+    images, test = world.opened(folder)
+    if any((side.setting.table.labels == UNKNOWN).any() for side in (images, test)):
+        raise ValueError(f"--data must tell every label of every photo, got {world.data}")
+    configs = configs_of(world, images)
+    write_text(note, json.dumps(said))
     for number, fold in _places(world):
         path = home / f"{number:03}-{fold}.npz"
         if path.is_file():

@@ -90,20 +90,18 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
         UsageError: the budget is too short; names the least one.
         ResultsError: what a stage needs is missing.
     """
-    budget = run.config.budget
+    given = run.config.budget
+    budget = given.minus(VERDICT_SECONDS)
     began = time.monotonic()
-    clock = Clock(
-        began=began,
-        budget_s=None if budget.seconds is None else budget.seconds - VERDICT_SECONDS,
-    )
+    clock = Clock(began=began, budget_s=budget.seconds)
     share, probed = 0.5, None
     # A refit that is done is repeated, or goes on with what is asked for now, at any time.
     is_done = RefitNote.exists(run.store)
-    searched = {"budget_seconds": budget.seconds, "trials": budget.trials}
+    searched = {"budget_seconds": given.seconds, "trials": given.trials}
     has_searched = run.store.read_study().get("searched") == searched
     if has_searched:
         share = 0.0  # with other trials the finalists might be others, and all be trained anew
-    elif clock.budget_s is not None and budget.seconds is not None and not is_done:
+    elif budget.seconds is not None and not is_done:
         if run.photo_seconds is None:
             say(console, "timing training steps of every space ...")
             run = replace(run, photo_seconds=probe_costs(run))
@@ -138,6 +136,7 @@ def share_of_search(run: Prepared) -> float:
     Raises:
         UsageError: the budget of a new run is too short for any refit; names the least one.
     """
+    # Unlike `Budget.minus` it may come to nothing, and is refused then.
     seconds = (run.config.budget.seconds or 0.0) - VERDICT_SECONDS
     costs, wish = probed_costs(run), wished_shape(run)
     try:

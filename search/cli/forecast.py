@@ -45,7 +45,7 @@ def print_forecast(console: Console, run: Prepared) -> None:
         share = search_share(costs, left, wish, parts)
         after = left * (1 - share)
         planned = plan_refit(costs, after / parts, wish, parts)
-        say(console, f"search: {format_duration(budget * share)}")
+        say(console, f"search: {format_duration(left * share)}")
         say(console, f"refit: {planned.shape.describe()}, {format_duration(planned.seconds)}")
         for cut in planned.cuts:
             say(console, f"  {cut}")

@@ -363,7 +363,7 @@ def _description(run: Prepared) -> dict[str, Any]:
             s.name: study_name(s, table.schema, run.scale, run.dataset.fingerprint)
             for s in run.spaces
         },
-        "chosen_by": str(Rule.FAMILY_WISE),
+        "chosen_by": str(Rule.DUNNETT),
         "second_fold": ALL not in run.config.spaces
         and are_affordable(run, run.config.budget.minus(_WRAP_UP_SECONDS)),
         "scale": run.scale.reason,

@@ -32,8 +32,8 @@ class Rule(StrEnum):
     """The largest lead over the default less 1.5 standard errors, of one fold or two."""
     ONE_ERROR = "lead_of_one_error"
     """As `LEAD`, but of one fold alone less 1 standard error."""
-    FAMILY_WISE = "lead_family_wise"
-    """The largest lead less as many standard errors as the number of leads asks for."""
+    DUNNETT = "lead_dunnett"
+    """The largest lead less the critical value of Dunnett's test for as many leads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,7 +125,7 @@ class Claim:
                 self.keep()
             except SupersededError:
                 return
-            except OSError:
+            except (OSError, ValueError):  # Arrow's for an answer that it cannot read
                 continue
 
     def release(self) -> None:

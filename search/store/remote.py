@@ -219,7 +219,8 @@ class RemoteFolder:
         except OSError as error:
             if self._is_there(path):
                 raise
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
+            # Without `filename`: the store has lost it, and no disk of this machine.
+            raise FileNotFoundError(errno.ENOENT, f"{path!r} is there no more") from error
 
     def remove(self, name: str) -> None:
         """Deletes a file, if it is there."""

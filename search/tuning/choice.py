@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from search.analysis.choice import (
     OF_ONE_FOLD,
@@ -37,15 +38,15 @@ def chosen_record(
     attributes: Sequence[str],
     records: Sequence[TrialRecord],
     second: SecondFold | None = None,
-    rule: Rule = Rule.FAMILY_WISE,
+    rule: Rule = Rule.DUNNETT,
 ) -> TrialRecord | None:
     """Returns the trial to take: the default's, unless another leads it by more than luck.
 
     Of those it is the one whose lead is the largest less its standard errors; its last epoch must
     score higher, too. One whose predictions are missing, or not of the same photos, is passed
     over. Where the default and the one so found were trained on a second fold, the lead is the
-    mean of both folds, with the error of that mean, and who was not trained there is not taken:
-    a better trial that came later, or broke there, is found by the first.
+    mean of both folds, with the error of that mean, and who was not trained there is not taken,
+    but for a better trial that came later, or broke there: it is found by the first.
 
     Where the default did not end or its predictions are missing it is the highest score.
 
@@ -83,6 +84,8 @@ def chosen_record(
     errors = errors_of_leads(people, given.argmax(axis=1), predicted)
     again = second and _second_leads(second, attributes, default, challengers)
     held_back = _held_back(rule, leads, is_alone=not again)
+    if again and rule is Rule.DUNNETT:
+        errors[_are_behind(leads, again[0])] = np.inf
     surest = _surest(leads, errors, held_back)
     if again and (surest is None or np.isfinite(again[0][surest])):
         surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2, held_back)
@@ -91,10 +94,17 @@ def chosen_record(
 
 def _held_back(rule: Rule, leads: Floats, *, is_alone: bool) -> float:
     """Returns the standard errors that a lead counts less; `is_alone` where there is one fold."""
-    if rule is Rule.FAMILY_WISE:
+    if rule is Rule.DUNNETT:
         return errors_held_back(int((leads > 0).sum()), folds=1 if is_alone else 2)
     # Where leaders were trained again, who was not must not have it easier than those who were.
     return OF_ONE_FOLD if rule is Rule.ONE_ERROR and is_alone else OF_TWO_FOLDS
+
+
+def _are_behind(leads: Floats, again: Floats) -> NDArray[np.bool_]:
+    """Returns who was not trained again, and ranks behind those who were."""
+    is_again = np.isfinite(again)
+    behind = ~is_again & (leads <= leads[is_again].min())
+    return np.asarray(behind)
 
 
 def _surest(leads: Floats, errors: Floats, held_back: float) -> int | None:

@@ -186,7 +186,7 @@ def leaders(records: Iterable[TrialRecord]) -> list[TrialRecord]:
         and late_score(each) > late_score(default)
     ]
     ahead.sort(key=lambda each: (-late_score(each), each.number))
-    return [default, *ahead[: _num_leaders(len(complete))]] if ahead else []
+    return [default, *ahead[: num_leaders(len(complete))]] if ahead else []
 
 
 def expected_trainings(trials: int) -> int:
@@ -194,10 +194,11 @@ def expected_trainings(trials: int) -> int:
     # Early stopping ends the others: in nine searches of 61 to 107 trials and one of 24 it left 16
     # to 39 % complete, in the median 27 %.
     complete = trials // 4
-    return 1 + _num_leaders(complete) if complete >= LEAST_TRIALS else 0
+    return 1 + num_leaders(complete) if complete >= LEAST_TRIALS else 0
 
 
-def _num_leaders(complete: int) -> int:
+def num_leaders(complete: int) -> int:
+    """Returns how many trials are trained again at most, beside the default."""
     return min(_MOST_LEADERS, math.ceil(complete / 3))
 
 

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from benchmarks.choice_replays import LATE, Seen, _affordable, _with_second_fold
+from benchmarks.choice_replays import (
+    HELD_BACK,
+    LATE,
+    SCORES,
+    Seen,
+    _affordable,
+    _with_second_fold,
+    replays,
+)
 
 FOLDS = 5
 
@@ -30,11 +38,12 @@ def replayed(world, held_back=NOTHING, replays=200):
     tried = np.tile(np.arange(len(world.worth)), (replays, 1))
     rng = np.random.default_rng(3)
     fold = rng.integers(FOLDS, size=replays)
-    return _with_second_fold(world, tried, fold, held_back, rng)
+    second = (fold + rng.integers(1, FOLDS, size=replays)) % FOLDS
+    return _with_second_fold(world, tried, fold, second, held_back)
 
 
 @pytest.mark.parametrize(
-    ("trainings", "trials"), [(3, (1, 1)), (5, (3, 2)), (10, (7, 3)), (15, (10, 4)), (24, (17, 7))]
+    ("trainings", "trials"), [(3, (1, 1)), (5, (3, 2)), (10, (6, 3)), (15, (10, 5)), (24, (17, 7))]
 )
 def test_second_trainings_are_paid_for_by_trials_that_never_begin(trainings, trials):
     assert _affordable(trainings) == trials
@@ -67,12 +76,8 @@ def test_worth_is_that_of_the_folds_that_nobody_saw():
     score[1] = [0.5, 0.6, 0.7, 0.8, 0.9]
     tried = np.tile(np.arange(3), (1, 1))
 
-    class Next:
-        def integers(self, low, high, size):
-            return np.ones(size, dtype=int)  # the next fold
-
     wide = np.concatenate([tried, [[2, 2]]], axis=1)  # five trainings: three begin, two again
-    choice = _with_second_fold(world_of(seen, score), wide, np.array([3]), NOTHING, Next())
+    choice = _with_second_fold(world_of(seen, score), wide, np.array([3]), np.array([4]), NOTHING)
     assert choice.gain == pytest.approx((0.5 + 0.6 + 0.7) / 3 - 0.5)
     assert choice.regret == 0
 
@@ -84,3 +89,40 @@ def test_no_config_without_a_second_training_is_chosen():
     score[9] = 0.9
     choice = replayed(world_of(seen, score))
     assert choice.gain == 0
+
+
+def test_leads_are_those_of_the_first_fold_and_what_they_ask_for_is_that_of_two():
+    seen, score, asked = np.full((10, FOLDS), 0.5), np.full((10, FOLDS), 0.5), []
+    seen[1:4] = 0.6
+    world = world_of(seen, score)
+    world.seen["macro-F1"] = seen.copy()
+    world.seen["macro-F1"][3] = 0.5  # not ahead in the last epoch
+
+    def held_back(leads, folds):
+        asked.append((set(leads.flat), folds))
+        return np.zeros(leads.shape)
+
+    replayed(world, held_back)
+    assert asked == [({2}, 2)]
+
+
+def test_every_rule_chooses_by_as_many_folds_as_it_says():
+    rng = np.random.default_rng(0)
+    seen = rng.normal(0.5, 0.05, (16, FOLDS))
+    world = world_of(seen, seen, error=0.05)
+    for name in SCORES:
+        world.seen.setdefault(name, seen)
+    few, many = (
+        replays(world, trials, np.random.default_rng(1), np.arange(1, 16), is_any=False)
+        for trials in (5, 15)
+    )
+    rows = [
+        f"{LATE}, less {e} standard errors; a second fold for the best third" for e in HELD_BACK
+    ]
+    assert not set(rows) & set(few)
+    # Who asks for more leaves the default less often, and so is less often below it.
+    below = [many[row].below for row in rows[:5]]
+    assert below == sorted(below, reverse=True)
+    assert below[0] > below[-1]
+    ones = [many[f"{LATE}, its lead over the default less {e} standard errors"] for e in HELD_BACK]
+    assert ones[-1].below <= ones[2].below  # Dunnett's is 1.25 at least

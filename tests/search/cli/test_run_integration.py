@@ -88,7 +88,7 @@ def test_a_run_of_two_spaces_leaves_its_files_and_its_best_configs_replay(
     assert len(list(run.glob("tensorboard/*/*/events.*"))) == 6
     assert len(list(run.glob("tensorboard/*/*/about.tfevents"))) == 6
     study = json.loads((run / "study.json").read_text(encoding="utf-8"))
-    assert (study["schema"], study["chosen_by"]) == (1, "lead_family_wise")
+    assert (study["schema"], study["chosen_by"]) == (1, "lead_dunnett")
     importance = json.loads((run / "importance.json").read_text(encoding="utf-8"))
     assert importance == {"schema": 1, "spaces": {}}  # three trials say nothing of parameters
     text = capsys.readouterr().out

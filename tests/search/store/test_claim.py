@@ -101,9 +101,9 @@ def test_a_claim_is_kept_while_something_takes_long(store, clock, monkeypatch):
     assert store.files(".drivers/run") == {}
 
 
-@pytest.mark.parametrize("is_away", [True, False])
+@pytest.mark.parametrize("error", [OSError("away"), ValueError("no XML"), None])
 def test_what_becomes_of_a_claim_meanwhile_is_said_by_the_next_look(
-    store, clock, aged, monkeypatch, is_away
+    store, clock, aged, monkeypatch, error
 ):
     monkeypatch.setattr("search.store.claim._LOOK_S", 0.01)
     claim, files, looks = Claim(store, "run", "a", clock), store.files, threading.Semaphore(0)
@@ -113,15 +113,20 @@ def test_what_becomes_of_a_claim_meanwhile_is_said_by_the_next_look(
 
     def seen(place):
         looks.release()
-        if is_away:
-            raise OSError("away")
+        if error:
+            raise error
         return files(place)
 
     with claim.kept():
         store.files = seen
         clock.now += RENEW_S
-        for _ in range(3 if is_away else 1):  # it goes on trying a store that is away
-            looks.acquire()
+        if error:  # it goes on trying a store that is away
+            for _ in range(3):
+                looks.acquire()
+        else:
+            (keeper,) = [each for each in threading.enumerate() if each.name == "headrace-claim"]
+            keeper.join(60)
+            assert not keeper.is_alive()
     store.files = files
     with pytest.raises(SupersededError):
         claim.keep()

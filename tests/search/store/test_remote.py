@@ -118,6 +118,9 @@ def test_a_file_that_is_deleted_while_it_is_read_is_not_there(enter, tmp_path, m
     with pytest.raises(FileNotFoundError, match=r"run/a\.bin"):
         store.get("run/a.bin", here / "a.bin")
     assert not list(here.iterdir())
+    put(store, "run/a.bin", b"x")
+    with pytest.raises(ResultsError, match=r"run/a\.bin"), store.asking("read"):
+        store.get("run/a.bin", here / "a.bin")  # no disk of this machine has lost it
 
 
 def test_a_disk_that_is_full_is_no_missing_file(store, tmp_path, monkeypatch):

@@ -179,7 +179,7 @@ def test_the_more_configs_lead_the_surer_one_of_them_has_to_be(store, table):
     default = tried(store, table, 0, range(12))
     sure = tried(store, table, 1, range(2, 12))  # 1.45 errors ahead
     others = [tried(store, table, number, range(1, 12)) for number in range(2, 8)]
-    by = {"rule": Rule.FAMILY_WISE}
+    by = {"rule": Rule.DUNNETT}
     assert chosen(store, table, default, sure, **by) == 1
     assert chosen(store, table, default, sure, *others[:1], **by) == 1
     assert chosen(store, table, default, sure, *others, **by) == 0
@@ -191,12 +191,26 @@ def test_both_folds_ask_for_as_much_as_the_number_of_leads_does(store, table, se
     other = tried(store, table, 1, range(2, 12), config={**TARGET, "optim.lr": 0.5})
     again(second, default, range(4))
     again(second, other, range(3, 5))  # 1.2 errors of both
-    by = {"second": second, "rule": Rule.FAMILY_WISE}
+    by = {"second": second, "rule": Rule.DUNNETT}
     assert chosen(store, table, default, other, **by) == 0
     again(second, other, range(2))
     assert chosen(store, table, default, other, **by) == 1
     more = [tried(store, table, n, range(1, 12), config=TARGET) for n in range(2, 16)]
     assert chosen(store, table, default, other, *more, **by) == 0
+
+
+def test_who_ranks_behind_those_trained_again_is_not_taken_by_one_fold(store, table, second):
+    default = tried(store, table, 0, range(20), config=TARGET)
+    # Right about the twenty, and wrong about fourteen whom the default knew.
+    wild = tried(store, table, 1, range(20, 34), config={**TARGET, "optim.lr": 0.5})
+    behind = tried(store, table, 2, range(5, 20), config={**TARGET, "optim.lr": 0.2})
+    again(second, default, range(5))
+    again(second, wild, range(5))
+    by = {"second": second, "rule": Rule.DUNNETT}
+    assert chosen(store, table, default, wild, behind, rule=Rule.DUNNETT) == 2
+    assert chosen(store, table, default, wild, behind, **by) == 0
+    later = tried(store, table, 3, range(12, 20), config={**TARGET, "optim.lr": 0.1})
+    assert chosen(store, table, default, wild, behind, later, **by) == 3
 
 
 def test_the_default_that_leads_is_taken(store, table):
@@ -290,6 +304,6 @@ def test_the_file_of_an_older_run_that_cannot_be_read_says_nothing(store, table)
 
 def test_a_rule_that_nobody_knows_is_refused(store):
     store.write_study({"chosen_by": "dice"})
-    known = "lead, lead_of_one_error, lead_family_wise"
+    known = "lead, lead_of_one_error, lead_dunnett"
     with pytest.raises(ResultsError, match=f"must be one of {known}, got 'dice'; resume"):
         rule_of(store, [])
