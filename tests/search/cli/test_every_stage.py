@@ -115,7 +115,7 @@ def searched(tmp_path, monkeypatch):
         monkeypatch.setattr(every_stage, "run_search", run_search)
         budget = Budget(seconds=seconds)
         config = SimpleNamespace(budget=budget, pseudo_labels="", why="predictions")
-        run = SimpleNamespace(config=config, store=store)
+        run = SimpleNamespace(config=config, store=store, photo_seconds={})
         every_stage.run_every_stage(run, Console(file=io.StringIO()))
         return given[0]
 
@@ -124,21 +124,30 @@ def searched(tmp_path, monkeypatch):
 
 def test_a_search_that_has_ended_begins_no_trial_where_its_run_is_resumed(searched):
     """Other trials might bring other finalists, and all of the refit would be trained anew."""
-    assert searched(seconds=1000.0) == 500.0
-    assert searched(seconds=1000.0) == 0.0
+    assert searched(seconds=1030.0) == 500.0
+    assert searched(seconds=1030.0) == 0.0
     # With more time it goes on.
-    assert searched(seconds=2000.0) == 1000.0
-    assert searched(seconds=2000.0) == 0.0
+    assert searched(seconds=2030.0) == 1000.0
+    assert searched(seconds=2030.0) == 0.0
+
+
+def test_a_search_gets_its_share_of_what_the_verdict_leaves(searched, monkeypatch):
+    """A refit that was promised two seeds would lose one for seconds."""
+    monkeypatch.setattr(every_stage.RefitNote, "exists", lambda _: False)
+    monkeypatch.setattr(every_stage, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr(every_stage, "probed_costs", lambda _: None)
+    monkeypatch.setattr(every_stage, "share_of_search", lambda _: 0.4)
+    assert searched(seconds=1030.0) == 400.0
 
 
 def test_a_search_that_was_interrupted_has_not_ended(searched):
-    assert searched(seconds=1000.0, interrupted=True) == 500.0
-    assert searched(seconds=1000.0) == 500.0
+    assert searched(seconds=1030.0, interrupted=True) == 500.0
+    assert searched(seconds=1030.0) == 500.0
 
 
 def test_a_trial_that_waits_for_the_next_start_is_tried_then(searched):
     """Its workers died, and nobody knows why: the search has not ended without it."""
     waiting = (SimpleNamespace(state=State.RUNNING),)
-    assert searched(seconds=1000.0, records=waiting) == 500.0
-    assert searched(seconds=1000.0) == 500.0
-    assert searched(seconds=1000.0) == 0.0
+    assert searched(seconds=1030.0, records=waiting) == 500.0
+    assert searched(seconds=1030.0) == 500.0
+    assert searched(seconds=1030.0) == 0.0
