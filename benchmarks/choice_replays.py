@@ -22,11 +22,11 @@ from search.tuning.second_fold import LEAST_TRIALS, num_leaders
 _LAST = 3
 LATE = f"macro-F1, mean of the last {_LAST} epochs"
 REPLAYS = 1000
-HeldBack = Callable[[Ints, int], Floats]
-"""Standard errors that leads count less, by the number of leads and of folds."""
+HeldBack = Callable[[Ints], Floats]
+"""Standard errors that leads count less, by their number."""
 HELD_BACK: dict[str, HeldBack] = {
     **{
-        f"{errors:g}": lambda leads, folds, errors=errors: np.full(leads.shape, errors)  # noqa: ARG005
+        f"{errors:g}": lambda leads, errors=errors: np.full(leads.shape, errors)
         for errors in (0.5, 1.0, 1.25, 1.5, 2.0)
     },
     "Dunnett's": np.vectorize(lru_cache(errors_held_back), otypes=[float]),
@@ -168,7 +168,7 @@ def replays(
         leads = (lead > 0).sum(axis=1, keepdims=True)
         for errors, held_back in HELD_BACK.items():
             row = f"{name}, its lead over the default less {errors} standard errors"
-            found[row] = _choice(world, lead - held_back(leads, 1) * error, tried, same)
+            found[row] = _choice(world, lead - held_back(leads) * error, tried, same)
     second = (same[:, 0] + rng.integers(1, folds, size=REPLAYS)) % folds
     for errors, held_back in HELD_BACK.items() if _affordable(trials)[0] >= LEAST_TRIALS else ():
         row = f"{LATE}, less {errors} standard errors; a second fold for the best third"
@@ -216,7 +216,7 @@ def _with_second_fold(
     error = np.sqrt(sum(world.error[default, chosen, each] ** 2 for each in both)) / 2
     surely = np.full(tried.shape, -np.inf)
     leads = (first > 0).sum(axis=1, keepdims=True)
-    surely[rows, top] = lead - held_back(leads, 2) * error
+    surely[rows, top] = lead - held_back(leads) * error
     surely[~is_ahead] = -np.inf
     score = world.score[tried]  # [replays, trials, F]
     shown = sum(np.take_along_axis(score, each[..., None], axis=2)[..., 0] for each in both)

@@ -29,9 +29,9 @@ from search.analysis.uncertainty.bootstrap import influence
 OF_ONE_FOLD = 1.0
 """Standard errors that a lead over the default counted less in runs of before."""
 OF_TWO_FOLDS = 1.5
-"""Standard errors that the mean lead over two folds counted less in runs of before."""
+"""Standard errors that the mean lead over two folds counts less."""
 _CHANCE = 0.2
-_LEAST = {1: 1.25, 2: 1.5}
+_LEAST = 1.25
 _GRID = np.linspace(-8.0, 8.0, 1601)
 
 
@@ -54,18 +54,19 @@ def dunnett_quantile(num_configs: int, chance: float) -> float:
     return float(brentq(too_low, -10.0, 10.0))
 
 
-def errors_held_back(leads: int, folds: int = 1) -> float:
-    """Returns the standard errors that a lead over the default counts less.
+def errors_held_back(leads: int) -> float:
+    """Returns the standard errors that a lead over the default counts less on one fold.
 
-    The more configs lead, the larger the largest lead is by luck: it is held to Dunnett's test at
-    a family-wise chance of 0.2. As training has luck of its own, it is 1.25 at least, of two folds
-    1.5.
+    The more configs lead, the larger the largest lead is by luck: it is held to Dunnett's critical
+    value at 0.2 for as many configs as lead. The test proper counts all that were compared: among
+    many that are as good as the default, one leads by more than this with a chance of a quarter,
+    among those that are worse, as most are, more rarely. As training has luck of its own, it is
+    1.25 at least.
 
     Args:
         leads: number of configs that lead the default.
-        folds: over which the lead is the mean, 1 or 2.
     """
-    return max(_LEAST[folds], dunnett_quantile(max(1, leads), _CHANCE))
+    return max(_LEAST, dunnett_quantile(max(1, leads), _CHANCE))
 
 
 def errors_of_leads(people: People, default: Ints, predicted: Iterable[Ints]) -> Floats:

@@ -33,7 +33,7 @@ class Rule(StrEnum):
     ONE_ERROR = "lead_of_one_error"
     """As `LEAD`, but of one fold alone less 1 standard error."""
     DUNNETT = "lead_dunnett"
-    """The largest lead less the critical value of Dunnett's test for as many leads."""
+    """As `LEAD`, but of one fold alone less Dunnett's critical value for as many leads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

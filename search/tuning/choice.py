@@ -83,21 +83,22 @@ def chosen_record(
     leads = np.array([late_score(record) - late_score(default) for record in challengers])
     errors = errors_of_leads(people, given.argmax(axis=1), predicted)
     again = second and _second_leads(second, attributes, default, challengers)
-    held_back = _held_back(rule, leads, is_alone=not again)
     if again and rule is Rule.DUNNETT:
         errors[_are_behind(leads, again[0])] = np.inf
-    surest = _surest(leads, errors, held_back)
+    surest = _surest(leads, errors, _held_back(rule, leads, is_alone=not again))
     if again and (surest is None or np.isfinite(again[0][surest])):
-        surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2, held_back)
+        surest = _surest((leads + again[0]) / 2, np.hypot(errors, again[1]) / 2, OF_TWO_FOLDS)
     return default if surest is None else challengers[surest]
 
 
 def _held_back(rule: Rule, leads: Floats, *, is_alone: bool) -> float:
-    """Returns the standard errors that a lead counts less; `is_alone` where there is one fold."""
-    if rule is Rule.DUNNETT:
-        return errors_held_back(int((leads > 0).sum()), folds=1 if is_alone else 2)
+    """Returns the standard errors that leads on one fold count less."""
+    errors = {
+        Rule.DUNNETT: errors_held_back(int((leads > 0).sum())),
+        Rule.ONE_ERROR: OF_ONE_FOLD,
+    }.get(rule, OF_TWO_FOLDS)
     # Where leaders were trained again, who was not must not have it easier than those who were.
-    return OF_ONE_FOLD if rule is Rule.ONE_ERROR and is_alone else OF_TWO_FOLDS
+    return errors if is_alone else max(errors, OF_TWO_FOLDS)
 
 
 def _are_behind(leads: Floats, again: Floats) -> NDArray[np.bool_]:

@@ -28,7 +28,7 @@ def world_of(seen, score, error=0.0):
 
 
 def asking(errors):
-    return lambda leads, folds: np.full(leads.shape, errors)
+    return lambda leads: np.full(leads.shape, errors)
 
 
 NOTHING = asking(0.0)
@@ -91,19 +91,19 @@ def test_no_config_without_a_second_training_is_chosen():
     assert choice.gain == 0
 
 
-def test_leads_are_those_of_the_first_fold_and_what_they_ask_for_is_that_of_two():
+def test_leads_are_those_of_the_first_fold():
     seen, score, asked = np.full((10, FOLDS), 0.5), np.full((10, FOLDS), 0.5), []
     seen[1:4] = 0.6
     world = world_of(seen, score)
     world.seen["macro-F1"] = seen.copy()
     world.seen["macro-F1"][3] = 0.5  # not ahead in the last epoch
 
-    def held_back(leads, folds):
-        asked.append((set(leads.flat), folds))
+    def held_back(leads):
+        asked.append(set(leads.flat))
         return np.zeros(leads.shape)
 
     replayed(world, held_back)
-    assert asked == [({2}, 2)]
+    assert asked == [{2}]
 
 
 def test_every_rule_chooses_by_as_many_folds_as_it_says():

@@ -15,11 +15,12 @@ _SEARCH = (
 _CHOICE = (
     "Choice: a search chooses the default config unless another leads it, in the mean score of "
     "the last epochs, and of both folds where the leaders were trained on a second, by more than "
-    "luck: the largest lead is held to Dunnett's test over people (1955, A multiple comparison "
-    "procedure for comparing several treatments with a control) at a family-wise chance of 0.2, "
-    "and to 1.25 standard errors at least, of two folds 1.5. Older runs of headrace asked for one "
-    "standard error or 1.5 (after the rule of that name of Breiman, Friedman, Olshen and Stone "
-    "1984, Classification and regression trees), or chose the highest score."
+    "luck: the largest lead is held to the critical value of Dunnett's test (1955, A multiple "
+    "comparison procedure for comparing several treatments with a control), one-sided at 0.2, for "
+    "as many configs as lead, and to 1.25 standard errors over people at least; the mean of both "
+    "folds to 1.5. Older runs of headrace asked for one standard error or 1.5 of one fold, too "
+    "(after the rule of that name of Breiman, Friedman, Olshen and Stone 1984, Classification and "
+    "regression trees), or chose the highest score."
 )
 _REFIT = (
     "Refit: the chosen configs are trained again with new seeds on folds that share no person; "
