@@ -29,7 +29,7 @@ HELD_BACK: dict[str, HeldBack] = {
         f"{errors:g}": lambda leads, errors=errors: np.full(leads.shape, errors)
         for errors in (0.5, 1.0, 1.25, 1.5, 2.0)
     },
-    "Dunnett's": np.vectorize(lru_cache(errors_held_back), otypes=[float]),
+    "Dunnett's number of": np.vectorize(lru_cache(errors_held_back), otypes=[float]),
 }
 Score = Callable[[Floats, Ints], float]
 SCORES: dict[str, Score] = {
