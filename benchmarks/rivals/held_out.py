@@ -67,17 +67,21 @@ class Sides:
         """Copies a manifest with its photos to both sides, once; a third of the people test.
 
         Raises:
-            ValueError: there is no manifest.
+            ValueError: there is no manifest, or the copies are of another folder of that name.
         """
         if not (data / "manifest.csv").is_file():
             raise ValueError(f"--data must be demo or a folder with a manifest.csv, got {data}")
         roots = [folder / f"{data.name}-{side}" for side in ("search", "test")]
+        source, said = folder / f"{data.name}-source.txt", str(data.resolve())
+        if source.is_file() and source.read_text(encoding="utf-8") != said:
+            raise ValueError(f"--out has copies of another {data.name} than {said}; give another")
         if not all((root / "manifest.csv").is_file() for root in roots):
             table = layouts.load(data, None)
             seed = derive_seed(0, "worth", "held out")
             part = deal(table.group_index, table.joint, _TEST_PART, seed)
             for root, chosen in zip(roots, (part != 0, part == 0), strict=True):
                 _copy(data, root, {table.paths[row] for row in np.flatnonzero(chosen)})
+        source.write_text(said, encoding="utf-8")
         return cls(name=data.name, search=roots[0], test=roots[1])
 
 
