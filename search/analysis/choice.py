@@ -4,17 +4,17 @@ The best of many scores on 60 people is good luck for the most part: chosen by i
 is often worse than the default on other people. The score is therefore the mean of the last
 epochs, and a lead over the default counts less as many standard errors as the largest of so many
 leads has by luck, by the test of Dunnett (1955) against a control. Where the leaders were trained
-on a second fold, whose people nobody was chosen by, the mean lead over both counts less 1.5 of its
+on a second fold, by which nobody was picked, the mean lead over both counts less 1.5 of its
 standard errors. Runs of before asked for one standard error (Breiman et al. 1984, Classification
 and regression trees, section 3.4.3), or 1.5.
 
 `benchmarks/objective.py` measures what that is worth. Of searches of 5 to 15 random configs in
 five worlds of the demo 2 to 4 % choose one that is worse than the default, with a second fold 2
-to 3 %, and 12 to 20 % without the rule; in two of real faces with a pretrained network, where the
-default is hard to beat, 0 to 2 % (3 to 7 %) and 51 to 62 %, and one standard error leaves 15 to
-30 %. It costs a half of the gain of the highest score on the demo, and saves a loss on the faces.
-Where another config stands in for the default, it costs 0.002 of a gain of 0.12 to 0.15 there, and
-0.002 to 0.003 of 0.02 to 0.03 on the faces.
+to 3 %, by the highest score 12 to 20 %. In two worlds of real faces with a pretrained network,
+where the default is hard to beat, it is 0 to 2 %, with a second fold 3 to 7 %, by one standard
+error 15 to 30 % and by the highest score 51 to 62 %. The rule costs a half of the gain of the
+highest score on the demo, and saves a loss on the faces. Where another config stands in for the
+default, it costs 0.002 of a gain of 0.12 to 0.15 there, and 0.002 to 0.003 of 0.02 to 0.03 here.
 """
 
 from collections.abc import Iterable
@@ -31,6 +31,7 @@ OF_TWO_FOLDS = 1.5
 """Standard errors that the mean lead over two folds counts less."""
 _CHANCE = 0.2
 _LEAST = 1.25
+# The control's luck, normal: it is integrated over.
 _LUCK = np.linspace(-8.0, 8.0, 1601)
 _DENSITY = np.exp(-(_LUCK**2) / 2)
 _DENSITY /= _DENSITY.sum()
@@ -51,10 +52,14 @@ def dunnett_quantile(num_configs: int, chance: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import ndtr
 
-    def too_much(z: float) -> float:
-        return float(_DENSITY @ ndtr(np.sqrt(2) * z + _LUCK) ** num_configs) - (1 - chance)
-
-    return float(brentq(too_much, -10.0, 10.0))
+    # Given the control's luck, the configs are independent.
+    return float(
+        brentq(
+            lambda z: _DENSITY @ ndtr(np.sqrt(2) * z + _LUCK) ** num_configs - (1 - chance),
+            -10.0,
+            10.0,
+        )
+    )
 
 
 def errors_held_back(leads: int) -> float:

@@ -122,7 +122,13 @@ def attempts(
         check=False,
     )
     assert asked.returncode == 0, asked.stderr
-    return json.loads(asked.stdout)
+    got = json.loads(asked.stdout)
+    # Ray starts processes that last for a moment: nobody can read of one that has ended meanwhile.
+    ended = [f"/proc/{p}/" for p in target.processes if not Path(f"/proc/{p}").exists()]
+    got["paths"] = {
+        path: what for path, what in got["paths"].items() if not path.startswith(tuple(ended))
+    }
+    return got
 
 
 def test_every_process_of_a_run_listens_on_the_loopback_only(target):
@@ -132,7 +138,7 @@ def test_every_process_of_a_run_listens_on_the_loopback_only(target):
 
 def test_the_owner_enters_everywhere_with_the_token_of_the_run(target, owner):
     for kind in ("sockets/raylet", "sockets/plasma_store", "/logs/", "/fd/", "/environ"):
-        assert any(kind in path for path in target.paths)
+        assert any(kind in path for path in owner["paths"])
     assert len(target.token) == 64
     assert [owner[deed] for deed in ("put", "get", "join")] == [ENTERED] * 3
     assert set(owner["ports"].values()) == {ENTERED}
