@@ -74,7 +74,9 @@ class Sides:
         roots = [folder / f"{data.name}-{side}" for side in ("search", "test")]
         source, said = folder / f"{data.name}-source.txt", str(data.resolve())
         if source.is_file() and source.read_text(encoding="utf-8") != said:
-            raise ValueError(f"--out has copies of another {data.name} than {said}; give another")
+            raise ValueError(
+                f"--out has copies of another {data.name} than {said}; give another folder"
+            )
         if not all((root / "manifest.csv").is_file() for root in roots):
             table = layouts.load(data, None)
             seed = derive_seed(0, "worth", "held out")
