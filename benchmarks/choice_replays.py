@@ -11,7 +11,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from benchmarks.objectives import balanced_log_score, hard_macro_f1, soft_macro_f1
+from benchmarks.objectives import (
+    balanced_log_score,
+    hard_macro_f1,
+    log_probabilities,
+    soft_macro_f1,
+)
 from benchmarks.trial_corpus import Corpus, Trained
 from search.analysis.choice import errors_held_back
 from search.analysis.metrics import Floats, Ints
@@ -21,6 +26,7 @@ from search.tuning.second_fold import LEAST_TRIALS, num_leaders
 
 _LAST = 3
 LATE = f"macro-F1, mean of the last {_LAST} epochs"
+LATE_LOG = f"balanced log score, mean of the last {_LAST} epochs"
 REPLAYS = 1000
 HeldBack = Callable[[Ints], Floats]
 """Standard errors that leads count less, by their number."""
@@ -31,6 +37,8 @@ HELD_BACK: dict[str, HeldBack] = {
     },
     "Dunnett's number of": np.vectorize(lru_cache(errors_held_back), otypes=[float]),
 }
+LOG_HELD_BACK = (2.0, 2.5, 3.0)
+"""The same of leads in the log score, which also tells apart how sure two configs are."""
 Score = Callable[[Floats, Ints], float]
 SCORES: dict[str, Score] = {
     "macro-F1": hard_macro_f1,
@@ -49,12 +57,14 @@ class Seen:
         worth: macro-F1 on other people of the models of the other folds, [configs, F].
         score: macro-F1 on other people of the models of every fold, [configs, F].
         error: standard error of differences of macro-F1, [configs, configs, F].
+        log_error: the same of the log score, mean of the last epochs.
     """
 
     seen: dict[str, Floats]
     worth: Floats
     score: Floats
     error: Floats
+    log_error: Floats
 
 
 def look(corpus: Corpus) -> Seen:
@@ -75,15 +85,17 @@ def look(corpus: Corpus) -> Seen:
         seen=seen,
         worth=others / (score.shape[1] - 1),
         score=score,
-        error=_errors(rows, corpus),
+        error=_errors(rows, corpus, _macro_f1_effects),
+        log_error=_errors(rows, corpus, _log_score_effects),
     )
 
 
-def _errors(rows: Sequence[Sequence[Trained]], corpus: Corpus) -> Floats:
-    """Returns the standard errors of differences of macro-F1, [configs, configs, F].
+Effects = Callable[[Sequence[Trained], People], Floats]
+"""What every person adds to the score of every training, to first order, [configs, people]."""
 
-    They are those of the people who validate both, to first order.
-    """
+
+def _errors(rows: Sequence[Sequence[Trained]], corpus: Corpus, effects_of: Effects) -> Floats:
+    """Returns the standard errors of differences, [configs, configs, F]: of who validates both."""
     errors = np.empty((len(rows), len(rows), len(rows[0])))
     for fold in range(len(rows[0])):
         samples = rows[0][fold].samples
@@ -92,12 +104,31 @@ def _errors(rows: Sequence[Sequence[Trained]], corpus: Corpus) -> Floats:
             person=corpus.person[samples],
             num_classes=corpus.num_classes,
         )
-        predicted = np.stack([row[fold].probabilities[-1].argmax(axis=1) for row in rows])
-        effects = influence(people.counts(predicted))
+        effects = effects_of([row[fold] for row in rows], people)
         for number, effect in enumerate(effects):
             variance = (effects - effect).var(axis=1, ddof=1)
             errors[number, :, fold] = np.sqrt(people.num_people * variance)
     return errors
+
+
+def _macro_f1_effects(trained: Sequence[Trained], people: People) -> Floats:
+    predicted = np.stack([one.probabilities[-1].argmax(axis=1) for one in trained])
+    return influence(people.counts(predicted))
+
+
+def _log_score_effects(trained: Sequence[Trained], people: People) -> Floats:
+    """Of a mean over classes of means over their samples: by how much these differ from those."""
+    of_people = np.unique(people.person, return_inverse=True)[1]
+    sizes = np.bincount(people.label, minlength=people.num_classes)
+    weight = 1 / (sizes[people.label] * np.count_nonzero(sizes))
+    effects = []
+    for one in trained:
+        logs = sum(log_probabilities(p, people.label) for p in one.probabilities[-_LAST:])
+        logs = logs / len(one.probabilities[-_LAST:])
+        means = np.bincount(people.label, weights=logs, minlength=people.num_classes)
+        beyond = logs - means[people.label] / sizes[people.label]
+        effects.append(np.bincount(of_people, weights=weight * beyond))
+    return np.stack(effects)
 
 
 def _objectives() -> dict[str, Callable[[Trained, Corpus], float]]:
@@ -169,6 +200,11 @@ def replays(
         for errors, held_back in HELD_BACK.items():
             row = f"{name}, its lead over the default less {errors} standard errors"
             found[row] = _choice(world, lead - held_back(leads) * error, tried, same)
+    lead = world.seen[LATE_LOG][tried, same] - world.seen[LATE_LOG][tried[:, :1], same]
+    error = world.log_error[tried[:, :1], tried, same]
+    for times in LOG_HELD_BACK:
+        row = f"{LATE_LOG}, its lead over the default less {times:g} standard errors"
+        found[row] = _choice(world, lead - times * error, tried, same)
     second = (same[:, 0] + rng.integers(1, folds, size=REPLAYS)) % folds
     for errors, held_back in HELD_BACK.items() if _affordable(trials)[0] >= LEAST_TRIALS else ():
         row = f"{LATE}, less {errors} standard errors; a second fold for the best third"

@@ -75,10 +75,15 @@ def balanced_log_score(probs: ArrayLike, y: ArrayLike) -> float:
         AnalysisError: arrays that do not fit together.
     """
     found, true = _aligned(probs, y)
-    logs = np.log(np.maximum(found[np.arange(len(true)), true], _LEAST_PROBABILITY))
+    logs = log_probabilities(found, true)
     totals = np.bincount(true, weights=logs, minlength=found.shape[1])
     sizes = np.bincount(true, minlength=found.shape[1])
     return float((totals[sizes > 0] / sizes[sizes > 0]).mean())
+
+
+def log_probabilities(probs: Floats, y: Ints) -> Floats:
+    """Returns how probable the true class of every sample was held, [N], in nats."""
+    return np.log(np.maximum(probs[np.arange(len(y)), y], _LEAST_PROBABILITY))
 
 
 def _aligned(probs: ArrayLike, y: ArrayLike) -> tuple[Floats, Ints]:

@@ -6,12 +6,17 @@ import pytest
 from benchmarks.choice_replays import (
     HELD_BACK,
     LATE,
+    LATE_LOG,
     SCORES,
     Seen,
     _affordable,
+    _log_score_effects,
     _with_second_fold,
     replays,
 )
+from benchmarks.objectives import balanced_log_score
+from benchmarks.trial_corpus import Trained
+from search.analysis.people import People
 
 FOLDS = 5
 
@@ -24,6 +29,7 @@ def world_of(seen, score, error=0.0):
         worth=others / (FOLDS - 1),
         score=score,
         error=error * (1 - np.eye(configs))[..., None].repeat(FOLDS, axis=2),
+        log_error=error * (1 - np.eye(configs))[..., None].repeat(FOLDS, axis=2),
     )
 
 
@@ -112,6 +118,7 @@ def test_every_rule_chooses_by_as_many_folds_as_it_says():
     world = world_of(seen, seen, error=0.05)
     for name in SCORES:
         world.seen.setdefault(name, seen)
+    world.seen[LATE_LOG] = seen
     few, many = (
         replays(world, trials, np.random.default_rng(1), np.arange(1, 16), is_any=False)
         for trials in (5, 15)
@@ -126,3 +133,38 @@ def test_every_rule_chooses_by_as_many_folds_as_it_says():
     assert below[0] > below[-1]
     ones = [many[f"{LATE}, its lead over the default less {e} standard errors"] for e in HELD_BACK]
     assert ones[-1].below <= ones[2].below  # Dunnett's is 1.25 at least
+
+
+def test_an_error_of_the_log_score_is_that_of_people_drawn_anew():
+    rng = np.random.default_rng(5)
+    person = np.repeat(np.arange(200), 3)
+    label = rng.integers(0, 3, person.size)
+    sure = rng.normal(0.5, 1.0, 200)[person]  # photos of one person are alike
+    trained = []
+    for noise in (0.5, 1.5):
+        logits = rng.normal(0, noise, (4, person.size, 3))  # four epochs, the last three count
+        logits[:, np.arange(person.size), label] += sure * noise
+        probabilities = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+        trained.append(
+            Trained(
+                probabilities=probabilities,
+                samples=np.arange(person.size),
+                score=0.5,
+                seconds=1.0,
+            )
+        )
+    people = People(label=label, person=person, num_classes=3)
+    effects = _log_score_effects(trained, people)
+    error = np.sqrt(people.num_people * (effects[1] - effects[0]).var(ddof=1))
+
+    def lead(samples):
+        late = [
+            np.mean([balanced_log_score(p[samples], label[samples]) for p in t.probabilities[-3:]])
+            for t in trained
+        ]
+        return late[1] - late[0]
+
+    drawn = [
+        lead((3 * rng.integers(0, 200, 200)[:, None] + np.arange(3)).ravel()) for _ in range(600)
+    ]
+    assert error == pytest.approx(np.std(drawn), rel=0.12)
