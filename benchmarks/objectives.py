@@ -18,7 +18,6 @@ from search.analysis.metrics import (
     as_classes,
     macro_f1,
     macro_f1_of_counts,
-    person_index,
 )
 
 _LEAST_PROBABILITY = 1e-3
@@ -44,26 +43,10 @@ def soft_macro_f1(probs: ArrayLike, y: ArrayLike) -> float:
     Raises:
         AnalysisError: arrays that do not fit together.
     """
-    return float(macro_f1_of_counts(soft_counts(probs, y, np.zeros(len(probs)))[0]))
-
-
-def soft_counts(probs: ArrayLike, y: ArrayLike, person: ArrayLike) -> Floats:
-    """Returns true positives, predicted and actual samples in part, float [P, 3, C], by person.
-
-    Args:
-        probs: float [N, C]; rows of zeros and a one give the counts of hard predictions.
-        y: int [N].
-        person: [N], whose they are; sorted.
-
-    Raises:
-        AnalysisError: arrays that do not fit together.
-    """
     found, true = _aligned(probs, y)
     is_of = np.eye(found.shape[1])[true]
-    index, num_people = person_index(person)
-    counts = np.zeros((num_people, 3, found.shape[1]))
-    np.add.at(counts, index, np.stack([found * is_of, found, is_of], axis=1))
-    return counts
+    counts = np.stack([(found * is_of).sum(axis=0), found.sum(axis=0), is_of.sum(axis=0)])
+    return float(macro_f1_of_counts(counts))
 
 
 def balanced_log_score(probs: ArrayLike, y: ArrayLike) -> float:

@@ -18,6 +18,7 @@ import optuna
 
 from benchmarks.rivals.held_out import Sides
 from search.analysis.metrics import Floats, Ints, macro_f1
+from search.ending.faults import fault_of
 from search.prepare.setting import SharedImages
 from search.store.files import write_arrays, write_text
 from search.trial.trial_run import evaluate
@@ -216,7 +217,9 @@ def _train(
         every = np.arange(others.num_samples)
         predicted = classifier.predict_images(test.tensor.split(256))
         last = evaluate(predicted, others, every, block).probabilities
-    except Exception as error:  # noqa: BLE001  # a config that breaks is no candidate
+    except Exception as error:  # a config that breaks is no candidate
+        if fault_of(error) is not None:
+            raise
         print(f"{world.name} {number}: {error}", file=sys.stderr)
         found = []
     return {

@@ -5,6 +5,7 @@ Notation: N photos of the people who test.
 
 import csv
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from benchmarks.rivals.task import Ground, Task, block_of
 from search.analysis.people import People
 from search.prepare.setting import SharedImages, TrialSetting
-from search.store.files import write_arrays
+from search.store.files import write_arrays, write_json, write_text
+from search.store.provenance import package_versions
 from search.trial.trial_run import evaluate
 from spaces.space import Space
 from trainables.blocks import Block
@@ -91,14 +93,19 @@ def _copy(data: Path, root: Path, paths: set[str]) -> None:
     """Copies the rows of a manifest whose photos are named, with the photos; rows last."""
     with (data / "manifest.csv").open(newline="", encoding="utf-8") as file:
         header, *rows = csv.reader(file)
+    if "path" not in header:
+        raise ValueError(
+            f"{data / 'manifest.csv'} needs the column path, got {', '.join(header)}; rename it"
+        )
     place = header.index("path")
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(data / path, root / path)
     if (data / "dataset.yaml").is_file():
         shutil.copyfile(data / "dataset.yaml", root / "dataset.yaml")
-    with (root / "manifest.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *(row for row in rows if row[place] in paths)])
+    kept = io.StringIO()
+    csv.writer(kept).writerows([header, *(row for row in rows if row[place] in paths)])
+    write_text(root / "manifest.csv", kept.getvalue())
 
 
 _search: SharedImages
@@ -201,9 +208,9 @@ class HeldOut:
             for seed in range(self.seeds)
         }
         missing = {path: order for path, order in wanted.items() if not path.exists()}
+        self._check_made_alike()
         if not missing:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
         search = replace(self.ground.setting, cache_dir=self.folder / "cache")
         test = replace(search, table=self.test)
         with ProcessPoolExecutor(
@@ -215,6 +222,23 @@ class HeldOut:
             orders = [pool.submit(_retrain, *order, path) for path, order in missing.items()]
             for order in orders:
                 order.result()
+
+    def _check_made_alike(self) -> None:
+        """Notes what trains; a score is that of a config only where all are trained by the same.
+
+        Raises:
+            ValueError: the folder has trainings with other weights or of another version.
+        """
+        versions = package_versions()
+        weights = str(self.ground.setting.weights_dir or "")
+        said = {"weights": weights, **{name: versions[name] for name in ("torch", "timm")}}
+        note = self.folder / "made_with.json"
+        if not note.is_file():
+            write_json(note, said)
+        elif (then := json.loads(note.read_text(encoding="utf-8"))) != said:
+            raise ValueError(
+                f"--out must have trainings made with {said}, got {then}; give another folder"
+            )
 
     def predicted(self, space: Space, config: Mapping[str, Any]) -> NDArray[np.int64]:
         """Returns the classes of the people who test, int [seeds, N], once they are prepared."""

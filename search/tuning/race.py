@@ -15,6 +15,7 @@ from search.refit.approaches import Lineup
 from search.store.race_file import Left, read_race, write_race
 from search.store.records import Cause, State, TrialRecord
 from search.store.run_store import RunStore, read_validation, trial_file
+from search.tuning.fair_share import SOLVED_FROM
 from search.tuning.journal import Asked
 from trainables.data.sample_table import SampleTable
 from trainables.seeding import derive_seed
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 LEAST_CHANCE = 0.05
 LEAST_TRIALS = 10
-"""Of every space, before anybody leaves: the sampler's random ones and two of its own."""
+"""Of every space that is not solved, before anybody leaves: the sampler's random ones, and two."""
 
 
 class Race:
@@ -104,8 +105,7 @@ class Race:
     def _look(self) -> None:
         racing = {n: s for n, s in self._lineup.approaches.items() if n not in self.left}
         spaces = {space for each in racing.values() for space in each}
-        ready = all(s in self._best and self._trials[s] >= LEAST_TRIALS for s in spaces)
-        if len(racing) < 2 or not ready:
+        if len(racing) < 2 or not all(map(self._is_ready, spaces)):
             return
         try:
             predicted = {name: self._joint(names) for name, names in racing.items()}
@@ -122,6 +122,12 @@ class Race:
             self._say(self.left[name].sentence)
         if leaving:
             write_race(self._store, self.left.values())
+
+    def _is_ready(self, space: str) -> bool:
+        """Returns whether a space has shown what it can; a solved one gives its time away."""
+        if (best := self._best.get(space)) is None:
+            return False
+        return self._trials[space] >= LEAST_TRIALS or (best.objective or 0.0) >= SOLVED_FROM
 
     def _joint(self, spaces: tuple[str, ...]) -> np.ndarray:
         """Returns the joint classes that the best configs of an approach predict, int [n]."""

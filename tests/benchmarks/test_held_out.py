@@ -1,8 +1,10 @@
-"""Both sides of a folder: who is searched on, and who tests."""
+"""Both sides of a folder: who is searched on, and who tests; what was trained, and with what."""
+
+from types import SimpleNamespace
 
 import pytest
 
-from benchmarks.rivals.held_out import Sides
+from benchmarks.rivals.held_out import HeldOut, Sides
 from tests.search.builders.people import write_people
 from trainables.data import layouts
 
@@ -26,3 +28,24 @@ def test_another_folder_of_the_same_name_is_refused(tmp_path):
     Sides.of_data(tmp_path / "out", faces)
     with pytest.raises(ValueError, match=r"copies of another faces than .*/b/faces"):
         Sides.of_data(tmp_path / "out", others)
+
+
+def test_a_manifest_whose_photos_stand_in_another_column_is_refused(tmp_path):
+    faces = write_people(tmp_path / "faces", num_people=30)
+    manifest, spec = faces / "manifest.csv", faces / "dataset.yaml"
+    manifest.write_text(manifest.read_text().replace("path", "file", 1))
+    text = spec.read_text() if spec.is_file() else ""
+    spec.write_text(f"{text}\npath: file\n")
+    with pytest.raises(ValueError, match=r"needs the column path, got .*file"):
+        Sides.of_data(tmp_path / "out", faces)
+
+
+def test_trainings_with_other_weights_are_no_measure_of_these(tmp_path):
+    def held_out(weights):
+        ground = SimpleNamespace(setting=SimpleNamespace(weights_dir=weights))
+        return HeldOut(ground=ground, test=None, folder=tmp_path, seeds=1, slots=1)
+
+    held_out(tmp_path / "a").prepare([])
+    held_out(tmp_path / "a").prepare([])
+    with pytest.raises(ValueError, match=r"must have trainings made with .*/b'"):
+        held_out(tmp_path / "b").prepare([])

@@ -67,8 +67,6 @@ POLICIES: Mapping[str, Policy] = {
     "as it runs": Policy(),
     "rungs 1, 3": Policy(make_asha=rungs_from(1)),
     "rungs 2, 6": Policy(make_asha=rungs_from(2)),
-    "rungs 3": Policy(make_asha=rungs_from(3)),
-    "no stopping": Policy(make_asha=rungs_from(1000)),
     "solved spaces served": Policy(serves_solved=True),
     "TPE, one by one": Policy(
         make_sampler=_sampled(
@@ -88,9 +86,6 @@ POLICIES: Mapping[str, Policy] = {
     ),
     "pausing at 2, 6": Policy(rungs=lambda epochs: (2, 6)),
     "pausing at 1, 3": Policy(rungs=lambda epochs: (1, 3)),
-    "random, pausing at 1, 3": Policy(
-        make_sampler=_sampled(optuna.samplers.RandomSampler), rungs=lambda epochs: (1, 3)
-    ),
     "one-epoch discarding": Policy(
         make_sampler=_sampled(optuna.samplers.RandomSampler),
         rungs=lambda epochs: (1,),

@@ -13,7 +13,7 @@ from search.store.files import write_arrays
 from search.store.race_file import Left, read_race, write_race
 from search.store.records import Cause, State, TrialRecord
 from search.store.run_store import RunStore, trial_file
-from search.tuning.fair_share import Usage, share_of_each
+from search.tuning.fair_share import SOLVED_FROM, Usage, share_of_each
 from search.tuning.race import LEAST_TRIALS, Race
 from tests.search.builders.scripted import Script
 from tests.trainables.data.folders import MASK_SCHEMA
@@ -110,6 +110,24 @@ def test_nobody_leaves_before_every_space_has_its_trials(told):
     for number in range(LEAST_TRIALS - 1):
         told.ends(HEADS, number, 0.4)
     assert told.race.left == {}
+
+
+def test_a_solved_space_needs_no_more_trials(told):
+    # It gives its time to others of its approach, so that it may never have as many.
+    told.ends(JOINT, 0, SOLVED_FROM)
+    for number in range(LEAST_TRIALS):
+        assert told.race.left == {}
+        told.ends(HEADS, number, 0.4)
+    assert set(told.race.left) == {HEADS}
+
+
+def test_a_space_that_is_solved_last_lets_the_others_go(told):
+    for number in range(LEAST_TRIALS):
+        told.ends(HEADS, number, 0.4)
+    told.ends(JOINT, 0, 0.9)
+    assert told.race.left == {}
+    told.ends(JOINT, 1, SOLVED_FROM)
+    assert set(told.race.left) == {HEADS}
 
 
 def test_nobody_leaves_without_a_best_config(told):
