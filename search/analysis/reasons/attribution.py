@@ -29,16 +29,24 @@ from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.recombine import attribute_classes, recombine
 from search.analysis.uncertainty.bootstrap import influence
 from search.analysis.uncertainty.interval import Interval
+from search.analysis.wording import plural
 
 COUPLING = "coupling"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution(Figures):
-    """The whole difference, and the part of every attribute and of the coupling."""
+    """The whole difference, and the part of every attribute and of the coupling.
+
+    Attributes:
+        difference: of the two approaches, mean over the seeds that both have.
+        parts: of it, by attribute.
+        seeds: that both have, where one has more; None where both have as many.
+    """
 
     difference: float
     parts: Mapping[str, float]
+    seeds: int | None = None
 
     def heading(self, reasons: Sequence[Reason]) -> str:
         """Returns the largest part that is supported, and whom it favours."""
@@ -62,7 +70,18 @@ class Attribution(Figures):
         """Returns how much comes from an attribute; the coupling names whom it favours."""
         if reason.effect is None or reason.part == COUPLING:
             return reason.sentence
-        return _share_sentence(reason.about, reason.part, reason.effect, self.difference)
+        return self.share_sentence(reason.about, reason.part, reason.effect)
+
+    def share_sentence(self, about: tuple[str, ...], attribute: str, effect: Interval) -> str:
+        """Returns how much of the difference of two comes from an attribute."""
+        first, second = about
+        # Of all seeds it is another one, and stands in the table of pairs.
+        by = "" if self.seeds is None else f" over the {plural(self.seeds, 'seed')} that both have"
+        text = (
+            f"Of the difference of {self.difference:+.4f} between {first} and {second}{by}, "
+            f"{effect:+.4f} comes from {attribute}."
+        )
+        return _with_support(text, effect)
 
 
 def attribute_tables(evidence: Evidence, predicted: Ints) -> Floats:
@@ -109,7 +128,13 @@ def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
     names = [*evidence.attributes, COUPLING]
     means = evidence.means_over_seeds(columns, statistic, effects[0] - effects[1])
     found = dict(zip(names, means, strict=True))
-    return tuple(_reason(a, b, name, found) for name in names)
+    is_longer = len(evidence.predicted(a)) != len(evidence.predicted(b))
+    figures = Attribution(
+        difference=sum(part.value for part in means),
+        parts={name: part.value for name, part in found.items()},
+        seeds=len(pairs) if is_longer else None,
+    )
+    return tuple(_reason(a, b, name, effect, figures) for name, effect in found.items())
 
 
 def _columns(evidence: Evidence, predicted: Ints) -> Floats:
@@ -153,8 +178,7 @@ def _mixed(tables: Floats, own: tuple[int, ...], sizes: tuple[int, ...]) -> Floa
     return np.where(of_a, tables[..., 0, :, :], tables[..., 1, :, :])
 
 
-def _reason(a: str, b: str, name: str, found: dict[str, Interval]) -> Reason:
-    effect, total = found[name], sum(part.value for part in found.values())
+def _reason(a: str, b: str, name: str, effect: Interval, figures: Attribution) -> Reason:
     if name == COUPLING:
         ahead, behind, gain = a, b, effect
         if effect.value < 0:  # told from the side of the one that gains
@@ -165,30 +189,16 @@ def _reason(a: str, b: str, name: str, found: dict[str, Interval]) -> Reason:
         )
         sentence = _with_support(text, effect)
     else:
-        sentence = _share_sentence((a, b), name, effect, total)
+        sentence = figures.share_sentence((a, b), name, effect)
     return Reason(
         key=f"attribution.{name}",
         # Which attribute a difference comes from does not say by what mechanism.
         mechanism="M9" if name == COUPLING else "",
         about=(a, b),
         sentence=sentence,
-        figures=Attribution(
-            difference=total, parts={key: part.value for key, part in found.items()}
-        ),
+        figures=figures,
         effect=effect,
     )
-
-
-def _share_sentence(
-    about: tuple[str, ...], attribute: str, effect: Interval, difference: float
-) -> str:
-    """Returns how much of the difference of two comes from an attribute."""
-    first, second = about
-    text = (
-        f"Of the difference of {difference:+.4f} between {first} and {second}, {effect:+.4f} "
-        f"comes from {attribute}."
-    )
-    return _with_support(text, effect)
 
 
 def _with_support(text: str, effect: Interval) -> str:

@@ -1,4 +1,5 @@
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 from search.analysis.approaches.approach import Approach
 from search.analysis.reasons.attribution import attribute_tables, attribution, independent_macro_f1
 from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.read import read_reason
 from search.analysis.recombine import attribute_classes, joint_classes
 from tests.search.builders.labelled_people import people_of
 
@@ -89,6 +91,24 @@ def test_the_other_of_the_two_is_told_the_same_with_the_other_sign():
         assert turned.heading == part.heading or not part.supported
         assert turned.turned() == part
     assert behind[2].turned().sentence == behind[2].sentence  # names whom it favours
+
+
+def test_where_one_has_more_seeds_the_difference_is_said_to_be_of_those_that_both_have():
+    rng = np.random.default_rng(0)
+    labels = _labels(rng)
+    first = np.stack([_spoiled(rng, labels, 1, 0.05) for _ in range(2)])
+    second = np.stack([_spoiled(rng, labels, 1, share) for share in (0.3, 0.3, 0.9)])
+    evidence = _evidence(labels, first, second)
+    _, age, _ = attribution(evidence, "a", "b")
+    both = evidence.score(first_two := evidence.predicted("a")) - evidence.score(
+        evidence.predicted("b")[: len(first_two)]
+    )
+    said = f"Of the difference of {both:+.4f} between a and b over the 2 seeds that both have, "
+    assert age.sentence.startswith(said)
+    assert age.turned().sentence.startswith(
+        f"Of the difference of {-both:+.4f} between b and a over the 2 seeds that both have, "
+    )
+    assert read_reason(json.loads(json.dumps(age.to_dict()))) == age
 
 
 def test_attributes_that_can_only_be_told_jointly_show_as_coupling():
