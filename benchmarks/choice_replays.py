@@ -226,7 +226,8 @@ def _with_second_fold(
     """Lets the best third of fewer trials be trained on a second fold, too, for the same cost.
 
     As the second trainings have to be paid for, the last of the trials are never begun; those of
-    the default count. Who has no second fold is not chosen, as in `search.tuning.choice`: it ranks behind.
+    the default count. Who has no second fold is not chosen, as in
+    `search.tuning.choice`: it ranks behind.
 
     Args:
         world: as the objectives see it.

@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cells, file = list(_cells(given, data)), CellFile(folder)
     done = {row.cell for row in file.rows()}
     missing = [cell for cell in cells if cell not in done]
+    for space in given.space:
+        _held_out(given, sides, space, folder).check_made_alike()
     for number, cell in enumerate(missing, start=1):
         expected = cell.budget * TIMES.get(cell.method, 1.0) / given.slots + _AROUND_A_CELL
         if time.monotonic() - began + expected > 60 * given.minutes:

@@ -25,6 +25,7 @@ from search.store.files import write_arrays, write_json, write_text
 from search.store.provenance import package_versions
 from search.trial.trial_run import evaluate
 from spaces.space import Space
+from trainables.backbone import weights_in
 from trainables.blocks import Block
 from trainables.classifier import ImageClassifier
 from trainables.config import TrialConfig
@@ -142,6 +143,10 @@ def _retrain(config: Mapping[str, Any], block: Block, seed: int, path: Path) -> 
     write_arrays(path, {"predicted": predicted.astype(np.uint8)})
 
 
+def _size(folder: Path, name: str) -> int:
+    return (folder / f"{name}.safetensors").stat().st_size
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
     """Trains choices again by one protocol and scores them on the people whom nobody saw.
@@ -208,7 +213,7 @@ class HeldOut:
             for seed in range(self.seeds)
         }
         missing = {path: order for path, order in wanted.items() if not path.exists()}
-        self._check_made_alike()
+        self.check_made_alike()
         if not missing:
             return
         search = replace(self.ground.setting, cache_dir=self.folder / "cache")
@@ -223,14 +228,14 @@ class HeldOut:
             for order in orders:
                 order.result()
 
-    def _check_made_alike(self) -> None:
+    def check_made_alike(self) -> None:
         """Notes what trains; a score is that of a config only where all are trained by the same.
 
         Raises:
             ValueError: the folder has trainings with other weights or of another version.
         """
-        versions = package_versions()
-        weights = str(self.ground.setting.weights_dir or "")
+        versions, folder = package_versions(), self.ground.setting.weights_dir
+        weights = {} if folder is None else {n: _size(folder, n) for n in weights_in(folder)}
         said = {"weights": weights, **{name: versions[name] for name in ("torch", "timm")}}
         note = self.folder / "made_with.json"
         if not note.is_file():

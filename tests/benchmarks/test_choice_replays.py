@@ -133,6 +133,10 @@ def test_every_rule_chooses_by_as_many_folds_as_it_says():
     assert below[0] > below[-1]
     ones = [many[f"{LATE}, its lead over the default less {e} standard errors"] for e in HELD_BACK]
     assert ones[-1].below <= ones[2].below  # Dunnett's is 1.25 at least
+    logs = [
+        many[f"{LATE_LOG}, its lead over the default less {e:g} standard errors"] for e in (2, 3)
+    ]
+    assert logs[0].below > logs[1].below
 
 
 def test_an_error_of_the_log_score_is_that_of_people_drawn_anew():

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks.rivals.held_out import HeldOut, Sides
+from search.store.provenance import package_versions
 from tests.search.builders.people import write_people
 from trainables.data import layouts
 
@@ -40,12 +41,19 @@ def test_a_manifest_whose_photos_stand_in_another_column_is_refused(tmp_path):
         Sides.of_data(tmp_path / "out", faces)
 
 
-def test_trainings_with_other_weights_are_no_measure_of_these(tmp_path):
+@pytest.mark.parametrize("changed", ["weights", "timm"])
+def test_trainings_made_otherwise_are_no_measure_of_these(changed, tmp_path, monkeypatch):
     def held_out(weights):
         ground = SimpleNamespace(setting=SimpleNamespace(weights_dir=weights))
-        return HeldOut(ground=ground, test=None, folder=tmp_path, seeds=1, slots=1)
+        return HeldOut(ground=ground, test=None, folder=tmp_path / "out", seeds=1, slots=1)
 
+    for name, size in (("a", 10), ("same", 10), ("other", 11)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "net.safetensors").write_bytes(bytes(size))
     held_out(tmp_path / "a").prepare([])
-    held_out(tmp_path / "a").prepare([])
-    with pytest.raises(ValueError, match=r"must have trainings made with .*/b'"):
-        held_out(tmp_path / "b").prepare([])
+    held_out(tmp_path / "same").prepare([])
+    if changed == "timm":
+        versions = {**package_versions(), "timm": "0.1"}
+        monkeypatch.setattr("benchmarks.rivals.held_out.package_versions", lambda: versions)
+    with pytest.raises(ValueError, match=r"must have trainings made with .*; give another folder"):
+        held_out(tmp_path / ("other" if changed == "weights" else "a")).prepare([])

@@ -39,9 +39,9 @@ class Attribution(Figures):
     """The whole difference, and the part of every attribute and of the coupling.
 
     Attributes:
-        difference: of the two approaches, mean over the seeds that both have.
+        difference: of the two approaches, mean over as many seeds of each.
         parts: of it, by attribute.
-        seeds: that both have, where one has more; None where both have as many.
+        seeds: how many those are, where one has more; None where both have as many.
     """
 
     difference: float
@@ -76,7 +76,7 @@ class Attribution(Figures):
         """Returns how much of the difference of two comes from an attribute."""
         first, second = about
         # Of all seeds it is another one, and stands in the table of pairs.
-        by = "" if self.seeds is None else f" over the {plural(self.seeds, 'seed')} that both have"
+        by = "" if self.seeds is None else f" over the first {plural(self.seeds, 'seed')} of each"
         text = (
             f"Of the difference of {self.difference:+.4f} between {first} and {second}{by}, "
             f"{effect:+.4f} comes from {attribute}."

@@ -93,7 +93,7 @@ def test_the_other_of_the_two_is_told_the_same_with_the_other_sign():
     assert behind[2].turned().sentence == behind[2].sentence  # names whom it favours
 
 
-def test_where_one_has_more_seeds_the_difference_is_said_to_be_of_those_that_both_have():
+def test_where_one_has_more_seeds_the_difference_is_said_to_be_of_as_many():
     rng = np.random.default_rng(0)
     labels = _labels(rng)
     first = np.stack([_spoiled(rng, labels, 1, 0.05) for _ in range(2)])
@@ -103,10 +103,10 @@ def test_where_one_has_more_seeds_the_difference_is_said_to_be_of_those_that_bot
     both = evidence.score(first_two := evidence.predicted("a")) - evidence.score(
         evidence.predicted("b")[: len(first_two)]
     )
-    said = f"Of the difference of {both:+.4f} between a and b over the 2 seeds that both have, "
+    said = f"Of the difference of {both:+.4f} between a and b over the first 2 seeds of each, "
     assert age.sentence.startswith(said)
     assert age.turned().sentence.startswith(
-        f"Of the difference of {-both:+.4f} between b and a over the 2 seeds that both have, "
+        f"Of the difference of {-both:+.4f} between b and a over the first 2 seeds of each, "
     )
     assert read_reason(json.loads(json.dumps(age.to_dict()))) == age
 
