@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         held_out = _held_out(given, sides, cell.space, folder)
         held_out.prepare(held_out.choices([row.found.choices]))
         print(f"{number} of {len(missing)}: {cell}: {row.found.trials}", file=sys.stderr)
-    rows = [row for row in file.rows() if row.cell.data == data]
+    rows = [row for row in file.rows() if row.cell in cells]
     if rows:
         from benchmarks.rivals.worth_report import report
 
