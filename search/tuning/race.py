@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 
 LEAST_CHANCE = 0.05
 LEAST_TRIALS = 10
-"""Of every space that is not solved, before anybody leaves: the sampler's random ones, and two."""
+"""Of every space but solved ones, before anybody leaves: the sampler's random ones and two of its
+own."""
 
 
 class Race:

@@ -25,11 +25,10 @@ import numpy as np
 
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
 from search.analysis.reasons.evidence import Evidence
-from search.analysis.reasons.reason import Figures, Reason
+from search.analysis.reasons.reason import Figures, Reason, of_seeds
 from search.analysis.recombine import attribute_classes, recombine
 from search.analysis.uncertainty.bootstrap import influence
 from search.analysis.uncertainty.interval import Interval
-from search.analysis.wording import plural
 
 COUPLING = "coupling"
 
@@ -75,11 +74,9 @@ class Attribution(Figures):
     def share_sentence(self, about: tuple[str, ...], attribute: str, effect: Interval) -> str:
         """Returns how much of the difference of two comes from an attribute."""
         first, second = about
-        # Of all seeds it is another one, and stands in the table of pairs.
-        by = "" if self.seeds is None else f" over the first {plural(self.seeds, 'seed')} of each"
         text = (
-            f"Of the difference of {self.difference:+.4f} between {first} and {second}{by}, "
-            f"{effect:+.4f} comes from {attribute}."
+            f"Of the difference of {self.difference:+.4f} between {first} and {second}"
+            f"{of_seeds(self.seeds)}, {effect:+.4f} comes from {attribute}."
         )
         return _with_support(text, effect)
 
@@ -128,11 +125,10 @@ def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
     names = [*evidence.attributes, COUPLING]
     means = evidence.means_over_seeds(columns, statistic, effects[0] - effects[1])
     found = dict(zip(names, means, strict=True))
-    is_longer = len(evidence.predicted(a)) != len(evidence.predicted(b))
     figures = Attribution(
         difference=sum(part.value for part in means),
         parts={name: part.value for name, part in found.items()},
-        seeds=len(pairs) if is_longer else None,
+        seeds=evidence.seeds_of_each(a, b),
     )
     return tuple(_reason(a, b, name, effect, figures) for name, effect in found.items())
 

@@ -104,6 +104,11 @@ class Evidence:
             second = first
         return list(zip(first, second, strict=False))
 
+    def seeds_of_each(self, a: str, b: str) -> int | None:
+        """Returns how many seeds `seed_pairs` has, where one has more; None where neither has."""
+        first, second = len(self.predicted(a)), len(self.predicted(b))
+        return None if first == second else min(first, second)
+
     def score(self, predicted: Ints) -> float:
         """Returns the macro-F1 of joint predictions, the mean over seeds if [S, N]."""
         counts = self.people.counts(np.atleast_2d(predicted))

@@ -23,7 +23,7 @@ from search.analysis.metrics import (
 from search.analysis.plain import fields_of
 from search.analysis.reasons.evidence import Evidence
 from search.analysis.reasons.plots import Bars, Plot, Scatter
-from search.analysis.reasons.reason import Figures, Reason
+from search.analysis.reasons.reason import Figures, Reason, of_seeds
 from search.analysis.uncertainty.bootstrap import side_by_side
 from search.analysis.uncertainty.interval import Interval
 
@@ -161,7 +161,12 @@ def class_size(evidence: Evidence, a: str, b: str) -> Reason:
         mechanism="M4",
         about=(a, b),
         sentence=_class_size_sentence(
-            a, b, halves, (people[rare], people[common]), supported=effect.excludes_zero
+            a,
+            b,
+            halves,
+            (people[rare], people[common]),
+            evidence.seeds_of_each(a, b),
+            supported=effect.excludes_zero,
         ),
         figures=ClassSize(
             samples=tuple(sizes.tolist()),
@@ -302,7 +307,13 @@ def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Inter
 
 
 def _class_size_sentence(
-    a: str, b: str, gains: tuple[float, float], people: tuple[Ints, Ints], *, supported: bool
+    a: str,
+    b: str,
+    gains: tuple[float, float],
+    people: tuple[Ints, Ints],
+    seeds: int | None,
+    *,
+    supported: bool,
 ) -> str:
     sign = 1
     if max(gains, key=abs) < 0:  # told from the side of the one that gains most where it does
@@ -310,7 +321,8 @@ def _class_size_sentence(
     rare, common = map(_people_each, people)
     text = (
         f"Over {b}, {a} gains {sign * gains[0]:+.4f} F1 on the rarer half of the joint classes "
-        f"({rare}) and {sign * gains[1]:+.4f} on the commoner half ({common})."
+        f"({rare}) and {sign * gains[1]:+.4f} on the commoner half ({common})"
+        f"{of_seeds(seeds)}."
     )
     return text if supported else f"{text} That they differ is not supported by this data."
 

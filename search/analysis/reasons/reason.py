@@ -38,6 +38,13 @@ MEANINGS = {
 """What each mechanism says makes approaches differ."""
 
 
+def of_seeds(seeds: int | None) -> str:
+    """Returns over how many seeds two are compared, where one has more; the verdict takes all."""
+    if seeds is None:
+        return ""
+    return f" over the first {'seed' if seeds == 1 else f'{seeds} seeds'} of each"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """The numbers of one kind of reason; its fields are `figures` of `verdict.json`.

@@ -130,3 +130,9 @@ def test_a_lead_that_vanishes_with_class_biases_is_a_matter_of_thresholds():
 def test_without_a_rule_there_is_no_reason_about_it():
     y = np.arange(40) % 4
     assert decision_rule(_evidence(y, y, y, (y[None], None)), "a", "b") is None
+
+
+def test_the_gain_by_class_size_says_where_one_has_more_seeds():
+    y = np.repeat([0, 1, 2, 3], [40, 40, 1, 1])
+    text = class_size(_evidence(y, [y], [y, y, y]), "a", "b").sentence
+    assert "(40 people each) over the first seed of each." in text
