@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+import threading
 import tokenize
 import zipfile
 import zlib
@@ -29,6 +30,9 @@ _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+_PARSING = threading.Lock()
+"""Held while NumPy parses a header with `ast`: in Python 3.11, threads that parse at the same time
+share one count of the depth they are at, and a whole file raises SystemError (gh-106905)."""
 
 
 def load_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
@@ -51,9 +55,9 @@ def load_arrays(path: Path, *names: str) -> dict[str, NDArray[Any]]:
             for member in members:
                 name = member.filename.removesuffix(".npy")
                 if not names or name in names:
-                    with archive.open(member) as file:
+                    with _PARSING, archive.open(member) as file:
                         _check_header(file, name, member.file_size)
-                    with archive.open(member) as file:
+                    with _PARSING, archive.open(member) as file:
                         found[name] = np.lib.format.read_array(file, allow_pickle=False)
             return found
     except _BROKEN as error:
@@ -68,7 +72,8 @@ def memory_map(path: Path) -> np.memmap[Any, np.dtype[Any]] | None:
     """
     try:
         check_plain(path)
-        return np.lib.format.open_memmap(path, mode="c")
+        with _PARSING:
+            return np.lib.format.open_memmap(path, mode="c")
     except (*_BROKEN, OSError, ValueError):
         return None
 

@@ -1,8 +1,11 @@
 """npz files that claim more than they hold."""
 
+import gc
 import io
+import sys
 import tracemalloc
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.data.bounded_arrays import load_arrays
+from trainables.data.bounded_arrays import load_arrays, memory_map
 
 ENOUGH = 2**24
 """Bytes that reading a small file may take at most; what the bombs claim is above all memory."""
@@ -118,3 +121,41 @@ def test_a_damaged_file_is_read_or_a_value_error(tmp_path_factory, whole, data):
     path.write_bytes(torn)
     with suppress(ValueError):
         load_arrays(path)
+
+
+class _Finalizer:
+    """Garbage that runs Python when it is collected, where threads take turns."""
+
+    def __init__(self):
+        self.cycle = self
+
+    def __del__(self):
+        for _ in range(20):
+            pass
+
+
+@pytest.fixture
+def crowded():
+    """Threads that take turns, and garbage that is collected, at every opportunity."""
+    interval, thresholds = sys.getswitchinterval(), gc.get_threshold()
+    sys.setswitchinterval(1e-6)
+    gc.set_threshold(20, 2, 2)
+    yield
+    sys.setswitchinterval(interval)
+    gc.set_threshold(*thresholds)
+
+
+@pytest.mark.usefixtures("crowded")
+def test_threads_that_read_at_the_same_time_all_get_whole_arrays(tmp_path):
+    array = np.arange(24.0).reshape(2, 3, 4)
+    np.save(tmp_path / "a.npy", array)
+    np.savez(tmp_path / "a.npz", a=array)
+
+    def read(_):
+        for _ in range(100):
+            _Finalizer()
+            np.testing.assert_array_equal(memory_map(tmp_path / "a.npy"), array)
+            np.testing.assert_array_equal(load_arrays(tmp_path / "a.npz")["a"], array)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(read, range(4)))
