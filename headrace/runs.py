@@ -47,7 +47,7 @@ class Run:
 
     @one_base()
     def best(self, space: str) -> BestFile:
-        """Returns what the search of a space chose: its `config`, its `score` with its interval.
+        """Returns the best trial of a space: its `config`, its `score` with its interval.
 
         Raises:
             ResultsError: the run has no such space, or no trial of it finished.

@@ -124,7 +124,7 @@ def _result(store: RunStore, space: str, records: tuple[TrialRecord, ...]) -> Sp
     best, interval = best_record(records), None
     if is_there(path):
         file = BestFile.read(path)
-        value, low, high = file.score
+        value, low, high = file.search_score
         interval = Interval(value=value, low=low, high=high)
-        best = next((r for r in complete_records(records) if r.number == file.trial), best)
+        best = next((r for r in complete_records(records) if r.number == file.search_trial), best)
     return SpaceResult(name=space, records=records, best=best, interval=interval)

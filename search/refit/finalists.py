@@ -19,7 +19,7 @@ from search.refit.plan import (
 )
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG, config_name
-from search.store.records import PRECISION, complete_records
+from search.store.records import EPOCHS, PRECISION, TrialRecord, complete_records
 from trainables.blocks import FlatValue
 
 Configs = Mapping[str, Mapping[str, Mapping[str, FlatValue]]]
@@ -40,10 +40,7 @@ def finalists(
     precision of its trial.
     """
     default = as_tried(result, default)
-    ranked = sorted(
-        complete_records(result.records),
-        key=lambda r: (r != result.best, -(r.objective or 0.0), r.number),
-    )
+    ranked = ranking(result)
     best = [dict(default)] if with_default or not ranked else []
     for record in ranked:
         if len(best) >= num_configs + with_default:
@@ -53,6 +50,14 @@ def finalists(
     others = [config for config in best if config != dict(default)]
     found = {DEFAULT_CONFIG: dict(default)} if dict(default) in best else {}
     return {**found, **{str(place): config for place, config in enumerate(others, start=1)}}
+
+
+def ranking(result: SpaceResult) -> list[TrialRecord]:
+    """Returns the complete trials of a space, the chosen one first, then the highest score."""
+    return sorted(
+        complete_records(result.records),
+        key=lambda r: (r != result.best, -(r.objective or 0.0), r.number),
+    )
 
 
 def as_tried(result: SpaceResult, default: Mapping[str, FlatValue]) -> Mapping[str, FlatValue]:
@@ -96,7 +101,7 @@ def training_seconds(
     return {
         config_name(space, config_id): measured.of(space, config)
         * photos
-        * int(str(config["schedule.epochs"]))
+        * int(str(config[EPOCHS]))
         / run.resources.device_share
         for space, its in configs.items()
         for config_id, config in its.items()
@@ -182,4 +187,4 @@ def _is_same(config: Mapping[str, FlatValue], other: Mapping[str, FlatValue]) ->
 
 def _key(config: Mapping[str, FlatValue]) -> tuple[tuple[str, FlatValue], ...]:
     """Returns what tells costs of a photo and epoch apart: not the length of the schedule."""
-    return tuple(sorted(item for item in config.items() if item[0] != "schedule.epochs"))
+    return tuple(sorted(item for item in config.items() if item[0] != EPOCHS))

@@ -25,6 +25,7 @@ from search.refit.pool import Pool, UnitEnd, run_units
 from search.refit.rounds import RefitRounds
 from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit, config_name
+from search.store.records import EPOCHS
 from trainables.blocks import FlatValue
 from trainables.data.sample_table import UnlabelledTable
 from trainables.data.splits import make_folds
@@ -340,5 +341,5 @@ def _say_plan(console: Console, planned: RefitPlan) -> None:
 
 def shortened(config: Mapping[str, FlatValue], share: float) -> dict[str, FlatValue]:
     """Returns a config with a share of its epochs, at least one."""
-    epochs = max(1, round(int(str(config["schedule.epochs"])) * share))
-    return {**config, "schedule.epochs": epochs}
+    epochs = max(1, round(int(str(config[EPOCHS])) * share))
+    return {**config, EPOCHS: epochs}

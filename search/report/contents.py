@@ -132,11 +132,15 @@ class Network:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceConfig:
-    """The chosen config of a space, and its default config; empty where that was no trial."""
+    """The chosen config of a space, and its default config; empty where that was no trial.
+
+    `is_of_refit` tells that the refit chose it, and the search another one.
+    """
 
     space: str
     best: Mapping[str, object]
     default: Mapping[str, object] = field(default_factory=dict)
+    is_of_refit: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,8 @@
-"""`best/<space>.yaml`: what is read of it, and the digest that a replay is compared by."""
+"""`best/<space>.yaml`: what is read of it, and the digest that a replay is compared by.
+
+The search writes the trial that it chose. Where the refit chooses another config, the verdict
+writes the trial of that one, and keeps what the search chose below `search_choice`.
+"""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -8,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from search.errors import ResultsError
@@ -15,6 +20,8 @@ from search.store.reading import is_there, read_yaml, reading
 from trainables.blocks import read_flat
 from trainables.config import TrialConfig
 
+SEARCH_CHOICE = "search_choice"
+"""Name of what the search chose, where it is not what the file holds."""
 _MAX_SIDE, _MAX_NUMBER = 2**16, 2**63
 _NEEDED = (
     *("space", "trial", "seed", "config", "score.value", "score.interval", "score.probabilities"),
@@ -38,7 +45,7 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BestFile:
-    """The trial that the search of a space chose, as `search.tuning.best` wrote it.
+    """The best trial of a space, as `search.tuning.best` or `search.verdict.winners` wrote it.
 
     Attributes:
         space: name of the space.
@@ -46,6 +53,8 @@ class BestFile:
         seed: of the training.
         config: the chosen config, by sections.
         score: validation macro-F1 and the ends of its interval.
+        search_trial: number of the trial that the search chose; the refit may choose another.
+        search_score: its score.
         probabilities: digest of the validation probabilities.
         data: folder of the data; empty for the demo.
         layout: of the data; None was found by itself.
@@ -67,6 +76,8 @@ class BestFile:
     seed: int
     config: Mapping[str, Any]
     score: tuple[float, float, float]
+    search_trial: int
+    search_score: tuple[float, float, float]
     probabilities: str
     data: str
     layout: str | None
@@ -83,16 +94,16 @@ class BestFile:
     by_lead: bool = False
 
     def __post_init__(self) -> None:
-        value, low, high = self.score
-        if not low <= value <= high:
-            raise ValueError(f"`low <= score <= high` must hold, got {low}, {value}, {high}")
+        for value, low, high in (self.score, self.search_score):
+            if not low <= value <= high:
+                raise ValueError(f"`low <= score <= high` must hold, got {low}, {value}, {high}")
         if not all(1 <= side <= _MAX_SIDE for side in self.stored_size):
             raise ValueError(
                 f"stored_size must be pixels in [1, {_MAX_SIDE}], got {self.stored_size}"
             )
         if self.device not in ("cpu", "cuda"):
             raise ValueError(f"device must be cpu or cuda, got {self.device!r}")
-        bounds = {"num_threads": 1, "trial": 0, "seed": 0, "demo_people": 0}
+        bounds = {"num_threads": 1, "trial": 0, "search_trial": 0, "seed": 0, "demo_people": 0}
         for name, least in bounds.items():
             if not least <= getattr(self, name) < _MAX_NUMBER:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
@@ -134,14 +145,16 @@ class BestFile:
     @classmethod
     def _of(cls, tree: Mapping[str, Any]) -> "BestFile":
         score, data, training = tree["score"], tree["data"], tree["training"]
-        low, high = score["interval"]
+        searched = search_choice(tree)
         height, width = data["stored_size"]
         return cls(
             space=str(tree["space"]),
             trial=int(tree["trial"]),
             seed=int(tree["seed"]),
             config=dict(tree["config"]),
-            score=(float(score["value"]), float(low), float(high)),
+            score=_score(score),
+            search_trial=searched["trial"],
+            search_score=_score(searched["score"]),
             probabilities=str(score["probabilities"]),
             data=str(data["path"]),
             layout=None if data["layout"] is None else str(data["layout"]),
@@ -155,8 +168,24 @@ class BestFile:
             device=str(training["device"]),
             num_threads=int(training["num_threads"]),
             weights_dir=str(training["weights_dir"]),
-            by_lead=bool(score.get("chosen_by")),
+            by_lead=bool(searched["score"].get("chosen_by")),
         )
+
+
+def search_choice(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns `trial` and `score` of what the search chose, of what a best config holds."""
+    known = tree.get(SEARCH_CHOICE, tree)
+    return {"trial": int(known["trial"]), "score": known["score"]}
+
+
+def best_text(values: Mapping[str, Any]) -> str:
+    """Returns the text of a best config."""
+    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+
+
+def _score(values: Mapping[str, Any]) -> tuple[float, float, float]:
+    low, high = values["interval"]
+    return float(values["value"]), float(low), float(high)
 
 
 def _in(folder: Path) -> str:

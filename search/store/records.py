@@ -12,6 +12,8 @@ WORST_VALUE = 0.0
 """What a trial is told that ran out of memory at the smallest batch."""
 PRECISION = "numerics.precision"
 """Of a config: what a worker chose for it by measurement, told with its first epoch."""
+EPOCHS = "schedule.epochs"
+"""Of a config: the length of its schedule, which a refit that lacks the time shortens."""
 DEFAULT_NUMBER = 0
 """Number of the trial of every study that has the default config."""
 

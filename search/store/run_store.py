@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import filelock
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from search.errors import ResultsError, near
+from search.store.best_file import best_text
 from search.store.files import SCHEMA, write_json, write_text
 from search.store.links import check_links
 from search.store.names import as_file, spellings, stored
@@ -226,7 +226,7 @@ class RunStore:
     def write_best(self, space: str, values: Mapping[str, Any]) -> Path:
         """Writes `best/<space>.yaml` and returns its path."""
         path = self.root / "best" / f"{as_file(space)}.yaml"
-        write_text(path, yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))
+        write_text(path, best_text(values))
         for older in spellings(space)[1:]:
             path.with_name(f"{older}.yaml").unlink(missing_ok=True)
         return path

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -17,12 +18,13 @@ from search.prepare.setting import SharedImages, TrialSetting
 from search.prepare.space_result import SecondScores
 from search.refit.approaches import Lineup
 from search.refit.on_worker import on_worker
-from search.store.best_file import Rule, digest
+from search.store.best_file import BestFile, Rule, digest, search_choice
 from search.store.files import write_arrays
 from search.store.heartbeat import heartbeat_path
 from search.store.provenance import package_versions
+from search.store.reading import read_yaml, reading
 from search.store.records import TrialRecord, default_value
-from search.store.run_store import Validation
+from search.store.run_store import RunStore, Validation
 from search.trial.trial_run import TrialRun, scored
 from search.tuning.journal import StudyJournal
 from search.tuning.second_fold import people_of
@@ -61,7 +63,8 @@ def write_best(
 ) -> Interval:
     """Writes `best/<space>.yaml` for the chosen trial of a space and returns its score.
 
-    Where its validation predictions are missing or torn, the trial is trained again for them.
+    A file that a verdict wrote by the same choice stays: it has what the refit chose. Where the
+    trial's validation predictions are missing or torn, it is trained again for them.
 
     Args:
         run: data and devices.
@@ -84,33 +87,46 @@ def write_best(
         saved = _made_again(run, record)
     indices, probabilities = saved.indices, saved.probabilities
     interval = score_interval(table, block.attributes, indices, probabilities)
-    store.write_best(
-        record.space,
-        {
-            "schema": 1,
-            "space": record.space,
-            "approach": ", ".join(lineup.of_space(record.space)),
-            "target": block.label(run.schema),
-            "score": {
-                "metric": "macro_f1",
-                **({"chosen_by": str(rule)} if rule is not Rule.SCORE else {}),
-                "value": float(interval.value),
-                "interval": [float(interval.low), float(interval.high)],
-                "people": len(set(table.group_index[indices].tolist())),
-                "photos": len(indices),
-                "default_config": default_value(journal.records()),
-                **({} if second is None else {"second_fold": asdict(second)}),
-                "probabilities": digest(probabilities),
-            },
-            "study": journal.name,
-            "trial": record.number,
-            "seed": record.seed,
-            "data": _data(run),
-            "training": _training(run),
-            "config": TrialConfig.from_flat(record.config).to_tree(),
+    values = {
+        "schema": 1,
+        "space": record.space,
+        "approach": ", ".join(lineup.of_space(record.space)),
+        "target": block.label(run.schema),
+        "score": {
+            "metric": "macro_f1",
+            **({"chosen_by": str(rule)} if rule is not Rule.SCORE else {}),
+            "value": float(interval.value),
+            "interval": [float(interval.low), float(interval.high)],
+            "people": len(set(table.group_index[indices].tolist())),
+            "photos": len(indices),
+            "default_config": default_value(journal.records()),
+            **({} if second is None else {"second_fold": asdict(second)}),
+            "probabilities": digest(probabilities),
         },
-    )
+        "study": journal.name,
+        "trial": record.number,
+        "seed": record.seed,
+        "data": _data(run),
+        "training": _training(run),
+        "config": TrialConfig.from_flat(record.config).to_tree(),
+    }
+    if not _is_judged(store, record.space, values):
+        store.write_best(record.space, values)
     return interval
+
+
+def _is_judged(store: RunStore, space: str, values: Mapping[str, Any]) -> bool:
+    """Returns whether a verdict wrote the file by this very choice: it says what the refit chose.
+
+    A resumed run that is interrupted would leave another config than its verdict is of.
+    """
+    path = store.best_path(space)
+    with suppress(ResultsError), reading(path, "resume its run"):
+        BestFile.read(path)  # a whole one
+        tree = read_yaml(path)
+        chosen = {"trial": values["trial"], "score": values["score"]}
+        return "refit" in tree and search_choice(tree) == chosen
+    return False
 
 
 def _made_again(run: Prepared, record: TrialRecord) -> Validation:

@@ -181,6 +181,6 @@ def rule_of(store: RunStore, records: Sequence[TrialRecord]) -> Rule:
     if best is not None and is_there(path := store.best_path(best.space)):
         with suppress(ResultsError):
             file = BestFile.read(path)
-            if not file.by_lead and file.trial == best.number:
+            if not file.by_lead and file.search_trial == best.number:
                 return Rule.SCORE
     return Rule.LEAD

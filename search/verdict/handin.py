@@ -151,9 +151,12 @@ def _configs(store: RunStore, run: SavedRun) -> Iterator[SpaceConfig]:
         path = store.best_path(result.name)
         if is_there(path):
             default = [r.config for r in result.records if r.number == DEFAULT_NUMBER]
-            best = BestFile.read(path).config
+            best = BestFile.read(path)
             yield SpaceConfig(
-                space=result.name, best=_flat(best), default=default[0] if default else {}
+                space=result.name,
+                best=_flat(best.config),
+                default=default[0] if default else {},
+                is_of_refit=best.trial != best.search_trial,
             )
 
 

@@ -18,9 +18,7 @@ from search.prepare.space_result import SpaceResult
 from search.refit.approaches import chosen_configs
 from search.refit.refitted import Refitted
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, config_name
-from search.store.records import DEFAULT_NUMBER
-
-_EPOCHS = "schedule.epochs"  # a refit that lacks the time shortens the schedule of a config
+from search.store.records import DEFAULT_NUMBER, EPOCHS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +83,11 @@ class Logged:
         if result.best is None:
             return None
         config_ids = self.refitted.predictions[result.name]
-        wanted = {**result.best.config, _EPOCHS: None}
+        wanted = {**result.best.config, EPOCHS: None}
         configs = self.refitted.note.configs
         names = {config_id: config_name(result.name, config_id) for config_id in config_ids}
         known = {
-            i: {**configs[name], _EPOCHS: None} for i, name in names.items() if name in configs
+            i: {**configs[name], EPOCHS: None} for i, name in names.items() if name in configs
         }
         if known:
             return next((each for each, config in known.items() if config == wanted), None)

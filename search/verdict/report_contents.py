@@ -42,16 +42,20 @@ from search.store.records import (
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.verdict.conclusion import Conclusion
 from search.verdict.findings import Findings
+from search.verdict.winners import Winner
 from trainables.blocks import Form
 from trainables.data.schema import JOINT, LabelSchema
 
 logger = logging.getLogger(__name__)
 
 
-def write_verdict(store: RunStore, findings: Findings, contents: ReportContents) -> None:
-    """Writes `verdict.json`, `report.html` and `report.md`: all three, or none."""
+def write_verdict(
+    store: RunStore, findings: Findings, contents: ReportContents, best: Mapping[str, str]
+) -> None:
+    """Writes verdict, report and the texts of best configs, by space: all of them, or none."""
     write_together(
         {
+            **{store.best_path(space): text for space, text in best.items()},
             store.root / "verdict.json": findings.to_text(),
             store.root / "report.html": render_html(contents),
             store.root / "report.md": render_markdown(contents),
@@ -59,8 +63,10 @@ def write_verdict(store: RunStore, findings: Findings, contents: ReportContents)
     )
 
 
-def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportContents:
-    """Returns everything the page of a run shows."""
+def gather(
+    run: SavedRun, refitted: Refitted, conclusion: Conclusion, best: Mapping[str, Winner]
+) -> ReportContents:
+    """Returns everything the page of a run shows; `best` are the winners of its spaces."""
     truth, lineup, findings = refitted.truth, refitted.lineup, conclusion.findings
     facts = replace(
         data_facts(run.schema, truth, run.study["data"]["name"]), origin=origin_of(run.study)
@@ -71,7 +77,7 @@ def gather(run: SavedRun, refitted: Refitted, conclusion: Conclusion) -> ReportC
         advice=findings.advice,
         when=when_of(run.results),
         networks=networks(lineup),
-        configs=tuple(_configs(run.results)),
+        configs=tuple(_configs(run.results, best)),
         reasons=findings.every_reason,
         costs=findings.costs,
         finalists=findings.finalists,
@@ -135,12 +141,16 @@ def origin_of(study: Mapping[str, Any]) -> str:
     return f"{note}; no photo shows a real person"
 
 
-def _configs(results: Sequence[SpaceResult]) -> Iterator[SpaceConfig]:
+def _configs(results: Sequence[SpaceResult], best: Mapping[str, Winner]) -> Iterator[SpaceConfig]:
     for result in results:
         if result.best is not None:
             default = [r.config for r in result.records if r.number == DEFAULT_NUMBER]
+            winner = best[result.name].record if result.name in best else result.best
             yield SpaceConfig(
-                space=result.name, best=result.best.config, default=default[0] if default else {}
+                space=result.name,
+                best=winner.config,
+                default=default[0] if default else {},
+                is_of_refit=winner != result.best,
             )
 
 

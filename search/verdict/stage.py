@@ -10,6 +10,7 @@ from search.analysis.verdict.recommendation import ACCEPT_LOSS
 from search.analysis.verdict.rules import (
     Rules,
 )
+from search.console import say
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
@@ -25,6 +26,7 @@ from search.verdict.costs import approach_costs
 from search.verdict.logged_reasons import Logged
 from search.verdict.photos import Look, keep_photos, with_photos
 from search.verdict.report_contents import gather, write_verdict
+from search.verdict.winners import best_texts, winners
 from search.why.reasons import controlled_reasons
 from search.why.record import read_record
 
@@ -42,7 +44,8 @@ def conclude_run(
 ) -> None:
     """Writes verdict, report and TensorBoard files of a run whose refit is done.
 
-    They are `verdict.json`, `report.html`, `report.md` and `tensorboard/refit/`. `margin` is that
+    They are `verdict.json`, `report.html`, `report.md`, `tensorboard/refit/` and the scores of the
+    refit in `best/`, with the configs that it prefers. `margin` is that
     of equivalence, `accept_loss` the macro-F1 that may be lost for a cheaper approach; None is the
     one the run was started with.
 
@@ -60,13 +63,18 @@ def conclude_run(
     run = load_run(store)
     refitted = Refitted.read(store, Lineup.of_study(run.study))
     conclusion = judge_run(run, refitted, margin, accept_loss)
-    contents = gather(run, refitted, conclusion)
+    best = winners(run, refitted, conclusion)
+    texts = best_texts(run, refitted, best)
+    best = {space: best[space] for space in texts}
+    contents = gather(run, refitted, conclusion, best)
     if look is not None:
         keep_photos(store, look, contents.examples, no_photos=no_photos)
     contents = with_photos(store, contents, no_photos=no_photos)
     # Before the verdict: where the disk fails, all that is read still says what it said.
     write_refit_board(store, contents.confusions, contents.curves)
-    write_verdict(store, conclusion.findings, contents)
+    write_verdict(store, conclusion.findings, contents, texts)
+    if changed := [each.space for each in contents.configs if each.is_of_refit]:
+        say(console, f"The refit chose another config than the search in: {', '.join(changed)}.")
     print_verdict(console, conclusion.findings, store.root)
 
 

@@ -22,6 +22,7 @@ from search.refit.pace import Pace
 from search.refit.refitted import Refitted
 from search.refit.stage import shortened, train_units
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_name
+from search.store.records import EPOCHS
 from search.why.changes import attribute_to_flip
 from search.why.controls import NAMES, ControlDesign, Training
 from search.why.plan import ControlCosts, ControlPlan, plan_controls
@@ -161,7 +162,7 @@ def planned_units(design: ControlDesign, plan: ControlPlan) -> list[Unit]:
 def _winner(result: SpaceResult, configs: Configs, default: Mapping[str, FlatValue]) -> Training:
     best = None if result.best is None else dict(result.best.config)
     # The refit may have shortened all schedules.
-    is_default = best is None or {**best, "schedule.epochs": default["schedule.epochs"]} == default
+    is_default = best is None or {**best, EPOCHS: default[EPOCHS]} == default
     is_there = config_name(result.name, BEST_CONFIG) in configs
     config_id = BEST_CONFIG if is_there and not is_default else DEFAULT_CONFIG
     return Training(config_id=config_id, config=configs[config_name(result.name, config_id)])

@@ -26,12 +26,13 @@ from search.report.contents import DataFacts, ReportContents
 from search.report.handin.template import Template
 from search.report.render import render_html
 from search.report.shift import Shift
-from search.store.best_file import BestFile
+from search.store.best_file import SEARCH_CHOICE, BestFile, best_text, search_choice
 from search.store.files import SCHEMA, write_arrays, write_json, write_text
 from search.store.mirror import MARK, Mirror, address_of
 from search.store.photos_file import PHOTOS_FILE, read_photos, write_photos
 from search.store.portfolio_file import PORTFOLIO_FILE, read_portfolio, write_portfolio
 from search.store.race_file import Left, read_race, write_race
+from search.store.reading import read_yaml
 from search.store.remote import RemoteFolder
 from search.store.run_store import IMPORTANCE_FILE, RunStore
 from search.store.screen_file import read_offer, write_screen
@@ -148,6 +149,10 @@ def best(folder: Path) -> Made:
     """best/<space>.yaml as the report, a replay and an export ask it."""
     store = _begun(folder)
     path = store.best_path("age")
+    tree = read_yaml(path)
+    score = {**tree["score"], "chosen_by": "refit"}
+    text = best_text({**tree, "score": score, SEARCH_CHOICE: search_choice(tree)})
+    path.write_text(text, encoding="utf-8")
     schema = Lineup.of_study(store.read_study()).schema
 
     def read() -> None:

@@ -81,7 +81,10 @@ def config_table(found: HandIn, say: Language) -> Table | None:
         return None
     rows = [(name, *(_value(each.best.get(name)) for each in known)) for name in names]
     columns = (say("parameter", "하이퍼파라미터"), *(each.space for each in known))
-    return table(say("The chosen configs", "선택된 설정"), columns, rows)
+    title = say("The chosen configs", "선택된 설정")
+    if by_refit := ", ".join(each.space for each in known if each.is_of_refit):
+        title += say(f" (by the refit: {by_refit})", f" (재학습에서 선택: {by_refit})")
+    return table(title, columns, rows)
 
 
 def _value(value: object) -> str:

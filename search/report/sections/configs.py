@@ -23,7 +23,10 @@ def config_section(contents: ReportContents) -> Section | None:
         blocks.append(Text(text=f"The default config was no trial of: {spaces}."))
     if same:
         spaces = wording.listing(same)
-        blocks.append(Text(text=f"The search kept the default config in: {spaces}."))
+        blocks.append(Text(text=f"The default config was kept in: {spaces}."))
+    if others := [each.space for each in known if each.is_of_refit]:
+        listed = wording.listing(others)
+        blocks.append(Text(text=f"The refit chose another config than the search in: {listed}."))
     if names:
         columns = ("parameter", "default", *(each.space for each in known))
         rows = [_row(name, known) for name in names]

@@ -71,8 +71,9 @@ def test_a_run_begun_before_blocks_is_resumed(begun, cache, monkeypatch):
     assert set(verdict["scores"]) == {"separate", "joint", "multihead"}
     assert (begun / "report.html").is_file()
     for path in (begun / "best").iterdir():
-        score = yaml.safe_load(path.read_text(encoding="utf-8"))["score"]
-        assert score.get("chosen_by") in (None, "lead")
+        best = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert best.get("search_choice", best)["score"].get("chosen_by") in (None, "lead")
+        assert best["refit"]["seeds"] >= 1
 
 
 def test_what_an_older_run_wrote_is_read_in_the_words_of_today():

@@ -183,6 +183,13 @@ def test_the_forecast_takes_as_many_people_as_the_photos_make(num_photos, people
     assert forecast_folder(made_spec(), made_oof(), num_photos).people == people
 
 
+@pytest.mark.parametrize(("num_photos", "most"), [(1, 1 / 18), (3, 3 / 18), (20, 1.0)])
+def test_a_folder_is_promised_no_more_than_its_photos_can_score(num_photos, most):
+    score = forecast_folder(made_spec(), made_oof(), num_photos).score
+    assert 0 < score.value <= score.high <= most
+    assert (score.high == most) == (num_photos < 18)
+
+
 def test_more_people_make_a_narrower_promise():
     few, many = (forecast_folder(made_spec(), made_oof(), n).score for n in (9, 900))
     assert half_width(many) < half_width(few)

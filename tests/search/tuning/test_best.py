@@ -114,6 +114,30 @@ def test_the_file_holds_score_data_and_config(run, tmp_path):
     assert best["training"]["num_threads"] == 1
 
 
+def test_what_the_refit_chose_stays_as_long_as_the_search_chooses_the_same(run):
+    store, rows = run.store, run.dataset.split.search_val
+    store.predictions.mkdir()
+    perfect = truth_as_probabilities(run.dataset)
+    for number, probabilities in enumerate((perfect, perfect[:, ::-1])):
+        np.savez(
+            store.validation_path("gender", number), indices=rows, probabilities=probabilities
+        )
+    journal = open_journal(open_storage(store.journal), run.space("gender"))
+    records = [made_record(n, {1: 0.5}, config=tiny.flat(), seed=99 + n) for n in range(2)]
+    write_best(run, journal, records[0], Rule.DUNNETT)
+    path = store.best_path("gender")
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    choice = {"trial": 0, "score": tree["score"]}
+    judged = {**tree, "trial": 1, "seed": 100, "refit": {"value": 0.9}, "search_choice": choice}
+    store.write_best("gender", judged)
+    write_best(run, journal, records[0], Rule.DUNNETT)
+    assert yaml.safe_load(path.read_text(encoding="utf-8")) == judged
+    write_best(run, journal, records[1], Rule.DUNNETT)
+    now = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert (now["trial"], now["score"]["value"]) == (1, 0.0)
+    assert not {"refit", "search_choice"} & set(now)
+
+
 @pytest.mark.parametrize("left", [None, b"torn", b"PK"])
 def test_predictions_of_the_best_trial_that_are_lost_are_made_again(
     run, monkeypatch, left, one_torch_thread

@@ -296,6 +296,18 @@ def test_an_older_run_goes_on_as_its_file_says(store, table, trial, chosen_by, e
     assert chosen(store, table, *records, rule=expected) == (expected is Rule.SCORE)
 
 
+def test_an_older_run_goes_on_as_what_its_search_chose_says(store, table):
+    records = tried(store, table, 0, range(12)), tried(store, table, 1, range(2, 13))
+    store.write_study({})
+    score = {**GOOD["score"], "chosen_by": "refit"}
+    choice = {"trial": 1, "score": GOOD["score"]}
+    judged = {**GOOD, "trial": 0, "score": score, "search_choice": choice}
+    store.write_best("gender", judged)
+    assert rule_of(store, records) is Rule.SCORE
+    store.write_best("gender", {**judged, "search_choice": {**choice, "trial": 0}})
+    assert rule_of(store, records) is Rule.LEAD
+
+
 def test_the_file_of_an_older_run_that_cannot_be_read_says_nothing(store, table):
     store.write_study({})
     wrote(store, 1)

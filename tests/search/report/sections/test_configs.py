@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from search.report.contents import SpaceConfig
 from search.report.document import Table
 from search.report.sections.configs import changed, config_section
@@ -15,10 +17,16 @@ def test_a_chosen_config_stands_against_the_default():
     found = config_section(contents(configs=(space("age", optim_lr=0.0123456), space("mask"))))
     assert found.heading == "The default config was kept in 1 of 2 spaces"
     text, table, _ = found.blocks
-    assert text.text == "The search kept the default config in: mask."
+    assert text.text == "The default config was kept in: mask."
     assert isinstance(table, Table)
     assert table.columns == ("parameter", "default", "age")
     assert [[cell.text for cell in row] for row in table.rows] == [["optim.lr", "0.002", "0.0123"]]
+
+
+def test_where_the_refit_chose_another_one_is_said():
+    spaces = (space("age", optim_lr=0.5), replace(space("mask", optim_ema=0.9), is_of_refit=True))
+    text, _, _ = config_section(contents(configs=spaces)).blocks
+    assert text.text == "The refit chose another config than the search in: mask."
 
 
 def test_numbers_that_differ_read_differently():
