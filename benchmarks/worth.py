@@ -7,10 +7,11 @@
 Methods, all with the same spaces, networks, image sizes, epochs and batches, on the CPU:
 headrace's own command (its search alone); the recipe of Ray's documentation, cold and with reused
 workers; random search with twice the time; training many for one epoch and the best one to its
-end; and the default config. A budget is device time: wall-clock time from the start of the
-process, imports and all, times the slots. What a method chooses is trained again by one protocol
-on everybody who was searched on, and scored on people whom none of them saw: 900 fresh demo
-people, or a third of the people of a folder with a manifest.csv.
+end; and the default config. `--only headrace-known --portfolio FILE` is headrace that begins with
+the good configs of a run on other people. A budget is device time: wall-clock time from the start
+of the process, imports and all, times the slots. What a method chooses is trained again by one
+protocol on everybody who was searched on, and scored on people whom none of them saw: 900 fresh
+demo people, or a third of the people of a folder with a manifest.csv.
 
 The methods take turns, seed by seed. DIR/cells.jsonl gets a line as soon as a search has ended,
 and a later call goes on from there: `benchmarks/measured` keeps what hours have measured.
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from benchmarks.rivals.cells import (
     HEADRACE,
+    KNOWN,
     METHODS,
     TIMES,
     Cell,
@@ -79,9 +81,9 @@ def _run(cell: Cell, given: argparse.Namespace, sides: Sides, folder: Path) -> R
     seconds = cell.budget * TIMES.get(cell.method, 1.0) / given.slots
     task = _task(given, sides, cell.space, cell.seed, seconds)
     start_up = 0.0
-    if cell.method == HEADRACE:
+    if cell.method in {HEADRACE, KNOWN}:
         start_up = start_up_of_headrace(task, cell.data, folder)
-    return run_cell(cell, task, folder, start_up)
+    return run_cell(cell, task, folder, start_up, given.portfolio and given.portfolio.resolve())
 
 
 def _task(
@@ -117,7 +119,7 @@ def _cells(given: argparse.Namespace, data: str) -> Iterator[Cell]:
         for space in given.space:
             for seed in range(given.seeds):
                 turn = seed % len(METHODS)
-                for method in (*METHODS[turn:], *METHODS[:turn]):
+                for method in (*METHODS[turn:], *METHODS[:turn], KNOWN):
                     if method in given.only:
                         yield Cell(data=data, space=space, method=method, budget=budget, seed=seed)
 
@@ -128,7 +130,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--out", type=Path, help="folder of cells, data and trainings")
-    add("--only", nargs="+", default=METHODS, choices=METHODS, help="methods (all)")
+    add("--only", nargs="+", default=METHODS, choices=(*METHODS, KNOWN), help="methods (all)")
+    add("--portfolio", type=Path, help=f"that {KNOWN} begins with, of other people")
     add("--budgets", nargs="+", type=parse_duration, default=[120.0], help="device time (2m)")
     add("--space", nargs="+", default=["age", ALL], help="spaces, or all of them (age all)")
     add("--seeds", type=int, default=5, help="searches of every method (5)")
@@ -145,7 +148,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if given.out is None and not given.speed:
         parser.error("--out DIR is needed, but for --speed")
-    if HEADRACE in given.only and given.slots != Machine().cpus():
+    if (given.portfolio is None) == (KNOWN in given.only):
+        parser.error(f"--only {KNOWN} and --portfolio FILE need each other")
+    if given.portfolio is not None and not given.portfolio.is_file():
+        parser.error(f"--portfolio must be a file, got {given.portfolio}")
+    if {HEADRACE, KNOWN} & set(given.only) and given.slots != Machine().cpus():
         parser.error(
             f"headrace runs a trial on each of {Machine().cpus()} CPUs: leave --slots out"
         )

@@ -23,6 +23,8 @@ HEADRACE, DEFAULT = "headrace", "default"
 COLD, WARM, RANDOM, ONE_EPOCH = "recipe", "recipe-warm", "random", "one-epoch"
 METHODS = (HEADRACE, COLD, WARM, RANDOM, ONE_EPOCH)
 """That search; the default config is beside them in every report."""
+KNOWN = "headrace-known"
+"""headrace that begins with a portfolio of another run; who asks for it names the portfolio."""
 TIMES = {RANDOM: 2.0}
 """How many times the budget a method gets."""
 
@@ -34,7 +36,7 @@ class Cell:
     Attributes:
         data: what is searched on.
         space: name of a space, or "all".
-        method: one of `METHODS`.
+        method: one of `METHODS`, or `KNOWN`.
         budget: device seconds.
         seed: of the search.
     """
@@ -115,7 +117,9 @@ class CellFile:
             os.fsync(file.fileno())
 
 
-def run_cell(cell: Cell, task: Task, folder: Path, start_up: float) -> Row:
+def run_cell(
+    cell: Cell, task: Task, folder: Path, start_up: float, portfolio: Path | None = None
+) -> Row:
     """Runs the search of a cell in a process of its own; its files are deleted afterwards.
 
     Args:
@@ -123,6 +127,7 @@ def run_cell(cell: Cell, task: Task, folder: Path, start_up: float) -> Row:
         task: of the cell, whatever its time and its work folder.
         folder: of the benchmark.
         start_up: of headrace, in seconds, which its own budget does not count.
+        portfolio: that `KNOWN` begins with.
 
     Raises:
         RuntimeError: the search fails; its files stay.
@@ -132,8 +137,9 @@ def run_cell(cell: Cell, task: Task, folder: Path, start_up: float) -> Row:
     work.mkdir(parents=True)
     before = os.getloadavg()[0]
     task = replace(task, work=str(work), launched=time.time())
-    if cell.method == HEADRACE:
-        words = by_headrace.command(task, start_up)
+    if cell.method in {HEADRACE, KNOWN}:
+        known = ("--warm-start", str(portfolio)) if cell.method == KNOWN else ()
+        words = by_headrace.command(task, start_up, *known)
         task = replace(task, launched=time.time())
         by_headrace.search(words, work / "log.txt")
         ended = time.time()
@@ -188,7 +194,8 @@ def start_up_of_headrace(task: Task, data: str, folder: Path) -> float:
     known = [
         row.found.started
         for row in CellFile(folder).rows()
-        if (row.cell.method, row.cell.data, row.cell.space) == (HEADRACE, data, task.space)
+        if row.cell.method in {HEADRACE, KNOWN}
+        and (row.cell.data, row.cell.space) == (data, task.space)
     ]
     return statistics.median(known) if known else _rehearsed(task, folder)
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.rivals.cells import COLD, DEFAULT, HEADRACE, METHODS, TIMES, Row, by_group
+from benchmarks.rivals.cells import COLD, DEFAULT, HEADRACE, KNOWN, METHODS, TIMES, Row, by_group
 from benchmarks.rivals.held_out import HeldOut
 from search.analysis.uncertainty.difference import PairEstimate
 from search.prepare.config import format_duration
@@ -28,7 +28,8 @@ _TEXT = """\
 Pillow and torchvision, checkpoints; `recipe-warm`: the same with `reuse_actors=True` and a class
 with `reset_config`. `random`: headrace's own trials drawn at random and trained in full, with
 {twice} times the budget. `one-epoch`: the same trained for an epoch, the best one then to its
-end (arXiv 2404.04111). `default`: the default config. Medians over seeds, in brackets the range.
+end (arXiv 2404.04111). `default`: the default config. `headrace-known`: headrace that begins with
+the portfolio of a run on other people (`--warm-start`). Medians over seeds, in brackets the range.
 
 * start-up: until the first trial could begin (headrace: was asked for; the recipe: Ray runs;
   random and one-epoch: workers have loaded); it counts as time of the search.
@@ -173,7 +174,7 @@ def _judge(group: Sequence[Row], space: Space, held_out: HeldOut) -> _Judgement:
         for method, its in _by_method(group).items()
     }
     for row in sorted(group, key=lambda row: row.cell.seed):
-        for rule, choices in row.found.by_rule.items():
+        for rule, choices in row.found.by_rule.items() if row.cell.method == HEADRACE else ():
             found.setdefault(f"{HEADRACE}, {rule}", {})[row.cell.seed] = choices
     people, standard = held_out.people(space), held_out.ground.default(space)
     chosen, predicted, by_method, others, without = {}, {}, {}, {}, {}
@@ -237,7 +238,8 @@ def _moments(times: Mapping[str, Sequence[tuple[float, float]]], method: str) ->
 
 def _by_method(group: Sequence[Row]) -> dict[str, list[Row]]:
     ordered = sorted(group, key=lambda row: row.cell.seed)
-    found = {m: [row for row in ordered if row.cell.method == m] for m in METHODS}
+    names = (*METHODS, KNOWN)
+    found = {m: [row for row in ordered if row.cell.method == m] for m in names}
     return {method: rows for method, rows in found.items() if rows}
 
 

@@ -44,10 +44,9 @@ def conclude_run(
 ) -> None:
     """Writes verdict, report and TensorBoard files of a run whose refit is done.
 
-    They are `verdict.json`, `report.html`, `report.md`, `tensorboard/refit/` and the scores of the
-    refit in `best/`, with the configs that it prefers. `margin` is that
-    of equivalence, `accept_loss` the macro-F1 that may be lost for a cheaper approach; None is the
-    one the run was started with.
+    They are `verdict.json`, `report.html`, `report.md`, `tensorboard/refit/` and, in `best/`, what
+    the refit chose. `margin` is that of equivalence, `accept_loss` the macro-F1 that may be lost
+    for a cheaper approach; None is the one the run was started with.
 
     Args:
         store: of the run.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from benchmarks import worth
 from benchmarks.rivals.cells import Cell, CellFile, Row, cpu
 from benchmarks.rivals.found import Found
 
@@ -38,3 +39,21 @@ def test_rows_of_before_know_the_highest_score_or_no_other_rule():
     assert Row.from_line(line.replace(part, '"highest": {}, ')) == row_of(0)
     before = Row.from_line(line.replace(part, '"highest": {"age": {"optim.lr": 0.5}}, '))
     assert before.found.by_rule == {"highest score": {"age": {"optim.lr": 0.5}}}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--only", "headrace-known"],
+        ["--portfolio", "here.json"],
+        ["--only", "headrace-known", "--portfolio", "nowhere.json"],
+    ],
+)
+def test_a_search_that_begins_with_known_configs_needs_them(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here.json").touch()
+    with pytest.raises(SystemExit) as ended:
+        worth.main(["--out", "out", *words])
+    assert ended.value.code == 2
+    assert "--portfolio" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -277,6 +277,17 @@ def test_corrections_readings_and_audit_are_told_where_they_are():
     assert "it found nothing" in render_wrapup(made(audit={}), EN)
 
 
+def test_configs_that_the_refit_chose_are_told_apart():
+    def of(space, **told):
+        return SpaceConfig(space=space, best={"optim.lr": 0.5}, **told)
+
+    found = made(contents=contents(configs=(of("mask", is_of_refit=True), of("age"))))
+    assert "The chosen configs (by the refit: mask)" in render_wrapup(found, EN)
+    assert "선택된 설정 (재학습에서 선택: mask)" in render_wrapup(found, KO)
+    searched = made(contents=contents(configs=(of("mask"), of("age"))))
+    assert "by the refit" not in render_wrapup(searched, EN)
+
+
 ODD = "a|b_c%d&e#f$g\\h\ni`j*k<l>~여자"
 
 
