@@ -9,6 +9,7 @@ from search.prepare.dataset import Dataset
 from search.prepare.resources import Resources
 from search.prepare.setting import Away, TrialSetting
 from search.store.portfolio_file import Candidate
+from search.store.records import EPOCHS
 from search.store.run_store import RunStore
 from spaces.scale import Scale
 from spaces.space import Space
@@ -81,4 +82,4 @@ class Prepared:
 
 def max_epochs(space: Space, schema: LabelSchema, scale: Scale) -> int:
     """Returns the length of the schedule of every trial of a space."""
-    return int(str(space.default_config(schema, scale)["schedule.epochs"]))
+    return int(str(space.default_config(schema, scale)[EPOCHS]))

@@ -178,6 +178,39 @@ def search_choice(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"trial": int(known["trial"]), "score": known["score"]}
 
 
+def score_values(
+    score: tuple[float, float, float],
+    probabilities: NDArray[np.float32],
+    *,
+    chosen_by: str,
+    people: int,
+    default: float | None,
+    second: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Returns `score` of a best config.
+
+    Args:
+        score: macro-F1 of the validation predictions and the ends of its interval.
+        probabilities: these predictions, float [n, K].
+        chosen_by: the rule; empty is the highest score.
+        people: who validated.
+        default: score of the default config; None where it has none.
+        second: scores on a second fold.
+    """
+    value, low, high = map(float, score)
+    return {
+        "metric": "macro_f1",
+        **({"chosen_by": chosen_by} if chosen_by else {}),
+        "value": value,
+        "interval": [low, high],
+        "people": people,
+        "photos": len(probabilities),
+        "default_config": default,
+        **({} if second is None else {"second_fold": dict(second)}),
+        "probabilities": digest(probabilities),
+    }
+
+
 def best_text(values: Mapping[str, Any]) -> str:
     """Returns the text of a best config."""
     return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)

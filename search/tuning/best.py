@@ -18,7 +18,7 @@ from search.prepare.setting import SharedImages, TrialSetting
 from search.prepare.space_result import SecondScores
 from search.refit.approaches import Lineup
 from search.refit.on_worker import on_worker
-from search.store.best_file import BestFile, Rule, digest, search_choice
+from search.store.best_file import BestFile, Rule, score_values, search_choice
 from search.store.files import write_arrays
 from search.store.heartbeat import heartbeat_path
 from search.store.provenance import package_versions
@@ -92,17 +92,14 @@ def write_best(
         "space": record.space,
         "approach": ", ".join(lineup.of_space(record.space)),
         "target": block.label(run.schema),
-        "score": {
-            "metric": "macro_f1",
-            **({"chosen_by": str(rule)} if rule is not Rule.SCORE else {}),
-            "value": float(interval.value),
-            "interval": [float(interval.low), float(interval.high)],
-            "people": len(set(table.group_index[indices].tolist())),
-            "photos": len(indices),
-            "default_config": default_value(journal.records()),
-            **({} if second is None else {"second_fold": asdict(second)}),
-            "probabilities": digest(probabilities),
-        },
+        "score": score_values(
+            (interval.value, interval.low, interval.high),
+            probabilities,
+            chosen_by=str(rule),
+            people=len(set(table.group_index[indices].tolist())),
+            default=default_value(journal.records()),
+            second=None if second is None else asdict(second),
+        ),
         "study": journal.name,
         "trial": record.number,
         "seed": record.seed,

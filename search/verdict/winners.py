@@ -22,7 +22,7 @@ from search.refit.approaches import chosen_configs
 from search.refit.finalists import ranking
 from search.refit.refitted import Refitted
 from search.refit.units import DEFAULT_CONFIG, config_name
-from search.store.best_file import SEARCH_CHOICE, best_text, digest, search_choice
+from search.store.best_file import SEARCH_CHOICE, best_text, score_values, search_choice
 from search.store.reading import is_there, read_yaml, reading
 from search.store.records import EPOCHS, TrialRecord
 from search.verdict.conclusion import Conclusion
@@ -141,13 +141,10 @@ def _score(refitted: Refitted, record: TrialRecord, searched: Mapping[str, Any])
             num_classes=schema.only(attributes).num_joint,
         )
         interval = person_bootstrap_interval(people, saved.probabilities.argmax(axis=1))
-    return {
-        "metric": "macro_f1",
-        "chosen_by": CHOSEN_BY,
-        "value": float(interval.value),
-        "interval": [float(interval.low), float(interval.high)],
-        "people": len(set(person[rows].tolist())),
-        "photos": len(rows),
-        "default_config": searched.get("default_config"),
-        "probabilities": digest(saved.probabilities),
-    }
+    return score_values(
+        (interval.value, interval.low, interval.high),
+        saved.probabilities,
+        chosen_by=CHOSEN_BY,
+        people=len(set(person[rows].tolist())),
+        default=searched.get("default_config"),
+    )
