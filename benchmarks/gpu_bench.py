@@ -1,5 +1,6 @@
 """What the checks of a device train: a network and random photos, and the plain loop beside it."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -73,6 +74,8 @@ class Bench:
     steps: int
     packed: tuple[int, ...]
     """Trainings at once to try."""
+    until: float = math.inf
+    """When checks end, of `time.monotonic()`."""
 
     @classmethod
     def of(cls, device: torch.device, *, small: bool) -> "Bench":

@@ -30,6 +30,7 @@ from tests.search.builders.screening_cells import (
     Cells,
     Source,
     model_cell,
+    name_of,
     noise_ceiling,
     pair_cells,
     rank_correlation,
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for run in given.run:
         path, _, people = run.rpartition("=")
         source = Source(name=f"demo-{people}", people=int(people))
-        if not cells.has(kind="pair", source=source.name, run=Path(path).name):
+        if not cells.has(kind="pair", source=source.name, run=name_of(Path(path))):
             rows = pair_cells(source, Path(path), cache, console, num_seeds=given.preview_seeds)
             for row in rows:
                 cells.add(row)

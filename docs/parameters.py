@@ -155,7 +155,7 @@ def _devices() -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} |"
     yield (
         "\n`--backbones` and `--max-epochs` say otherwise; so does `--weights-dir`, whose models "
-        "are offered.\n"
+        "are offered (on a GPU those of the list above alone, where there are any).\n"
     )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from trainables.backbone import build_backbone
 from trainables.config import Augment, Backbone, Input
 from trainables.errors import NonFiniteLossError, OutOfMemoryError
-from trainables.memory import autocast, eval_batch, is_out_of_memory, release
+from trainables.memory import autocast, eval_batch, fitting, is_out_of_memory, release
 from trainables.preprocess import Preprocess
 from trainables.seeding import global_torch_seed
 
@@ -79,13 +79,15 @@ class FrozenBackbone:
         Raises:
             ConfigError: timm has no such model, or it cannot take that input.
             WeightsError: pretrained weights are wanted and cannot be had.
+            OutOfMemoryError: it does not fit.
         """
         config = Backbone(name=name, pretrained=pretrained, frozen_stages=0, drop_path=0.0)
         with global_torch_seed(device, 0, "frozen", name):
             loaded = build_backbone(config, weights_dir, input_size)
         module = loaded.module.requires_grad_(False).eval()
         digest = _digest(module)
-        module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with fitting(f"the weights of {name}", "free memory or leave it out"):
+            module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(
             name=name,
             module=module,

@@ -33,16 +33,16 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def fitting(what: str) -> Iterator[None]:
-    """Raises OutOfMemoryError, with what it is that does not fit, where memory runs out."""
+def fitting(
+    what: str, way_out: str = "offer smaller models, or fewer trials per device"
+) -> Iterator[None]:
+    """Raises OutOfMemoryError, with what does not fit and the way out, where memory runs out."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise OutOfMemoryError(
-            f"{what} do not fit in memory; offer smaller models, or fewer trials per device"
-        ) from error
+        raise OutOfMemoryError(f"{what} do not fit in memory; {way_out}") from error
 
 
 def release(device: torch.device) -> None:

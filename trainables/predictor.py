@@ -17,7 +17,7 @@ from trainables.config import TrialConfig
 from trainables.data.bounded_files import check_plain
 from trainables.data.schema import LabelSchema
 from trainables.errors import OutOfMemoryError, WeightsError, in_short
-from trainables.memory import eval_batch, is_out_of_memory, release
+from trainables.memory import eval_batch, fitting, is_out_of_memory, release
 from trainables.network import build_network
 from trainables.prediction import predict_probabilities
 from trainables.preprocess import Preprocess
@@ -66,7 +66,8 @@ class Predictor:
             backbone = build_backbone(plain, None, config.input.size)
             self.network = build_network(config, backbone, shapes)
         self.network.requires_grad_(False).eval()
-        self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        with fitting(f"the weights of {config.backbone.name}", "free memory, or use the CPU"):
+            self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.load(weights)
 
     def load(self, weights: Path) -> None:

@@ -18,7 +18,8 @@ from typing import Any, TypeVar
 
 import torch
 
-_PATIENCE_S = 240.0
+PATIENCE_S = 240.0
+"""For the answers of all trainings at once."""
 _END_S = 10.0
 _ENDED = "a process of {} trainings at once has ended without an answer"
 _ONCE_MORE = 1.1
@@ -46,7 +47,7 @@ def together(
     prepare: Callable[[Given], Callable[[], Told]],
     given: Given,
     number: int,
-    patience_s: float = _PATIENCE_S,
+    patience_s: float = PATIENCE_S,
 ) -> list[Told]:
     """Returns what so many trainings at once tell.
 

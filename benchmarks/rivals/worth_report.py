@@ -34,7 +34,8 @@ the portfolio of a run on other people (`--warm-start`). Medians over seeds, in 
 * start-up: until the first trial could begin (headrace: was asked for; the recipe: Ray runs;
   random and one-epoch: workers have loaded); it counts as time of the search.
 * trials an hour: trials that ended by themselves in time, by the time from the start of the
-  process to the choice, or to the end of the budget where the choice is later.
+  process to the choice, or to the end of the budget where the choice is later; beside them
+  headrace's by those of the method with the same seed.
 * photos a second and slot: in training and in validation. headrace's command does not say how long
   it validates: its figure is photos by all of a trial's time but training, set-up included. The
   recipe trains as its users write it, with weights and photos in PyTorch's usual memory layout;
@@ -117,11 +118,13 @@ def _speed(group: Sequence[Row], slots: int) -> str:
         "trained in full",
         "stopped early",
         "trials an hour",
+        "headrace's by its",
         "training",
         "validation",
     ]
-    found = []
-    for method, rows in _by_method(group).items():
+    found, by_method = [], _by_method(group)
+    own = {row.cell.seed: _an_hour(row, slots) for row in by_method.get(HEADRACE, [])}
+    for method, rows in by_method.items():
         columns: list[list[float]] = [
             [row.found.started for row in rows],
             [row.found.ended for row in rows],
@@ -129,15 +132,22 @@ def _speed(group: Sequence[Row], slots: int) -> str:
             [row.found.trials["complete"] for row in rows],
             [row.found.trials["stopped"] for row in rows],
             [_an_hour(row, slots) for row in rows],
+            _ratios(own, {row.cell.seed: _an_hour(row, slots) for row in rows}),
             [_rate(row.found.training.photos, row.found.training.seconds) for row in rows],
             [_rate(row.found.evaluation.photos, row.found.evaluation.seconds) for row in rows],
         ]
-        digits = (".1f", ".1f", ".1f", *[".0f"] * 5)
+        digits = (".1f", ".1f", ".1f", *[".0f"] * 3, ".2f", *[".0f"] * 2)
         cells = [_spread(c, digit) for c, digit in zip(columns, digits, strict=True)]
         failed = sum(row.found.trials["failed"] for row in rows)
         name = f"{method} ({failed} failed)" if failed else method
         found.append([name, str(len(rows)), *cells])
     return _table(heads, found)
+
+
+def _ratios(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[float]:
+    """Returns ours by theirs for every seed that both have; infinite where theirs is 0."""
+    seeds = sorted(ours.keys() & theirs.keys())
+    return [ours[seed] / theirs[seed] if theirs[seed] else math.inf for seed in seeds]
 
 
 def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:

@@ -25,6 +25,7 @@ from search.analysis.exact import weighted_sums
 from search.analysis.metrics import Floats, Ints, as_classes, person_index
 
 CHUNK_CELLS = 2_000_000  # weights held at a time: 16 MB
+_SUMS = 10_000_000  # sums over people held at a time: 80 MB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -166,7 +167,8 @@ class People:
         Raises:
             AnalysisError: a single person, or B < 1.
         """
-        weights = resample_weights(self.strata, num_resamples, rng)
+        most = max(1, _SUMS // columns.shape[1])
+        weights = resample_weights(self.strata, num_resamples, rng, most)
         return np.concatenate([statistic(sums) for sums in weighted_sums(weights, columns)])
 
 
@@ -202,14 +204,17 @@ def person_strata(y: ArrayLike, person: Ints, num_people: int) -> Ints:
 
 
 def resample_weights(
-    strata: Ints, num_resamples: int, rng: np.random.Generator
+    strata: Ints, num_resamples: int, rng: np.random.Generator, most: int | None = None
 ) -> Iterator[Floats]:
     """Yields person weights [b, P] in chunks whose rows add up to `num_resamples`.
+
+    The draws are the same however many rows a chunk has.
 
     Args:
         strata: int [P] from `person_strata`; at least two people in each.
         num_resamples: B >= 1.
         rng: source of the draws.
+        most: rows of a chunk at most; None is what `CHUNK_CELLS` has room for.
 
     Raises:
         AnalysisError: a stratum has a single person, or B < 1.
@@ -227,6 +232,7 @@ def resample_weights(
     first, width = starts[slots], sizes[slots]
     scale = (sizes / (sizes - 1))[strata]
     step = max(1, CHUNK_CELLS // num_people)
+    step = step if most is None else min(step, most)
     for done in range(0, num_resamples, step):
         rows = min(step, num_resamples - done)
         drawn = order[first + (rng.random((rows, len(slots))) * width).astype(np.int64)]

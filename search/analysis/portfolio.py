@@ -22,13 +22,16 @@ from search.analysis.metrics import Floats
 Params = Mapping[str, str | int | float | bool]
 
 
-def cover(configs: Sequence[Params], scores: Sequence[float], size: int) -> tuple[int, ...]:
+def cover(
+    configs: Sequence[Params], scores: Sequence[float], size: int, first: int | None = None
+) -> tuple[int, ...]:
     """Returns places of the configs of a portfolio, in the order of their choice.
 
     Args:
         configs: parameters by name.
         scores: as many; larger is better.
-        size: configs at most; fewer where all others are copies of chosen ones.
+        size: configs at most; fewer where no other adds anything, as copies of chosen ones do not.
+        first: place of the config to begin with; None is the highest score.
 
     Raises:
         AnalysisError: the lengths differ.
@@ -41,7 +44,7 @@ def cover(configs: Sequence[Params], scores: Sequence[float], size: int) -> tupl
         return ()
     merit = stats.rankdata(scores) / len(scores)
     gains = merit[:, None] * merit * likeness(configs)  # of config i, by a portfolio of j
-    chosen = [int(np.argmax(scores))]
+    chosen = [int(np.argmax(scores)) if first is None else first]
     covered = gains[:, chosen[0]]
     while len(chosen) < size:
         added = np.maximum(gains, covered[:, None]).sum(axis=0) - covered.sum()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainables.data import layouts
-from trainables.data.image_files import IMAGE_SUFFIXES, is_hidden
+from trainables.data.image_files import IMAGE_SUFFIXES, check_unicode, is_hidden
 from trainables.data.layouts import flat
 from trainables.data.sample_table import SampleTable
 from trainables.errors import DataError, reading_data
@@ -116,6 +116,7 @@ def _photos_below(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
                 continue
             path = (Path(folder) / name).relative_to(root).as_posix()
             (photos if suffix in IMAGE_SUFFIXES else others).append(path)
+    check_unicode((*photos, *others))
     return tuple(photos), tuple(sorted(others))
 
 

@@ -83,7 +83,7 @@ def reading_store(options: argparse.Namespace) -> Iterator[None]:
     with typed(root.parent, store.address, None):
         if is_driven(root):
             yield  # its files are the newest, and go up with it
-        elif options.command == "predict":
+        elif options.command == "predict" and options.label_shift is None:  # it writes nothing
             _fetch(mirror, lambda file: _is_needed(options.command, file))
             yield
         else:

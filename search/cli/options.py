@@ -83,7 +83,7 @@ class _Completion(argparse.Action):
             ) from error
         for command in commands_of(parser).values():
             for action in command._actions:
-                if action.type in (Path, place) or action.dest in (
+                if action.type in (Path, place, _needed_folder) or action.dest in (
                     "data",
                     "weights_dir",
                     "pseudo_labels",
@@ -218,8 +218,8 @@ def _add_frozen(commands: Any) -> None:
 
 def _add_concluding(commands: Any) -> None:
     for name, text in (
-        ("verdict", "judge a refitted run again, from its predictions"),
-        ("report", "write a run's verdict and report again"),
+        ("verdict", "judge a refitted run again, and report; as report"),
+        ("report", "judge a refitted run again, and report, or fill a form"),
     ):
         command = _of_a_run(commands, name, text)
         command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)
@@ -247,6 +247,12 @@ def _add_concluding(commands: Any) -> None:
     compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
 
 
+def _needed_folder(text: str) -> Path:
+    if not text:  # `--images "$UNSET"` must not answer the photos of this folder
+        raise argparse.ArgumentTypeError("must not be empty; give a folder")
+    return Path(text)
+
+
 def _add_ensemble(commands: Any) -> None:
     ensemble = _of_a_run(commands, "ensemble", "choose the ensemble of a refitted run again")
     ensemble.add_argument(
@@ -256,7 +262,7 @@ def _add_ensemble(commands: Any) -> None:
         "--max-ms", type=float, default=None, help="milliseconds at most to serve a photo here"
     )
     predict = _of_a_run(commands, "predict", "answer a folder of photos with a run's ensemble")
-    predict.add_argument("--images", type=Path, required=True, help="folder of photos")
+    predict.add_argument("--images", type=_needed_folder, required=True, help="folder of photos")
     predict.add_argument("--out", type=Path, required=True, help="CSV ImageID,ans to write")
     predict.add_argument(
         "--probabilities",

@@ -10,12 +10,13 @@ from search.prepare.prepared import Prepared
 from search.prepare.resources import MEASURED, Node
 from search.refit.packing import packed
 from search.tuning.known_configs import warm_start_line
+from search.tuning.race import LEAST_TRIALS
 from trainables.precision import computes_bf16
 
 
 def notes_of(run: Prepared) -> tuple[str, ...]:
     """Returns a sentence for every option that a reader of the plan would wonder about."""
-    return (*_warm_start_notes(run), *_bf16_notes(run))
+    return (*_warm_start_notes(run), *_race_notes(run), *_bf16_notes(run))
 
 
 def sharing_gpus(
@@ -33,6 +34,15 @@ def _warm_start_notes(run: Prepared) -> tuple[str, ...]:
     if not run.portfolio:
         return ()
     return (warm_start_line(run.portfolio, run.spaces, run.schema, run.scale),)
+
+
+def _race_notes(run: Prepared) -> tuple[str, ...]:
+    if not run.config.race or (trials := run.config.trials) is None or trials >= LEAST_TRIALS:
+        return ()
+    return (
+        f"--race looks from {LEAST_TRIALS} trials a space on (fewer where one is solved): with "
+        f"--trials {trials} it hardly ends a search",
+    )
 
 
 def _bf16_notes(run: Prepared) -> tuple[str, ...]:

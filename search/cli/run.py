@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -23,7 +24,7 @@ from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
 from search.errors import BrokenDefaultError, StalledError, UsageError
-from search.prepare.config import RunConfig
+from search.prepare.config import RunConfig, format_duration
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
@@ -41,6 +42,7 @@ from search.store.run_store import RunStore
 from search.tuning.choice import rule_in_study
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
+from search.tuning.known_configs import few_of
 from search.tuning.reach import images_note, reached
 from search.tuning.second_fold import are_affordable, expected_seconds, seconds_aside
 from search.tuning.stage import SearchEnd, run_search
@@ -98,10 +100,15 @@ def execute(
         device = "cuda" if any(node.gpus for node in nodes) else "cpu"
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
+        given = len(portfolio)
+        if not resume:
+            portfolio = few_of(portfolio, loaded, run.schema, run.scale)
         run = replace(run, portfolio=portfolio)
         run = with_unlabelled(run, partial(StepBar, console))
         run, sharing = sharing_gpus(run, nodes, console)
         notes = (*sizes.notes(), *notes_of(run), *sharing)
+        if len(portfolio) < given:
+            notes = (*notes, f"of {given} configs of other runs {len(portfolio)} cover the others")
         if not resume:
             run, shorter = _with_schedule(run, console)
             notes = (*notes, *shorter)
@@ -285,7 +292,10 @@ def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     budget, study = run.config.budget.minus(_WRAP_UP_SECONDS), run.store.read_study()
     aside = seconds_aside(budget) if study.get("second_fold", False) else 0.0
     later = partial(_seconds_of_second_fold, run, aside)
+    began = time.monotonic()
     end = run_search(run, console, budget.minus(aside), later, again_s=aside)
+    if not end.interrupted:
+        say(console, f"The run took {format_duration(time.monotonic() - began)}.")
     print_summary(console, run, end.results, interrupted=end.interrupted)
     return end
 
@@ -327,14 +337,21 @@ def _check_known(config: RunConfig, dataset: Dataset, blocks: Mapping[str, Block
                     f"{what}, got {found}; label more people, or search other spaces"
                 )
     if ALL in config.spaces:
+        way_out = (
+            f"label more people, or search attributes alone (--space {table.schema.names[0]})"
+        )
         try:
-            dataset.whole  # noqa: B018  (whether there is one)
+            people = dataset.whole.table.num_groups
         except DataError as error:
             raise UsageError(
                 f"--space all judges on photos that have every label, got {table.num_whole}: "
-                f"{error}; label more people, or search attributes alone (--space "
-                f"{table.schema.names[0]})"
+                f"{error}; {way_out}"
             ) from error
+        if people < FULL.folds:
+            raise UsageError(
+                f"--space all deals the people with every label into {FULL.folds} folds, got "
+                f"{people}; {way_out}"
+            )
 
 
 def _description(run: Prepared) -> dict[str, Any]:
@@ -353,6 +370,7 @@ def _description(run: Prepared) -> dict[str, Any]:
             "people": table.num_groups,
             "fingerprint": table.fingerprint,
             "split": run.dataset.split.fingerprint,
+            "content": run.dataset.content,
             "stored_size": list(run.stored_size),
             **(_whole(run.dataset) if ALL in run.config.spaces else {}),
             "roots": [asdict(root) for root in run.dataset.roots],

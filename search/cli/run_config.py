@@ -18,7 +18,7 @@ from search.prepare.config import (
 )
 from search.store.run_store import RunStore
 
-FROZEN_OPTIONS = ("data", "layout", "people", "pretrained", "weights_dir")
+FROZEN_OPTIONS = ("data", "layout", "corrections", "people", "pretrained", "weights_dir")
 """Fields of a run's config that the commands on frozen features take, too."""
 AUDIT_OPTIONS = ("data", "layout", "people", "corrections")
 """Those that an audit takes, too."""
@@ -48,6 +48,7 @@ def new_config(options: argparse.Namespace) -> RunConfig:
         **_default_end(options),
     }
     config = RunConfig(**{**defaults, **_given(options)}).checked()
+    _check_refit(config, options)
     roots = (config.data, *config.add_data)
     if twice := [root for place, root in enumerate(roots) if root in roots[:place]]:
         raise UsageError(f"--data and --add-data must name a folder once, got {twice[0]} twice")
@@ -124,16 +125,34 @@ def resumed_config(options: argparse.Namespace) -> RunConfig:
     with reading(store.root / "study.json", "copy the run whole, or start a new one"):
         # The folder may have been renamed or copied.
         config = RunConfig.from_dict(stored).changed(name=options.resume)
-    return config.changed(**given)
+    config = config.changed(**given)
+    _check_refit(config, options)
+    return config
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Returns the values of the config's fields that the command line gives."""
-    if options.pseudo_threshold and not options.pseudo_labels:
-        raise UsageError("--pseudo-threshold needs --pseudo-labels DIR")
     raw = {name: getattr(options, option.dest) for name, option in OPTIONS.items()}
     read = {name: OPTIONS[name].read(value) for name, value in raw.items() if value is not None}
     return {name: value for name, value in read.items() if value is not None}
+
+
+def _check_refit(config: RunConfig, options: argparse.Namespace) -> None:
+    """Raises UsageError where options of the refit are given to a run that has none."""
+    if options.pseudo_threshold and not config.pseudo_labels:
+        raise UsageError("--pseudo-threshold needs --pseudo-labels DIR")
+    if "all" in config.spaces:
+        return
+    asked = {
+        "--refit-seeds": options.refit_seeds is not None,
+        "--why full": options.why == "full",
+        "--pseudo-labels": bool(options.pseudo_labels),
+    }
+    if given := [flag for flag, is_given in asked.items() if is_given]:
+        raise UsageError(
+            f"{', '.join(given)} is about the refit of --space all, got --space "
+            f"{' '.join(config.spaces)}; drop it, or run --space all"
+        )
 
 
 def _default_end(options: argparse.Namespace) -> dict[str, Any]:

@@ -6,19 +6,20 @@ from search.analysis.portfolio import cover
 from search.errors import ResultsError, UsageError
 from search.prepare.saved_run import SavedRun, load_run
 from search.prepare.space_result import SpaceResult
+from search.store.best_file import BestFile
 from search.store.commands import resume_command
-from search.store.portfolio_file import Candidate
+from search.store.portfolio_file import SIZE, Candidate
+from search.store.reading import is_there
 from search.store.records import DEFAULT_NUMBER, Cause, State, default_value
 from search.store.run_store import RunStore
 
-SIZE = 8
-"""Configs of a space at most: more would take a short search over."""
-
 
 def portfolio_of(store: RunStore, spaces: Sequence[str] | None = None) -> tuple[Candidate, ...]:
-    """Returns the configs of a run that cover its good ones, the highest score of a space first.
+    """Returns the configs of a run that cover its good ones, the best one of a space first.
 
-    The default config is left out: every study begins with it.
+    That is the one of `best/<space>.yaml`: what the refit on all people chose, or else the search.
+    The default config is left out: every study begins with it. Where it is the best one, the
+    highest score is first.
 
     Args:
         store: of the run.
@@ -58,7 +59,9 @@ def _of_space(store: RunStore, run: SavedRun, result: SpaceResult) -> Iterator[C
         {name: value for name, value in record.params.items() if not isinstance(value, tuple)}
         for record, _ in complete
     ]
-    for place in cover(params, [score for _, score in complete], SIZE):
+    best = _best_number(store, result)
+    first = next((i for i, (record, _) in enumerate(complete) if record.number == best), None)
+    for place in cover(params, [score for _, score in complete], SIZE, first):
         record, score = complete[place]
         yield Candidate(
             space=result.name,
@@ -70,3 +73,15 @@ def _of_space(store: RunStore, run: SavedRun, result: SpaceResult) -> Iterator[C
             commit=str(run.study.get("git_commit", "")),
             data=str(run.study["data"].get("fingerprint", "")),
         )
+
+
+def _best_number(store: RunStore, result: SpaceResult) -> int | None:
+    """Returns the number of the trial whose config the run recommends; None where there is none.
+
+    Raises:
+        ResultsError: `best/<space>.yaml` cannot be read.
+    """
+    path = store.best_path(result.name)
+    if is_there(path):
+        return BestFile.read(path).trial
+    return None if result.best is None else result.best.number

@@ -54,7 +54,7 @@ def decode(
     if isinstance(images, torch.Tensor):
         images = images.cpu().numpy()
     if isinstance(images, np.ndarray) and images.shape[1:3] == size:
-        return images, []
+        return np.ascontiguousarray(images), []  # torch takes no flipped view
     pixels = np.zeros((len(images), *size, 3), dtype=np.uint8)
     with ThreadPoolExecutor(num_threads, thread_name_prefix="decode") as executor:
         found = executor.map(partial(_decode_one, size=size, max_pixels=max_pixels), images)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from search.prepare.config import RunConfig
-from search.prepare.one_side import on_one_side
+from search.prepare.one_side import kept_together, sketches_of
 from search.prepare.option import check_folder
 from trainables.data import layouts
 from trainables.data.corrections import summary
@@ -37,6 +37,8 @@ class Dataset:
     is_demo: bool
     roots: tuple[Root, ...] = ()
     """The folders of data that was put together of several."""
+    content: str = ""
+    """16 hex digits of the bytes of all photos; empty for the demo, which is always the same."""
 
     @property
     def whole(self) -> "Dataset":
@@ -107,10 +109,18 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
         added = {folder: _added(folder, bar) for folder in config.add_data}
         table = together(own, added, scored=config.score_added)
         roots = tuple(Root.of(path, each) for path, each in {str(root): own, **added}.items())
+    content = ""
     if config.data:  # those of the demo are drawn, each by itself
-        table = on_one_side(table, cache_dir, progress)
-    split = make_split(table, seed=SPLIT_SEED)
-    return Dataset(root=root, table=table, split=split, is_demo=not config.data, roots=roots)
+        sketches = sketches_of(table, cache_dir, progress)
+        table, content = kept_together(table, sketches, cache_dir), sketches.content
+    return Dataset(
+        root=root,
+        table=table,
+        split=make_split(table, seed=SPLIT_SEED),
+        is_demo=not config.data,
+        roots=roots,
+        content=content,
+    )
 
 
 def _added(folder: str, progress: Callable[[int, int], None]) -> SampleTable:

@@ -20,8 +20,14 @@ _GPU_WORKER_BYTES = 3_000_000_000
 _HEAD_BYTES = 2048 * 5 * 4
 # Probabilities of a training: as torch and NumPy hold them, their product, the mirrored ones.
 _PHOTO_BYTES = 48
+# Counts of classes by classes, which an evaluation and a verdict hold twice.
+_MATRIX_BYTES = 2 * 8
 # The verdict holds about ten float64 arrays of [seeds, photos, classes]: configs, calibrated ones.
 _VERDICT_BYTES = 10 * 8
+# Counts of every person: three float64 a class, seed and approach, and side by side for resamples;
+# or those by which a difference is split, of a seed of two approaches, and as they are joined.
+_COUNTS_BYTES = 3 * 3 * 8 * 2
+_SPLIT_BYTES = 2 * 8 * 2
 # A refit keeps float32 probabilities of plain and mirrored photos, in parts and together.
 _STORED_BYTES = 4 * 2 * 2
 _CONFIGS = 4
@@ -79,8 +85,7 @@ class LabelSizes:
                 )
         if not self.num_seeds:
             return
-        cells = self.num_photos * self.schema.num_joint * self.num_seeds
-        self._check_all("memory", cells * _VERDICT_BYTES, room.driver, self._way_out())
+        self._check_all("memory", self._verdict_bytes(), room.driver, self._way_out())
         stored = sum(self._classes(block) for block in self.blocks.values())
         per_class = self.num_photos * self.num_seeds * _CONFIGS * _STORED_BYTES
         way_out = f"free some, {self._way_out()}"
@@ -119,7 +124,17 @@ class LabelSizes:
 
     def _training_bytes(self, block: Block) -> int:
         head = _HEAD_BYTES if block.form is Form.SOFTMAX else 0
-        return self._classes(block) * (head + _PHOTO_BYTES * self.num_photos)
+        classes = self._classes(block)
+        return classes * (head + _PHOTO_BYTES * self.num_photos + _MATRIX_BYTES * classes)
+
+    def _verdict_bytes(self) -> int:
+        classes = self.schema.num_joint
+        attributes = sum(map(self.schema.num_classes, self.schema.names))
+        counts = self.num_seeds * classes * _COUNTS_BYTES
+        split = classes * (3 + attributes) * _SPLIT_BYTES
+        probabilities = self.num_photos * classes * self.num_seeds * _VERDICT_BYTES
+        matrices = _MATRIX_BYTES * classes**2
+        return probabilities + matrices + self.num_people * max(counts, split)
 
     def _product(self, names: Sequence[str]) -> str:
         sizes = {name: self.schema.num_classes(name) for name in names}

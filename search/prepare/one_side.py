@@ -36,7 +36,12 @@ def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> S
         cache_dir: small photos are kept there.
         progress: gives the bar of a step.
     """
-    sketches = Sketches.open(
+    return kept_together(table, sketches_of(table, cache_dir, progress), cache_dir)
+
+
+def sketches_of(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> Sketches:
+    """Returns the small photos of a table, of the cache where they are there."""
+    return Sketches.open(
         table.root,
         table.paths,
         cache_dir,
@@ -44,6 +49,10 @@ def on_one_side(table: SampleTable, cache_dir: Path, progress: ProgressBar) -> S
         max_pixels=table.max_pixels,
         progress=progress(f"looking for photos that are there twice, among {table.num_samples}"),
     )
+
+
+def kept_together(table: SampleTable, sketches: Sketches, cache_dir: Path) -> SampleTable:
+    """Returns what `on_one_side` does, by small photos that there are."""
     pairs = _pairs_across(table, sketches, cache_dir)
     if not len(pairs):
         return table

@@ -197,7 +197,7 @@ def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
             wish.configs,
             shape.configs,
             "configs per space",
-            "the choice among finalists rests on the search",
+            _CONFIG_COST.get(shape.configs, _FEW_CONFIGS),
         ),
         (wish.folds, shape.folds, "folds", "every model trains on fewer people"),
     )
@@ -216,6 +216,11 @@ def cuts(wish: Shape, shape: Shape) -> tuple[str, ...]:
     return tuple(found)
 
 
+_CONFIG_COST = {
+    1: "the choice among finalists rests on the search, whose luck is in no interval: another one "
+    "may find better configs and give another answer"
+}
+_FEW_CONFIGS = "the choice among finalists rests on the search"
 _SEED_COST = {1: "the luck of training stays unknown and no win can be declared"}
 _FEW_SEEDS = "small differences stay undecided, unless time is left for more"
 

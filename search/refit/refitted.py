@@ -17,6 +17,7 @@ from search.refit.files import RefitFiles, RefitNote
 from search.refit.truth import Truth
 from search.refit.units import config_file, config_name
 from search.store.commands import resume_command
+from search.store.mirror import left_in_store
 from search.store.reading import reading
 from search.store.run_store import RunStore, read_validation
 from trainables.blocks import FlatValue
@@ -130,8 +131,14 @@ class Refitted:
             for seed in self.seeds_of(space, config_id)
             for fold in range(self.num_folds)
         ]
-        deleted = [n for n in names if not (self.store.models / f"{n}.safetensors").is_file()]
-        return len(deleted) / (len(configs) * self.num_folds)
+        away = left_in_store(self.store.root)
+        files = [self.store.models / f"{name}.safetensors" for name in names]
+        here = [
+            path.relative_to(self.store.root).as_posix() in away or path.is_file()
+            for path in files
+        ]
+        deleted = here.count(False)
+        return deleted / (len(configs) * self.num_folds)
 
     @property
     def mirrored(self) -> Predictions:

@@ -99,7 +99,8 @@ class SearchSummary:
     the highest score, where that is another trial's; `default` is that of the default config,
     `default_stop` the epoch that it comes from where the training ended before its schedule, and
     `chose_default` says whether that was chosen; `device_seconds` of all its trials. None where
-    it is not known.
+    it is not known. `origins` are the trials of other runs whose configs it tried, and
+    `chosen_origin` the one that it chose, if any.
     """
 
     space: str
@@ -116,6 +117,8 @@ class SearchSummary:
     default: float | None = None
     default_stop: int | None = None
     device_seconds: float | None = None
+    origins: tuple[str, ...] = ()
+    chosen_origin: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

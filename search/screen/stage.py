@@ -79,26 +79,29 @@ def _every(
     refused: dict[str, Exception] = {}
     for number, name in enumerate(names, start=1):
         try:
-            backbone = data.load(name)
-            store = data.features(backbone, f"features of {name} ({number} of {len(names)})")
+            found.append(_screened(data, panel, name, f"{number} of {len(names)}"))
         except _REFUSED as error:
-            refused[name] = error
-            continue
-        predicted, scores, seconds = score(panel, np.asarray(store.array[panel.rows]))
-        found.append(
-            Screened(
-                name=name,
-                num_features=backbone.num_features,
-                num_parameters=backbone.num_parameters,
-                weights=backbone.weights,
-                predicted=predicted,
-                scores=scores,
-                feature_seconds=store.seconds,
-                probe_seconds=seconds,
-                was_cached=store.was_cached,
-            )
-        )
+            error.__cause__ = error.__context__ = None
+            refused[name] = error.with_traceback(None)  # its frames hold the network
     return found, refused
+
+
+def _screened(data: FrozenData, panel: Panel, name: str, turn: str) -> Screened:
+    """Returns the scores of a backbone, which the memory is free of then."""
+    backbone = data.load(name)
+    store = data.features(backbone, f"features of {name} ({turn})")
+    predicted, scores, seconds = score(panel, np.asarray(store.array[panel.rows]))
+    return Screened(
+        name=name,
+        num_features=backbone.num_features,
+        num_parameters=backbone.num_parameters,
+        weights=backbone.weights,
+        predicted=predicted,
+        scores=scores,
+        feature_seconds=store.seconds,
+        probe_seconds=seconds,
+        was_cached=store.was_cached,
+    )
 
 
 def _write(
@@ -216,6 +219,7 @@ def _command(config: RunConfig, out: Path, data: FrozenData) -> str:
     if config.data:
         words += ["--data", config.data, "--budget", "2h"]
         words += ["--layout", config.layout] if config.layout else []
+        words += ["--corrections", *config.corrections] if config.corrections else []
     elif config.people != DEFAULT_PEOPLE:
         words += ["--people", str(config.people)]
     if config.weights_dir:

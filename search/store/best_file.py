@@ -64,6 +64,7 @@ class BestFile:
         demo_people: people of the demo; 0 for other data.
         fingerprint: of the samples.
         split: fingerprint of the split.
+        content: digest of the bytes of all photos; empty for the demo, and in older runs.
         stored_size: (height, width) of the photos the network was shown crops of.
         device: "cpu" or "cuda".
         num_threads: of the training.
@@ -87,6 +88,7 @@ class BestFile:
     demo_people: int
     fingerprint: str
     split: str
+    content: str = ""
     stored_size: tuple[int, int]
     device: str
     num_threads: int
@@ -164,6 +166,7 @@ class BestFile:
             demo_people=int(data["demo_people"] or 0),
             fingerprint=str(data["fingerprint"]),
             split=str(data["split"]),
+            content=str(data.get("content", "")),
             stored_size=(int(height), int(width)),
             device=str(training["device"]),
             num_threads=int(training["num_threads"]),

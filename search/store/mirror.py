@@ -90,6 +90,7 @@ class Mirror:
         self._clock = clock
         self._same: dict[str, Same] = {}
         self._fetching: set[str] = set()
+        self._left: list[str] = []
         self._seen: set[str] = set()
         self._put_at: dict[str, float] = {}
         self._drives = False
@@ -127,6 +128,7 @@ class Mirror:
         there = {n: f for n, f in self.store.files(self.name).items() if not is_own(n)}
         if STUDY not in there:
             there, self._same, self._fetching = {}, {}, set()  # nobody has finished putting it
+        self._left = sorted(name for name in there if not wanted(name))
         is_ours = self._last_driver() == self.folder
         steps = self._steps(there, is_ours=is_ours, wanted=wanted)
         if differing := [n for n in steps.both if not self._is_equal(n, there[n])]:
@@ -330,6 +332,7 @@ class Mirror:
                     here=(int(size), int(changed)), there=RemoteFile(*there) if there else None
                 )
             self._fetching = set(values.get("fetching", ()))
+            self._left = [str(name) for name in values.get("left", ())]
 
     def _save(self) -> None:
         files = {name: [same.here, same.there] for name, same in sorted(self._same.items())}
@@ -338,6 +341,7 @@ class Mirror:
             "folder": self.folder,
             "files": files,
             "fetching": sorted(self._fetching),
+            "left": self._left,
         }
         write_json(self.root / MARK, values)
 
@@ -349,6 +353,15 @@ def address_of(root: Path) -> str | None:
         return None
     with reading(path, "delete it: the folder is then no mirror any more"):
         return str(read_json(path, "delete it")["store"])
+
+
+def left_in_store(root: Path) -> frozenset[str]:
+    """Returns the files of a mirrored run that its last fetch left in the store."""
+    path = root / MARK
+    if not path.is_file():
+        return frozenset()
+    with reading(path, "delete it: the folder is then no mirror any more"):
+        return frozenset(map(str, read_json(path, "delete it").get("left", ())))
 
 
 def _size(path: Path) -> int:

@@ -13,6 +13,8 @@ from search.store.run_store import RunStore
 from trainables.blocks import FlatValue
 
 PORTFOLIO_FILE = "portfolio.json"
+SIZE = 8
+"""Configs of a space at most: more would take a short search over."""
 _SCHEMA = 1
 _WAY_OUT = "give a file that headrace export NAME --to portfolio wrote"
 _MOST = 1000
@@ -96,10 +98,16 @@ def warm_start(store: RunStore, paths: Sequence[str], *, is_new: bool) -> tuple[
             portfolios are by then.
 
     Raises:
-        ResultsError: a file is missing, or is no portfolio.
+        ResultsError: a file is missing, or is no portfolio, or all have too many configs.
     """
     files = [Path(path) for path in paths] if is_new else [store.root / WARM_START] * bool(paths)
-    return tuple(candidate for file in files for candidate in read_portfolio(file))
+    found = tuple(candidate for file in files for candidate in read_portfolio(file))
+    if len(found) > _MOST:  # or what is kept of them could not be read again
+        raise ResultsError(
+            f"--warm-start takes {_MOST} configs at most, got {len(found)} in {len(files)} files; "
+            "give fewer"
+        )
+    return found
 
 
 def keep_warm_start(store: RunStore, candidates: Sequence[Candidate]) -> None:

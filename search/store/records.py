@@ -63,6 +63,7 @@ class TrialRecord:
         error: text of what broke it; empty where nothing did.
         ended: seconds since the epoch when it was told how it ended; 0 where it was not.
         deaths: starts of the run in which every worker that it was given died.
+        origin: where another run found its config; empty for all that this run found.
     """
 
     space: str
@@ -81,6 +82,7 @@ class TrialRecord:
     error: str
     ended: float = 0.0
     deaths: int = 0
+    origin: str = ""
 
     @property
     def epochs(self) -> int:
@@ -155,6 +157,7 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         error=str(attributes.get("error", "")) if cause is not Cause.NONE else "",
         ended=float(attributes.get("ended", 0.0)) if is_over else 0.0,
         deaths=int(attributes.get("deaths", 0)),
+        origin=str(attributes.get("origin", "")),
     )
 
 

@@ -69,6 +69,11 @@ def replay(
             f"{'/'.join(recorded)}), got {'/'.join(found)}; give its place with --data, and "
             "that of corrections with --corrections"
         )
+    if best.content and best.content != dataset.content:
+        raise ResultsError(
+            f"the photos must be those that {path.name} was found on (fingerprint of their bytes "
+            f"{best.content}), got {dataset.content}: some were written over; put them back"
+        )
     if best.device == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"{path.name} was trained on a GPU, and there is none here")
     decode_images(dataset.table, best.stored_size, cache, Machine().cpus(), progress)

@@ -181,6 +181,7 @@ def _data(run: Prepared) -> Mapping[str, Any]:
         "demo_people": config.people if dataset.is_demo else None,
         "fingerprint": dataset.table.fingerprint,
         "split": dataset.split.fingerprint,
+        "content": dataset.content,
         "stored_size": list(run.stored_size),
     }
 

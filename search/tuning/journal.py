@@ -152,7 +152,9 @@ class StudyJournal:
         self._study.sampler = make_sampler(self._sampler_seed())
         self._open: dict[int, optuna.Trial] = {}
         self._reported: dict[int, set[int]] = {}
-        self._enqueue_known_configs([c for c in portfolio if c.space == space.name])
+        known = [each for each in portfolio if each.space == space.name]
+        self._known = known_configs(space, schema, scale, known)
+        self._enqueue_known_configs()
 
     def _describe(self) -> None:
         """Notes what study and objective are, for who opens the journal in another program."""
@@ -191,6 +193,8 @@ class StudyJournal:
         config = self.space.config(trial, self._schema, self._scale)
         seed = derive_seed(self._seed, self.space.name, trial.number)
         trial.set_user_attr("config", json.dumps(config))
+        if trial.number < len(self._known) and (origin := self._known[trial.number].origin):
+            trial.set_user_attr("origin", origin)
         trial.set_user_attr("seed", seed)
         self._open[trial.number] = trial
         self._reported[trial.number] = set()
@@ -276,12 +280,11 @@ class StudyJournal:
         started = len(self._study.get_trials(deepcopy=False))
         return derive_seed(self._seed, "sampler", self.space.name, started) % 2**32
 
-    def _enqueue_known_configs(self, portfolio: Sequence[Candidate]) -> None:
-        known = known_configs(self.space, self._schema, self._scale, portfolio)
-        for number, config in enumerate(known):
+    def _enqueue_known_configs(self) -> None:
+        for number, known in enumerate(self._known):
             # A restart finds them by their number: identical parameters would be enqueued again.
             if number >= len(self._study.get_trials(deepcopy=False)):
-                self._study.enqueue_trial(dict(config))
+                self._study.enqueue_trial(dict(known.config))
 
 
 def read_trials(path: Path, study_name: str) -> tuple[FrozenTrial, ...]:

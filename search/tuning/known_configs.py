@@ -1,6 +1,7 @@
 """The configs that a study begins with: the default config and the warm starts, in the space."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -12,7 +13,7 @@ from optuna.distributions import (
 )
 
 from search.analysis.wording import plural
-from search.store.portfolio_file import Candidate
+from search.store.portfolio_file import SIZE, Candidate
 from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Schema, Space
@@ -25,9 +26,22 @@ _NAMED = 5
 """Skipped configs that a line names."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownConfig:
+    """A config that a study begins with.
+
+    Attributes:
+        config: parameters by dotted names.
+        origin: where another run found it; empty for the default config and what a space asks for.
+    """
+
+    config: Mapping[str, FlatValue]
+    origin: str = ""
+
+
 def known_configs(
     space: Space, schema: Schema, scale: Scale, portfolio: Sequence[Candidate] = ()
-) -> tuple[Mapping[str, FlatValue], ...]:
+) -> tuple[KnownConfig, ...]:
     """Returns different configs to begin with; the default config is the first.
 
     After it come the warm starts of the space, then those of a portfolio that fit it.
@@ -40,12 +54,50 @@ def known_configs(
         name: _nearest(offered[name], value) if name in offered else value
         for name, value in space.default_config(schema, scale).items()
     }
-    known: list[Mapping[str, FlatValue]] = [default]
+    known = [KnownConfig(config=default)]
     for extra in space.warm_start:
         # What is not searched on this data would only repeat the default config.
-        known.append({**default, **{n: v for n, v in extra.items() if n in offered}})
-    known += [{**default, **each.flat} for each in portfolio if _misfit(offered, each) is None]
-    return tuple(config for place, config in enumerate(known) if config not in known[:place])
+        offers = {name: value for name, value in extra.items() if name in offered}
+        known.append(KnownConfig(config={**default, **offers}))
+    known += [
+        KnownConfig(config={**default, **each.flat}, origin=each.name)
+        for each in portfolio
+        if _misfit(offered, each) is None
+    ]
+    configs = [each.config for each in known]
+    return tuple(each for i, each in enumerate(known) if each.config not in configs[:i])
+
+
+def few_of(
+    portfolio: Sequence[Candidate], spaces: Sequence[Space], schema: Schema, scale: Scale
+) -> tuple[Candidate, ...]:
+    """Returns a portfolio without what is one too many: several runs together have more configs.
+
+    Of a space with more than `SIZE` that fit it, as many are kept that cover the others best by
+    their leads over the default config of their own run, for scores of other people are others.
+    What does not fit its space stays, for the plan to say so.
+    """
+    dropped: set[int] = set()
+    for space in spaces:
+        offered = _distributions(space, schema, scale)
+        fits = [
+            place
+            for place, each in enumerate(portfolio)
+            if each.space == space.name and _misfit(offered, each) is None
+        ]
+        if len(fits) > SIZE:
+            from search.analysis.portfolio import cover  # loads what a run begins without
+
+            params = [portfolio[place].params for place in fits]
+            kept = cover(params, [_lead(portfolio[place]) for place in fits], SIZE)
+            dropped |= set(fits) - {fits[place] for place in kept}
+    return tuple(each for place, each in enumerate(portfolio) if place not in dropped)
+
+
+def _lead(candidate: Candidate) -> float:
+    """Returns by how much a config was above the default one; 0 where that gave no score."""
+    default = candidate.default_score
+    return 0.0 if default is None else candidate.score - default
 
 
 def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:

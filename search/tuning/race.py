@@ -106,7 +106,8 @@ class Race:
     def _look(self) -> None:
         racing = {n: s for n, s in self._lineup.approaches.items() if n not in self.left}
         spaces = {space for each in racing.values() for space in each}
-        if len(racing) < 2 or not all(map(self._is_ready, spaces)):
+        # Of one person nobody knows what luck there is.
+        if self._people.num_people < 2 or len(racing) < 2 or not all(map(self._is_ready, spaces)):
             return
         try:
             predicted = {name: self._joint(names) for name, names in racing.items()}

@@ -38,7 +38,8 @@ class Logged:
     def overtuning(self, built: JointPredictions) -> Reason | None:
         """Returns the overtuning gap of an approach, at the config that each search chose.
 
-        None where a chosen config was not refitted or its validation predictions are gone.
+        None where a chosen config was not refitted, its validation predictions are gone, or one
+        person alone validated.
         """
         searched, fresh = [], []
         refitted, lineup, store = self.refitted, self.refitted.lineup, self.refitted.store
@@ -55,12 +56,15 @@ class Logged:
             searched.append(saved.probabilities)
             heads = refitted.predictions[space][config_id]
             fresh += [heads[head][:, indices] for head in lineup.heads(space)]
+        people = refitted.people.part(indices)
+        if people.num_people < 2:
+            return None
         layout = lineup.layout(*built.choices)
         return overtuning(
             built.name,
             lineup.by_space(built.choices).joint(searched).argmax(axis=-1),
             layout.joint(fresh).argmax(axis=-1),
-            refitted.people.part(indices),
+            people,
             {attribute.name: attribute.classes for attribute in self.run.schema.attributes},
             epochs_share=refitted.note.shape.epochs_share,
         )

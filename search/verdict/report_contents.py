@@ -1,7 +1,7 @@
 """Stage 5: the report of a run, gathered from its files."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -50,17 +50,21 @@ logger = logging.getLogger(__name__)
 
 
 def write_verdict(
-    store: RunStore, findings: Findings, contents: ReportContents, best: Mapping[str, str]
+    store: RunStore,
+    findings: Findings,
+    contents: ReportContents,
+    best: Callable[[], Mapping[str, str]],
 ) -> None:
-    """Writes verdict, report and the texts of best configs, by space: all of them, or none."""
-    write_together(
-        {
-            **{store.best_path(space): text for space, text in best.items()},
-            store.root / "verdict.json": findings.to_text(),
-            store.root / "report.html": render_html(contents),
-            store.root / "report.md": render_markdown(contents),
-        }
-    )
+    """Writes verdict, report and the texts of best configs, by space: all of them, or none.
+
+    `best` is asked for the texts last, when all else is made.
+    """
+    texts = {
+        store.root / "verdict.json": findings.to_text(),
+        store.root / "report.html": render_html(contents),
+        store.root / "report.md": render_markdown(contents),
+    }
+    write_together({**{store.best_path(space): t for space, t in best().items()}, **texts})
 
 
 def gather(
@@ -299,6 +303,8 @@ def search_summary(result: SpaceResult, lineup: Lineup) -> SearchSummary:
         default=default_value(result.records),
         default_stop=default_stop(result.records),
         device_seconds=sum(record.device_seconds for record in result.records),
+        origins=tuple(record.origin for record in result.records if record.origin),
+        chosen_origin=best.origin if best else "",
     )
 
 

@@ -1,5 +1,6 @@
 """Stages 3 and 5: verdict and report from the files of a run; trains nothing, takes seconds."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rich.console import Console
@@ -63,6 +64,7 @@ def conclude_run(
     refitted = Refitted.read(store, Lineup.of_study(run.study))
     conclusion = judge_run(run, refitted, margin, accept_loss)
     best = winners(run, refitted, conclusion)
+    before = _contents(store, best)
     texts = best_texts(run, refitted, best)
     best = {space: best[space] for space in texts}
     contents = gather(run, refitted, conclusion, best)
@@ -71,10 +73,26 @@ def conclude_run(
     contents = with_photos(store, contents, no_photos=no_photos)
     # Before the verdict: where the disk fails, all that is read still says what it said.
     write_refit_board(store, contents.confusions, contents.curves)
-    write_verdict(store, conclusion.findings, contents, texts)
+
+    def unchanged() -> dict[str, str]:
+        # A search that goes on meanwhile writes what it chooses, and its next refit reads it.
+        now = _contents(store, texts)
+        return {space: text for space, text in texts.items() if now[space] == before[space]}
+
+    write_verdict(store, conclusion.findings, contents, unchanged)
     if changed := [each.space for each in contents.configs if each.is_of_refit]:
         say(console, f"The refit chose another config than the search in: {', '.join(changed)}.")
     print_verdict(console, conclusion.findings, store.root)
+
+
+def _contents(store: RunStore, spaces: Iterable[str]) -> dict[str, bytes | None]:
+    """Returns what `best/<space>.yaml` holds; None where there is none."""
+    found: dict[str, bytes | None] = {}
+    for space in spaces:
+        path = store.best_path(space)
+        with reading(path, "resume the run"):
+            found[space] = path.read_bytes() if is_there(path) else None
+    return found
 
 
 def judge_run(

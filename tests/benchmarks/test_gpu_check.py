@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,18 +88,36 @@ def bench():
 
 
 def outcome(check, bench):
-    return outcome_of(check, bench, float("inf"))
+    return outcome_of(check, bench)
 
 
 @pytest.mark.parametrize(("losses", "passed"), [((0.7, 0.71), True), ((0.7, 0.9), False)])
 def test_trainings_at_once_that_learn_otherwise_than_alone_are_a_failure(
     bench, monkeypatch, losses, passed
 ):
-    def told(train, bench, number):
+    def told(train, bench, number, patience_s):
         return [Alone(loss=loss, photos_a_second=9.0, peak=0) for loss in losses[:number]]
 
     monkeypatch.setattr(gpu_check, "together", told)
     assert outcome(gpu_check.several_trainings_at_once, bench).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("slow", "seconds", "passed", "rates"),
+    [(2, 100.0, True, {"1": 9.0}), (1, 100.0, None, None), (2, float("inf"), False, None)],
+)
+def test_trainings_at_once_end_with_the_time_that_is_left(
+    bench, monkeypatch, slow, seconds, passed, rates
+):
+    def told(train, bench, number, patience_s):
+        if number >= slow:
+            raise TimeoutError(f"no answer for {patience_s}")
+        return [Alone(loss=0.7, photos_a_second=9.0, peak=0)] * number
+
+    monkeypatch.setattr(gpu_check, "together", told)
+    limited = replace(bench, until=time.monotonic() + seconds)
+    found = outcome(gpu_check.several_trainings_at_once, limited)
+    assert (found.passed, found.figures.get("photos_a_second")) == (passed, rates)
 
 
 @pytest.mark.parametrize(("loss", "passed"), [(0.71, True), (0.9, False), (float("nan"), False)])

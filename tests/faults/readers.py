@@ -28,7 +28,7 @@ from search.report.render import render_html
 from search.report.shift import Shift
 from search.store.best_file import SEARCH_CHOICE, BestFile, best_text, search_choice
 from search.store.files import SCHEMA, write_arrays, write_json, write_text
-from search.store.mirror import MARK, Mirror, address_of
+from search.store.mirror import MARK, Mirror, address_of, left_in_store
 from search.store.photos_file import PHOTOS_FILE, read_photos, write_photos
 from search.store.portfolio_file import PORTFOLIO_FILE, read_portfolio, write_portfolio
 from search.store.race_file import Left, read_race, write_race
@@ -329,6 +329,7 @@ def mirror(folder: Path) -> Made:
 
     def read() -> None:
         address_of(root)
+        left_in_store(root)
         Mirror(root, store)
 
     return root / MARK, read

@@ -191,7 +191,8 @@ def demo():
 
 
 def test_a_run_tells_its_verdict_and_its_best_configs(demo):
-    assert demo.verdict().verdict.ranked[0].name == "separate"
+    stored = json.loads((demo.path / "verdict.json").read_text(encoding="utf-8"))
+    assert demo.verdict().verdict.ranked[0].name == stored["recommendation"]["leader"]
     assert demo.spaces == ("mask", "gender", "age", "joint", "multihead")
     best = demo.best("age")
     assert best.space == "age"
@@ -205,8 +206,10 @@ def test_a_run_fills_in_a_form_from_what_it_stored(tmp_path):
     before = (run.path / "verdict.json").read_bytes()
     written = run.report(template="wrapup-ko")
     assert written == run.path / "wrapup-ko.md"
-    score = json.loads(before)["scores"]["separate"]["value"]
-    assert f"| separate | **{score:.3f}** |" in written.read_text(encoding="utf-8")
+    judged = json.loads(before)
+    leader = judged["recommendation"]["leader"]
+    score = judged["scores"][leader]["value"]
+    assert f"| {leader} | **{score:.3f}** |" in written.read_text(encoding="utf-8")
     assert (run.path / "verdict.json").read_bytes() == before
     with pytest.raises(headrace.UsageError, match=r"one of wrapup-ko, .*, got 'papr' \(did you"):
         run.report(template="papr")

@@ -14,7 +14,7 @@ from tests.search.builders.people import write_people
 from trainables.backbone import names_like
 from trainables.data import layouts
 from trainables.data.image_store import ImageStore
-from trainables.errors import ConfigError, NonFiniteLossError, WeightsError
+from trainables.errors import ConfigError, NonFiniteLossError, OutOfMemoryError, WeightsError
 from trainables.feature_store import FeatureStore
 from trainables.frozen import FrozenBackbone
 
@@ -200,3 +200,12 @@ def test_a_pattern_that_matches_nothing_is_refused_with_near_names():
     with pytest.raises(ConfigError, match=r"got 'mobilnet_v3\*'; near: .*mobilenet\w*") as error:
         names_like("mobilnet_v3*")
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_backbone_that_does_not_fit_is_an_error_of_ours(monkeypatch):
+    def full(self, *given, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(OutOfMemoryError, match="the weights of test_resnet do not fit in memory"):
+        load()

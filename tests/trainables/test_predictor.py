@@ -183,3 +183,15 @@ def test_any_other_error_is_passed_on(tmp_path):
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         back.predict(photos(3))
     assert sizes == [3]
+
+
+def test_a_network_that_does_not_fit_is_an_error_of_ours(tmp_path, monkeypatch):
+    model = trained()
+    weights = saved(model, tmp_path)
+
+    def full(self, *given, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 8 GiB")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(OutOfMemoryError, match="the weights of test_resnet do not fit in memory"):
+        predictor(model, weights)

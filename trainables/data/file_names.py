@@ -7,7 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trainables.data.csv_rows import CsvRows
-from trainables.data.image_files import IMAGE_SUFFIXES, several, visible_entries
+from trainables.data.image_files import (
+    IMAGE_SUFFIXES,
+    check_unicode,
+    several,
+    visible_entries,
+)
 from trainables.errors import DataError
 
 PATH = "path"
@@ -23,8 +28,8 @@ def read_file_names(root: Path, pattern: str) -> CsvRows:
             behind it first comes, the last one at the end.
 
     Raises:
-        DataError: the pattern is not valid, there is no photo, or names do not fit the pattern;
-            names ten of them.
+        DataError: the pattern is not valid, there is no photo, or names do not fit the pattern or
+            are not Unicode; names ten of them.
     """
     fields, fits = _compiled(pattern)
     links: list[str] = []
@@ -35,6 +40,7 @@ def read_file_names(root: Path, pattern: str) -> CsvRows:
         raise DataError(
             f"file_names in dataset.yaml needs photos below {root}, and there are none"
         )
+    check_unicode(photos)
     found = {photo: fits.fullmatch(Path(photo).stem) for photo in photos}
     strange = [photo for photo, match in found.items() if match is None]
     if strange:

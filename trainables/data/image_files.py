@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -26,6 +26,16 @@ def several(things: Sequence[str], between: str = ", ") -> str:
     """Returns the first ten of some things that are wrong, and how many more there are."""
     more = len(things) - NUM_NAMED
     return between.join(things[:NUM_NAMED]) + (f"{between}and {more} more" if more > 0 else "")
+
+
+def check_unicode(paths: Iterable[str]) -> None:
+    """Raises DataError where names of files are not Unicode, which no file of ours could hold."""
+    strange = [ascii(path) for path in paths if any("\ud800" <= sign <= "\udfff" for sign in path)]
+    if strange:
+        raise DataError(
+            f"names of photos must be Unicode, got {several(strange)}; rename them (an archive of "
+            "another encoding: unpack it with that, such as unzip -O cp949)"
+        )
 
 
 def normal_path(path: str, where: str) -> str:

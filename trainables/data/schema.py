@@ -27,7 +27,7 @@ UNKNOWN = -1
 """The label of a photo that has none of an attribute, and then of every joint label with it."""
 JOINT = "joint"
 """The target name of the joint label; no attribute may be called so."""
-_TAKEN = frozenset({JOINT, "multihead", "separate", "all"})
+_TAKEN = frozenset({JOINT, "multihead", "separate", "all", "aux_age"})
 _PREFIX = "attribute:"
 _UNSEEN = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
 """Categories of signs that control, turn round or break a text, or have no width."""
@@ -125,8 +125,8 @@ class Attribute:
 def own_name(column: str) -> str:
     """Returns what an attribute is called that the data calls `column`.
 
-    That is the same, or `attribute:joint` where the joint label, an approach or the word for all
-    spaces is called so. Two columns never get the same name.
+    That is the same, or `attribute:joint` where the joint label, an approach, the word for all
+    spaces or a head of ours is called so. Two columns never get the same name.
 
     Raises:
         DataError: the name has control characters, or such as show nothing or turn the text round,

@@ -61,6 +61,11 @@ class Sketches:
         return np.asarray(self.wrong == "", dtype=np.bool_)
 
     @property
+    def content(self) -> str:
+        """16 hex digits of the bytes of all files, in their order."""
+        return hashlib.sha256("\n".join(self.digest.tolist()).encode()).hexdigest()[:16]
+
+    @property
     def digest_of_read(self) -> list[str]:
         """Digest of each file that could be decoded; empty of the others."""
         return [str(each) for each in np.where(self.is_read, self.digest, "")]

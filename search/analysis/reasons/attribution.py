@@ -15,6 +15,7 @@ and the first part is shared among the attributes by swapping the table of one a
 the other, averaged over all orders (the Shapley value).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -106,25 +107,42 @@ def independent_macro_f1(tables: Floats, sizes: tuple[int, ...]) -> Floats:
     parts = np.split(tables, np.cumsum(sizes)[:-1], axis=-1)
     actual = parts[0].sum(axis=-1)
     shares = [part / np.maximum(actual, 1e-300)[..., None] for part in parts]
-    cells = recombine(shares) * actual[..., None]  # expected confusion matrix [..., C, C]
-    hits = np.diagonal(cells, axis1=-2, axis2=-1)
-    return macro_f1_of_counts(np.stack([hits, cells.sum(axis=-2), actual], axis=-2))
+    # The expected confusion matrix [..., C, C] is a product of two halves of the attributes: many
+    # classes have no room for it in every resample, and only its diagonal and sums are asked for.
+    half = _halves_at(sizes)
+    left = recombine(shares[:half]) * actual[..., None]
+    right = recombine(shares[half:]) if half < len(sizes) else np.ones((*actual.shape, 1))
+    predicted = (np.swapaxes(left, -1, -2) @ right).reshape(actual.shape)
+    of_class = np.arange(actual.shape[-1])
+    own, other = np.divmod(of_class, right.shape[-1])
+    hits = left[..., of_class, own] * right[..., of_class, other]
+    return macro_f1_of_counts(np.stack([hits, predicted, actual], axis=-2))
+
+
+def _halves_at(sizes: tuple[int, ...]) -> int:
+    """Returns how many attributes the first half has, so that both have few classes."""
+    places = range(1, max(2, len(sizes)))
+    return min(places, key=lambda i: math.prod(sizes[:i]) + math.prod(sizes[i:]))
 
 
 def attribution(evidence: Evidence, a: str, b: str) -> tuple[Reason, ...]:
     """Returns one reason per attribute and one for the coupling; their effects sum to a - b."""
     pairs = evidence.seed_pairs(a, b)
-    columns = np.concatenate([_columns(evidence, row) for pair in pairs for row in pair], axis=1)
 
     def statistic(sums: Floats) -> Floats:
-        """Returns the effects of people whose counts are summed, mean over the seeds' pairs."""
-        return _split(sums.reshape(len(sums), len(pairs), 2, -1), evidence)
+        """Returns the effects of people whose counts are summed."""
+        return _split(sums.reshape(len(sums), 2, -1), evidence)
 
-    counts = np.ascontiguousarray(evidence.people.counts(pairs))
-    effects = influence(counts).mean(axis=0)
-    names = [*evidence.attributes, COUPLING]
+    # A pair of seeds at a time: the counts of many people and classes are large.
+    effects = np.mean([influence(evidence.people.counts(pair)) for pair in pairs], axis=0)
+    columns = (
+        np.concatenate([_columns(evidence, row) for row in predicted], axis=1)
+        for predicted in pairs
+    )
     means = evidence.means_over_seeds(columns, statistic, effects[0] - effects[1])
-    found = dict(zip(names, means, strict=True))
+    # An attribute may be called as the coupling is.
+    names = [f"attribute:{name}" if name == COUPLING else name for name in evidence.attributes]
+    found = dict(zip([*names, COUPLING], means, strict=True))
     figures = Attribution(
         difference=sum(part.value for part in means),
         parts={name: part.value for name, part in found.items()},
@@ -142,7 +160,7 @@ def _columns(evidence: Evidence, predicted: Ints) -> Floats:
 
 
 def _split(sums: Floats, evidence: Evidence) -> Floats:
-    """Returns the parts of the difference, float [b, S, A + 1], from sums [b, S, 2, M]."""
+    """Returns the parts of the difference, float [b, A + 1], from sums [b, 2, M]."""
     num_classes, sizes = evidence.people.num_classes, evidence.sizes
     counts = sums[..., : 3 * num_classes].reshape(*sums.shape[:-1], 3, num_classes)
     tables = sums[..., 3 * num_classes :].reshape(*sums.shape[:-1], num_classes, -1)

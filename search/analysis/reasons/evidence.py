@@ -5,7 +5,7 @@ Notation:
     labels: int [N, A] attribute classes; predicted: int [S, N] joint classes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -166,7 +166,7 @@ class Evidence:
         return self._interval(values, draws, effect, luck)
 
     def means_over_seeds(
-        self, columns: Floats, statistic: Callable[[Floats], Floats], effect: Floats
+        self, seeds: Iterable[Floats], statistic: Callable[[Floats], Floats], effect: Floats
     ) -> list[Interval]:
         """Returns the means of R figures over seeds with their intervals over people and seeds.
 
@@ -175,13 +175,19 @@ class Evidence:
         becomes with that fold from seed s, and all other folds as they are on average over seeds.
 
         Args:
-            columns: float [P, S m], additive figures of every person, seed by seed.
-            statistic: float [b, S m] sums -> float [b, S, R], the figures of every seed.
+            seeds: S arrays float [P, m], additive figures of every person; one is held at a time.
+            statistic: float [b, m] sums -> float [b, R], the figures of a seed.
             effect: float [P], influence of a person, for the degrees of freedom.
         """
-        values = statistic(columns.sum(axis=0)[None])[0]
-        draws = self.resample(columns, statistic)
-        num_seeds, fold = len(values), self.people.fold_of_person
+        fold, of_seeds, of_draws, of_folds = self.people.fold_of_person, [], [], []
+        for columns in seeds:
+            of_seeds.append(statistic(columns.sum(axis=0)[None])[0])
+            of_draws.append(self.resample(columns, statistic))
+            if fold is not None:
+                is_of_fold = fold == np.arange(fold.max() + 1)[:, None]
+                of_folds.append(is_of_fold.astype(float) @ columns)
+            del columns  # or two seeds are held while the next is made
+        values, draws, num_seeds = np.stack(of_seeds), np.stack(of_draws, axis=1), len(of_seeds)
         interactions = _interactions(draws)
         if fold is None or num_seeds < 2:
             lucks = [
@@ -193,7 +199,8 @@ class Evidence:
                 for figure, interaction in zip(values.T, interactions, strict=True)
             ]
         else:
-            mixed = statistic(_one_fold_of_a_seed(columns, fold, num_seeds))
+            ones = _one_fold_of_a_seed(np.stack(of_folds, axis=1))
+            mixed = np.stack([statistic(ones[:, i]) for i in range(num_seeds)], axis=1)
             lucks = [
                 luck_of_folds(totals, float(interaction))
                 for totals, interaction in zip(mixed.T, interactions, strict=True)
@@ -231,16 +238,12 @@ def _interactions(draws: Floats) -> Floats:
     return found
 
 
-def _one_fold_of_a_seed(columns: Floats, fold: Ints, num_seeds: int) -> Floats:
-    """Returns sums over people, float [F, S m]: in row f, fold f is each seed's, the rest means.
+def _one_fold_of_a_seed(parts: Floats) -> Floats:
+    """Returns sums over people, float [F, S, m]: in row f, fold f is each seed's, the rest means.
 
     Args:
-        columns: float [P, S m].
-        fold: int [P].
-        num_seeds: S.
+        parts: float [F, S, m], sums over the people of every fold.
     """
-    of_fold = (fold == np.arange(fold.max() + 1)[:, None]).astype(float)
-    parts = (of_fold @ columns).reshape(len(of_fold), num_seeds, -1)
     means = parts.mean(axis=1, keepdims=True)
     mixed: Floats = means.sum(axis=0) - means + parts
-    return mixed.reshape(len(of_fold), -1)
+    return mixed

@@ -295,15 +295,15 @@ def _weighted_gain(evidence: Evidence, counts: Floats, weights: Floats) -> Inter
     totals = counts.sum(axis=2)
 
     def statistic(sums: Floats) -> Floats:
-        """Returns the weighted gain of every seed, [resamples, S, 1]."""
-        f1 = f1_of_counts(sums.reshape(len(sums), num_seeds, 2, 3, num_classes))
-        contrast: Floats = (f1[:, :, 0] - f1[:, :, 1]) @ weights
-        return contrast[..., None]
+        """Returns the weighted gain of a seed, [resamples, 1]."""
+        f1 = f1_of_counts(sums.reshape(len(sums), 2, 3, num_classes))
+        contrast: Floats = (f1[:, 0] - f1[:, 1]) @ weights
+        return contrast[:, None]
 
-    columns = side_by_side(counts)
     slopes = macro_f1_gradient(totals) * num_classes * weights
     influences = np.einsum("sapkc,sakc->ap", counts, slopes) / num_seeds
-    return evidence.means_over_seeds(columns, statistic, influences[0] - influences[1])[0]
+    seeds = map(side_by_side, counts)
+    return evidence.means_over_seeds(seeds, statistic, influences[0] - influences[1])[0]
 
 
 def _class_size_sentence(

@@ -26,7 +26,9 @@ def attribute_scores(
     *,
     fixed_models: bool,
 ) -> list[tuple[AttributeScore, ...]]:
-    """Returns the differences of every attribute's macro-F1 for all pairs, by the verdict's rule.
+    """Returns the differences of every attribute's macro-F1 for all pairs.
+
+    By the verdict's rule, but for the luck of the search, which is known of joint macro-F1 alone.
 
     Args:
         approaches: with joint classes.

@@ -6,9 +6,10 @@ Notation:
     effects: float [S, P], mean of log q over the samples of a person, over P.
 
 The score of a seed is the sum of its effects: the mean over people of the mean over their photos.
-A pair is tested as that of macro-F1 is, with two differences. The variance over people is not
-stratified, for no class count enters the score. And every approach has a temperature of its own,
-fitted on other people (Guo et al. 2017), or sharpness alone would decide.
+A pair is tested as that of macro-F1 is, with three differences. The variance over people is not
+stratified, for no class count enters the score. Every approach has a temperature of its own,
+fitted on other people (Guo et al. 2017), or sharpness alone would decide. And the luck of the
+search, what other configs found would add, is known of macro-F1 alone and not counted.
 """
 
 from collections.abc import Sequence

@@ -10,6 +10,7 @@ from search.report.figures.bars import bars, draw_bars
 from search.report.figures.lines import anytime_plot, draw_lines
 
 _MOST_PARAMETERS = 8
+_NAMED = 8
 _LUCKY = (
     "The highest of many trials is partly luck, so scores of a search are too high and name no "
     "winner. The chosen configs were trained again, on people that the models never saw: those "
@@ -39,6 +40,7 @@ def search_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
             blocks.append(Text(text=_LUCKY))
         blocks.append(figure)
     if contents.searches:
+        blocks += [Text(text=_began(row), quiet=True) for row in contents.searches if row.origins]
         blocks.append(_summary_table(contents.searches, slots))
     return Section(kicker="Search", heading=_search_heading(contents), blocks=tuple(blocks))
 
@@ -72,6 +74,15 @@ def _trained_again(contents: ReportContents, name: str) -> str:
     if first == name:
         return f"; trained again it scores {scores[name]}"
     return f"; trained again it scores {scores[name]}, and {first} {scores[first]}"
+
+
+def _began(row: SearchSummary) -> str:
+    """Returns which configs of other runs a search tried, and whether it chose one of them."""
+    tried = wording.plural(len(row.origins), "config")
+    more = f" and {len(row.origins) - _NAMED} more" if len(row.origins) > _NAMED else ""
+    named = f"{', '.join(row.origins[:_NAMED])}{more}"
+    chose = f"It chose {row.chosen_origin}." if row.chosen_origin else "It chose none of them."
+    return f"{row.space} began with its default config and {tried} of other runs: {named}. {chose}"
 
 
 def _summary_table(rows: tuple[SearchSummary, ...], slots: Mapping[str, int]) -> Block:

@@ -217,3 +217,28 @@ def test_strata_of_one_person_and_no_resamples_are_refused():
         next(resample_weights(np.array([0, 0, 1]), 5, np.random.default_rng(0)))
     with pytest.raises(AnalysisError, match="num_resamples=0"):
         next(resample_weights(np.array([0, 0]), 0, np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("most", [1, 7, 40])
+def test_the_draws_are_the_same_however_many_a_chunk_has(most):
+    strata = np.array([0, 0, 1, 1, 1, 2, 2])
+    whole = list(resample_weights(strata, 40, np.random.default_rng(3)))
+    parts = list(resample_weights(strata, 40, np.random.default_rng(3), most))
+    assert {len(part) for part in parts[:-1]} <= {most}
+    assert np.array_equal(np.concatenate(whole), np.concatenate(parts))
+
+
+def test_sums_that_are_many_are_held_in_chunks(monkeypatch):
+    monkeypatch.setattr("search.analysis.people._SUMS", 30)
+    people = people_of([0, 0, 1, 1], [0, 1, 2, 3], 2)
+    seen = []
+
+    def statistic(sums):
+        seen.append(sums.shape)
+        return sums.sum(axis=1)
+
+    columns = np.arange(40.0).reshape(4, 10)
+    draws = people.resample(columns, statistic, 8, np.random.default_rng(0))
+    assert seen == [(3, 10), (3, 10), (2, 10)]
+    monkeypatch.undo()
+    assert np.array_equal(draws, people.resample(columns, statistic, 8, np.random.default_rng(0)))

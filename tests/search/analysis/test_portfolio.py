@@ -19,6 +19,11 @@ def test_the_best_config_comes_first_then_a_good_one_that_is_unlike_it():
     assert cover(configs, [0.90, 0.89, 0.80, 0.10], size=2) == (0, 2)
 
 
+def test_it_begins_with_a_named_config_whatever_its_score():
+    configs = [{"lr": 0.1}, {"lr": 0.2}, {"lr": 0.9}]
+    assert cover(configs, [0.9, 0.8, 0.1], size=2, first=2) == (2, 0)
+
+
 def test_a_copy_is_never_taken_twice():
     assert cover([{"lr": 0.1}] * 3, [0.5, 0.7, 0.6], size=3) == (1,)
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -55,6 +56,13 @@ def test_a_folder_without_labels_is_looked_at_all_the_same(tmp_path):
     found = audited(tmp_path / "data", tmp_path)
     assert kinds(found) == {"refused", "empty-file"}
     assert found.gravest is Level.UNUSABLE
+
+
+def test_a_name_that_is_not_unicode_is_refused_with_the_way_out(tmp_path):
+    write_photos(tmp_path / "data", ["a.png"])
+    (tmp_path / "data" / os.fsdecode(b"\xb3.png")).touch()
+    with pytest.raises(DataError, match=r"names of photos must be Unicode, got '.udcb3\.png'"):
+        audited(tmp_path / "data", tmp_path)
 
 
 def test_an_empty_folder_is_refused_in_a_sentence(tmp_path):

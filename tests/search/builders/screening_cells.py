@@ -222,7 +222,7 @@ def pair_cells(
                 {
                     "kind": "pair",
                     "source": source.name,
-                    "run": run.name,
+                    "run": name_of(run),
                     "heads": kind,
                     "pair": f"{pair.a} - {pair.b}",
                     "preview": found.value,
@@ -235,6 +235,12 @@ def pair_cells(
                 }
             )
     return cells
+
+
+def name_of(run: Path) -> str:
+    """Returns what a run is called here: folders are made anew, so its commit is in it."""
+    study = json.loads((run / "study.json").read_text(encoding="utf-8"))
+    return f"{run.name} of {study['git_commit'][:8]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,22 @@ def test_a_command_works_with_a_run_of_the_store_and_brings_back_what_it_writes(
     assert main(command) == 0
 
 
+@pytest.mark.parametrize(
+    ("given", "is_written"), [("", False), ("--label-shift report", True)], ids=["plain", "shift"]
+)
+def test_a_prediction_brings_back_what_it_writes_of_label_shift(
+    given, is_written, store, home, tmp_path, monkeypatch
+):
+    def predict(options):
+        (options.results / "demo" / "label_shift.json").write_text("{}")
+        return 0
+
+    monkeypatch.setitem(commands._COMMANDS, "predict", predict)
+    words = f"predict demo --images {tmp_path} --out a.csv --results {store} {given}"
+    assert main(words.split()) == 0
+    assert (tmp_path / "store" / "demo" / "label_shift.json").exists() == is_written
+
+
 @pytest.mark.parametrize("command", ["export demo --to timm", "report demo"])
 def test_a_command_is_refused_while_another_machine_drives_the_run(
     command, store, home, tmp_path, capsys

@@ -143,6 +143,8 @@ def refused(places, capsys):
         ("replay {tmp}/no.yaml", r"a best config must exist, got .*no\.yaml"),
         ("replay {people}/manifest.csv", r"is not a best config of headrace: it lacks space"),
         ("verdict nothing", r"no run 'nothing' in results; runs there: "),
+        ("predict mine --images= --out a.csv", r"--images: must not be empty; give a folder; see"),
+        ("run --space age --trials 1 --why full", r"--why full is about the refit of --space all"),
     ],
 )
 @pytest.mark.usefixtures("no_ray")
@@ -191,6 +193,22 @@ def test_a_manifest_that_breaks_a_rule_is_refused_with_its_row(
 def test_a_space_file_that_is_none_is_refused(refused, tmp_path, text, message):
     (tmp_path / "mine.py").write_text(text, encoding="utf-8")
     assert re.search(message, refused("run --space {tmp}/mine.py --data {people}"))
+
+
+@pytest.mark.usefixtures("no_ray")
+def test_fewer_people_with_every_label_than_folds_are_refused_before_the_search(
+    refused, people, tmp_path
+):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "photos").symlink_to(people / "photos")
+    header, *rows = (people / "manifest.csv").read_text(encoding="utf-8").splitlines()
+    whole = {"p00", "p05", "p10", "p15"}
+    kept = [row if row.split(",")[1] in whole else f"{row.rpartition(',')[0]}," for row in rows]
+    (data / "manifest.csv").write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
+    (data / "dataset.yaml").write_text("missing: ignore\n", encoding="utf-8")
+    told = refused("run --space all --data {tmp}/data --trials 1")
+    assert re.search(r"every label.*; label more people, or search attributes alone", told)
 
 
 @pytest.mark.usefixtures("no_ray")

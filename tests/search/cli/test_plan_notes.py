@@ -19,7 +19,7 @@ from search.cli import plan_notes
 def test_the_plan_says_what_bf16_does(monkeypatch, device, address, can, told):
     monkeypatch.setattr(plan_notes, "computes_bf16", lambda: can)
     run = SimpleNamespace(
-        config=SimpleNamespace(bf16=True, address=address),
+        config=SimpleNamespace(bf16=True, race=False, address=address),
         resources=SimpleNamespace(device=device),
         portfolio=(),
     )
@@ -27,3 +27,10 @@ def test_the_plan_says_what_bf16_does(monkeypatch, device, address, can, told):
     assert told in note
     run.config.bf16 = False
     assert plan_notes.notes_of(run) == ()
+
+
+@pytest.mark.parametrize(("trials", "is_told"), [(9, True), (10, False), (None, False)])
+def test_the_plan_says_where_a_race_has_too_few_trials(trials, is_told):
+    config = SimpleNamespace(bf16=False, race=True, trials=trials)
+    notes = plan_notes.notes_of(SimpleNamespace(config=config, portfolio=()))
+    assert ("--race looks from 10 trials a space on" in "".join(notes)) == is_told

@@ -44,6 +44,16 @@ def test_the_command_of_a_config_makes_it_again(line, tmp_path):
     assert replace(again, name=config.name) == config
 
 
+@pytest.mark.parametrize("option", ["--refit-seeds 3", "--why full", "--pseudo-labels {here}"])
+def test_options_of_the_refit_are_refused_where_there_is_none(option, tmp_path):
+    (tmp_path / "one.jpg").touch()
+    flag = option.partition(" {")[0].replace(" 3", "")
+    given = option.format(here=tmp_path)
+    with pytest.raises(UsageError, match=f"^{flag} is about the refit .*got --space age; drop it"):
+        config_of(f"run --space age --trials 3 {given}")
+    assert config_of(f"run --space all --trials 3 {given}").spaces == ("all",)
+
+
 def test_folders_given_after_the_first_are_added(tmp_path):
     names = ("one", "two", "three")
     for name in names:

@@ -161,8 +161,8 @@ def test_a_run_whose_driver_is_killed_goes_on_without_losing_or_repeating_a_tria
     running = {number: r for number, r in before.items() if r.state is State.RUNNING}
     assert finished
     assert any(record.epochs for record in running.values())
-    assert resumed(results, cache, "--refit-seeds", "2") == 0
-    assert RunStore(run).read_study()["config"]["refit_seeds"] == 2
+    assert resumed(results, cache, "--margin", "0.02") == 0
+    assert RunStore(run).read_study()["config"]["margin"] == 0.02
     after = stored(run)
     assert sorted(after) == list(range(LONG["trials"]))
     assert {record.state for record in after.values()} <= FINISHED

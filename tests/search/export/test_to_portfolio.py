@@ -2,12 +2,15 @@
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
 from search.errors import ResultsError, UsageError
+from search.export import to_portfolio
 from search.export.command import export_run
 from search.export.to_portfolio import portfolio_of
 from search.prepare.saved_run import load_run
@@ -40,6 +43,34 @@ def test_the_best_config_of_every_space_is_first_with_where_it_is_from(store):
         assert first.default_score == result.records[0].objective
     assert f"portfolio.json: {len(found)} configs (" in console.file.getvalue()
     assert "--warm-start" in console.file.getvalue()
+
+
+@pytest.fixture
+def searched(store, monkeypatch):
+    """The run, as if the search of age had chosen the second best of three configs."""
+    run = load_run(store)
+    (age,) = (result for result in run.results if result.name == "age")
+    default, found = age.records[0], age.records[1]
+    records = [
+        replace(found, number=number, objective=score, params={"optim.lr": lr})
+        for number, score, lr in ((1, 0.5, 0.01), (2, 0.7, 0.02), (3, 0.6, 0.09))
+    ]
+    chosen = replace(age, records=(default, *records), best=records[2])
+    monkeypatch.setattr(to_portfolio, "load_run", lambda store: replace(run, results=(chosen,)))
+    return store
+
+
+@pytest.mark.parametrize(("trial", "first"), [(0, 2), (1, 1), (2, 2), (3, 3)])
+def test_what_the_run_recommends_is_first_though_another_scored_higher(searched, trial, first):
+    path = searched.best_path("age")
+    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump({**tree, "trial": trial}), encoding="utf-8")
+    assert portfolio_of(searched)[0].trial == first
+
+
+def test_without_a_best_config_the_choice_of_the_search_is_first(searched):
+    searched.best_path("age").unlink()
+    assert portfolio_of(searched)[0].trial == 3
 
 
 def test_the_default_config_is_left_out(store):

@@ -69,7 +69,7 @@ def test_the_verdict_is_a_summary_with_the_scores_of_finalists(tmp_path):
             assert found.summary[f"refit.{space}.{config_id}"] == value
     assert found.summary["ensemble.score"] == values["ensemble"]["score"]["value"]
     assert found.tags["headrace.answer"] == values["answer"]
-    assert found.tags["headrace.pair.separate.joint"] == "a_wins"
+    assert found.tags["headrace.pair.separate.joint"] == values["pairs"][0]["verdict"]
     assert found.tags["headrace.config.seed"] == "0"
     assert found.params == {}
     assert found.tags["headrace.commit"] == saved_run().study["git_commit"]

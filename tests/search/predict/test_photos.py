@@ -68,6 +68,8 @@ def test_a_pillow_image_is_turned_upright_as_its_file(tmp_path, orientation):
 def test_photos_of_the_stored_size_are_taken_as_they_are():
     array = noise(height=SIZE[0], width=SIZE[1])
     assert decode(array, SIZE, 1)[0] is array
+    turned = array[..., ::-1]  # as OpenCV's pictures become RGB; torch takes no such view
+    torch.from_numpy(decode(turned, SIZE, 1)[0])
     image = Image.fromarray(array[0])
     np.testing.assert_array_equal(decode([image], SIZE, 1)[0], array[:1])
 

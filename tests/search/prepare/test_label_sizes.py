@@ -101,3 +101,20 @@ def test_280_joint_classes_of_few_photos_are_no_matter_of_memory():
 )
 def test_bytes_in_words(number, words):
     assert size(number) == words
+
+
+@pytest.mark.parametrize("spaces", [("joint",), ("multihead",)])
+def test_counts_of_classes_by_classes_must_fit(spaces):
+    """16 attributes of two classes: 65,536 joint ones are 34 GB of counts, of any photos."""
+    counts = {f"a{number}": 2 for number in range(16)}
+    with pytest.raises(UsageError, match=rf"a training of space '{spaces[0]}' tells 65,536"):
+        sizes(counts, photos=500, spaces=spaces).check(LARGE)
+
+
+def test_a_photo_a_person_takes_the_counts_of_every_person():
+    """126 classes of 86,744 people: 5 GB of probabilities, 9 of counts."""
+    counts = {"age": 9, "gender": 2, "race": 7}
+    found = sizes(counts, people=86_744, photos=86_744)
+    found.check(Room(worker=24 * GB, driver=15 * GB, disk=None))
+    with pytest.raises(UsageError, match=r"takes 14\.7 GB of memory, and 14 GB are there"):
+        found.check(Room(worker=24 * GB, driver=14 * GB, disk=None))

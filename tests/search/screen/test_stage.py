@@ -76,6 +76,16 @@ def test_backbones_are_ranked_in_a_table_and_a_file(screen):
     assert f"--backbones {done.path}" in done.out.replace("\n", "")
 
 
+def test_labels_are_corrected_as_a_run_would_correct_them(screen, tmp_path):
+    plain = screen("--models", "test_resnet")
+    corrections = tmp_path / "mine.csv"
+    corrections.write_text("group_or_path,attribute,label,reason\np00,gender,male,seen\n")
+    done = screen("--models", "test_resnet", "--corrections", str(corrections))
+    assert done.code == 0, done.err
+    assert done.file["data"]["fingerprint"] != plain.file["data"]["fingerprint"]
+    assert f"--corrections {corrections}" in done.out.replace("\n", "")
+
+
 def test_neither_ray_nor_optuna_is_loaded(people, cache, tmp_path):
     words = ["--data", str(people), "--cache", str(cache)]
     done = subprocess.run(

@@ -6,7 +6,7 @@ import pytest
 
 from search.errors import ResultsError
 from search.store import mirror as mirror_file
-from search.store.mirror import MARK, address_of
+from search.store.mirror import MARK, address_of, left_in_store
 from tests.search.builders.mirrored import clock, machine, store, write
 
 __all__ = ["clock", "machine", "store"]  # fixtures
@@ -36,6 +36,18 @@ def test_a_folder_knows_its_store(machine, store, tmp_path):
     begin(machine("a"))
     assert address_of(machine("a").root) == store.address
     assert address_of(tmp_path) is None
+
+
+def test_a_folder_knows_what_its_last_fetch_left_in_the_store(machine, tmp_path):
+    begin(machine("a"), models__m="x", best__age="y")
+    other = machine("b")
+    other.fetch(lambda name: not name.startswith("models/"))
+    assert left_in_store(other.root) == {"models/m"}
+    assert left_in_store(machine("a").root) == left_in_store(tmp_path) == frozenset()
+    machine("b").sweep(whole=True)
+    assert left_in_store(other.root) == {"models/m"}
+    other.fetch()
+    assert left_in_store(other.root) == frozenset()
 
 
 def test_hidden_files_and_signs_of_life_stay_here(machine, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +101,13 @@ def test_without_portfolios_nothing_is_kept_or_asked_for(tmp_path):
     keep_warm_start(store, warm_start(store, [], is_new=True))
     assert warm_start(store, [], is_new=False) == ()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_more_configs_than_one_file_may_hold_are_refused_before_a_run_keeps_them(tmp_path):
+    files = [str(tmp_path / f"{number}.json") for number in range(2)]
+    for file in files:
+        write_portfolio(Path(file), [CANDIDATE] * 501)
+    store = RunStore(tmp_path / "run")
+    assert len(warm_start(store, files[:1], is_new=True)) == 501
+    with pytest.raises(ResultsError, match=r"takes 1000 configs at most, got 1002 in 2 files"):
+        warm_start(store, files, is_new=True)

@@ -102,6 +102,14 @@ def test_other_data_is_refused(best, cache, tmp_path):
         replay(best, cache, silent, data=str(other))
 
 
+def test_photos_that_were_written_over_are_refused(best, cache):
+    changed(best, data={"content": "0123456789abcdef"})
+    with pytest.raises(
+        ResultsError, match=r"the photos must be those that gender\.yaml .*written"
+    ):
+        replay(best, cache, silent)
+
+
 def test_a_config_that_breaks_now_says_why(best, cache):
     content = yaml.safe_load(best.read_text(encoding="utf-8"))
     content["config"]["backbone"]["name"] = "no_such_model"

@@ -1,10 +1,17 @@
 """The configs that a study begins with lie in its space."""
 
+from dataclasses import replace
+
 import pytest
 
-from search.store.portfolio_file import Candidate
+from search.store.portfolio_file import SIZE, Candidate
 from search.tuning.journal import open_storage
-from search.tuning.known_configs import check_warm_starts, known_configs, warm_start_line
+from search.tuning.known_configs import (
+    check_warm_starts,
+    few_of,
+    known_configs,
+    warm_start_line,
+)
 from spaces import load
 from spaces.errors import SpaceError
 from tests.search.builders.scripted import SCALE, open_journal, tiny_space
@@ -13,7 +20,7 @@ from tests.trainables.data.folders import MASK_SCHEMA
 
 
 def known(space):
-    return known_configs(space, MASK_SCHEMA, SCALE)
+    return tuple(each.config for each in known_configs(space, MASK_SCHEMA, SCALE))
 
 
 def searching(suggest, **changes):
@@ -85,7 +92,8 @@ def candidate(space="gender", trial=1, **params):
 def test_configs_of_a_portfolio_come_after_the_default_and_the_warm_starts():
     space = tiny_space("gender")
     found = known_configs(space, MASK_SCHEMA, SCALE, [candidate(optim_lr=0.02)])
-    assert [config["optim.lr"] for config in found] == [0.01, 0.05, 0.02]
+    assert [each.config["optim.lr"] for each in found] == [0.01, 0.05, 0.02]
+    assert [each.origin for each in found] == ["", "", "gender trial 1 of one"]
 
 
 MISFITS = [
@@ -135,5 +143,28 @@ def test_a_restart_does_not_enqueue_a_portfolio_again(tmp_path):
         journal = open_journal(open_storage(tmp_path / "j"), space, portfolio=[other])
     assert [journal.ask().number for _ in range(2)] == [0, 1]
     assert journal.record(1).config["optim.lr"] == 0.02
-    waiting = [trial for trial in journal.records() if trial.number > 1]
+    assert [journal.record(number).origin for number in (0, 1)] == ["", "gender trial 1 of one"]
+    assert journal.ask().number == 2
+    assert journal.record(2).origin == ""
+    waiting = [trial for trial in journal.records() if trial.number > 2]
     assert waiting == []
+
+
+def test_of_the_configs_of_several_runs_a_few_cover_the_others():
+    space = searching(several)
+    misfit = candidate("mask", trial=99, optim_lr=0.02)
+    many = [
+        candidate(trial=n, optim_lr=0.01 + 0.001 * n, input_crop="face", backbone_frozen=n % 3)
+        for n in range(2 * SIZE)
+    ]
+    many = [replace(each, score=0.5 + 0.001 * each.trial) for each in many]
+    best = replace(many[5], default_score=0.1)  # not the highest score, but the largest lead
+    many[5] = best
+    few = few_of([misfit, *many], [space], MASK_SCHEMA, SCALE)
+    assert few[0] == misfit  # the plan names it
+    assert best in few
+    assert 3 <= len(few) <= 1 + SIZE
+    # Copies of one config need no place each.
+    alike = [replace(many[0], trial=n) for n in range(2 * SIZE)]
+    assert few_of(alike, [space], MASK_SCHEMA, SCALE) == (alike[0],)
+    assert few_of(many[:SIZE], [space], MASK_SCHEMA, SCALE) == tuple(many[:SIZE])

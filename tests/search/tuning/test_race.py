@@ -217,3 +217,13 @@ def test_a_chance_that_is_none_is_refused(store):
     path.write_text(path.read_text(encoding="utf-8").replace("0.01", "1.5"), encoding="utf-8")
     with pytest.raises(ResultsError, match=r"race\.json cannot be read: .*in \[0, 1\]"):
         read_race(store)
+
+
+def test_of_a_single_person_nobody_leaves_and_nothing_breaks(store, lineup):
+    label = np.arange(MASK_SCHEMA.num_joint)
+    alone = People(label=label, person=np.zeros_like(label), num_classes=MASK_SCHEMA.num_joint)
+    told = Told(store, lineup, alone)
+    for number in range(LEAST_TRIALS):
+        told.ends(JOINT, number, 0.9)
+        told.ends(HEADS, number, 0.1)
+    assert told.race.left == {}

@@ -1,5 +1,7 @@
 """The command that would decide, and the minutes it takes."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -46,6 +48,18 @@ def test_models_that_the_run_deleted_are_trained_again_for_an_ensemble_of_more_s
     (refitted.store.models / "joint.1.0.2.safetensors").unlink()
     one_of = len(CONFIG_IDS) * FOLDS  # trainings of a seed
     assert step(refitted).minutes == pytest.approx(before + 240 / one_of / 60)
+
+
+def test_models_that_are_in_a_store_and_not_here_are_not_deleted(refitted):
+    one_of = len(CONFIG_IDS) * FOLDS  # trainings of a seed
+    (refitted.store.models / "joint.1.0.2.safetensors").unlink()
+    before = step(refitted).minutes
+    names = [f"models/{path.name}" for path in refitted.store.models.iterdir()]
+    shutil.rmtree(refitted.store.models)
+    assert step(refitted).minutes > before
+    (refitted.store.root / ".mirror.json").write_text(json.dumps({"left": names}))
+    assert step(refitted).minutes == before
+    assert before == pytest.approx((5 - SEEDS) * (60 + 120 + 240) / 60 + 240 / one_of / 60)
 
 
 def test_seeds_that_were_asked_for_and_found_no_time_need_a_budget(refitted):

@@ -85,3 +85,14 @@ def test_one_head_has_no_conflict_and_an_older_run_noted_nothing(tmp_path):
     assert logged.gradient_conflict(built["joint"]) is None
     assert logged.gradient_conflict(built["multihead"]) is None
     assert [reason.key for reason in logged.reasons(built["multihead"])] == ["overtuning"]
+
+
+def test_of_a_single_person_nobody_knows_how_far_a_search_flatters(tmp_path):
+    logged = made_run(tmp_path)
+    for space in ("gender", "mask", "joint", "multihead"):
+        path = logged.refitted.store.validation_path(space, 1)
+        with np.load(path) as saved:
+            arrays = {name: saved[name][:2] for name in saved.files}  # two photos of one person
+        np.savez(path, **arrays)
+    assert len(set(logged.refitted.truth.group[arrays["indices"]])) == 1
+    assert logged.overtuning(built_of(logged)["joint"]) is None

@@ -128,6 +128,24 @@ def test_the_verdict_has_costs_parts_and_what_the_run_logged(store):
     assert "Costs" in page
 
 
+def test_what_a_search_chooses_meanwhile_stays(store, monkeypatch):
+    path = store.best_path("joint")
+    path.parent.mkdir()
+    path.write_text("before", encoding="utf-8")
+    texts = {"joint": "of the refit"}
+
+    def slow(*given):
+        path.write_text("what the search chose meanwhile", encoding="utf-8")
+        return texts
+
+    monkeypatch.setattr(verdict_stage, "best_texts", slow)
+    conclude(store)
+    assert path.read_text(encoding="utf-8") == "what the search chose meanwhile"
+    monkeypatch.setattr(verdict_stage, "best_texts", lambda *given: texts)
+    conclude(store)
+    assert path.read_text(encoding="utf-8") == "of the refit"
+
+
 def test_a_repeated_verdict_is_the_same_and_leaves_one_event_file_an_approach(store):
     first = conclude(store)
     assert conclude(store) == first

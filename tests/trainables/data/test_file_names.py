@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from tests.trainables.data.folders import write_image
@@ -17,6 +19,12 @@ def test_fields_come_from_names_in_all_folders_below(tmp_path):
     )
     assert rows.where(1) == "photo part2/5_1_2018.png"
     assert rows.notes == ("labels read from the names of 2 photos: age, gender, date",)
+
+
+def test_names_that_are_not_unicode_are_refused_with_the_way_out(tmp_path):
+    (tmp_path / os.fsdecode(b"26_0_\xb3.jpg")).touch()
+    with pytest.raises(DataError, match=r"must be Unicode, got '26_0_.udcb3\.jpg'; .*cp949"):
+        read_file_names(tmp_path, "{age}_{gender}_{date}")
 
 
 def test_names_that_do_not_fit_are_counted_and_ten_are_named(tmp_path):

@@ -53,7 +53,9 @@ def read(root: Path) -> UnlabelledTable:
     if folder is None:
         raise DataError(f"{root} holds no images; a folder to predict needs {LOOKS_FOR}")
     found = image_names(folder)
-    return UnlabelledTable(root=folder, paths=found, names=found)
+    beside = len(image_names(folder.parent)) if folder.name == "images" and folder != root else 0
+    note = f"the photos in {folder.name}/ alone; the {beside} beside it are left out"
+    return UnlabelledTable(root=folder, paths=found, names=found, notes=(note,) if beside else ())
 
 
 def _read_listed(info: Path) -> UnlabelledTable:

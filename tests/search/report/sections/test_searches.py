@@ -53,6 +53,20 @@ def test_the_chosen_config_stands_beside_the_highest_score():
     assert (row["chosen config"].text, row["highest score"].text) == ("0.800", "0.850")
 
 
+def test_configs_of_other_runs_are_told_and_whether_one_was_chosen():
+    (summary,) = parts()["searches"]
+    origins = tuple(f"age trial {number} of one" for number in range(9))
+    warm = replace(summary, origins=origins, chosen_origin=origins[1])
+    told, _ = search_section(contents(curves=(), searches=(warm,)), SLOTS).blocks
+    assert told.text.startswith(
+        "age began with its default config and 9 configs of other runs: age trial 0 of one, "
+    )
+    assert told.text.endswith("age trial 7 of one and 1 more. It chose age trial 1 of one.")
+    cold = replace(warm, origins=origins[:1], chosen_origin="")
+    told, _ = search_section(contents(curves=(), searches=(cold,)), SLOTS).blocks
+    assert told.text.endswith("1 config of other runs: age trial 0 of one. It chose none of them.")
+
+
 def test_columns_that_would_be_zero_everywhere_are_left_out():
     (summary,) = parts()["searches"]
     clean = replace(summary, failed=0, cut_off=0)

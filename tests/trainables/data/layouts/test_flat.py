@@ -43,6 +43,14 @@ def test_without_info_csv_all_images_come_sorted_by_name(tmp_path, folder):
     table.check_files()
 
 
+def test_photos_beside_the_folder_of_photos_are_left_out_and_counted(tmp_path):
+    for name in ("images/a.jpg", "b.jpg", "c.jpg"):
+        write_image(tmp_path / name)
+    table = flat.read(tmp_path)
+    assert table.names == ("a.jpg",)
+    assert table.notes == ("the photos in images/ alone; the 2 beside it are left out",)
+
+
 def test_images_that_info_csv_does_not_list_are_left_out(tmp_path):
     write_flat(tmp_path, NAMES)
     write_image(tmp_path / "images" / "extra.jpg")
