@@ -24,6 +24,7 @@ from search.refit.refitted import Refitted
 from search.store.records import DEFAULT_NUMBER, TrialRecord
 from search.store.run_store import RunStore
 from search.tuning.race import Race
+from search.verdict.handin import stored_findings
 
 _REPLAYS = 200
 
@@ -97,25 +98,26 @@ def table(root: Path) -> str:
     store = RunStore.open(root.parent, root.name)
     run = load_run(store)
     refitted = Refitted.read(store, Lineup.of_study(run.study))
-    scores = store.read_json("verdict.json")["scores"]
-    best = max(scores, key=lambda name: scores[name]["value"])
+    judged = stored_findings(store)
+    if judged is None:
+        raise ValueError(f"{root} must be a judged run; run headrace verdict {root.name} first")
+    scores = {score.name: score.interval.value for score in judged.verdict.ranked}
+    best = max(scores, key=scores.__getitem__)
     races = replays(run, refitted)
     rows = []
     for name in refitted.lineup.approaches:
         shares = [race.left[name] for race in races if name in race.left]
         saved = f"{np.median(shares):.0%}" if shares else ""
         is_best = " (best)" if name == best else ""
-        refit = f"{scores[name]['value']:.3f}{is_best}"
-        rows.append(
-            f"| {root.name} | {name} | {refit} | {len(shares) / len(races):.0%} | {saved} |"
-        )
+        refit = f"{scores[name]:.3f}{is_best}"
+        rows.append(f"| {root.name} | {name} | {refit} | {len(shares)} | {saved} |")
     return "\n".join(rows)
 
 
 def main(roots: Sequence[str]) -> None:
     """Prints a row an approach of every run."""
     print(f"{_REPLAYS} replays a run.\n")
-    print("| run | approach | refitted | left | of its device time, in the median |")
+    print("| run | approach | refitted | left, times | of its device time, in the median |")
     print("| --- | --- | --- | --- | --- |")
     for root in roots:
         print(table(Path(root)))
