@@ -27,15 +27,18 @@ from search.tuning.second_fold import LEAST_TRIALS, num_leaders
 _LAST = 3
 LATE = f"macro-F1, mean of the last {_LAST} epochs"
 LATE_LOG = f"balanced log score, mean of the last {_LAST} epochs"
+ELSEWHERE = "worth of three folds"
+"""As where leaders have a second fold, so that the two compare; else worth is of four."""
 REPLAYS = 1000
 HeldBack = Callable[[Ints], Floats]
 """Standard errors that leads count less, by their number."""
+DUNNETT = "Dunnett's number of"
 HELD_BACK: dict[str, HeldBack] = {
     **{
         f"{errors:g}": lambda leads, errors=errors: np.full(leads.shape, errors)
         for errors in (0.5, 1.0, 1.25, 1.5, 2.0)
     },
-    "Dunnett's number of": np.vectorize(lru_cache(errors_held_back), otypes=[float]),
+    DUNNETT: np.vectorize(lru_cache(errors_held_back), otypes=[float]),
 }
 LOG_HELD_BACK = (2.0, 2.5, 3.0)
 """The same of leads in the log score, which also tells apart how sure two configs are."""
@@ -206,9 +209,15 @@ def replays(
         row = f"{LATE_LOG}, its lead over the default less {times:g} standard errors"
         found[row] = _choice(world, lead - times * error, tried, same)
     second = (same[:, 0] + rng.integers(1, folds, size=REPLAYS)) % folds
-    for errors, held_back in HELD_BACK.items() if _affordable(trials)[0] >= LEAST_TRIALS else ():
+    if _affordable(trials)[0] < LEAST_TRIALS:
+        return found
+    for errors, held_back in HELD_BACK.items():
         row = f"{LATE}, less {errors} standard errors; a second fold for the best third"
         found[row] = _with_second_fold(world, tried, same[:, 0], second, held_back)
+    lead, error = _leads(world, LATE, tried, same), world.error[tried[:, :1], tried, same]
+    surely = lead - HELD_BACK[DUNNETT]((lead > 0).sum(axis=1, keepdims=True)) * error
+    row = f"{LATE}, its lead over the default less {DUNNETT} standard errors; {ELSEWHERE}"
+    found[row] = _choice_of(_elsewhere(world, tried, same[:, 0], second), surely)
     return found
 
 
@@ -239,7 +248,6 @@ def _with_second_fold(
     """
     begun, again = _affordable(tried.shape[1])
     tried, rows = tried[:, :begun], np.arange(len(tried))[:, None]
-    folds = world.worth.shape[1]
     both = np.stack([fold, second])[..., None]
     first = _leads(world, LATE, tried, both[0])
     is_ahead = first > 0
@@ -255,9 +263,15 @@ def _with_second_fold(
     leads = (first > 0).sum(axis=1, keepdims=True)
     surely[rows, top] = lead - held_back(leads) * error
     surely[~is_ahead] = -np.inf
+    return _choice_of(_elsewhere(world, tried, fold, second), surely)
+
+
+def _elsewhere(world: Seen, tried: Ints, fold: Ints, second: Ints) -> Floats:
+    """Returns the worth of what was tried, [replays, trials], by the folds but two of a replay."""
     score = world.score[tried]  # [replays, trials, F]
-    shown = sum(np.take_along_axis(score, each[..., None], axis=2)[..., 0] for each in both)
-    return _choice_of((score.sum(axis=2) - shown) / (folds - 2), surely)
+    both = np.stack([fold, second], axis=1)[:, None]
+    shown = np.take_along_axis(score, np.broadcast_to(both, (*tried.shape, 2)), axis=2)
+    return (score.sum(axis=2) - shown.sum(axis=2)) / (score.shape[2] - 2)
 
 
 def _affordable(trainings: int) -> tuple[int, int]:

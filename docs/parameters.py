@@ -61,6 +61,8 @@ A config has a value of each parameter below, such as `optim.lr: 0.001`;
 `results/NAME/best/SPACE.yaml` holds the best one of a space. **May be** is what a config allows,
 and with it a [space of your own](spaces.md). **Searched** is what the built-in spaces try; a dash
 is a parameter that none of them varies. **Default** is the first trial of every study.
+`age.old_from` and `age.drop` are those of classes that are cut at 60; of other data `age.old_from`
+follows its last cut, and `age.drop` is searched where that is 60.
 """
 
 

@@ -83,6 +83,7 @@ def test_a_cell_has_the_screen_and_the_training_of_a_model(people, cache):
 def test_pairs_of_a_run_are_met_by_those_of_a_preview(people, cache, tmp_path):
     pair = {"a": "joint", "b": "separate", "difference": -0.25, "verdict": "b_wins"}
     (tmp_path / "verdict.json").write_text(json.dumps({"pairs": [pair]}), encoding="utf-8")
+    (tmp_path / "study.json").write_text('{"git_commit": "0123456789abcdef"}', encoding="utf-8")
     source = Source(name="tiny", data=str(people))
     cells = pair_cells(source, tmp_path, cache, Console(quiet=True), num_seeds=2)
     assert {(cell["heads"], cell["pair"]) for cell in cells} == {
@@ -90,3 +91,4 @@ def test_pairs_of_a_run_are_met_by_those_of_a_preview(people, cache, tmp_path):
         ("small", "separate - joint"),
     }
     assert all(cell["run_difference"] == 0.25 and cell["run_decided"] for cell in cells)
+    assert {cell["run"] for cell in cells} == {f"{tmp_path.name} of 01234567"}
