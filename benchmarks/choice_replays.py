@@ -197,12 +197,14 @@ def replays(
             world, world.seen[name][tried, own], tried, own
         )
     error = world.error[tried[:, :1], tried, same]
+    surely: dict[str, Floats] = {}
     for name in ("macro-F1", LATE):
         lead = _leads(world, name, tried, same)
         leads = (lead > 0).sum(axis=1, keepdims=True)
         for errors, held_back in HELD_BACK.items():
             row = f"{name}, its lead over the default less {errors} standard errors"
-            found[row] = _choice(world, lead - held_back(leads) * error, tried, same)
+            surely[row] = lead - held_back(leads) * error
+            found[row] = _choice(world, surely[row], tried, same)
     lead = world.seen[LATE_LOG][tried, same] - world.seen[LATE_LOG][tried[:, :1], same]
     error = world.log_error[tried[:, :1], tried, same]
     for times in LOG_HELD_BACK:
@@ -214,10 +216,9 @@ def replays(
     for errors, held_back in HELD_BACK.items():
         row = f"{LATE}, less {errors} standard errors; a second fold for the best third"
         found[row] = _with_second_fold(world, tried, same[:, 0], second, held_back)
-    lead, error = _leads(world, LATE, tried, same), world.error[tried[:, :1], tried, same]
-    surely = lead - HELD_BACK[DUNNETT]((lead > 0).sum(axis=1, keepdims=True)) * error
-    row = f"{LATE}, its lead over the default less {DUNNETT} standard errors; {ELSEWHERE}"
-    found[row] = _choice_of(_elsewhere(world, tried, same[:, 0], second), surely)
+    row = f"{LATE}, its lead over the default less {DUNNETT} standard errors"
+    worth = _elsewhere(world, tried, same[:, 0], second)
+    found[f"{row}; {ELSEWHERE}"] = _choice_of(worth, surely[row])
     return found
 
 

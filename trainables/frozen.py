@@ -86,7 +86,7 @@ class FrozenBackbone:
             loaded = build_backbone(config, weights_dir, input_size)
         module = loaded.module.requires_grad_(False).eval()
         digest = _digest(module)
-        with fitting(f"the weights of {name}", "free memory or leave it out"):
+        with fitting(f"the weights of {name}", "free memory, or take a smaller model"):
             module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cls(
             name=name,

@@ -66,7 +66,9 @@ class Predictor:
             backbone = build_backbone(plain, None, config.input.size)
             self.network = build_network(config, backbone, shapes)
         self.network.requires_grad_(False).eval()
-        with fitting(f"the weights of {config.backbone.name}", "free memory, or use the CPU"):
+        with fitting(
+            f"the weights of {config.backbone.name}", "free memory, or use another device"
+        ):
             self.network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.load(weights)
 

@@ -48,8 +48,10 @@ def cover(
     covered = gains[:, chosen[0]]
     while len(chosen) < size:
         added = np.maximum(gains, covered[:, None]).sum(axis=0) - covered.sum()
+        # A copy of the first one may have a higher score than it.
+        added[[any(config == configs[place] for place in chosen) for config in configs]] = 0.0
         best = int(np.argmax(added))
-        if added[best] <= 1e-9 or any(configs[best] == configs[place] for place in chosen):
+        if added[best] <= 1e-9:
             break
         chosen.append(best)
         covered = np.maximum(covered, gains[:, best])

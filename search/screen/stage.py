@@ -219,9 +219,9 @@ def _command(config: RunConfig, out: Path, data: FrozenData) -> str:
     if config.data:
         words += ["--data", config.data, "--budget", "2h"]
         words += ["--layout", config.layout] if config.layout else []
-        words += ["--corrections", *config.corrections] if config.corrections else []
     elif config.people != DEFAULT_PEOPLE:
         words += ["--people", str(config.people)]
+    words += ["--corrections", *config.corrections] if config.corrections else []
     if config.weights_dir:
         words += ["--weights-dir", config.weights_dir]
     else:

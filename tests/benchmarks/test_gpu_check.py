@@ -87,10 +87,6 @@ def bench():
     return Bench.of(torch.device("cpu"), small=True)
 
 
-def outcome(check, bench):
-    return outcome_of(check, bench)
-
-
 @pytest.mark.parametrize(("losses", "passed"), [((0.7, 0.71), True), ((0.7, 0.9), False)])
 def test_trainings_at_once_that_learn_otherwise_than_alone_are_a_failure(
     bench, monkeypatch, losses, passed
@@ -99,7 +95,7 @@ def test_trainings_at_once_that_learn_otherwise_than_alone_are_a_failure(
         return [Alone(loss=loss, photos_a_second=9.0, peak=0) for loss in losses[:number]]
 
     monkeypatch.setattr(gpu_check, "together", told)
-    assert outcome(gpu_check.several_trainings_at_once, bench).passed is passed
+    assert outcome_of(gpu_check.several_trainings_at_once, bench).passed is passed
 
 
 @pytest.mark.parametrize(
@@ -116,7 +112,7 @@ def test_trainings_at_once_end_with_the_time_that_is_left(
 
     monkeypatch.setattr(gpu_check, "together", told)
     limited = replace(bench, until=time.monotonic() + seconds)
-    found = outcome(gpu_check.several_trainings_at_once, limited)
+    found = outcome_of(gpu_check.several_trainings_at_once, limited)
     assert (found.passed, found.figures.get("photos_a_second")) == (passed, rates)
 
 

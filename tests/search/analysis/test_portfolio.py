@@ -24,6 +24,11 @@ def test_it_begins_with_a_named_config_whatever_its_score():
     assert cover(configs, [0.9, 0.8, 0.1], size=2, first=2) == (2, 0)
 
 
+def test_a_copy_of_the_first_with_a_higher_score_keeps_no_other_out():
+    configs = [{"model": "a"}, {"model": "a"}, {"model": "b"}]
+    assert cover(configs, [0.1, 0.9, 0.5], size=3, first=0) == (0, 2)
+
+
 def test_a_copy_is_never_taken_twice():
     assert cover([{"lr": 0.1}] * 3, [0.5, 0.7, 0.6], size=3) == (1,)
 
