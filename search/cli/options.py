@@ -218,8 +218,8 @@ def _add_frozen(commands: Any) -> None:
 
 def _add_concluding(commands: Any) -> None:
     for name, text in (
-        ("verdict", "judge a refitted run again, and report; as report"),
-        ("report", "judge a refitted run again, and report, or fill a form"),
+        ("verdict", "judge a refitted run again, and write its report"),
+        ("report", "as verdict, or fill in a form to hand in"),
     ):
         command = _of_a_run(commands, name, text)
         command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)

@@ -9,7 +9,8 @@ from search.console import say
 from search.prepare.prepared import Prepared
 from search.prepare.resources import MEASURED, Node
 from search.refit.packing import packed
-from search.tuning.known_configs import warm_start_line
+from search.store.portfolio_file import SIZE, Candidate
+from search.tuning.known_configs import few_of, warm_start_line
 from search.tuning.race import LEAST_TRIALS
 from trainables.precision import computes_bf16
 
@@ -17,6 +18,18 @@ from trainables.precision import computes_bf16
 def notes_of(run: Prepared) -> tuple[str, ...]:
     """Returns a sentence for every option that a reader of the plan would wonder about."""
     return (*_warm_start_notes(run), *_race_notes(run), *_bf16_notes(run))
+
+
+def begin_with(
+    run: Prepared, portfolio: Sequence[Candidate], *, is_new: bool
+) -> tuple[Prepared, tuple[str, ...]]:
+    """Returns the run with configs of other runs to begin with, and what to note of them."""
+    kept = few_of(portfolio, run.spaces, run.schema, run.scale) if is_new else tuple(portfolio)
+    note = (
+        f"{len(kept)} of {len(portfolio)} configs of other runs are kept, {SIZE} a space at most: "
+        "those that cover the others best"
+    )
+    return replace(run, portfolio=kept), (note,) if len(kept) < len(portfolio) else ()
 
 
 def sharing_gpus(

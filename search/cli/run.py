@@ -16,7 +16,7 @@ import spaces
 from search.cli.ahead import by_space
 from search.cli.every_stage import run_every_stage, share_of_search
 from search.cli.forecast import print_forecast
-from search.cli.plan_notes import notes_of, sharing_gpus
+from search.cli.plan_notes import begin_with, notes_of, sharing_gpus
 from search.cli.preflight import check_spaces
 from search.cli.resumed_data import check_same
 from search.cli.short_budget import fit_schedule, may_be_shortened
@@ -42,7 +42,6 @@ from search.store.run_store import RunStore
 from search.tuning.choice import rule_in_study
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
-from search.tuning.known_configs import few_of
 from search.tuning.reach import images_note, reached
 from search.tuning.second_fold import are_affordable, expected_seconds, seconds_aside
 from search.tuning.stage import SearchEnd, run_search
@@ -100,15 +99,10 @@ def execute(
         device = "cuda" if any(node.gpus for node in nodes) else "cpu"
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
-        given = len(portfolio)
-        if not resume:
-            portfolio = few_of(portfolio, loaded, run.schema, run.scale)
-        run = replace(run, portfolio=portfolio)
+        run, fewer = begin_with(run, portfolio, is_new=not resume)
         run = with_unlabelled(run, partial(StepBar, console))
         run, sharing = sharing_gpus(run, nodes, console)
-        notes = (*sizes.notes(), *notes_of(run), *sharing)
-        if len(portfolio) < given:
-            notes = (*notes, f"of {given} configs of other runs {len(portfolio)} cover the others")
+        notes = (*sizes.notes(), *notes_of(run), *fewer, *sharing)
         if not resume:
             run, shorter = _with_schedule(run, console)
             notes = (*notes, *shorter)
@@ -126,7 +120,7 @@ def execute(
                 # What was asked for on top stays asked for when the run is resumed again.
                 store.write_study({**store.read_study(), "config": config.to_dict()})
             else:
-                keep_warm_start(store, portfolio)
+                keep_warm_start(store, run.portfolio)
                 store.write_study(_description(run))
             under_way().resume_by(resume_command(store))
             with reached(run, is_cluster=is_cluster) as run:

@@ -64,7 +64,7 @@ def conclude_run(
     refitted = Refitted.read(store, Lineup.of_study(run.study))
     conclusion = judge_run(run, refitted, margin, accept_loss)
     best = winners(run, refitted, conclusion)
-    before = _contents(store, best)
+    before = _best_files(store, best)
     texts = best_texts(run, refitted, best)
     best = {space: best[space] for space in texts}
     contents = gather(run, refitted, conclusion, best)
@@ -75,8 +75,8 @@ def conclude_run(
     write_refit_board(store, contents.confusions, contents.curves)
 
     def unchanged() -> dict[str, str]:
-        # A search that goes on meanwhile writes what it chooses, and its next refit reads it.
-        now = _contents(store, texts)
+        """Returns the texts but where a search that goes on has chosen meanwhile."""
+        now = _best_files(store, texts)
         return {space: text for space, text in texts.items() if now[space] == before[space]}
 
     write_verdict(store, conclusion.findings, contents, unchanged)
@@ -85,7 +85,7 @@ def conclude_run(
     print_verdict(console, conclusion.findings, store.root)
 
 
-def _contents(store: RunStore, spaces: Iterable[str]) -> dict[str, bytes | None]:
+def _best_files(store: RunStore, spaces: Iterable[str]) -> dict[str, bytes | None]:
     """Returns what `best/<space>.yaml` holds; None where there is none."""
     found: dict[str, bytes | None] = {}
     for space in spaces:

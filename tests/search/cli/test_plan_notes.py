@@ -34,3 +34,13 @@ def test_the_plan_says_where_a_race_has_too_few_trials(trials, is_told):
     config = SimpleNamespace(bf16=False, race=True, trials=trials)
     notes = plan_notes.notes_of(SimpleNamespace(config=config, portfolio=()))
     assert ("--race looks from 10 trials a space on" in "".join(notes)) == is_told
+
+
+def test_the_plan_says_how_many_configs_of_several_runs_are_kept(monkeypatch):
+    monkeypatch.setattr(plan_notes, "few_of", lambda portfolio, *given: portfolio[:2])
+    monkeypatch.setattr(plan_notes, "replace", lambda run, portfolio: portfolio)
+    run, given = SimpleNamespace(spaces=(), schema=None, scale=None), ("a", "b", "c")
+    kept, (note,) = plan_notes.begin_with(run, given, is_new=True)
+    assert (kept, note[:38]) == (("a", "b"), "2 of 3 configs of other runs are kept,")
+    assert plan_notes.begin_with(run, given, is_new=False) == (given, ())
+    assert plan_notes.begin_with(run, given[:2], is_new=True) == (given[:2], ())
