@@ -38,6 +38,7 @@ from benchmarks.gpu_bench import (
 from benchmarks.gpu_together import train_alone
 from trainables.config import FlatValue
 from trainables.data.layouts.profiles import SCHEMA
+from trainables.machine import mps_runs
 from trainables.memory import peak_bytes, release, reset_peak
 from trainables.together import PATIENCE_S, best_packing, together
 
@@ -323,6 +324,7 @@ def machine(bench: Bench) -> dict[str, Any]:
         "device": torch.cuda.get_device_name(bench.device) if is_gpu else platform.processor(),
         "memory_gib": torch.cuda.mem_get_info(bench.device)[1] / 2**30 if is_gpu else None,
         "bf16": computes_bf16(bench),
+        "mps": mps_runs(),
         **{"torch": torch.__version__, "timm": timm.__version__, "cuda": torch.version.cuda},
         **{"model": bench.model, "size": bench.size, "batch": bench.batch},
     }

@@ -64,7 +64,7 @@ def _words(action: Action, value: Any) -> list[str]:
         if not isinstance(value, bool):
             raise UsageError(f"{action.dest} must be True or False, got {value!r}")
         # An option that is off by itself has no word for that.
-        off = [no for no in action.option_strings if no.startswith("--no-")]
+        off = [no for no in action.option_strings if no.startswith("--no-") and no != flag]
         return [flag] if value else off
     several = isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes)
     if action.nargs is None:

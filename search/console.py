@@ -1,6 +1,7 @@
 """Progress of steps in the terminal."""
 
 import re
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -36,6 +37,20 @@ def say(console: Console, text: str, style: str | None = None) -> None:
         words = text.lstrip(" ")
         indented = Padding.indent(Text(words, style=style or ""), len(text) - len(words))
         console.print(indented, highlight=False)
+
+
+def loading(console: Console | None = None) -> Console:
+    """Returns a console on which it says why nothing happens at first.
+
+    PyTorch takes seconds to be loaded, the first time many.
+
+    Args:
+        console: None is the terminal.
+    """
+    shown = Console() if console is None else console
+    if "torch" not in sys.modules:
+        say(shown, "loading PyTorch ...")
+    return shown
 
 
 def is_live(console: Console) -> bool:

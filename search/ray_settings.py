@@ -27,6 +27,9 @@ _ALWAYS = {
 # On one machine every port is bound to the loopback; a cluster needs its real addresses.
 _ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
+_set_here: set[str] = set()
+"""What of one machine this process was given, which a cluster must not have."""
+
 WORKER_ENV = {"MALLOC_ARENA_MAX": "2", "TUNE_FUNCTION_THREAD_TIMEOUT_S": "120"}
 
 
@@ -40,5 +43,12 @@ def apply(*, one_machine: bool) -> None:
     wanted = {**_ALWAYS, **WORKER_ENV}
     if one_machine:
         wanted |= {**_ONE_MACHINE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    else:
+        for name in _set_here.intersection(os.environ):  # by an earlier run of this program
+            del os.environ[name]
+        _set_here.clear()
     for name, value in wanted.items():
-        os.environ.setdefault(name, value)
+        if name not in os.environ:
+            os.environ[name] = value
+            if name in _ONE_MACHINE or name == "RAY_AUTH_TOKEN":
+                _set_here.add(name)

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MPS_CONTROL = "nvidia-cuda-mps-control"
+"""Starts and stops NVIDIA's Multi-Process Service."""
 _UNLIMITED = float("inf")
 
 
@@ -54,6 +56,16 @@ class Machine:
             while inside != mounted and inside.is_relative_to(mounted):
                 yield inside
                 inside = inside.parent
+
+
+def mps_runs() -> bool:
+    """Returns whether NVIDIA's Multi-Process Service runs here, so that processes share a GPU.
+
+    Without it they take turns on it. Its control daemon keeps its number in the folder of its
+    pipes as long as it runs, also where that is another container's.
+    """
+    pipes = os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or Path(os.sep, "tmp", "nvidia-mps")
+    return Path(pipes, f"{MPS_CONTROL}.pid").is_file()
 
 
 def node_cache(wanted: Path) -> Path:

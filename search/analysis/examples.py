@@ -70,7 +70,7 @@ def pick(
     codes = attribute_classes(label, sizes)
     return Examples(
         classes=tuple(_of_classes(codes, person, attributes)),
-        errors=tuple(_errors(codes, person, attributes, marginals(probs[leader], sizes))),
+        errors=tuple(_errors(codes, person, attributes, probs[leader])),
         parted=tuple(_parted(codes, person, attributes, probs)),
     )
 
@@ -93,17 +93,23 @@ def _errors(
     codes: Ints,
     person: Ints,
     attributes: Mapping[str, Sequence[str]],
-    probs: Sequence[Floats],
+    probs: Floats,
 ) -> Iterator[Group]:
-    """Yields the most confident errors of the most frequent confusions."""
+    """Yields the most confident errors of the most frequent confusions.
+
+    The class given is that of the likeliest joint class, as it is scored, which need not be the
+    likeliest of the attribute alone.
+    """
+    sizes = tuple(len(classes) for classes in attributes.values())
+    answers = attribute_classes(probs.argmax(axis=1), sizes)
     cells = []
     for axis, (name, classes) in enumerate(attributes.items()):
-        given = probs[axis].argmax(axis=1)
+        given, alone = answers[:, axis], marginals(probs, sizes)[axis]
         for true in range(len(classes)):
             for said in set(range(len(classes))) - {true}:
                 there = np.flatnonzero((codes[:, axis] == true) & (given == said))
                 title = f"{name}: {classes[true]} taken for {classes[said]}"
-                cells.append((len(there), title, there, probs[axis][:, said]))
+                cells.append((len(there), title, there, alone[:, said]))
     for count, title, there, sure in sorted(cells, key=lambda cell: -cell[0])[:_MOST_CELLS]:
         if count:
             ranked = there[np.argsort(-sure[there], kind="stable")]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from search.audit.finding import Finding, Level, about
 from search.audit.listing import Listing
 from trainables.data.class_names import spelling
+from trainables.data.csv_rows import number_said
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN, Attribute
 from trainables.data.sketches import Sketches
@@ -193,7 +194,7 @@ def _label(table: SampleTable, row: int, name: str) -> str:
     if code == UNKNOWN:
         return _UNKNOWN
     said = table.schema[name].classes[code]
-    return f"{said} ({table.raw[name][row]:g})" if name in table.raw else said
+    return f"{said} ({number_said(table.raw[name][row])})" if name in table.raw else said
 
 
 def counted(old: Version, new: Version) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Files that are no photos: missing, empty, cut short, something else, listed nowhere."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -9,6 +10,8 @@ from search.audit.listing import Listing
 from trainables.data.image_files import cure_of_missing
 from trainables.data.sketches import Sketches
 
+_FOLDER = re.compile(r"folder (['\"])(.*?)\1")
+"""As problems of labels name one."""
 _BEGIN_AS_PHOTOS = (b"\xff\xd8\xff", b"\x89PNG", b"RIFF", b"BM")
 _OTHER_FILES = {
     b"<!doctype html": "a web page: the download failed",
@@ -96,16 +99,23 @@ def _kind(path: Path, wrong: str) -> tuple[str, str]:
     return ("cut-short" if any(each in wrong.lower() for each in broken) else "unreadable"), wrong
 
 
+def _ends_of(folder: PurePosixPath) -> Iterator[str]:
+    """Yields what a folder may be called, from its last name on to its whole path."""
+    names = folder.parts
+    yield from ("/".join(names[place:]) for place in range(len(names)))
+
+
 def _not_listed(listing: Listing) -> Iterator[Finding]:
     if listing.table is None:
         return
-    told = " ".join(listing.problems)  # of a folder that is not whole all is left out
+    # Of a folder that is not whole all is left out.
+    told = {found[2] for found in _FOLDER.finditer(" ".join(listing.problems))}
     strays = [
         path
         for path in listing.paths
         if path not in listing.row_of
         and path not in listing.unlabelled
-        and PurePosixPath(path).parent.name not in told
+        and told.isdisjoint(_ends_of(PurePosixPath(path).parent))
     ]
     folders = sorted({PurePosixPath(path).parent.as_posix() for path in strays})
     if len(strays) > _FEW * listing.table.num_samples:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from search.analysis.data_look import is_called, people_of_classes
 from search.audit.finding import Finding, Level, about
 from search.audit.listing import Listing
-from trainables.data.csv_rows import parse_number
+from trainables.data.csv_rows import number_said, parse_number
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN, Attribute
 from trainables.data.splits import HELD_OUT_FOLDS
@@ -96,7 +96,7 @@ def _contradictions(listing: Listing, table: SampleTable) -> Iterator[Finding]:
 
 
 def _said(attribute: Attribute, value: float) -> str:
-    return f"{value:g}" if attribute.has_raw else attribute.classes[int(value)]
+    return number_said(value) if attribute.has_raw else attribute.classes[int(value)]
 
 
 def _by_name(listing: Listing, table: SampleTable) -> Iterator[Finding]:
@@ -107,8 +107,10 @@ def _by_name(listing: Listing, table: SampleTable) -> Iterator[Finding]:
         parts, column = [words[row] for row in known.tolist()], codes[known]
         raw = table.raw[attribute.name][known] if attribute.name in table.raw else None
         if raw is not None:
-            own = [f"{value:g}" for value in raw]
-            numbers = [{f"{n:g}" for n in map(parse_number, p) if n is not None} for p in parts]
+            own = [number_said(value) for value in raw]
+            numbers = [
+                {number_said(n) for n in map(parse_number, p) if n is not None} for p in parts
+            ]
             others = [
                 "" if o in n else ", ".join(sorted(n)) for o, n in zip(own, numbers, strict=True)
             ]

@@ -98,7 +98,7 @@ def list_folder(root: Path, layout: str | None = None, corrections: Sequence[str
         table=table,
         problems=problems,
         paths=tuple(sorted({*photos, *listed, *unlabelled})),
-        others=others,
+        others=tuple(sorted(set(others).difference(listed))),
         unlabelled=unlabelled - set(listed),
     )
 
@@ -117,7 +117,7 @@ def _photos_below(root: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
             path = (Path(folder) / name).relative_to(root).as_posix()
             (photos if suffix in IMAGE_SUFFIXES else others).append(path)
     check_unicode((*photos, *others))
-    return tuple(photos), tuple(sorted(others))
+    return tuple(photos), tuple(others)
 
 
 def _unlabelled(root: Path, table: SampleTable | None) -> tuple[str, ...]:

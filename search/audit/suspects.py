@@ -22,12 +22,13 @@ from search.analysis.recombine import marginals
 from search.audit.finding import Finding, Level, about
 from search.audit.labels import of_people
 from search.audit.listing import Listing
-from search.errors import ResultsError, UsageError
+from search.errors import ResultsError
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
-from search.store.files import write_text
+from search.store.files import check_absent, write_text
 from search.store.run_store import RunStore
 from trainables.data.corrections import COLUMNS
+from trainables.data.csv_rows import number_said
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute
 
@@ -188,11 +189,7 @@ def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect
     Raises:
         UsageError: the file exists.
     """
-    if path.exists():
-        raise UsageError(
-            f"--write-corrections never overwrites, and {path} is there; give another name, or "
-            "move it away"
-        )
+    check_absent("--write-corrections", path)
     memory = io.StringIO()
     writer = csv.writer(memory, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -202,7 +199,7 @@ def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect
         reason = f"proposed by headrace: {each.given} is {_chance(each)}"
         label = each.suggested
         if attribute.has_raw:
-            label = f"{_number(attribute, each):g}"
+            label = number_said(_number(attribute, each))
             reason += f"; {label} stands for {each.suggested}"
         writer.writerow((each.key, each.attribute, label, reason))
     write_text(path, memory.getvalue())

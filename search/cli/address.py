@@ -9,7 +9,7 @@ _WAIT_S = 3.0
 
 def check_answers(address: str) -> None:
     """Raises UsageError where nothing listens at an address; one without a port Ray looks up."""
-    host, _, port = address.removeprefix("ray://").rpartition(":")
+    host, _, port = address.rpartition(":")
     if not port.isdigit():
         return
     try:
@@ -17,5 +17,5 @@ def check_answers(address: str) -> None:
     except (OSError, OverflowError) as error:
         raise UsageError(
             f"no Ray cluster answers at --address {address!r}: {error}; start one there (ray "
-            "start --head), or leave --address out to use this machine"
+            "start --head), or use this machine: --address local"
         ) from error

@@ -116,6 +116,7 @@ def _bring_back(mirror: "Mirror", claim: "Claim") -> None:
 
     try:
         claim.keep()
+        mirror.drive()  # whoever drove it before looks at every file again
         mirror.sweep(whole=True, between=claim.keep)
     except SupersededError as error:
         raise ResultsError(

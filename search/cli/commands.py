@@ -183,10 +183,12 @@ def _start_here(options: argparse.Namespace, console: "Console") -> "tuple[RunCo
     if config.address:
         check_answers(config.address)
     ray_settings.apply(one_machine=not config.address)
+    from search.console import StepBar, loading
+
+    loading(console)
     dataset = None
     if options.resume and config.data:
         from search.cli.resumed_data import open_same
-        from search.console import StepBar
 
         store = RunStore.open(options.results, options.resume)
         dataset = open_same(store, config, cache, partial(StepBar, console))
@@ -209,12 +211,11 @@ def _replay(options: argparse.Namespace) -> int:
 
     BestFile.read(options.best)  # what is wrong with it is told before torch is loaded
     ray_settings.apply(one_machine=True)
-    from rich.console import Console
+    from search.console import StepBar, loading
 
-    from search.console import StepBar
+    console = loading()
     from search.trial.replay import replay
 
-    console = Console()
     done = replay(
         options.best,
         writable_cache(options.cache),
@@ -273,12 +274,12 @@ def _ensemble(options: argparse.Namespace) -> int:
             raise UsageError(f"{option} must be above 0, got {value:g}")
     store = RunStore.open(options.results, options.name)
     check_refitted(store.predictions)
-    from rich.console import Console
+    from search.console import loading
 
+    console = loading()
     from search.ensemble.stage import build_ensemble
     from search.verdict.stage import conclude_run
 
-    console = Console()
     with store.lock():
         build_ensemble(store, console, max_members=options.max_members, max_ms=options.max_ms)
         conclude_run(store, console)
@@ -295,15 +296,16 @@ def _predict(options: argparse.Namespace) -> int:
     from search.predict.spec import EnsembleSpec
 
     EnsembleSpec.read(ensemble).check_files(ensemble)  # told before torch is loaded
-    from rich.console import Console
+    from search.console import loading
 
+    console = loading()
     from search.predict.command import predict_command
 
     predict_command(
         ensemble,
         options.images,
         options.out,
-        Console(),
+        console,
         probabilities=options.probabilities,
         device=options.device,
         label_shift=options.label_shift,

@@ -23,11 +23,14 @@ from search.errors import UsageError
 from search.prepare.config import format_duration
 from search.prepare.prepared import Prepared
 from search.prepare.run_photos import RunPhotos
+from search.prepare.saved_run import has_searched, searched_by
 from search.prepare.space_result import SpaceResult
 from search.prepare.timeline import Timeline
 from search.pseudo.stage import run_pseudo
+from search.pseudo.verdict import pseudo_files
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import probed_costs, wished_shape
+from search.refit.fleet import renewed
 from search.refit.plan import (
     MOST_REFIT_SHARE,
     PSEUDO_PART,
@@ -41,10 +44,11 @@ from search.refit.probe import probe_costs
 from search.refit.stage import run_refit
 from search.store.photos_file import PHOTOS_FILE
 from search.store.reading import is_there
-from search.store.records import TrialRecord
+from search.store.records import TrialRecord, seconds_under_way
 from search.store.run_store import running
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
+from search.why.record import why_files
 from search.why.stage import run_why
 
 logger = logging.getLogger(__name__)
@@ -97,9 +101,7 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     share, probed = 0.5, None
     # A refit that is done is repeated, or goes on with what is asked for now, at any time.
     is_done = RefitNote.exists(run.store)
-    searched = {"budget_seconds": given.seconds, "trials": given.trials}
-    has_searched = run.store.read_study().get("searched") == searched
-    if has_searched:
+    if has_searched(run.store.read_study(), given):
         share = 0.0  # with other trials the finalists might be others, and all be trained anew
     elif budget.seconds is not None and not is_done:
         if run.photo_seconds is None:
@@ -119,7 +121,7 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
         print_summary(console, run, end.results, interrupted=True)
         return end
     if not any(running(result.records) for result in end.results):
-        run.store.write_study({**run.store.read_study(), "searched": searched})
+        run.store.write_study({**run.store.read_study(), **searched_by(given)})
     print_search_end(console, end.results)
     _after_search(run, console, end.results, clock)
     say(console, f"The run took {format_duration(time.monotonic() - clock.began)}.")
@@ -171,23 +173,23 @@ def _seconds_after(
 def _after_search(
     run: Prepared, console: Console, results: Sequence[SpaceResult], clock: Clock
 ) -> None:
+    run = replace(run, resources=renewed(run.resources))
     config = run.config
     # A resumed run has used time before; idle time of earlier starts is not known.
-    devices = run.resources.num_devices
-    before = sum(r.device_seconds for result in results for r in result.records) / devices
-    files = RefitFiles(run.store.predictions)
-    units = sum(sum(files.seconds(result.name)) for result in results)
-    before += units / run.resources.slots
+    before = seconds_under_way(record for result in results for record in result.records)
+    before += _seconds_of(RefitFiles(run.store.predictions), run, results)
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
     timeline, clock = Timeline(began=clock.began), clock.since(before)
-    was_done, left, stages = RefitNote.exists(run.store), clock.left(), stages_of(run)
+    begun = RefitNote.begun(run.store, run.schema.names)
+    has_ended = begun is not None and begun.has_ended
+    left, stages = clock.left(), stages_of(run)
     then = ahead(run, results, left) or Ahead(refit=0.0)
     print_stage(console, stages, _REFIT)
     refit = None if left is None else left / parts_after_search(run.config)
     run_refit(run, console, refit, timeline.before(then.after_refit))
-    if was_done:
+    if has_ended:
         # What a resumed run asks for on top begins anew, with what it would have had at first.
-        clock = clock.restarted(_SHARE_ON_TOP)
+        clock = clock.restarted(_SHARE_ON_TOP).since(_seconds_on_top(run, results))
     if pseudo:
         print_stage(console, stages, _PSEUDO)
         rest = clock.left()
@@ -199,6 +201,27 @@ def _after_search(
         ending = timeline.before(ENSEMBLE_SECONDS + ENDING_SECONDS)
         run_why(run, console, clock.left(), ending)
     _conclude(run, console, results, timeline.before(ENDING_SECONDS))
+
+
+def _seconds_on_top(run: Prepared, results: Sequence[SpaceResult]) -> float:
+    """Returns the seconds that earlier starts used of what is asked of a refit that has ended.
+
+    Notes in `study.json` what was asked, and what there was by then: that is none of it.
+    """
+    config, study = run.config, run.store.read_study()
+    asked = [config.budget_seconds, config.refit_seeds, config.why, config.pseudo_labels]
+    files = (why_files(run.store), pseudo_files(run.store))
+    now = sum(_seconds_of(each, run, results) for each in files)
+    noted = study.get("on_top") or {}
+    if noted.get("asked") != asked:
+        noted = {"asked": asked, "seconds": now}
+        run.store.write_study({**study, "on_top": noted})
+    return max(0.0, now - float(noted["seconds"]))
+
+
+def _seconds_of(files: RefitFiles, run: Prepared, results: Sequence[SpaceResult]) -> float:
+    """Returns about how many wall-clock seconds the trainings took that there are in files."""
+    return sum(sum(files.seconds(result.name)) for result in results) / run.resources.slots
 
 
 def _conclude(

@@ -11,7 +11,7 @@ from search.cli.run_config import audit_config, check_not_empty, frozen_config
 from search.cli.space_names import check_data_and_spaces, check_layout
 from search.errors import UsageError
 from search.prepare.option import check_folder, known_model
-from search.store.files import check_writable
+from search.store.files import check_absent, check_writable
 from search.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -34,11 +34,12 @@ def run_screen(options: argparse.Namespace) -> int:
     check_data_and_spaces(config)
     cache = writable_cache(options.cache)
     _check_file("--out", options.out)
-    from rich.console import Console
+    from search.console import loading
 
+    console = loading()
     from search.screen.stage import screen
 
-    screen(config, patterns, options.out, cache, Console())
+    screen(config, patterns, options.out, cache, console)
     return OK
 
 
@@ -50,11 +51,12 @@ def run_quick(options: argparse.Namespace) -> int:
     check_data_and_spaces(config)
     cache = writable_cache(options.cache)
     _check_file("--out", options.out)
-    from rich.console import Console
+    from search.console import loading
 
+    console = loading()
     from search.screen.quick import quick
 
-    quick(config, options.backbone, options.out, cache, Console())
+    quick(config, options.backbone, options.out, cache, console)
     return OK
 
 
@@ -73,6 +75,7 @@ def run_audit_of(options: argparse.Namespace) -> int:
     check_writable("--out", out)
     if options.write_corrections is not None:
         _check_file("--write-corrections", options.write_corrections)
+        check_absent("--write-corrections", options.write_corrections)
     from rich.console import Console
 
     from search.audit.stage import run_audit

@@ -52,6 +52,7 @@ _GROUPS = {
 """Of `headrace run`: the headings of its help, each with its options."""
 _DATA_HELP = "folder of the data (default: the built-in demo)"
 _RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX"
+_OWN = "(default: the run's own)"
 _SHELLS = ("bash", "zsh", "tcsh")
 
 
@@ -222,8 +223,10 @@ def _add_concluding(commands: Any) -> None:
         ("report", "as verdict, or fill in a form to hand in"),
     ):
         command = _of_a_run(commands, name, text)
-        command.add_argument("--margin", type=float, default=None, help=MARGIN_HELP)
-        command.add_argument("--accept-loss", type=float, default=None, help=ACCEPT_LOSS_HELP)
+        command.add_argument("--margin", type=float, default=None, help=f"{MARGIN_HELP} {_OWN}")
+        command.add_argument(
+            "--accept-loss", type=float, default=None, help=f"{ACCEPT_LOSS_HELP} {_OWN}"
+        )
         command.add_argument("--no-photos", action="store_true", help="no photos in the report")
         if name == "report":
             command.add_argument(
@@ -235,6 +238,7 @@ def _add_concluding(commands: Any) -> None:
             )
     _add_ensemble(commands)
     compare = _command(commands, "compare", "judge anybody's prediction files")
+    of_margin = f"{MARGIN_HELP} (default: {DEFAULT_MARGIN})"
     compare.add_argument("--truth", type=Path, required=True, help="CSV sample,group,label")
     compare.add_argument(
         "predictions",
@@ -243,7 +247,7 @@ def _add_concluding(commands: Any) -> None:
         help="CSV sample,p0,...,p{C-1} with optional seed",
     )
     compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
-    compare.add_argument("--margin", type=float, default=DEFAULT_MARGIN, help=MARGIN_HELP)
+    compare.add_argument("--margin", type=float, default=DEFAULT_MARGIN, help=of_margin)
     compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
 
 

@@ -1,5 +1,6 @@
 """What options make of a run before it begins, and what the plan notes of them."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from search.refit.packing import packed
 from search.store.portfolio_file import SIZE, Candidate
 from search.tuning.known_configs import few_of, warm_start_line
 from search.tuning.race import LEAST_TRIALS
+from trainables.machine import MPS_CONTROL, mps_runs
 from trainables.precision import computes_bf16
 
 
@@ -36,11 +38,24 @@ def sharing_gpus(
     run: Prepared, nodes: Sequence[Node], console: Console
 ) -> tuple[Prepared, tuple[str, ...]]:
     """Returns the run with as many trials on a GPU as was asked for, and what to note of it."""
-    if run.config.gpus_per_trial != MEASURED:
-        return run, ()
+    is_measured = run.config.gpus_per_trial == MEASURED
+    is_shared = 0 < run.resources.gpus_per_trial < 1
+    notes = _mps_notes() if is_measured or is_shared else ()
+    if not is_measured:
+        return run, notes
     say(console, "measuring how many trials on a GPU pay ...")
     resources, note = packed(run, nodes)
-    return replace(run, resources=resources), (note,)
+    return replace(run, resources=resources), (note, *notes)
+
+
+def _mps_notes() -> tuple[str, ...]:
+    """Returns how trainings come to share a GPU of this machine, where they take turns on it."""
+    if mps_runs() or shutil.which(MPS_CONTROL) is None:
+        return ()
+    return (
+        f"trials that share a GPU take turns on it unless NVIDIA's MPS runs: start it before "
+        f"headrace, with {MPS_CONTROL} -d",
+    )
 
 
 def _warm_start_notes(run: Prepared) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from rich.console import Console
 import spaces
 from search.cli.ahead import by_space
 from search.cli.every_stage import run_every_stage, share_of_search
-from search.cli.forecast import print_forecast
+from search.cli.forecast import Past, print_forecast
 from search.cli.plan_notes import begin_with, notes_of, sharing_gpus
 from search.cli.preflight import check_spaces
 from search.cli.resumed_data import check_same
@@ -111,7 +111,8 @@ def execute(
             notes = (*notes, note)
         if forecast_only:
             print_plan(console, run, notes)
-            _print_forecast(console, run, is_cluster=is_cluster)
+            past = Past.of(run) if resume else Past()
+            _print_forecast(console, run, past, is_cluster=is_cluster)
             return SearchEnd(results=(), interrupted=False)
         with store.lock(new=not resume):
             print_plan(console, run, notes)
@@ -127,12 +128,12 @@ def execute(
                 return _run_stages(run, console)
 
 
-def _print_forecast(console: Console, run: Prepared, *, is_cluster: bool) -> None:
+def _print_forecast(console: Console, run: Prepared, past: Past, *, is_cluster: bool) -> None:
     """Says how long it would take; what a distant worker notes of the timing stays nowhere."""
     with TemporaryDirectory() as folder:
         aside = replace(run, store=RunStore(Path(folder) / run.store.root.name))
         with reached(aside, is_cluster=is_cluster) as seen:
-            print_forecast(console, seen)
+            print_forecast(console, seen, past)
 
 
 def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str, ...]]:

@@ -81,7 +81,7 @@ def print_ensemble(console: Console, summary: EnsembleSummary, folder: Path) -> 
         members.add_column(name, no_wrap=name != "networks")
     for member in summary.members:
         ms, parts = f"{member.serving_ms:.2f}", ", ".join(member.parts)
-        members.add_row(member.name, f"{member.weight:.3f}", ms, parts)
+        members.add_row(escape(member.name), f"{member.weight:.3f}", ms, escape(parts))
     scores = Table(title="Nested out-of-fold macro-F1", title_justify="left")
     for name in ("", "macro-F1", "95 % interval", "gain over it"):
         scores.add_column(name, no_wrap=True)
@@ -93,7 +93,7 @@ def print_ensemble(console: Console, summary: EnsembleSummary, folder: Path) -> 
     scores.add_row("without biases", *_figures(summary.score_without_biases), "")
     for gain in sorted(summary.gains, key=lambda gain: -gain.score.value):
         difference = f"{gain.difference.value:+.4f} {gain.difference.ends('{:+.3f}'.format)}"
-        scores.add_row(gain.approach, *_figures(gain.score), escape(difference))
+        scores.add_row(escape(gain.approach), *_figures(gain.score), escape(difference))
     console.print()
     console.print(members)
     console.print(scores)

@@ -19,14 +19,14 @@ from search.export.to_timm import CLASS_FOLDERS, PROGRAM, read_best, write_class
 from search.export.trackers import export_to_tracker
 from search.predict.photos import decode
 from search.predict.spec import EnsembleSpec
-from search.prepare.dataset import DEMO_SEED
+from search.prepare.config import RunConfig
+from search.prepare.dataset import DEMO_SEED, labelled
 from search.prepare.one_side import on_one_side
 from search.store.commands import headrace
 from search.store.files import check_writable
 from search.store.portfolio_file import PORTFOLIO_FILE, write_portfolio
-from search.store.reading import is_there
+from search.store.reading import is_there, reading
 from search.store.run_store import RunStore
-from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import LabelSchema
@@ -143,11 +143,15 @@ def _to_timm(
     every, table = [read_best(path, schema) for path in paths], _table(store, cache)
     missing: dict[str, tuple[str, ...]] = {}
     for found in every:
-        path, arguments = write_timm(store.root / "timm", found, schema)
+        path, arguments = write_timm(
+            store.root / "timm", found, schema, data_is_here=table is not None
+        )
         missing[found.space] = arguments.missing
         say(console, f"{path}: the options of timm's train.py for {found.space}", "bold")
         if table is not None:
             _say_folders(console, write_classes(path.with_suffix(".csv"), found, table), table)
+        else:
+            say(console, "  class folders: none, for the run's photos are not here as they were")
         say(console, f"  training: python train.py --config {_quoted(path)} --data-dir FOLDER")
     say(console, f"train.py is no part of the package timm: {PROGRAM}")
     _say_missing(console, missing)
@@ -209,20 +213,25 @@ def _show(console: Console, parity: Parity) -> None:
     console.print(table)
 
 
+def _nothing(done: int, total: int) -> None:
+    """Shows no progress."""
+
+
 def _table(store: RunStore, cache: Path | None) -> SampleTable | None:
     """Returns the run's data; None where it is not here or not what it was."""
     study = store.read_study()
-    config = study["config"]
-    if config["data"]:
-        root = Path(config["data"])
+    with reading(store.root / "study.json", "copy the run whole"):
+        config = RunConfig.from_dict(study["config"])
+    if config.data:
+        root = Path(config.data)
     elif cache is not None:
-        root = synthetic.demo_dir(cache, config["people"], DEMO_SEED)
+        root = synthetic.demo_dir(cache, config.people, DEMO_SEED)
     else:
         return None
     try:
-        table = layouts.load(root, config["layout"], config.get("corrections", ()))
-        if cache is not None:
-            table = on_one_side(table, cache, lambda text: lambda done, total: None)  # noqa: ARG005
+        table, _ = labelled(root, config, _nothing)
+        if cache is not None and config.data:
+            table = on_one_side(table, cache, lambda _: _nothing)
         table.check_files()
     except DataError:
         return None

@@ -7,7 +7,9 @@ Needs numpy, Pillow and onnxruntime alone; headrace and its data may be gone.
 
 import csv
 import json
+import struct
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +26,38 @@ Floats = NDArray[np.float64]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 BATCH = 32
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = tuple(TURNS[number] for number in (5, 6, 7, 8))
+BROKEN = (
+    *(OSError, ValueError, SyntaxError, EOFError, LookupError, struct.error, zlib.error),
+    Image.DecompressionBombError,
+)
+FORMULAS = tuple("=+-@\t\r")
+
+
+def orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except (OSError, ValueError, TypeError, SyntaxError, LookupError, EOFError, struct.error):
+        return 1
 
 
 def decode(path: Path, height: int, width: int) -> Photos:
     """Returns a photo upright, scaled to cover height x width and cropped: uint8 [H, W, 3]."""
     with Image.open(path, formats=FORMATS) as file:
+        turn = TURNS.get(orientation(file))
         # A large JPEG may be decoded at a fraction, if that is no smaller than what is wanted.
-        sideways = file.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        file.draft("RGB", (height, width) if sideways else (width, height))
-        upright = ImageOps.exif_transpose(file)
+        file.draft("RGB", (height, width) if turn in SIDEWAYS else (width, height))
+        upright = file.copy() if turn is None else file.transpose(turn)
     if upright.mode.startswith("I;16"):
         eight = (np.asarray(upright).astype(np.uint32) + 128) // 257
         upright = Image.fromarray(eight.astype(np.uint8))
@@ -95,9 +120,23 @@ class Ensemble:
         return joint.reshape(count, -1)
 
 
+def harmless(text: str) -> str:
+    """Returns a cell that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in FORMULAS else text
+
+
+def photos_in(folder: Path) -> list[Path]:
+    """Returns the photos in a folder by name; hidden files, such as macOS adds, are none."""
+    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if path.name[0] != "." and path.is_file())
+
+
 def main(folder: Path) -> int:
-    """Writes a row per photo: its name, its class by number and in words, and probabilities."""
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    """Writes a row per photo: its name, its class by number and in words, and probabilities.
+
+    Nothing is written where a photo cannot be read.
+    """
+    paths = photos_in(folder)
     if not paths:
         sys.stderr.write(
             f"run_onnx.py: {folder} holds no photos ({', '.join(sorted(SUFFIXES))})\n"
@@ -105,14 +144,22 @@ def main(folder: Path) -> int:
         return 2
     ensemble = Ensemble(Path(__file__).resolve().parent)
     names = ensemble.told["classes"]
+    rows = []
+    for start in range(0, len(paths), BATCH):
+        batch, photos = paths[start : start + BATCH], []
+        for path in batch:
+            try:
+                photos.append(decode(path, ensemble.height, ensemble.width))
+            except BROKEN as error:
+                sys.stderr.write(f"run_onnx.py: {path} cannot be read as a photo: {error}\n")
+                return 2
+        probs = ensemble(np.stack(photos))
+        for path, code, row in zip(batch, ensemble.classes(probs), probs, strict=True):
+            words = (harmless(path.name), code, harmless(names[code]))
+            rows.append([*words, *(f"{value:.6g}" for value in row)])
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["ImageID", "ans", "class", *(f"p{number}" for number in range(len(names)))])
-    for start in range(0, len(paths), BATCH):
-        batch = paths[start : start + BATCH]
-        photos = np.stack([decode(path, ensemble.height, ensemble.width) for path in batch])
-        probs = ensemble(photos)
-        for path, code, row in zip(batch, ensemble.classes(probs), probs, strict=True):
-            writer.writerow([path.name, code, names[code], *(f"{value:.6g}" for value in row)])
+    writer.writerows(rows)
     return 0
 
 

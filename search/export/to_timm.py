@@ -96,8 +96,16 @@ def read_best(path: Path, schema: LabelSchema) -> Best:
     )
 
 
-def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, TimmArguments]:
+def write_timm(
+    folder: Path, best: Best, schema: LabelSchema, *, data_is_here: bool = True
+) -> tuple[Path, TimmArguments]:
     """Writes `<space>.yaml` into a folder; returns its path and content.
+
+    Args:
+        folder: where to.
+        best: of the space.
+        schema: of the run.
+        data_is_here: whether `write_classes` writes beside it what makes class folders.
 
     Raises:
         ConfigError: the installed timm has no such model.
@@ -105,7 +113,7 @@ def write_timm(folder: Path, best: Best, schema: LabelSchema) -> tuple[Path, Tim
     arguments = timm_arguments(best, schema)
     path = folder / f"{as_file(best.space)}.yaml"
     body = yaml.safe_dump(dict(arguments.options), sort_keys=False, allow_unicode=True)
-    lines = [*_heading(best, schema), "No counterpart in timm:"]
+    lines = [*_heading(best, schema, data_is_here=data_is_here), "No counterpart in timm:"]
     lines += [f"  - {text}" for text in arguments.missing]
     comments = "".join(f"# {line}".rstrip() + "\n" for line in lines)
     write_text(path, comments + body)
@@ -160,10 +168,12 @@ def timm_arguments(best: Best, schema: LabelSchema) -> TimmArguments:
     )
 
 
-def _heading(best: Best, schema: LabelSchema) -> list[str]:
+def _heading(best: Best, schema: LabelSchema, *, data_is_here: bool) -> list[str]:
     value, low, high = best.score
     names = best.config.target.block.schema(schema).joint_names
     digits = len(str(len(names) - 1))
+    program = f"python {CLASS_FOLDERS} {as_file(best.space)}.csv DATA FOLDER"
+    makes = program if data_is_here else "what headrace export writes where the data is"
     return [
         f"Options for train.py of timm {TIMM_VERSION}, which is no part of the package:",
         f"    {PROGRAM}",
@@ -171,9 +181,9 @@ def _heading(best: Best, schema: LabelSchema) -> list[str]:
         f"The nearest equivalent of headrace's best config of the space {best.space}",
         f"(validation macro-F1 {value:.3f} [{low:.3f}, {high:.3f}]).",
         "FOLDER/train/CLASS/ and FOLDER/validation/CLASS/ hold the photos, no person in both",
-        f"(python {CLASS_FOLDERS} {as_file(best.space)}.csv DATA FOLDER makes them);",
+        f"({makes} makes them);",
         "timm sorts the class folders by name, so call them by the class code:",
-        *(f"    {code:0{digits}}  {name}" for code, name in enumerate(names)),
+        *(f"    {code:0{digits}}  {' '.join(name.split())}" for code, name in enumerate(names)),
         "",
     ]
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from search.analysis.metrics import macro_f1
 from search.analysis.people import People
 from search.analysis.shift.correction import corrected
-from search.analysis.shift.score_forecast import forecast_score
+from search.analysis.shift.score_forecast import forecast_score, within_photos
 from search.analysis.uncertainty.interval import LEVEL, Interval
 from search.analysis.verdict.baselines import baselines_of
 from search.console import StepBar, say
@@ -183,10 +183,7 @@ def forecast_folder(spec: EnsembleSpec, oof: OutOfFold, num_photos: int) -> Fore
     people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
     labelled = People(label=oof.label, person=oof.person, num_classes=spec.labels.num_joint)
     score = forecast_score(labelled, oof.predicted, people)
-    # A folder has no more classes than photos, and one that it lacks counts as 0.
-    most = min(num_photos, labelled.num_classes) / labelled.num_classes
-    bounded = {name: min(getattr(score, name), most) for name in ("value", "low", "high")}
-    score = replace(score, **bounded)
+    score = within_photos(score, num_photos, labelled.num_classes)
     known = macro_f1(oof.label, oof.predicted, spec.labels.num_joint)
     return Forecast(score=score, known=known, people=people, photos_per_person=photos_per_person)
 

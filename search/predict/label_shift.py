@@ -21,6 +21,7 @@ from search.analysis.shift.score_forecast import (
     expected_change_unlabelled,
     expected_score_unlabelled,
     forecast_score,
+    within_photos,
 )
 from search.analysis.uncertainty.interval import LEVEL, Interval
 from search.predict.oof import OutOfFold
@@ -74,8 +75,9 @@ class LabelShift:
         low, high = self.expected.low, self.expected.high
         return (
             f"On these {self.photos:,} photos expect a macro-F1 of {self.expected.value:.3f} "
-            f"(95 % between {low:.3f} and {high:.3f}); the shares of their classes differ from "
-            f"those in training by {100 * self.distance:.0f} %"
+            f"(95 % between {low:.3f} and {high:.3f}); the shares of their classes are estimated "
+            f"to differ from those in training by {100 * self.distance:.0f} %, of which the "
+            "intervals of each class say how much may be luck"
         )
 
     @property
@@ -160,8 +162,9 @@ def label_shift(
     after = predict_with_biases(corrected(target_probs, estimate.odds), spec.biases)
     change = correction_gain(estimate, target_probs, before, after)
     people = _num_people(known, len(before), target_people)
-    promised, expected, gain = _scores(
-        spec, oof, labelled, estimate, change, people, seed, correct=correct
+    *scores, gain = _scores(spec, oof, labelled, estimate, change, people, seed, correct=correct)
+    promised, expected = (
+        within_photos(score, len(before), labelled.num_classes) for score in scores
     )
     return LabelShift(
         run=spec.run,

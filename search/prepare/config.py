@@ -16,6 +16,7 @@ from search.prepare.option import (
     at_least,
     below_one,
     between,
+    cluster,
     host_and_port,
     option,
 )
@@ -28,12 +29,9 @@ DEFAULT_TRIALS = 24
 DEFAULT_PEOPLE = 300
 MIN_PEOPLE = 40
 DEFAULT_MARGIN = 0.005
-MARGIN_HELP = f"differences of macro-F1 within it are equivalent (default: {DEFAULT_MARGIN})"
+MARGIN_HELP = "differences of macro-F1 within it are equivalent"
 DEFAULT_ACCEPT_LOSS = 0.02
-ACCEPT_LOSS_HELP = (
-    "macro-F1 that may be lost for an approach that is cheaper to serve "
-    f"(default: {DEFAULT_ACCEPT_LOSS})"
-)
+ACCEPT_LOSS_HELP = "macro-F1 that may be lost for an approach that is cheaper to serve"
 DEFAULT_BUDGET_OF_ALL = "20m"
 MAX_REFIT_SEEDS = 20
 
@@ -179,7 +177,8 @@ class RunConfig:
     """Without meaning for other data than the demo."""
     budget_seconds: float | None = option(
         "--budget",
-        "wall-clock time such as 6m or 2h",
+        "wall-clock time such as 6m or 2h (default: none; --space all of the demo: "
+        f"{DEFAULT_BUDGET_OF_ALL})",
         default=None,
         read=_budget_seconds,
         on_top=True,
@@ -188,7 +187,7 @@ class RunConfig:
     )
     trials: int | None = option(
         "--trials",
-        f"trials per space (default: {DEFAULT_TRIALS})",
+        f"trials per space (default: {DEFAULT_TRIALS}; with --budget or --space all none)",
         default=None,
         check=at_least(1),
         on_top=True,
@@ -248,7 +247,7 @@ class RunConfig:
     )
     margin: float = option(
         "--margin",
-        MARGIN_HELP,
+        f"{MARGIN_HELP} (default: {DEFAULT_MARGIN})",
         default=DEFAULT_MARGIN,
         check=below_one,
         on_top=True,
@@ -256,7 +255,7 @@ class RunConfig:
     )
     accept_loss: float = option(
         "--accept-loss",
-        ACCEPT_LOSS_HELP,
+        f"{ACCEPT_LOSS_HELP} (default: {DEFAULT_ACCEPT_LOSS})",
         default=DEFAULT_ACCEPT_LOSS,
         check=below_one,
         on_top=True,
@@ -284,7 +283,7 @@ class RunConfig:
     race: bool = option(
         "--race",
         "end the search of an approach whose chance of being the best is below 5 %%, from ten "
-        "trials a space on, and give its time to the others",
+        "trials a space on (fewer where one is solved), and give its time to the others",
         default=False,
         read=lambda given: given or None,
         on_top=True,
@@ -336,8 +335,9 @@ class RunConfig:
     )
     address: str = option(
         "--address",
-        "HOST:PORT of a Ray cluster, or auto (default: this machine)",
+        "HOST:PORT of a Ray cluster, auto, or local (default: this machine)",
         default="",
+        read=cluster,
         check=host_and_port,
         on_top=True,
         write=None,

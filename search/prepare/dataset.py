@@ -102,13 +102,7 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
     if config.data:
         check_folder("--data", config.data)
     root = Path(config.data) if config.data else demo(config.people, cache_dir, progress)
-    bar = progress("looking at the photos")
-    own = table = layouts.load(root, config.layout, config.corrections, bar)
-    roots: tuple[Root, ...] = ()
-    if config.add_data:
-        added = {folder: _added(folder, bar) for folder in config.add_data}
-        table = together(own, added, scored=config.score_added)
-        roots = tuple(Root.of(path, each) for path, each in {str(root): own, **added}.items())
+    table, roots = labelled(root, config, progress("looking at the photos"))
     content = ""
     if config.data:  # those of the demo are drawn, each by itself
         sketches = sketches_of(table, cache_dir, progress)
@@ -121,6 +115,22 @@ def open_dataset(config: RunConfig, cache_dir: Path, progress: ProgressBar) -> D
         roots=roots,
         content=content,
     )
+
+
+def labelled(
+    root: Path, config: RunConfig, bar: Callable[[int, int], None]
+) -> tuple[SampleTable, tuple[Root, ...]]:
+    """Returns the table of a folder with what is added to it, and the folders where several are.
+
+    Raises:
+        DataError: the data breaks a rule.
+    """
+    own = layouts.load(root, config.layout, config.corrections, bar)
+    if not config.add_data:
+        return own, ()
+    added = {folder: _added(folder, bar) for folder in config.add_data}
+    roots = tuple(Root.of(path, each) for path, each in {str(root): own, **added}.items())
+    return together(own, added, scored=config.score_added), roots
 
 
 def _added(folder: str, progress: Callable[[int, int], None]) -> SampleTable:

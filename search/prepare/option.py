@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from search.errors import UsageError, near
+from search.store.reading import HIGHEST_COUNT
 from trainables.given_paths import no_file, no_folder
 from trainables.timm_names import is_unknown, model_names
 
-_HOST_AND_PORT = re.compile(r"(?:ray://)?[^\s/]+:\d{1,5}")
+_HOST_AND_PORT = re.compile(r"[^\s/]+:\d{1,5}")
+_CLIENT = "ray://"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,8 @@ def at_least(lowest: int) -> Callable[[str, int], None]:
         _check_number(flag, value, Integral, "a whole number")
         if value < lowest:
             raise UsageError(f"{flag} must be at least {lowest}, got {value}")
+        if value > HIGHEST_COUNT:
+            raise UsageError(f"{flag} must be at most {HIGHEST_COUNT}, got {value}")
 
     return check
 
@@ -130,7 +134,16 @@ def below_one(flag: str, value: float) -> None:
 def host_and_port(flag: str, value: str) -> None:
     """Raises UsageError where a text is neither HOST:PORT nor `auto`. Empty is no cluster."""
     if value and value != "auto" and not _HOST_AND_PORT.fullmatch(value):
-        raise UsageError(f"{flag} must be HOST:PORT of a Ray cluster, or auto, got {value!r}")
+        client = "; Ray Client cannot run a search: give the port of the head, 6379 as a rule"
+        raise UsageError(
+            f"{flag} must be HOST:PORT of a Ray cluster, auto, or local for this machine, got "
+            f"{value!r}{client if value.startswith(_CLIENT) else ''}"
+        )
+
+
+def cluster(value: str) -> str:
+    """Returns the address that an option means; empty is this machine."""
+    return "" if value == "local" else value
 
 
 def _check_number(flag: str, value: object, kind: type, wanted: str) -> None:

@@ -152,7 +152,8 @@ def plan_resources(nodes: Sequence[Node], gpus_per_trial: str, worker_bytes: int
         raise UsageError(f"the cluster must have at least one CPU, got {num_cpus}")
     if not num_gpus and gpus_per_trial != "auto":
         raise UsageError(
-            f"--gpus-per-trial {gpus_per_trial} needs a GPU, and Ray sees none; leave it out"
+            f"--gpus-per-trial {gpus_per_trial} needs a GPU, and Ray sees none; leave it out, or "
+            "give auto where the run was begun with it"
         )
     share = _FRACTIONS[gpus_per_trial] if num_gpus else 0.0
     plan = Resources(

@@ -8,6 +8,7 @@ from typing import Any
 
 from search.analysis.uncertainty.interval import Interval
 from search.errors import ResultsError
+from search.prepare.config import Budget
 from search.prepare.space_result import SpaceResult
 from search.store.best_file import BestFile
 from search.store.journal_file import read_records
@@ -30,6 +31,16 @@ class SavedRun:
     def records(self) -> tuple[TrialRecord, ...]:
         """Trials of all spaces."""
         return tuple(record for result in self.results for record in result.records)
+
+
+def searched_by(budget: Budget) -> dict[str, Any]:
+    """Returns what `study.json` notes where a search of `--space all` has ended."""
+    return {"searched": {"budget_seconds": budget.seconds, "trials": budget.trials}}
+
+
+def has_searched(study: Mapping[str, Any], budget: Budget) -> bool:
+    """Returns whether the search of a run has ended, by this budget and no other."""
+    return bool(study.get("searched") == searched_by(budget)["searched"])
 
 
 def load_run(store: RunStore) -> SavedRun:

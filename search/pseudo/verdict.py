@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from search.analysis.approaches.approach import Approach
@@ -174,7 +175,7 @@ def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
     for verdict in verdicts:
         interval = verdict.pair.headline.difference
         table.add_row(
-            verdict.space,
+            escape(verdict.space),
             f"{verdict.photos:.0f}",
             f"{verdict.scores[0]:.4f}",
             f"{verdict.scores[1]:.4f}",

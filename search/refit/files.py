@@ -79,6 +79,11 @@ class RefitNote:
 
     FILE: ClassVar[str] = "predictions/refit.json"
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it came to its end once, though more that was asked for may be under way."""
+        return self.done or any(look.ended for look in self.looks)
+
     @classmethod
     def exists(cls, store: RunStore) -> bool:
         """Returns whether the run has finished a refit."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import ray
 
@@ -28,6 +29,15 @@ def alive_nodes() -> tuple[Node, ...]:
                 )
             )
     return tuple(found)
+
+
+def renewed(resources: Resources) -> Resources:
+    """Returns the resources with the slots of the nodes of now; as they are where there are none.
+
+    A search may have begun on more nodes, or on fewer.
+    """
+    slots = resources.slots_on(alive_nodes())
+    return replace(resources, slots=slots) if slots else resources
 
 
 def object_store_bytes() -> dict[str, int]:

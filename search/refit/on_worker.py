@@ -52,7 +52,8 @@ def on_worker(
             found: Result = _answer(reference, pulse, fleet)
         except ray.exceptions.GetTimeoutError:
             ray.cancel(reference, force=True)
-            retries.after_silence(work.__name__, pulse.silent_s())
+            silent_s, has_begun = pulse.silent_s(), pulse.has_begun
+            retries.after_silence(work.__name__, silent_s, has_begun=has_begun)
         except ray.exceptions.RayTaskError as error:
             raise (error.cause or error) from None
         except ray.exceptions.RayError as error:

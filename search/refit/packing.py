@@ -27,6 +27,7 @@ from trainables.config import TrialConfig
 from trainables.data.bounded_files import load_json, read_text
 from trainables.drafts import written
 from trainables.errors import in_short
+from trainables.machine import mps_runs
 from trainables.memory import eval_batch
 from trainables.together import best_packing, together
 
@@ -183,7 +184,7 @@ def _kind(flat: Flat) -> tuple[str, ...]:
 
 def _rates(setting: TrialSetting, flat: Flat, folder: Path, measure: Measure) -> Rates:
     """Returns the photos a second of a config; those that were kept, or measured now."""
-    here = [_device(), torch.__version__, os.cpu_count(), setting.num_threads]
+    here = [_device(), mps_runs(), torch.__version__, os.cpu_count(), setting.num_threads]
     photos = [len(setting.photos.paths), *setting.stored_size]
     key: list[object] = [*here, *photos, *_kind(flat)]
     path = folder / f"{sha256(json.dumps(key).encode()).hexdigest()[:16]}.json"

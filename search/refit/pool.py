@@ -34,6 +34,8 @@ from trainables.memory import keep_freed, release
 logger = logging.getLogger(__name__)
 
 _ANSWER_S = 60.0
+_CUDA_ERROR = "CUDA error"
+"""Begins what a context says that is broken for good; that memory ran out is said otherwise."""
 _GIVEN_UP = "it lost three workers in this start and in one before; --resume tries again"
 
 
@@ -84,6 +86,10 @@ class Lost:
     node: str
     after_s: float
     silent_s: float = 0.0
+    has_begun: bool = True
+    """Whether it had made a step."""
+    is_broken: bool = False
+    """Whether it left its worker with a GPU that answers nothing any more."""
     fault: FaultError | None = None
 
 
@@ -157,13 +163,15 @@ class _Losses:
         """Returns whether a unit begins again, and says so; raises as `run_units`."""
         name, after = lost.unit.name, f"{lost.after_s:.0f} s lost"
         if lost.silent_s:
-            self._retries.after_silence(name, lost.silent_s)
+            self._retries.after_silence(name, lost.silent_s, has_begun=lost.has_begun)
             minutes = f"{lost.silent_s / 60:.0f} minutes"
             self._tell(f"{name} made no step for {minutes} and begins again, {after}")
         elif lost.fault is not None:
             if self._faults.are_enough(name):
                 raise lost.fault
             self._tell(f"{name} begins again, {after}: {lost.fault}")
+        elif lost.is_broken:
+            self._tell(f"{name} begins again in another worker, {after}: {lost.error}")
         elif self._retries.after_death(name, lost.node, lost.error):
             self._tell(f"the worker of {name} was lost and the unit begins again, {after}")
         else:
@@ -243,6 +251,7 @@ class Pool:
         self._idle: list[_Worker] = []
         self._running: dict[Any, _Running] = {}
         self._deaths = WorkerDeaths()
+        self._broke: set[str] = set()  # units that have left a worker with a broken GPU
 
     def __enter__(self) -> Self:
         return self
@@ -342,11 +351,18 @@ class Pool:
         try:
             seconds = ray.get(reference, timeout=_ANSWER_S)
         except ray.exceptions.RayTaskError as error:
-            self._idle.append(worker)
             cause = error.cause if error.cause is not None else error
             text = bounded(f"{type(cause).__name__}: {cause}")
+            # Whatever its process asks of the GPU from then on fails, too.
+            if is_broken := _CUDA_ERROR in str(cause):
+                _kill(worker)
+            else:
+                self._idle.append(worker)
             if (fault := fault_of(cause)) is not None:
                 return self._lost(running, text, fault=fault)
+            if is_broken and running.unit.name not in self._broke:
+                self._broke.add(running.unit.name)
+                return self._lost(running, text, is_broken=True)
             return UnitEnd(unit=running.unit, seconds=0.0, error=text)
         except ray.exceptions.RayError as error:
             _kill(worker)
@@ -371,6 +387,8 @@ class Pool:
         error: str,
         silent_s: float = 0.0,
         fault: FaultError | None = None,
+        *,
+        is_broken: bool = False,
     ) -> Lost:
         return Lost(
             unit=running.unit,
@@ -378,6 +396,8 @@ class Pool:
             node=running.worker.node or running.pulse.node,
             after_s=self._clock() - running.started,
             silent_s=silent_s,
+            has_begun=running.pulse.has_begun,
+            is_broken=is_broken,
             fault=fault,
         )
 

@@ -69,17 +69,26 @@ class Retries:
                 "at what ends them (their memory, their lease)"
             )
 
-    def after_silence(self, training: str, silent_s: float) -> None:
+    def after_silence(self, training: str, silent_s: float, *, has_begun: bool = True) -> None:
         """Counts a training that was ended because it made no step.
+
+        Args:
+            training: its name.
+            silent_s: for how long.
+            has_begun: whether it had made one before.
 
         Raises:
             StalledError: it is the second time.
         """
         self._silences[training] += 1
         if self._silences[training] > 1:
+            what, where = "made no step", "its machine (a disk or network that hangs)"
+            if not has_begun:
+                what = "made no first step"
+                where += ", and whether another run holds the slots of the cluster"
             raise StalledError(
-                f"{training} made no step for {silent_s / 60:.0f} minutes twice, so the run was "
-                "stopped; look at its machine (a disk or network that hangs)"
+                f"{training} {what} for {silent_s / 60:.0f} minutes twice, so the run was "
+                f"stopped; look at {where}"
             )
 
 

@@ -51,8 +51,6 @@ def run_refit(
     began = time.monotonic()
     results = load_run(run.store).results
     before = RefitNote.begun(run.store, run.schema.names)
-    if before is not None and before.done and run.config.refit_seeds != before.asked:
-        seconds = None
     # Other folds or configs than were begun would be other trainings, and all would be lost.
     begun = before and RefitPlan(shape=before.shape, seconds=0.0, cuts=())
     planned = begun or plan(run, results, seconds)
@@ -62,6 +60,9 @@ def run_refit(
     configs = {result.name: _configs(run, result, shape) for result in results}
     if before is not None and not (before.done or _is_same(before, configs)):
         before = None  # its looks were at others
+    if before is not None and before.has_ended:
+        is_on_top = not before.done or run.config.refit_seeds != before.asked
+        seconds = None if is_on_top else seconds
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
         trainer = _Trainer(
             run=run,

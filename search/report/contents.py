@@ -209,6 +209,7 @@ class ReportContents:
         data: facts of the data.
         finalists: space -> config_id -> macro-F1 of its own label after the refit.
         searches: one per space.
+        effort: what of the search was the same for all, in words; empty where that is not known.
         reproduce: how to make it again.
         examples: photos worth looking at, by their samples.
         photos: the JPEG files, in base64, of samples; empty where none may be shown.
@@ -231,6 +232,7 @@ class ReportContents:
     data: DataFacts | None = None
     finalists: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     searches: tuple[SearchSummary, ...] = ()
+    effort: str = ""
     reproduce: Reproduce | None = None
     examples: Examples | None = None
     photos: Mapping[int, str] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from spaces.scale import Scale, choose_scale
 from trainables.backbone import weights_in
 from trainables.data.image_store import ImageStore
 from trainables.data.schema import LabelSchema
+from trainables.errors import DataError
 from trainables.feature_store import FeatureStore
 from trainables.frozen import FrozenBackbone
 from trainables.machine import Machine
@@ -60,7 +61,7 @@ class FrozenData:
                 classes.
         """
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        dataset = open_dataset(config, cache_dir, partial(StepBar, console)).whole
+        dataset = _whole(open_dataset(config, cache_dir, partial(StepBar, console)))
         _check_size(dataset)
         weights = weights_in(config.weights_path) if config.weights_path else ()
         scale = choose_scale(
@@ -131,6 +132,18 @@ def one_thread_each() -> Iterator[int]:
             yield Machine().cpus()
     finally:
         torch.set_num_threads(threads)
+
+
+def _whole(dataset: Dataset) -> Dataset:
+    """Returns the photos that have every label; raises UsageError where they are too few."""
+    try:
+        return dataset.whole
+    except DataError as error:
+        raise UsageError(
+            "screen and quick compare models on photos that have every label, got "
+            f"{dataset.table.num_whole}: {error}; label more people, or leave attributes out "
+            "(ignore: [NAME] in dataset.yaml)"
+        ) from error
 
 
 def _check_size(dataset: Dataset) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from search.analysis import wording
@@ -174,7 +175,7 @@ def _attributes(ranking: Ranking, names: Sequence[str]) -> Table:
     table = Table(title=f"Linear probe, macro-F1 by attribute{more}", title_justify="left")
     table.add_column("backbone", overflow="fold", no_wrap=_is_short(ranking))
     for name in shown:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(escape(name), justify="right", overflow="fold")
     for each in ranking.ranked:
         table.add_row(each.name, *(f"{each.scores[name].value:.3f}" for name in shown))
     return table

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from search.errors import ResultsError
+from search.errors import ResultsError, UsageError
 from trainables.drafts import draft_of, sync_folder, written
 
 SCHEMA = 1
@@ -89,6 +89,14 @@ def _restore(folder: Path, older: Path) -> None:
     if older.exists() and not folder.exists():
         older.rename(folder)
     shutil.rmtree(older, ignore_errors=True)
+
+
+def check_absent(option: str, path: Path) -> None:
+    """Raises UsageError where a file that is never overwritten is there."""
+    if path.exists():
+        raise UsageError(
+            f"{option} never overwrites, and {path} is there; give another name, or move it away"
+        )
 
 
 def check_writable(option: str, folder: Path) -> None:

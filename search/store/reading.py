@@ -27,6 +27,9 @@ from trainables.data.bounded_files import (
 )
 from trainables.errors import in_short
 
+HIGHEST_COUNT = 2**62
+"""That a whole number in a file may be."""
+
 
 def is_there(path: Path) -> bool:
     """Returns whether anything is at a path; what it is, its reader says.

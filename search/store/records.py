@@ -161,6 +161,23 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
     )
 
 
+def seconds_under_way(records: Iterable[TrialRecord]) -> float:
+    """Returns for how many wall-clock seconds any of the trials was under way.
+
+    However many were at once, and on however many machines. The last seconds before its end count
+    of a trial that was interrupted, as many as it had in all: not the pause between.
+    """
+    spans = []
+    for record in records:
+        end = record.ended or record.started + record.seconds
+        spans.append((end - record.seconds, end))
+    total, reached = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        total += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total
+
+
 def cause_of(state: State, noted: str, value: float | None) -> Cause:
     """Returns what ended a trial, given what a driver noted of it before it told the state."""
     cause = Cause(noted)

@@ -59,15 +59,15 @@ class RemoteFolder:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
         parts = _split(self.address)
-        if parts.scheme not in SCHEMES:
-            raise ResultsError(
-                f"--results takes a folder, s3://BUCKET/PREFIX or file:///FOLDER, got {address!r}"
-                f"{near(parts.scheme, SCHEMES)}"
-            )
         if parts.query or parts.fragment or "@" in parts.netloc:
             raise ResultsError(
                 "--results takes no options or passwords in an address, got one with '?', '#' or "
                 "'@'; set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL instead"
+            )
+        if parts.scheme not in SCHEMES:
+            raise ResultsError(
+                f"--results takes a folder, s3://BUCKET/PREFIX or file:///FOLDER, got {address!r}"
+                f"{near(parts.scheme, SCHEMES)}"
             )
         if bool(parts.netloc) == (parts.scheme == "file") or not (parts.netloc or parts.path):
             raise ResultsError(

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from search.store.reading import typed
+from search.store.reading import HIGHEST_COUNT, typed
 from trainables.blocks import Block, Form, block_of_kind
 from trainables.data.schema import LabelSchema
 
-_Count = Annotated[int, Field(ge=0, le=2**62)]
+_Count = Annotated[int, Field(ge=0, le=HIGHEST_COUNT)]
 _Side = Annotated[int, Field(ge=1, le=2**16)]
 _Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -267,7 +267,7 @@ def _joined(address: str) -> Iterator[None]:
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise UsageError(
             f"no Ray cluster answers at --address {address!r}: {error}; "
-            "leave --address out to use this machine"
+            "to use this machine: --address local"
         ) from error
     with _shut_down():
         if lets_anybody_in(ray.get_runtime_context().gcs_address):

@@ -23,7 +23,7 @@ from search.errors import StalledError
 from search.prepare.config import Budget
 from search.refit.retries import Retries, is_silent
 from search.store.heartbeat import Pulse, heartbeat_path
-from search.store.records import DEFAULT_NUMBER, Cause, State
+from search.store.records import DEFAULT_NUMBER, Cause, State, seconds_under_way
 from search.tuning.fair_share import Solved, Usage, least_spent, next_space, part_of, share_of_each
 from search.tuning.journal import Asked, StudyJournal
 from search.tuning.live import Listener, Live, SameFailures, usage_of
@@ -73,7 +73,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._together = next(iter(self._journals.values())).together
         self._scheduler = scheduler
         self._budget = budget
-        self._slots = self._slots_at_start = slots
+        self._slots = slots
         self._device_share = device_share
         self._listeners = tuple(listeners)
         self._clock = clock
@@ -94,6 +94,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._counted = {name: sum(r.counts for r in rs) for name, rs in past.items()}
         self._before = sum(sum(seconds) for seconds in self._finished.values())
         self._before += sum(asked.device_seconds for asked in self._waiting)
+        self._seconds_before = seconds_under_way(r for records in past.values() for r in records)
         self._failures = SameFailures(record for records in past.values() for record in records)
         self._faults, self._deaths = FaultCount(), WorkerDeaths()
         for name, records in past.items():
@@ -198,8 +199,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Returns what is left of the budget's time in seconds; infinite without one."""
         if self._budget.seconds is None:
             return math.inf
-        used_before = self._before / (self._slots_at_start * self._device_share)
-        return self._budget.seconds - used_before - (self._clock() - self._started)
+        return self._budget.seconds - self._seconds_before - (self._clock() - self._started)
 
     def usage(self) -> dict[str, Usage]:
         """Returns what every space has used up to now."""
@@ -267,7 +267,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         try:
             if silent_s:
                 why = f"no step for {silent_s / 60:.0f} minutes, begins again after {lost}"
-                self._retries.after_silence(live.name, silent_s)
+                has_begun = live.pulse is not None and live.pulse.has_begun
+                self._retries.after_silence(live.name, silent_s, has_begun=has_begun)
             else:
                 why = f"its worker was lost, begins again after {lost}"
                 if not self._retries.after_death(live.name, live.node(), said):

@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from search.analysis import wording
 from search.analysis.verdict.outcomes import (
     PairVerdict,
     Verdict,
@@ -70,7 +69,7 @@ def _pairs(verdict: Verdict) -> Table:
             escape(f"{pair.a} - {pair.b}"),
             f"{found.value:+.4f}",
             f"{found.low:+.3f} to {found.high:+.3f}",
-            wording.probability(pair.headline.p_adjusted),
+            pair.p_said,
             escape(_outcome(pair, verdict)),
         )
     return table

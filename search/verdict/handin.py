@@ -32,6 +32,7 @@ from search.store.run_store import RunStore
 from search.verdict.findings import Findings
 from search.verdict.report_contents import (
     data_facts,
+    effort_of,
     networks,
     origin_of,
     reproduce_of,
@@ -122,7 +123,7 @@ def _contents(
     lineup = Lineup.of_study(run.study)
     results = [result for result in run.results if result.records]
     with reading(store.root / "study.json", "copy the run whole"):
-        reproduce = reproduce_of(run.study)
+        reproduce, effort = reproduce_of(run.study), effort_of(run.study)
     contents = ReportContents(
         title=str(run.study["config"]["name"]),
         when=when_of(results),
@@ -130,6 +131,7 @@ def _contents(
         configs=tuple(_configs(store, run)),
         data=_data(store, run),
         searches=tuple(search_summary(result, lineup) for result in results),
+        effort=effort,
         reproduce=reproduce,
         ensemble=ensemble,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from search.analysis import wording
 from search.analysis.curves import Combine, Curve, TrialEnd, best_of_parts, best_so_far
 from search.analysis.data_look import class_people, crossed, cuts_of
 from search.analysis.examples import Examples, pick
@@ -92,6 +93,7 @@ def gather(
         importances=importances(refitted.store, run),
         data=replace(facts, shifts=read_shifts(refitted.store.root)),
         searches=tuple(search_summary(result, lineup) for result in run.results),
+        effort=effort_of(run.study),
         reproduce=reproduce_of(run.study),
         examples=examples_of(run.schema, truth, conclusion),
     )
@@ -314,6 +316,18 @@ def highest(result: SpaceResult) -> TrialRecord | None:
     if leader is None or best is None:
         return None
     return leader if (leader.objective or 0.0) > (best.objective or 0.0) else None
+
+
+def effort_of(study: Mapping[str, Any]) -> str:
+    """Returns what of the search was the same for every approach, or for every space."""
+    config = RunConfig.from_dict(study["config"])
+    trials = "" if config.trials is None else wording.plural(config.trials, "trial")
+    if config.budget_seconds is None:
+        return f"every space gets {trials}, whatever time they take" if trials else ""
+    same = "every approach gets the same device time"
+    if config.race:
+        same += " until one leaves the race"
+    return f"{same}, or {trials} a space where they end sooner" if trials else same
 
 
 def reproduce_of(study: Mapping[str, Any]) -> Reproduce:

@@ -77,12 +77,13 @@ def test_the_job_of_kuberay_runs_or_goes_on_and_only_its_head_has_files():
     spec = of_yaml("kuberay-rayjob.yaml")["spec"]
     shell, flag, script = shlex.split(spec["entrypoint"])
     assert (shell, flag) == ("bash", "-c")
-    text = script.replace("exec ", "\n").replace(";", "\n")
+    text = script.replace("then ", "\n").replace("else ", "\n").replace(";", "\n")
     resumed, new = (build_parser().parse_args(words) for words in commands_in(text))
     assert resumed.resume == new.name == "faces"
     assert f"-e {new.results}/{new.name}/study.json " in script
     assert resumed.address == new.address == "auto"
     assert resumed.results == new.results
+    assert script.endswith("if [ $code = 1 ]; then exit 0; fi; exit $code")
     cluster = spec["rayClusterSpec"]
     (head,) = containers(cluster["headGroupSpec"])
     mounted = {mount["mountPath"] for mount in head["volumeMounts"]}

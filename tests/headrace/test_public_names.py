@@ -86,6 +86,7 @@ def test_options_of_any_kind_mean_what_their_words_mean(ran, tmp_path):
         gpus_per_trial=0.5,
         race=True,
         keep_models=False,
+        no_photos=False,
         warm_start=None,
         results=tmp_path / "results",
         cache=tmp_path / "cache",
@@ -94,6 +95,7 @@ def test_options_of_any_kind_mean_what_their_words_mean(ran, tmp_path):
     assert config.spaces == (str(space),)
     assert (config.budget_seconds, config.trials, config.backbones) == (7200, 24, ("resnet18",))
     assert (config.gpus_per_trial, config.race, config.keep_models) == ("0.5", True, False)
+    assert not config.no_photos
     assert not ran["forecast_only"]
 
 

@@ -1,11 +1,12 @@
 """Lines in a terminal, and without one."""
 
 import io
+import sys
 
 import pytest
 from rich.console import Console
 
-from search.console import say
+from search.console import loading, say
 
 PROSE = "no difference between the two approaches is supported by this data, train more seeds"
 
@@ -42,3 +43,13 @@ def test_what_is_copied_from_a_terminal_is_one_line(text):
 
 def test_without_a_terminal_a_line_is_as_long_as_it_is():
     assert lines(PROSE) == [PROSE]
+
+
+def test_it_says_why_nothing_happens_until_pytorch_is_loaded(monkeypatch):
+    console = Console(file=io.StringIO(), width=40)
+    monkeypatch.setitem(sys.modules, "torch", object())
+    assert loading(console) is console
+    assert console.file.getvalue() == ""
+    monkeypatch.delitem(sys.modules, "torch")
+    loading(console)
+    assert console.file.getvalue() == "loading PyTorch ...\n"

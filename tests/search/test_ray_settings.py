@@ -31,6 +31,21 @@ def test_one_machine_is_bound_to_the_loopback_and_a_cluster_is_not(environment):
     assert environment[SWITCH] == "0"
 
 
+def test_a_cluster_after_one_machine_gets_none_of_its_settings(environment, monkeypatch):
+    """From Python, both may be in one process."""
+    ray_settings.apply(one_machine=True)
+    first = environment["RAY_AUTH_TOKEN"]
+    ray_settings.apply(one_machine=True)
+    assert environment["RAY_AUTH_TOKEN"] == first
+    ray_settings.apply(one_machine=False)
+    assert not {"RAY_AUTH_TOKEN", "RAY_AUTH_MODE", SWITCH} & set(environment)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "the user's")
+    ray_settings.apply(one_machine=True)
+    ray_settings.apply(one_machine=False)
+    assert (environment["RAY_AUTH_MODE"], environment["RAY_AUTH_TOKEN"]) == ("token", "the user's")
+
+
 def test_rays_telemetry_and_own_outputs_are_off(environment):
     ray_settings.apply(one_machine=True)
     assert environment["RAY_USAGE_STATS_ENABLED"] == "0"

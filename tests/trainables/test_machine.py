@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from trainables.machine import Machine, node_cache
+from trainables.machine import Machine, mps_runs, node_cache
 
 GB = 2**30
 
@@ -109,6 +109,16 @@ def test_where_it_is_not_a_folder_that_only_this_user_opens_is(tmp_path, monkeyp
     assert own.stat().st_mode & 0o777 == 0o700
     assert node_cache(tmp_path / "home") == own
     assert [path.name for path in tmp_path.iterdir()] == [own.name]
+
+
+def test_mps_runs_as_long_as_the_number_of_its_daemon_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    (tmp_path / "control").touch()  # stays when it ends
+    assert not mps_runs()
+    (tmp_path / "nvidia-cuda-mps-control.pid").write_text("3\n")
+    assert mps_runs()
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path / "another"))
+    assert not mps_runs()
 
 
 def test_a_link_in_its_place_is_refused(tmp_path, monkeypatch):

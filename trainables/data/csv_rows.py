@@ -204,6 +204,11 @@ def _controls(value: str) -> bool:
     return any(unicodedata.category(sign) == "Cc" for sign in value if sign not in _BREAKS)
 
 
+def number_said(number: float) -> str:
+    """Returns the shortest text that reads back as the same number; a whole one has no point."""
+    return repr(float(number)).removesuffix(".0")
+
+
 def parse_number(text: str) -> float | None:
     """Returns the finite number that a text spells, or None.
 

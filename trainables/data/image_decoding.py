@@ -284,12 +284,13 @@ def unreadable(table: ImageTable, broken: Mapping[int, str]) -> DataError:
         table: the images.
         broken: why each cannot be read, by its row in the table.
     """
+    paths, source_rows = table.paths, table.source_rows
     named = [
-        f"{table.source_rows[row]}: image {table.paths[row]} cannot be read ({broken[row]})"
+        f"{source_rows[row]}: image {paths[row]} cannot be read ({broken[row]})"
         for row in sorted(broken)
     ]
     return DataError(
-        f"{len(broken)} of {len(table.paths)} images under {table.root} cannot be read; replace "
+        f"{len(broken)} of {len(paths)} images under {table.root} cannot be read; replace "
         f"the files or remove their rows: {several(named, '; ')}"
     )
 

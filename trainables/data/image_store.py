@@ -86,7 +86,8 @@ class ImageStore:
         tell = progress or (lambda done, total: None)  # noqa: ARG005
         table.check_files()
         shape = (len(table.paths), *size, 3)
-        name = f"{table.fingerprint}-{size[0]}x{size[1]}"
+        place = hashlib.sha256(os.fsencode(table.root.resolve())).hexdigest()[:8]
+        name = f"{table.fingerprint}-{place}-{size[0]}x{size[1]}"
         path = cache_dir / "images" / f"{name}.npy"
         described = {
             "decoder": DECODER_VERSION,
@@ -169,10 +170,14 @@ def _digest(described: dict[str, Any]) -> str:
 
 
 def files_digest(table: ImageTable) -> str:
-    """Returns a digest of the size and the modification time of every image."""
-    digest = hashlib.sha256()
+    """Returns a digest of the place, the size and the modification time of every image.
+
+    Two folders of the same names, sizes and times, as an archive unpacks them, may differ.
+    """
+    root = table.root.resolve()
+    digest = hashlib.sha256(os.fsencode(root))
     for path in table.paths:
-        stat = (table.root / path).stat()
+        stat = (root / path).stat()
         digest.update(f"{stat.st_size}:{stat.st_mtime_ns};".encode())
     return digest.hexdigest()
 
@@ -253,12 +258,12 @@ def _decode_all(
         How many images are of a kind, by its name.
     """
     size = (array.shape[1], array.shape[2])
-    source_rows = table.source_rows
+    # Once: a table of several makes them anew every time.
+    root, paths, source_rows, most = table.root, table.paths, table.source_rows, table.max_pixels
 
     def decode(row: int) -> None:
         """Decodes one image into its row."""
-        path = table.root / table.paths[row]
-        array[row] = decode_image(path, size, source_rows[row], table.max_pixels, kinds.append)
+        array[row] = decode_image(root / paths[row], size, source_rows[row], most, kinds.append)
 
     broken: dict[int, str] = {}
     kinds: list[str] = []

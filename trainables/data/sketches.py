@@ -85,7 +85,7 @@ class Sketches:
         max_pixels: int = MAX_PIXELS,
         progress: Callable[[int, int], None] | None = None,
     ) -> Sketches:
-        """Returns the sketches of photos; only files that are new or changed are decoded.
+        """Returns the sketches of photos; only new, changed and unreadable files are decoded.
 
         Args:
             root: the folder the paths start from.
@@ -104,6 +104,9 @@ class Sketches:
             known = _load(path)
             place_of = {key: row for row, key in enumerate(known["key"])} if known else {}
             found = np.array([place_of.get(key, -1) for key in keys], dtype=np.int64)
+            if known:
+                # Rights and shares that come back change no file: what failed is tried again.
+                found[(found >= 0) & (known["wrong"][found] != "")] = -1
             sketches = _empty(len(paths))
             for name, array in sketches.items():
                 array[found >= 0] = known[name][found[found >= 0]] if known else array[:0]

@@ -98,7 +98,10 @@ def _has_sixteen_bits(image: Image.Image) -> bool:
     Pillow takes the upper 8 of a coloured one; its mode does not tell, what it will decode does.
     """
     tiles = getattr(image, "tile", ())
-    return image.mode.startswith("I;16") or any(";16" in str(tile[3]) for tile in tiles)
+    raw_modes = (str(t[3][0] if isinstance(t[3], tuple) else t[3]) for t in tiles)
+    # A BMP's BGR;16 has 16 bits per pixel.
+    of_coloured = any(";16" in mode and not mode.startswith("BGR;") for mode in raw_modes)
+    return image.mode.startswith("I;16") or of_coloured
 
 
 def _shows_hidden_colours(image: Image.Image, sixteen_bits: bool) -> bool:

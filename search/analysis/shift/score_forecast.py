@@ -36,6 +36,17 @@ from search.analysis.uncertainty.bootstrap import influence, people_degrees
 from search.analysis.uncertainty.interval import LEVEL, Interval
 
 
+def within_photos(score: Interval, num_photos: int, num_classes: int) -> Interval:
+    """Returns a score with what so many photos can score at most.
+
+    They have no more classes than there are photos, and a class that is absent counts as 0.
+    """
+    most = min(num_photos, num_classes) / num_classes
+    return Interval(
+        value=min(score.value, most), low=min(score.low, most), high=min(score.high, most)
+    )
+
+
 def forecast_score(
     people: People,
     predicted: ArrayLike,

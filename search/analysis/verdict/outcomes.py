@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+from search.analysis import wording
 from search.analysis.errors import AnalysisError
 from search.analysis.plain import from_plain, need, to_plain
 from search.analysis.uncertainty.difference import PairEstimate
@@ -26,13 +27,15 @@ from search.analysis.verdict.statements import AttributeScore, PairStatements
 class PairFigures:
     """Difference a - b on one set of people under one decision rule, and what it says.
 
-    `estimate` is what it was judged from; None where it was read from a file.
+    `estimate` is what it was judged from, None where it was read from a file; `num_seeds` the
+    seeds of the side with fewer, 0 where models are taken as they are or a file does not say.
     """
 
     difference: Interval
     confidence_a_greater: float
     p_adjusted: float
     outcome: Outcome
+    num_seeds: int = 0
     estimate: PairEstimate | None = None
 
     @classmethod
@@ -43,6 +46,7 @@ class PairFigures:
             confidence_a_greater=estimate.p_a_greater,
             p_adjusted=p_adjusted,
             outcome=outcome,
+            num_seeds=estimate.num_seeds,
             estimate=estimate,
         )
 
@@ -58,6 +62,7 @@ class PairFigures:
             confidence_a_greater=_need(data, "confidence_a_greater", "p_a_greater"),
             p_adjusted=_need(data, "p_adjusted", "p_holm"),
             outcome=from_plain(Outcome, need(data, "verdict")),
+            num_seeds=data.get("seeds", 0),
         )
 
     def to_dict(self) -> dict[str, object]:
@@ -67,6 +72,7 @@ class PairFigures:
             "interval": [self.difference.low, self.difference.high],
             "confidence_a_greater": self.confidence_a_greater,
             "p_adjusted": self.p_adjusted,
+            "seeds": self.num_seeds,
             "verdict": self.outcome.value,
         }
 
@@ -77,6 +83,7 @@ class PairFigures:
             confidence_a_greater=1 - self.confidence_a_greater,
             p_adjusted=self.p_adjusted,
             outcome=self.outcome.negated,
+            num_seeds=self.num_seeds,
         )
 
 
@@ -138,6 +145,14 @@ class PairVerdict:
         if self.statements is None:
             return ()
         return self.statements.said(self.a, self.b, self.winner)
+
+    @property
+    def p_said(self) -> str:
+        """The adjusted p, with the seeds of its look where more were trained afterwards."""
+        found = wording.probability(self.headline.p_adjusted)
+        if not self.look_seeds or self.headline.num_seeds in (0, self.look_seeds):
+            return found
+        return f"{found} (at {wording.plural(self.look_seeds, 'seed')})"
 
     @property
     def is_of_one_seed(self) -> bool:

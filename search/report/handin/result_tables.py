@@ -146,7 +146,7 @@ def _pair_row(found: HandIn, pair: PairVerdict, say: Language) -> tuple[Cell | s
         wording.signed(figures.difference.value, 4),
         wording.interval(figures.difference, sign=True, digits=4),
         "" if others is None else wording.signed(others.difference.value, 4),
-        wording.probability(figures.p_adjusted),
+        pair.p_said,
     )
 
 

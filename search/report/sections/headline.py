@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from search.analysis import wording
+from search.analysis.uncertainty.interval import UNSEEN_PEOPLE
 from search.analysis.verdict.outcomes import (
     PairFigures,
     PairVerdict,
@@ -52,6 +53,10 @@ _STATEMENTS = (
     "only."
 )
 
+_EQUIVALENT = (
+    "A pair is equivalent where its interval, taken to reach "
+    f"{2 * UNSEEN_PEOPLE} / people to each side at least, lies inside it."
+)
 _BOLD = "Bold, in the tables of pairs: what is decided."
 _ONE_SEED = "One training seed cannot tell the luck of training"
 
@@ -310,10 +315,8 @@ def _band_note(margin: float, pairs: Sequence[PairVerdict]) -> str:
     note = "Both sides of a pair are judged on the same people."
     if any(pair.is_of_one_seed for pair in pairs):
         note += " Intervals are over people alone: another training might give another difference."
-    return (
-        f"Grey band: differences within ±{margin:g} are too small to matter. An interval inside "
-        f"it means equivalent. {note}"
-    )
+    equal = "" if any(pair.is_of_one_seed for pair in pairs) else f" {_EQUIVALENT}"
+    return f"Grey band: differences within ±{margin:g} are too small to matter.{equal} {note}"
 
 
 def _pair_row(pair: PairVerdict, verdict: Verdict) -> tuple[Cell | str, ...]:
@@ -327,21 +330,13 @@ def _pair_row(pair: PairVerdict, verdict: Verdict) -> tuple[Cell | str, ...]:
         wording.interval(figures.difference, sign=True, digits=4),
         _chose_nothing(pair),
         wording.probability(figures.confidence_a_greater),
-        _p_value(pair),
+        pair.p_said,
     )
 
 
 def _chose_nothing(pair: PairVerdict) -> str:
     found = pair.chose_nothing
     return "" if found is None else wording.signed(found.difference.value, 4)
-
-
-def _p_value(pair: PairVerdict) -> str:
-    """Returns p, with the seeds of the look it is of where more were trained afterwards."""
-    found, estimate = wording.probability(pair.headline.p_adjusted), pair.headline.estimate
-    if not pair.look_seeds or estimate is None or pair.look_seeds == estimate.num_seeds:
-        return found
-    return f"{found} (at {pair.look_seeds} seeds)"
 
 
 def _difference_heading(pairs: Sequence[PairVerdict], verdict: Verdict) -> str:

@@ -6,11 +6,10 @@ from search.report.contents import ReportContents
 from search.report.document import Folded, Items, Section
 
 _SEARCH = (
-    "Search: every approach gets the same device time. The first trial of a space is its default "
-    "config; the others are suggested by a tree-structured Parzen estimator (Bergstra, Bardenet, "
-    "Bengio and Kegl 2011, Algorithms for hyper-parameter optimization); weak ones are stopped "
-    "by asynchronous successive halving (Li et al. 2020, A system for massively parallel "
-    "hyperparameter tuning)."
+    "Search: {shared}the first trial of a space is its default config, the others are suggested "
+    "by a tree-structured Parzen estimator (Bergstra, Bardenet, Bengio and Kegl 2011, Algorithms "
+    "for hyper-parameter optimization), and weak ones are stopped by asynchronous successive "
+    "halving (Li et al. 2020, A system for massively parallel hyperparameter tuning)."
 )
 _CHOICE = (
     "Choice: a search chooses the default config unless another leads it, in the mean score of "
@@ -72,7 +71,8 @@ def methods_section(contents: ReportContents) -> Section | None:
 def told(contents: ReportContents) -> Iterator[str]:
     """Yields how everything was done, in sentences; what was not done is left out."""
     if contents.searches:
-        yield from (_SEARCH, _CHOICE)
+        shared = f"{contents.effort}; " if contents.effort else ""
+        yield from (_SEARCH.format(shared=shared), _CHOICE)
     if contents.searches and contents.scores:
         yield _REFIT
     if contents.scores:

@@ -5,6 +5,7 @@ import pytest
 
 from search.analysis.examples import pick
 from search.analysis.recombine import joint_classes
+from search.analysis.wording import percent
 
 ATTRIBUTES = {"mask": ("on", "off"), "age": ("<30", "30-59", ">=60")}
 CODES = np.array([(m, a) for m in range(2) for a in range(3)] * 4)
@@ -80,3 +81,16 @@ def test_classes_without_a_photo_have_no_group():
 @pytest.mark.parametrize("approaches", ["ab", "abc"])
 def test_what_all_say_alike_is_no_disagreement(approaches):
     assert picked(**dict.fromkeys(approaches, certain(LABEL))).parted == ()
+
+
+def test_an_error_is_one_of_the_joint_class_that_is_scored():
+    """The likeliest class of an attribute alone may be another one."""
+    right = np.array([0.34, 0, 0, 0.22, 0.22, 0.22])
+    probs = np.array([right, [0, 0, 0, 1, 0, 0]])
+    people, label = np.array([0, 1]), np.array([0, 0])
+    (group,) = pick(label, people, ATTRIBUTES, {"joint": probs}, "joint").errors
+    assert (group.title, group.examples[0].text) == (
+        "mask: on taken for off (1 photo)",
+        f"{percent(1.0)} sure",
+    )
+    assert [each.sample for each in group.examples] == [1]

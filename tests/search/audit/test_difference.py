@@ -185,3 +185,22 @@ def test_labels_that_cannot_be_read_are_told_beside_the_photos(folders, tmp_path
 def test_what_the_comparison_cannot_take_is_refused(more, said, folders, capsys):
     assert main(["audit", "--diff", *map(str, folders), *more]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_number_that_differs_in_its_last_digit_is_another_one(tmp_path):
+    folders = []
+    for name, born in (("old", 19800101), ("new", 19800102)):
+        folder = tmp_path / name
+        (folder / "photos").mkdir(parents=True)
+        rows = ["path,group,born"]
+        for number in range(8):
+            Image.new("RGB", (32, 32), (20 * number, 9, 9)).save(folder / f"{number}.png")
+            own = born if number == 0 else (19800101 if number % 2 else 19950101)
+            rows.append(f"{number}.png,p{number},{own}")
+        (folder / "manifest.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+        (folder / "dataset.yaml").write_text(
+            "attributes: {born: {bins: [19900101]}}\n", encoding="utf-8"
+        )
+        folders.append(folder)
+    (named,) = compared(folders, tmp_path, 1)["label-changed"]
+    assert named == "0.png (p0): born <19900101 (19800101), now <19900101 (19800102)"

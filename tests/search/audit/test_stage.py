@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from search.audit import files
 from search.audit.finding import Level
+from search.audit.listing import list_folder
 from search.audit.stage import audit, write_audit
 from search.prepare.config import RunConfig
 from search.prepare.dataset import open_dataset
@@ -232,3 +234,23 @@ def test_a_copy_whose_label_is_unknown_contradicts_none(tmp_path):
     found = kinds(audited(root, tmp_path))
     assert "copy-between-people" in found
     assert "copy-other-label" not in found
+
+
+@pytest.mark.parametrize("place", ["", "photos/"])
+def test_a_photo_that_no_row_lists_is_named_wherever_it_lies(tmp_path, place):
+    (tmp_path / "photos").mkdir()
+    for name in (*range(20), "stray"):
+        Image.new("RGB", (32, 32)).save(tmp_path / f"{place}{name}.png")
+    rows = (f"{place}{n}.png,p{n},{'uv'[n % 2]}\n" for n in range(20))
+    (tmp_path / "manifest.csv").write_text(f"path,group,x\n{''.join(rows)}", encoding="utf-8")
+    (found,) = files._not_listed(list_folder(tmp_path))
+    assert found.named == (f"{place}stray.png",)
+
+
+def test_a_listed_photo_is_of_a_format_that_is_read_whatever_its_name_says(tmp_path):
+    for number in range(6):
+        Image.new("RGB", (32, 32)).save(tmp_path / f"{number}.jfif", format="JPEG")
+    Image.new("RGB", (32, 32)).save(tmp_path / "stray.tif")
+    rows = (f"{n}.jfif,p{n},{'uv'[n % 2]}\n" for n in range(6))
+    (tmp_path / "manifest.csv").write_text(f"path,group,x\n{''.join(rows)}", encoding="utf-8")
+    assert list_folder(tmp_path).others == ("stray.tif",)

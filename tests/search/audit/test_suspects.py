@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from search.analysis.label_noise import LEAST_SUSPECT
-from search.audit.suspects import out_of_fold, suspects_of, write_corrections
+from search.audit.suspects import Suspect, out_of_fold, suspects_of, write_corrections
 from search.cli.commands import main
 from search.errors import ResultsError, UsageError
 from tests.search.builders.made_refit import SCHEMA, made_labels, write_refit
@@ -15,6 +16,8 @@ from tests.trainables.data.folders import write_profiles
 from trainables.data import layouts
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute, LabelSchema
+
+ASSETS = Path(__file__).parents[2] / "assets"
 
 
 def sure_of(table, codes, share=0.9):
@@ -177,3 +180,38 @@ def test_what_does_not_fit_is_refused_in_one_line(arguments, told, tmp_path, mon
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
     assert not (tmp_path / "audit").exists()
+
+
+def test_a_number_that_is_proposed_is_of_the_class_that_is(tmp_path):
+    rows = ["path,group,born"]
+    for number in range(8):
+        Image.new("RGB", (32, 32)).save(tmp_path / f"{number}.png")
+        rows.append(f"{number}.png,p{number},{19800101 if number % 2 == 0 else 19950101}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (tmp_path / "dataset.yaml").write_text(
+        "attributes: {born: {bins: [19900101]}}\n", encoding="utf-8"
+    )
+    table, path = layouts.load(tmp_path), tmp_path / "new.csv"
+    low, high = table.schema["born"].classes
+    suspect = Suspect(
+        key="p0",
+        attribute="born",
+        given=low,
+        suggested=high,
+        probability=0.9,
+        how="person",
+        rows=(0,),
+    )
+    write_corrections(path, table, [suspect])
+    assert layouts.load(tmp_path, corrections=(str(path),)).labels[0].tolist() == [1]
+    with pytest.raises(UsageError, match="never overwrites"):
+        write_corrections(path, table, [suspect])
+
+
+def test_corrections_that_are_there_are_told_before_anything_is_looked_at(tmp_path, capsys):
+    (tmp_path / "new.csv").touch()
+    asked = ["--run", "begun", "--results", str(ASSETS), "--cache", str(tmp_path / "cache")]
+    command = ["audit", *asked, "--out", str(tmp_path / "out")]
+    assert main([*command, "--write-corrections", str(tmp_path / "new.csv")]) == 2
+    assert "--write-corrections never overwrites" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

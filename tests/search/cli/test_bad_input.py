@@ -132,6 +132,12 @@ def refused(places, capsys):
             r"space 'age' needs the attribute 'age'; this data has: gender, mask",
         ),
         ("run --space {tmp}/no.py --data {people}", r"a space file must exist, got .*no\.py"),
+        (
+            "run --space age --address ray://127.0.0.1:10001",
+            r"got 'ray://127\.0\.0\.1:10001'; Ray Client cannot run a search: give the port of",
+        ),
+        ("run --space age --seed 5000000000000000000", r"--seed must be at most 4611686018427387"),
+        ("run --space age --trials 5000000000000000000", r"--trials must be at most 461168601842"),
         ("run --space age --address there", r"--address must be HOST:PORT .*, got 'there'; see"),
         (
             "run --space age --address 127.0.0.1:1",

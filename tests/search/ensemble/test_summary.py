@@ -1,12 +1,14 @@
 """What is said of an ensemble, in one sentence."""
 
+import io
 from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from search.analysis.ensemble.gain import Gain
 from search.analysis.uncertainty.interval import Interval
-from search.ensemble.summary import sentence
+from search.ensemble.summary import MemberSummary, print_ensemble, sentence
 
 SCORE = Interval(value=0.7, low=0.6, high=0.8)
 
@@ -47,3 +49,21 @@ def test_a_fallback_names_what_is_kept_and_why():
         "No ensemble across approaches gains over joint (-0.010 [-0.020, +0.000]): joint alone is "
         "kept, its one member, macro-F1 0.700."
     )
+
+
+def test_names_of_the_user_are_no_markup(tmp_path):
+    told = io.StringIO()
+    member = MemberSummary(
+        name="hair [/x]", approach="separate", weight=1.0, serving_ms=1.0, parts=("hair [/x].1.0",)
+    )
+    found = SimpleNamespace(
+        members=(member,),
+        score=SCORE,
+        score_without_biases=SCORE,
+        gains=(Gain(approach="[bold]", score=SCORE, difference=SCORE, p_greater=0.5),),
+        fell_back=False,
+        sentence="It is one [/y].",
+    )
+    print_ensemble(Console(file=told, width=200), found, tmp_path)
+    for shown in ("hair [/x] ", "hair [/x].1.0", "[bold]", "one [/y]."):
+        assert shown in told.getvalue()

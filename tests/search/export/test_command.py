@@ -16,6 +16,7 @@ from search.export import command as export
 from search.export.command import comparison_photos, export_run, made_up_photos
 from search.export.parity import NetworkParity, Parity
 from search.export.to_timm import write_classes
+from search.prepare.config import RunConfig
 from search.prepare.dataset import SPLIT_SEED
 from search.store.run_store import RunStore
 from tests.search.builders.ensembles import SCHEMA, made_spec
@@ -24,6 +25,7 @@ from tests.search.export.test_to_timm import made_best, saved
 from trainables.data import layouts
 from trainables.data.demo import generate as synthetic
 from trainables.data.image_decoding import decode_image
+from trainables.data.several_roots import together
 from trainables.data.splits import make_split
 
 
@@ -45,11 +47,13 @@ def store(tmp_path):
     return made
 
 
-def write_study(store, data="", fingerprint=""):
+def write_study(store, data="", fingerprint="", added=()):
     store.root.mkdir(parents=True, exist_ok=True)
     store.write_study(
         {
-            "config": {"data": str(data), "people": 24, "layout": None},
+            "config": RunConfig(
+                name="made", spaces=("joint",), data=str(data), add_data=added, people=24, seed=0
+            ).to_dict(),
             "data": {"schema": SCHEMA.to_dict(), "fingerprint": fingerprint},
         }
     )
@@ -218,3 +222,18 @@ def test_made_up_photos_differ_and_have_coarse_colours():
     assert len({photo.tobytes() for photo in photos}) == 64
     assert np.ptp(photos[0, :8, :8], axis=(0, 1)).tolist() == [0, 0, 0]
     np.testing.assert_array_equal(photos, made_up_photos((40, 30)))
+
+
+def test_a_run_with_added_data_has_its_photos_here(store, people, tmp_path, console):
+    added = write_people(tmp_path / "added", num_people=5, seed=1)
+    tables = {str(added): layouts.load(added, is_added=True)}
+    table = together(layouts.load(people), tables, scored=False)
+    write_study(store, people, table.fingerprint, added=(str(added),))
+    assert comparison_photos(store, SPEC, None)[1] == OWN
+
+
+def test_without_the_photos_no_class_folders_are_promised(store, console):
+    export_run(store, "timm", console, spaces=["joint"])
+    assert "class folders: none, for the run's photos are not here as they were" in said(console)
+    text = (store.root / "timm" / "joint.yaml").read_text(encoding="utf-8")
+    assert "class_folders.py" not in text

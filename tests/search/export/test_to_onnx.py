@@ -346,3 +346,31 @@ def test_an_ensemble_without_its_weights_is_refused(tmp_path):
     made_spec().write(tmp_path)
     with pytest.raises(ResultsError, match="weights of the ensemble are missing"):
         export_onnx.export_onnx(tmp_path, tmp_path / "onnx", PHOTOS, "x", ignore)
+
+
+def test_the_program_passes_over_what_is_no_photo_of_a_user(exported, tmp_path):
+    """A Mac's hidden twin of every file, and a folder with the name of a photo."""
+    Image.new("RGB", (32, 32)).save(tmp_path / "=a.png")
+    (tmp_path / "._=a.png").write_bytes(b"\0\5\x16\7")
+    (tmp_path / "b.png").mkdir()
+    command = [sys.executable, exported[0] / "run_onnx.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [row[0] for row in csv.reader(done.stdout.splitlines())] == ["ImageID", "'=a.png"]
+
+
+def test_the_program_answers_nothing_where_a_photo_is_broken(exported, tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").write_text("no photo")
+    command = [sys.executable, exported[0] / "run_onnx.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"run_onnx.py: {tmp_path / 'b.png'} cannot be read as a photo: ")
+
+
+def test_the_program_takes_exif_that_cannot_be_read_for_none(exported, tmp_path):
+    Image.new("RGB", (32, 16)).save(tmp_path / "a.jpg", exif=b"Exif\0\0nonsense")
+    command = [sys.executable, exported[0] / "run_onnx.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr

@@ -14,6 +14,7 @@ from search.analysis.shift.correction import corrected
 from search.analysis.shift.estimate import total_variation
 from search.analysis.shift.score_forecast import forecast_score
 from search.errors import ResultsError
+from search.predict.command import forecast_folder
 from search.predict.label_shift import label_shift
 from search.predict.label_shift_files import (
     SHIFT_FILE,
@@ -155,3 +156,11 @@ def test_of_corrected_answers_the_score_of_corrected_answers_is_told(made):
     assert "photos got another class" in answered.notes[-1]
     assert (answered.to_dict()["correction"]["applied"], answered.odds) == (True, found.odds)
     assert found.to_dict()["correction"]["applied"] is False
+
+
+def test_few_photos_are_promised_what_they_can_score(made):
+    """As `headrace predict` says without a look at them."""
+    spec, oof, folder, _ = made
+    few = label_shift(spec, oof, folder.probs[:3])
+    assert few.promised == forecast_folder(spec, oof, 3).score
+    assert max(few.promised.high, few.expected.high) <= 3 / NUM_CLASSES

@@ -268,7 +268,9 @@ def test_a_second_silence_ends_the_run(cluster, train, begins, patience):
             it.clock.now += patience
 
     cluster.steady = hang
-    with pytest.raises(StalledError, match=r"age\.1\.0\.0 made no step for \d+ minutes twice"):
+    with pytest.raises(
+        StalledError, match=r"age\.1\.0\.0 made no (first )?step for \d+ minutes twice"
+    ):
         train(1)
     assert all(actor.killed for actor in cluster.actors)
 
@@ -313,3 +315,36 @@ def test_a_head_that_is_lost_is_not_asked_to_end_workers(cluster, train, monkeyp
     with pytest.raises(KeyboardInterrupt):
         train(2)
     assert [actor.killed for actor in cluster.actors] == [False, False]
+
+
+def test_a_worker_whose_cuda_context_is_broken_gets_no_other_unit(cluster, train):
+    """Whatever is asked of the GPU in that process fails from then on."""
+
+    def break_one(it):
+        it.begin_all()
+        cause = RuntimeError("CUDA error: an illegal memory access was encountered")
+        it.open_calls[0].answer = ray.exceptions.RayTaskError("run", "", cause)
+
+    cluster.turns = [break_one]
+    ends, told = train(4)
+    assert names(ends) == all_of(4)
+    assert ["CUDA error: an illegal memory access" in text for text in told] == [True]
+    broken = [call.actor for call in cluster.calls if isinstance(call.answer, Exception)]
+    assert [actor.killed for actor in broken] == [True]
+    assert [call.actor for call in cluster.calls].count(broken[0]) == 1
+
+
+def test_a_config_that_always_breaks_the_gpu_fails_and_the_others_are_trained(cluster, train):
+    def break_the_first(it):
+        it.begin_all()
+        for call in it.open_calls:
+            cause = RuntimeError("CUDA error: device-side assert triggered")
+            error = ray.exceptions.RayTaskError("run", "", cause)
+            call.answer = error if call.name == "age.1.0.0" else 1.0
+
+    cluster.steady = break_the_first
+    ends, told = train(3)
+    assert names(ends) == all_of(3)[1:]
+    (failed,) = (end for end in ends if end.error)
+    assert failed.error == "RuntimeError: CUDA error: device-side assert triggered"
+    assert len(told) == 1

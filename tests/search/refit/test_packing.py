@@ -66,6 +66,15 @@ def test_what_was_measured_is_kept(run):
         assert packed(run, NODES, Rates(1.0, 1.0, 1.0, 1.0))[0].gpus_per_trial == 1.0
 
 
+def test_what_was_measured_without_mps_says_nothing_of_a_gpu_with_it(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    assert packed(run, NODES, Rates(100.0, 105.0, 105.0, 105.0))[0].gpus_per_trial == 1.0
+    (tmp_path / "nvidia-cuda-mps-control.pid").write_text("7")
+    assert packed(run, NODES, Rates(100.0, 150.0, 150.0, 150.0))[0].gpus_per_trial == 0.5
+    (tmp_path / "nvidia-cuda-mps-control.pid").unlink()
+    assert packed(run, NODES, Rates())[0].gpus_per_trial == 1.0  # both are kept
+
+
 def test_default_configs_leave_half_of_the_memory_to_dearer_ones(run):
     rates = Rates(100.0, 200.0, 300.0, 400.0, used=20)
     resources, _ = packed(run, NODES, rates)
@@ -138,6 +147,33 @@ def test_where_more_hardly_train_more_a_gpu_has_one(run):
     assert note.endswith("one trial a GPU, for two train hardly more photos")
     _, note = packed(run, NODES, Rates())  # as it was kept
     assert note.endswith("one trial a GPU, for two train hardly more photos")
+
+
+@pytest.mark.parametrize(
+    ("share", "tool", "runs", "is_told"),
+    [
+        ("0.5", True, False, True),
+        (MEASURED, True, False, True),
+        ("1", True, False, False),
+        ("0.5", True, True, False),
+        ("0.5", False, False, False),
+    ],
+)
+def test_the_plan_says_how_trials_come_to_share_a_gpu(
+    run, tmp_path, monkeypatch, share, tool, runs, is_told
+):
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", str(tmp_path))
+    if runs:
+        (tmp_path / "nvidia-cuda-mps-control.pid").write_text("7")
+    monkeypatch.setattr(plan_notes.shutil, "which", lambda name: f"/bin/{name}" if tool else None)
+    monkeypatch.setattr(plan_notes, "packed", lambda run, nodes: (run.resources, "so it is"))
+    asked = replace(
+        run,
+        config=run.config.changed(gpus_per_trial=share),
+        resources=plan_resources(NODES, share, 10**9),
+    )
+    _, notes = plan_notes.sharing_gpus(asked, NODES, Console(file=io.StringIO()))
+    assert ("with nvidia-cuda-mps-control -d" in "".join(notes)) == is_told
 
 
 def test_the_plan_says_what_was_measured(run, monkeypatch):

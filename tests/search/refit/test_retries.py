@@ -63,3 +63,10 @@ def test_a_start_has_more_time_than_a_step():
     assert is_silent(STEP_S + 1, has_begun=True)
     assert not is_silent(STEP_S + 1, has_begun=False)
     assert is_silent(START_S + 1, has_begun=False)
+
+
+def test_a_training_that_never_began_may_have_waited_for_another_run():
+    retries = Retries(lambda node: True)
+    retries.after_silence("age-1", 1801, has_begun=False)
+    with pytest.raises(StalledError, match=r"no first step .* another run holds the slots"):
+        retries.after_silence("age-1", 1801, has_begun=False)

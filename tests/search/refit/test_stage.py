@@ -202,7 +202,9 @@ def test_a_refit_that_was_cut_off_keeps_the_seeds_that_it_had_looked_at(refit):
     assert seeds_of(store) == ["0", "1", "2", "3"]
     note = store.read_json(RefitNote.FILE)
     shape = {**note["shape"], "seeds": 2}  # as it was planned
-    write_json(store.root / RefitNote.FILE, {**note, "done": False, "shape": shape})
+    looks = [{**look, "ended": False} for look in note["looks"]]
+    cut_off = {**note, "done": False, "shape": shape, "looks": looks}
+    write_json(store.root / RefitNote.FILE, cut_off)
     (store.predictions / "parts" / "gender.1.1.0.npz").unlink()
     refit(0.0)
     assert store.read_json(RefitNote.FILE)["shape"]["seeds"] == 4
@@ -220,3 +222,23 @@ def test_a_refit_that_was_cut_off_begins_anew_with_other_configs(refit, prepared
     note = store.read_json(RefitNote.FILE)
     assert note["shape"]["seeds"] == 1
     assert note["looks"] == [{"seeds": 1, "full": 6, "ended": True}]
+
+
+def test_seeds_that_were_asked_for_on_top_are_trained_though_a_start_was_cut_off(
+    refit, monkeypatch
+):
+    """Whatever time that takes, as it does where nothing cuts it off."""
+    store = refit(2.2 * SEED_SECONDS)
+    train = refit_stage.run_units
+
+    def cut_off(units, *given, files, **options):
+        if any(unit.seed == 2 for unit in units):
+            raise KeyboardInterrupt
+        yield from train(units, *given, files=files, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refit_stage, "run_units", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            refit(0.0, refit_seeds=4)
+    assert seeds_of(refit(0.0, refit_seeds=4)) == ["0", "1", "2", "3"]
+    assert store.read_json(RefitNote.FILE)["done"] is True

@@ -1,9 +1,11 @@
 """A run on two machines and in a store between them: who takes over what."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from search.cli.at_store import _bring_back
 from search.errors import ResultsError
 from search.store import mirror as mirror_file
 from search.store.mirror import MARK, address_of, left_in_store
@@ -352,3 +354,19 @@ def test_what_grows_goes_up_once_in_a_while(machine, store, clock):
         if mirror.sweep():
             written.append(second)
     assert written == [0, 60, 120, 180]
+
+
+def test_who_drove_a_run_takes_over_what_a_report_wrote_meanwhile(machine, monkeypatch):
+    """A whose last process was killed does not know what the store had of it."""
+    a = machine("a")
+    begin(a, best__age="x")
+    write(a.root, best__age="of a")
+    a.sweep()
+    b = machine("b")
+    b.fetch()
+    write(b.root, best__age="of b")
+    _bring_back(b, SimpleNamespace(keep=lambda: None))
+    again = machine("a")
+    again.fetch()
+    assert content(again.root)["best/age"] == "of b"
+    assert again.sweep(whole=True) == 0

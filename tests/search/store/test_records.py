@@ -4,7 +4,15 @@ import dataclasses
 
 import pytest
 
-from search.store.records import Cause, State, best_record, default_stop, default_value, late_score
+from search.store.records import (
+    Cause,
+    State,
+    best_record,
+    default_stop,
+    default_value,
+    late_score,
+    seconds_under_way,
+)
 from tests.search.builders.made import made_record
 
 
@@ -97,3 +105,14 @@ def test_the_late_score_is_the_mean_of_the_last_three_epochs(values, expected):
 )
 def test_a_default_config_that_stopped_early_is_known_by_its_epoch(records, epoch):
     assert default_stop(records) == epoch
+
+
+def test_seconds_under_way_are_those_of_the_wall_whatever_trained_at_once():
+    def trial(ended, seconds, started=0.0):
+        return made_record(ended=ended, seconds=seconds, started=started)
+
+    assert seconds_under_way([]) == 0
+    assert seconds_under_way([trial(130, 30), trial(140, 40)]) == 40
+    assert seconds_under_way([trial(130, 30), trial(200, 10)]) == 40
+    # One that still runs, and one that went on a day later: the pause is none of it.
+    assert seconds_under_way([trial(0, 25, started=100), trial(86_400, 50, started=100)]) == 75

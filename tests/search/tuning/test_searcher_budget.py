@@ -266,7 +266,8 @@ def test_the_scheduler_hears_what_time_a_space_has_and_what_its_default_costs(tm
     script.report(third, 1, 0.5, seconds=4.0)
     assert script.scheduler.suited["gender"] == (60.0, 4.0)
     resumed = Script(tmp_path / "journal", ("mask", "gender", "joint"), budget=budget, slots=2)
-    assert resumed.scheduler.suited["mask"] == (60.0, 3.0)
+    # What was used before is told by the clock of the journal, which this one is not.
+    assert resumed.scheduler.suited["mask"] == (pytest.approx(60.0, abs=3.0), 3.0)
 
 
 def test_without_a_time_the_scheduler_hears_nothing(tmp_path):

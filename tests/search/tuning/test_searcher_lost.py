@@ -163,7 +163,7 @@ def test_a_trial_without_a_step_is_ended_and_begins_again_once(script):
     script.clock.now += START_S + 1
     script.searcher.end_silent()
     script.die(trial)
-    assert "gender trial 0 made no step for 30 minutes twice" in script.searcher.stalled
+    assert "gender trial 0 made no first step for 30 minutes twice" in script.searcher.stalled
     assert script.searcher.is_over()
     script.searcher.close()
     assert script.record(trial).state is State.RUNNING

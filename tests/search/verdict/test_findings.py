@@ -26,7 +26,8 @@ def _renamed(figures):
     """Figures of a pair in schema 1 under the names of now."""
     kept = {key: figures[key] for key in ("difference", "interval", "verdict")}
     confidence, p_adjusted = figures["p_a_greater"], figures["p_holm"]
-    return {**kept, "confidence_a_greater": confidence, "p_adjusted": p_adjusted}
+    seeds = {"seeds": figures.get("seeds", 0)}
+    return {**kept, **seeds, "confidence_a_greater": confidence, "p_adjusted": p_adjusted}
 
 
 def test_a_verdict_of_schema_1_keeps_all_but_its_parts_of_the_people(stored):

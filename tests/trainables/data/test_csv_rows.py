@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.data.csv_rows import CsvRows, parse_number, read_csv
+from trainables.data.csv_rows import CsvRows, number_said, parse_number, read_csv
 from trainables.errors import DataError
 
 
@@ -138,3 +138,19 @@ def test_an_underscore_makes_no_number(tmp_path, text):
     assert parse_number(text) is None
     with pytest.raises(DataError, match=f"rows.csv row 3: x '{text}' is not a number"):
         _read(tmp_path, f"id,x\n1,7\n2,{text}\n").numbers("x")
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (30.0, "30"),
+        (30.5, "30.5"),
+        (0.1, "0.1"),
+        (19900101.0, "19900101"),
+        (-2.0, "-2"),
+        (1e22, "1e+22"),
+    ],
+)
+def test_a_number_is_said_so_that_it_reads_back_as_the_same(number, said):
+    assert number_said(number) == said
+    assert parse_number(said) == number

@@ -95,3 +95,19 @@ def test_a_sketch_of_another_version_is_not_taken(tmp_path, monkeypatch):
     done = []
     opened(tmp_path, ["a.png"], tmp_path / "cache", progress=lambda *now: done.append(now))
     assert done == [(1, 1)]
+
+
+def test_a_photo_that_could_not_be_read_is_tried_again(tmp_path, monkeypatch):
+    """Rights that are given, or a share that comes back, change no size and no time."""
+    for name in ("a.png", "b.png"):
+        write_image(tmp_path / name)
+
+    def broken(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "original", broken)
+        assert not opened(tmp_path, ["a.png", "b.png"], tmp_path / "cache").is_read.any()
+    found = opened(tmp_path, ["a.png", "b.png"], tmp_path / "cache")
+    assert found.is_read.all()
+    assert found.digest_of_read[0] == found.digest_of_read[1] != ""

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from trainables.data.image_decoding import decode_image, fit_image
+from trainables.data.upright import upright
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
@@ -140,3 +141,15 @@ def test_an_orientation_beside_tags_that_cannot_be_written_again_is_applied(tmp_
     image.save(tmp_path / "a.jpg", exif=bytes(data), quality=95, subsampling=0)
     pixels = decode_image(tmp_path / "a.jpg", (32, 16), "row 1")
     assert pixels[28, 8, 2] > 200
+
+
+def test_a_bmp_of_16_bits_a_pixel_has_no_16_a_channel(tmp_path):
+    pixels = b"\x00\xf8" * 64
+    header = struct.pack("<IiiHHIIiiII", 40, 8, 8, 1, 16, 3, len(pixels), 0, 0, 0, 0)
+    masks = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+    start = b"BM" + struct.pack("<IHHI", 66 + len(pixels), 0, 0, 66)
+    (tmp_path / "a.bmp").write_bytes(start + header + masks + pixels)
+    seen = []
+    with Image.open(tmp_path / "a.bmp") as image:
+        assert np.asarray(upright(image, seen.append))[0, 0].tolist() == [255, 0, 0]
+    assert seen == []

@@ -74,8 +74,13 @@ def detect(root: Path) -> str:
     if not best:
         known = "; ".join(f"{name}: {_module(name).LOOKS_FOR}" for name in names())
         raise DataError(f"no layout fits the folder {root}{_hint(root)}; known layouts: {known}")
+    if len(best) > 1 and _module("manifest").is_named(root):
+        return "manifest"
     if len(best) > 1:
-        raise DataError(f"several layouts fit the folder {root}: {', '.join(best)}; say which one")
+        raise DataError(
+            f"several layouts fit the folder {root}: {', '.join(best)}; say which one (--layout "
+            f"{best[0]}), or in its {SETTINGS_FILE} (manifest: FILE)"
+        )
     return best[0]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from trainables.data.bands import band, date_band, day_band, days_among, in_order, is_date
 from trainables.data.class_names import ClassNames, merged, spelling
-from trainables.data.csv_rows import CsvRows, parse_number, read_csv
+from trainables.data.csv_rows import CsvRows, number_said, parse_number, read_csv
 from trainables.data.file_names import read_file_names
 from trainables.data.image_files import (
     exists,
@@ -68,7 +68,20 @@ def detect(root: Path) -> bool:
         return False
     except (OSError, ValueError):
         return True  # whoever reads it says what is wrong
-    return isinstance(data, dict) and not {"manifest", "file_names"}.isdisjoint(data)
+    return _names_a_place(data)
+
+
+def is_named(root: Path) -> bool:
+    """Returns whether dataset.yaml says that the labels are in a manifest or in file names."""
+    try:
+        return _names_a_place(read_settings(root / SETTINGS_FILE)[0])
+    except (OSError, ValueError):
+        return False
+
+
+def _names_a_place(settings: object) -> bool:
+    named = {"manifest", "file_names"}
+    return isinstance(settings, dict) and not named.isdisjoint(settings)
 
 
 def read(root: Path) -> SampleTable:
@@ -369,10 +382,10 @@ def _codes(rows: CsvRows, config: AttributeConfig, attribute: Attribute) -> IntA
 def _bin_names(bins: tuple[float, ...]) -> tuple[str, ...]:
     """Returns names of half-open intervals: "<30", "30-59", ">=60"; whole numbers stay whole."""
     inner = [_interval_name(low, high) for low, high in pairwise(bins)]
-    return (f"<{bins[0]:g}", *inner, f">={bins[-1]:g}")
+    return (f"<{number_said(bins[0])}", *inner, f">={number_said(bins[-1])}")
 
 
 def _interval_name(low: float, high: float) -> str:
     if not (low.is_integer() and high.is_integer()):
-        return f"{low:g} to <{high:g}"
+        return f"{number_said(low)} to <{number_said(high)}"
     return f"{low:.0f}" if high - low == 1 else f"{low:.0f}-{high - 1:.0f}"

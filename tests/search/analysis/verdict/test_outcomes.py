@@ -81,7 +81,7 @@ def test_few_people_are_never_equivalent_and_may_still_differ():
 
 def test_a_pair_becomes_the_fields_of_verdict_json():
     fields = json.loads(json.dumps(_pair().to_dict()))
-    same = {"difference", "interval", "confidence_a_greater", "p_adjusted", "verdict"}
+    same = {"difference", "interval", "confidence_a_greater", "p_adjusted", "seeds", "verdict"}
     assert same <= set(fields)
     assert set(fields["with_decision_rule"]) == same
     assert set(fields["parts"]) == {"chose_nothing", "chose"}

@@ -1,8 +1,10 @@
+import json
 from dataclasses import replace
 
 import pytest
 
 from search.analysis.verdict.baselines import Baseline
+from search.analysis.verdict.outcomes import PairVerdict
 from search.analysis.verdict.rules import (
     Caveat,
 )
@@ -60,14 +62,17 @@ def test_scores_that_mean_nothing_make_no_claim():
 def test_the_p_of_an_earlier_look_says_of_how_many_seeds_it_is():
     """An approach that trained on for another pair has more seeds than this pair's last look."""
     found = contents()
-    estimate = pair_with(seeds=6)
-    figures = replace(found.verdict.pairs[0].headline, estimate=estimate)
+    figures = replace(found.verdict.pairs[0].headline, num_seeds=pair_with(seeds=6).num_seeds)
     for seeds, said in ((2, "0.030 (at 2 seeds)"), (6, "0.030"), (None, "0.030")):
         judged = replace(found.verdict.pairs[0], headline=figures, look_seeds=seeds)
         section = difference_section(
             replace(found, verdict=replace(found.verdict, pairs=(judged,)))
         )
         assert section.blocks[1].rows[0][-1].text == said
+        assert judged.p_said == said
+        turned = replace(judged, headline=figures.negated())
+        assert turned.p_said == said
+        assert PairVerdict.from_dict(json.loads(json.dumps(judged.to_dict()))).p_said == said
 
 
 def test_a_pair_of_one_seed_says_that_two_would_be_the_least():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from search.report.contents import ReportContents
@@ -27,3 +29,14 @@ def test_what_the_page_lacks_has_no_method():
     for absent in ("Bergstra", "Stone 1984", "Refit", "Caruana", "Saerens", "Hutter", "Holm"):
         assert absent not in text
     assert methods_section(ReportContents(title="nothing")) is None
+
+
+@pytest.mark.parametrize(
+    ("effort", "said"),
+    [
+        ("", "Search: the first trial of a space is its default config"),
+        ("every space gets 8 trials", "Search: every space gets 8 trials; the first trial of"),
+    ],
+)
+def test_the_search_says_what_was_the_same_for_all(effort, said):
+    assert said in told(replace(contents(), effort=effort))

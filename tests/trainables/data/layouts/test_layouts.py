@@ -175,3 +175,10 @@ def test_numbers_on_one_side_of_every_cut_are_refused(tmp_path):
         write_image(tmp_path / name)
     with pytest.raises(DataError, match="'age' needs photos of two classes, got '<30' for all 2"):
         layouts.load(tmp_path)
+
+
+def test_settings_that_name_a_manifest_say_which_layout_it_is(tmp_path):
+    """As Kaggle's folders look: train.csv beside images, and no profiles."""
+    write_profiles(tmp_path, PEOPLE)
+    (tmp_path / "dataset.yaml").write_text("manifest: train.csv\n", encoding="utf-8")
+    assert layouts.detect(tmp_path) == "manifest"
