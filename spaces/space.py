@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 FORMS = ("softmax", "heads")
 Config = dict[str, str | int | float | bool | tuple[str, ...]]
 """A complete config by dotted names."""
+_PLAIN = (str, int, float, bool, type(None))
 _BLOCK = ("target.attributes", "target.form")
 # Sections with branches: another choice than the default's drops what belonged to the default's.
 BRANCHES = ("optim.name", "loss.name", "head.kind")
@@ -105,7 +106,21 @@ class Space:
                 f"the form of space {self.name!r} must be one of {', '.join(FORMS)}, got "
                 f"{self.form!r}"
             )
+        plain = (
+            isinstance(name, str) and type(value) in _PLAIN
+            for extra in self.warm_start
+            for name, value in extra.items()
+        )
+        if not all(plain):
+            raise SpaceError(
+                f"warm starts of space {self.name!r} must give config names plain values, got "
+                f"{self.warm_start!r}"
+            )
         names = self.attributes
+        if not all(isinstance(name, str) for name in names):
+            raise SpaceError(
+                f"space {self.name!r} must predict attributes by their names, got {names!r}"
+            )
         if not names or len(set(names)) < len(names) or (self.form == "heads" and len(names) < 2):
             raise SpaceError(
                 f"space {self.name!r} must predict different attributes, two or more by heads, "
@@ -133,10 +148,10 @@ class Space:
             SpaceError: the space's own code fails.
         """
         try:
-            target: Config = {"target.attributes": self.attributes, "target.form": self.form}
-            return {**target, **self.default(schema, scale)}
+            given: Config = {**self.default(schema, scale)}
         except Exception as error:  # the function is the user's own code
             raise self._failed("default", error) from error
+        return self._predicting("default", given)
 
     def config(self, trial: "optuna.Trial", schema: Schema, scale: Scale) -> Config:
         """Suggests on the trial and returns the complete config, by dotted names.
@@ -153,10 +168,17 @@ class Space:
                 f"suggest() of space {self.name!r} must return a mapping of config names to "
                 f"values, or nothing, got {constants!r}"
             )
-        chosen: Config = {**trial.params, **constants}
+        for name, distribution in trial.distributions.items():
+            odd = [c for c in getattr(distribution, "choices", ()) if type(c) not in _PLAIN]
+            if odd:
+                raise SpaceError(
+                    f"choices of space {self.name!r} must be plain text, numbers, True, False or "
+                    f"None, got {odd[0]!r} ({type(odd[0]).__name__}) for {name}"
+                )
+        chosen = self._predicting("suggest", {**trial.params, **constants})
         base = self.default_config(schema, scale)
         for branch in BRANCHES:
-            if branch in chosen and chosen[branch] != base[branch]:
+            if branch in chosen and chosen[branch] != base.get(branch):
                 section = branch.partition(".")[0]
                 for name in _branch_names(section):
                     base.pop(name, None)
@@ -171,6 +193,18 @@ class Space:
         default = sorted(config.items())
         text = repr((self.name, *block, self.source, default, scale))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def _predicting(self, function: str, config: Config) -> Config:
+        """Returns a config with what the space predicts; SpaceError where it says otherwise."""
+        target: Config = {"target.attributes": self.attributes, "target.form": self.form}
+        for name, own in target.items():
+            given: object = config.get(name, own)  # of a YAML file it is a list
+            if (tuple(given) if isinstance(given, list) else given) != own:
+                raise SpaceError(
+                    f"{function}() of space {self.name!r} must leave {name} to what the space "
+                    f"predicts, {own!r}, got {given!r}"
+                )
+        return {**target, **config, **target}
 
     def _failed(self, function: str, error: Exception) -> SpaceError:
         what = f"{type(error).__name__}: {error}"

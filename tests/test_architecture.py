@@ -83,7 +83,7 @@ RAY_ROOMS = (
     "search/refit/pool.py",
     "search/refit/transfer.py",
 )
-OPTUNA_ROOMS = ("search/tuning/", "spaces/")
+OPTUNA_ROOMS = ("search/tuning/", "search/prepare/offered.py", "spaces/")
 TIMM_FILES = {"trainables/backbone.py", "trainables/optimizer.py"}
 
 

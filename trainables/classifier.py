@@ -136,7 +136,8 @@ class ImageClassifier:
         order = epoch_order(
             self._classes, self.config.sampler.power, numpy_generator(self._seed, "order", epoch)
         )
-        augment = torch_generator(self._seed, "augment", epoch, device=self._images.device)
+        # Where the photos lie depends on the memory that happens to be free.
+        augment = torch_generator(self._seed, "augment", epoch, device=self._device)
         scalars = numpy_generator(self._seed, "scalars", epoch)
         self.network.start_training()
         losses = []

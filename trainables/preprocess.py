@@ -96,14 +96,14 @@ class Preprocess:
         return (x - mean).div_(std).contiguous(memory_format=torch.channels_last)
 
     def _move(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        options, count = self.augment, len(x)
-        flip = _uniform(count, generator, 0, 1) < options.flip
+        options = self.augment
+        flip = _uniform(x, generator, 0, 1) < options.flip
         if not (options.rotate or options.shift or options.scale):
             return torch.where(flip[:, None, None, None], x.flip(3), x) if options.flip else x
-        angle = _uniform(count, generator, -1, 1) * math.radians(options.rotate)
-        zoom = 1 + _uniform(count, generator, -1, 1) * options.scale
+        angle = _uniform(x, generator, -1, 1) * math.radians(options.rotate)
+        zoom = 1 + _uniform(x, generator, -1, 1) * options.scale
         # Half a side is the unit of the grid, hence the factor of two on the shift.
-        across, down = (_uniform(count, generator, -2, 2) * options.shift for _ in range(2))
+        across, down = (_uniform(x, generator, -2, 2) * options.shift for _ in range(2))
         # Where every pixel is taken from, as complex numbers: twenty times faster on a CPU than
         # affine_grid, which multiplies a matrix by every pixel.
         side = x.shape[-1]
@@ -126,12 +126,12 @@ class Preprocess:
         own = torch.eye(3, device=device).expand(count, 3, 3)
         gray = _constants(device, _LUMINANCE).expand(3, 3)
         if gray_probability:
-            chosen = _uniform(count, generator, 0, 1) < gray_probability
+            chosen = _uniform(x, generator, 0, 1) < gray_probability
             own = torch.where(chosen[:, None, None], gray, own)
         offset = x.new_zeros(count, 1, 1)
         if strength:
             brightness, contrast, saturation = (
-                (1 + strength * _uniform(count, generator, -1, 1))[:, None, None] for _ in range(3)
+                (1 + strength * _uniform(x, generator, -1, 1))[:, None, None] for _ in range(3)
             )
             own = gray + (own - gray) * saturation
             middle = gray[:1] @ x.mean(dim=(2, 3))[:, :, None]
@@ -142,12 +142,12 @@ class Preprocess:
     def _erase(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if not self.augment.erase:
             return x
-        count, side = len(x), x.shape[-1]
-        chosen = _uniform(count, generator, 0, 1) < self.augment.erase
-        area = _uniform(count, generator, *_ERASE_AREA)
-        ratio = torch.exp(_uniform(count, generator, -1, 1) * math.log(2))
+        side = x.shape[-1]
+        chosen = _uniform(x, generator, 0, 1) < self.augment.erase
+        area = _uniform(x, generator, *_ERASE_AREA)
+        ratio = torch.exp(_uniform(x, generator, -1, 1) * math.log(2))
         half_h, half_w = (area * ratio).sqrt() / 2, (area / ratio).sqrt() / 2
-        centre_y, centre_x = (_uniform(count, generator, 0, 1) for _ in range(2))
+        centre_y, centre_x = (_uniform(x, generator, 0, 1) for _ in range(2))
         position = (torch.arange(side, device=x.device) + 0.5) / side
         rows = (position[None] - centre_y[:, None]).abs() < half_h[:, None]
         columns = (position[None] - centre_x[:, None]).abs() < half_w[:, None]
@@ -161,6 +161,7 @@ class Preprocess:
         if not halves and not self.augment.mixup:
             return x, None
         partner = torch.randperm(len(x), generator=generator, device=generator.device)
+        partner = partner.to(x.device)
         if not halves:
             share = float(scalars.beta(self.augment.mixup, self.augment.mixup))
             return share * x + (1 - share) * x[partner], Mix(partner=partner, share=share)
@@ -205,6 +206,7 @@ def _on_gpu(device: torch.device, values: tuple[float, ...]) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device)
 
 
-def _uniform(count: int, generator: torch.Generator, low: float, high: float) -> Tensor:
-    draw = torch.rand(count, generator=generator, device=generator.device)
+def _uniform(x: Tensor, generator: torch.Generator, low: float, high: float) -> Tensor:
+    """Returns a number for every photo, where these are; drawn where the generator is."""
+    draw = torch.rand(len(x), generator=generator, device=generator.device).to(x.device)
     return low + (high - low) * draw

@@ -61,7 +61,9 @@ def head_shapes(config: TrialConfig, schema: LabelSchema) -> dict[str, HeadShape
         edges: tuple[float, ...] = ()
         if kind == "regression":
             cut = schema[name]
-            edges = cut.edges if config.age is None else _edged(cut, config.age.old_from).edges
+            edges = cut.edges
+            if name == AGE and config.age is not None:
+                edges = _edged(cut, config.age.old_from).edges
         found[name] = HeadShape(
             kind=kind,
             num_classes=schema.only(attributes).num_joint,

@@ -10,7 +10,7 @@ from search.store.best_file import BestFile
 from search.store.commands import resume_command
 from search.store.portfolio_file import SIZE, Candidate
 from search.store.reading import is_there
-from search.store.records import DEFAULT_NUMBER, Cause, State, default_value
+from search.store.records import DEFAULT_NUMBER, Cause, State, complete_records, default_value
 from search.store.run_store import RunStore
 
 
@@ -67,7 +67,7 @@ def _of_space(store: RunStore, run: SavedRun, result: SpaceResult) -> Iterator[C
             space=result.name,
             params=params[place],
             score=score,
-            default_score=default_value(result.records),
+            default_score=default_value(tuple(complete_records(result.records))),
             run=store.root.resolve().name,
             trial=record.number,
             commit=str(run.study.get("git_commit", "")),

@@ -14,6 +14,7 @@ from search.store.run_store import RunStore
 from spaces.scale import Scale
 from spaces.space import Space
 from trainables.blocks import FlatValue
+from trainables.config import TrialConfig
 from trainables.data.sample_table import UnlabelledTable
 from trainables.data.schema import LabelSchema
 
@@ -71,8 +72,10 @@ class Prepared:
         return next(space for space in self.spaces if space.name == name)
 
     def default_config(self, name: str) -> Mapping[str, FlatValue]:
-        """Returns the complete default config of a space."""
-        return self.space(name).default_config(self.schema, self.scale)
+        """Returns the complete default config of a space, as its trial 0 has it."""
+        from search.prepare.offered import first_config  # loads Optuna
+
+        return first_config(self.space(name), self.schema, self.scale)
 
     @property
     def epochs(self) -> dict[str, int]:
@@ -81,5 +84,9 @@ class Prepared:
 
 
 def max_epochs(space: Space, schema: LabelSchema, scale: Scale) -> int:
-    """Returns the length of the schedule of every trial of a space."""
-    return int(str(space.default_config(schema, scale)[EPOCHS]))
+    """Returns the length of the schedule of every trial of a space; ConfigError without one."""
+    default = space.default_config(schema, scale)
+    try:
+        return int(str(default[EPOCHS]))
+    except (LookupError, ValueError):
+        return TrialConfig.from_flat(default).schedule.epochs  # or it says what is missing

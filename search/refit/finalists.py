@@ -19,7 +19,13 @@ from search.refit.plan import (
 )
 from search.refit.probe import probe_costs
 from search.refit.units import DEFAULT_CONFIG, config_name
-from search.store.records import EPOCHS, PRECISION, TrialRecord, complete_records
+from search.store.records import (
+    DEFAULT_NUMBER,
+    EPOCHS,
+    PRECISION,
+    TrialRecord,
+    complete_records,
+)
 from trainables.blocks import FlatValue
 
 Configs = Mapping[str, Mapping[str, Mapping[str, FlatValue]]]
@@ -61,9 +67,9 @@ def ranking(result: SpaceResult) -> list[TrialRecord]:
 
 
 def as_tried(result: SpaceResult, default: Mapping[str, FlatValue]) -> Mapping[str, FlatValue]:
-    """Returns the default config in the precision of its trial, as given where it has none."""
-    tried = (record.config for record in result.records)
-    return next((config for config in tried if _is_same(config, default)), default)
+    """Returns the default config as its trial had it, precision and all; as given without one."""
+    tried = (r.config for r in result.records if r.number == DEFAULT_NUMBER and r.config)
+    return next(tried, default)
 
 
 def measured_costs(run: Prepared, results: Sequence[SpaceResult], num_photos: int) -> Costs:

@@ -68,7 +68,7 @@ def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.I
     names = [classes[number] for number in shown]
     font, small = ImageFont.load_default(15), ImageFont.load_default(13)
     # Room for the longest class name, and for the legend above the row names.
-    longest = min(_LONGEST_NAME, *(small.getlength(name) for name in names))
+    longest = min(_LONGEST_NAME, max(small.getlength(name) for name in names))
     margin = 16 + round(max(130.0, longest))
     cell = min(_CELL, (_LARGEST_SIDE - margin - 10) // len(names))
     side = margin + cell * len(names) + 10

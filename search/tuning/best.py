@@ -23,7 +23,7 @@ from search.store.files import write_arrays
 from search.store.heartbeat import heartbeat_path
 from search.store.provenance import package_versions
 from search.store.reading import read_yaml, reading
-from search.store.records import TrialRecord, default_value
+from search.store.records import TrialRecord, complete_records, default_value
 from search.store.run_store import RunStore, Validation
 from search.trial.trial_run import TrialRun, scored
 from search.tuning.journal import StudyJournal
@@ -97,7 +97,7 @@ def write_best(
             probabilities,
             chosen_by=str(rule),
             people=len(set(table.group_index[indices].tolist())),
-            default=default_value(journal.records()),
+            default=default_value(tuple(complete_records(journal.records()))),
             second=None if second is None else asdict(second),
         ),
         "study": journal.name,

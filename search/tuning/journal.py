@@ -21,6 +21,7 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import ResultsError
+from search.prepare.offered import first_config
 from search.store.journal_file import torn_end
 from search.store.portfolio_file import Candidate
 from search.store.reading import reading
@@ -314,7 +315,7 @@ def sample_configs(
     sampler = optuna.samplers.RandomSampler(seed=seed % 2**32)
     study = optuna.create_study(sampler=sampler, direction="maximize")
     drawn = [space.config(study.ask(), schema, scale) for _ in range(num_configs)]
-    return (space.default_config(schema, scale), *drawn)
+    return (first_config(space, schema, scale), *drawn)
 
 
 def to_record(space: str, trial: FrozenTrial, names: Sequence[str]) -> TrialRecord:

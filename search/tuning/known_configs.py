@@ -2,17 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from search.analysis.wording import plural
+from search.prepare.offered import default_within, distributions, nearest
 from search.store.portfolio_file import SIZE, Candidate
 from spaces.errors import SpaceError
 from spaces.scale import Scale
@@ -21,7 +15,6 @@ from trainables.blocks import FlatValue
 from trainables.config import is_name
 from trainables.errors import in_short
 
-_NUM_PROBES = 64
 _NAMED = 5
 """Skipped configs that a line names."""
 
@@ -45,15 +38,9 @@ def known_configs(
     """Returns different configs to begin with; the default config is the first.
 
     After it come the warm starts of the space, then those of a portfolio that fit it.
-
-    A space may leave out what the default config has, such as its backbone. The default config is
-    then brought into the space: Optuna breaks on an enqueued choice that is not on offer.
     """
-    offered = _distributions(space, schema, scale)
-    default = {
-        name: _nearest(offered[name], value) if name in offered else value
-        for name, value in space.default_config(schema, scale).items()
-    }
+    offered = distributions(space, schema, scale)
+    default = default_within(space, schema, scale)
     known = [KnownConfig(config=default)]
     for extra in space.warm_start:
         # What is not searched on this data would only repeat the default config.
@@ -79,7 +66,7 @@ def few_of(
     """
     dropped: set[int] = set()
     for space in spaces:
-        offered = _distributions(space, schema, scale)
+        offered = distributions(space, schema, scale)
         fits = [
             place
             for place, each in enumerate(portfolio)
@@ -102,17 +89,18 @@ def _lead(candidate: Candidate) -> float:
 
 def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:
     """Raises SpaceError where a warm start sets an unknown name or a value not in the space."""
-    offered = _distributions(space, schema, scale)
+    offered = distributions(space, schema, scale)
     default = space.default_config(schema, scale)
     for extra in space.warm_start:
         for name, value in extra.items():
             # What this data has no use for, such as a cut of raw ages that it lacks, is left out.
-            if name not in offered and name not in default and not is_name(name):
+            is_useless = is_name(name) if name not in default else value == default[name]
+            if name not in offered and not is_useless:
                 raise SpaceError(
                     f"a warm start of space {space.name!r} may set only what the space searches, "
                     f"got {name}={value!r}; searched are {', '.join(sorted(offered)) or 'none'}"
                 )
-            if name in offered and _nearest(offered[name], value) != value:
+            if name in offered and nearest(offered[name], value) != value:
                 raise SpaceError(
                     f"a warm start of space {space.name!r} must lie in the space, got "
                     f"{name}={value!r} for {offered[name]}"
@@ -130,7 +118,7 @@ def warm_start_line(
         schema: of its data.
         scale: what the spaces offer.
     """
-    offered = {space.name: _distributions(space, schema, scale) for space in spaces}
+    offered = {space.name: distributions(space, schema, scale) for space in spaces}
     skipped = []
     for each in portfolio:
         why = f"no space {each.space}"
@@ -162,27 +150,4 @@ def _offers(distribution: BaseDistribution, value: FlatValue) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     is_whole = not isinstance(distribution, IntDistribution) or value == int(value)
-    return is_whole and _nearest(distribution, value) == value
-
-
-def _distributions(space: Space, schema: Schema, scale: Scale) -> dict[str, BaseDistribution]:
-    """Returns what a space searches, by name, as a sample of its trials shows it."""
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    found: dict[str, BaseDistribution] = {}
-    for _ in range(_NUM_PROBES):
-        trial = study.ask()
-        space.config(trial, schema, scale)
-        found |= trial.distributions
-    return found
-
-
-def _nearest(distribution: BaseDistribution, value: FlatValue) -> FlatValue:
-    """Returns a value itself where it is on offer, else the first choice or the nearer bound."""
-    if isinstance(distribution, CategoricalDistribution):
-        choices: Sequence[Any] = distribution.choices
-        return value if value in choices else choices[0]
-    if isinstance(distribution, FloatDistribution | IntDistribution):
-        low, high = distribution.low, distribution.high
-        return low if isinstance(value, str) else min(max(value, low), high)
-    return value
+    return is_whole and nearest(distribution, value) == value

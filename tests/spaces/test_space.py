@@ -1,7 +1,9 @@
 """A space: frozen data around a define-by-run function."""
 
+import warnings
 from dataclasses import replace
 
+import numpy as np
 import optuna
 import pytest
 
@@ -165,3 +167,55 @@ def test_a_default_that_breaks_or_is_no_mapping_is_refused(returns, reason):
     broken = space(default=lambda schema, scale: returns())
     with pytest.raises(SpaceError, match=rf"default\(\) of space 'gender' fails: {reason}"):
         broken.default_config(FACES, SCALE)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"target.attributes": ("age",)}, {"target.attributes": ["age"]}, {"target.form": "heads"}],
+)
+def test_what_is_predicted_is_not_said_twice(given):
+    (name,) = given
+    with pytest.raises(SpaceError, match=rf"default\(\) of space 'gender' must leave {name} to"):
+        space(default=lambda *_: {**DEFAULT, **given}).default_config(FACES, SCALE)
+    with pytest.raises(SpaceError, match=rf"suggest\(\) of space 'gender' must leave {name} to"):
+        asked(lambda *_: given)
+
+
+def test_the_same_target_from_a_file_is_a_tuple():
+    same = {**DEFAULT, "target.attributes": ["gender"], "target.form": "softmax"}
+    found = space(default=lambda *_: same).default_config(FACES, SCALE)
+    assert found["target.attributes"] == ("gender",)
+
+
+def test_choices_that_no_journal_could_hold_are_refused():
+    def suggest(trial, schema, scale):
+        warnings.simplefilter("ignore")  # Optuna's own, which nobody reads
+        trial.suggest_categorical("optim.batch_size", list(2 ** np.arange(4, 7)))
+
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(SpaceError, match=r"must be plain text, numbers, .* got .*16.* \(int64\)"),
+    ):
+        asked(suggest)
+
+
+def test_a_branch_that_the_default_lacks_may_be_suggested():
+    short = {name: value for name, value in DEFAULT.items() if name != "optim.name"}
+
+    def suggest(trial, schema, scale):
+        trial.suggest_categorical("optim.name", ["sgd"])
+
+    trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(0)).ask()
+    found = space(suggest, default=lambda *_: short).config(trial, FACES, SCALE)
+    assert found["optim.name"] == "sgd"
+
+
+@pytest.mark.parametrize("extra", [{"optim.lr": None.__class__}, {"optim.lr": [0.1]}, {1: 2}])
+def test_a_warm_start_of_no_plain_value_is_refused(extra):
+    with pytest.raises(SpaceError, match="must give config names plain values, got"):
+        space(warm_start=(extra,))
+
+
+def test_attributes_are_names():
+    with pytest.raises(SpaceError, match="must predict attributes by their names"):
+        space(attributes=(["gender"],))

@@ -10,7 +10,7 @@ from tests.trainables.data.folders import COLOUR_SCHEMA, MASK_SCHEMA
 from trainables.config import AGE_DROPS
 from trainables.data.schema import Attribute, LabelSchema, UnknownTargetError
 from trainables.errors import ConfigError
-from trainables.targets import AUXILIARY, kept, sampling_classes, training_targets
+from trainables.targets import AUXILIARY, head_shapes, kept, sampling_classes, training_targets
 
 AGES = np.array([18.0, 26, 27, 29, 30, 54, 55, 56, 57, 58, 59, 60, 60])
 LABELS = np.stack(
@@ -198,3 +198,15 @@ def test_a_few_halves_of_years_move_no_boundary():
         found = targets(*changes, labels=labels, raw=raw, train=np.arange(len(whole)))
         edges.append(found["age"].edges)
     assert edges[0] == edges[1] == (29.5, 59.5)
+
+
+def test_the_cut_of_the_age_is_no_other_number_s():
+    schema = LabelSchema(
+        name="x",
+        attributes=(
+            Attribute(name="age", classes=("a", "b", "c"), edges=(30, 60)),
+            Attribute(name="weight", classes=("light", "heavy"), edges=(70,)),
+        ),
+    )
+    config = tiny.config({"target.attributes": ("weight",)}, tiny.REGRESSION, tiny.AGE)
+    assert head_shapes(config, schema)["weight"].edges == (70,)

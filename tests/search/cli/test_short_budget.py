@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from search.cli import run as run_module
-from search.cli.forecast import print_forecast
+from search.cli.forecast import Past, print_forecast
 from search.cli.short_budget import (
     FEW_TRAININGS,
     LEAST_EPOCHS,
@@ -124,7 +124,7 @@ def test_a_default_config_that_breaks_leaves_a_search_its_schedule(run, monkeypa
         after, (note,) = run_module._with_schedule(begun, console)
         assert after is begun
         assert note.endswith("the default config breaks in training")
-        print_forecast(console, after)
+        print_forecast(console, after, Past())
         told = " ".join(console.file.getvalue().split())
         assert "nothing says how long it would take: the loss must stay finite" in told
 

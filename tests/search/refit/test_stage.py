@@ -62,9 +62,10 @@ def refit(prepared, tmp_path, monkeypatch):
 
     monkeypatch.setattr(refit_stage, "run_units", units_take_time)
     block = {"target.attributes": ("gender",), "target.form": "softmax"}
-    searched = made_record(config={**block, "optim.lr": 0.5, "schedule.epochs": 3})
+    searched = made_record(1, config={**block, "optim.lr": 0.5, "schedule.epochs": 3})
     lineup = Lineup.of(prepared.schema, prepared.spaces)
-    write_search(prepared.store, lineup, {"gender": [searched]})
+    default = made_record(0, {1: 0.2, 2: 0.3}, config=dict(prepared.default_config("gender")))
+    write_search(prepared.store, lineup, {"gender": [default, searched]})
     shape = Shape(folds=FOLDS, seeds=2, configs=1)
     planned = RefitPlan(shape=shape, seconds=1.0, cuts=("seeds: fewer",))
     monkeypatch.setattr(refit_stage, "plan", lambda *given: planned)

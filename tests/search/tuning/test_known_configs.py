@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from search.prepare.offered import first_config
 from search.store.portfolio_file import SIZE, Candidate
 from search.tuning.journal import open_storage
 from search.tuning.known_configs import (
@@ -50,10 +51,32 @@ def test_a_number_outside_becomes_the_nearer_bound(low, high, lr):
     assert known(space)[0]["optim.lr"] == lr
 
 
-def test_a_warm_start_of_what_is_not_searched_does_not_repeat_the_default():
-    space = searching(lambda *given: None, warm_start=({"optim.lr": 0.05},))
+def test_a_warm_start_that_repeats_what_the_default_has_is_no_further_config():
+    lr = tiny_space("gender").default_config(MASK_SCHEMA, SCALE)["optim.lr"]
+    space = searching(lambda *given: None, warm_start=({"optim.lr": lr},))
     assert len(known(space)) == 1
     check_warm_starts(space, MASK_SCHEMA, SCALE)
+
+
+def test_a_warm_start_of_what_is_not_searched_is_refused():
+    """It would be tried without that, and nobody would know."""
+    space = searching(lambda *given: None, warm_start=({"optim.lr": 0.05},))
+    with pytest.raises(SpaceError, match=r"only what the space searches, got optim\.lr=0\.05"):
+        check_warm_starts(space, MASK_SCHEMA, SCALE)
+
+
+def test_the_first_config_is_the_default_within_the_space():
+    plain = tiny_space("gender")
+    assert first_config(plain, MASK_SCHEMA, SCALE) == plain.default_config(MASK_SCHEMA, SCALE)
+
+    def narrow(trial, schema, scale):
+        trial.suggest_float("optim.lr", 2.0, 3.0)
+        trial.suggest_categorical("schedule.epochs", [5, 7])
+
+    space = searching(narrow)
+    found = first_config(space, MASK_SCHEMA, SCALE)
+    assert (found["optim.lr"], found["schedule.epochs"]) == (2.0, 5)
+    assert found == {**plain.default_config(MASK_SCHEMA, SCALE), **known(space)[0]}
 
 
 @pytest.mark.parametrize("lr", [7.0, "high"])
