@@ -12,11 +12,11 @@ from optuna.distributions import (
 )
 
 from spaces.scale import Scale
-from spaces.space import Config, Schema, Space
+from spaces.space import Config, Schema, Space, Suggest
 from trainables.blocks import FlatValue
 
 _NUM_PROBES = 64
-_first: dict[tuple[str, str], Config] = {}
+_first: dict[tuple[str, str, Suggest], Config] = {}
 
 
 def distributions(space: Space, schema: Schema, scale: Scale) -> dict[str, BaseDistribution]:
@@ -48,7 +48,8 @@ def first_config(space: Space, schema: Schema, scale: Scale) -> Config:
 
     That is the default config wherever the space offers all that it has.
     """
-    key = (space.fingerprint(schema, scale), repr([schema[name] for name in schema.names]))
+    data = repr([schema[name] for name in schema.names])
+    key = (space.fingerprint(schema, scale), data, space.suggest)
     if key not in _first:
         study = _study()
         study.enqueue_trial(default_within(space, schema, scale))
