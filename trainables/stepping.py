@@ -3,7 +3,7 @@
 Shapes: B samples of a batch, S side of the network input, K classes of a head.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +23,8 @@ from trainables.sampler import num_batches
 from trainables.targets import AUXILIARY, HeadTargets
 
 _MIN_MICRO_BATCH = 4
+_OF_THE_BATCH = ("f1", "ce_f1")
+"""Losses that are no mean over samples: those of the parts do not add up to that of the batch."""
 _WHOLE = 1 - 1e-3
 
 
@@ -182,6 +184,8 @@ class Stepping:
         known = {name: _known(targets[name]).sum() for name, some in self._partly.items() if some}
         # Parts of nearly equal size, none of one sample: batch normalisation cannot train on that.
         parts = num_batches(len(x), self.micro_batch)
+        if parts > 1 and self._config.loss.name in _OF_THE_BATCH:
+            return self._accumulate_whole(x.tensor_split(parts), targets)
         split = {name: _split(target, parts) for name, target in targets.items()}
         for number, part in enumerate(x.tensor_split(parts)):
             share = len(part) / len(x)
@@ -196,6 +200,42 @@ class Stepping:
             loss.backward()  # type: ignore[no-untyped-call]
             total = total + loss.detach()
         return total
+
+    def _accumulate_whole(
+        self, parts: Sequence[Tensor], targets: Mapping[str, HeadTarget]
+    ) -> Tensor:
+        """Accumulates the gradients of a loss of the batch, and returns it.
+
+        Its gradient by the outputs needs the outputs of all parts, so these are computed twice:
+        first without what a backward pass needs (Gao et al. 2021, Scaling deep contrastive
+        learning batch size under memory limited setup).
+        """
+        buffers = {name: buffer.clone() for name, buffer in self._network.named_buffers()}
+        devices = [self._device] if self._device.type == "cuda" else []
+        same = torch.random.fork_rng(devices)  # dropout drops the same twice
+        with same, torch.no_grad(), autocast(self._device, self._precision):
+            given = [self._network(part) for part in parts]
+        for name, buffer in self._network.named_buffers():
+            buffer.copy_(buffers[name])  # the means of normalisation move once
+        outputs = {
+            name: torch.cat([output[name] for output in given]).detach().requires_grad_()
+            for name in given[0]
+        }
+        loss = torch.stack(list(self._head_losses(outputs, targets).values())).sum()
+        wanted = torch.autograd.grad(loss, list(outputs.values()), allow_unused=True)
+        sizes = [len(part) for part in parts]
+        by_part = {
+            name: torch.split(gradient, sizes)
+            for name, gradient in zip(outputs, wanted, strict=True)
+            if gradient is not None
+        }
+        for number, part in enumerate(parts):
+            with autocast(self._device, self._precision):
+                again = self._network(part)
+            torch.autograd.backward(
+                [again[name] for name in by_part], [own[number] for own in by_part.values()]
+            )
+        return loss.detach()
 
     def _head_losses(
         self, outputs: Mapping[str, Tensor], targets: Mapping[str, HeadTarget]

@@ -39,7 +39,15 @@ def gradients(model, seed=0):
     return loss, {name: p.grad for name, p in model.network.named_parameters()}
 
 
-@pytest.mark.parametrize("changes", [{}, tiny.MULTIHEAD, tiny.JOINT], ids=str)
+OF_THE_BATCH = {"loss.name": "f1", "loss.smoothing": None}
+MIXED = {"loss.name": "ce_f1", "loss.f1_weight": 0.7}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, tiny.MULTIHEAD, tiny.JOINT, OF_THE_BATCH, {**tiny.MULTIHEAD, **MIXED}],
+    ids=str,
+)
 @pytest.mark.parametrize(("limit", "micro_batch"), [(12, 12), (11, 6), (6, 6), (5, 4), (4, 4)])
 def test_half_micro_batches_give_the_same_loss_and_nearly_the_same_gradients(
     changes, limit, micro_batch
