@@ -3,6 +3,7 @@
 # Usage: bash setup.sh [dev]      PYTHON=python3.12 bash setup.sh picks the interpreter.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+venv=$root/.venv
 extras=test,dashboard
 [ "${1:-}" = dev ] && extras=test,dashboard,dev
 version='import sys; print(*sys.version_info[:2], sep=".")'
@@ -15,33 +16,33 @@ if sys.version_info < (3, 11):
              "set PYTHON=/path/to/python3.11")
 PY
 }
-own=$("$root/.venv/bin/python" -c "$version" 2>/dev/null || true)
+own=$("$venv/bin/python" -c "$version" 2>/dev/null || true)
 if [ -n "${PYTHON:-}" ]; then
     check
     wanted=$("$python" -c "$version")
     if [ -n "$own" ] && [ "$own" != "$wanted" ]; then
-        echo "headrace: $root/.venv is of Python $own, got PYTHON=$PYTHON ($wanted); delete it first" >&2
+        echo "headrace: $venv is of Python $own, got PYTHON=$PYTHON ($wanted); delete it first" >&2
         exit 2
     fi
 fi
-# An environment is of one Python and one place: its programs name both.
-made="Python $own in $root"
+# Its programs name the place it was made at, and its packages lie in a folder of its Python: both
+# are left behind where the folder is moved or its Python becomes another version.
+made_at=$(sed -n 's/^command = .* -m venv \(--[a-z-]* \)*//p' "$venv/pyvenv.cfg" 2>/dev/null || true)
+works=yes
+[ -d "$venv/lib/python$own/site-packages/pip" ] || works=
+[ -z "$made_at" ] || [ "$made_at" -ef "$venv" ] || works=
 state=$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum | tr -d ' ')
-ready="$root/.venv/.ready-$state"
-if [ -n "$own" ] && grep -qs "^$extras" "$ready" && grep -qsxF "$made" "$ready"; then
+ready="$venv/.ready-$state"
+if [ -n "$works" ] && grep -qs "$extras" "$ready"; then
     exit 0
 fi
-# One that was left half-made has no pip, nor has one whose Python was replaced by another version.
-if ! "$root/.venv/bin/python" -m pip --version >/dev/null 2>&1 ||
-    { grep -qs "^Python " "$root"/.venv/.ready-* && ! grep -qsxF "$made" "$root"/.venv/.ready-*; }; then
+echo "headrace: setting up $venv (a few minutes, about 6 GB)"
+if [ -z "$works" ]; then
     check
-    fresh=yes
+    "$python" -m venv --clear "$venv"
 fi
-echo "headrace: setting up $root/.venv (a few minutes, about 6 GB)"
-[ -z "${fresh:-}" ] || "$python" -m venv --clear "$root/.venv"
-"$root/.venv/bin/python" -m pip install --quiet --editable "$root[$extras]" \
+"$venv/bin/python" -m pip install --quiet --editable "$root[$extras]" \
     --constraint "$root/constraints.txt"
-rm -f "$root"/.venv/.ready-*
-own=$("$root/.venv/bin/python" -c "$version")
-printf '%s\n' "$extras" "Python $own in $root" >"$ready"
-echo "headrace: $root/.venv is ready"
+rm -f "$venv"/.ready-*
+echo "$extras" >"$ready"
+echo "headrace: $venv is ready"

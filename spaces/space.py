@@ -107,7 +107,7 @@ class Space:
                 f"{self.form!r}"
             )
         plain = (
-            isinstance(name, str) and type(value) in _PLAIN
+            isinstance(name, str) and isinstance(value, _PLAIN)
             for extra in self.warm_start
             for name, value in extra.items()
         )
@@ -169,7 +169,7 @@ class Space:
                 f"values, or nothing, got {constants!r}"
             )
         for name, distribution in trial.distributions.items():
-            odd = [c for c in getattr(distribution, "choices", ()) if type(c) not in _PLAIN]
+            odd = [c for c in getattr(distribution, "choices", ()) if not isinstance(c, _PLAIN)]
             if odd:
                 raise SpaceError(
                     f"choices of space {self.name!r} must be plain text, numbers, True, False or "

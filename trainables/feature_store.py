@@ -18,7 +18,7 @@ from torch import Tensor
 from trainables.data.bounded_arrays import memory_map
 from trainables.data.bounded_files import load_json, read_text
 from trainables.data.image_decoding import DECODER_VERSION
-from trainables.data.image_store import files_digest
+from trainables.data.image_store import files_digest, sample_digest
 from trainables.data.sample_table import SampleTable
 from trainables.drafts import clear_drafts, written
 from trainables.errors import DataError
@@ -100,6 +100,7 @@ def _described(table: SampleTable, images: Tensor, backbone: FrozenBackbone) -> 
         "version": _VERSION,
         "data": table.fingerprint,
         "files": files_digest(table),
+        "sample": sample_digest(table),
         "decoder": DECODER_VERSION,
         "stored": list(images.shape[:3]),
         "backbone": backbone.name,

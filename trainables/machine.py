@@ -65,7 +65,7 @@ def mps_runs() -> bool:
     pipes as long as it runs, also where that is another container's.
     """
     pipes = os.environ.get("CUDA_MPS_PIPE_DIRECTORY") or Path(os.sep, "tmp", "nvidia-mps")
-    return Path(pipes, f"{MPS_CONTROL}.pid").is_file()
+    return os.path.isfile(Path(pipes, f"{MPS_CONTROL}.pid"))  # noqa: PTH113  another user's too
 
 
 def node_cache(wanted: Path) -> Path:

@@ -187,9 +187,10 @@ def _after_search(
     print_stage(console, stages, _REFIT)
     refit = None if left is None else left / parts_after_search(run.config)
     run_refit(run, console, refit, timeline.before(then.after_refit))
-    if has_ended:
-        # What a resumed run asks for on top begins anew, with what it would have had at first.
-        clock = clock.restarted(_SHARE_ON_TOP).since(_seconds_on_top(run, results))
+    # What a resumed run asks for on top begins anew, with what it would have had at first.
+    anew, used = _asked_anew(run, results, has_ended=has_ended)
+    clock = clock.restarted(_SHARE_ON_TOP) if anew else clock
+    clock = replace(clock, began=clock.began - used)
     if pseudo:
         print_stage(console, stages, _PSEUDO)
         rest = clock.left()
@@ -203,10 +204,18 @@ def _after_search(
     _conclude(run, console, results, timeline.before(ENDING_SECONDS))
 
 
-def _seconds_on_top(run: Prepared, results: Sequence[SpaceResult]) -> float:
-    """Returns the seconds that earlier starts used of what is asked of a refit that has ended.
+def _asked_anew(
+    run: Prepared, results: Sequence[SpaceResult], *, has_ended: bool
+) -> tuple[bool, float]:
+    """Returns whether what follows the refit is asked on top, and what earlier starts used of it.
 
-    Notes in `study.json` what was asked, and what there was by then: that is none of it.
+    Notes in `study.json` what was asked, and what trainings there were by then: they are no part
+    of it.
+
+    Args:
+        run: its options and files.
+        results: of its spaces.
+        has_ended: whether the refit had ended when this start began.
     """
     config, study = run.config, run.store.read_study()
     asked = [config.budget_seconds, config.refit_seeds, config.why, config.pseudo_labels]
@@ -214,9 +223,9 @@ def _seconds_on_top(run: Prepared, results: Sequence[SpaceResult]) -> float:
     now = sum(_seconds_of(each, run, results) for each in files)
     noted = study.get("on_top") or {}
     if noted.get("asked") != asked:
-        noted = {"asked": asked, "seconds": now}
+        noted = {"asked": asked, "seconds": now, "anew": has_ended}
         run.store.write_study({**study, "on_top": noted})
-    return max(0.0, now - float(noted["seconds"]))
+    return bool(noted["anew"]), max(0.0, now - float(noted["seconds"]))
 
 
 def _seconds_of(files: RefitFiles, run: Prepared, results: Sequence[SpaceResult]) -> float:

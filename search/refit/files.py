@@ -64,6 +64,7 @@ class RefitNote:
         asked: seeds that the user asked for; None for the default.
         seed_seconds: wall-clock time of one more seed of every space, by name.
         done: whether the refit came to its end; one that did not goes on in the same shape.
+        on_top: whether it had come to its end, and more seeds were asked for.
         merged: what it left predictions of, as `<space>.<config_id>.<seed>`; None of a run that
             did not write it.
     """
@@ -76,13 +77,14 @@ class RefitNote:
     seed_seconds: Mapping[str, float] = field(default_factory=dict)
     done: bool = True
     merged: tuple[str, ...] | None = None
+    on_top: bool = False
 
     FILE: ClassVar[str] = "predictions/refit.json"
 
     @property
     def has_ended(self) -> bool:
         """Whether it came to its end once, though more that was asked for may be under way."""
-        return self.done or any(look.ended for look in self.looks)
+        return self.done or self.on_top
 
     @classmethod
     def exists(cls, store: RunStore) -> bool:
@@ -121,6 +123,7 @@ class RefitNote:
                 seed_seconds=seconds if isinstance(seconds, dict) else {},
                 done=typed(bool, values.get("done", True)),
                 merged=typed(tuple[str, ...] | None, values.get("merged")),
+                on_top=typed(bool, values.get("on_top", False)),
             )
             note.check()
             # Runs before looks may have kept no configs; all others did.
@@ -153,6 +156,7 @@ class RefitNote:
             "asked": self.asked,
             "seed_seconds": dict(self.seed_seconds),
             "done": self.done,
+            "on_top": self.on_top,
             "merged": None if self.merged is None else list(self.merged),
         }
         write_json(store.root / self.FILE, values)

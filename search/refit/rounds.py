@@ -51,6 +51,7 @@ class RefitRounds:
         train: trains units.
         time_left: returns the seconds left; None is no limit.
         say: tells a line.
+        on_top: whether it had come to its end, and more seeds are asked for.
     """
 
     run: Prepared
@@ -62,6 +63,7 @@ class RefitRounds:
     train: Train
     time_left: Callable[[], float | None]
     say: Callable[[str], None]
+    on_top: bool = False
     seeds: int = field(default=0, init=False)
     looks: list[Look] = field(default_factory=list, init=False)
     units: list[Unit] = field(default_factory=list, init=False)
@@ -140,6 +142,7 @@ class RefitRounds:
             seed_seconds={space: self._seed_seconds((space,)) for space in self.configs},
             done=done,
             merged=merged,
+            on_top=self.on_top and not done,
         ).write(self.run.store)
 
     def seconds_after(self, seed_s: float, rest_s: float) -> float:

@@ -60,9 +60,10 @@ def run_refit(
     configs = {result.name: _configs(run, result, shape) for result in results}
     if before is not None and not (before.done or _is_same(before, configs)):
         before = None  # its looks were at others
-    if before is not None and before.has_ended:
-        is_on_top = not before.done or run.config.refit_seeds != before.asked
-        seconds = None if is_on_top else seconds
+    on_top = before is not None and before.has_ended
+    if before is not None and before.done:
+        on_top = run.config.refit_seeds != before.asked
+    seconds = None if on_top else seconds
     with Pool(run.setting, folds, run.resources, run.config.seed) as pool:
         trainer = _Trainer(
             run=run,
@@ -85,6 +86,7 @@ def run_refit(
             train=trainer.train,
             time_left=trainer.time_left,
             say=partial(say, console),
+            on_top=on_top,
         )
         if before is None:
             rounds.go_on()

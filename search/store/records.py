@@ -1,6 +1,6 @@
 """TrialRecord: a finished or running trial as plain frozen data, cut off from Optuna."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -64,6 +64,8 @@ class TrialRecord:
         ended: seconds since the epoch when it was told how it ended; 0 where it was not.
         deaths: starts of the run in which every worker that it was given died.
         origin: where another run found its config; empty for all that this run found.
+        went_on: when it was handed out again, in seconds since the epoch, and after how many of
+            its own.
     """
 
     space: str
@@ -83,6 +85,7 @@ class TrialRecord:
     ended: float = 0.0
     deaths: int = 0
     origin: str = ""
+    went_on: tuple[tuple[float, float], ...] = ()
 
     @property
     def epochs(self) -> int:
@@ -158,24 +161,33 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         ended=float(attributes.get("ended", 0.0)) if is_over else 0.0,
         deaths=int(attributes.get("deaths", 0)),
         origin=str(attributes.get("origin", "")),
+        went_on=tuple((float(at), float(done)) for at, done in attributes.get("went_on", ())),
     )
 
 
 def seconds_under_way(records: Iterable[TrialRecord]) -> float:
     """Returns for how many wall-clock seconds any of the trials was under way.
 
-    However many were at once, and on however many machines. The last seconds before its end count
-    of a trial that was interrupted, as many as it had in all: not the pause between.
+    However many were at once, and on however many machines; a pause between two starts of the run
+    is none of it.
     """
-    spans = []
-    for record in records:
-        end = record.ended or record.started + record.seconds
-        spans.append((end - record.seconds, end))
+    spans = [span for record in records for span in _spans(record)]
     total, reached = 0.0, float("-inf")
     for begin, end in sorted(spans):
         total += max(0.0, end - max(begin, reached))
         reached = max(reached, end)
     return total
+
+
+def _spans(record: TrialRecord) -> Iterator[tuple[float, float]]:
+    """Yields begin and end of every stretch in which a trial was under way."""
+    began, before = record.started, 0.0
+    for at, seconds in record.went_on:
+        yield began, began + seconds - before
+        began, before = at, seconds
+    last = record.seconds - before
+    end = record.ended or began + last
+    yield end - last, end
 
 
 def cause_of(state: State, noted: str, value: float | None) -> Cause:

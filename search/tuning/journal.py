@@ -241,6 +241,13 @@ class StudyJournal:
             for name, value in attributes.items():
                 self._open[number].set_user_attr(name, value)
 
+    def note_going_on(self, number: int) -> None:
+        """Notes that an open trial is handed out again, and after how many seconds of its own."""
+        if number in self._open:
+            known = self._open[number].user_attrs
+            now = [time.time(), float(known.get("seconds", 0.0))]
+            self._open[number].set_user_attr("went_on", [*known.get("went_on", []), now])
+
     def complete(self, number: int, value: float) -> None:
         """Tells that the last epoch was reached."""
         self._tell(number, TrialState.COMPLETE, value)

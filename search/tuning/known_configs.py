@@ -94,8 +94,7 @@ def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:
     for extra in space.warm_start:
         for name, value in extra.items():
             # What this data has no use for, such as a cut of raw ages that it lacks, is left out.
-            is_useless = is_name(name) if name not in default else value == default[name]
-            if name not in offered and not is_useless:
+            if name not in offered and name not in default and not is_name(name):
                 raise SpaceError(
                     f"a warm start of space {space.name!r} may set only what the space searches, "
                     f"got {name}={value!r}; searched are {', '.join(sorted(offered)) or 'none'}"

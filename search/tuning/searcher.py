@@ -232,6 +232,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         spent = asked.device_seconds
         live = Live(asked, self._clock(), device_seconds=spent, before=spent)
         self._live[trial_id] = live
+        if spent:
+            self._journals[asked.space].note_going_on(asked.number)
         heartbeat = ""
         if self._heartbeats is not None:
             path = heartbeat_path(self._heartbeats, live.name)

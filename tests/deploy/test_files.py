@@ -83,7 +83,8 @@ def test_the_job_of_kuberay_runs_or_goes_on_and_only_its_head_has_files():
     assert f"-e {new.results}/{new.name}/study.json " in script
     assert resumed.address == new.address == "auto"
     assert resumed.results == new.results
-    assert script.endswith("if [ $code = 1 ]; then exit 0; fi; exit $code")
+    ended = f"[ $code = 1 ] && [ -e {new.results}/{new.name}/verdict.json ]"
+    assert script.endswith(f"if {ended}; then exit 0; fi; exit $code")
     cluster = spec["rayClusterSpec"]
     (head,) = containers(cluster["headGroupSpec"])
     mounted = {mount["mountPath"] for mount in head["volumeMounts"]}

@@ -37,7 +37,17 @@ from trainables.drafts import clear_drafts, draft_of
 from trainables.errors import DataError
 from trainables.locks import held
 
-__all__ = ["ImageStore", "ImageTable", "Size", "decode_image", "files_digest", "stored_size"]
+__all__ = [
+    "ImageStore",
+    "ImageTable",
+    "Size",
+    "decode_image",
+    "files_digest",
+    "sample_digest",
+    "stored_size",
+]
+
+_SAMPLED = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -86,8 +96,7 @@ class ImageStore:
         tell = progress or (lambda done, total: None)  # noqa: ARG005
         table.check_files()
         shape = (len(table.paths), *size, 3)
-        place = hashlib.sha256(os.fsencode(table.root.resolve())).hexdigest()[:8]
-        name = f"{table.fingerprint}-{place}-{size[0]}x{size[1]}"
+        name = f"{table.fingerprint}-{sample_digest(table)}-{size[0]}x{size[1]}"
         path = cache_dir / "images" / f"{name}.npy"
         described = {
             "decoder": DECODER_VERSION,
@@ -102,6 +111,9 @@ class ImageStore:
                 if found is None:
                     clear_drafts(path.parent, held=False)
                     kinds = _build(table, path, shape, num_threads, tell)
+                    for suffix in (".npy", ".json", ".lock"):  # as it was called before
+                        old = f"{table.fingerprint}-{size[0]}x{size[1]}{suffix}"
+                        (path.parent / old).unlink(missing_ok=True)
                     with _temporary(path.with_suffix(".json")) as temporary:
                         note = json.dumps({**described, "kinds": kinds})
                         temporary.write_text(note, encoding="utf-8")
@@ -169,15 +181,27 @@ def _digest(described: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(described).encode()).hexdigest()
 
 
-def files_digest(table: ImageTable) -> str:
-    """Returns a digest of the place, the size and the modification time of every image.
+def sample_digest(table: ImageTable) -> str:
+    """Returns 8 hex digits of the bytes of a few images, spread over the table.
 
-    Two folders of the same names, sizes and times, as an archive unpacks them, may differ.
+    Two folders may have the same names, sizes and times, as an archive unpacks them, and other
+    images; where they lie says nothing, for one may be mounted anywhere.
     """
-    root = table.root.resolve()
-    digest = hashlib.sha256(os.fsencode(root))
+    root, paths = table.root, table.paths
+    digest = hashlib.sha256()
+    for row in range(0, len(paths), max(1, len(paths) // _SAMPLED)):
+        try:
+            digest.update((root / paths[row]).read_bytes())
+        except OSError:  # whoever decodes it says so
+            digest.update(b"?")
+    return digest.hexdigest()[:8]
+
+
+def files_digest(table: ImageTable) -> str:
+    """Returns a digest of the size and the modification time of every image."""
+    digest = hashlib.sha256()
     for path in table.paths:
-        stat = (root / path).stat()
+        stat = (table.root / path).stat()
         digest.update(f"{stat.st_size}:{stat.st_mtime_ns};".encode())
     return digest.hexdigest()
 

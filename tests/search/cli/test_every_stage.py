@@ -151,3 +151,24 @@ def test_a_trial_that_waits_for_the_next_start_is_tried_then(searched):
     assert searched(seconds=1030.0, records=waiting) == 500.0
     assert searched(seconds=1030.0) == 500.0
     assert searched(seconds=1030.0) == 0.0
+
+
+def test_what_follows_the_refit_has_its_time_once_however_often_it_is_interrupted(
+    tmp_path, monkeypatch
+):
+    store = RunStore(tmp_path / "mine")
+    store.root.mkdir()
+    store.write_study({"config": {}})
+
+    def asked(seconds, *, has_ended, refit_seeds=None):
+        monkeypatch.setattr(every_stage, "_seconds_of", lambda *_: seconds / 2)  # of two folders
+        config = SimpleNamespace(
+            budget_seconds=60.0, refit_seeds=refit_seeds, why="full", pseudo_labels=""
+        )
+        run = SimpleNamespace(store=store, config=config)
+        return every_stage._asked_anew(run, (), has_ended=has_ended)
+
+    assert asked(0.0, has_ended=False) == (False, 0.0)
+    assert asked(40.0, has_ended=True) == (False, 40.0)  # it was asked for at first
+    assert asked(40.0, has_ended=True, refit_seeds=12) == (True, 0.0)
+    assert asked(55.0, has_ended=True, refit_seeds=12) == (True, 15.0)

@@ -243,3 +243,21 @@ def test_seeds_that_were_asked_for_on_top_are_trained_though_a_start_was_cut_off
             refit(0.0, refit_seeds=4)
     assert seeds_of(refit(0.0, refit_seeds=4)) == ["0", "1", "2", "3"]
     assert store.read_json(RefitNote.FILE)["done"] is True
+
+
+def test_a_larger_budget_that_was_cut_off_is_one_still(refit, monkeypatch):
+    """Seeds that were asked for from the first on are no reason to go on without end."""
+    store = refit(2.2 * SEED_SECONDS, refit_seeds=4)
+    train = refit_stage.run_units
+
+    def cut_off(units, *given, files, **options):
+        if any(unit.seed == 2 for unit in units):
+            raise KeyboardInterrupt
+        yield from train(units, *given, files=files, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refit_stage, "run_units", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            refit(4.4 * SEED_SECONDS, refit_seeds=4)
+    assert store.read_json(RefitNote.FILE)["done"] is False
+    assert seeds_of(refit(0.0, refit_seeds=4)) == ["0", "1"]

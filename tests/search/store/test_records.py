@@ -1,6 +1,7 @@
 """What a record says of its trial."""
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 
@@ -115,4 +116,8 @@ def test_seconds_under_way_are_those_of_the_wall_whatever_trained_at_once():
     assert seconds_under_way([trial(130, 30), trial(140, 40)]) == 40
     assert seconds_under_way([trial(130, 30), trial(200, 10)]) == 40
     # One that still runs, and one that went on a day later: the pause is none of it.
-    assert seconds_under_way([trial(0, 25, started=100), trial(86_400, 50, started=100)]) == 75
+    again = made_record(started=100, ended=86_400, seconds=50, went_on=((86_375, 25),))
+    assert seconds_under_way([trial(0, 25, started=100), again]) == 50
+    twice = replace(again, went_on=((500, 10), (86_375, 25)))
+    assert seconds_under_way([twice]) == 50
+    assert seconds_under_way([trial(0, 25, started=100), twice]) == 25 + 15 + 25
