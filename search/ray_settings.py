@@ -3,6 +3,8 @@
 import os
 import secrets
 
+from search.errors import UsageError
+
 _ALWAYS = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -27,8 +29,8 @@ _ALWAYS = {
 # On one machine every port is bound to the loopback; a cluster needs its real addresses.
 _ONE_MACHINE = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token"}
 
-_set_here: set[str] = set()
-"""What of one machine this process was given, which a cluster must not have."""
+_TOKEN = "RAY_AUTH_TOKEN"
+_own_tokens: list[str] = []
 
 WORKER_ENV = {"MALLOC_ARENA_MAX": "2", "TUNE_FUNCTION_THREAD_TIMEOUT_S": "120"}
 
@@ -39,16 +41,21 @@ def apply(*, one_machine: bool) -> None:
     On one machine every run has a token of its own, which only processes of this user can read.
     Ray by itself would leave one in the home folder, where every user of the machine may read it,
     and take the one that is there.
+
+    Raises:
+        UsageError: a program that has run on one machine is to join a cluster.
     """
     wanted = {**_ALWAYS, **WORKER_ENV}
     if one_machine:
-        wanted |= {**_ONE_MACHINE, "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    else:
-        for name in _set_here.intersection(os.environ):  # by an earlier run of this program
-            del os.environ[name]
-        _set_here.clear()
+        wanted |= {**_ONE_MACHINE, _TOKEN: secrets.token_hex(32)}
+    elif os.environ.get(_TOKEN) in _own_tokens:
+        # Ray keeps the first token that a process reads, and the addresses it was bound to.
+        raise UsageError(
+            "a program that has run on this machine cannot join a cluster after it; give "
+            "--address from a program of its own"
+        )
     for name, value in wanted.items():
         if name not in os.environ:
             os.environ[name] = value
-            if name in _ONE_MACHINE or name == "RAY_AUTH_TOKEN":
-                _set_here.add(name)
+            if name == _TOKEN:
+                _own_tokens.append(value)

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from search import ray_settings
+from search.errors import UsageError
 from search.refit.retries import START_S
 from tests.search.builders.runs import LOOPBACK, ROOT, descendants, listening
 
@@ -31,19 +32,14 @@ def test_one_machine_is_bound_to_the_loopback_and_a_cluster_is_not(environment):
     assert environment[SWITCH] == "0"
 
 
-def test_a_cluster_after_one_machine_gets_none_of_its_settings(environment, monkeypatch):
-    """From Python, both may be in one process."""
+def test_a_program_that_has_run_here_joins_no_cluster(environment, monkeypatch):
+    """Ray would go on with the token of the first run, and end the program without a word."""
     ray_settings.apply(one_machine=True)
-    first = environment["RAY_AUTH_TOKEN"]
     ray_settings.apply(one_machine=True)
-    assert environment["RAY_AUTH_TOKEN"] == first
-    ray_settings.apply(one_machine=False)
-    assert not {"RAY_AUTH_TOKEN", "RAY_AUTH_MODE", SWITCH} & set(environment)
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    with pytest.raises(UsageError, match="give --address from a program of its own"):
+        ray_settings.apply(one_machine=False)
     monkeypatch.setenv("RAY_AUTH_TOKEN", "the user's")
-    ray_settings.apply(one_machine=True)
     ray_settings.apply(one_machine=False)
-    assert (environment["RAY_AUTH_MODE"], environment["RAY_AUTH_TOKEN"]) == ("token", "the user's")
 
 
 def test_rays_telemetry_and_own_outputs_are_off(environment):
