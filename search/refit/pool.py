@@ -18,14 +18,15 @@ from typing import Any, Self
 
 import ray
 
-from search.ending.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
+from search.ending.faults import FaultError, WorkerDeaths, fault_of
 from search.ending.signals import under_way
 from search.errors import bounded
 from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages, TrialSetting
 from search.refit.files import RefitFiles
 from search.refit.fleet import Fleet
-from search.refit.retries import Retries, is_silent, note_deaths
+from search.refit.lost_units import Losses, Lost, UnitEnd
+from search.refit.retries import is_silent
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
@@ -36,7 +37,6 @@ logger = logging.getLogger(__name__)
 _ANSWER_S = 60.0
 _CUDA_ERROR = "CUDA error"
 """Begins what a context says that is broken for good; that memory ran out is said otherwise."""
-_GIVEN_UP = "it lost three workers in this start and in one before; --resume tries again"
 
 
 class RefitWorker:
@@ -57,40 +57,6 @@ class RefitWorker:
         to = RefitFiles(here(files.folder)), here(models)
         release(self._images.device)  # what a unit before this one held, broken or not
         return train_unit(unit, self._folds, self._images, self._seed, *to)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnitEnd:
-    """How a unit ended: its seconds, or what broke it."""
-
-    unit: Unit
-    seconds: float
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
-    """A unit that ended before its time, through no error of its own.
-
-    Attributes:
-        unit: that ended.
-        error: what was seen of it.
-        node: that it was on; empty where it had not begun.
-        after_s: seconds since it was started.
-        silent_s: seconds without a step for which it was ended; 0 where its worker died.
-        fault: what the machine did, where that is known.
-    """
-
-    unit: Unit
-    error: str
-    node: str
-    after_s: float
-    silent_s: float = 0.0
-    has_begun: bool = True
-    """Whether it had made a step."""
-    is_broken: bool = False
-    """Whether it left its worker with a GPU that answers nothing any more."""
-    fault: FaultError | None = None
 
 
 def run_units(
@@ -126,7 +92,7 @@ def run_units(
         else:
             waiting.append(unit)
     workers = pool or Pool(setting, folds, resources, seed)
-    losses = _Losses(workers.is_alive, files.folder, tell)
+    losses = Losses(workers.is_alive, files.folder, tell)
     try:
         while waiting or workers.busy:
             workers.stop(is_over)
@@ -146,63 +112,6 @@ def run_units(
         if pool is None or workers.busy:
             workers.close()
     losses.check()
-
-
-class _Losses:
-    """Decides what becomes of units that ended before their time, and tells of it."""
-
-    def __init__(
-        self, is_alive: Callable[[str], bool], folder: Path, tell: Callable[[str], None]
-    ) -> None:
-        self._retries, self._faults = Retries(is_alive), FaultCount()
-        self._folder = folder
-        self._tell = tell
-        self._died: list[str] = []
-
-    def begins_again(self, lost: Lost) -> bool:
-        """Returns whether a unit begins again, and says so; raises as `run_units`."""
-        name, after = lost.unit.name, f"{lost.after_s:.0f} s lost"
-        if lost.silent_s:
-            self._retries.after_silence(name, lost.silent_s, has_begun=lost.has_begun)
-            minutes = f"{lost.silent_s / 60:.0f} minutes"
-            self._tell(f"{name} made no step for {minutes} and begins again, {after}")
-        elif lost.fault is not None:
-            if self._faults.are_enough(name):
-                raise lost.fault
-            self._tell(f"{name} begins again, {after}: {lost.fault}")
-        elif lost.is_broken:
-            self._tell(f"{name} begins again in another worker, {after}: {lost.error}")
-        elif self._retries.after_death(name, lost.node, lost.error):
-            self._tell(f"the worker of {name} was lost and the unit begins again, {after}")
-        else:
-            return False
-        return True
-
-    def end(self, lost: Lost) -> UnitEnd:
-        """Returns the end of a unit whose workers die; FaultError where those of others do, too.
-
-        Where it is the first start in which they die, `check` will raise, and the next start
-        tries the unit again.
-        """
-        name = lost.unit.name
-        if not note_deaths(self._mark(lost.unit)):
-            self._died.append(name)
-        if self._faults.are_enough(name):
-            raise FaultError(Fault.WORKER, f"of {name}")
-        return UnitEnd(unit=lost.unit, seconds=0.0, error=f"{_GIVEN_UP}\n{lost.error}")
-
-    def forget(self, unit: Unit) -> None:
-        """Notes that a unit ended by itself."""
-        self._faults.clear()
-        self._mark(unit).unlink(missing_ok=True)
-
-    def check(self) -> None:
-        """Raises FaultError where the workers of a unit died that the next start tries again."""
-        if self._died:
-            raise FaultError(Fault.WORKER, f"of {', '.join(self._died)}")
-
-    def _mark(self, unit: Unit) -> Path:
-        return self._folder / "parts" / f"{unit.name}.died"
 
 
 @dataclass(slots=True)

@@ -19,9 +19,10 @@ from search.prepare.space_result import SpaceResult
 from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import Configs, finalists, plan, training_seconds, wished_shape
+from search.refit.lost_units import UnitEnd
 from search.refit.pace import Pace
 from search.refit.plan import RefitPlan, Shape
-from search.refit.pool import Pool, UnitEnd, run_units
+from search.refit.pool import Pool, run_units
 from search.refit.rounds import RefitRounds
 from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit, config_name

@@ -389,15 +389,3 @@ def test_a_best_config_that_is_not_yaml_is_refused(tmp_path):
     (tmp_path / "age.yaml").write_text("a: [")
     with pytest.raises(ResultsError, match="is not a best config of headrace"):
         read_best(tmp_path / "age.yaml", SCHEMA)
-
-
-def test_a_class_of_two_lines_is_one_line_of_the_heading(tmp_path):
-    schema = LabelSchema(
-        name="people", attributes=(Attribute(name="mask", classes=("no\nmask", "mask")),)
-    )
-    best = made_best(target__attributes=("mask",))
-    path, arguments = write_timm(tmp_path, best, schema, data_is_here=False)
-    assert yaml.safe_load(path.read_text(encoding="utf-8")) == dict(arguments.options)
-    text = path.read_text(encoding="utf-8")
-    assert "#     0  no mask\n" in text
-    assert "(what headrace export writes where the data is makes them)" in text

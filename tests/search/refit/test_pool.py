@@ -14,7 +14,8 @@ from search.prepare.resources import Resources
 from search.prepare.setting import SharedImages
 from search.refit import train
 from search.refit.files import RefitFiles
-from search.refit.pool import Lost, UnitEnd, run_units
+from search.refit.lost_units import Lost, UnitEnd
+from search.refit.pool import run_units
 from search.refit.train import train_unit
 from search.refit.truth import Truth, write_truth
 from search.refit.units import Folds, Unit

@@ -2,6 +2,7 @@
 
 import io
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from search.prepare.timeline import Timeline
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
 from search.refit.files import RefitNote
+from search.refit.lost_units import UnitEnd
 from search.refit.plan import RefitPlan, Shape
-from search.refit.pool import UnitEnd
 from search.refit.stage import run_refit
 from search.refit.unit_file import TrainedUnit
 from search.store.files import write_json
@@ -225,39 +226,40 @@ def test_a_refit_that_was_cut_off_begins_anew_with_other_configs(refit, prepared
     assert note["looks"] == [{"seeds": 1, "full": 6, "ended": True}]
 
 
+@pytest.fixture
+def cut_off_in_seed(refit, monkeypatch):
+    """Returns a context in which Ctrl-C comes as soon as a seed begins."""
+    train = refit_stage.run_units
+
+    @contextmanager
+    def at(seed):
+        def cut_off(units, *given, **options):
+            if any(unit.seed == seed for unit in units):
+                raise KeyboardInterrupt
+            yield from train(units, *given, **options)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(refit_stage, "run_units", cut_off)
+            yield
+
+    return at
+
+
 def test_seeds_that_were_asked_for_on_top_are_trained_though_a_start_was_cut_off(
-    refit, monkeypatch
+    refit, cut_off_in_seed
 ):
     """Whatever time that takes, as it does where nothing cuts it off."""
     store = refit(2.2 * SEED_SECONDS)
-    train = refit_stage.run_units
-
-    def cut_off(units, *given, files, **options):
-        if any(unit.seed == 2 for unit in units):
-            raise KeyboardInterrupt
-        yield from train(units, *given, files=files, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(refit_stage, "run_units", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            refit(0.0, refit_seeds=4)
+    with cut_off_in_seed(2), pytest.raises(KeyboardInterrupt):
+        refit(0.0, refit_seeds=4)
     assert seeds_of(refit(0.0, refit_seeds=4)) == ["0", "1", "2", "3"]
     assert store.read_json(RefitNote.FILE)["done"] is True
 
 
-def test_a_larger_budget_that_was_cut_off_is_one_still(refit, monkeypatch):
+def test_a_larger_budget_that_was_cut_off_is_one_still(refit, cut_off_in_seed):
     """Seeds that were asked for from the first on are no reason to go on without end."""
     store = refit(2.2 * SEED_SECONDS, refit_seeds=4)
-    train = refit_stage.run_units
-
-    def cut_off(units, *given, files, **options):
-        if any(unit.seed == 2 for unit in units):
-            raise KeyboardInterrupt
-        yield from train(units, *given, files=files, **options)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(refit_stage, "run_units", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            refit(4.4 * SEED_SECONDS, refit_seeds=4)
+    with cut_off_in_seed(2), pytest.raises(KeyboardInterrupt):
+        refit(4.4 * SEED_SECONDS, refit_seeds=4)
     assert store.read_json(RefitNote.FILE)["done"] is False
     assert seeds_of(refit(0.0, refit_seeds=4)) == ["0", "1"]

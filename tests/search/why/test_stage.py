@@ -16,8 +16,8 @@ from search.prepare.resources import Resources
 from search.refit import stage as refit_stage
 from search.refit.approaches import Lineup
 from search.refit.files import RefitNote
+from search.refit.lost_units import UnitEnd
 from search.refit.plan import Shape
-from search.refit.pool import UnitEnd
 from search.refit.refitted import Refitted
 from search.refit.truth import write_truth
 from search.refit.units import Folds, Unit

@@ -382,20 +382,3 @@ def test_another_folder_of_the_same_names_sizes_and_times_is_decoded_anew(tmp_pa
     assert means == [10, 200]
     # Both are kept.
     assert len(list((tmp_path / "cache" / "images").glob("*.npy"))) == 2
-
-
-def test_the_paths_of_a_table_are_asked_for_once(table, cache):
-    """Of labelled and unlabelled photos together they are made anew every time."""
-    asked = []
-
-    class Counting:
-        root, source_rows, max_pixels = table.root, table.source_rows, table.max_pixels
-        fingerprint, check_files = table.fingerprint, table.check_files
-
-        @property
-        def paths(self):
-            asked.append(1)
-            return table.paths
-
-    ImageStore.open(Counting(), SIZE, cache, num_threads=1)
-    assert len(asked) < 2 * len(table.paths)
