@@ -11,13 +11,13 @@ cross-fitting and judges the two as a run judges two approaches.
 import argparse
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from scipy import stats
 
+from benchmarks.command import command_of
 from search.analysis.verdict.outcomes import (
     PairVerdict,
 )
@@ -65,7 +65,7 @@ def _end(pairs: Sequence[PairVerdict]) -> str:
 
 
 def _head(size: Size, repeats: int) -> str:
-    arguments = " ".join(["python -m benchmarks.aa_end_to_end", *sys.argv[1:]])
+    arguments = command_of("benchmarks.aa_end_to_end")
     return (
         "# A/A, end to end: two searches of the same space\n\n"
         f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python "

@@ -30,6 +30,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.command import command_of
 from tests.faults.chaos_rounds import Bounds, Kill, Outcome, Rounds
 from tests.faults.chaos_run import ChaosRun, Kind, Stage
 from tests.search.builders.blind_cluster import blind_cluster
@@ -248,7 +249,7 @@ def _by_stage(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[list
 
 
 def _head(done: int, wanted: int, seconds: float) -> str:
-    arguments = " ".join(["python -m benchmarks.chaos", *sys.argv[1:]])
+    arguments = command_of("benchmarks.chaos")
     return (
         "# Chaos: random kills of small runs\n\n"
         f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python "

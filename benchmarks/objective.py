@@ -26,6 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.choice_replays import REPLAYS, SCORES, Choice, Seen, look, ranks, replays
+from benchmarks.command import command_of
 from benchmarks.trial_corpus import Corpus, World, build
 from search.analysis.metrics import Floats
 
@@ -161,7 +162,7 @@ def _spearman(seen: Floats, worth: Floats) -> float:
 
 def _head(corpora: Sequence[Corpus]) -> str:
     world = corpora[0].world
-    arguments = " ".join(["python -m benchmarks.objective", *sys.argv[1:]])
+    arguments = command_of("benchmarks.objective")
     who = f"people of {Path(world.data).name}" if world.data else "demo people"
     return f"""# Which objective finds the better configs
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.command import command_of
 from tests.search.builders.planted_pictures import best_scores
 from tests.search.builders.planted_runs import PairFound, Plant, plants, read_pairs, run_plant
 
@@ -80,7 +81,7 @@ def _section(plant: Plant, rows: Sequence[Sequence[str]], sentences: Sequence[st
 
 
 def _head(trials: int) -> str:
-    arguments = " ".join(["python -m benchmarks.planted_truth", *sys.argv[1:]])
+    arguments = command_of("benchmarks.planted_truth")
     return (
         "# Planted truth, end to end\n\n"
         f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python "

@@ -16,13 +16,13 @@ Two quiet cores take about a minute a model (12 on the demo, 13 on 540 faces) an
 import argparse
 import os
 import platform
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.command import command_of
 from search.prepare.option import absolute
 from tests.search.builders.screening_cells import (
     MODELS,
@@ -88,7 +88,7 @@ def report(cells: Sequence[Cell]) -> str:
 
 
 def _head() -> str:
-    arguments = " ".join(["python -m benchmarks.screening", *sys.argv[1:]])
+    arguments = command_of("benchmarks.screening")
     return (
         "# Screen and preview against training\n\n"
         f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores, load "

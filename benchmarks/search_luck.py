@@ -23,6 +23,7 @@ import optuna
 import ray
 import torch
 
+from benchmarks.command import command_of
 from search.tuning.cluster import ray_runtime
 from tests.search.builders.luck_report import Found, describe_configs, report
 from tests.search.builders.repeated_searches import (
@@ -65,7 +66,7 @@ def _head(size: LuckSize, num: int, repeats: dict[str, list[Repeat]]) -> str:
         f"Python {platform.python_version()}, NumPy {np.__version__}, PyTorch "
         f"{torch.__version__}, Ray {ray.__version__}, Optuna {optuna.__version__}"
     )
-    arguments = " ".join(["python -m benchmarks.search_luck", *sys.argv[1:]])
+    arguments = command_of("benchmarks.search_luck")
     return f"""# The luck of the search
 
 {datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores, one used; {versions}.

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import optuna
 
+from benchmarks.command import command_of
 from search.analysis.uncertainty.interval import student_quantile
 from search.prepare.config import parse_duration
 from tests.search.builders.curve_law import OWN_AT_60
@@ -130,7 +131,7 @@ def _report(rows: Sequence[dict[str, Any]]) -> str:
         "# Which search finds better configs? A simulation\n\n"
         f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python "
         f"{platform.python_version()}, Optuna {optuna.__version__}, NumPy {np.__version__}. "
-        f"Command: `python -m benchmarks.search_simulation {' '.join(sys.argv[1:])}`.\n\n"
+        f"Command: `{command_of('benchmarks.search_simulation')}`.\n\n"
         "The real searcher, scheduler and fair share on a virtual clock; curves from laws fitted "
         f"to {place('demo').source} (60 people validate) and to {place('faces').source} (108 "
         "validate), in random worlds (`tests/search/builders/curve_worlds.py`). A seed is a "

@@ -3,7 +3,6 @@
 import argparse
 import os
 import platform
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 import scipy
 
+from benchmarks.command import command_of
 from benchmarks.verdict_tables import Table
 from tests.search.builders.verdict_cells import Effort
 
@@ -48,7 +48,7 @@ class Simulation:
 
     def _head(self, effort: Effort) -> str:
         versions = f"NumPy {np.__version__}, SciPy {scipy.__version__}"
-        command = " ".join([f"python -m {self.module}", *sys.argv[1:]])
+        command = command_of(self.module)
         return (
             f"# {self.title}\n\n"
             f"{datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, {os.cpu_count()} cores; Python "

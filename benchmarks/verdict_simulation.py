@@ -14,7 +14,6 @@ folds where the folds of a seed share it, photos as independent, or seeds as no 
 import argparse
 import os
 import platform
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from datetime import UTC, datetime
 import numpy as np
 import scipy
 
+from benchmarks.command import command_of
 from benchmarks.verdict_parts import Plan, tables
 from tests.search.builders.verdict_cells import Effort
 from tests.search.builders.verdict_grid import LIKENESSES, Place
@@ -59,7 +59,7 @@ def _plan(given: argparse.Namespace) -> Plan:
 
 def _head(effort: Effort) -> str:
     versions = f"NumPy {np.__version__}, SciPy {scipy.__version__}"
-    arguments = " ".join(["python -m benchmarks.verdict_simulation", *sys.argv[1:]])
+    arguments = command_of("benchmarks.verdict_simulation")
     worlds = "; ".join(
         f"`{name}`: macro-F1 {like.score:.3f} over all people, common {like.common:g}, own "
         f"{like.own:g}"

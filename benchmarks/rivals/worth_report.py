@@ -6,7 +6,6 @@ Notation:
 
 import math
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.command import command_of
 from benchmarks.rivals.cells import COLD, DEFAULT, HEADRACE, KNOWN, METHODS, TIMES, Row, by_group
 from benchmarks.rivals.held_out import HeldOut
 from search.analysis.uncertainty.difference import PairEstimate
@@ -54,7 +54,8 @@ the portfolio of a run on other people (`--warm-start`). Medians over seeds, in 
   validation score as high as the final choice of `recipe` with the same seed; the choice is the
   highest score at that moment (`recipe`: the last one of any trial; `headrace`, `random`: of the
   trials trained in full, whatever headrace's own rule makes of it; `one-epoch`: after an epoch),
-  its score the last one of that trial.
+  its score the last one of that trial. Beside it as a share of the whole time that the recipe
+  had, and of the time after which the recipe had that score itself.
 """
 
 
@@ -90,14 +91,14 @@ def report(rows: Sequence[Row], held_out_of: Callable[[str], HeldOut], given: Na
         parts.append(f"## {title}\n\n{_speed(group, given.slots)}")
         for each in held_out.ground.spaces:
             named = f"### {each.name}\n\n" if len(held_out.ground.spaces) > 1 else ""
-            parts.append(named + _choices(group, each, held_out))
+            parts.append(named + _choices(group, each, held_out, given.slots))
     return "\n".join(parts)
 
 
 def _head(rows: Sequence[Row], given: Namespace) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in package_versions().items())
     load = [value for row in rows for value in row.load]
-    words = " ".join(["python -m benchmarks.worth", *sys.argv[1:]])
+    words = command_of("benchmarks.worth")
     where = "; ".join(sorted({row.where for row in rows}))
     text = _TEXT.format(twice=f"{TIMES['random']:g}", retrainings=given.retrainings)
     return (
@@ -150,7 +151,7 @@ def _ratios(ours: Mapping[int, float], theirs: Mapping[int, float]) -> list[floa
     return [ours[seed] / theirs[seed] if theirs[seed] else math.inf for seed in seeds]
 
 
-def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
+def _choices(group: Sequence[Row], space: Space, held_out: HeldOut, slots: int) -> str:
     judged = _judge(group, space, held_out)
     default = float(judged.default.scores.mean())
     heads = [
@@ -161,10 +162,11 @@ def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
         "below",
         "headrace minus it",
         "time to the recipe's score, s",
-        "by the recipe's",
+        "by its whole time",
+        "by its own time to it",
     ]
     found = [[DEFAULT, f"{default:.3f}", *[""] * (len(heads) - 2)]]
-    times = _times(group, space.name)
+    times, whole = _times(group, space.name), group[0].cell.budget / slots
     for method, its in judged.by_method.items():
         scores, others = its.of_searches, judged.others[method]
         minus = _difference(its.minus_default(judged.default, others))
@@ -173,7 +175,7 @@ def _choices(group: Sequence[Row], space: Space, held_out: HeldOut) -> str:
         none = judged.without[method]
         words = f"{others} of {number}" + (f", {none} without a choice" if none else "")
         shares = [words, f"{num_below(scores, default)} of {number}"]
-        moments = _moments(times, method)
+        moments = _moments(times.get(method, []), whole)
         found.append([method, _spread(scores, ".3f"), minus, *shares, ahead, *moments])
     return _table(heads, found)
 
@@ -238,12 +240,16 @@ def _times(group: Sequence[Row], space: str) -> dict[str, list[tuple[float, floa
     return found
 
 
-def _moments(times: Mapping[str, Sequence[tuple[float, float]]], method: str) -> list[str]:
-    its = times.get(method, [])
-    if not its:
-        return ["", ""]
-    own = [mine for mine, _ in its]
-    return [_spread(own, ".1f"), _spread([mine / its for mine, its in its], ".2f")]
+def _moments(times: Sequence[tuple[float, float]], whole: float) -> list[str]:
+    """Returns the cells of a method's times, of which `whole` seconds were the recipe's."""
+    if not times:
+        return [""] * 3
+    own = [mine for mine, _ in times]
+    return [
+        _spread(own, ".1f"),
+        _spread([mine / whole for mine in own], ".2f"),
+        _spread([mine / its for mine, its in times], ".2f"),
+    ]
 
 
 def _by_method(group: Sequence[Row]) -> dict[str, list[Row]]:

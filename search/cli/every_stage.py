@@ -219,6 +219,7 @@ def _asked_anew(
     """
     config, study = run.config, run.store.read_study()
     asked = [config.budget_seconds, config.refit_seeds, config.why, config.pseudo_labels]
+    asked += config.pseudo_thresholds
     files = (why_files(run.store), pseudo_files(run.store))
     now = sum(_seconds_of(each, run, results) for each in files)
     noted = study.get("on_top") or {}

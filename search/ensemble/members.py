@@ -27,7 +27,7 @@ ByConfig = Mapping[str, Mapping[str, NDArray[np.float64]]]
 
 
 def make_candidates(
-    refitted: Refitted, built: Sequence[JointPredictions]
+    refitted: Refitted, built: Sequence[JointPredictions], *, here: bool = False
 ) -> tuple[Candidate, ...]:
     """Returns for every approach, seed and config a member, and one of the chosen configs.
 
@@ -36,10 +36,15 @@ def make_candidates(
     The candidate of the chosen configs therefore has in every round the config which that round's
     fit people chose, for its fit and its apply people alike (`StoredNetwork.picks`).
 
+    Args:
+        refitted: the refit.
+        built: predictions of the approaches.
+        here: what a member costs must have been measured on this machine.
+
     Raises:
         ResultsError: a network cannot be built here.
     """
-    ms = _costs(refitted)
+    ms = _costs(refitted, here=here)
     networks = _all_networks(refitted, built)
     found = []
     for approach in built:
@@ -88,7 +93,7 @@ def member_of(fitted: FittedMember, refitted: Refitted) -> Member:
     )
 
 
-def _costs(refitted: Refitted) -> dict[str, float]:
+def _costs(refitted: Refitted, *, here: bool) -> dict[str, float]:
     """Returns the milliseconds per photo of one network of each config, by its name.
 
     Configs of one backbone and input size differ in their heads alone, which are nothing beside
@@ -102,9 +107,8 @@ def _costs(refitted: Refitted) -> dict[str, float]:
     like: dict[tuple[FlatValue, FlatValue], str] = {}
     for name, config in configs.items():
         like.setdefault(_weight_class(config), name)
-    measured = serving_costs(
-        refitted.store, refitted.lineup.schema, {name: configs[name] for name in like.values()}
-    )
+    asked = {name: configs[name] for name in like.values()}
+    measured = serving_costs(refitted.store, refitted.lineup.schema, asked, here=here)
     missing = [name for name in like.values() if name not in measured]
     if missing:
         raise ResultsError(

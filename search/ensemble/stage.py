@@ -59,7 +59,7 @@ def build_ensemble(
     built = refitted.build()
     with reading(store.predictions / "truth.csv", "copy the run whole"):
         cross_fit = refitted.truth.cross_fit
-    candidates = make_candidates(refitted, built)
+    candidates = make_candidates(refitted, built, here=max_ms is not None)
     finding = find_ensemble(
         candidates,
         refitted.people,

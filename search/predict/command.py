@@ -179,9 +179,10 @@ def predict_folder(
 
 def forecast_folder(spec: EnsembleSpec, oof: OutOfFold, num_photos: int) -> Forecast:
     """Returns the score to expect of a new folder, with the photos per person of training."""
-    photos_per_person = spec.photos / spec.people
-    people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
     labelled = People(label=oof.label, person=oof.person, num_classes=spec.labels.num_joint)
+    # Not those of the spec: they count photos of added folders and those that lack labels.
+    photos_per_person = len(labelled) / labelled.num_people
+    people = max(_MIN_PEOPLE, round(num_photos / photos_per_person))
     score = forecast_score(labelled, oof.predicted, people)
     score = within_photos(score, num_photos, labelled.num_classes)
     known = macro_f1(oof.label, oof.predicted, spec.labels.num_joint)

@@ -59,12 +59,24 @@ class ServingCost:
 
 
 def serving_costs(
-    store: RunStore, schema: LabelSchema, configs: Mapping[str, Mapping[str, FlatValue]]
+    store: RunStore,
+    schema: LabelSchema,
+    configs: Mapping[str, Mapping[str, FlatValue]],
+    *,
+    here: bool = False,
 ) -> dict[str, ServingCost]:
     """Returns the serving cost of configs by name; one that cannot be built is left out.
 
     What was measured before is read from `predictions/serving.json`, so that a repeated verdict
-    has the same figures; the file says on what device each was taken.
+    has the same figures. The figures returned are of one machine: where some of them are lacking,
+    or are of another device or another number of threads than the rest, all that are not of this
+    machine are measured anew.
+
+    Args:
+        store: of the run.
+        schema: of the labels.
+        configs: complete ones, by name.
+        here: measure all that were not measured on this machine.
     """
     known: dict[str, Any] = {}
     if is_there(store.root / SERVING_FILE):
@@ -75,16 +87,23 @@ def serving_costs(
     found, device = {}, torch.device("cuda" if torch.cuda.is_available() else "cpu")
     name_of_device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
     where = {"device": name_of_device, "threads": torch.get_num_threads()}
-    measured = dict(known)
+    keys = {name: _key(config) for name, config in configs.items()}
+    measured = {
+        name: its for name, its in known.items() if keys.get(name, its["key"]) == its["key"]
+    }
+    places = [tuple(map(measured.get(name, {}).get, where)) for name in configs]
+    if here or len(set(places)) > 1 or not all(name in measured for name in configs):
+        own = tuple(where.values())
+        elsewhere = {name for name, place in zip(configs, places, strict=True) if place != own}
+        measured = {name: its for name, its in measured.items() if name not in elsewhere}
     for name, config in configs.items():
-        key = _key(config)
-        if measured.get(name, {}).get("key") != key:
+        if name not in measured:
             try:
                 cost = measure_serving(config, schema, device)
             except TrainablesError as error:
                 logger.warning("the cost to serve %s is not known: %s", name, error)
                 continue
-            measured[name] = {"key": key, **asdict(cost), **where}
+            measured[name] = {"key": keys[name], **asdict(cost), **where}
         figures = measured[name]
         found[name] = ServingCost(
             flops=figures["flops"],

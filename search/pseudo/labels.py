@@ -79,21 +79,34 @@ class PseudoLabels:
             train=np.concatenate([data.train, table.num_samples + rows]),
         )
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether the photos of this fold are labelled, so that the models are not needed.
+
+        Raises:
+            ResultsError: the file of the labels is torn.
+        """
+        return self.labels.is_file() and self._kept(self.labels) is not None
+
     def _labelled(
         self, images: Tensor, schema: LabelSchema, outputs: Outputs, on_step: Callable[[], None]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         path = outputs.here(self.labels)
-        if outputs.fetch(path):
-            with reading(path, f"delete {self.labels}: the photos are labelled again"):
-                kept = read_arrays(path)
-                if str(kept["key"]) == repr(self):
-                    return kept["rows"], kept["labels"]
+        if outputs.fetch(path) and (kept := self._kept(path)) is not None:
+            return kept
         heads = TrialConfig.from_flat(dict(self.config)).target.block.heads(schema)
         predicted = self._predicted(images, schema, outputs, on_step)
         rows, labels = sure(predicted, heads, schema, dict(self.thresholds))
         write_arrays(path, {"rows": rows, "labels": labels, "key": repr(self)})
         outputs.hand_over(path)
         return rows, labels
+
+    def _kept(self, path: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """Returns what a file of labels holds, if these models gave them by these thresholds."""
+        with reading(path, f"delete {self.labels}: the photos are labelled again"):
+            kept = read_arrays(path)
+            is_own = str(kept["key"]) == repr(self)
+            return (kept["rows"], kept["labels"]) if is_own else None
 
     def _predicted(
         self, images: Tensor, schema: LabelSchema, outputs: Outputs, on_step: Callable[[], None]

@@ -10,8 +10,9 @@ from rich.console import Console
 from search.analysis.verdict.rules import (
     Rules,
 )
+from search.analysis.wording import plural
 from search.console import say
-from search.errors import ResultsError, UsageError
+from search.errors import UsageError
 from search.prepare.dataset import ProgressBar, decode_images
 from search.prepare.prepared import Prepared
 from search.prepare.saved_run import load_run
@@ -27,10 +28,10 @@ from search.pseudo.verdict import (
     pseudo_files,
 )
 from search.refit.approaches import Lineup
-from search.refit.files import RefitNote
+from search.refit.files import RefitFiles, RefitNote
 from search.refit.pace import Pace
 from search.refit.refitted import Refitted
-from search.refit.stage import train_units
+from search.refit.stage import run_refit, train_units
 from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_file
 from search.store.names import as_file
 from search.store.records import DEFAULT_NUMBER
@@ -112,15 +113,21 @@ def run_pseudo(
         timeline: of the run, for what is shown; None begins now.
 
     Raises:
-        ResultsError: models of the refit that give the labels are deleted.
+        ResultsError: a file of the refit or of the labels is torn.
     """
     if run.unlabelled is None:
         return
+    refitted, chosen, units = _planned_units(run, run.unlabelled.fingerprint)
+    if gone := _deleted_models(units):
+        say(
+            console,
+            f"  {plural(len(gone), 'model')} of the refit that label the photos are deleted: "
+            "trained again first (--keep-models keeps them)",
+        )
+        RefitFiles(run.store.predictions).forget(gone)
+        run_refit(run, console, 0.0, timeline)
+        refitted, chosen, units = _planned_units(run, run.unlabelled.fingerprint)
     began = time.monotonic()
-    refitted = Refitted.read(run.store, Lineup.of(run.schema, run.spaces))
-    thresholds = read_thresholds(run.config.pseudo_thresholds, run.schema)
-    chosen = {each.name: _config_id(refitted.note, each) for each in load_run(run.store).results}
-    units = list(_units(run, refitted, chosen, run.unlabelled.fingerprint, thresholds))
     folds, files = refitted.truth.folds, pseudo_files(run.store)
     files.folder.mkdir(parents=True, exist_ok=True)
     notes, _ = train_units(
@@ -146,7 +153,33 @@ def run_pseudo(
     rules = Rules(margin=run.config.margin, seed=run.config.seed)
     verdicts = judge_spaces(refitted, config_ids, rules)
     adopt(refitted, config_ids, verdicts)
-    print_pseudo(console, verdicts)
+    print_pseudo(console, verdicts, config_ids)
+
+
+def _planned_units(
+    run: Prepared, unlabelled: str
+) -> tuple[Refitted, Mapping[str, str], tuple[Unit, ...]]:
+    """Returns the refit, the config of every space that is trained again, and its trainings."""
+    refitted = Refitted.read(run.store, Lineup.of(run.schema, run.spaces))
+    thresholds = read_thresholds(run.config.pseudo_thresholds, run.schema)
+    chosen = {each.name: _config_id(refitted.note, each) for each in load_run(run.store).results}
+    return refitted, chosen, tuple(_units(run, refitted, chosen, unlabelled, thresholds))
+
+
+def _deleted_models(units: Sequence[Unit]) -> list[str]:
+    """Returns the trainings of the refit whose models label photos, and are not there.
+
+    An ensemble deletes the models that it does not use.
+    """
+    changes = (unit.change for unit in units if isinstance(unit.change, PseudoLabels))
+    of_folds = {change.labels: change for change in changes}
+    return [
+        path.stem
+        for change in of_folds.values()
+        if not change.is_labelled
+        for path in change.models
+        if not path.is_file()
+    ]
 
 
 def _planned(
@@ -211,12 +244,6 @@ def _change(
         for seed in refitted.seeds
     ]
     labels = labels_folder(run.store).resolve() / f"{as_file(space)}.{fold}.npz"
-    missing = [path for path in models if not path.is_file()]
-    if missing and not labels.is_file():
-        raise ResultsError(
-            f"pseudo-labels come from the models of the refit, and {missing[0]} is deleted; give "
-            "--pseudo-labels with a new run, or run with --keep-models first"
-        )
     return PseudoLabels(
         unlabelled=unlabelled,
         thresholds=tuple(thresholds.items()),

@@ -1,6 +1,6 @@
 """Whether training with pseudo-labels wins in a space; what wins joins the refitted configs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,9 @@ from search.analysis.verdict.outcomes import (
 from search.analysis.verdict.rules import (
     Rules,
 )
+from search.console import say
 from search.refit.files import RefitFiles
-from search.refit.refitted import Refitted, common_seeds
+from search.refit.refitted import Refitted
 from search.refit.units import config_file, config_name
 from search.store.files import write_json
 from search.store.names import as_file
@@ -90,8 +91,11 @@ def judge_spaces(
         config_ids: space -> config that was trained both ways.
         rules: how to judge.
 
+    Returns:
+        The verdicts of the spaces that have a seed with pseudo-labels in every fold.
+
     Raises:
-        ResultsError: predictions are missing.
+        ResultsError: a file of predictions is torn.
     """
     files, lineup, truth = pseudo_files(refitted.store), refitted.lineup, refitted.truth
     seeds = {}
@@ -99,7 +103,9 @@ def judge_spaces(
     for space, config_id in config_ids.items():
         layout, heads = lineup.layout(space), lineup.heads(space)
         whole = refitted.seeds_of(space, config_id)
-        own = tuple(seed for seed in common_seeds(files, (space,)) if seed in whole)
+        own = tuple(sorted(files.seeds(space, PSEUDO_CONFIG).intersection(whole)))
+        if not own:
+            continue
         seeds[space] = (len(own), len(whole))
         pseudo = files.heads(space, PSEUDO_CONFIG, own)
         plain = refitted.files.heads(space, config_id, own)
@@ -140,19 +146,20 @@ def adopt(
     Args:
         refitted: the refit of the run.
         config_ids: space -> config that was trained both ways.
-        verdicts: of all spaces.
+        verdicts: of the spaces that could be judged; the others go on without.
     """
     store, configs, notes = refitted.store, dict(refitted.note.configs), list(refitted.note.notes)
     files, merged = pseudo_files(store), refitted.note.merged
-    for verdict in verdicts:
-        space, name = verdict.space, config_name(verdict.space, PSEUDO_CONFIG)
+    winners = {verdict.space for verdict in verdicts if verdict.wins}
+    for space in config_ids:
+        name = config_name(space, PSEUDO_CONFIG)
         configs.pop(name, None)
         if merged is not None:
             merged = tuple(each for each in merged if each.rpartition(".")[0] != name)
         refitted.files.drop(space, PSEUDO_CONFIG)
         said = f"{space}: trained with pseudo-labels, which won on the people it is judged on"
         notes = [text for text in notes if not text.startswith(said)]
-        if verdict.wins:
+        if space in winners:
             notes.append(f"{said}, so its score errs high")
             configs[name] = configs[config_name(space, config_ids[space])]
             files.copy(space, PSEUDO_CONFIG, refitted.files)
@@ -167,7 +174,9 @@ def adopt(
     write_json(store.root / PSEUDO_FILE, values)
 
 
-def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
+def print_pseudo(
+    console: Console, verdicts: tuple[PseudoVerdict, ...], spaces: Iterable[str]
+) -> None:
     """Says what pseudo-labels did to every space, and where they are used."""
     table = Table(title="Pseudo-labels: macro-F1 of the chosen config", title_justify="left")
     for name in ("space", "photos", "with", "without", "difference", "95 % interval", "used"):
@@ -183,7 +192,11 @@ def print_pseudo(console: Console, verdicts: tuple[PseudoVerdict, ...]) -> None:
             f"{interval.low:+.3f} to {interval.high:+.3f}",
             _used(verdict),
         )
-    console.print(table)
+    if verdicts:
+        console.print(table)
+    judged = {verdict.space for verdict in verdicts}
+    if rest := [space for space in spaces if space not in judged]:
+        say(console, f"  {', '.join(rest)}: no seed of all folds with pseudo-labels; not used")
 
 
 def _used(verdict: PseudoVerdict) -> str:

@@ -221,15 +221,6 @@ class Refitted:
         )
 
 
-def common_seeds(files: RefitFiles, spaces: Sequence[str]) -> tuple[int, ...]:
-    """Returns the seeds that all configs of some spaces have files of; raises as `in_common`."""
-    found = {
-        space: {name: tuple(files.seeds(space, name)) for name in files.config_ids(space)}
-        for space in spaces
-    }
-    return in_common(files.folder, found, spaces)
-
-
 def in_common(folder: Path, trained: Trained, spaces: Sequence[str]) -> tuple[int, ...]:
     """Returns the seeds that all configs of some spaces have.
 

@@ -89,9 +89,11 @@ def laptop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pseudo(laptop):
-    """A copy of the run that has gone on with pseudo-labels."""
+    """A copy of the run that has gone on with pseudo-labels, after a model was deleted."""
     results = laptop / "again"
     shutil.copytree(laptop / "results", results)
+    (deleted,) = (results / "away" / "models").glob("gender.*.0.0.safetensors")
+    deleted.unlink()
     photos = write_people(laptop / "others", num_people=5, seed=1) / "photos"
     command = [sys.executable, "-m", "search", "run", "--resume", "away"]
     command += ["--results", str(results), "--cache", str(laptop / "cache")]
@@ -106,6 +108,8 @@ def pseudo(laptop):
     said = (laptop / "said").read_text(encoding="utf-8")
     assert code == 0, said
     assert said.count("of the nodes, 2 get them through Ray") == 2
+    assert "of the refit that label the photos are deleted: trained again first" in said
+    assert deleted.is_file()
     return RunStore.open(results, "away")
 
 

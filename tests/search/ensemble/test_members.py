@@ -34,7 +34,7 @@ def served(monkeypatch):
     """Every network takes a millisecond a photo; the configs that were measured."""
     measured = []
 
-    def costs(store, schema, configs):
+    def costs(store, schema, configs, *, here):
         measured.extend(configs)
         return {name: ServingCost(flops=1.0, milliseconds=1.0) for name in configs}
 
@@ -151,7 +151,7 @@ def test_a_member_costs_all_its_networks_and_folds_and_equal_networks_are_measur
 
 def test_a_network_that_cannot_be_built_is_named(tmp_path, monkeypatch):
     store = write_refit(tmp_path / "run", EVEN)
-    monkeypatch.setattr(ensemble_members, "serving_costs", lambda *given: {})
+    monkeypatch.setattr(ensemble_members, "serving_costs", lambda *given, here: {})
     with pytest.raises(ResultsError, match=r"network of age\.1 cannot be built here"):
         candidates_of(store)
 

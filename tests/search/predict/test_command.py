@@ -120,7 +120,7 @@ def test_a_lower_forecast_for_few_people_is_explained(folder, tmp_path):
     assert f"It is below the {known:.3f} of the labelled people because so few people" in text
     many = forecast_folder(made_spec(), made_oof(), 3000)
     assert "below" not in describe(many, 3000)
-    single = forecast_folder(made_spec(photos=24), made_oof(), 30)
+    single = forecast_folder(made_spec(), made_oof(per_person=1), 30)
     assert "30 people with 1 photo each" in describe(single, 30)
 
 

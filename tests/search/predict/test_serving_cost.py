@@ -94,6 +94,43 @@ def test_another_config_under_the_same_name_is_measured_anew_and_the_others_stay
     assert len(measured) == 3
 
 
+def moved(store, names):
+    """Has some figures come from a machine with a GPU."""
+    path = store.root / SERVING_FILE
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    for name in names:
+        kept["configs"][name] |= {"device": "NVIDIA H200", "milliseconds": 0.01}
+    path.write_text(json.dumps(kept), encoding="utf-8")
+
+
+def test_the_figures_of_another_machine_stay_until_one_is_lacking(store, measured):
+    """A repeated verdict has the same figures, and one of two machines compares nothing."""
+    configs = {"joint.1": config_of("joint"), "age.1": config_of("age")}
+    serving_costs(store, SCHEMA, configs)
+    moved(store, configs)
+    found = serving_costs(store, SCHEMA, configs)
+    assert {cost.milliseconds for cost in found.values()} == {0.01}
+    configs["age.2"] = config_of("age", **{"input.size": 64})
+    found = serving_costs(store, SCHEMA, configs)
+    assert sorted(cost.milliseconds for cost in found.values()) == [1.5, 2.0, 2.5]
+    assert serving_costs(store, SCHEMA, configs) == found
+
+
+def test_what_is_mixed_of_two_machines_is_measured_on_this_one(store, measured):
+    configs = {"joint.1": config_of("joint"), "age.1": config_of("age")}
+    serving_costs(store, SCHEMA, configs)
+    moved(store, ["age.1"])
+    found = serving_costs(store, SCHEMA, configs)
+    assert [found[name].milliseconds for name in configs] == [0.5, 1.5]
+
+
+def test_a_limit_of_this_machine_is_held_by_figures_of_this_machine(store, measured):
+    configs = {"joint.1": config_of("joint")}
+    serving_costs(store, SCHEMA, configs)
+    moved(store, configs)
+    assert serving_costs(store, SCHEMA, configs, here=True)["joint.1"].milliseconds == 1.0
+
+
 def test_what_a_headrace_before_blocks_measured_stays_known(store, measured):
     config = config_of("joint")
     serving_costs(store, SCHEMA, {"joint.1": config})

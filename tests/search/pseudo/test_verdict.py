@@ -106,7 +106,7 @@ def test_a_verdict_that_turns_takes_the_config_out_again(one_wins):
 
 def test_the_table_says_where_they_are_used(one_wins):
     console = Console(file=io.StringIO(), width=120)
-    print_pseudo(console, judged(one_wins))
+    print_pseudo(console, judged(one_wins), SPACES)
     row = next(line for line in console.file.getvalue().splitlines() if " age " in line)
     assert " yes " in row
 
@@ -135,5 +135,25 @@ def test_what_wins_with_fewer_seeds_than_there_are_without_is_not_used(one_wins)
     assert verdicts["age"].pair.winner == PSEUDO_CONFIG
     assert (verdicts["age"].wins, verdicts["age"].seeds) == (False, (SEEDS, SEEDS + 1))
     console = Console(file=io.StringIO(), width=120)
-    print_pseudo(console, tuple(verdicts.values()))
+    print_pseudo(console, tuple(verdicts.values()), SPACES)
     assert f"no, {SEEDS} of {SEEDS + 1} seeds" in console.file.getvalue()
+
+
+def test_a_space_without_a_whole_seed_goes_on_without_and_the_others_are_judged(one_wins):
+    """One fold that broke must not end a run after all its trainings."""
+    adopt(read(one_wins), CONFIG_IDS, judged(one_wins))
+    for path in (one_wins.predictions / PSEUDO_CONFIG).glob("age.pseudo.*.npz"):
+        path.unlink()
+    verdicts = judged(one_wins)
+    assert {verdict.space for verdict in verdicts} == {*SPACES} - {"age"}
+    adopt(read(one_wins), CONFIG_IDS, verdicts)
+    assert not any(PSEUDO_CONFIG in ids for ids in read(one_wins).predictions.values())
+    console = Console(file=io.StringIO(), width=120)
+    print_pseudo(console, verdicts, SPACES)
+    assert "age: no seed of all folds with pseudo-labels; not used" in console.file.getvalue()
+
+
+def test_no_space_with_a_whole_seed_is_no_error(one_wins):
+    for path in (one_wins.predictions / PSEUDO_CONFIG).glob("*.pseudo.*.npz"):
+        path.unlink()
+    assert judged(one_wins) == ()
