@@ -20,6 +20,7 @@ from timm.models import group_parameters
 from torch import nn
 
 from trainables.config import Backbone
+from trainables.data.image_files import visible_entries
 from trainables.errors import ConfigError, TrainablesError, WeightsError, in_short
 from trainables.memory import is_out_of_memory
 
@@ -45,10 +46,22 @@ class LoadedBackbone:
 def check_name(name: str) -> None:
     """Raises ConfigError where timm has no model `name`, with the nearest names."""
     if timm.is_model(name):
+        _check_tag(name)
         return
     near = _near(name)
     hint = f"; near: {', '.join(near)}" if near else ""
     raise ConfigError(f"unknown timm model {name!r}{hint}; timm.list_models() lists all")
+
+
+def _check_tag(name: str) -> None:
+    """Raises ConfigError where timm has the model, but no weights of that tag."""
+    model, _, tag = name.partition(".")
+    tags = [known.partition(".")[2] for known in timm.list_models(f"{model}.*", pretrained=True)]
+    if tag and tags and tag not in tags:
+        raise ConfigError(
+            f"timm has {model!r} with weights {', '.join(tags)}, got {name!r}; give one of these, "
+            "or the name alone"
+        )
 
 
 def names_like(pattern: str, more: Iterable[str] = ()) -> tuple[str, ...]:
@@ -87,8 +100,19 @@ def _near(pattern: str) -> tuple[str, ...]:
 
 
 def weights_in(folder: Path) -> tuple[str, ...]:
-    """Returns the timm model names whose weights `<name>.safetensors` lie in `folder`, sorted."""
-    return tuple(sorted(path.stem for path in folder.glob("*.safetensors")))
+    """Returns the timm model names whose weights `<name>.safetensors` lie in `folder`, sorted.
+
+    Raises:
+        WeightsError: there are files of weights, and none has the name of a model.
+    """
+    files = [path.stem for path in visible_entries(folder) if path.suffix == ".safetensors"]
+    known = tuple(sorted(name for name in files if timm.is_model(name)))
+    if files and not known:
+        raise WeightsError(
+            f"a file of weights is called <timm model>.safetensors, got {files[0]}.safetensors in "
+            f"{folder}; rename it, such as to resnet18.a1_in1k.safetensors"
+        )
+    return known
 
 
 def build_backbone(config: Backbone, weights_dir: Path | None, input_size: int) -> LoadedBackbone:

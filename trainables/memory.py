@@ -4,6 +4,7 @@ import ctypes
 import gc
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 
 import torch
 
@@ -103,15 +104,25 @@ def autocast(device: torch.device, precision: str = "") -> AbstractContextManage
 
     Args:
         device: of the network.
-        precision: "bf16" or "float32"; empty is bf16 on a GPU and float32 on the CPU.
+        precision: "bf16" or "float32"; empty is bf16 on a GPU that has instructions for it, and
+            else float32.
     """
-    mixed = is_mixed(device.type, precision)
+    mixed = is_mixed(device.type, precision) and (device.type == "cpu" or _has_bf16())
     return torch.autocast(device.type, dtype=torch.bfloat16) if mixed else nullcontext()
 
 
 def is_mixed(device: str, precision: str = "") -> bool:
-    """Returns whether a forward pass is in bf16, for a kind of device; precision as `autocast`."""
+    """Returns whether a forward pass is meant to be in bf16, for a kind of device."""
     return precision == "bf16" if precision else device == "cuda"
+
+
+@cache
+def _has_bf16() -> bool:
+    """Returns whether the GPU has instructions for bf16.
+
+    One without (T4, V100) emulates it, far more slowly than it computes in float32.
+    """
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def reset_peak(device: torch.device) -> None:

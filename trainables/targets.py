@@ -4,6 +4,7 @@ Training labels may differ from the true ones (age.old_from, age.drop); evaluati
 this module.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
@@ -181,8 +182,8 @@ def _numeric(
     mean, std = float(seen.mean()), float(seen.std()) or 1.0
     # Whole numbers (years) are decided half-way between the last of one class and the next's
     # first; a few others among them (half a year) change nothing.
-    half = 0.5 if float(np.mean(seen == np.round(seen))) >= _MOSTLY else 0.0
-    edges = tuple(edge - half for edge in shape.edges)
+    whole = float(np.mean(seen == np.round(seen))) >= _MOSTLY
+    edges = tuple(math.ceil(edge) - 0.5 if whole else edge for edge in shape.edges)
     moved = replace(shape, edges=edges, raw_mean=mean, raw_std=std)
     standard = ((raw - mean) / std).astype(np.float32)
     return HeadTargets(**asdict(moved), classes=classes, raw=standard)

@@ -88,6 +88,20 @@ def test_weights_of_a_folder_are_loaded(weights_dir):
     assert weights_in(weights_dir) == (NAME,)
 
 
+def test_hidden_files_and_those_of_no_model_are_no_weights(weights_dir):
+    for name in (f"._{NAME}", "model"):
+        (weights_dir / f"{name}.safetensors").write_bytes(b"")
+    assert weights_in(weights_dir) == (NAME,)
+    (weights_dir / f"{NAME}.safetensors").unlink()
+    with pytest.raises(WeightsError, match=r"got model\.safetensors in .*; rename it"):
+        weights_in(weights_dir)
+
+
+def test_a_tag_that_timm_does_not_have_is_refused_with_those_it_has():
+    with pytest.raises(ConfigError, match=r"weights a1_in1k, .*, got 'resnet18\.a1_in2k'"):
+        check_name("resnet18.a1_in2k")
+
+
 def test_the_weights_of_the_file_are_not_kept_a_second_time(weights_dir):
     module = build_backbone(settings(pretrained=True), weights_dir, 32).module
     assert not module.pretrained_cfg.get("state_dict")

@@ -73,6 +73,30 @@ class Recorder:
         return self.made[-1]
 
 
+class OnTheHost:
+    """Stands for photos that do not lie on the device; notes where they are asked for."""
+
+    def __init__(self, images):
+        self.images, self.asked, self.device = images, [], images.device
+
+    def index_select(self, axis, rows):
+        self.rows = self.images.index_select(axis, rows)
+        return self
+
+    def to(self, device):
+        self.asked.append(device)
+        return self.rows
+
+
+def test_photos_are_on_the_device_before_they_are_changed():
+    """There a GPU crops, resizes and augments them, whatever memory was free for all of them."""
+    model = classifier({"optim.batch_size": 24})
+    model._images = photos = OnTheHost(model._images)
+    model.preprocess = recorder = Recorder(model.preprocess)
+    model.train_epoch()
+    assert photos.asked == [torch.device("cpu")] * len(recorder.made)
+
+
 def recorded(changes):
     """Returns what three epochs of one batch each were made of."""
     model = classifier({"optim.batch_size": 24}, changes)

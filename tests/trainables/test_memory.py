@@ -4,12 +4,14 @@ import platform
 import subprocess
 import sys
 import weakref
+from contextlib import nullcontext
 
 import pytest
 import torch
 
 from trainables.errors import OutOfMemoryError
 from trainables.memory import (
+    _has_bf16,
     autocast,
     eval_batch,
     freed_kept,
@@ -142,6 +144,16 @@ def test_the_cpu_has_no_peak():
 def test_the_cpu_computes_in_single_precision():
     with autocast(CPU):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_a_gpu_that_only_emulates_bf16_computes_in_single_precision(monkeypatch, has_bf16):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
+    monkeypatch.setattr(torch, "autocast", lambda kind, dtype: dtype)
+    _has_bf16.cache_clear()
+    mixed = autocast(torch.device("cuda"))
+    _has_bf16.cache_clear()
+    assert (mixed == torch.bfloat16) if has_bf16 else isinstance(mixed, nullcontext)
 
 
 def test_the_peak_is_counted_anew_on_a_gpu_and_nowhere_else(monkeypatch):

@@ -1,5 +1,7 @@
 """What each head learns; the true labels are never touched."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -116,6 +118,14 @@ def test_a_regression_target_is_standardised_by_the_training_samples_alone():
 def test_whole_years_are_decided_half_way_between_the_classes():
     found = targets(tiny.AGE_TARGET, tiny.REGRESSION, age(old_from=58))["age"]
     assert found.edges == (29.5, 57.5)
+
+
+def test_a_cut_between_whole_years_is_decided_where_it_was_written():
+    cut = replace(MASK_SCHEMA["age"], edges=(29.5, 59.5))
+    others = [each for each in MASK_SCHEMA.attributes if each.name != "age"]
+    schema = LabelSchema(attributes=(*others, cut))
+    found = targets(tiny.AGE_TARGET, tiny.REGRESSION, schema=schema)["age"]
+    assert found.edges == (29.5, 59.5)
 
 
 def test_fractional_numbers_are_decided_at_the_boundary():

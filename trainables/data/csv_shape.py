@@ -59,6 +59,7 @@ def shaped(path: Path, text: str) -> Sheet:
     said = _SAID.match(text)
     separators = (said.group(1),) if said else tuple(_SEPARATORS)
     body = text[said.end() :] if said else text
+    body = body.replace("\n\ufeff", "\n")  # of a file that was put behind another
     separator, rows = _separated(path, body, separators)
     rows, blank = [row for row in rows if any(row[1])], sum(not any(row[1]) for row in rows)
     rows, again = _without_headers(rows)
@@ -153,7 +154,9 @@ def _widest(text: str) -> tuple[str, list[Row]]:
 
 
 def _rows(text: str, separator: str) -> list[Row]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=separator)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), strict=True, delimiter=separator, skipinitialspace=True
+    )
     return [(reader.line_num, tuple(map(str.strip, row))) for row in reader if row]
 
 

@@ -127,8 +127,8 @@ def original(path: Path, size: Size, max_pixels: int = MAX_PIXELS) -> tuple[UINT
         with open_image(path) as image:
             width, height = image.size
             mode = image.mode
-            whole = (width, height) if is_sideways(image) else (height, width)
             _reduce(image, size[::-1], max_pixels)
+            whole = (width, height) if is_sideways(image) else (height, width)
             small = upright(image).resize(size[::-1], Image.Resampling.BOX)
             return np.asarray(small, dtype=np.uint8), mode, whole
     except UNREADABLE as error:

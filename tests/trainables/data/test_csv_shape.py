@@ -42,6 +42,7 @@ def test_a_plain_file_is_read_without_a_note(tmp_path):
         (PLAIN.encode("utf-16-be"), "rows.csv read as UTF-16"),
         (PLAIN.replace(",", "\t").encode("utf-16"), "cells are separated by tabs"),
         (PLAIN + "path,group,x\n", r"header stands again in row 4, .* rows ignored: 1"),
+        (PLAIN + "\ufeffpath,group,x\n", r"header stands again in row 4, .* rows ignored: 1"),
         ("2\ngroup x\n1.jpg  p a\n2.jpg q  b\n", "first column, which has no name, .* 'path'"),
     ],
 )
@@ -50,6 +51,11 @@ def test_what_was_read_otherwise_is_said(tmp_path, content, note):
     assert rows.columns == ("path", "group", "x")
     assert rows.cells == (("1.jpg", "p", "a"), ("2.jpg", "q", "b"))
     assert re.search(note, "; ".join(rows.notes))
+
+
+def test_quotes_behind_a_space_are_quotes(tmp_path):
+    rows = _read(tmp_path, 'path, group, x\n1.jpg, "Kim, Ann", a\n2.jpg, "q", b\n3.jpg, q, b\n')
+    assert [cells[1] for cells in rows.cells] == ["Kim, Ann", "q", "q"]
 
 
 def test_a_first_column_that_has_its_name_between_spaces_is_not_called_otherwise(tmp_path):

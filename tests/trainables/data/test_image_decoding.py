@@ -15,7 +15,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from tests.trainables.data.folders import write_image
 from trainables.data import image_decoding
-from trainables.data.image_decoding import decode_image, stored_size
+from trainables.data.image_decoding import decode_image, original, stored_size
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.jpeg_header import one_scan
 from trainables.data.sample_table import UnlabelledTable
@@ -223,6 +223,8 @@ def test_the_exif_data_of_a_large_png_is_not_looked_for_behind_its_pixels(tmp_pa
     assert stored_size(table, 256) == (200, 200)
     with pytest.raises(DataError, match="at most 20000 pixels"):
         decode_image(tmp_path / "000.png", (8, 8), "row 1", max_pixels=20_000)
+    with pytest.raises(DataError, match="at most 20000 pixels"):
+        original(tmp_path / "000.png", (8, 8), max_pixels=20_000)
     assert decoded == []
 
 
