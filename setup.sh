@@ -41,8 +41,8 @@ if [ -z "$works" ]; then
     check
     "$python" -m venv --clear "$venv"
 fi
+rm -f "$venv"/.ready-* # a change that ends half-way leaves none of them true
 "$venv/bin/python" -m pip install --quiet --editable "$root[$extras]" \
     --constraint "$root/constraints.txt"
-rm -f "$venv"/.ready-*
 echo "$extras" >"$ready"
 echo "headrace: $venv is ready"

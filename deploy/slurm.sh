@@ -64,14 +64,16 @@ else
 fi
 headrace run --address "$head:$port" --results "$results" "${words[@]}" &
 run=$!
-trap 'kill -TERM "$run" 2>/dev/null || true' TERM
+asked= # whether Slurm wants the nodes back
+trap 'asked=yes; kill -TERM "$run" 2>/dev/null || true' TERM
 code=0
 wait "$run" || code=$?
 while kill -0 "$run" 2>/dev/null; do # a signal has ended the waiting, not the run
     code=0
     wait "$run" || code=$?
 done
-if [ "$code" -eq 130 ]; then
+# 130 is also the end by a fault of the machines, which may be there the next time, too.
+if [ "$code" -eq 130 ] && { [ -n "$asked" ] || [ "${SLURM_RESTART_COUNT:-0}" -lt 5 ]; }; then
     scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$code"

@@ -52,7 +52,7 @@ def written(path: Path) -> Iterator[Path]:
 def draft_of(path: Path) -> Path:
     """Returns the name beside `path` under which this process writes it."""
     process = os.getpid()  # not kept: a process may be forked
-    mark = f"{_digest(platform.node())}.{process}-{_started(process)}"
+    mark = f"{_digest(platform.node())}.{process}-{start_of(process)}"
     return path.with_name(f".{_digest(path.name)}.{mark}{ENDING}")
 
 
@@ -107,14 +107,14 @@ def _is_written(draft: Path, held: bool) -> bool:
     process, _, start = parts[-1].partition("-")
     if parts[-2] != _digest(platform.node()):
         return not held
-    return process.isdigit() and _started(int(process)) == start
+    return process.isdigit() and start_of(int(process)) == start
 
 
 def _digest(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
 
 
-def _started(process: int) -> str:
+def start_of(process: int) -> str:
     """Returns when a process started, in ticks since the machine did; empty where it has ended."""
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")

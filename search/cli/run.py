@@ -84,6 +84,8 @@ def execute(
     """
     place = RunStore.open if resume else RunStore.check_new
     store = place(results, config.name)
+    if resume and not forecast_only:
+        under_way().resume_by(resume_command(store))
     portfolio = warm_start(store, config.warm_start, is_new=not resume)
     dataset = dataset or open_dataset(config, cache, partial(StepBar, console))
     loaded = _load_spaces(config, dataset)

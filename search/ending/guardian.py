@@ -41,13 +41,16 @@ def guarded(command: Callable[[], int]) -> int:
         child = os.fork()
         if child:
             os.close(writer)
-            _pass_on_to(os.pidfd_open(child))
+            _pass_on_to(child)
         else:
             os.close(reader)
             _end_with(guardian)
     if not child:
         set_guardian(writer)
         return _saying_its_code(command)
+    # Its number is its own until it is waited for; after that nothing is passed on to it.
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    _pass_on_to(None)
     _, status = os.waitpid(child, 0)
     with os.fdopen(reader, errors="surrogateescape", newline="") as pipe:
         said = dict(told.split("=", 1) for told in pipe.read().split("\0")[:-1])
@@ -81,13 +84,14 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _pass_on_to(child: int) -> None:
-    """Passes signals on to a process, given by its descriptor."""
+def _pass_on_to(child: int | None) -> None:
+    """Passes signals on to a child; None to nobody."""
 
     def send(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         """Passes a signal on; one that is gone needs none."""
         with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(child, number)
+            if child is not None:
+                os.kill(child, number)
 
     for number in SIGNALS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):

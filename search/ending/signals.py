@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from search.ending.streams import flush
+from search.ending.streams import flush, show_cursor
 
 INTERRUPTED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -210,6 +210,7 @@ def leave(code: int) -> NoReturn:
     code: the command is over.
     """
     flush()
+    show_cursor()
     if code == INTERRUPTED or _guardian:
         exit_at_once(code)
     for number in SIGNALS:
@@ -220,6 +221,7 @@ def leave(code: int) -> NoReturn:
 
 def exit_at_once(code: int) -> NoReturn:
     """Ends the process, whatever its other threads do, with an exit code."""
+    show_cursor()
     tell_guardian(code=code)
     os._exit(code)
 

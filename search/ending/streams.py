@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 
@@ -43,6 +44,13 @@ def flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             _flush(stream)
+
+
+def show_cursor() -> None:
+    """Shows the cursor of a terminal again, which a bar hides that nobody got to end."""
+    with suppress(OSError):
+        if os.isatty(1) and os.environ.get("TERM", "") not in ("", "dumb", "unknown"):
+            os.write(1, b"\x1b[?25h")
 
 
 def drop(stream: TextIO) -> None:

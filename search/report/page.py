@@ -1,6 +1,7 @@
 """Puts the page together: the answer on top, then the sections in the order they are read."""
 
 from search.analysis import wording
+from search.analysis.verdict.rules import Caveat
 from search.report.contents import ReportContents
 from search.report.document import Page, Section
 from search.report.sections.about import about_section
@@ -58,15 +59,17 @@ def _warning(contents: ReportContents) -> str:
         return ""
     guesses = [f"{each.name} {wording.score(each.value)}" for each in contents.verdict.baselines]
     return (
-        f"No approach is shown to be better than guessing ({', '.join(guesses)}): the run is too "
-        "short or the data too small to mean anything, and no reason below is supported."
+        f"No approach is shown to be better than guessing ({', '.join(guesses)}): the training is "
+        "too short or the data too small to mean anything, and no reason below is supported."
     )
 
 
 def _facts(contents: ReportContents) -> tuple[str, ...]:
     """Returns what the verdict rests on, in a few words each."""
     counted = contents.verdict or contents.data
-    seeds = {len(row.per_seed) for row in contents.scores} or {0}
+    pairs = contents.verdict.pairs if contents.verdict else ()
+    are_fixed = any(pair.caveat is Caveat.FIXED_MODELS for pair in pairs)
+    seeds = ({len(row.per_seed) for row in contents.scores} if not are_fixed else set()) or {0}
     trained = "training seed" if len(seeds) == 1 else "training seeds at most"
     counts = (
         (counted.num_people if counted else 0, "person", "people"),

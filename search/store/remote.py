@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from search.errors import ResultsError, near
+from search.errors import ResultsError, UsageError, near
 from trainables.drafts import written
 from trainables.errors import in_short
 
@@ -269,6 +269,12 @@ def _s3(bucket: str) -> "FileSystem":
     from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem, resolve_s3_region
 
     endpoint = urlsplit(_endpoint())
+    if _endpoint() and not (endpoint.scheme in {"http", "https"} and endpoint.netloc):
+        given = _endpoint().rpartition("@")[2]
+        raise UsageError(
+            f"AWS_ENDPOINT_URL must begin with http:// or https://, got {given!r}; set it such as "
+            "to http://localhost:9000"
+        )
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if not endpoint.netloc and not region:
         region = str(resolve_s3_region(bucket))

@@ -18,6 +18,7 @@ from search.errors import ResultsError, near
 from search.store.best_file import best_text
 from search.store.files import SCHEMA, write_json, write_text
 from search.store.links import check_links
+from search.store.mirrored_files import WARM_START
 from search.store.names import as_file, spellings, stored
 from search.store.reading import check_schema, is_there, read_arrays, read_json, reading
 from search.store.records import State, TrialRecord
@@ -113,13 +114,19 @@ class RunStore:
         """Returns the store of a run that does not exist yet; makes nothing.
 
         Raises:
-            ResultsError: the name is not a plain folder name, or a run of that name is there.
+            ResultsError: the name is not a plain folder name, or a run of that name is there, or a
+                folder with other files, which a run would write over.
         """
         check_name(name)
         root = results / name
         if is_there(root / "study.json"):
             raise ResultsError(
                 f"{root} holds a run already; go on with --resume {name}, or choose another --name"
+            )
+        if found := cls(root)._not_of_a_start():
+            raise ResultsError(
+                f"a new run needs a folder of its own, and {root} holds {found[0]}; choose "
+                "another --name or --results"
             )
         return cls(root)
 
@@ -152,11 +159,19 @@ class RunStore:
                 f"{self.root} has lost its study.json, without which nobody knows what the run "
                 "searched; copy it whole, or start a new one under another name"
             )
-        if self.root.is_dir():
+        if self.root.is_dir() and not self._not_of_a_start():
             raise ResultsError(
                 f"the run {self.root} ended before it wrote study.json, so nothing of it is there "
                 "to go on with; start it again with the same command"
             )
+
+    def _not_of_a_start(self) -> list[str]:
+        """Returns what there is beside what a start leaves that was killed at its beginning."""
+        try:
+            names = sorted(entry.name for entry in self.root.iterdir())
+        except OSError:
+            return []
+        return [name for name in names if not name.startswith(".") and name != WARM_START]
 
     @contextmanager
     def lock(self, *, new: bool = False) -> Iterator[None]:

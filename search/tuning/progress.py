@@ -193,6 +193,8 @@ class SearchProgress:
             return f"{head}complete, {last}{is_best}"
         if record.cause is Cause.BUDGET:
             return f"{head}cut off by the end of the budget at {epochs}, {last}"
+        if record.cause is Cause.OUT_OF_MEMORY:
+            return f"{head}too large for the memory, at {epochs}"
         first = record.error.splitlines()[0] if record.error else record.cause.value
         return f"{head}FAILED at {epochs}: {first}"
 

@@ -8,7 +8,6 @@ a run that goes on, in whatever container, and to other users and programs.
 
 import fcntl
 import os
-import select
 import shutil
 import signal
 import tempfile
@@ -19,12 +18,14 @@ from pathlib import Path
 
 from search.ending.signals import under_way
 from search.errors import UsageError
+from trainables.drafts import start_of
 
 _PREFIX = "headrace-"
 _LOCK = "held"
 _MARK = "HEADRACE_WORKPLACE"
-_END_MS = 15_000
-"""How long a killed process may take to end, on a machine that swaps; then it is reported."""
+_END_S = 15.0
+"""How long killed processes may take to end, on a machine that swaps; then it is reported."""
+_LOOK_S = 0.01
 _FORSAKEN_S = 86_400
 """How long nothing was written in a folder that has lost its lock before it is nobody's."""
 _SOCKET_BYTES = 107
@@ -154,26 +155,18 @@ def _end_processes(folder: Path) -> list[int]:
     for number in (int(entry.name) for entry in Path("/proc").glob("[0-9]*")):
         if number == os.getpid():
             continue
-        try:
-            handle = os.pidfd_open(number)  # of this very process, whoever gets its number later
-        except OSError:
-            continue
-        if _works_in(number, folder):
+        # Not by a handle (pidfd_open): some Pythons lack it, and some containers refuse it.
+        started = start_of(number)
+        if started and _works_in(number, folder) and start_of(number) == started:
             with suppress(OSError):
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-            ending[number] = handle
-        else:
-            os.close(handle)
-    return [number for number, handle in ending.items() if not _has_ended(handle)]
-
-
-def _has_ended(handle: int) -> bool:
-    poll = select.poll()
-    poll.register(handle, select.POLLIN)
-    try:
-        return bool(poll.poll(_END_MS))
-    finally:
-        os.close(handle)
+                os.kill(number, signal.SIGKILL)
+            ending[number] = started
+    until = time.monotonic() + _END_S
+    while ending := {n: started for n, started in ending.items() if start_of(n) == started}:
+        if time.monotonic() > until:
+            break
+        time.sleep(_LOOK_S)
+    return list(ending)
 
 
 def _works_in(number: int, folder: Path) -> bool:

@@ -14,7 +14,7 @@ from search.analysis.verdict.sentence import NO_BETTER, answer
 from search.console import say
 from search.verdict.findings import Findings
 
-_WHOLE_PAIR = 24  # characters, beside which the figures have room in 80 columns
+_WHOLE_NAME, _WHOLE_PAIR = 20, 24  # characters, beside which the figures have room in 80 columns
 
 
 def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
@@ -40,8 +40,10 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
 
 def _scores(verdict: Verdict) -> Table:
     table = Table(title="Out-of-fold macro-F1", title_justify="left")
+    longest = max(len(score.name) for score in verdict.ranked)
     for name in ("approach", "macro-F1", "95 % interval", "with class biases"):
-        table.add_column(name, no_wrap=True)
+        is_whole = name != "approach" or longest <= _WHOLE_NAME
+        table.add_column(name, overflow="fold", no_wrap=is_whole)
     for score in verdict.ranked:
         found = score.interval
         table.add_row(

@@ -150,7 +150,7 @@ def test_a_run_that_is_there_goes_on(job):
 
 def test_a_signal_of_slurm_lets_the_run_save_and_queues_the_job_again(job):
     (job.log / "wait").touch()
-    process = job("faces")
+    process = job("faces", SLURM_RESTART_COUNT="9")
     wait_for((job.log / "running").exists)
     process.terminate()
     assert ends(process)[0] == 130
@@ -163,6 +163,13 @@ def test_the_job_ends_as_the_run_does_and_is_queued_again_only_where_it_can_go_o
     (job.log / "code").write_text(str(code))
     assert ends(job("faces"))[0] == code
     assert [words[0] for words in calls(job.log, "scontrol")] == ["show"]
+
+
+@pytest.mark.parametrize(("restarts", "again"), [(0, True), (4, True), (5, False)])
+def test_a_fault_that_comes_back_does_not_queue_the_job_for_ever(job, restarts, again):
+    (job.log / "code").write_text("130")
+    assert ends(job("faces", SLURM_RESTART_COUNT=str(restarts)))[0] == 130
+    assert (["requeue", "4242"] in calls(job.log, "scontrol")) is again
 
 
 def test_one_node_alone_starts_no_other(job):

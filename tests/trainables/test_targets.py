@@ -123,7 +123,7 @@ def test_whole_years_are_decided_half_way_between_the_classes():
 def test_a_cut_between_whole_years_is_decided_where_it_was_written():
     cut = replace(MASK_SCHEMA["age"], edges=(29.5, 59.5))
     others = [each for each in MASK_SCHEMA.attributes if each.name != "age"]
-    schema = LabelSchema(attributes=(*others, cut))
+    schema = replace(MASK_SCHEMA, attributes=(*others, cut))
     found = targets(tiny.AGE_TARGET, tiny.REGRESSION, schema=schema)["age"]
     assert found.edges == (29.5, 59.5)
 

@@ -77,7 +77,7 @@ def anytime_plot(curves: Sequence[Curve], slots: Mapping[str, int]) -> LinePlot:
         x=(0.0, most / unit),
         y=svg.padded(min(values), max(values)),
         x_name=f"device time spent by the search ({name})",
-        y_name="best validation macro-F1 so far",
+        y_name="validation macro-F1 in hand",
         stepped=True,
     )
 

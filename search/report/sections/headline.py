@@ -33,7 +33,7 @@ from search.report.figures.forest import ForestRow, forest, forest_figure
 _HOW_TO_READ = (
     "Bold: what the verdict compares. Macro-F1 is the mean F1 over the joint classes, so a rare "
     "class counts as much as a common one. Intervals are 95 %, over people (and training seeds "
-    "where there are several), never over single photos."
+    "where all have several), never over the photos of one person."
 )
 
 BRIDGE = (
@@ -176,6 +176,8 @@ def _score_heading(rows: Sequence[Score]) -> str:
         return f"{rows[0].name} scores {wording.score(rows[0].interval.value)}"
     best, last = rows[0].interval.value, rows[-1].interval.value
     gap = wording.score(best - last)
+    if gap == wording.score(0.0):
+        return f"All score {wording.score(best)}"
     return f"{rows[0].name} scores highest, {wording.score(best)}; all lie within {gap}"
 
 

@@ -26,12 +26,13 @@ def search_section(contents: ReportContents, slots: Mapping[str, int]) -> Sectio
     blocks: list[Block] = []
     if drawn:
         plot = anytime_plot(drawn, slots)
-        title = "Highest validation score against device time"
+        title = "Validation score in hand against device time"
         figure = Figure(
             svg=draw_lines(plot, svg.WIDE, 320, title),
             narrow=draw_lines(plot, svg.NARROW, 280, title),
             caption=(
-                "Every mark is a trial above all before it. Scores are on the search's own "
+                "Every mark is a new best trial of a space; of several networks it is the score "
+                "of their best trials together, which may fall. Scores are on the search's own "
                 "validation people, so they flatter; the scores above do not. Which config a "
                 "search chose in the end is another question."
             ),
@@ -55,7 +56,7 @@ def _search_heading(contents: ReportContents) -> str:
         if len(drawn) == 1:
             return f"{best.name} reached {score} in {spent} of device time{again}"
         if again:
-            return f"{best.name} scored highest in the search, {score}{again}"
+            return f"{best.name} scored highest at the end of the search, {score}{again}"
         return (
             f"At the end of the search {best.name} had the highest score, {score}, after {spent} "
             "of device time"

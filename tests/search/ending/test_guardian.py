@@ -55,6 +55,12 @@ def test_a_command_that_is_over_does_not_wait_for_what_hangs_at_the_end_of_its_p
     assert ended(body) == (1, "done\n", "")
 
 
+@pytest.mark.parametrize("lack", ["del os.pidfd_open", "os.pidfd_open = lambda child: 1 / 0"])
+def test_a_python_or_a_container_without_handles_of_processes_runs_commands(lack):
+    script = SCRIPT.format(body="return 0").replace("leave(", f"{lack}\nleave(")
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False).returncode == 0
+
+
 def test_a_defect_keeps_its_traceback_and_its_code():
     code, _, errors = ended("raise ZeroDivisionError")
     assert code == 1

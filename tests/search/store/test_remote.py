@@ -7,7 +7,7 @@ from io import BytesIO
 
 import pytest
 
-from search.errors import ResultsError
+from search.errors import ResultsError, UsageError
 from search.store import remote
 from search.store.mirror import MARK, Mirror
 from search.store.remote import RemoteFolder
@@ -214,6 +214,14 @@ def test_a_server_that_is_away_is_named(enter, monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         with pytest.raises(ResultsError, match=f"see that the server answers .{endpoint}"):
             RemoteFolder("s3://bucket/runs").check()
+
+
+@pytest.mark.parametrize("endpoint", ["minio.local:9000", "10.0.0.5:9000", "https:minio", "//a"])
+def test_an_endpoint_without_a_scheme_is_refused(enter, monkeypatch, endpoint):
+    """It would be asked for at Amazon."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(UsageError, match=f"must begin with http:// .*, got '{endpoint}'"):
+        RemoteFolder("s3://bucket/runs").check()
 
 
 def test_a_server_that_never_answers_is_as_one_that_is_away(enter, monkeypatch):

@@ -256,6 +256,23 @@ def test_a_run_that_ended_before_its_study_json_is_started_again(tmp_path):
     RunStore.check_new(tmp_path, "mine")  # which works
 
 
+@pytest.mark.parametrize("left", ["checkpoints/mine.txt", "models", "optuna.journal"])
+def test_a_folder_with_other_files_is_no_place_for_a_new_run(tmp_path, left):
+    """A run would delete what it takes for its own checkpoints and models."""
+    path = tmp_path / "mine" / left
+    path.parent.mkdir(parents=True)
+    path.touch()
+    name = left.partition("/")[0]
+    with pytest.raises(ResultsError, match=rf"folder of its own, .* holds {name}; choose another"):
+        RunStore.check_new(tmp_path, "mine")
+
+
+def test_a_folder_that_is_no_run_is_not_called_one_that_ended(tmp_path):
+    (tmp_path / "mine" / "photos").mkdir(parents=True)
+    with pytest.raises(ResultsError, match=r"no run 'mine' in .*; runs there: none"):
+        RunStore.open(tmp_path, "mine")
+
+
 @pytest.mark.parametrize("left", ["optuna.journal", "predictions/truth.csv"])
 def test_a_run_that_lost_its_study_json_says_so(tmp_path, left):
     path = tmp_path / "mine" / left

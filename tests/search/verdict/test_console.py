@@ -9,7 +9,7 @@ from search.analysis.uncertainty.interval import Interval
 from search.analysis.verdict.outcomes import PairFigures, PairVerdict
 from search.analysis.verdict.rules import Outcome
 from search.analysis.verdict.sentence import NO_BETTER
-from search.verdict.console import _pairs
+from search.verdict.console import _pairs, _scores
 
 LEAD = Interval(value=0.0356, low=-0.0123, high=0.0834)
 
@@ -39,6 +39,18 @@ def test_long_names_are_folded_and_not_cut_off():
     text = shown(pair_of(*names))
     assert [text.count(name[0]) >= 40 for name in names] == [True, True]
     assert "wins" in text
+
+
+def test_the_scores_beside_a_long_name_stay_whole():
+    name = "convnext_tiny.fb_in22k_ft_in1k_384"
+    score = SimpleNamespace(
+        name=name, interval=Interval(value=0.6543, low=0.64, high=0.67), with_rule=None
+    )
+    console = Console(file=io.StringIO(), width=80)
+    console.print(_scores(SimpleNamespace(ranked=[score], baselines=[])))
+    text = console.file.getvalue()
+    assert "0.6543" in text
+    assert "0.640 to 0.670" in text
 
 
 def test_the_leader_of_a_pair_stands_first_as_on_the_page():

@@ -11,7 +11,7 @@ def test_the_leader_of_the_search_is_told_with_what_the_refit_says_of_it():
     section = search_section(contents(), SLOTS)
     assert (
         section.heading
-        == "joint scored highest in the search, 0.700; trained again it scores 0.760"
+        == "joint scored highest at the end of the search, 0.700; trained again it scores 0.760"
     )
     assert "partly luck" in section.blocks[0].text
     curves = tuple(
@@ -19,7 +19,7 @@ def test_the_leader_of_the_search_is_told_with_what_the_refit_says_of_it():
     )
     other = search_section(contents(curves=(parts()["curves"][0], *curves)), SLOTS)
     assert other.heading == (
-        "separate scored highest in the search, 0.900; trained again it scores 0.740, "
+        "separate scored highest at the end of the search, 0.900; trained again it scores 0.740, "
         "and joint 0.760"
     )
 
