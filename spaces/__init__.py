@@ -48,9 +48,9 @@ def load(spec: str, schema: Schema) -> Space:
         spec = spec.removeprefix(_PREFIX)
     if spec in schema and (spec not in names() or _lacks_order(spec, schema)):
         return _generic((spec,), "softmax")
-    name, given, file = spec.partition("=")
-    if given or spec.endswith(".py"):
-        return _from_file(name if given else "", Path(file if given else spec), schema)
+    name, file = split_spec(spec)
+    if name != spec:
+        return _from_file(name, Path(file), schema)
     if name in names():
         return _from_module(name, importlib.import_module(f"spaces.{name}"), schema)
     available = dict.fromkeys([*names(), *schema.names])
@@ -62,6 +62,14 @@ def load(spec: str, schema: Schema) -> Space:
         f"unknown space {name!r}{near(name, available)}; available: {', '.join(available)}, or a "
         "file path/to/space.py"
     )
+
+
+def split_spec(spec: str) -> tuple[str, str]:
+    """Returns the name and the file of a spec: either may be empty, and a path may have a `=`."""
+    name, given, file = spec.partition("=")
+    if given and "/" not in name and not Path(spec).is_file():
+        return name, file
+    return ("", spec) if spec.endswith(".py") else (spec, "")
 
 
 def load_block(attributes: tuple[str, ...], form: str, schema: Schema) -> Space:

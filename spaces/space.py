@@ -196,6 +196,12 @@ class Space:
 
     def _predicting(self, function: str, config: Config) -> Config:
         """Returns a config with what the space predicts; SpaceError where it says otherwise."""
+        odd = {n: v for n, v in config.items() if not (isinstance(v, _PLAIN) or n in _BLOCK)}
+        for name, value in odd.items():
+            raise SpaceError(
+                f"{function}() of space {self.name!r} must give plain text, numbers, True, False "
+                f"or None, got {value!r} ({type(value).__name__}) for {name}"
+            )
         target: Config = {"target.attributes": self.attributes, "target.form": self.form}
         for name, own in target.items():
             given: object = config.get(name, own)  # of a YAML file it is a list

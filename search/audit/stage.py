@@ -24,6 +24,7 @@ from search.audit.suspects import (
     write_corrections,
 )
 from search.console import StepBar, say
+from search.errors import ResultsError
 from search.prepare.one_side import groups_of
 from search.report.render import html_of
 from search.store.files import SCHEMA, write_json, write_text
@@ -96,6 +97,7 @@ def audit(
     if store is not None and listing.table is not None:
         # A run judges photos that have every label, which stand first.
         whole = listing.table.whole
+        _check_photos(store, listing, sketches)
         suspects = suspects_of(whole, out_of_fold(store, whole))
     comparing = StepBar(console, f"comparing {len(listing.paths):,} photos")
     copies = find_copies(sketches, cache, comparing)
@@ -114,6 +116,29 @@ def audit(
         suspects=suspects,
         findings=_gravest_first(found),
     )
+
+
+def _check_photos(store: RunStore, listing: Listing, sketches: Sketches) -> None:
+    """Raises ResultsError where a run was on other photos, whatever their labels are.
+
+    What a run added from other folders is not in the listing, and then nothing is compared.
+    """
+    study = store.read_study()
+    config, content = study["config"], study["data"].get("content", "")
+    if config.get("score_added"):
+        raise ResultsError(
+            f"{store.root} scores the people of several folders (--score-added), and an audit "
+            "looks at one; audit the folders without --run"
+        )
+    if not content or config.get("add_data") or listing.table is None:
+        return
+    place = {path: number for number, path in enumerate(listing.paths)}
+    rows = [place[listing.path_of(row)] for row in range(listing.table.num_samples)]
+    if sketches.rows(np.array(rows)).content != content:
+        raise ResultsError(
+            f"the suspects of {store.root} need the photos that it was run with, and some are "
+            "others now; put them back, or run again"
+        )
 
 
 def _sketches(listing: Listing, cache: Path, console: Console) -> Sketches:

@@ -28,6 +28,7 @@ from search.refit.refitted import Refitted
 from search.store.files import check_absent, write_text
 from search.store.run_store import RunStore
 from trainables.data.corrections import COLUMNS
+from trainables.data.csv_cells import harmless
 from trainables.data.csv_rows import number_said
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import Attribute
@@ -201,7 +202,7 @@ def write_corrections(path: Path, table: SampleTable, suspects: Sequence[Suspect
         if attribute.has_raw:
             label = number_said(_number(attribute, each))
             reason += f"; {label} stands for {each.suggested}"
-        writer.writerow((each.key, each.attribute, label, reason))
+        writer.writerow((harmless(each.key), each.attribute, label, reason))
     write_text(path, memory.getvalue())
     return len(proposed)
 

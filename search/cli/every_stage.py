@@ -44,7 +44,7 @@ from search.refit.probe import probe_costs
 from search.refit.stage import run_refit
 from search.store.photos_file import PHOTOS_FILE
 from search.store.reading import is_there
-from search.store.records import TrialRecord, seconds_under_way
+from search.store.records import Cause, TrialRecord, seconds_under_way
 from search.store.run_store import running
 from search.tuning.stage import SearchEnd, run_search
 from search.verdict.stage import conclude_run
@@ -120,7 +120,7 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     if end.interrupted:
         print_summary(console, run, end.results, interrupted=True)
         return end
-    if not any(running(result.records) for result in end.results):
+    if all(r.cause is Cause.BUDGET for result in end.results for r in running(result.records)):
         run.store.write_study({**run.store.read_study(), **searched_by(given)})
     print_search_end(console, end.results)
     _after_search(run, console, end.results, clock)

@@ -11,7 +11,7 @@ from search.cli.run_config import audit_config, check_not_empty, frozen_config
 from search.cli.space_names import check_data_and_spaces, check_layout
 from search.errors import UsageError
 from search.prepare.option import check_folder, known_model
-from search.store.files import check_absent, check_writable
+from search.store.files import check_absent, check_plain_out, check_writable
 from search.store.run_store import RunStore
 
 if TYPE_CHECKING:
@@ -132,4 +132,5 @@ def _check_file(option: str, path: Path) -> None:
     """Raises a SearchError where a file cannot be written, before the work is done."""
     if path.is_dir():
         raise UsageError(f"{option} must be a file to write, got the folder {path}")
+    check_plain_out(option, path)
     check_writable(option, path.parent)

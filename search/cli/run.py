@@ -43,7 +43,12 @@ from search.tuning.choice import rule_in_study
 from search.tuning.cluster import ray_runtime
 from search.tuning.journal import study_name
 from search.tuning.reach import images_note, reached
-from search.tuning.second_fold import are_affordable, expected_seconds, seconds_aside
+from search.tuning.second_fold import (
+    are_affordable,
+    expected_seconds,
+    seconds_aside,
+    seconds_taken,
+)
 from search.tuning.stage import SearchEnd, run_search
 from spaces.scale import Scale, choose_scale
 from spaces.space import Space
@@ -121,7 +126,10 @@ def execute(
             if resume:
                 _check_unchanged(run)
                 # What was asked for on top stays asked for when the run is resumed again.
-                store.write_study({**store.read_study(), "config": config.to_dict()})
+                study = store.read_study()
+                if not study.get("second_fold", True):  # more time may afford one
+                    study["second_fold"] = _description(run)["second_fold"]
+                store.write_study({**study, "config": config.to_dict()})
             else:
                 keep_warm_start(store, run.portfolio)
                 store.write_study(_description(run))
@@ -288,9 +296,10 @@ def _every_stage(run: Prepared, console: Console) -> SearchEnd:
         return run_every_stage(run, console)
     budget, study = run.config.budget.minus(_WRAP_UP_SECONDS), run.store.read_study()
     aside = seconds_aside(budget) if study.get("second_fold", False) else 0.0
+    again_s = max(0.0, aside - seconds_taken(run))
     later = partial(_seconds_of_second_fold, run, aside)
     began = time.monotonic()
-    end = run_search(run, console, budget.minus(aside), later, again_s=aside)
+    end = run_search(run, console, budget.minus(aside), later, again_s=again_s)
     if not end.interrupted:
         say(console, f"The run took {format_duration(time.monotonic() - began)}.")
     print_summary(console, run, end.results, interrupted=end.interrupted)

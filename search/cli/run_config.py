@@ -17,6 +17,7 @@ from search.prepare.config import (
     parse_duration,
 )
 from search.store.run_store import RunStore
+from spaces import split_spec
 
 FROZEN_OPTIONS = ("data", "layout", "corrections", "people", "pretrained", "weights_dir")
 """Fields of a run's config that the commands on frozen features take, too."""
@@ -171,6 +172,7 @@ def _default_end(options: argparse.Namespace) -> dict[str, Any]:
 
 def _default_name(spaces: Sequence[str]) -> str:
     # A space may be called anything, a run may not.
-    stems = [_NOT_IN_NAMES.sub("", Path(s.rpartition("=")[2]).stem)[:15] for s in spaces]
+    files = (file or name for name, file in map(split_spec, spaces))
+    stems = [_NOT_IN_NAMES.sub("", Path(file).stem)[:15] for file in files]
     named = [stem for stem in stems if stem[:1].isalnum()]
     return "-".join([*(named or ["run"])[:5], time.strftime("%Y%m%d-%H%M%S")])

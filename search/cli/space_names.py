@@ -51,11 +51,10 @@ def _exists(spec: str, *, of_demo: bool) -> bool:
 
     Of the demo, whose drawing takes half a minute, a file has to be a space, too.
     """
-    name, given, file = spec.partition("=")
-    if given or spec.endswith(".py"):
-        path = file if given else spec
+    name, file = spaces.split_spec(spec)
+    if name != spec:
         # A name that no file can have is told where files are read.
-        return not of_demo and len(path) < 200 and Path(path).is_file()
+        return not of_demo and len(file) < 200 and Path(file).is_file()
     return name in (_ALL, *spaces.WHOLE) or (of_demo and name in spaces.names())
 
 

@@ -140,8 +140,11 @@ def _in_second_fold(scores: SecondScores) -> str:
 
 def _print_default_stop(console: Console, result: SpaceResult) -> None:
     stop, value = default_stop(result.records), default_value(result.records)
-    if stop is not None:
-        say(console, f"  {result.name}: the default config stopped at epoch {stop}, {value:.4f}")
+    ended = any(r.number == DEFAULT_NUMBER for r in complete_records(result.records))
+    how = "did not end" if stop is None else f"stopped at epoch {stop}, {value:.4f}"
+    chosen = "" if result.best is None else "; without it the highest score is chosen"
+    if stop is not None or not (ended or result.best is None):
+        say(console, f"  {result.name}: the default config {how}{chosen}")
 
 
 def _why_empty(result: SpaceResult, store: RunStore) -> str:

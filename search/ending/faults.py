@@ -40,7 +40,10 @@ _WAYS_OUT = {
         "install headrace with all it needs on every node, and move files away that bear the "
         "name of a package"
     ),
-    Fault.MEMORY: "free some, or offer smaller models or inputs",
+    Fault.MEMORY: (
+        "free some, or offer smaller models or inputs in a new run; what ran out of it three "
+        "times is tried again by the next start, and given up where it does so then, too"
+    ),
     Fault.DEVICE: "see what nvidia-smi says",
     Fault.RAY: "let the machine come to rest and see that it has memory and processes left",
     Fault.WORKER: (
@@ -103,6 +106,10 @@ class FaultError(SearchError):
         super().__init__(f"{kind.value} ({detail}); {_WAYS_OUT[kind]}")
         self.kind = kind
         self.detail = detail
+
+    def on(self, host: str) -> "FaultError":
+        """Returns the fault with the machine that it happened on; as it is without a name."""
+        return FaultError(self.kind, f"{self.detail}, on {host}") if host else self
 
     def __reduce__(self) -> tuple[type["FaultError"], tuple[Fault, str]]:
         # By default it would be made of its message alone, when it comes from a worker.
@@ -196,6 +203,10 @@ class FaultCount:
         self._in_a_row += 1
         self._of[training] += 1
         return _SAME_FAULTS in (self._in_a_row, self._of[training])
+
+    def is_its_own(self, training: str) -> bool:
+        """Returns whether a training has had so many faults that it may be what causes them."""
+        return self._of[training] >= _SAME_FAULTS
 
     def clear(self) -> None:
         """Notes that a training ended well: the machine works again."""

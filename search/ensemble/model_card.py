@@ -175,6 +175,9 @@ def _gain(spec: EnsembleSpec) -> str:
     score = spec.score
     if "gain" not in score or "gain_interval" not in score:
         return ""
+    if score.get("fell_back"):
+        best = _cell(str(score["best_approach"]))
+        return f" No ensemble across approaches gained over {best}; this is {best} alone."
     low, high = score["gain_interval"]
     gain = Interval(value=score["gain"], low=low, high=high)
     best = _cell(str(score.get("best_approach", "the best single approach")))

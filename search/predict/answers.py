@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.errors import UsageError
-from search.store.files import check_writable, write_text
+from search.store.files import check_plain_out, check_writable, write_text
 from trainables.data.csv_cells import harmless
 from trainables.data.image_files import IMAGE_SUFFIXES
 from trainables.data.sample_table import UnlabelledTable
@@ -52,6 +52,7 @@ def check_answers(out: Path) -> None:
             f"--out must be a CSV file, got {out}, the name of a photo; try "
             f"{out.with_suffix('.csv')}"
         )
+    check_plain_out("--out", out)
     check_writable("the folder of --out", out.parent)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from search.errors import UsageError
 from search.prepare.option import absolute, check_file, check_folder, is_file, known_model
 from search.store.screen_file import read_offer
+from spaces import split_spec
 from trainables.data.corrections import no_corrections
 from trainables.data.known_corrections import KNOWN
 from trainables.given_paths import no_folder
@@ -14,13 +15,14 @@ from trainables.given_paths import no_folder
 def absolute_spaces(given: Sequence[str]) -> tuple[str, ...]:
     """Returns specs of spaces whose files are absolute paths."""
     # A resumed run may be started from another folder.
-    split = (space.rpartition("=") for space in given)
-    return tuple(
-        f"{name}{equals}{absolute(file)}"
-        if file.endswith(".py") and not (name or file).startswith("attribute:")
-        else f"{name}{equals}{file}"
-        for name, equals, file in split
-    )
+    return tuple(map(_absolute_space, given))
+
+
+def _absolute_space(spec: str) -> str:
+    name, file = split_spec(spec)
+    if not file.endswith(".py") or (name or file).startswith("attribute:"):
+        return spec
+    return f"{name}={absolute(file)}" if name else absolute(file)
 
 
 def weights_dir(folder: str) -> str:

@@ -23,6 +23,10 @@ _FRACTIONS = {
 }
 
 
+_MOST_BESIDE_A_GPU = 8
+"""CPUs of a trial that trains on a GPU."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A machine of the cluster.
@@ -32,12 +36,14 @@ class Node:
         cpus: whole CPUs.
         gpus: whole GPUs.
         memory: bytes that trials may take; None where it is not known.
+        host: what people call it.
     """
 
     name: str = ""
     cpus: int
     gpus: int = 0
     memory: int | None = None
+    host: str = ""
 
     def slots(self, cpus: int, gpus: float, memory: int) -> int:
         """Returns how many trials of so many CPUs, GPUs and bytes of memory it has room for."""
@@ -173,7 +179,9 @@ def plan_resources(nodes: Sequence[Node], gpus_per_trial: str, worker_bytes: int
 
 def _most_cpus(nodes: Sequence[Node], plan: Resources) -> int:
     """Returns the most CPUs a trial can hold while as many trials have room as with one."""
-    wider = range(max(node.cpus for node in nodes), 1, -1)
+    most = max(node.cpus for node in nodes)
+    # A GPU trains on its own: with all CPUs of a large node a smaller one would have no room.
+    wider = range(min(most, _MOST_BESIDE_A_GPU) if plan.gpus_per_trial else most, 1, -1)
     return next(
         (c for c in wider if replace(plan, cpus_per_trial=c).slots_on(nodes) == plan.slots), 1
     )

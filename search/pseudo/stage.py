@@ -82,7 +82,9 @@ def with_unlabelled(run: Prepared, progress: ProgressBar) -> Prepared:
     read_thresholds(run.config.pseudo_thresholds, run.schema)
     photos = replace(run.setting, unlabelled=unlabelled).photos
     decode_images(photos, run.stored_size, run.cache_dir, Machine().cpus(), progress)
-    return replace(run, unlabelled=unlabelled)
+    said = f"{plural(unlabelled.num_samples, 'photo')} without labels in {unlabelled.root}"
+    readings = (*run.readings, said, *unlabelled.notes)
+    return replace(run, unlabelled=unlabelled, readings=readings)
 
 
 def check_unlabelled(unlabelled: UnlabelledTable, labelled: SampleTable) -> None:

@@ -14,6 +14,7 @@ Controlled trainings and pseudo-labels have the same files in a folder of their 
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
@@ -229,7 +230,7 @@ class RefitFiles:
         return is_own and folds.is_key(trained.key, unit)
 
     def seconds(self, space: str, config_id: str | None = None) -> tuple[float, ...]:
-        """Returns the device seconds of every training of a space, or of one of its configs.
+        """Returns the seconds of every training of a space, or of one of its configs.
 
         One whose file is torn is left out with a warning: it may be of a seed that was cut off and
         that nobody reads, and who needs its predictions says so.
@@ -241,6 +242,15 @@ class RefitFiles:
             except ResultsError as error:
                 logger.warning("the seconds of a training are not counted: %s", error)
         return tuple(found)
+
+    def device_seconds(self, space: str) -> float:
+        """Returns what all trainings of a space took of their devices, torn ones left out."""
+        found = 0.0
+        for path, _ in self._of(self._parts, space):
+            with suppress(ResultsError):
+                note = read_note(path) or {}
+                found += read_seconds(path) * float(note.get("device_share", 1.0))
+        return found
 
     def notes(
         self, space: str, config_id: str, seeds: Iterable[int], num_folds: int

@@ -23,6 +23,7 @@ def alive_nodes() -> tuple[Node, ...]:
             found.append(
                 Node(
                     name=each["NodeID"],
+                    host=each["NodeManagerHostname"],
                     cpus=int(has.get("CPU", 0)),
                     gpus=int(has.get("GPU", 0)),
                     memory=None if memory is None else int(memory),
@@ -80,6 +81,12 @@ class Fleet:
         """Returns whether a node lives."""
         self._look()
         return any(node.name == name for node in self._nodes)
+
+    def host(self, name: str) -> str:
+        """Returns what people call a node; empty where it is the only one, or not known."""
+        self._look()
+        hosts = {node.name: node.host for node in self._nodes}
+        return hosts.get(name, "") if len(hosts) > 1 else ""
 
     def check(self) -> None:
         """Raises StalledError where no node has had room for a training for a long time."""

@@ -49,9 +49,14 @@ class Losses:
     """Decides what becomes of units that ended before their time, and tells of it."""
 
     def __init__(
-        self, is_alive: Callable[[str], bool], folder: Path, tell: Callable[[str], None]
+        self,
+        is_alive: Callable[[str], bool],
+        folder: Path,
+        tell: Callable[[str], None],
+        host: Callable[[str], str] = lambda _: "",
     ) -> None:
         self._retries, self._faults = Retries(is_alive), FaultCount()
+        self._host = host
         self._folder = folder
         self._tell = tell
         self._died: list[str] = []
@@ -64,9 +69,15 @@ class Losses:
             minutes = f"{lost.silent_s / 60:.0f} minutes"
             self._tell(f"{name} made no step for {minutes} and begins again, {after}")
         elif lost.fault is not None:
-            if self._faults.are_enough(name):
-                raise lost.fault
-            self._tell(f"{name} begins again, {after}: {lost.fault}")
+            fault = lost.fault.on(self._host(lost.node))
+            is_end = self._faults.are_enough(name)
+            # A network may be too large for the machine, and every start would end with it.
+            is_memory = fault.kind is Fault.MEMORY and self._faults.is_its_own(name)
+            if is_memory and note_deaths(self._mark(lost.unit)):
+                return False
+            if is_end:
+                raise fault
+            self._tell(f"{name} begins again, {after}: {fault}")
         elif lost.is_broken:
             self._tell(f"{name} begins again in another worker, {after}: {lost.error}")
         elif self._retries.after_death(name, lost.node, lost.error):

@@ -92,7 +92,7 @@ def run_units(
         else:
             waiting.append(unit)
     workers = pool or Pool(setting, folds, resources, seed)
-    losses = Losses(workers.is_alive, files.folder, tell)
+    losses = Losses(workers.is_alive, files.folder, tell, workers.host)
     try:
         while waiting or workers.busy:
             workers.stop(is_over)
@@ -177,6 +177,10 @@ class Pool:
     def has_room(self) -> bool:
         """Whether a slot is free on the nodes that there are now."""
         return len(self._running) < self._fleet.slots
+
+    def host(self, node: str) -> str:
+        """Returns what people call a node, as `Fleet.host`."""
+        return self._fleet.host(node)
 
     def is_alive(self, node: str) -> bool:
         """Returns whether a node lives."""

@@ -62,6 +62,7 @@ def train_unit(
             "gradient_cosine": [dict(report.gradient_cosine) for report in reports],
             "mean": classifier.preprocess.mean,
             "std": classifier.preprocess.std,
+            "device_share": images.setting.device_share,
         },
         heads=probabilities,
         mirrored=mirrored,

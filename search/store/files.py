@@ -99,6 +99,17 @@ def check_absent(option: str, path: Path) -> None:
         )
 
 
+def check_plain_out(option: str, path: Path) -> None:
+    """Raises UsageError where a file is written in place of a link, a device or a pipe."""
+    if path.is_symlink():
+        raise UsageError(
+            f"{option} must be a plain file, got {path}, a link, which would be written over; "
+            f"give {path.resolve()}"
+        )
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{option} must be a plain file, got {path}; give another name")
+
+
 def check_writable(option: str, folder: Path) -> None:
     """Raises ResultsError where a folder cannot be made or written; makes nothing."""
     whole = folder.absolute()

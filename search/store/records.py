@@ -11,6 +11,8 @@ from trainables.data.bounded_files import load_json
 WORST_VALUE = 0.0
 """What a trial is told that ran out of memory at the smallest batch."""
 PRECISION = "numerics.precision"
+CUT_OFF = "cut_off"
+"""Attribute of a trial that the budget cut off, and that is still to be run."""
 """Of a config: what a worker chose for it by measurement, told with its first epoch."""
 EPOCHS = "schedule.epochs"
 """Of a config: the length of its schedule, which a refit that lacks the time shortens."""
@@ -66,6 +68,7 @@ class TrialRecord:
         origin: where another run found its config; empty for all that this run found.
         went_on: when it was handed out again, in seconds since the epoch, and after how many of
             its own.
+        num_threads: of its last worker; 0 where it was not noted.
     """
 
     space: str
@@ -86,6 +89,7 @@ class TrialRecord:
     deaths: int = 0
     origin: str = ""
     went_on: tuple[tuple[float, float], ...] = ()
+    num_threads: int = 0
 
     @property
     def epochs(self) -> int:
@@ -130,10 +134,12 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
     """Returns a trial of a space's study as a record; `names` are those of all attributes.
 
     How a trial ended is what its state says: what a driver noted of its end and was killed before
-    it told it is of no end.
+    it told it is of no end. But one that is still to be run may have been cut off by the budget.
     """
     attributes = trial.attributes
     cause = cause_of(trial.state, attributes.get("cause", ""), trial.value)
+    if trial.state is State.RUNNING and attributes.get(CUT_OFF):
+        cause = Cause.BUDGET
     is_over = trial.state in (State.COMPLETE, State.PRUNED, State.FAIL)
     ordered = dict(sorted(trial.values.items()))
     objective = trial.value if trial.state is State.COMPLETE else None
@@ -162,6 +168,7 @@ def record_of(space: str, trial: StudyTrial, names: Sequence[str]) -> TrialRecor
         deaths=int(attributes.get("deaths", 0)),
         origin=str(attributes.get("origin", "")),
         went_on=tuple((float(at), float(done)) for at, done in attributes.get("went_on", ())),
+        num_threads=int(attributes.get("num_threads", 0)),
     )
 
 
@@ -210,8 +217,11 @@ def default_stop(records: Iterable[TrialRecord]) -> int | None:
     The end of the time cuts off the default config, too; its value is no match for full trainings.
     """
     first = next((record for record in records if record.number == DEFAULT_NUMBER), None)
-    stopped = first is not None and first.state in (State.FAIL, State.PRUNED) and first.values
-    return first.epochs if first is not None and stopped else None
+    if first is None or not first.values:
+        return None
+    # One that the end of the time cut off stays to be run.
+    stopped = first.state in (State.FAIL, State.PRUNED) or first.cause is Cause.BUDGET
+    return first.epochs if stopped else None
 
 
 def late_score(record: TrialRecord) -> float:

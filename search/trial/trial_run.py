@@ -185,6 +185,7 @@ class TrialRun:
         is_last = report.epoch >= self._classifier.config.schedule.epochs
         now = {
             **({"precision": self._config[PRECISION]} if PRECISION in self._config else {}),
+            "num_threads": setting.num_threads,
             "epoch": report.epoch,
             "value": self.last.value,
             "last_epoch": is_last,

@@ -104,7 +104,7 @@ def write_best(
         "trial": record.number,
         "seed": record.seed,
         "data": _data(run),
-        "training": _training(run),
+        "training": _training(run, record),
         "config": TrialConfig.from_flat(record.config).to_tree(),
     }
     if not _is_judged(store, record.space, values):
@@ -186,10 +186,11 @@ def _data(run: Prepared) -> Mapping[str, Any]:
     }
 
 
-def _training(run: Prepared) -> Mapping[str, Any]:
+def _training(run: Prepared, record: TrialRecord) -> Mapping[str, Any]:
     return {
         "device": run.resources.device,
-        "num_threads": run.resources.cpus_per_trial,
+        # An earlier start may have had another number, and other bits.
+        "num_threads": record.num_threads or run.resources.cpus_per_trial,
         "weights_dir": run.config.weights_dir,
         "versions": package_versions(),
     }

@@ -25,7 +25,15 @@ from search.prepare.offered import first_config
 from search.store.journal_file import torn_end
 from search.store.portfolio_file import Candidate
 from search.store.reading import reading
-from search.store.records import WORST_VALUE, Cause, State, StudyTrial, TrialRecord, record_of
+from search.store.records import (
+    CUT_OFF,
+    WORST_VALUE,
+    Cause,
+    State,
+    StudyTrial,
+    TrialRecord,
+    record_of,
+)
 from search.tuning.bounded_sampler import BoundedSampler
 from search.tuning.journal_backend import BatchedFileBackend
 from search.tuning.known_configs import known_configs
@@ -35,6 +43,7 @@ from search.tuning.study_note import (
     study_attributes,
     study_note,
 )
+from spaces.errors import SpaceError
 from spaces.scale import Scale
 from spaces.space import Schema, Space
 from trainables.blocks import FlatValue
@@ -44,6 +53,8 @@ from trainables.seeding import derive_seed
 logger = logging.getLogger(__name__)
 
 _NUM_STARTUP_TRIALS = 8
+_MOST_BROKEN_DRAWS = 20
+"""In a row, for which a space's own code fails, before the search ends with what it says."""
 
 
 def tpe(seed: int) -> BaseSampler:
@@ -106,6 +117,8 @@ class Asked:
     seed: int
     device_seconds: float = 0.0
     """Spent on it before; 0 for a new trial."""
+    seconds: float = 0.0
+    """Of wall-clock time, likewise."""
     deaths: int = 0
     """Earlier starts of the run in which every worker that it was given died."""
 
@@ -187,8 +200,27 @@ class StudyJournal:
             self._study.set_user_attr("chosen", text)
 
     def ask(self) -> Asked:
-        """Starts a new trial: the default config first, then the portfolio, then the sampler."""
-        return self._start(self._study.ask())
+        """Starts a new trial: the default config first, then the portfolio, then the sampler.
+
+        Raises:
+            SpaceError: the space's own code fails again and again.
+        """
+        broken = 0
+        while True:
+            trial = self._study.ask()
+            try:
+                return self._start(trial)
+            except SpaceError as error:
+                self._fail_draw(trial, error)
+                if (broken := broken + 1) == _MOST_BROKEN_DRAWS:
+                    raise
+
+    def _fail_draw(self, trial: optuna.Trial, error: SpaceError) -> None:
+        """Has a trial fail for which the space's own code gives no config."""
+        for name, value in (("config", "{}"), ("seed", 0)):
+            trial.set_user_attr(name, value)
+        self._open[trial.number] = trial
+        self.fail(trial.number, Cause.ERROR, str(error))
 
     def _start(self, trial: optuna.Trial) -> Asked:
         config = self.space.config(trial, self._schema, self._scale)
@@ -210,9 +242,12 @@ class StudyJournal:
         for frozen in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             trial = optuna.Trial(self._study, frozen._trial_id)
             if "seed" not in frozen.user_attrs:
-                found.append(self._start(trial))
+                try:
+                    found.append(self._start(trial))
+                except SpaceError as error:
+                    self._fail_draw(trial, error)
                 continue
-            for name in ("cause", "error"):
+            for name in ("cause", "error", CUT_OFF):
                 if frozen.user_attrs.get(name):
                     # The driver was killed between this note and the end, which is still to come.
                     trial.set_user_attr(name, "")

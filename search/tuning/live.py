@@ -46,34 +46,47 @@ class Live:
         asked: the trial.
         started: when it was handed out, in seconds of the searcher's clock.
         device_seconds: up to the last result, with those of earlier starts and lost workers.
-        before: device seconds before the worker began.
+        seconds: wall-clock seconds, likewise; an earlier start may have held another share.
         pulse: of its worker.
         worker: when the worker began the trial: another one after a worker was lost.
+        before: device seconds and seconds before that worker began.
+        num_threads: of that worker, as it is noted.
     """
 
     asked: Asked
     started: float
     device_seconds: float
-    before: float
+    seconds: float
     pulse: Pulse | None = None
     worker: float | None = None
+    before: tuple[float, float] = (0.0, 0.0)
+    num_threads: int = 0
 
     def spend(self, result: Mapping[str, Any], share: float) -> None:
         """Takes over what the trial has cost up to a result."""
         if "seconds" not in result:
             return
         if result["started"] != self.worker:
-            self.before, self.worker = self.device_seconds, result["started"]
-        self.device_seconds = self.before + float(result["seconds"]) * share
+            self.before = self.device_seconds, self.seconds
+            self.worker = result["started"]
+        self.device_seconds = self.before[0] + float(result["seconds"]) * share
+        self.seconds = self.before[1] + float(result["seconds"])
+
+    @property
+    def going_on(self) -> Asked:
+        """The trial as another worker is to go on with it."""
+        return replace(self.asked, device_seconds=self.device_seconds, seconds=self.seconds)
 
     def news(self, result: Mapping[str, Any]) -> dict[str, float | str]:
-        """Returns what the record lacks of a result: its gap, and the precision once.
+        """Returns what the record lacks of a result: its gap, and precision and threads once.
 
         A trial that is handed out again goes on in the precision that was chosen for it.
         """
         found: dict[str, float | str] = {}
         if (gap := result.get("gap")) is not None:
             found["gap"] = float(gap)
+        if (threads := int(result.get("num_threads", 0))) != self.num_threads:
+            found["num_threads"] = self.num_threads = threads
         chosen = str(result.get("precision", ""))
         if chosen and self.asked.config.get(PRECISION) != chosen:
             found["precision"] = chosen

@@ -12,7 +12,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from search.errors import StalledError
 from search.prepare.config import Budget
 from search.refit.retries import Retries, is_silent
 from search.store.heartbeat import Pulse, heartbeat_path
-from search.store.records import DEFAULT_NUMBER, Cause, State, seconds_under_way
+from search.store.records import CUT_OFF, DEFAULT_NUMBER, Cause, State, seconds_under_way
 from search.tuning.fair_share import Solved, Usage, least_spent, next_space, part_of, share_of_each
 from search.tuning.journal import Asked, StudyJournal
 from search.tuning.live import Listener, Live, SameFailures, usage_of
@@ -46,6 +45,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         device_share: share of a device that a trial holds.
         retries: decides which trials begin again after their worker was lost.
         heartbeats: folder of the workers' signs of life; None looks at none.
+        host: returns what people call a node, given its name in Ray.
         listeners: hear of every event.
         left: approaches that get no more time, what they lack the others get; it may grow.
         started: clock time from which the budget's seconds count.
@@ -63,6 +63,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         device_share: float,
         retries: Retries,
         heartbeats: Path | None = None,
+        host: Callable[[str], str] = lambda _: "",
         listeners: Iterable[Listener] = (),
         left: Collection[str] = (),
         started: float | None = None,
@@ -80,6 +81,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._started = clock() if started is None else started
         self._retries = retries
         self._heartbeats = heartbeats
+        self._host = host
+        self._too_large: dict[str, FaultError] = {}
         self._silent: dict[str, float] = {}
         self._offered, self._offered_until = 0.0, self._started
         self._live: dict[str, Live] = {}
@@ -210,17 +213,25 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         """Settles the trials that the end of the run cut off.
 
         After an interruption or a fault of the machine they stay RUNNING, and `--resume` goes on
-        with them; at the end of the budget they are told FAIL with their values kept.
+        with them; at the end of the budget they are told FAIL with their values kept, but for the
+        default config, by which all others are judged: that goes on where the run has more time.
         """
         if self._is_cut_short:
             return
         for live in self._live.values():
-            self._journals[live.asked.space].fail(live.asked.number, Cause.BUDGET)
+            self._cut_off(live.asked)
             self._announce_end(live.asked)
         for asked in self._waiting:
-            self._journals[asked.space].fail(asked.number, Cause.BUDGET)
+            self._cut_off(asked)
         self._live.clear()
         self._waiting.clear()
+
+    def _cut_off(self, asked: Asked) -> None:
+        journal = self._journals[asked.space]
+        if asked.number == DEFAULT_NUMBER:
+            journal.note(asked.number, **{CUT_OFF: 1.0})
+        else:
+            journal.fail(asked.number, Cause.BUDGET)
 
     def save(self, checkpoint_path: str) -> None:
         """Saves nothing: the journal is the record."""
@@ -230,7 +241,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def _start(self, trial_id: str, asked: Asked) -> dict[str, Any]:
         spent = asked.device_seconds
-        live = Live(asked, self._clock(), device_seconds=spent, before=spent)
+        live = Live(asked, self._clock(), device_seconds=spent, seconds=asked.seconds)
         self._live[trial_id] = live
         if spent:
             self._journals[asked.space].note_going_on(asked.number)
@@ -255,13 +266,15 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if silent_s := self._silent.pop(trial_id, 0.0):
             return self._begins_again(live, silent_s)
         if "fault" in result:
-            return self._stays(live, FaultError(Fault(result["fault"]), str(result["error"])))
+            fault = FaultError(Fault(result["fault"]), str(result["error"]))
+            return self._stays(trial_id, live, fault)
         if not error:
             return False
         said = self._scheduler.errors.get(trial_id, "")
-        fault = self._deaths.fault(said)
-        again = fault is None and self._begins_again(live, said=said)
-        return again or self._stays(live, fault or FaultError(Fault.WORKER, _WORKER_DIED))
+        death = self._deaths.fault(said)
+        again = death is None and self._begins_again(live, said=said)
+        fault = death or FaultError(Fault.WORKER, _WORKER_DIED)
+        return again or self._stays(trial_id, live, fault)
 
     def _begins_again(self, live: Live, silent_s: float = 0.0, said: str = "") -> bool:
         """Hands a trial without a worker out again; False where it has had its tries."""
@@ -277,7 +290,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                     return False
         except StalledError as error:
             self.stalled = str(error)
-        self._waiting.appendleft(replace(live.asked, device_seconds=live.device_seconds))
+        self._waiting.appendleft(live.going_on)
         for listener in self._listeners:
             listener.trial_lost(live.asked, why)
         return True
@@ -317,8 +330,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         asked = live.asked
         journal = self._journals[asked.space]
         live.spend(result, self._device_share)
-        seconds = live.device_seconds / self._device_share
-        journal.note(asked.number, device_seconds=live.device_seconds, seconds=seconds)
+        journal.note(asked.number, device_seconds=live.device_seconds, seconds=live.seconds)
         if "value" not in result or "epoch" not in result:
             return
         epoch, value = int(result["epoch"]), float(result["value"])
@@ -332,7 +344,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         journal = self._journals[asked.space]
         counted = True
         value = float(result.get("value", math.nan))
-        if error:
+        if (fault := self._too_large.pop(trial_id, None)) is not None:
+            journal.fail(asked.number, Cause.OUT_OF_MEMORY, str(fault))
+        elif error:
             journal.fail(asked.number, Cause.WORKER_DIED, _WORKER_DIED)
             self._note_failure(Cause.WORKER_DIED, _WORKER_DIED)
         elif result.get("cause"):
@@ -350,27 +364,33 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self.solved.note(asked.space, value)
             self._faults.clear()
         else:
-            journal.fail(asked.number, Cause.BUDGET)
+            self._cut_off(asked)
             counted = False
         self._counted[asked.space] += counted
 
-    def _stays(self, live: Live, fault: FaultError) -> bool:
+    def _stays(self, trial_id: str, live: Live, fault: FaultError) -> bool:
         """Keeps a trial to be run for which the machine failed; returns whether it is kept.
 
-        It is tried again at once; where its workers died and nobody knows why, by the next start
-        of the run, and only by that: then it may be the config, after all.
+        It is tried again at once; where its workers died and nobody knows why, or ran out of
+        memory three times, by the next start of the run, and only by that: then it may be the
+        config, after all.
         """
-        asked = replace(live.asked, device_seconds=live.device_seconds)
-        if fault.kind is not Fault.WORKER:
+        fault = fault.on(self._host(live.node()))
+        asked = live.going_on
+        is_end = self._faults.are_enough(live.name)
+        is_memory = fault.kind is Fault.MEMORY and self._faults.is_its_own(live.name)
+        if not (fault.kind is Fault.WORKER or is_memory):
             self._waiting.append(asked)
         elif asked.deaths:
+            if is_memory:
+                self._too_large[trial_id] = fault
             return False
         else:
             self._journals[asked.space].note(asked.number, deaths=1)
             self.aside.append(asked)
             self._counted[asked.space] += 1
             self._finished[asked.space].append(live.device_seconds)
-        if self._faults.are_enough(live.name):
+        if is_end:
             self.fault = fault
         for listener in self._listeners:
             listener.trial_kept(asked, fault)
@@ -393,7 +413,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if not self._listeners:
             return
         record = self._journals[asked.space].record(asked.number)
-        if record.state is State.RUNNING:
+        if record.state is State.RUNNING and record.cause is not Cause.BUDGET:
             logger.warning("trial %s %d was not told how it ended", asked.space, asked.number)
         for listener in self._listeners:
             listener.trial_ended(record)

@@ -113,6 +113,7 @@ def run_search(
         device_share=resources.device_share,
         retries=Retries(fleet.is_alive),
         heartbeats=heartbeats,
+        host=fleet.host,
         listeners=(progress,) if race is None else (progress, race),
         started=began,
     )

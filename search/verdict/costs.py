@@ -37,9 +37,7 @@ def approach_costs(logged: Logged, built: Sequence[JointPredictions]) -> tuple[C
             Cost(
                 approach=part.name,
                 search_device_seconds=sum(spent),
-                refit_device_seconds=sum(
-                    sum(refitted.files.seconds(space)) for space in config_ids
-                ),
+                refit_device_seconds=sum(map(refitted.files.device_seconds, config_ids)),
                 parameters=_total(
                     [None if note is None else note["parameters"] for note in noted]
                 ),

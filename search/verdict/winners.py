@@ -108,6 +108,8 @@ def best_texts(run: SavedRun, refitted: Refitted, found: Mapping[str, Winner]) -
             if record.number != searched["trial"]:
                 score, other = _score(refitted, record, score), {SEARCH_CHOICE: searched}
             if record.number != trial:
+                threads = record.num_threads or tree["training"]["num_threads"]
+                tree["training"] = {**tree["training"], "num_threads": threads}
                 config = TrialConfig.from_flat(record.config).to_tree()
         except (ResultsError, ConfigError) as error:
             logger.warning("%s stays as it is: %s", path, error)

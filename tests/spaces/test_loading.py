@@ -45,6 +45,31 @@ def test_a_name_is_the_space_of_all_attributes_in_a_form(name, form):
     assert (space.name, space.attributes, space.form) == (name, MASK_SCHEMA.names, form)
 
 
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("age", ("age", "")),
+        ("mine.py", ("", "mine.py")),
+        ("gender=mine.py", ("gender", "mine.py")),
+        ("gender=runs/lr=0.1/mine.py", ("gender", "runs/lr=0.1/mine.py")),
+        ("/home/u/runs/lr=0.1/mine.py", ("", "/home/u/runs/lr=0.1/mine.py")),
+        ("./lr=0.1/mine.py", ("", "./lr=0.1/mine.py")),
+        ("gender=", ("gender", "")),
+    ],
+)
+def test_a_path_may_have_an_equals_sign(spec, expected):
+    assert spaces.split_spec(spec) == expected
+
+
+def test_a_file_below_a_folder_with_an_equals_sign_is_loaded(write, tmp_path, monkeypatch):
+    folder = tmp_path / "lr=0.1"
+    folder.mkdir()
+    path = write(MINE, "lr=0.1/mine.py")
+    assert spaces.load(str(path), MASK_SCHEMA).attributes == ("gender",)
+    monkeypatch.chdir(tmp_path)
+    assert spaces.load("lr=0.1/mine.py", MASK_SCHEMA).attributes == ("gender",)
+
+
 def test_an_attribute_without_a_file_has_the_generic_space():
     space = spaces.load("ripeness", FRUIT)
     assert (space.name, space.attributes, space.form) == ("ripeness", ("ripeness",), "softmax")

@@ -199,6 +199,16 @@ def test_choices_that_no_journal_could_hold_are_refused():
         asked(suggest)
 
 
+@pytest.mark.parametrize("value", [np.int64(16), np.float32(0.1), [16]])
+def test_constants_and_defaults_that_no_journal_could_hold_are_refused(value):
+    odd = {**DEFAULT, "optim.batch_size": value}
+    said = rf"must give plain text, numbers, .* got .*\({type(value).__name__}\) for optim.batch"
+    with pytest.raises(SpaceError, match=rf"default\(\) of space .* {said}"):
+        space(default=lambda *_: odd).default_config(FACES, SCALE)
+    with pytest.raises(SpaceError, match=rf"suggest\(\) of space .* {said}"):
+        asked(lambda *_: {"optim.batch_size": value})
+
+
 def test_a_branch_that_the_default_lacks_may_be_suggested():
     short = {name: value for name, value in DEFAULT.items() if name != "optim.name"}
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from trainables.data.bounded_files import MAX_JSON_BYTES, read_bytes
 from trainables.data.class_names import ClassNames, same_text, spelling
+from trainables.data.csv_cells import original
 from trainables.data.csv_rows import parse_number, read_csv
 from trainables.data.csv_text import decode_text
 from trainables.data.known_corrections import KNOWN
@@ -74,7 +75,7 @@ def read_corrections(source: str) -> tuple[Correction, ...]:
         places = [f"{source} row {line}" for line in lines]
         whole = zip(places, *cells, rows.column(COLUMNS[3]), strict=True)
     return tuple(
-        Correction(where=where, key=key, attribute=name, label=label, reason=why)
+        Correction(where=where, key=original(key), attribute=name, label=label, reason=why)
         for where, key, name, label, why in whole
     )
 

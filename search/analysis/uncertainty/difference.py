@@ -196,4 +196,5 @@ class PairEstimate:
             choice_variance=self.choice_variance / people,
             num_differing=int(self.num_differing * people),
             training=(first, second),
+            search=tuple(luck.planned(people) for luck in self.search),
         )

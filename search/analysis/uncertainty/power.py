@@ -70,7 +70,8 @@ def _expected_luck(planned: PairEstimate) -> tuple[float, float]:
         excess = excess * float(ndtr(z)) + spread * exp(-(z**2) / 2) / sqrt(2 * pi)
     people = max(planned.people_variance, planned.interaction) + planned.choice_variance
     variance = people + planned.search_excess + excess
-    others = training + sum(luck.variance**2 / luck.degrees for luck in planned.search)
+    search = [luck for luck in planned.search if luck.excess > 0]
+    others = training + sum(luck.variance**2 / luck.degrees for luck in search)
     total = people**2 / planned.people_degrees + others
     return variance, min(planned.people_degrees, variance**2 / total if total > 0 else np.inf)
 

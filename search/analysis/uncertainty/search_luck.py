@@ -49,6 +49,11 @@ class SearchLuck:
         """What the search adds to the variance of a score."""
         return max(0.0, self.variance - self.counted)
 
+    def planned(self, people: float) -> "SearchLuck":
+        """Returns the luck to expect of `people` times the people: what is theirs shrinks."""
+        counted = min(self.variance, self.counted) / people
+        return SearchLuck(variance=self.excess + counted, counted=counted, degrees=self.degrees)
+
 
 def pooled(lucks: Sequence[SearchLuck], num_models: int) -> SearchLuck:
     """Returns the luck of the configs of some models, from what is known of all of them.

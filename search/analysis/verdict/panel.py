@@ -278,12 +278,12 @@ class Panel:
         return found
 
     def one_look(self, estimates: Sequence[PairEstimate]) -> Rounds:
-        """Returns the rounds of a refit that looked once, at its end."""
+        """Returns the rounds of what is looked at once, and whose seeds are all that will be."""
         rounds = Rounds(
             names=[part.name for part in self.approaches],
             num_people=self.people.num_people,
             margin=self.rules.margin,
-            full=max(len(part.predicted) for part in self.approaches),
+            full=0,
         )
         rounds.look(dict(zip(rounds.pairs, estimates, strict=True)), ended=True)
         return rounds

@@ -1,6 +1,6 @@
 """A search without Ray: journals on disk, a clock of our own, and the calls Ray would make."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,7 @@ class Heard:
     """A listener that writes down what it hears."""
 
     events: list[tuple[Any, ...]] = field(default_factory=list)
+    faults: list[FaultError] = field(default_factory=list)
 
     def trial_started(self, asked: Any) -> None:
         self.events.append(("started", asked.space, asked.number))
@@ -128,6 +129,7 @@ class Heard:
 
     def trial_kept(self, asked: Any, fault: FaultError) -> None:
         self.events.append(("kept", asked.space, asked.number, fault.kind))
+        self.faults.append(fault)
 
 
 class Script:
@@ -158,6 +160,7 @@ class Script:
         retries: Retries | None = None,
         heartbeats: Path | None = None,
         left: Collection[str] = (),
+        host: Callable[[str], str] = lambda _: "",
         **changes: Any,
     ) -> None:
         self.path = path
@@ -174,6 +177,7 @@ class Script:
             slots=slots,
             device_share=share,
             retries=retries or Retries(lambda node: True, max_deaths=0),
+            host=host,
             heartbeats=heartbeats,
             listeners=(self.heard,),
             left=left,

@@ -78,6 +78,13 @@ def test_a_gpu_on_a_node_without_cpus_is_refused_with_what_the_nodes_have():
         plan_resources([Node(cpus=3), Node(cpus=0, gpus=1)], "auto")
 
 
+def test_a_trial_beside_a_gpu_takes_no_more_cpus_than_a_small_node_has():
+    large, small = Node(cpus=64, gpus=1), Node(cpus=16, gpus=1)
+    plan = plan_resources([large], "auto")
+    assert plan.cpus_per_trial == 8
+    assert plan.slots_on([large, small]) == 2
+
+
 def test_memory_takes_slots_and_the_plan_says_so():
     plan = plan_resources([Node(cpus=64, memory=8 * GB)], "auto", worker_bytes=2 * GB)
     assert (plan.slots, plan.cpus_per_trial) == (4, 16)

@@ -223,6 +223,9 @@ class ScriptedPool:
     def is_alive(self, node):
         return True
 
+    def host(self, node):
+        return ""
+
     def wait(self):
         unit, self.running = self.running[0], []
         self.busy = False
@@ -263,6 +266,16 @@ def test_a_machine_that_goes_on_failing_ends_the_refit_and_names_it(people, tmp_
     with pytest.raises(FaultError, match="no space is left on the disk"):
         ends(pool, units, people, tmp_path)
     assert pool.started == [0, 0, 0]
+
+
+def test_a_unit_that_no_memory_is_enough_for_is_given_up_by_the_next_start(people, tmp_path):
+    units = [unit_of(people, fold=fold) for fold in range(2)]
+    memory = FaultError(Fault.MEMORY, "Cannot allocate memory")
+    with pytest.raises(FaultError, match="memory of the machine ran out"):
+        ends(ScriptedPool(*[memory] * 3), units, people, tmp_path)
+    pool = ScriptedPool(*[memory] * 3)
+    assert ends(pool, units, people, tmp_path) == [0, 1]
+    assert pool.started == [0, 0, 0, 1]
 
 
 def test_weights_that_cannot_be_written_are_named_and_leave_no_draft(

@@ -64,7 +64,7 @@ def asked(number: int, space: str = "gender") -> Asked:
         ),
         (
             made_record(6, {}, cause=Cause.OUT_OF_MEMORY, objective=0.0, error="does not fit"),
-            "gender trial 6: FAILED at epoch 0/3: does not fit",
+            "gender trial 6: too large for the memory, at epoch 0/3",
         ),
     ],
 )

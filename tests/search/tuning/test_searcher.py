@@ -11,6 +11,7 @@ from ray.tune.search import Searcher
 
 from search.store.records import Cause, State
 from search.tuning.journal import StudyJournal
+from spaces.errors import SpaceError
 from tests.search.builders.scripted import EPOCHS, Script, result
 
 
@@ -158,6 +159,7 @@ def test_an_epoch_that_comes_twice_keeps_its_first_value(script):
 
 
 def test_a_trial_cut_off_by_its_share_fails_with_cause_budget_and_keeps_its_values(script):
+    script.finish(script.start(), 3, 0.5)
     trial = script.start()
     script.report(trial, 1, 0.3)
     script.scheduler.cut.add(trial)
@@ -169,6 +171,7 @@ def test_a_trial_cut_off_by_its_share_fails_with_cause_budget_and_keeps_its_valu
 
 
 def test_the_end_of_the_run_cuts_running_trials_off(script):
+    script.finish(script.start(), 3, 0.5)
     first, second = script.start(), script.start()
     script.report(first, 1, 0.3)
     script.searcher.close()
@@ -176,6 +179,93 @@ def test_the_end_of_the_run_cuts_running_trials_off(script):
         record = script.record(trial)
         assert (record.state, record.cause) == (State.FAIL, Cause.BUDGET)
         assert record.values == values
+
+
+@pytest.fixture
+def broken():
+    """Numbers of the trials for which the user's own code fails, as in a corner of its space."""
+    return set()
+
+
+@pytest.fixture
+def rarely_broken(broken):
+    def suggest(trial, schema, scale):
+        trial.suggest_float("optim.lr", 0.001, 0.1)
+        if trial.number in broken:
+            raise ZeroDivisionError("a corner")
+
+    return suggest
+
+
+def test_a_draw_for_which_the_space_fails_is_a_broken_trial_and_the_search_goes_on(
+    tmp_path, rarely_broken, broken
+):
+    script = Script(tmp_path / "journal", suggest=rarely_broken)
+    broken.update((2, 3))
+    for _ in range(2):
+        script.finish(script.start(), 3, 0.5)
+    assert script.asked[script.start()]["number"] == 4
+    for record in script.records()[2:4]:
+        assert (record.state, record.cause) == (State.FAIL, Cause.ERROR)
+        assert "suggest() of space 'gender' fails: ZeroDivisionError: a corner" in record.error
+
+
+def test_a_draw_that_was_cut_off_and_fails_does_not_end_the_next_start(
+    tmp_path, monkeypatch, rarely_broken, broken
+):
+    before = Script(tmp_path / "journal", suggest=rarely_broken)
+    for _ in range(2):
+        before.finish(before.start(), 3, 0.5)
+    broken.add(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(StudyJournal, "_fail_draw", stop)
+        with pytest.raises(KeyboardInterrupt):
+            before.start()
+    broken.clear()
+    reattach = StudyJournal.reattach
+
+    def in_the_corner(journal):
+        broken.add(2)
+        return reattach(journal)
+
+    monkeypatch.setattr(StudyJournal, "reattach", in_the_corner)
+    after = Script(tmp_path / "journal", suggest=rarely_broken)
+    assert after.records()[2].state is State.FAIL
+    assert after.asked[after.start()]["number"] == 3
+
+
+def test_a_space_that_fails_for_every_draw_ends_the_search_with_what_it_says(
+    tmp_path, rarely_broken, broken
+):
+    script = Script(tmp_path / "journal", suggest=rarely_broken)
+    broken.update(range(100))
+    with pytest.raises(SpaceError, match="ZeroDivisionError: a corner"):
+        script.start()
+
+
+def stop(*given):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("by", ["the end of the run", "its share"])
+def test_a_default_config_that_is_cut_off_goes_on_when_there_is_more_time(tmp_path, by):
+    """All others are judged by it, and no other trial could take its place."""
+    before = Script(tmp_path / "journal")
+    trial = before.start()
+    before.report(trial, 1, 0.3)
+    if by == "its share":
+        before.scheduler.cut.add(trial)
+        before.searcher.on_trial_complete(trial, result(1, 0.3))
+    before.searcher.close()
+    record = before.record(trial)
+    assert (record.state, record.cause, record.counts) == (State.RUNNING, Cause.BUDGET, False)
+    after = Script(tmp_path / "journal")
+    again = after.start()
+    assert after.asked[again]["number"] == record.number == 0
+    after.finish(again, 3, 0.6)
+    record = after.record(again)
+    assert (record.state, record.cause, record.objective) == (State.COMPLETE, Cause.NONE, 0.6)
+    assert record.values == {1: 0.3, 3: 0.6}
 
 
 def test_an_interrupted_run_leaves_its_trials_running(script):

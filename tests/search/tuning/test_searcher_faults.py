@@ -1,11 +1,14 @@
 """What the machine did to a trial is not held against its config: the trial stays to be run."""
 
+from pathlib import Path
+
 import pytest
 from ray.tune.search import Searcher
 
 from search.ending import faults
 from search.ending.faults import Fault
 from search.prepare.config import Budget
+from search.store.heartbeat import Heartbeat
 from search.store.records import Cause, State
 from tests.search.builders.scripted import Script
 
@@ -112,6 +115,37 @@ def test_a_worker_that_the_system_killed_for_lack_of_memory_is_no_failure(tmp_pa
     script.die(script.start())
     assert script.heard.events[-1] == ("kept", "gender", 0, Fault.MEMORY)
     assert script.asked[script.start()]["number"] == 0
+
+
+MEMORY = {"fault": Fault.MEMORY.value, "error": "MemoryError: Cannot allocate memory"}
+
+
+def test_a_trial_that_no_memory_is_enough_for_is_given_up_by_the_next_start(tmp_path):
+    """Else every start would end with it."""
+    script = Script(tmp_path / "journal", slots=1)
+    for _ in range(3):
+        assert script.searcher.fault is None
+        fault(script, script.start(), MEMORY)
+    assert script.searcher.fault.kind is Fault.MEMORY
+    again = Script(tmp_path / "journal", slots=1)
+    for _ in range(3):
+        trial = again.start()
+        assert again.asked[trial]["number"] == 0
+        fault(again, trial, MEMORY)
+    assert again.searcher.fault is None
+    record = again.record(trial)
+    assert (record.state, record.cause) == (State.COMPLETE, Cause.OUT_OF_MEMORY)
+    assert "Cannot allocate memory" in record.error
+    assert again.asked[again.start()]["number"] == 1
+
+
+def test_a_fault_on_one_of_several_machines_names_it(tmp_path):
+    hosts = {"n1": "gpu-17"}.get
+    script = Script(tmp_path / "journal", heartbeats=tmp_path / "beats", host=hosts)
+    trial = script.start()
+    Heartbeat("n1").begin(Path(script.asked[trial]["heartbeat"]))
+    fault(script, trial)
+    assert script.heard.faults[-1].detail.endswith("No space left on device, on gpu-17")
 
 
 def test_a_worker_that_lacks_the_package_says_so(script):

@@ -183,6 +183,7 @@ def test_the_end_of_the_budget_is_told_to_a_trial_that_waits_to_begin_again(tmp_
         budget=Budget(seconds=100),
         retries=Retries(lambda node: node not in dead),
     )
+    script.finish(script.start(), 3, 0.5)
     trial = script.start()
     script.clock.now += 101
     script.die(trial)

@@ -178,10 +178,11 @@ def test_a_trial_whose_drawing_was_cut_off_keeps_what_was_drawn(tmp_path):
 def test_a_run_that_ends_before_a_running_trial_gets_a_slot_cuts_it_off(tmp_path):
     path = tmp_path / "journal"
     before = Script(path)
+    before.finish(before.start(), 3, 0.5)
     before.report(before.start(), 1, 0.3)
     after = Script(path)
     after.searcher.close()
-    record = after.records()[0]
+    record = after.records()[1]
     assert (record.state, record.cause, record.values) == (State.FAIL, Cause.BUDGET, {1: 0.3})
 
 

@@ -15,6 +15,7 @@ from search.analysis.uncertainty.power import (
     promised_difference,
     would_decide,
 )
+from search.analysis.uncertainty.search_luck import SearchLuck
 from search.analysis.uncertainty.training_luck import TrainingLuck
 
 
@@ -55,6 +56,24 @@ def test_the_people_found_detect_the_difference_as_often_as_promised():
     error = (1e-4 * 300 / people) ** 0.5
     found = np.random.default_rng(0).normal(0.015, error, 20_000)
     assert np.mean(np.abs(found) > 1.96 * error) == pytest.approx(POWER, abs=0.02)
+
+
+@pytest.mark.parametrize("counted", [5.2e-4, 5.0e-4])
+def test_finalists_that_differ_by_luck_alone_cost_no_people(counted):
+    """The luck of a search that is in no variance must not be in the plan either."""
+    plain = replace(_estimate(0.04, people=4.9e-4), people_degrees=100.0)
+    luck = SearchLuck(variance=5.0e-4, counted=counted, degrees=10.0)
+    searched = replace(plain, search=(luck,))
+    assert _plan(searched, num_people=101) == _plan(plain, num_people=101)
+    assert _plan(plain, num_people=101).people is not None
+
+
+def test_what_a_search_adds_stays_and_grows_surer_with_people():
+    luck = SearchLuck(variance=5.0e-4, counted=4.0e-4, degrees=10.0)
+    searched = replace(_estimate(0.06, people=4.9e-4), search=(luck,))
+    reach = [detectable_difference(searched.with_more(people=k)) for k in (1.0, 2.0, 4.0, 8.0)]
+    assert reach == sorted(reach, reverse=True)
+    assert searched.with_more(people=4.0).search_excess == pytest.approx(1.0e-4)
 
 
 def test_the_difference_detectable_now_needs_no_more_people():
