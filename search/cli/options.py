@@ -51,7 +51,8 @@ _GROUPS = {
 }
 """Of `headrace run`: the headings of its help, each with its options."""
 _DATA_HELP = "folder of the data (default: the built-in demo)"
-_RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX"
+_RESULTS_HELP = "folder of all runs, or s3://BUCKET/PREFIX (default: results)"
+_CACHE_HELP = "(default: ~/.cache/headrace, or below $XDG_CACHE_HOME)"
 _OWN = "(default: the run's own)"
 _SHELLS = ("bash", "zsh", "tcsh")
 
@@ -131,7 +132,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="where corrections are now",
     )
     replay.add_argument(
-        "--cache", type=named_folder, default=None, help="folder of decoded images"
+        "--cache", type=named_folder, default=None, help=f"folder of decoded images {_CACHE_HELP}"
     )
     return parser
 
@@ -170,7 +171,10 @@ def _add_audit(commands: Any) -> None:
         help="no photos in the page; nor in that of a run that was started so",
     )
     audit.add_argument(
-        "--cache", type=named_folder, default=None, help="folder of demo data and small photos"
+        "--cache",
+        type=named_folder,
+        default=None,
+        help=f"folder of demo data and small photos {_CACHE_HELP}",
     )
 
 
@@ -213,7 +217,7 @@ def _add_frozen(commands: Any) -> None:
             "--cache",
             type=named_folder,
             default=None,
-            help="folder of demo data, photos and features",
+            help=f"folder of demo data, photos and features {_CACHE_HELP}",
         )
 
 
@@ -239,14 +243,21 @@ def _add_concluding(commands: Any) -> None:
     _add_ensemble(commands)
     compare = _command(commands, "compare", "judge anybody's prediction files")
     of_margin = f"{MARGIN_HELP} (default: {DEFAULT_MARGIN})"
-    compare.add_argument("--truth", type=Path, required=True, help="CSV sample,group,label")
+    compare.add_argument(
+        "--truth",
+        type=Path,
+        required=True,
+        help="CSV sample,label, with group (the person) and fold where there are some",
+    )
     compare.add_argument(
         "predictions",
         nargs="+",
         metavar="NAME=CSV",
         help="CSV sample,p0,...,p{C-1} with optional seed",
     )
-    compare.add_argument("--out", type=Path, default=Path("compared"), help="where to write")
+    compare.add_argument(
+        "--out", type=Path, default=Path("compared"), help="folder to write (default: compared)"
+    )
     compare.add_argument("--margin", type=float, default=DEFAULT_MARGIN, help=of_margin)
     compare.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
 
@@ -260,7 +271,11 @@ def _needed_folder(text: str) -> Path:
 def _add_ensemble(commands: Any) -> None:
     ensemble = _of_a_run(commands, "ensemble", "choose the ensemble of a refitted run again")
     ensemble.add_argument(
-        "--max-members", type=int, default=None, help="different models at most, a model per seed"
+        "--max-members",
+        type=int,
+        default=None,
+        help="members at most: a config with one seed each, all its folds together; needs a run "
+        "with --keep-models",
     )
     ensemble.add_argument(
         "--max-ms", type=float, default=None, help="milliseconds at most to serve a photo here"
@@ -304,7 +319,10 @@ def _add_ensemble(commands: Any) -> None:
         help="whose configs go to timm or into the portfolio (default: all)",
     )
     export.add_argument(
-        "--cache", type=named_folder, default=None, help="folder of demo data, for the comparison"
+        "--cache",
+        type=named_folder,
+        default=None,
+        help=f"folder of demo data, for the comparison {_CACHE_HELP}",
     )
 
 
@@ -336,12 +354,12 @@ _OF_A_START: dict[str, dict[str, Any]] = {
     "--results": {
         "type": place,
         "default": Path("results"),
-        "help": f"{_RESULTS_HELP} (default: results)",
+        "help": _RESULTS_HELP,
     },
     "--cache": {
         "type": named_folder,
         "default": None,
-        "help": "folder of demo data and decoded images",
+        "help": f"folder of demo data and decoded images {_CACHE_HELP}",
     },
 }
 """Options of `headrace run` that are no part of its config."""

@@ -122,7 +122,8 @@ class RunConfig:
 
     spaces: tuple[str, ...] = option(
         "--space",
-        "age, gender, mask, joint, multihead, all, path/to/space.py, gender=path/to/space.py",
+        "attributes of the data (demo: age, gender, mask), joint, multihead, all, "
+        "path/to/space.py, gender=path/to/space.py; several with blanks between them",
         read=given.absolute_spaces,
         action="extend",
         nargs="+",
@@ -283,7 +284,7 @@ class RunConfig:
     race: bool = option(
         "--race",
         "end the search of an approach whose chance of being the best is below 5 %%, from ten "
-        "trials a space on (fewer where one is solved), and give its time to the others",
+        "trials a space on (fewer in one with a config at 0.98), and give its time to the others",
         default=False,
         read=lambda given: given or None,
         on_top=True,

@@ -110,10 +110,15 @@ def recommend(
 
 
 def open_pair(verdict: Verdict) -> PairVerdict | None:
-    """Returns the pair that keeps the leader from winning, the nearest rival's first."""
+    """Returns the pair that keeps the leader from winning; first what more data would decide.
+
+    Of those the nearest rival's.
+    """
     leader, *others = verdict.ranked
     pairs = [verdict.pair(leader.name, other.name) for other in others]
-    return next((pair for pair in pairs if pair.outcome is Outcome.UNDECIDED), None)
+    undecided = [pair for pair in pairs if pair.outcome is Outcome.UNDECIDED]
+    planned = (pair for pair in undecided if pair.would_decide is not None)
+    return next(planned, undecided[0] if undecided else None)
 
 
 def next_step(verdict: Verdict) -> NextStep | None:

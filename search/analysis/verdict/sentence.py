@@ -15,6 +15,8 @@ SCOPE = "between the configs this search found, trained on these people"
 """What a run's verdict holds for: other people to train on would give other models, and the luck
 of the search is counted only as far as the finalists of a space differ."""
 
+_ON_OTHERS = ", and not on the people that the search did not choose by"
+
 NO_BETTER = "means nothing yet"
 """The outcome of a pair where no approach is shown to beat guessing."""
 
@@ -55,13 +57,14 @@ def finding(verdict: Verdict) -> str:
     beaten = [pair for pair in pairs if pair.winner == best.name]
     left = [pair for pair in pairs if pair.winner != best.name]
     text = f"No winner is proven: {best.name} leads with {score}"
-    if any(pair.caveat is Caveat.CHOSEN_BY for pair in left):
+    by_chosen = [pair for pair in left if pair.caveat is Caveat.CHOSEN_BY]
+    if len(by_chosen) == len(pairs):
         return f"{text}, but not on the people that the search did not choose by."
     if beaten:
         text += f" and beats {wording.listing([_other(pair, best.name) for pair in beaten])}"
     equal = [_other(pair, best.name) for pair in left if pair.outcome is Outcome.EQUIVALENT]
     near = [
-        f"{_other(pair, best.name)} (by {_gap(pair)})"
+        f"{_other(pair, best.name)} (by {_gap(pair)}{_ON_OTHERS if pair in by_chosen else ''})"
         for pair in left
         if pair.outcome is not Outcome.EQUIVALENT
     ]
