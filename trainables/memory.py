@@ -13,6 +13,8 @@ from trainables.errors import OutOfMemoryError
 # Of glibc alone; other C libraries have no such calls.
 _malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
 _mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+CONTEXT_BYTES = 2**29
+"""About what a process takes of a GPU beside its tensors."""
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 _MMAPS, _TRIM_BYTES = 65_536, 2**26
 """What glibc begins with, and what it would have come to by itself."""
@@ -57,6 +59,17 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
     if _malloc_trim is not None:
         _malloc_trim(0)
+
+
+def limit_memory(device: torch.device, share: float) -> None:
+    """Lets this process allocate its share of a GPU's memory at most, its context beside it.
+
+    Else a network that is too large for its share takes the memory of its neighbours, which then
+    seem to be too large themselves.
+    """
+    if device.type == "cuda" and share < 1:
+        total = torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(max(share / 2, share - CONTEXT_BYTES / total))
 
 
 def keep_freed(device: torch.device) -> None:

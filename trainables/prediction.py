@@ -45,8 +45,9 @@ def predict_probabilities(
         with autocast(device):
             outputs = network(preprocess.evaluate(chunk.to(device), mirrored=mirrored))
         for name, parts in found.items():
-            parts.append(network.head(name).probabilities(outputs[name]).cpu())
-    whole = {name: torch.cat(parts) for name, parts in found.items()}
+            parts.append(network.head(name).probabilities(outputs[name]))
+    # One copy a head: every one waits for the GPU.
+    whole = {name: torch.cat(parts).cpu() for name, parts in found.items()}
     for name, probabilities in whole.items():
         if not bool(torch.isfinite(probabilities).all()):
             raise NonFiniteLossError(

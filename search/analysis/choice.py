@@ -12,9 +12,10 @@ and regression trees, section 3.4.3), or 1.5.
 five worlds of the demo 2 to 4 % choose one that is worse than the default, with a second fold 2
 to 3 %, by the highest mean of the last epochs 12 to 20 %. In two worlds of real faces with a
 pretrained network, where the default is hard to beat, it is 0 to 4 %, with a second fold 1 to
-7 %, by one standard error 12 to 30 % and by the highest mean 51 to 62 %. The rule costs a half of the gain of the
-highest score on the demo, and saves a loss on the faces. Where another config stands in for the
-default, it costs 0.002 of a gain of 0.12 to 0.15 there, and 0.002 to 0.003 of 0.02 to 0.03 here.
+7 %, by one standard error 12 to 30 % and by the highest mean 51 to 62 %. The rule costs a half of
+the gain of the highest score on the demo, and saves a loss on the faces. Where another config
+stands in for the default, it costs 0.002 of a gain of 0.12 to 0.15 there, and 0.002 to 0.003 of
+0.02 to 0.03 here.
 """
 
 from collections.abc import Iterable

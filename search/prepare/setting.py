@@ -24,6 +24,7 @@ from trainables.data.training_images import TrainingImages
 from trainables.drafts import written
 from trainables.locks import held
 from trainables.machine import node_cache
+from trainables.memory import limit_memory
 from trainables.precision import Precisions
 
 
@@ -123,6 +124,7 @@ class SharedImages:
         self._on_step = on_step
         self.device = torch.device(setting.device)
         torch.set_num_threads(setting.num_threads)
+        limit_memory(self.device, setting.device_share)
 
     @cached_property
     def outputs(self) -> Outputs:

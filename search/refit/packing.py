@@ -28,7 +28,7 @@ from trainables.data.bounded_files import load_json, read_text
 from trainables.drafts import written
 from trainables.errors import in_short
 from trainables.machine import mps_runs
-from trainables.memory import eval_batch
+from trainables.memory import CONTEXT_BYTES, eval_batch
 from trainables.together import best_packing, together
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,7 @@ logger = logging.getLogger(__name__)
 _SHARES = {1: "1", 2: "0.5", 3: "1/3", 4: "0.25"}
 _ROOM = 0.5
 """Of the memory, for default configs together: the sampler finds some that need more."""
-_CONTEXT_BYTES = 2**29
-"""Of a process on a GPU, beside its tensors."""
-_IDLE_BYTES = 4 * _CONTEXT_BYTES
+_IDLE_BYTES = 4 * CONTEXT_BYTES
 """Of a GPU that nobody uses: contexts of this process and of the driver, a display."""
 _SECONDS = 3.0
 """Of training that is timed."""
@@ -102,7 +100,7 @@ def train_beside(given: tuple[TrialSetting, Flat]) -> Callable[[], Told]:
             model.train_epoch()
             epochs += 1
         if on_gpu:
-            used = torch.cuda.max_memory_reserved(images.device) + _CONTEXT_BYTES
+            used = torch.cuda.max_memory_reserved(images.device) + CONTEXT_BYTES
         return Told(rate=epochs * photos / seconds, used=used, total=total, is_busy=is_busy)
 
     return timed

@@ -16,6 +16,7 @@ from search.store.reading import reading
 from search.trial.trial_run import TrialRun
 from trainables.config import TrialConfig
 from trainables.data.corrections import no_corrections
+from trainables.given_paths import no_folder
 from trainables.machine import Machine
 from trainables.memory import freed_kept
 
@@ -58,6 +59,7 @@ def replay(
     if corrections:
         study = replace(study, corrections=tuple(corrections))
     _check_corrections(study, path)
+    _check_added(best)
     dataset = open_dataset(study, cache, progress)
     with reading(path, "resume its run"):
         config = best.trial_config(dataset.table.schema.names)
@@ -128,6 +130,16 @@ def _train(
         value=run.last.value,
         same_bits=digest(run.last.probabilities) == best.probabilities,
     )
+
+
+def _check_added(best: BestFile) -> None:
+    """Raises UsageError where a folder that was added is no longer where it was."""
+    for folder in best.added:
+        if why := no_folder(folder):
+            raise UsageError(
+                f"the run added the photos of {folder}, and {why}; put the folder back, or a link "
+                "there to where it is now"
+            )
 
 
 def _study_config(best: BestFile, data: str, weights_dir: str) -> RunConfig:

@@ -17,20 +17,18 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from search.ending.faults import Fault, FaultCount, FaultError, WorkerDeaths, fault_of
-from search.errors import StalledError
+from search.ending.faults import Fault, FaultError, fault_of
 from search.prepare.config import Budget
-from search.refit.retries import Retries, is_silent
+from search.refit.retries import Retries
 from search.store.heartbeat import Pulse, heartbeat_path
 from search.store.records import CUT_OFF, DEFAULT_NUMBER, Cause, State, seconds_under_way
 from search.tuning.fair_share import Solved, Usage, least_spent, next_space, part_of, share_of_each
 from search.tuning.journal import Asked, StudyJournal
 from search.tuning.live import Listener, Live, SameFailures, usage_of
+from search.tuning.lost_trials import WORKER_DIED, Fate, Loss, LostTrials
 from search.tuning.scheduler import MultiSpaceScheduler
 
 logger = logging.getLogger(__name__)
-
-_WORKER_DIED = "the worker process died"
 
 
 class StudySearcher(Searcher):  # type: ignore[misc]
@@ -79,11 +77,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._listeners = tuple(listeners)
         self._clock = clock
         self._started = clock() if started is None else started
-        self._retries = retries
+        self._lost = LostTrials(retries, host, clock)
         self._heartbeats = heartbeats
-        self._host = host
-        self._too_large: dict[str, FaultError] = {}
-        self._silent: dict[str, float] = {}
         self._offered, self._offered_until = 0.0, self._started
         self._live: dict[str, Live] = {}
         self._waiting = deque(a for journal in journals.values() for a in journal.reattach())
@@ -99,20 +94,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._before += sum(asked.device_seconds for asked in self._waiting)
         self._seconds_before = seconds_under_way(r for records in past.values() for r in records)
         self._failures = SameFailures(record for records in past.values() for record in records)
-        self._faults, self._deaths = FaultCount(), WorkerDeaths()
         for name, records in past.items():
             if records and records[DEFAULT_NUMBER].epochs:
                 default = records[DEFAULT_NUMBER]
                 self._suit(name, default.device_seconds / default.epochs)
-        self.aside: list[Asked] = []
-        """Trials whose workers died, which a later start of the run tries again."""
         self.interrupted = False
-        self.fault: FaultError | None = None
-        """What the machine did again and again, which stops the search."""
         self.broken = ""
         """The last error where all trials so far ended alike, which stops the search."""
-        self.stalled = ""
-        """Why the machines do not let the search go on; else empty."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Returns the next trial for a worker, None while all slots are taken, or FINISHED."""
@@ -120,7 +108,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             with self._together():
                 return self._next(trial_id)
         except OSError as error:  # of the journal
-            self.fault = fault_of(error)
+            self._lost.fault = fault_of(error)
             return str(Searcher.FINISHED)
 
     def _next(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -158,10 +146,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         with self._stopping_on_faults():
             if result:
                 self._store(live, result)
-            if self._is_to_be_run(trial_id, live, result or {}, error):
+            died = self._scheduler.errors.get(trial_id, "") if error else None
+            loss = self._lost.of(trial_id, live, result or {}, died)
+            if loss is not None and loss.fate is not Fate.GIVEN_UP:
+                self._keep(live, loss)
                 return
             self._finished[live.asked.space].append(live.device_seconds)
-            self._tell(trial_id, live.asked, result or {}, error)
+            self._tell(trial_id, live.asked, result or {}, loss)
             self._announce_end(live.asked)
 
     def interrupt(self) -> None:
@@ -171,6 +162,20 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def is_over(self) -> bool:
         """Returns whether no trial may run any more: cut short, broken, or the time is up."""
         return self._is_cut_short or bool(self.broken) or self.seconds_left() <= 0
+
+    @property
+    def fault(self) -> FaultError | None:
+        """What the machine did again and again, which stops the search."""
+        return self._lost.fault
+
+    @property
+    def stalled(self) -> str:
+        """Why the machines do not let the search go on; else empty."""
+        return self._lost.stalled
+
+    def stall(self, why: str) -> None:
+        """Ends the search, as the machines do not let it go on; nothing is lost."""
+        self._lost.stalled = why
 
     @property
     def _is_cut_short(self) -> bool:
@@ -190,13 +195,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def end_silent(self) -> None:
         """Has the scheduler end the trials that make no step; they begin again."""
-        for trial_id, live in self._live.items():
-            if live.pulse is None or trial_id in self._silent:
-                continue
-            silent_s = live.pulse.silent_s()
-            if is_silent(silent_s, has_begun=live.pulse.has_begun):
-                self._silent[trial_id] = silent_s
-                self._scheduler.silent.add(trial_id)
+        self._scheduler.silent.update(self._lost.silent(self._live.items()))
 
     def seconds_left(self) -> float:
         """Returns what is left of the budget's time in seconds; infinite without one."""
@@ -259,41 +258,22 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             "seed": asked.seed,
         }
 
-    def _is_to_be_run(
-        self, trial_id: str, live: Live, result: Mapping[str, Any], error: bool
-    ) -> bool:
-        """Returns whether a trial has not ended, and sees to it that it will be run."""
-        if silent_s := self._silent.pop(trial_id, 0.0):
-            return self._begins_again(live, silent_s)
-        if "fault" in result:
-            fault = FaultError(Fault(result["fault"]), str(result["error"]))
-            return self._stays(trial_id, live, fault)
-        if not error:
-            return False
-        said = self._scheduler.errors.get(trial_id, "")
-        death = self._deaths.fault(said)
-        again = death is None and self._begins_again(live, said=said)
-        fault = death or FaultError(Fault.WORKER, _WORKER_DIED)
-        return again or self._stays(trial_id, live, fault)
-
-    def _begins_again(self, live: Live, silent_s: float = 0.0, said: str = "") -> bool:
-        """Hands a trial without a worker out again; False where it has had its tries."""
-        lost = f"{self._clock() - live.started:.0f} s"
-        try:
-            if silent_s:
-                why = f"no step for {silent_s / 60:.0f} minutes, begins again after {lost}"
-                has_begun = live.pulse is not None and live.pulse.has_begun
-                self._retries.after_silence(live.name, silent_s, has_begun=has_begun)
-            else:
-                why = f"its worker was lost, begins again after {lost}"
-                if not self._retries.after_death(live.name, live.node(), said):
-                    return False
-        except StalledError as error:
-            self.stalled = str(error)
-        self._waiting.appendleft(live.going_on)
+    def _keep(self, live: Live, loss: Loss) -> None:
+        """Sees to it that a lost trial is run, by this start or the next one."""
+        asked = live.going_on
+        if loss.fate is Fate.BEGINS_AGAIN:
+            self._waiting.appendleft(asked)
+        elif loss.fate is Fate.WAITS:
+            self._waiting.append(asked)
+        else:
+            self._journals[asked.space].note(asked.number, deaths=1)
+            self._counted[asked.space] += 1
+            self._finished[asked.space].append(live.device_seconds)
         for listener in self._listeners:
-            listener.trial_lost(live.asked, why)
-        return True
+            if loss.fault is None:
+                listener.trial_lost(asked, loss.why)
+            else:
+                listener.trial_kept(asked, loss.fault)
 
     def _eligible(self) -> set[str]:
         share = self._share()
@@ -340,15 +320,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             for listener in self._listeners:
                 listener.trial_reported(asked.space, asked.number, epoch, value)
 
-    def _tell(self, trial_id: str, asked: Asked, result: Mapping[str, Any], error: bool) -> None:
+    def _tell(
+        self, trial_id: str, asked: Asked, result: Mapping[str, Any], loss: Loss | None
+    ) -> None:
         journal = self._journals[asked.space]
         counted = True
         value = float(result.get("value", math.nan))
-        if (fault := self._too_large.pop(trial_id, None)) is not None:
-            journal.fail(asked.number, Cause.OUT_OF_MEMORY, str(fault))
-        elif error:
-            journal.fail(asked.number, Cause.WORKER_DIED, _WORKER_DIED)
-            self._note_failure(Cause.WORKER_DIED, _WORKER_DIED)
+        if loss is not None and loss.fault is not None and loss.fault.kind is Fault.MEMORY:
+            journal.fail(asked.number, Cause.OUT_OF_MEMORY, str(loss.fault))
+        elif loss is not None:
+            journal.fail(asked.number, Cause.WORKER_DIED, WORKER_DIED)
+            self._note_failure(Cause.WORKER_DIED, WORKER_DIED)
         elif result.get("cause"):
             cause, text = Cause(result["cause"]), str(result.get("error", ""))
             journal.fail(asked.number, cause, text)
@@ -358,43 +340,15 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             journal.fail(asked.number, Cause.NOT_FINITE, f"the objective was {value}")
         elif trial_id in self._scheduler.stopped:
             journal.prune(asked.number)
-            self._faults.clear()
+            self._lost.forget_faults()
         elif result.get("last_epoch"):
             journal.complete(asked.number, value)
             self.solved.note(asked.space, value)
-            self._faults.clear()
+            self._lost.forget_faults()
         else:
             self._cut_off(asked)
             counted = False
         self._counted[asked.space] += counted
-
-    def _stays(self, trial_id: str, live: Live, fault: FaultError) -> bool:
-        """Keeps a trial to be run for which the machine failed; returns whether it is kept.
-
-        It is tried again at once; where its workers died and nobody knows why, or ran out of
-        memory three times, by the next start of the run, and only by that: then it may be the
-        config, after all.
-        """
-        fault = fault.on(self._host(live.node()))
-        asked = live.going_on
-        is_end = self._faults.are_enough(live.name)
-        is_memory = fault.kind is Fault.MEMORY and self._faults.is_its_own(live.name)
-        if not (fault.kind is Fault.WORKER or is_memory):
-            self._waiting.append(asked)
-        elif asked.deaths:
-            if is_memory:
-                self._too_large[trial_id] = fault
-            return False
-        else:
-            self._journals[asked.space].note(asked.number, deaths=1)
-            self.aside.append(asked)
-            self._counted[asked.space] += 1
-            self._finished[asked.space].append(live.device_seconds)
-        if is_end:
-            self.fault = fault
-        for listener in self._listeners:
-            listener.trial_kept(asked, fault)
-        return True
 
     @contextmanager
     def _stopping_on_faults(self) -> Iterator[None]:
@@ -403,7 +357,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             with self._together():
                 yield
         except OSError as error:
-            self.fault = fault_of(error)
+            self._lost.fault = fault_of(error)
 
     def _note_failure(self, kind: str, error: str) -> None:
         if self._failures.are_all(kind, sum(len(each) for each in self._finished.values())):

@@ -56,7 +56,7 @@ class _EndOfSearch(tune.Stopper):  # type: ignore[misc]
         try:
             self._fleet.check()
         except StalledError as error:
-            self._searcher.stalled = str(error)
+            self._searcher.stall(str(error))
 
     def __getstate__(self) -> dict[str, object]:
         # Tune pickles the stopper into a snapshot that is never read.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import weakref
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from trainables.memory import (
     freed_kept,
     is_out_of_memory,
     keep_freed,
+    limit_memory,
     peak_bytes,
     release,
     reset_peak,
@@ -154,6 +156,22 @@ def test_a_gpu_that_only_emulates_bf16_computes_in_single_precision(monkeypatch,
     mixed = autocast(torch.device("cuda"))
     _has_bf16.cache_clear()
     assert (mixed == torch.bfloat16) if has_bf16 else isinstance(mixed, nullcontext)
+
+
+@pytest.mark.parametrize(
+    ("share", "total", "fraction"),
+    [(0.5, 2**34, 0.46875), (0.25, 2**30, 0.125), (1.0, 2**34, None)],
+)
+def test_a_training_that_shares_a_gpu_leaves_its_neighbours_their_memory(
+    monkeypatch, share, total, fraction
+):
+    given = []
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", given.append)
+    properties = SimpleNamespace(total_memory=total)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
+    limit_memory(torch.device("cuda"), share)
+    limit_memory(CPU, share)
+    assert given == ([] if fraction is None else [fraction])
 
 
 def test_the_peak_is_counted_anew_on_a_gpu_and_nowhere_else(monkeypatch):

@@ -12,10 +12,12 @@ from rich.console import Console
 from search.audit import files
 from search.audit.finding import Level
 from search.audit.listing import list_folder
-from search.audit.stage import audit, write_audit
+from search.audit.stage import _check_photos, audit, write_audit
+from search.errors import ResultsError
 from search.prepare.config import RunConfig
 from search.prepare.dataset import open_dataset
 from tests.search.builders.people import write_people
+from trainables.data.sketches import Sketches
 from trainables.errors import DataError
 
 
@@ -50,6 +52,47 @@ def test_forty_attributes_are_counted_without_their_joint_classes(tmp_path):
     found = audited(root, tmp_path)
     assert kinds(found, Level.LOOK, Level.UNUSABLE) == set()
     assert "1,099,511,627,776 joint classes" in (tmp_path / "out" / "audit.html").read_text()
+
+
+class Ran:
+    """Stands for a run on a folder."""
+
+    def __init__(self, root, content, **config):
+        self.root = root
+        self.study = {"config": config, "data": {"content": content}}
+
+    def read_study(self):
+        return self.study
+
+
+def looked(root, tmp_path):
+    listing = list_folder(root, None)
+    paths = listing.paths
+    return listing, Sketches.open(root, paths, tmp_path / "cache", num_threads=1)
+
+
+def test_suspects_of_a_run_on_other_photos_are_refused_whatever_their_labels_are(tmp_path):
+    """Two photos whose names were exchanged have the labels that they had."""
+    root = write_people(tmp_path / "data", num_people=6)
+    config = RunConfig(spaces=("gender",), name="x", data=str(root), people=None, trials=1, seed=0)
+    content = open_dataset(
+        config, tmp_path / "cache", lambda text: lambda done, total: None
+    ).content
+    _check_photos(Ran(root, content), *looked(root, tmp_path))
+    first, second = sorted((root / "photos").iterdir())[:2]
+    aside = first.with_suffix(".x")
+    first.rename(aside)
+    second.rename(first)
+    aside.rename(second)
+    with pytest.raises(ResultsError, match="photos that it was run with, and some are others now"):
+        _check_photos(Ran(root, content), *looked(root, tmp_path))
+    _check_photos(Ran(root, content, add_data=["more"]), *looked(root, tmp_path))
+
+
+def test_a_run_that_scores_several_folders_has_no_suspects(tmp_path):
+    root = write_people(tmp_path / "data", num_people=6)
+    with pytest.raises(ResultsError, match=r"--score-added.*audit the folders without --run"):
+        _check_photos(Ran(root, "", score_added=True), *looked(root, tmp_path))
 
 
 def test_a_folder_without_labels_is_looked_at_all_the_same(tmp_path):

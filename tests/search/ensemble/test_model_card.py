@@ -112,6 +112,14 @@ def test_the_gain_is_told_where_it_is_known():
     assert "Gain" not in model_card(made_spec(score=score), made_oof())
 
 
+def test_what_fell_back_to_one_approach_claims_no_gain():
+    score = {"value": 0.6, "interval": [0.5, 0.7], "gain": -0.0041, "best_approach": "joint"}
+    fell_back = {**score, "gain_interval": [-0.01, 0.002], "fell_back": True}
+    card = model_card(made_spec(score=fell_back), made_oof())
+    assert "No ensemble across approaches gained over joint; this is joint alone." in card
+    assert "-0.0041" not in card
+
+
 def test_names_that_mean_something_to_markdown_stay_what_they_are():
     attribute = Attribute(name="a|b", classes=("<b>", "x&y"))
     labels = LabelSchema(name="odd", attributes=(*SCHEMA.attributes[:1], attribute))

@@ -1,6 +1,7 @@
 """The CSV of answers: written whole, in order, or not at all."""
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,16 @@ def listed(tmp_path):
         ("eval/info.csv", "which is a list of photos to predict; give another"),
     ],
 )
+def test_answers_are_not_written_over_a_device_or_a_link(tmp_path):
+    """Its rename would break the one for every program, and leave the target of the other."""
+    with pytest.raises(UsageError, match=r"must be a plain file, got /dev/null; give another"):
+        check_answers(Path("/dev/null"))
+    link, target = tmp_path / "ans.csv", tmp_path / "shared.csv"
+    link.symlink_to(target)
+    with pytest.raises(UsageError, match=rf"a link, which would be .* give {target}"):
+        check_answers(link)
+
+
 def test_answers_do_not_take_the_place_of_what_is_predicted(listed, tmp_path, place, message):
     with pytest.raises(UsageError, match=rf"--out must be .* got .*{message}"):
         check_no_input(tmp_path / place, listed)

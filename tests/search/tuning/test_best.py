@@ -1,5 +1,7 @@
 """best/<space>.yaml: the score with its interval, and all that a replay needs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
@@ -90,6 +92,10 @@ def test_the_file_holds_score_data_and_config(run, tmp_path):
     np.savez(path, indices=dataset.split.search_val, probabilities=probabilities)
     journal = open_journal(open_storage(store.journal), run.space("gender"))
     record = made_record(0, {1: 0.5, 2: 1.0}, config=tiny.flat(), seed=99)
+    threads = replace(record, num_threads=3)  # of an earlier start, which had more memory free
+    write_best(run, journal, threads, Rule.ONE_ERROR)
+    best = yaml.safe_load((tmp_path / "best" / "gender.yaml").read_text(encoding="utf-8"))
+    assert best["training"]["num_threads"] == 3
     interval = write_best(run, journal, record, Rule.ONE_ERROR)
     best = yaml.safe_load((tmp_path / "best" / "gender.yaml").read_text(encoding="utf-8"))
     assert interval.value == 1.0

@@ -26,6 +26,7 @@ from search.tuning.second_fold import (
     expected_trainings,
     leaders,
     seconds_aside,
+    seconds_taken,
 )
 from tests.search.builders.made import made_record
 from tests.search.builders.people import shared_images, write_people
@@ -216,6 +217,16 @@ def test_what_a_search_found_is_shown_where_workers_die_afterwards(
     else:
         with pytest.raises(FaultError):
             stage._train_again(*told)
+
+
+def test_second_trainings_of_earlier_starts_took_time(tmp_path):
+    run = prepared_run(tmp_path, [spaces.load("gender", SCHEMA)])
+    assert seconds_taken(run) == 0.0
+    parts = SecondFold.of(run.store, run.dataset.table).files.folder / "parts"
+    parts.mkdir(parents=True)
+    for number in range(3):
+        np.savez(parts / f"gender.{number}.0.0.npz", seconds=20.0)
+    assert seconds_taken(run) == 60.0 / run.resources.slots
 
 
 def test_weights_are_not_kept_whatever_ends_the_trainings(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from search.analysis.verdict.rules import (
     Caveat,
     Outcome,
 )
-from search.analysis.verdict.sentence import answer
+from search.analysis.verdict.sentence import answer, finding
 from search.analysis.verdict.statements import Bound, PairStatements
 
 SCORES = {"separate": 0.63, "joint": 0.52, "multihead": 0.58}
@@ -108,6 +108,18 @@ def test_a_lead_among_those_who_chose_is_no_lead():
     assert answer(verdict(open_pair)) == (
         "No winner is proven: separate leads with 0.630, but not on the people that the search "
         "did not choose by."
+    )
+
+
+def test_a_lead_among_those_who_chose_hides_no_other_pair():
+    pairs = (
+        pair("separate", "joint", Outcome.A_WINS),
+        pair("separate", "multihead", caveat=Caveat.CHOSEN_BY),
+        pair("multihead", "joint"),
+    )
+    assert finding(verdict(*pairs)) == (
+        "No winner is proven: separate leads with 0.630 and beats joint, but is not clearly ahead "
+        "of multihead (by 0.050, and not on the people that the search did not choose by)."
     )
 
 
