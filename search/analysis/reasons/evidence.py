@@ -160,7 +160,7 @@ class Evidence:
         draws, times = self.resample(columns, statistic), 1 + len(values) * against_one
         luck = TrainingLuck(
             variance=times * variance_of_mean(values),
-            interaction=times * float(_interactions(draws)),
+            interaction=times * float(interactions_of(draws)),
             num_seeds=len(values),
         )
         return self._interval(values, draws, effect, luck)
@@ -188,7 +188,7 @@ class Evidence:
                 of_folds.append(is_of_fold.astype(float) @ columns)
             del columns  # or two seeds are held while the next is made
         values, draws, num_seeds = np.stack(of_seeds), np.stack(of_draws, axis=1), len(of_seeds)
-        interactions = _interactions(draws)
+        interactions = interactions_of(draws)
         if fold is None or num_seeds < 2:
             lucks = [
                 TrainingLuck(
@@ -222,7 +222,7 @@ class Evidence:
         ).tested
 
 
-def _interactions(draws: Floats) -> Floats:
+def interactions_of(draws: Floats) -> Floats:
     """Returns what training does to single people, I of figures over their seeds, float [...].
 
     It is part of their spread over people already (`search.analysis.uncertainty.training_luck`).

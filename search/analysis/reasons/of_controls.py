@@ -25,7 +25,7 @@ from search.analysis.exact import net_weights, variance
 from search.analysis.fitting.calibration import cross_fit_calibration
 from search.analysis.fitting.cross_fit import CrossFit
 from search.analysis.metrics import Floats, Ints, macro_f1_of_counts
-from search.analysis.reasons.evidence import Evidence
+from search.analysis.reasons.evidence import Evidence, interactions_of
 from search.analysis.reasons.plots import Bars, Plot
 from search.analysis.reasons.reason import Figures, Reason
 from search.analysis.recombine import HeadLayout
@@ -39,14 +39,22 @@ SCORE = "macro-F1, out of fold"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Luck:
-    """Variance by the luck of training, and its degrees of freedom; 0 where it is unknown."""
+    """Variance by the luck of training, and its degrees of freedom; 0 where it is unknown.
+
+    `interaction` is the part of it that the spread over people holds already.
+    """
 
     variance: float = 0.0
     degrees: int = 1
+    interaction: float = 0.0
 
     def times(self, factor: float) -> "Luck":
         """Returns the luck of a sum whose squared weights add up to `factor`."""
-        return Luck(variance=factor * self.variance, degrees=self.degrees)
+        return Luck(
+            variance=factor * self.variance,
+            degrees=self.degrees,
+            interaction=factor * self.interaction,
+        )
 
 
 def training_luck(evidence: Evidence, trainings: Sequence[Ints]) -> Luck:
@@ -60,8 +68,21 @@ def training_luck(evidence: Evidence, trainings: Sequence[Ints]) -> Luck:
     num_seeds = scores.shape[1]
     if num_seeds < 2:
         return Luck()
-    pooled = float(variance(scores, axis=1).mean())
-    return Luck(variance=pooled, degrees=len(scores) * (num_seeds - 1))
+    return Luck(
+        variance=float(variance(scores, axis=1).mean()),
+        degrees=len(scores) * (num_seeds - 1),
+        interaction=float(np.mean([_interaction(evidence, rows) for rows in trainings])),
+    )
+
+
+def _interaction(evidence: Evidence, rows: Ints) -> float:
+    """Returns what one of some trainings [S, N] does to single people, I of one seed."""
+    counts = evidence.people.counts(rows)
+    shape = (-1, len(rows), *counts.shape[-2:])
+    draws = evidence.resample(
+        side_by_side(counts), lambda sums: macro_f1_of_counts(sums.reshape(shape))
+    )
+    return len(rows) * float(interactions_of(draws))
 
 
 def contrast_with_luck(
@@ -95,11 +116,17 @@ def contrast_with_luck(
         people_degrees=people_degrees(weights @ influence(counts), evidence.people.strata),
         # As if one training had been repeated that often.
         training=(
-            TrainingLuck(variance=first.variance, num_seeds=first.degrees + 1),
-            TrainingLuck(variance=second.variance, num_seeds=second.degrees + 1),
+            _repeated(first),
+            _repeated(second),
         ),
         num_differing=evidence.people.num_people,
     ).tested
+
+
+def _repeated(luck: Luck) -> TrainingLuck:
+    return TrainingLuck(
+        variance=luck.variance, interaction=luck.interaction, num_seeds=luck.degrees + 1
+    )
 
 
 def joint_predictions(
