@@ -6,7 +6,8 @@
 # The first word is the name of the run, the others are options of `headrace run`. Photos and
 # results (HEADRACE_RESULTS, else ~/results) need be seen by the first node alone, `headrace` and
 # `ray` must be on the PATH of all. Before its time is over, or when a node is taken away, the run
-# saves where it is, and the job is queued again and goes on.
+# saves where it is, and the job is queued again and goes on; after a fault of the machines only
+# while it was queued again fewer than five times in all.
 #SBATCH --job-name=headrace
 #SBATCH --nodes=3
 #SBATCH --ntasks-per-node=1

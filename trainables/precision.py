@@ -96,7 +96,7 @@ def computes_bf16(cpuinfo: Path = _CPUINFO) -> bool:
     Args:
         cpuinfo: what the system says of it.
     """
-    return bool(_INSTRUCTIONS & _processor(cpuinfo)[1])
+    return bool(_INSTRUCTIONS & processor(cpuinfo)[1])
 
 
 def num_photos(config: TrialConfig) -> int:
@@ -131,7 +131,7 @@ class Precisions:
         measured. Of several processes that ask at once, one measures. Where the folder cannot be
         written, every process measures for itself.
         """
-        name, flags = _processor(self.cpuinfo)
+        name, flags = processor(self.cpuinfo)
         if not self.is_measured or not _INSTRUCTIONS & flags:
             return ""
         cpu = [name, platform.machine(), sorted(_INSTRUCTIONS & flags), torch.get_num_threads()]
@@ -169,7 +169,7 @@ class Precisions:
         return ratio
 
 
-def _processor(cpuinfo: Path) -> tuple[str, set[str]]:
+def processor(cpuinfo: Path = _CPUINFO) -> tuple[str, set[str]]:
     """Returns the name and the flags of the first processor; empty where nothing says them."""
     try:
         text = cpuinfo.read_text(encoding="utf-8", errors="replace")

@@ -77,7 +77,7 @@ def _bf16_notes(run: Prepared) -> tuple[str, ...]:
     if not run.config.bf16:
         return ()
     if run.resources.device != "cpu":
-        return ("--bf16 is for CPUs: a GPU trains in bf16 anyway",)
+        return ("--bf16 is for CPUs: a GPU trains in bf16 wherever it can",)
     if not run.config.address and not computes_bf16():
         return (
             "--bf16 does nothing here: this CPU has no instructions for it, and trains in float32",

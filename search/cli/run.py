@@ -24,7 +24,7 @@ from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
 from search.errors import BrokenDefaultError, StalledError, UsageError
-from search.prepare.config import RunConfig, format_duration
+from search.prepare.config import Budget, RunConfig, format_duration
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
@@ -46,6 +46,7 @@ from search.tuning.reach import images_note, reached
 from search.tuning.second_fold import (
     are_affordable,
     expected_seconds,
+    has_more_time,
     seconds_aside,
     seconds_taken,
 )
@@ -127,8 +128,8 @@ def execute(
                 _check_unchanged(run)
                 # What was asked for on top stays asked for when the run is resumed again.
                 study = store.read_study()
-                if not study.get("second_fold", True):  # more time may afford one
-                    study["second_fold"] = _description(run)["second_fold"]
+                if study.get("second_fold") is False and has_more_time(study, config):
+                    study["second_fold"] = _affords_second_fold(run)
                 store.write_study({**study, "config": config.to_dict()})
             else:
                 keep_warm_start(store, run.portfolio)
@@ -294,10 +295,15 @@ def _run_stages(run: Prepared, console: Console) -> SearchEnd:
 def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     if ALL in run.config.spaces:
         return run_every_stage(run, console)
-    budget, study = run.config.budget.minus(_WRAP_UP_SECONDS), run.store.read_study()
+    budget, study = _search_budget(run), run.store.read_study()
     aside = seconds_aside(budget) if study.get("second_fold", False) else 0.0
-    again_s = max(0.0, aside - seconds_taken(run))
-    later = partial(_seconds_of_second_fold, run, aside)
+    again_s = max(0.0, aside - seconds_taken(run)) if aside else 0.0
+
+    def later(ended: Sequence[TrialRecord]) -> float:
+        """Returns about how many seconds follow the search, given the trials that have ended."""
+        found = [result.records for result in by_space(run, ended)]
+        return min(aside, expected_seconds(found, run.resources.slots))
+
     began = time.monotonic()
     end = run_search(run, console, budget.minus(aside), later, again_s=again_s)
     if not end.interrupted:
@@ -306,10 +312,12 @@ def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     return end
 
 
-def _seconds_of_second_fold(run: Prepared, aside: float, ended: Sequence[TrialRecord]) -> float:
-    """Returns about how many seconds follow the search, given the trials that have ended."""
-    found = [result.records for result in by_space(run, ended)]
-    return min(aside, expected_seconds(found, run.resources.slots))
+def _affords_second_fold(run: Prepared) -> bool:
+    return ALL not in run.config.spaces and are_affordable(run, _search_budget(run))
+
+
+def _search_budget(run: Prepared) -> Budget:
+    return run.config.budget.minus(_WRAP_UP_SECONDS)
 
 
 def _check_unchanged(run: Prepared) -> None:
@@ -388,8 +396,7 @@ def _description(run: Prepared) -> dict[str, Any]:
             for s in run.spaces
         },
         "chosen_by": str(Rule.DUNNETT),
-        "second_fold": ALL not in run.config.spaces
-        and are_affordable(run, run.config.budget.minus(_WRAP_UP_SECONDS)),
+        "second_fold": _affords_second_fold(run),
         "scale": run.scale.reason,
         "hardware": {
             "machine": platform.machine(),

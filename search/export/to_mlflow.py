@@ -148,8 +148,10 @@ def _log(client: Any, number: str, what: str, entries: Sequence[Any]) -> None:
 
 
 def _status(run: Tracked) -> str:
+    if run.cause is Cause.BUDGET:
+        return "KILLED"
     if run.state is State.FAIL:
-        return "KILLED" if run.cause is Cause.BUDGET else "FAILED"
+        return "FAILED"
     return "RUNNING" if run.state is State.RUNNING else "FINISHED"
 
 

@@ -22,6 +22,7 @@ from trainables.data.schema import LabelSchema
 from trainables.errors import OutOfMemoryError, TrainablesError
 from trainables.memory import autocast, fitting, release
 from trainables.network import build_network
+from trainables.precision import processor
 from trainables.targets import head_shapes
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,8 @@ def serving_costs(
             stored = store.read_json(SERVING_FILE, way_out)["configs"]
             known = typed(dict[str, _Measured], stored)
     found, device = {}, torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    name_of_device = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    is_gpu = device.type == "cuda"
+    name_of_device = torch.cuda.get_device_name(device) if is_gpu else processor()[0] or "cpu"
     where = {"device": name_of_device, "threads": torch.get_num_threads()}
     keys = {name: _key(config) for name, config in configs.items()}
     measured = {

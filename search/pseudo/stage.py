@@ -120,7 +120,8 @@ def run_pseudo(
     if run.unlabelled is None:
         return
     refitted, chosen, units = _planned_units(run, run.unlabelled.fingerprint)
-    if gone := _deleted_models(units):
+    folds, files = refitted.truth.folds, pseudo_files(run.store)
+    if gone := _deleted_models([each for each in units if not files.is_done(each, folds)]):
         say(
             console,
             f"  {plural(len(gone), 'model')} of the refit that label the photos are deleted: "
@@ -130,7 +131,6 @@ def run_pseudo(
         run_refit(run, console, 0.0, timeline)
         refitted, chosen, units = _planned_units(run, run.unlabelled.fingerprint)
     began = time.monotonic()
-    folds, files = refitted.truth.folds, pseudo_files(run.store)
     files.folder.mkdir(parents=True, exist_ok=True)
     notes, _ = train_units(
         run,

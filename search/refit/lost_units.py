@@ -74,6 +74,7 @@ class Losses:
             # A network may be too large for the machine, and every start would end with it.
             is_memory = fault.kind is Fault.MEMORY and self._faults.is_its_own(name)
             if is_memory and note_deaths(self._mark(lost.unit)):
+                self._faults.clear()
                 return False
             if is_end:
                 raise fault

@@ -23,7 +23,7 @@ from search.prepare.setting import SharedImages
 from search.store.files import write_arrays
 from search.store.names import as_file
 from search.store.reading import reading
-from search.store.records import PRECISION, Cause
+from search.store.records import DEFAULT_NUMBER, PRECISION, Cause
 from search.store.run_store import trial_file
 from search.trial.board import TrialBoard
 from trainables.blocks import Block, FlatValue
@@ -120,6 +120,7 @@ class TrialRun:
         self._images = images
         self._config: dict[str, FlatValue] = dict(config)
         self._seed = seed
+        self._number = number
         results = images.setting.results_dir
         here = images.outputs.here if write else Path
         name = trial_file(space, number)
@@ -133,6 +134,7 @@ class TrialRun:
         self._classifier: ImageClassifier | None = None
         self._to_draw: tuple[int, Evaluation] | None = None
         self._is_faulted = False
+        self._has_ended = False
         self._off_clock = 0.0
         self._saved = 0.0
         self._save_cost = 0.0
@@ -152,8 +154,12 @@ class TrialRun:
             return self._broken(error)
 
     def forget(self) -> None:
-        """Deletes the checkpoint of a trial that is over: nobody will go on with it."""
-        if self._write and not self._is_faulted:
+        """Deletes the checkpoint of a trial that is over: nobody will go on with it.
+
+        A default config that the search cut off goes on where the run gets more time.
+        """
+        may_go_on = self._number == DEFAULT_NUMBER and not self._has_ended
+        if self._write and not (self._is_faulted or may_go_on):
             self._images.outputs.remove(self._checkpoint)
 
     def close(self) -> None:
@@ -182,7 +188,7 @@ class TrialRun:
         indices = table.with_labels(val, block.attributes, every=False)
         predictions = self._classifier.predict(indices)
         self.last = evaluate(predictions, setting.table, indices, block)
-        is_last = report.epoch >= self._classifier.config.schedule.epochs
+        is_last = self._has_ended = report.epoch >= self._classifier.config.schedule.epochs
         now = {
             **({"precision": self._config[PRECISION]} if PRECISION in self._config else {}),
             "num_threads": setting.num_threads,

@@ -169,6 +169,8 @@ class StudyJournal:
         known = [each for each in portfolio if each.space == space.name]
         self._known = known_configs(space, schema, scale, known)
         self._enqueue_known_configs()
+        self.broken_draws = 0
+        """Trials of this start for which the space's own code gave no config."""
 
     def _describe(self) -> None:
         """Notes what study and objective are, for who opens the journal in another program."""
@@ -205,14 +207,14 @@ class StudyJournal:
         Raises:
             SpaceError: the space's own code fails again and again.
         """
-        broken = 0
+        most = self.broken_draws + _MOST_BROKEN_DRAWS
         while True:
             trial = self._study.ask()
             try:
                 return self._start(trial)
             except SpaceError as error:
                 self._fail_draw(trial, error)
-                if (broken := broken + 1) == _MOST_BROKEN_DRAWS:
+                if self.broken_draws == most:
                     raise
 
     def _fail_draw(self, trial: optuna.Trial, error: SpaceError) -> None:
@@ -221,6 +223,7 @@ class StudyJournal:
             trial.set_user_attr(name, value)
         self._open[trial.number] = trial
         self.fail(trial.number, Cause.ERROR, str(error))
+        self.broken_draws += 1
 
     def _start(self, trial: optuna.Trial) -> Asked:
         config = self.space.config(trial, self._schema, self._scale)

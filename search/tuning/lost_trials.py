@@ -125,11 +125,14 @@ class LostTrials:
         memory three times, by the next start of the run: then it may be the config, after all.
         """
         fault = fault.on(self._host(live.node()))
+        if fault.kind is Fault.WORKER and live.asked.deaths:
+            return Loss(fate=Fate.GIVEN_UP, fault=fault)  # its own fault, and no machine's
         is_end = self._faults.are_enough(live.name)
         is_memory = fault.kind is Fault.MEMORY and self._faults.is_its_own(live.name)
         if not (fault.kind is Fault.WORKER or is_memory):
             fate = Fate.WAITS
         elif live.asked.deaths:
+            self._faults.clear()
             return Loss(fate=Fate.GIVEN_UP, fault=fault)
         else:
             fate = Fate.NEXT_START

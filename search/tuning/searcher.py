@@ -121,7 +121,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         space = next_space(self.usage(), self._racing(), self._eligible(), self.solved())
         if space is None:
             return None if self._live else str(Searcher.FINISHED)
-        return self._start(trial_id, self._journals[space].ask())
+        journal = self._journals[space]
+        before = journal.broken_draws
+        asked = journal.ask()
+        self._counted[space] += journal.broken_draws - before
+        return self._start(trial_id, asked)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Stores an epoch; cuts the trial off where its approach has used up its share."""
@@ -327,7 +331,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         counted = True
         value = float(result.get("value", math.nan))
         if loss is not None and loss.fault is not None and loss.fault.kind is Fault.MEMORY:
-            journal.fail(asked.number, Cause.OUT_OF_MEMORY, str(loss.fault))
+            said = f"{loss.fault.kind.value} ({loss.fault.detail})"
+            journal.fail(asked.number, Cause.OUT_OF_MEMORY, said)
         elif loss is not None:
             journal.fail(asked.number, Cause.WORKER_DIED, WORKER_DIED)
             self._note_failure(Cause.WORKER_DIED, WORKER_DIED)

@@ -12,9 +12,9 @@ import heapq
 import math
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from rich.console import Console
@@ -23,9 +23,10 @@ from search.analysis.metrics import Ints, macro_f1
 from search.analysis.people import People
 from search.console import say
 from search.errors import ResultsError
-from search.prepare.config import Budget
+from search.prepare.config import Budget, RunConfig
 from search.prepare.dataset import SPLIT_SEED
 from search.prepare.prepared import Prepared
+from search.prepare.saved_run import journal_of
 from search.prepare.space_result import SecondScores
 from search.prepare.timeline import Timeline, within
 from search.refit.files import RefitFiles
@@ -33,6 +34,7 @@ from search.refit.finalists import probed_costs
 from search.refit.pace import Pace
 from search.refit.stage import train_units
 from search.refit.units import Folds, Unit
+from search.store.reading import is_there
 from search.store.records import DEFAULT_NUMBER, TrialRecord, complete_records, late_score
 from search.store.run_store import RunStore
 from search.trial.trial_run import evaluate, scored
@@ -164,16 +166,28 @@ def seconds_taken(run: Prepared) -> float:
 def are_affordable(run: Prepared, budget: Budget) -> bool:
     """Returns whether two trainings of every space fit into the time set aside.
 
-    Where nobody has timed the default configs they are taken to fit.
+    A run that has trained its default configs knows what they take, a new one has timed them;
+    where nobody has they are taken to fit.
     """
-    if run.photo_seconds is None:
-        return True
-    costs, photos = probed_costs(run), len(run.dataset.split.search_train)
-    longest = max(
-        seconds[0] * photos * costs.epochs[name] for name, seconds in costs.photo_seconds.items()
-    )
+    if is_there(run.store.journal):
+        every = (record for records in journal_of(run.store).values() for record in records)
+        seconds = [r.seconds for r in complete_records(every) if r.number == DEFAULT_NUMBER]
+    elif run.photo_seconds is not None:
+        costs, photos = probed_costs(run), len(run.dataset.split.search_train)
+        seconds = [
+            taken[0] * photos * costs.epochs[name] / run.resources.device_share
+            for name, taken in costs.photo_seconds.items()
+        ]
+    else:
+        seconds = []
     rounds = math.ceil(2 * len(run.spaces) / run.resources.slots)
-    return seconds_aside(budget) >= _START_S + rounds * longest / run.resources.device_share
+    return not seconds or seconds_aside(budget) >= _START_S + rounds * max(seconds)
+
+
+def has_more_time(study: Mapping[str, Any], config: RunConfig) -> bool:
+    """Returns whether a run goes on with more time than it had."""
+    before, now = study["config"].get("budget_seconds"), config.budget_seconds
+    return before is not None and (now is None or now > before)
 
 
 def leaders(records: Iterable[TrialRecord]) -> list[TrialRecord]:

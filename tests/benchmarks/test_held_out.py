@@ -49,7 +49,7 @@ def test_trainings_made_otherwise_are_no_measure_of_these(changed, tmp_path, mon
 
     for name, size in (("a", 10), ("same", 10), ("other", 11)):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "net.safetensors").write_bytes(bytes(size))
+        (tmp_path / name / "test_resnet.safetensors").write_bytes(bytes(size))
     held_out(tmp_path / "a").prepare([])
     held_out(tmp_path / "same").prepare([])
     if changed == "timm":

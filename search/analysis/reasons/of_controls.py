@@ -68,10 +68,12 @@ def training_luck(evidence: Evidence, trainings: Sequence[Ints]) -> Luck:
     num_seeds = scores.shape[1]
     if num_seeds < 2:
         return Luck()
+    pooled = float(variance(scores, axis=1).mean())
+    interaction = float(np.mean([_interaction(evidence, rows) for rows in trainings]))
     return Luck(
-        variance=float(variance(scores, axis=1).mean()),
+        variance=pooled,
         degrees=len(scores) * (num_seeds - 1),
-        interaction=float(np.mean([_interaction(evidence, rows) for rows in trainings])),
+        interaction=min(pooled, interaction),  # a part of it, and 0 where nothing differs
     )
 
 

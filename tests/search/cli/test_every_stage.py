@@ -12,7 +12,7 @@ from search.prepare.config import Budget
 from search.prepare.run_photos import RunPhotos
 from search.prepare.timeline import Timeline
 from search.refit.files import RefitFiles
-from search.store.records import State
+from search.store.records import Cause, State
 from search.store.run_store import RunStore
 from search.tuning.stage import SearchEnd
 
@@ -147,7 +147,7 @@ def test_a_search_that_was_interrupted_has_not_ended(searched):
 
 def test_a_trial_that_waits_for_the_next_start_is_tried_then(searched):
     """Its workers died, and nobody knows why: the search has not ended without it."""
-    waiting = (SimpleNamespace(state=State.RUNNING),)
+    waiting = (SimpleNamespace(state=State.RUNNING, cause=Cause.WORKER_DIED),)
     assert searched(seconds=1030.0, records=waiting) == 500.0
     assert searched(seconds=1030.0) == 500.0
     assert searched(seconds=1030.0) == 0.0
@@ -160,10 +160,14 @@ def test_what_follows_the_refit_has_its_time_once_however_often_it_is_interrupte
     store.root.mkdir()
     store.write_study({"config": {}})
 
-    def asked(seconds, *, has_ended, refit_seeds=None):
+    def asked(seconds, *, has_ended, refit_seeds=None, thresholds=()):
         monkeypatch.setattr(every_stage, "_seconds_of", lambda *_: seconds / 2)  # of two folders
         config = SimpleNamespace(
-            budget_seconds=60.0, refit_seeds=refit_seeds, why="full", pseudo_labels=""
+            budget_seconds=60.0,
+            refit_seeds=refit_seeds,
+            why="full",
+            pseudo_labels="",
+            pseudo_thresholds=thresholds,
         )
         run = SimpleNamespace(store=store, config=config)
         return every_stage._asked_anew(run, (), has_ended=has_ended)
@@ -172,3 +176,5 @@ def test_what_follows_the_refit_has_its_time_once_however_often_it_is_interrupte
     assert asked(40.0, has_ended=True) == (False, 40.0)  # it was asked for at first
     assert asked(40.0, has_ended=True, refit_seeds=12) == (True, 0.0)
     assert asked(55.0, has_ended=True, refit_seeds=12) == (True, 15.0)
+    more = {"refit_seeds": 12, "thresholds": ("age=0.8",)}
+    assert asked(55.0, has_ended=True, **more) == (True, 0.0)

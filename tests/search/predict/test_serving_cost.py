@@ -13,6 +13,7 @@ from trainables.backbone import build_backbone
 from trainables.config import TrialConfig
 from trainables.data.schema import Attribute, LabelSchema
 from trainables.errors import ConfigError, OutOfMemoryError
+from trainables.precision import processor
 
 SCHEMA = LabelSchema(
     name="two",
@@ -82,7 +83,7 @@ def test_a_config_is_measured_once(store, measured):
     assert serving_costs(store, SCHEMA, configs) == first
     assert len(measured) == 2
     stored = json.loads((store.root / SERVING_FILE).read_text(encoding="utf-8"))["configs"]
-    assert stored["joint.1"]["device"] == "cpu"
+    assert stored["joint.1"]["device"] == (processor()[0] or "cpu")
     assert stored["joint.1"]["threads"] == torch.get_num_threads()
 
 

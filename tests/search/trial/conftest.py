@@ -18,9 +18,11 @@ def start(images, monkeypatch):
     monkeypatch.setattr("search.trial.trial_run._CHECKPOINT_SHARE", 1e9)
     runs = []
 
-    def start(*changes, write=True, seed=11):
+    def start(*changes, write=True, seed=11, number=3):
         config = tiny.flat(tiny.BUSY, *changes)
-        run = TrialRun(images, space="gender", number=3, config=config, seed=seed, write=write)
+        run = TrialRun(
+            images, space="gender", number=number, config=config, seed=seed, write=write
+        )
         runs.append(run)
         return run
 

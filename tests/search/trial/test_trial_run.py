@@ -299,6 +299,22 @@ def test_a_fault_of_the_machine_ends_the_trial_and_keeps_its_checkpoint(
     assert [told(again.epoch()) for _ in range(EPOCHS)] == expected
 
 
+@pytest.mark.parametrize(("number", "stays"), [(0, True), (3, False)])
+def test_a_default_config_that_is_cut_off_keeps_its_checkpoint(start, tmp_path, number, stays):
+    """Its worker takes another trial, and a resumed run with more time goes on with it."""
+    run = start(number=number)
+    run.epoch()
+    run.close()
+    run.forget()
+    path = tmp_path / "checkpoints" / f"gender-{number}.pt"
+    assert path.exists() is stays
+    again = start(number=number)
+    assert [again.epoch()["epoch"] for _ in range(EPOCHS)][-1] == EPOCHS
+    again.close()
+    again.forget()
+    assert not path.exists()
+
+
 def test_a_fault_draws_nothing_as_the_trial_is_not_over(start, monkeypatch, tmp_path):
     run = start()
     run.epoch()

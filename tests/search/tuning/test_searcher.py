@@ -205,6 +205,7 @@ def test_a_draw_for_which_the_space_fails_is_a_broken_trial_and_the_search_goes_
     for _ in range(2):
         script.finish(script.start(), 3, 0.5)
     assert script.asked[script.start()]["number"] == 4
+    assert script.searcher._counted["gender"] == 4  # as a resumed search counts them
     for record in script.records()[2:4]:
         assert (record.state, record.cause) == (State.FAIL, Cause.ERROR)
         assert "suggest() of space 'gender' fails: ZeroDivisionError: a corner" in record.error

@@ -117,6 +117,19 @@ def test_a_worker_that_the_system_killed_for_lack_of_memory_is_no_failure(tmp_pa
     assert script.asked[script.start()]["number"] == 0
 
 
+def test_trials_that_are_given_up_hide_no_fault_of_all_that_follow(tmp_path):
+    """Whatever kills all workers does so in every start, and must not eat the budget."""
+    for known in (0, 3):
+        script = Script(tmp_path / "journal", slots=1)
+        for _ in range(known + 3):
+            assert script.searcher.fault is None
+            script.die(script.start())
+        assert script.searcher.fault.kind is Fault.WORKER
+    records = script.records()
+    assert [r.cause for r in records[:3]] == [Cause.WORKER_DIED] * 3
+    assert [(r.state, r.deaths) for r in records[3:]] == [(State.RUNNING, 1)] * 3
+
+
 MEMORY = {"fault": Fault.MEMORY.value, "error": "MemoryError: Cannot allocate memory"}
 
 

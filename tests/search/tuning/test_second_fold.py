@@ -121,6 +121,16 @@ def test_time_is_set_aside_where_two_trainings_fit_into_it(photo_s, budget, fits
     assert are_affordable(replace(run, photo_seconds=costs), budget) == fits
 
 
+@pytest.mark.parametrize(("seconds", "fits"), [(5.0, True), (500.0, False)])
+def test_a_run_that_goes_on_knows_what_its_default_takes(seconds, fits, tmp_path, monkeypatch):
+    run = prepared_run(tmp_path, [spaces.load("gender", SCHEMA)])
+    run.store.root.mkdir(parents=True)
+    run.store.journal.touch()
+    records = {"gender": (trial(0, 0.5, seconds=seconds), trial(1, 0.5, seconds=9000.0))}
+    monkeypatch.setattr(second_fold, "journal_of", lambda store: records)
+    assert are_affordable(run, Budget(seconds=600.0)) == fits
+
+
 def test_a_share_of_the_time_is_set_aside_and_without_an_end_all_of_it():
     assert seconds_aside(Budget(seconds=100.0)) == 15.0
     assert seconds_aside(Budget(trials=20)) == math.inf

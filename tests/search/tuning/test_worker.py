@@ -64,10 +64,11 @@ def test_a_worker_keeps_freed_memory(worker, kept):
 
 
 def test_the_checkpoint_of_a_stopped_trial_goes_when_its_worker_goes_on(worker, tmp_path):
-    worker.step()
     worker.reset_config(asked(1))
     worker.step()
-    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["gender-1.pt"]
+    worker.reset_config(asked(2))
+    worker.step()
+    assert [p.name for p in (tmp_path / "checkpoints").iterdir()] == ["gender-2.pt"]
 
 
 def test_a_trial_after_a_broken_one_is_what_it_would_be_alone(worker, images):
