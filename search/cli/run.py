@@ -1,14 +1,12 @@
 """The order of events of a run, and nothing else."""
 
-import platform
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from rich.console import Console
 
@@ -18,13 +16,19 @@ from search.cli.every_stage import run_every_stage, share_of_search
 from search.cli.forecast import Past, print_forecast
 from search.cli.plan_notes import begin_with, notes_of, sharing_gpus
 from search.cli.preflight import check_spaces
-from search.cli.resumed_data import check_same
 from search.cli.short_budget import fit_schedule, may_be_shortened
+from search.cli.study import (
+    ALL,
+    affords_second_fold,
+    check_unchanged,
+    description,
+    search_budget,
+)
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
 from search.errors import BrokenDefaultError, StalledError, UsageError
-from search.prepare.config import Budget, RunConfig, format_duration
+from search.prepare.config import RunConfig, format_duration
 from search.prepare.dataset import Dataset, decode_images, open_dataset, stored_size_for
 from search.prepare.label_sizes import LabelSizes, Room
 from search.prepare.prepared import Prepared
@@ -33,18 +37,13 @@ from search.pseudo.stage import with_unlabelled
 from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL, VERDICT_SECONDS
 from search.refit.probe import is_timed_here, probe_costs
-from search.store.best_file import Rule
 from search.store.commands import resume_command
 from search.store.portfolio_file import keep_warm_start, warm_start
-from search.store.provenance import git_commit, package_versions
 from search.store.records import TrialRecord
 from search.store.run_store import RunStore
-from search.tuning.choice import rule_in_study
 from search.tuning.cluster import ray_runtime
-from search.tuning.journal import study_name
 from search.tuning.reach import images_note, reached
 from search.tuning.second_fold import (
-    are_affordable,
     expected_seconds,
     has_more_time,
     seconds_aside,
@@ -57,10 +56,6 @@ from trainables.backbone import weights_in
 from trainables.blocks import Block
 from trainables.errors import DataError
 from trainables.machine import Machine
-
-# Between the end of the search and the end of the command: settling workers, bootstrap, files.
-_WRAP_UP_SECONDS = 5.0
-ALL = "all"
 
 
 def execute(
@@ -125,15 +120,15 @@ def execute(
         with store.lock(new=not resume):
             print_plan(console, run, notes)
             if resume:
-                _check_unchanged(run)
+                check_unchanged(run)
                 # What was asked for on top stays asked for when the run is resumed again.
                 study = store.read_study()
                 if study.get("second_fold") is False and has_more_time(study, config):
-                    study["second_fold"] = _affords_second_fold(run)
+                    study["second_fold"] = affords_second_fold(run)
                 store.write_study({**study, "config": config.to_dict()})
             else:
                 keep_warm_start(store, run.portfolio)
-                store.write_study(_description(run))
+                store.write_study(description(run))
             under_way().resume_by(resume_command(store))
             with reached(run, is_cluster=is_cluster) as run:
                 return _run_stages(run, console)
@@ -166,7 +161,7 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
             raise
         # The search begins with it and says what became of it.
         return run, ("the schedule is as long as ever: the default config breaks in training",)
-    of_search = budget.minus(_WRAP_UP_SECONDS)
+    of_search = search_budget(run)
     if is_all:
         of_search = budget.minus(VERDICT_SECONDS).part(0.5)  # the refit has the other half
     if may_be_shortened(run):
@@ -295,7 +290,7 @@ def _run_stages(run: Prepared, console: Console) -> SearchEnd:
 def _every_stage(run: Prepared, console: Console) -> SearchEnd:
     if ALL in run.config.spaces:
         return run_every_stage(run, console)
-    budget, study = _search_budget(run), run.store.read_study()
+    budget, study = search_budget(run), run.store.read_study()
     aside = seconds_aside(budget) if study.get("second_fold", False) else 0.0
     again_s = max(0.0, aside - seconds_taken(run)) if aside else 0.0
 
@@ -310,33 +305,6 @@ def _every_stage(run: Prepared, console: Console) -> SearchEnd:
         say(console, f"The run took {format_duration(time.monotonic() - began)}.")
     print_summary(console, run, end.results, interrupted=end.interrupted)
     return end
-
-
-def _affords_second_fold(run: Prepared) -> bool:
-    return ALL not in run.config.spaces and are_affordable(run, _search_budget(run))
-
-
-def _search_budget(run: Prepared) -> Budget:
-    return run.config.budget.minus(_WRAP_UP_SECONDS)
-
-
-def _check_unchanged(run: Prepared) -> None:
-    rule_in_study(run.store)  # one that nobody knows is told before hours of search
-    stored, now = run.store.read_study(), _description(run)
-    for what, where in (("data", run.dataset.name), ("spaces", ", ".join(now["spaces"]))):
-        then = stored[what]["fingerprint"] if what == "data" else stored[what]
-        here = now[what]["fingerprint"] if what == "data" else now[what]
-        check_same(what, where, then, here)
-
-
-def _whole(dataset: Dataset) -> dict[str, Any]:
-    """Returns what `truth.csv` holds, where some photos lack a label or only train."""
-    whole = dataset.whole
-    if whole is dataset:
-        return {}
-    table, split = whole.table, whole.split
-    told = {"photos": table.num_samples, "people": table.num_groups, "split": split.fingerprint}
-    return {"whole": told}
 
 
 def _check_known(config: RunConfig, dataset: Dataset, blocks: Mapping[str, Block]) -> None:
@@ -366,44 +334,3 @@ def _check_known(config: RunConfig, dataset: Dataset, blocks: Mapping[str, Block
                 f"--space all deals the people with every label into {FULL.folds} folds, got "
                 f"{people}; {way_out}"
             )
-
-
-def _description(run: Prepared) -> dict[str, Any]:
-    resources, table = run.resources, run.dataset.table
-    return {
-        "config": run.config.to_dict(),
-        "data": {
-            "name": run.dataset.name,
-            "note": run.dataset.note,
-            "readings": list(run.readings),
-            "corrections": [asdict(each) for each in table.corrections],
-            "licence": table.licence,
-            "max_pixels": table.max_pixels,
-            "schema": table.schema.to_dict(),
-            "photos": table.num_samples,
-            "people": table.num_groups,
-            "fingerprint": table.fingerprint,
-            "split": run.dataset.split.fingerprint,
-            "content": run.dataset.content,
-            "stored_size": list(run.stored_size),
-            **(_whole(run.dataset) if ALL in run.config.spaces else {}),
-            "roots": [asdict(root) for root in run.dataset.roots],
-        },
-        "spaces": {s.name: s.fingerprint(table.schema, run.scale) for s in run.spaces},
-        "blocks": Lineup.of(table.schema, run.spaces).to_dict(),
-        "studies": {
-            s.name: study_name(s, table.schema, run.scale, run.dataset.fingerprint)
-            for s in run.spaces
-        },
-        "chosen_by": str(Rule.DUNNETT),
-        "second_fold": _affords_second_fold(run),
-        "scale": run.scale.reason,
-        "hardware": {
-            "machine": platform.machine(),
-            "cpus": resources.num_cpus,
-            "gpus": resources.num_gpus,
-            "slots": resources.slots,
-        },
-        "versions": package_versions(),
-        "git_commit": git_commit(),
-    }
