@@ -1,7 +1,8 @@
 """The controlled trainings: what each of them trains, beside what the refit has trained.
 
-A control is a set of trainings that differ from the refit's winners in one thing, on the same
-folds and seeds of the refit. What of it equals a winner is not trained again.
+A control is a set of trainings that differ from the winners in one thing, on the same folds and
+seeds of the refit. A winner is what the search of a space chose, as the refit trained it: what the
+refit prefers may differ from fold to fold. What of a control equals a winner is not trained again.
 """
 
 from collections.abc import Mapping
@@ -63,11 +64,11 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlDesign:
-    """What every controlled training trains: the winners of the refit, changed in one thing.
+    """What every controlled training trains: the search's choices, changed in one thing.
 
     Attributes:
         lineup: spaces and approaches.
-        winners: config_id and config of the best of every space of these approaches.
+        winners: config_id and config that the search of every space of these approaches chose.
         defaults: default config of every space.
         seeds: that all winners have.
         num_folds: of the refit.

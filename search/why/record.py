@@ -70,7 +70,7 @@ class WhyRecord:
 
     Attributes:
         key: of the refit that the controls belong to.
-        winners: config_id of every space's best config.
+        winners: config_id of what the search of every space chose.
         seeds: of the refit.
         noisy: attribute whose labels were made wrong.
         controls: what there is.
