@@ -2,8 +2,8 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -207,8 +207,6 @@ def _features_in(file: Path, known: Any) -> dict[str, Any]:
 
 def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.Module:
     options: dict[str, Any] = {"num_classes": 0, "pretrained": config.pretrained}
-    if config.drop_path:
-        options["drop_path_rate"] = config.drop_path
     file = None
     if config.pretrained and weights_dir is not None:
         file = _weights_file(config.name, weights_dir)
@@ -219,19 +217,40 @@ def _create(config: Backbone, weights_dir: Path | None, input_size: int) -> nn.M
         if file is not None:
             options["pretrained_cfg_overlay"] = _features_in(file, known)
         with _quiet_hub():
-            module: nn.Module = timm.create_model(config.name, **options)
+            module = _built(config, options)
     except _LOAD_ERRORS as error:
         if not config.pretrained:
             raise ConfigError(f"timm cannot build {config.name!r}: {error}") from error
         raise WeightsError(_offline_message(config.name, weights_dir, error)) from error
     except TypeError as error:
         raise ConfigError(
-            f"timm model {config.name!r} refuses {sorted(options)}: {error}; "
+            f"timm model {config.name!r} refuses drop_path_rate and {sorted(options)}: {error}; "
             "set backbone.drop_path to 0"
         ) from error
     if file is not None:
         # timm remembers what it loaded, and every copy of the network would copy it too.
         vars(module)["pretrained_cfg"]["state_dict"] = None
+    return module
+
+
+def _built(config: Backbone, options: Mapping[str, Any]) -> nn.Module:
+    """Returns a model with the config's stochastic depth, and no dropout of its own.
+
+    Some models have rates of their own (tiny_vit 0.2, swin 0.1), which a 0 must switch off; those
+    that know no such rate are built without.
+    """
+    rates = {"drop_path_rate": config.drop_path, "drop_rate": 0.0}
+    optional = tuple(name for name, rate in rates.items() if not rate)
+    for refused in ((), *((name,) for name in optional)):
+        given = {name: rate for name, rate in rates.items() if name not in refused}
+        with suppress(TypeError):
+            return _module(timm.create_model(config.name, **options, **given))
+    given = {name: rate for name, rate in rates.items() if name not in optional}
+    return _module(timm.create_model(config.name, **options, **given))
+
+
+def _module(created: Any) -> nn.Module:
+    module: nn.Module = created
     return module
 
 

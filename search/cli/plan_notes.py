@@ -1,14 +1,16 @@
 """What options make of a run before it begins, and what the plan notes of them."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
 from rich.console import Console
 
 from search.console import say
 from search.prepare.prepared import Prepared
 from search.prepare.resources import MEASURED, Node
+from search.refit.approaches import Lineup
 from search.refit.packing import packed
 from search.store.portfolio_file import SIZE, Candidate
 from search.tuning.known_configs import few_of, warm_start_line
@@ -20,6 +22,22 @@ from trainables.precision import computes_bf16
 def notes_of(run: Prepared) -> tuple[str, ...]:
     """Returns a sentence for every option that a reader of the plan would wonder about."""
     return (*_warm_start_notes(run), *_race_notes(run), *_bf16_notes(run))
+
+
+def nobody_notes(run: Prepared) -> Iterator[str]:
+    """Yields what classes without people do to every score that counts them."""
+    table = run.dataset.table
+    every = np.arange(table.num_samples)
+    lineup = Lineup.of(run.schema, run.spaces)
+    for attributes in dict.fromkeys(block.attributes for block in lineup.blocks.values()):
+        rows = table.with_labels(every, attributes)
+        there = len(np.unique(table.schema.codes(table.labels[rows], attributes)))
+        classes = table.schema.only(attributes).num_joint
+        if there < classes:
+            yield (
+                f"{classes - there:,} of the {classes:,} classes of {' x '.join(attributes)} have "
+                f"nobody and count 0: no model can score above {there / classes:.3f}"
+            )
 
 
 def begin_with(

@@ -1,5 +1,6 @@
 """The order of events of a run, and nothing else."""
 
+import shlex
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ import spaces
 from search.cli.ahead import by_space
 from search.cli.every_stage import run_every_stage, share_of_search
 from search.cli.forecast import Past, print_forecast
-from search.cli.plan_notes import begin_with, notes_of, sharing_gpus
+from search.cli.plan_notes import begin_with, nobody_notes, notes_of, sharing_gpus
 from search.cli.preflight import check_spaces
 from search.cli.short_budget import fit_schedule, may_be_shortened
 from search.cli.study import (
@@ -105,7 +106,7 @@ def execute(
         run, fewer = begin_with(run, portfolio, is_new=not resume)
         run = with_unlabelled(run, partial(StepBar, console))
         run, sharing = sharing_gpus(run, nodes, console)
-        notes = (*sizes.notes(), *notes_of(run), *fewer, *sharing)
+        notes = (*sizes.notes(), *nobody_notes(run), *notes_of(run), *fewer, *sharing)
         if not resume:
             run, shorter = _with_schedule(run, console)
             notes = (*notes, *shorter)
@@ -214,7 +215,7 @@ def _load_spaces(config: RunConfig, dataset: Dataset) -> tuple[Space, ...]:
     if len(schema.names) < 2:
         raise UsageError(
             f"--space all compares approaches to two attributes or more; this data has: "
-            f"{', '.join(schema.names)}; run --space {schema.names[0]}"
+            f"{', '.join(schema.names)}; run --space {shlex.quote(schema.names[0])}"
         )
     blocks = [(block.attributes, block.form.value) for block in blocks_of_all(schema)]
     every = [spaces.load_block(attributes, form, schema) for attributes, form in blocks]
@@ -319,9 +320,8 @@ def _check_known(config: RunConfig, dataset: Dataset, blocks: Mapping[str, Block
                     f"{what}, got {found}; label more people, or search other spaces"
                 )
     if ALL in config.spaces:
-        way_out = (
-            f"label more people, or search attributes alone (--space {table.schema.names[0]})"
-        )
+        alone = shlex.quote(table.schema.names[0])
+        way_out = f"label more people, or search attributes alone (--space {alone})"
         try:
             people = dataset.whole.table.num_groups
         except DataError as error:

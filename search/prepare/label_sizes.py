@@ -5,6 +5,7 @@ makes as many as there are people. What cannot be held is refused here, with its
 an array of [photos, classes] is made anywhere.
 """
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -153,7 +154,7 @@ class LabelSizes:
                 f"leave it out (ignore: [{', '.join(unlikely)}] in dataset.yaml)"
             )
         single = [name for name in every if name not in unlikely][:_LONG_LIST]
-        return f"{out}, or search attributes alone (--space {' '.join(single or every[:1])})"
+        return f"{out}, or search attributes alone (--space {shlex.join(single or every[:1])})"
 
 
 def size(number: float) -> str:

@@ -1,5 +1,6 @@
 """`headrace quick`: a first answer from frozen features; trains no network, proves nothing."""
 
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def quick(
     if len(table.schema.names) < 2:
         raise UsageError(
             "quick compares approaches to two attributes or more; this data has: "
-            f"{', '.join(table.schema.names)}; run --space {table.schema.names[0]}"
+            f"{', '.join(table.schema.names)}; run --space {shlex.quote(table.schema.names[0])}"
         )
     frozen = data.load(backbone or data.scale.backbones[0])
     store = data.features(frozen, f"features of {frozen.name}")

@@ -153,7 +153,9 @@ def _is_short(ranking: Ranking) -> bool:
 
 
 def _scores(ranking: Ranking) -> Table:
-    table = Table(title=f"Linear probe, macro-F1 of {ranking.target}", title_justify="left")
+    table = Table(
+        title=f"Linear probe, macro-F1 of {escape(ranking.target)}", title_justify="left"
+    )
     table.add_column("backbone", overflow="fold", no_wrap=_is_short(ranking))
     for name in ("macro-F1", "95 % interval", "behind the first", "s"):
         table.add_column(name, justify="right", overflow="fold")

@@ -19,6 +19,10 @@ _NAMED = 5
 """Skipped configs that a line names."""
 
 
+_OF_THE_DATA = frozenset({"age.old_from"})
+"""What is offered of these follows from the data: the founding case's cut fits its ages alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownConfig:
     """A config that a study begins with.
@@ -44,7 +48,9 @@ def known_configs(
     known = [KnownConfig(config=default)]
     for extra in space.warm_start:
         # What is not searched on this data would only repeat the default config.
-        offers = {name: value for name, value in extra.items() if name in offered}
+        offers = {
+            name: value for name, value in extra.items() if _is_offered(offered, name, value)
+        }
         known.append(KnownConfig(config={**default, **offers}))
     known += [
         KnownConfig(config={**default, **each.flat}, origin=each.name)
@@ -53,6 +59,10 @@ def known_configs(
     ]
     configs = [each.config for each in known]
     return tuple(each for i, each in enumerate(known) if each.config not in configs[:i])
+
+
+def _is_offered(offered: Mapping[str, BaseDistribution], name: str, value: FlatValue) -> bool:
+    return name in offered and nearest(offered[name], value) == value
 
 
 def few_of(
@@ -99,7 +109,7 @@ def check_warm_starts(space: Space, schema: Schema, scale: Scale) -> None:
                     f"a warm start of space {space.name!r} may set only what the space searches, "
                     f"got {name}={value!r}; searched are {', '.join(sorted(offered)) or 'none'}"
                 )
-            if name in offered and nearest(offered[name], value) != value:
+            if name in offered and not (_is_offered(offered, name, value) or name in _OF_THE_DATA):
                 raise SpaceError(
                     f"a warm start of space {space.name!r} must lie in the space, got "
                     f"{name}={value!r} for {offered[name]}"

@@ -126,25 +126,30 @@ def _score(refitted: Refitted, record: TrialRecord, searched: Mapping[str, Any])
     """Returns `score` of a trial, by the same people as that of the search's choice.
 
     Raises:
-        ResultsError: its validation predictions are missing or torn, or of people who have not
-            every label.
+        ResultsError: its validation predictions are missing or torn, or of nobody who has every
+            label.
     """
     truth, store, schema = refitted.truth, refitted.store, refitted.lineup.schema
     saved = store.read_validation(record.space, record.number)
-    rows, attributes = saved.indices, refitted.lineup.blocks[record.space].attributes
+    # Where some lack labels the search may have scored more people than the refit knows.
+    known = saved.first(len(truth.label))
+    rows, attributes = known.indices, refitted.lineup.blocks[record.space].attributes
     # Numbered as in the search, or the same predictions would get another interval.
     person, _ = pd.factorize(truth.group)
     with reading(store.validation_path(record.space, record.number), "put it back"):
-        if not (rows.size and rows.min() >= 0 and rows.max() < len(truth.label)):
-            raise ValueError("it is of people who have not every label")
+        if not (rows.size and rows.min() >= 0):
+            raise ValueError("it is of nobody who has every label")
         people = People(
             label=schema.codes(schema.attribute_codes(truth.label[rows]), attributes),
             person=person[rows],
             num_classes=schema.only(attributes).num_joint,
         )
-        interval = person_bootstrap_interval(people, saved.probabilities.argmax(axis=1))
+        interval = person_bootstrap_interval(people, known.probabilities.argmax(axis=1))
+    value = interval.value
+    if len(rows) < len(saved.indices) and record.objective is not None:
+        value = record.objective  # of all whom the search scored, as a replay finds it again
     return score_values(
-        (interval.value, interval.low, interval.high),
+        (value, min(value, interval.low), max(value, interval.high)),
         saved.probabilities,
         chosen_by=CHOSEN_BY,
         people=len(set(person[rows].tolist())),

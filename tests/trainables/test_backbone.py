@@ -249,6 +249,16 @@ def test_an_unknown_model_names_its_neighbours():
         build_backbone(settings(name="resnet9"), None, 32)
 
 
+@pytest.mark.parametrize("name", ["tiny_vit_5m_224", "rexnet_100", "vgg11"])
+def test_rates_of_a_models_own_are_switched_off(name):
+    """timm gives some models a dropout or stochastic depth that no config shows."""
+    assert timm.create_model("rexnet_100").head.drop.p > 0
+    module = build_backbone(settings(name=name), None, 224).module
+    rates = [getattr(each, "drop_prob", 0.0) for each in module.modules()]
+    rates += [each.p for each in module.modules() if isinstance(each, torch.nn.Dropout)]
+    assert max(rates) == 0
+
+
 def test_a_model_without_drop_path_says_so():
     with pytest.raises(
         ConfigError, match=r"'vgg11' refuses .*drop_path_rate.*backbone\.drop_path"

@@ -1,10 +1,14 @@
 """What the plan of a run says beside its figures."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
+import spaces
 from search.cli import plan_notes
+from tests.search.builders.prepared_run import prepared_run
+from trainables.data.layouts.profiles import SCHEMA
 
 
 @pytest.mark.parametrize(
@@ -44,3 +48,17 @@ def test_the_plan_says_how_many_configs_of_several_runs_are_kept(monkeypatch):
     assert (kept, note[:38]) == (("a", "b"), "2 of 3 configs of other runs are kept,")
     assert plan_notes.begin_with(run, given, is_new=False) == (given, ())
     assert plan_notes.begin_with(run, given[:2], is_new=True) == (given[:2], ())
+
+
+def test_the_plan_says_what_classes_without_people_cost(tmp_path):
+    run = prepared_run(tmp_path, [spaces.load("gender", SCHEMA), spaces.load("joint", SCHEMA)])
+    table = run.dataset.table
+    assert list(plan_notes.nobody_notes(run)) == []
+    old = SCHEMA.names.index("age")
+    labels = table.labels.copy()
+    labels[labels[:, old] == 2, old] = 1
+    dataset = replace(run.dataset, table=replace(table, labels=labels, raw={}))
+    assert list(plan_notes.nobody_notes(replace(run, dataset=dataset))) == [
+        "6 of the 18 classes of mask x gender x age have nobody and count 0: no model can score "
+        "above 0.667"
+    ]

@@ -16,8 +16,9 @@ from search.tuning.known_configs import (
 from spaces import load
 from spaces.errors import SpaceError
 from tests.search.builders.scripted import SCALE, open_journal, tiny_space
-from tests.spaces.schemas import FACES
+from tests.spaces.schemas import FACES, SCHEMAS
 from tests.trainables.data.folders import MASK_SCHEMA
+from trainables.data.schema import Attribute, LabelSchema
 
 
 def known(space):
@@ -84,6 +85,24 @@ def test_a_warm_start_outside_the_space_is_refused(lr):
     space = tiny_space("gender", warm_start=({"optim.lr": lr},))
     with pytest.raises(SpaceError, match=r"must lie in the space, got optim\.lr=.* for Float"):
         check_warm_starts(space, MASK_SCHEMA, SCALE)
+
+
+@pytest.mark.parametrize("edges", [(18, 65), (30,), (20, 40), (25, 45, 70), (29.5, 59.5)])
+def test_the_founding_case_s_cut_of_ages_is_left_out_where_other_ages_are_cut(edges):
+    """Its space must begin on data whose last cut lies elsewhere."""
+    classes = tuple("abcd"[: len(edges) + 1])
+    age = Attribute(name="age", classes=classes, edges=edges)
+    schema = LabelSchema(name="ages", attributes=(age,))
+    space = load("age", schema)
+    check_warm_starts(space, schema, SCALE)
+    found = [each.config.get("age.old_from") for each in known_configs(space, schema, SCALE)]
+    assert 59 not in found
+
+
+def test_every_built_in_space_begins_on_every_data():
+    for schema in SCHEMAS.values():
+        for name in schema.names:
+            check_warm_starts(load(name, schema), schema, SCALE)
 
 
 def test_a_warm_start_of_raw_ages_means_nothing_on_data_without_them():

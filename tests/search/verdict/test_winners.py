@@ -198,7 +198,20 @@ def test_where_people_without_every_label_validate_the_file_stays(tmp_path, capl
     np.savez(path, indices=kept.indices + other, probabilities=kept.probabilities)
     written(run, refitted)
     assert tree(refitted.store, "mask") == best_config("mask")
-    assert "have not every label" in caplog.text
+    assert "nobody who has every label" in caplog.text
+
+
+def test_people_who_lack_labels_among_those_who_validate_change_no_choice(tmp_path):
+    """A search of one attribute scores all who have its label, the refit those who have all."""
+    run, refitted = made(tmp_path)
+    path = refitted.store.validation_path("mask", 0)
+    kept = refitted.store.read_validation("mask", 0)
+    indices = np.concatenate([kept.indices, kept.indices[:2] + 1000])
+    more = np.concatenate([kept.probabilities, kept.probabilities[:2]])
+    np.savez(path, indices=indices, probabilities=more)
+    written(run, refitted)
+    assert tree(refitted.store, "mask")["trial"] == 0
+    assert tree(refitted.store, "mask")["refit"]
 
 
 @pytest.mark.parametrize("what", ["note", "trial"])

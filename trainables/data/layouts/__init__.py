@@ -29,7 +29,7 @@ from trainables.given_paths import no_folder
 from trainables.nearest import near
 
 _TABLES = frozenset({".csv", ".tsv", ".txt", *WORKBOOKS})
-_OF_LAYOUTS = frozenset({"info.csv", "train.csv", CORRECTIONS_FILE})
+_OF_LAYOUTS = frozenset({"info.csv", CORRECTIONS_FILE})
 LOOKING_SECONDS = 20.0
 """For which photos are looked at before the run ends over a missing one."""
 

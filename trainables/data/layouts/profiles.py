@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -30,6 +31,9 @@ GENDER = Attribute(name="gender", classes=("male", "female"))
 AGE = Attribute(name="age", classes=("<30", "30-59", ">=60"), edges=(30.0, 60.0))
 SCHEMA = LabelSchema(name="profiles", attributes=(MASK, GENDER, AGE))
 
+_COLUMNS = frozenset({"id", "gender", "age", "path"})
+_HEADER_BYTES = 4096
+
 STEMS = {
     "mask1": "wear",
     "mask2": "wear",
@@ -44,15 +48,26 @@ STEMS = {
 _logger = logging.getLogger(__name__)
 
 
+def _words_of_header(path: Path) -> set[str]:
+    """Returns the words of a table's first line, in whatever encoding they are of ASCII."""
+    with path.open("rb") as file:
+        header = file.readline(_HEADER_BYTES).replace(b"\0", b"")
+    return set(re.findall(r"\w+", header.decode("ascii", errors="ignore").lower()))
+
+
 def _base(root: Path) -> Path:
     """Returns the folder that holds train.csv: `root`, or `root/train` as in the competition."""
     return root if (root / "train.csv").is_file() else root / "train"
 
 
 def detect(root: Path) -> bool:
-    """Returns whether train.csv and images/ are in `root` or in `root/train`."""
+    """Returns whether the competition's train.csv and images/ are in `root` or in `root/train`.
+
+    Tables of other data are often called so, too: this one has these columns, but for one perhaps.
+    """
     base = _base(root)
-    return (base / "train.csv").is_file() and (base / "images").is_dir()
+    is_there = (base / "train.csv").is_file() and (base / "images").is_dir()
+    return is_there and len(_COLUMNS & _words_of_header(base / "train.csv")) >= len(_COLUMNS) - 1
 
 
 def read(root: Path) -> SampleTable:

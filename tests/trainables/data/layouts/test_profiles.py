@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tests.trainables.data.folders import write_image, write_profiles
+from trainables.data import layouts
 from trainables.data.layouts import profiles
 from trainables.data.sample_table import SampleTable
 from trainables.errors import DataError
@@ -164,6 +165,31 @@ def test_a_folder_that_is_not_listed_is_only_logged(root, caplog):
 def test_a_complete_folder_is_not_complained_about(root, caplog):
     assert isinstance(profiles.read(root), SampleTable)
     assert caplog.text == ""
+
+
+def test_a_table_of_other_data_called_train_csv_is_not_this_layout(tmp_path):
+    """It is the usual name, and the usual folder of photos beside it."""
+    (tmp_path / "images").mkdir()
+    write_image(tmp_path / "images" / "a.png")
+    rows = "file,person,hair\nimages/a.png,p1,long\n"
+    (tmp_path / "train.csv").write_text(rows, encoding="utf-8")
+    assert not profiles.detect(tmp_path)
+    with pytest.raises(DataError, match=r"name it in dataset\.yaml, manifest: train\.csv"):
+        layouts.load(tmp_path)
+    settings = "manifest: train.csv\npath: file\ngroup: person\n"
+    (tmp_path / "dataset.yaml").write_text(settings, encoding="utf-8")
+    assert layouts.detect(tmp_path) == "manifest"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("lacks", ["", "gender"])
+def test_the_competition_s_table_is_this_layout_with_a_column_missing_too(
+    tmp_path, encoding, lacks
+):
+    (tmp_path / "images").mkdir()
+    header = ",".join(name for name in ("id", "gender", "race", "age", "path") if name != lacks)
+    (tmp_path / "train.csv").write_text(f"{header}\n", encoding=encoding)
+    assert profiles.detect(tmp_path)
 
 
 def test_train_csv_without_images_is_not_this_layout(tmp_path):
