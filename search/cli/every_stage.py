@@ -27,7 +27,7 @@ from search.prepare.saved_run import has_searched, searched_by
 from search.prepare.space_result import SpaceResult
 from search.prepare.timeline import Timeline
 from search.pseudo.stage import run_pseudo
-from search.pseudo.verdict import pseudo_files
+from search.pseudo.verdict import PSEUDO_CONFIG, pseudo_files
 from search.refit.files import RefitFiles, RefitNote
 from search.refit.finalists import probed_costs, wished_shape
 from search.refit.fleet import renewed
@@ -177,7 +177,9 @@ def _after_search(
     config = run.config
     # A resumed run has used time before; idle time of earlier starts is not known.
     before = seconds_under_way(record for result in results for record in result.records)
-    before += _seconds_of(RefitFiles(run.store.predictions), run, results)
+    refitted = RefitFiles(run.store.predictions)
+    # Adopted trainings with pseudo-labels are copies, which count among their own.
+    before += _seconds_of(refitted, run, results, without=PSEUDO_CONFIG)
     pseudo, why = bool(config.pseudo_labels), config.why == "full"
     timeline, clock = Timeline(began=clock.began), clock.since(before)
     begun = RefitNote.begun(run.store, run.schema.names)
@@ -229,9 +231,12 @@ def _asked_anew(
     return bool(noted["anew"]), max(0.0, now - float(noted["seconds"]))
 
 
-def _seconds_of(files: RefitFiles, run: Prepared, results: Sequence[SpaceResult]) -> float:
+def _seconds_of(
+    files: RefitFiles, run: Prepared, results: Sequence[SpaceResult], without: str = ""
+) -> float:
     """Returns about how many wall-clock seconds the trainings took that there are in files."""
-    return sum(sum(files.seconds(result.name)) for result in results) / run.resources.slots
+    names = [result.name for result in results]
+    return files.wall_clock(names, run.resources.slots, without)
 
 
 def _conclude(
@@ -248,7 +253,7 @@ def _conclude(
         RefitFiles(run.store.predictions).forget(missing.units)
         run_refit(run, console, 0.0, timeline)
         if run.config.pseudo_labels:
-            run_pseudo(run, console, None, timeline)
+            run_pseudo(run, console, 0.0, timeline)
         build_ensemble(run.store, console, keep_models=keep)
     print_stage(console, stages, _VERDICT)
     say(console, f"{timeline.stamp(0.0)} judging the approaches and writing the report ...")

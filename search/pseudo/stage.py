@@ -32,7 +32,7 @@ from search.refit.files import RefitFiles, RefitNote
 from search.refit.pace import Pace
 from search.refit.refitted import Refitted
 from search.refit.stage import run_refit, train_units
-from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_file
+from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Folds, Unit, config_file
 from search.store.names import as_file
 from search.store.records import DEFAULT_NUMBER
 from trainables.data.layouts import flat
@@ -132,6 +132,7 @@ def run_pseudo(
         refitted, chosen, units = _planned_units(run, run.unlabelled.fingerprint)
     began = time.monotonic()
     files.folder.mkdir(parents=True, exist_ok=True)
+    sure = _whole_before(files, units, folds)
     notes, _ = train_units(
         run,
         console,
@@ -142,7 +143,9 @@ def run_pseudo(
         noun="pseudo-labels",
         unlabelled=run.unlabelled,
         is_over=lambda unit: (
-            unit.seed > 0 and seconds is not None and time.monotonic() - began > seconds
+            unit.seed not in sure[unit.space]
+            and seconds is not None
+            and time.monotonic() - began > seconds
         ),
         timeline=timeline or Timeline(began=began),
         pace=Pace(run.resources.slots, _planned(refitted, chosen, units)),
@@ -156,6 +159,21 @@ def run_pseudo(
     verdicts = judge_spaces(refitted, config_ids, rules)
     adopt(refitted, config_ids, verdicts)
     print_pseudo(console, verdicts, config_ids)
+
+
+def _whole_before(
+    files: RefitFiles, units: Sequence[Unit], folds: Folds
+) -> Mapping[str, frozenset[int]]:
+    """Returns the seeds of every space that are trained at any price.
+
+    Those are the first one, and all that were whole by the same labels: models may have been
+    deleted since, and with fewer seeds what won would be lost.
+    """
+    known = {unit.space for unit in units if files.is_done(unit, folds)}
+    return {
+        space: frozenset({0}) | (files.seeds(space, PSEUDO_CONFIG) if space in known else set())
+        for space in {unit.space for unit in units}
+    }
 
 
 def _planned_units(

@@ -38,6 +38,7 @@ from search.refit.units import DEFAULT_CONFIG, Folds, Unit
 from search.store.files import write_arrays, write_json
 from search.store.names import own_number, spellings, stored
 from search.store.reading import Entries, reading, typed
+from search.store.records import covered
 from search.store.run_store import RunStore
 from trainables.blocks import FlatValue, read_flat
 from trainables.drafts import written
@@ -66,6 +67,8 @@ class RefitNote:
         seed_seconds: wall-clock time of one more seed of every space, by name.
         done: whether the refit came to its end; one that did not goes on in the same shape.
         on_top: whether it had come to its end, and more seeds were asked for.
+        margin: of equivalence that its looks were taken by, whatever a verdict takes later; None
+            of a run that did not write it.
         merged: what it left predictions of, as `<space>.<config_id>.<seed>`; None of a run that
             did not write it.
     """
@@ -79,6 +82,7 @@ class RefitNote:
     done: bool = True
     merged: tuple[str, ...] | None = None
     on_top: bool = False
+    margin: float | None = None
 
     FILE: ClassVar[str] = "predictions/refit.json"
 
@@ -125,6 +129,7 @@ class RefitNote:
                 done=typed(bool, values.get("done", True)),
                 merged=typed(tuple[str, ...] | None, values.get("merged")),
                 on_top=typed(bool, values.get("on_top", False)),
+                margin=typed(float | None, values.get("margin")),
             )
             note.check()
             # Runs before looks may have kept no configs; all others did.
@@ -139,6 +144,8 @@ class RefitNote:
         for number in (shape.folds, shape.seeds, shape.configs + 1, self.asked or 1, *seeds):
             if not 1 <= number <= _MOST:
                 raise ValueError(f"folds, seeds and configs must be in [1, {_MOST}], got {number}")
+        if self.margin is not None and not 0 <= self.margin <= 1:
+            raise ValueError(f"margin must be in [0, 1], got {self.margin}")
         if not 0 < shape.epochs_share <= 1:
             raise ValueError(f"epochs_share must be in (0, 1], got {shape.epochs_share}")
         for name in self.merged or ():
@@ -158,6 +165,7 @@ class RefitNote:
             "seed_seconds": dict(self.seed_seconds),
             "done": self.done,
             "on_top": self.on_top,
+            "margin": self.margin,
             "merged": None if self.merged is None else list(self.merged),
         }
         write_json(store.root / self.FILE, values)
@@ -242,6 +250,30 @@ class RefitFiles:
             except ResultsError as error:
                 logger.warning("the seconds of a training are not counted: %s", error)
         return tuple(found)
+
+    def wall_clock(self, spaces: Iterable[str], slots: int, without: str = "") -> float:
+        """Returns about how many seconds of wall-clock time the trainings of some spaces took.
+
+        However many were at once: when they ended is noted. Of older ones that is not known, and
+        they count as if all slots had always been at work.
+
+        Args:
+            spaces: by name.
+            slots: of now.
+            without: config_id that does not count.
+        """
+        spans, rest = [], 0.0
+        paths = (found for space in spaces for found in self._of(self._parts, space))
+        for path, (config_id, *_) in paths:
+            with suppress(ResultsError):
+                seconds, ended = read_seconds(path), (read_note(path) or {}).get("ended")
+                if config_id == without:
+                    continue
+                if ended is None:
+                    rest += seconds / slots
+                else:
+                    spans.append((float(ended) - seconds, float(ended)))
+        return covered(spans) + rest
 
     def device_seconds(self, space: str) -> float:
         """Returns what all trainings of a space took of their devices, torn ones left out."""

@@ -108,7 +108,13 @@ class RefitRounds:
         looks = before.looks
         if before.done and not looks:
             looks = (Look(seeds=seeds, full=seeds, ended=True),)
+        if before.margin is not None:  # a verdict may take another; what was settled stays so
+            self.rounds.margin = before.margin
         for look in looks:
+            if self.looks and not self._is_open:
+                # By other configs all is settled sooner.
+                self.looks[-1] = replace(self.looks[-1], ended=True)
+                break
             while self.seeds < look.seeds and self._train_seed():
                 pass
             self.rounds.reopen(look.full)
@@ -143,6 +149,7 @@ class RefitRounds:
             done=done,
             merged=merged,
             on_top=self.on_top and not done,
+            margin=self.rounds.margin,
         ).write(self.run.store)
 
     def seconds_after(self, seed_s: float, rest_s: float) -> float:
@@ -192,6 +199,8 @@ class RefitRounds:
     def _train_seed(self) -> bool:
         """Trains one more seed; returns whether all of it had its time."""
         units = self._units_of(self.seeds)
+        if not units:
+            return False
         notes, whole = self.train(self, units, f"refit, seed {self.seeds + 1} of {self.full}")
         self.notes += notes
         if whole:

@@ -51,12 +51,13 @@ def run_refit(
     """
     began = time.monotonic()
     results = load_run(run.store).results
-    before = RefitNote.begun(run.store, run.schema.names)
+    before, files = RefitNote.begun(run.store, run.schema.names), RefitFiles(run.store.predictions)
     # Other folds or configs than were begun would be other trainings, and all would be lost.
+    if before is not None and not (before.done or _is_of_use(before, run, results, files)):
+        before = None
     begun = before and RefitPlan(shape=before.shape, seconds=0.0, cuts=())
     planned = begun or plan(run, results, seconds)
     shape, folds = planned.shape, _folds(run, planned.shape)
-    files = RefitFiles(run.store.predictions)
     _say_plan(console, planned)
     configs = {result.name: _configs(run, result, shape) for result in results}
     if before is not None and not (before.done or _is_same(before, configs)):
@@ -94,6 +95,22 @@ def run_refit(
         else:
             rounds.repeat(before)
     rounds.write()
+
+
+def _is_of_use(
+    before: RefitNote, run: Prepared, results: Sequence[SpaceResult], files: RefitFiles
+) -> bool:
+    """Returns whether a refit that was cut off trained anything that its shape can use now."""
+    folds = _folds(run, before.shape)
+    return any(
+        files.is_done(unit, folds)
+        for result in results
+        for config_id, config in _configs(run, result, before.shape).items()
+        for fold in range(folds.num_folds)
+        for unit in [
+            Unit(space=result.name, config_id=config_id, seed=0, fold=fold, config=config)
+        ]
+    )
 
 
 def _least_seeds(before: RefitNote | None) -> int:

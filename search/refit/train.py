@@ -63,6 +63,7 @@ def train_unit(
             "mean": classifier.preprocess.mean,
             "std": classifier.preprocess.std,
             "device_share": images.setting.device_share,
+            "ended": time.time(),
         },
         heads=probabilities,
         mirrored=mirrored,

@@ -178,7 +178,11 @@ def seconds_under_way(records: Iterable[TrialRecord]) -> float:
     However many were at once, and on however many machines; a pause between two starts of the run
     is none of it.
     """
-    spans = [span for record in records for span in _spans(record)]
+    return covered(span for record in records for span in _spans(record))
+
+
+def covered(spans: Iterable[tuple[float, float]]) -> float:
+    """Returns for how long any of some spans, each from its begin to its end, was under way."""
     total, reached = 0.0, float("-inf")
     for begin, end in sorted(spans):
         total += max(0.0, end - max(begin, reached))

@@ -72,7 +72,8 @@ def run_why(
         stage_s=within(began, seconds),
     )
     shutil.rmtree(models, ignore_errors=True)
-    record_why(refitted, design, plan, [*plan.cuts, *notes])
+    # All that is trained counts, also what an earlier start had more time for.
+    record_why(refitted, design, plan_controls(design, costs, None), [*plan.cuts, *notes])
 
 
 def record_why(
