@@ -21,11 +21,11 @@ from search.refit.finalists import as_tried
 from search.refit.pace import Pace
 from search.refit.refitted import Refitted
 from search.refit.stage import shortened, train_units
-from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Unit, config_name
+from search.refit.units import BEST_CONFIG, DEFAULT_CONFIG, Folds, Unit, config_name
 from search.store.records import EPOCHS
 from search.why.changes import attribute_to_flip
 from search.why.controls import NAMES, ControlDesign, Training
-from search.why.plan import ControlCosts, ControlPlan, plan_controls
+from search.why.plan import ControlCosts, ControlPlan, PlannedControl, plan_controls
 from search.why.record import WhyRecord, complete_part, refit_keys, why_files, write_record
 from trainables.blocks import FlatValue
 
@@ -72,8 +72,8 @@ def run_why(
         stage_s=within(began, seconds),
     )
     shutil.rmtree(models, ignore_errors=True)
-    # All that is trained counts, also what an earlier start had more time for.
-    record_why(refitted, design, plan_controls(design, costs, None), [*plan.cuts, *notes])
+    parts = _begun_parts(design, plan, plan_controls(design, costs, None), files, folds)
+    record_why(refitted, design, replace(plan, parts=parts), [*plan.cuts, *notes])
 
 
 def record_why(
@@ -147,6 +147,25 @@ def control_costs(
     folds = refitted.truth.folds
     finished = frozenset(unit.name for unit in every if files.is_done(unit, folds))
     return replace(costs, finished=finished)
+
+
+def _begun_parts(
+    design: ControlDesign,
+    plan: ControlPlan,
+    every: ControlPlan,
+    files: RefitFiles,
+    folds: Folds,
+) -> tuple[PlannedControl, ...]:
+    """Returns the controls that are planned, or that an earlier start had time to begin."""
+    planned = {part.control: part for part in plan.parts}
+    found = []
+    for part in every.parts:
+        units = planned_units(design, replace(every, parts=(part,)))
+        if any(files.is_done(unit, folds) for unit in units):
+            found.append(part)
+        elif part.control in planned:
+            found.append(planned[part.control])
+    return tuple(found)
 
 
 def planned_units(design: ControlDesign, plan: ControlPlan) -> list[Unit]:

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import spaces
 from search.cli import plan_notes
-from tests.search.builders.prepared_run import prepared_run
 from trainables.data.layouts.profiles import SCHEMA
+from trainables.data.sample_table import SampleTable
 
 
 @pytest.mark.parametrize(
@@ -51,14 +52,26 @@ def test_the_plan_says_how_many_configs_of_several_runs_are_kept(monkeypatch):
 
 
 def test_the_plan_says_what_classes_without_people_cost(tmp_path):
-    run = prepared_run(tmp_path, [spaces.load("gender", SCHEMA), spaces.load("joint", SCHEMA)])
-    table = run.dataset.table
+    codes = np.repeat(np.arange(SCHEMA.num_joint), 2)
+    table = SampleTable(
+        schema=SCHEMA,
+        root=tmp_path,
+        paths=tuple(f"{n}.jpg" for n in range(len(codes))),
+        groups=tuple(f"p{n}" for n in range(len(codes))),
+        labels=SCHEMA.attribute_codes(codes),
+        raw={},
+        source_rows=tuple(f"row {n}" for n in range(len(codes))),
+    )
+    run = SimpleNamespace(
+        dataset=SimpleNamespace(table=table),
+        schema=SCHEMA,
+        spaces=[spaces.load(name, SCHEMA) for name in ("gender", "joint", "multihead")],
+    )
     assert list(plan_notes.nobody_notes(run)) == []
-    old = SCHEMA.names.index("age")
     labels = table.labels.copy()
-    labels[labels[:, old] == 2, old] = 1
-    dataset = replace(run.dataset, table=replace(table, labels=labels, raw={}))
-    assert list(plan_notes.nobody_notes(replace(run, dataset=dataset))) == [
+    labels[labels[:, 2] == 2, 2] = 1
+    run.dataset.table = replace(table, labels=labels)
+    assert list(plan_notes.nobody_notes(run)) == [
         "6 of the 18 classes of mask x gender x age have nobody and count 0: no model can score "
         "above 0.667"
     ]
