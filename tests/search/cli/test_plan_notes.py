@@ -59,7 +59,7 @@ def test_the_plan_says_what_classes_without_people_cost(tmp_path):
         paths=tuple(f"{n}.jpg" for n in range(len(codes))),
         groups=tuple(f"p{n}" for n in range(len(codes))),
         labels=SCHEMA.attribute_codes(codes),
-        raw={},
+        raw={"age": np.full(len(codes), 40.0)},
         source_rows=tuple(f"row {n}" for n in range(len(codes))),
     )
     run = SimpleNamespace(
