@@ -19,7 +19,6 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 from search.store.records import DEFAULT_NUMBER
 from search.tuning.fair_share import Usage
 from search.tuning.journal import Asked, StudyJournal, tpe
-from search.tuning.live import Live
 from search.tuning.scheduler import MultiSpaceScheduler, asha
 from search.tuning.searcher import StudySearcher
 
@@ -164,14 +163,18 @@ class PausingSearcher(StudySearcher):
             for number in paused.asked:
                 self._journals[space].prune(number)
 
-    def _is_to_be_run(
-        self, trial_id: str, live: Live, result: Mapping[str, Any], error: bool
-    ) -> bool:
-        if trial_id not in self._scheduler.paused:  # type: ignore[attr-defined]
-            return super()._is_to_be_run(trial_id, live, result, error)
-        asked = replace(live.asked, device_seconds=live.device_seconds)
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Keeps a trial that has paused; of others as ever."""
+        is_paused = trial_id in self._scheduler.paused  # type: ignore[attr-defined]
+        live = self._live.pop(trial_id, None) if is_paused and result else None
+        if live is None or result is None:
+            super().on_trial_complete(trial_id, result, error)
+            return
+        self._store(live, result)
+        asked = live.going_on
         self._paused[asked.space].asked[asked.number] = (asked, int(result["epoch"]))
-        return True
 
     def _ask(self, journal: StudyJournal, ask: Callable[[], Asked]) -> Asked:
         space = journal.space.name

@@ -111,14 +111,6 @@ def listed(tmp_path):
     return read(write_flat(tmp_path / "eval", ("a.jpg", "b.jpg")))
 
 
-@pytest.mark.parametrize(
-    ("place", "message"),
-    [
-        ("eval/images/a.jpg", "which is a photo to predict; give another"),
-        ("eval/images/../images/b.jpg", "which is a photo to predict"),
-        ("eval/info.csv", "which is a list of photos to predict; give another"),
-    ],
-)
 def test_answers_are_not_written_over_a_device_or_a_link(tmp_path):
     """Its rename would break the one for every program, and leave the target of the other."""
     with pytest.raises(UsageError, match=r"must be a plain file, got /dev/null; give another"):
@@ -129,6 +121,14 @@ def test_answers_are_not_written_over_a_device_or_a_link(tmp_path):
         check_answers(link)
 
 
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("eval/images/a.jpg", "which is a photo to predict; give another"),
+        ("eval/images/../images/b.jpg", "which is a photo to predict"),
+        ("eval/info.csv", "which is a list of photos to predict; give another"),
+    ],
+)
 def test_answers_do_not_take_the_place_of_what_is_predicted(listed, tmp_path, place, message):
     with pytest.raises(UsageError, match=rf"--out must be .* got .*{message}"):
         check_no_input(tmp_path / place, listed)
