@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -241,16 +241,15 @@ def _built(config: Backbone, options: Mapping[str, Any]) -> nn.Module:
     """
     rates = {"drop_path_rate": config.drop_path, "drop_rate": 0.0}
     optional = tuple(name for name, rate in rates.items() if not rate)
-    for refused in ((), *((name,) for name in optional)):
+    for refused in ((), *((name,) for name in optional), optional):
         given = {name: rate for name, rate in rates.items() if name not in refused}
-        with suppress(TypeError):
-            return _module(timm.create_model(config.name, **options, **given))
-    given = {name: rate for name, rate in rates.items() if name not in optional}
-    return _module(timm.create_model(config.name, **options, **given))
-
-
-def _module(created: Any) -> nn.Module:
-    module: nn.Module = created
+        try:
+            module: nn.Module = timm.create_model(config.name, **options, **given)
+        except TypeError:
+            if refused == optional:
+                raise
+        else:
+            break
     return module
 
 

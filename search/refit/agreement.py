@@ -16,9 +16,16 @@ from numpy.typing import NDArray
 
 from search.errors import ResultsError
 from search.refit.approaches import Lineup
-from search.refit.files import WAY_OUT, RefitFiles, RefitNote, together
+from search.refit.files import WAY_OUT, RefitFiles, RefitNote
 from search.refit.truth import Truth
-from search.refit.unit_file import Heads, TrainedUnit, check_heads, head_arrays, read_heads
+from search.refit.unit_file import (
+    Heads,
+    TrainedUnit,
+    check_heads,
+    head_arrays,
+    read_heads,
+    together,
+)
 from search.refit.units import DEFAULT_CONFIG, Unit, config_name
 from search.store.commands import resume_command
 from search.store.files import write_arrays

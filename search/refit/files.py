@@ -33,6 +33,7 @@ from search.refit.unit_file import (
     read_heads,
     read_note,
     read_seconds,
+    together,
 )
 from search.refit.units import DEFAULT_CONFIG, Folds, Unit
 from search.store.files import write_arrays, write_json
@@ -397,18 +398,3 @@ class RefitFiles:
             name, *rest = path.stem.rsplit(".", 3 if folder == self._parts else 2)
             if name in known and len(rest) > 1 and config_id in (None, rest[0]):
                 yield path, rest
-
-
-def together(trained: Iterable[TrainedUnit], num_photos: int) -> tuple[Heads, Heads]:
-    """Returns the probabilities [N, K] of trainings by head, NaN where none of them predicts.
-
-    Beside them those of the mirrored images.
-    """
-    found: tuple[dict[str, NDArray[np.float32]], ...] = ({}, {})
-    for unit in trained:
-        for rows_of, heads in zip(found, (unit.heads, unit.mirrored), strict=True):
-            for head, probs in heads.items():
-                shape = (num_photos, probs.shape[1])
-                rows = rows_of.setdefault(head, np.full(shape, np.nan, dtype=probs.dtype))
-                rows[unit.indices] = probs
-    return found[0], found[1]

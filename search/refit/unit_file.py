@@ -5,7 +5,7 @@ of mirrored images, `mirrored:<name>`. Older runs wrote `<name>` and `mirrored.<
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,21 @@ def read_heads(path: Path) -> tuple[Heads, Heads]:
                 raise ValueError(f"{name!r} must be probabilities [N, K], got {probs.shape}")
             check_probabilities(name, probs, partly=True)
         return heads_in(arrays)
+
+
+def together(trained: Iterable[TrainedUnit], num_photos: int) -> tuple[Heads, Heads]:
+    """Returns the probabilities [N, K] of trainings by head, NaN where none of them predicts.
+
+    Beside them those of the mirrored images.
+    """
+    found: tuple[dict[str, NDArray[np.float32]], ...] = ({}, {})
+    for unit in trained:
+        for rows_of, heads in zip(found, (unit.heads, unit.mirrored), strict=True):
+            for head, probs in heads.items():
+                shape = (num_photos, probs.shape[1])
+                rows = rows_of.setdefault(head, np.full(shape, np.nan, dtype=probs.dtype))
+                rows[unit.indices] = probs
+    return found[0], found[1]
 
 
 def check_heads(heads: Heads) -> None:

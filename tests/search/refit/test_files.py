@@ -1,6 +1,7 @@
 """The files of trainings: what they are called, what of them belongs together."""
 
 import errno
+import json
 import os
 
 import numpy as np
@@ -199,3 +200,21 @@ def test_seconds_are_those_of_all_configs_of_the_space_or_of_one(tmp_path):
     assert files.seconds("joint") == (2.5, 2.5)
     assert files.seconds("joint", "1") == (2.5,)
     assert files.seconds("gender") == ()
+
+
+def test_time_of_a_refit_is_that_of_the_clock_however_many_were_trained_at_once(tmp_path):
+    files = RefitFiles(tmp_path)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+
+    def training(space, config_id, fold, seconds, **note):
+        arrays = {"seconds": seconds, **({"note": json.dumps(note)} if note else {})}
+        np.savez(parts / f"{space}.{config_id}.0.{fold}.npz", **arrays)
+
+    for fold in range(4):  # four at once, of a start that had four slots
+        training("gender", "1", fold, 60.0, ended=1000.0 + fold)
+    assert files.wall_clock(["gender"], slots=2) == pytest.approx(63.0)
+    training("gender", "pseudo", 0, 60.0, ended=5000.0)  # an adopted copy
+    assert files.wall_clock(["gender"], 2, without="pseudo") == pytest.approx(63.0)
+    training("mask", "1", 0, 60.0)  # of a headrace that did not note when it ended
+    assert files.wall_clock(["gender", "mask"], 2, without="pseudo") == pytest.approx(93.0)

@@ -1,6 +1,5 @@
 """Rounds of a refit: who trains on after a look, and the looks taken again from the disk."""
 
-import json
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -385,21 +384,3 @@ def test_configs_by_which_all_is_settled_sooner_leave_a_refit_that_can_be_read(p
     found = written(again, prepared).note
     assert set(trainer.trained) == {0, 1}
     assert (found.shape.seeds, [look.ended for look in found.looks]) == (2, [True])
-
-
-def test_time_of_a_refit_is_that_of_the_clock_however_many_were_trained_at_once(prepared):
-    files = RefitFiles(prepared.store.predictions)
-    parts = prepared.store.predictions / "parts"
-    parts.mkdir(parents=True, exist_ok=True)
-
-    def training(space, config_id, fold, seconds, **note):
-        arrays = {"seconds": seconds, **({"note": json.dumps(note)} if note else {})}
-        np.savez(parts / f"{space}.{config_id}.0.{fold}.npz", **arrays)
-
-    for fold in range(4):  # four at once, of a start that had four slots
-        training("gender", "1", fold, 60.0, ended=1000.0 + fold)
-    assert files.wall_clock(["gender"], slots=2) == pytest.approx(63.0)
-    training("gender", "pseudo", 0, 60.0, ended=5000.0)  # an adopted copy
-    assert files.wall_clock(["gender"], 2, without="pseudo") == pytest.approx(63.0)
-    training("mask", "1", 0, 60.0)  # of a headrace that did not note when it ended
-    assert files.wall_clock(["gender", "mask"], 2, without="pseudo") == pytest.approx(93.0)
