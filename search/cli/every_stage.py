@@ -245,16 +245,22 @@ def _conclude(
     keep, stages = run.config.keep_models, stages_of(run)
     print_stage(console, stages, _ENSEMBLE)
     say(console, f"{timeline.stamp(ENSEMBLE_SECONDS)} choosing the members by all predictions ...")
-    try:
-        build_ensemble(run.store, console, keep_models=keep)
-    except MissingModelsError as missing:
-        # Models that an earlier ensemble did not use are deleted; this one needs some of them,
-        # and no seed more than there are.
-        RefitFiles(run.store.predictions).forget(missing.units)
-        run_refit(run, console, 0.0, timeline)
-        if run.config.pseudo_labels:
-            run_pseudo(run, console, 0.0, timeline)
-        build_ensemble(run.store, console, keep_models=keep)
+    again: set[str] = set()
+    while True:
+        try:
+            build_ensemble(run.store, console, keep_models=keep)
+            break
+        except MissingModelsError as missing:
+            # Models that an earlier ensemble did not use are deleted; this one needs some of
+            # them, and no seed more than there are. Trained again they predict a little otherwise,
+            # so the next choice may need others yet.
+            if again.issuperset(missing.units):
+                raise
+            again.update(missing.units)
+            RefitFiles(run.store.predictions).forget(missing.units)
+            run_refit(run, console, 0.0, timeline)
+            if run.config.pseudo_labels:
+                run_pseudo(run, console, 0.0, timeline)
     print_stage(console, stages, _VERDICT)
     say(console, f"{timeline.stamp(0.0)} judging the approaches and writing the report ...")
     print_results(console, run, results)

@@ -18,13 +18,7 @@ from search.cli.forecast import Past, print_forecast
 from search.cli.plan_notes import begin_with, nobody_notes, notes_of, sharing_gpus
 from search.cli.preflight import check_spaces
 from search.cli.short_budget import fit_schedule, may_be_shortened
-from search.cli.study import (
-    ALL,
-    affords_second_fold,
-    check_unchanged,
-    description,
-    search_budget,
-)
+from search.cli.study import ALL, note_start, search_budget
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
@@ -39,14 +33,13 @@ from search.refit.approaches import Lineup, blocks_of_all
 from search.refit.plan import FULL, VERDICT_SECONDS
 from search.refit.probe import is_timed_here, probe_costs
 from search.store.commands import resume_command
-from search.store.portfolio_file import keep_warm_start, warm_start
+from search.store.portfolio_file import warm_start
 from search.store.records import TrialRecord
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
 from search.tuning.reach import images_note, reached
 from search.tuning.second_fold import (
     expected_seconds,
-    has_more_time,
     seconds_aside,
     seconds_taken,
 )
@@ -120,16 +113,7 @@ def execute(
             return SearchEnd(results=(), interrupted=False)
         with store.lock(new=not resume):
             print_plan(console, run, notes)
-            if resume:
-                check_unchanged(run)
-                # What was asked for on top stays asked for when the run is resumed again.
-                study = store.read_study()
-                if study.get("second_fold") is False and has_more_time(study, config):
-                    study["second_fold"] = affords_second_fold(run)
-                store.write_study({**study, "config": config.to_dict()})
-            else:
-                keep_warm_start(store, run.portfolio)
-                store.write_study(description(run))
+            note_start(run, resume=resume)
             under_way().resume_by(resume_command(store))
             with reached(run, is_cluster=is_cluster) as run:
                 return _run_stages(run, console)

@@ -10,15 +10,34 @@ from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.refit.approaches import Lineup
 from search.store.best_file import Rule
+from search.store.portfolio_file import keep_warm_start
 from search.store.provenance import git_commit, package_versions
 from search.tuning.choice import rule_in_study
 from search.tuning.journal import study_name
-from search.tuning.second_fold import are_affordable
+from search.tuning.second_fold import are_affordable, has_more_time
 
 ALL = "all"
 """The space that stands for all of them, and for what follows a search."""
 _WRAP_UP_SECONDS = 5.0
 """Between the end of the search and the end of the command: settling workers, bootstrap, files."""
+
+
+def note_start(run: Prepared, *, resume: bool) -> None:
+    """Notes what a run is when it begins, and what it is asked for when it goes on.
+
+    Raises:
+        UsageError: a resumed run has other data or spaces than it began with.
+    """
+    if not resume:
+        keep_warm_start(run.store, run.portfolio)
+        run.store.write_study(description(run))
+        return
+    check_unchanged(run)
+    study = run.store.read_study()
+    if study.get("second_fold") is False and has_more_time(study, run.config):
+        study["second_fold"] = affords_second_fold(run)
+    # What was asked for on top stays asked for when the run is resumed again.
+    run.store.write_study({**study, "config": run.config.to_dict()})
 
 
 def description(run: Prepared) -> dict[str, Any]:

@@ -53,6 +53,7 @@ def summary_of(
         folds=refitted.num_folds,
         people=refitted.people.num_people,
         photos=len(refitted.people),
+        refit=refitted.key,
     )
 
 

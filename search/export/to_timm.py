@@ -6,12 +6,15 @@ Names and meanings are those of `train.py` of `TIMM_VERSION`. That script takes 
 
 import csv
 import io
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import timm
 import yaml
+from timm.layers import DropPath
 
 from search.errors import ResultsError
 from search.prepare.dataset import SPLIT_SEED
@@ -172,7 +175,8 @@ def _heading(best: Best, schema: LabelSchema, *, data_is_here: bool) -> list[str
     value, low, high = best.score
     names = best.config.target.block.schema(schema).joint_names
     digits = len(str(len(names) - 1))
-    program = f"python {CLASS_FOLDERS} {as_file(best.space)}.csv DATA FOLDER"
+    table = shlex.quote(f"{as_file(best.space)}.csv")
+    program = f"python {CLASS_FOLDERS} {table} DATA FOLDER"
     makes = program if data_is_here else "what headrace export writes where the data is"
     return [
         f"Options for train.py of timm {TIMM_VERSION}, which is no part of the package:",
@@ -211,12 +215,18 @@ def _model(best: Best, num_classes: int) -> dict[str, TimmValue]:
         options["pretrained_path"] = str(Path(best.weights_dir) / f"{backbone.name}.safetensors")
     if known.get("fixed_input_size"):
         options["model_kwargs"] = {"img_size": size}
-    if backbone.drop_path:
+    if backbone.drop_path or _has_own_drop_path(backbone.name):
         options["drop_path"] = backbone.drop_path
     options |= {"device": best.device, "channels_last": True}
     if is_mixed(best.device, config.numerics.precision if config.numerics else ""):
         options |= {"amp": True, "amp_dtype": "bfloat16"}
     return options
+
+
+def _has_own_drop_path(name: str) -> bool:
+    """Returns whether timm gives a model a stochastic depth that nobody asked for."""
+    modules = timm.create_model(name).modules()
+    return any(isinstance(each, DropPath) and each.drop_prob for each in modules)
 
 
 def _optimizer(config: TrialConfig) -> dict[str, TimmValue]:

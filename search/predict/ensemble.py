@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from search.analysis.fitting.calibration import Calibration, log_probs
 from search.analysis.recombine import HeadLayout
-from search.errors import UsageError
+from search.errors import ResultsError, UsageError
 from search.predict.photos import Images, check_images, decode, unreadable
-from search.predict.spec import EnsembleSpec, Member, Part
+from search.predict.spec import ENSEMBLE_FILE, EnsembleSpec, Member, Part
 from trainables.config import TrialConfig
 from trainables.machine import Machine
 from trainables.predictor import Predictor
@@ -44,6 +44,7 @@ class Ensemble:
         self.spec = spec
         self.device = device
         self._folder = folder
+        self._written = _written(folder)
         self._parts = {part.files: part for part in spec.parts}
 
     @classmethod
@@ -76,9 +77,22 @@ class Ensemble:
         Raises:
             UsageError: they are not photos.
             DataError: images cannot be read; all are counted, ten are named.
+            ResultsError: the folder was replaced since it was loaded.
             WeightsError: a file of weights is torn or of another network.
             OutOfMemoryError: a single photo does not fit on the device.
         """
+        try:
+            return self._probs(images, progress)
+        finally:
+            # Weights are read as they are needed: those of another ensemble are no answer, and
+            # their errors are not worth telling.
+            if _written(self._folder) != self._written:
+                raise ResultsError(
+                    f"the ensemble in {self._folder} was replaced or deleted since it was opened; "
+                    "open it again"
+                )
+
+    def _probs(self, images: Images, progress: Progress | None) -> Floats:
         check_images(images)
         passes = (2 if self.spec.mirrored else 1) * sum(map(len, self._parts))
         steps = _Steps(len(images), 1 + passes, progress)
@@ -189,6 +203,15 @@ def _member_probs(member: Member, layout: HeadLayout, heads: Heads) -> Floats:
         ]
         folds.append(layout.joint(calibrated))
     return np.asarray(np.mean(folds, axis=0), dtype=np.float64)
+
+
+def _written(folder: Path) -> tuple[int, int] | None:
+    """Returns what tells the folder of one ensemble from the next one's; None where it is gone."""
+    try:
+        found = (folder / ENSEMBLE_FILE).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _device(name: str | None) -> torch.device:

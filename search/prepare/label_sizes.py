@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from search.errors import UsageError
 from trainables.blocks import Block, Form
+from trainables.data.manifest_config import to_ignore
 from trainables.data.schema import LabelSchema
 
 # Of a worker without classes: Python, torch, a small network and its batches (1.2 GB at the most
@@ -100,7 +101,7 @@ class LabelSizes:
                 found.append(
                     f"{attribute.name} has {len(attribute.classes):,} classes, as many as people "
                     f"({self.num_people:,}) or more: where it names them, leave it out "
-                    f"(ignore: [{attribute.name}] in dataset.yaml)"
+                    f"({to_ignore([attribute.name])})"
                 )
         for space, block in self.blocks.items():
             of_one = len(block.attributes) == 1
@@ -147,11 +148,11 @@ class LabelSizes:
     def _way_out(self) -> str:
         every = [attribute.name for attribute in self.schema.attributes]
         unlikely = [a.name for a in self.schema.attributes if len(a.classes) >= self.num_people]
-        out = "leave attributes out (ignore: [NAME] in dataset.yaml)"
+        out = f"leave attributes out ({to_ignore(['NAME'])})"
         if unlikely:
             out = (
                 f"{', '.join(unlikely)} has as many classes as people ({self.num_people:,}): "
-                f"leave it out (ignore: [{', '.join(unlikely)}] in dataset.yaml)"
+                f"leave it out ({to_ignore(unlikely)})"
             )
         single = [name for name in every if name not in unlikely][:_LONG_LIST]
         return f"{out}, or search attributes alone (--space {shlex.join(single or every[:1])})"

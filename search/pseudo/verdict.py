@@ -141,7 +141,9 @@ def judge_spaces(
 def adopt(
     refitted: Refitted, config_ids: Mapping[str, str], verdicts: tuple[PseudoVerdict, ...]
 ) -> None:
-    """Makes the winners candidates of verdict and ensemble, and deletes the models of the rest.
+    """Makes the winners candidates of verdict and ensemble, and deletes the models of the losers.
+
+    A space that could not be judged by all its seeds keeps its models for a start with more time.
 
     Args:
         refitted: the refit of the run.
@@ -151,6 +153,7 @@ def adopt(
     store, configs, notes = refitted.store, dict(refitted.note.configs), list(refitted.note.notes)
     files, merged = pseudo_files(store), refitted.note.merged
     winners = {verdict.space for verdict in verdicts if verdict.wins}
+    undecided = {*config_ids}.difference(v.space for v in verdicts if len(set(v.seeds)) == 1)
     for space in config_ids:
         name = config_name(space, PSEUDO_CONFIG)
         configs.pop(name, None)
@@ -166,7 +169,7 @@ def adopt(
             if merged is not None:
                 seeds = sorted(files.seeds(space, PSEUDO_CONFIG))
                 merged = (*merged, *(f"{name}.{seed}" for seed in seeds))
-        else:
+        elif space not in undecided:
             for path in store.models.glob(f"{config_file(space, PSEUDO_CONFIG)}.*.safetensors"):
                 path.unlink()
     replace(refitted.note, notes=tuple(notes), configs=configs, merged=merged).write(store)

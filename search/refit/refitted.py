@@ -1,5 +1,6 @@
 """A finished refit, read once: everything that later stages build on."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,6 +117,17 @@ class Refitted:
                 found[read_validation(path).indices] = True
             return found
         return None
+
+    @property
+    def key(self) -> str:
+        """Digest of all that is predicted, and by which configs and seeds."""
+        digest = hashlib.sha256(repr(self.seeds).encode())
+        for space, configs in sorted(self.predictions.items()):
+            for config_id, heads in sorted(configs.items()):
+                for head, probs in sorted(heads.items()):
+                    digest.update(repr((space, config_id, head, probs.shape)).encode())
+                    digest.update(np.ascontiguousarray(probs))
+        return digest.hexdigest()[:16]
 
     @property
     def num_folds(self) -> int:

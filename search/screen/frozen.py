@@ -1,6 +1,6 @@
 """The photos of a data set, decoded once, and their features by any frozen backbone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from search.prepare.dataset import Dataset, open_dataset, stored_size_for
 from spaces.scale import Scale, choose_scale
 from trainables.backbone import weights_in
 from trainables.data.image_store import ImageStore
+from trainables.data.manifest_config import to_ignore
 from trainables.data.schema import LabelSchema
 from trainables.errors import DataError
 from trainables.feature_store import FeatureStore
@@ -52,8 +53,20 @@ class FrozenData:
     console: Console
 
     @classmethod
-    def open(cls, config: RunConfig, cache_dir: Path, console: Console) -> "FrozenData":
+    def open(
+        cls,
+        config: RunConfig,
+        cache_dir: Path,
+        console: Console,
+        check: Callable[[LabelSchema], None] = lambda _: None,
+    ) -> "FrozenData":
         """Reads the data and decodes every photo, at the size that a run stores them at.
+
+        Args:
+            config: data and weights.
+            cache_dir: of photos and features.
+            console: where progress is shown.
+            check: refuses attributes before any photo is decoded.
 
         Raises:
             DataError: the data breaks a rule, or a photo cannot be read.
@@ -62,6 +75,7 @@ class FrozenData:
         """
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         dataset = _whole(open_dataset(config, cache_dir, partial(StepBar, console)))
+        check(dataset.table.schema)
         _check_size(dataset)
         weights = weights_in(config.weights_path) if config.weights_path else ()
         scale = choose_scale(
@@ -142,7 +156,7 @@ def _whole(dataset: Dataset) -> Dataset:
         raise UsageError(
             "screen and quick compare models on photos that have every label, got "
             f"{dataset.table.num_whole}: {error}; label more people, or leave attributes out "
-            "(ignore: [NAME] in dataset.yaml)"
+            f"({to_ignore(['NAME'])})"
         ) from error
 
 
@@ -158,5 +172,5 @@ def _check_size(dataset: Dataset) -> None:
         raise UsageError(
             f"heads on frozen features tell at most {MOST_JOINT} joint classes apart, got "
             f"{table.schema.num_joint:,} from {', '.join(table.schema.names)}; leave attributes "
-            "out (ignore: [NAME] in dataset.yaml)"
+            f"out ({to_ignore(['NAME'])})"
         )

@@ -25,6 +25,7 @@ from search.screen.frozen import NUM_FOLDS, FrozenData
 from search.screen.preview import KINDS, LINEAR, NUM_SEEDS, SECONDS, SMALL, preview
 from search.store.files import write_json
 from search.store.provenance import package_versions
+from trainables.data.schema import LabelSchema
 from trainables.frozen import FrozenBackbone
 
 QUICK_SCHEMA = 1
@@ -61,13 +62,8 @@ def quick(
         DataError: the data breaks a rule, or a photo cannot be read.
         UsageError: one attribute alone, too few people or too many classes.
     """
-    data = FrozenData.open(config, cache, console)
+    data = FrozenData.open(config, cache, console, _check_attributes)
     table = data.dataset.table
-    if len(table.schema.names) < 2:
-        raise UsageError(
-            "quick compares approaches to two attributes or more; this data has: "
-            f"{', '.join(table.schema.names)}; run --space {shlex.quote(table.schema.names[0])}"
-        )
     frozen = data.load(backbone or data.scale.backbones[0])
     store = data.features(frozen, f"features of {frozen.name}")
     say(
@@ -95,6 +91,14 @@ def quick(
     ended = "" if done == num_seeds else f" of {num_seeds}, as time ended"
     say(console, f"{folds}{ended}, {spent:.0f} s after the features: {out}")
     return verdicts
+
+
+def _check_attributes(schema: LabelSchema) -> None:
+    if len(schema.names) < 2:
+        raise UsageError(
+            "quick compares approaches to two attributes or more; this data has: "
+            f"{', '.join(schema.names)}; run --space {shlex.quote(schema.names[0])}"
+        )
 
 
 def cannot_know(*, pretrained: bool) -> tuple[str, ...]:

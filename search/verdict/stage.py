@@ -112,7 +112,7 @@ def judge_run(
     trained = read_record(refitted)
     controlled = controlled_reasons(refitted, trained, rules.seed)
     said = [reason for part in conclusion.built for reason in logged.reasons(part)]
-    ensemble = read_ensemble(store)
+    ensemble, outdated = _ensemble_of(refitted)
     costs = approach_costs(logged, conclusion.built)
     # Runs of before had no such option.
     accepted = config.get("accept_loss", ACCEPT_LOSS)
@@ -123,6 +123,7 @@ def judge_run(
             *refitted.note.notes,
             *(() if trained is None else trained.notes),
             *(left.sentence for left in read_race(store)),
+            *outdated,
         ),
         ensemble=ensemble,
         advice=advise(
@@ -134,6 +135,18 @@ def judge_run(
         ),
     )
     return replace(conclusion, findings=findings)
+
+
+def _ensemble_of(refitted: Refitted) -> tuple[EnsembleSummary | None, tuple[str, ...]]:
+    """Returns the ensemble of a refit, and a note where there is but one of other predictions."""
+    found = read_ensemble(refitted.store)
+    if found is None or found.refit in (None, refitted.key):
+        return found, ()
+    again = on_run("ensemble", refitted.store)
+    return None, (
+        "the ensemble there is was built from other trainings than these, so it is left out; "
+        f"{again} builds it anew",
+    )
 
 
 def read_ensemble(store: RunStore) -> EnsembleSummary | None:

@@ -19,6 +19,7 @@ from trainables.data.class_names import ClassNames, no_labels, same_text
 from trainables.data.csv_shape import Sheet, shaped
 from trainables.data.csv_text import decode_text
 from trainables.data.image_files import several
+from trainables.data.manifest_config import to_ignore
 from trainables.data.schema import FloatArray, IntArray
 from trainables.errors import DataError
 from trainables.given_paths import no_file
@@ -138,7 +139,7 @@ class CsvRows:
                 f"{self.where(first)}: column {column!r} is {values[first]!a}, a text with a line "
                 f"break or a tab in it ({sum(map(broken.__contains__, values))} rows have such "
                 "ones); write it on one line without tabs"
-                f"{way_out and f', or leave the column out (ignore: [{column}] in dataset.yaml)'}"
+                f"{way_out and f', or leave the column out ({to_ignore([column])})'}"
             )
         if first is not None:
             raise DataError(

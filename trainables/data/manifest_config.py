@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from os.path import lexists
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from trainables.data.bounded_files import MAX_YAML_BYTES, load_yaml, read_bytes
 from trainables.data.csv_text import ENCODINGS, decode_text
@@ -23,6 +26,14 @@ _ATTRIBUTE_KEYS = ("column", "classes", "ordered", "bins")
 OTHERS = "others"
 """What `ignore` says for every column that nothing else names."""
 _MOST_PIXELS = 2**32
+
+
+def to_ignore(columns: Iterable[str]) -> str:
+    """Returns the line that leaves columns out, for an advice; their names as YAML has them."""
+    listed = yaml.safe_dump(
+        [*columns], default_flow_style=True, allow_unicode=True, width=math.inf
+    ).strip()
+    return f"{_IGNORE}: {listed} in {SETTINGS_FILE}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

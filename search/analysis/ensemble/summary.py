@@ -24,7 +24,8 @@ class EnsembleSummary:
     It `fell_back` where it is but the best approach, since no ensemble gains over it. `score` is
     its macro-F1 with class biases, `serving_ms` milliseconds per photo of all members and
     `candidates` how many networks it was chosen from; `seeds` and `folds` are those of the refit,
-    `people` and `photos` those it was judged on.
+    `people` and `photos` those it was judged on. `refit` is the key of the predictions that it was
+    chosen by; None in one of before.
     """
 
     schema: int
@@ -43,3 +44,4 @@ class EnsembleSummary:
     folds: int
     people: int
     photos: int
+    refit: str | None = None

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import optuna
@@ -21,6 +22,7 @@ from search.tuning.fair_share import Usage
 from search.tuning.journal import Asked, StudyJournal, tpe
 from search.tuning.scheduler import MultiSpaceScheduler, asha
 from search.tuning.searcher import StudySearcher
+from tests.search.builders.virtual_run import Train, Training
 
 _DISCARD_UNTIL = 0.5
 """Share of an approach's time after which one-epoch discarding trains its best configs."""
@@ -36,6 +38,7 @@ class Policy:
         rungs: from that length to the epochs at which trials pause; None where none does.
         discards: whether paused trials go on only in the second half of the time, to their end.
         serves_solved: whether a solved space gets as much time as one that is not.
+        last: epochs whose mean an epoch is told as, to sampler, early stopping and choice.
     """
 
     make_sampler: Callable[[int], BaseSampler] = tpe
@@ -43,6 +46,20 @@ class Policy:
     rungs: Callable[[int], tuple[int, ...]] | None = None
     discards: bool = False
     serves_solved: bool = False
+    last: int = 1
+
+    def told(self, train: Train) -> Train:
+        """Returns what trainings report where every value is the mean of the last ones."""
+
+        def smoothed(given: Mapping[str, Any]) -> Training:
+            training = train(given)
+            values = training.values
+            ends = range(1, len(values) + 1)
+            return replace(
+                training, values=tuple(fmean(values[max(0, e - self.last) : e]) for e in ends)
+            )
+
+        return train if self.last == 1 else smoothed
 
 
 def rungs_from(first: int) -> Callable[[int, int], AsyncHyperBandScheduler]:
@@ -67,6 +84,8 @@ POLICIES: Mapping[str, Policy] = {
     "rungs 1, 3": Policy(make_asha=rungs_from(1)),
     "rungs 2, 6": Policy(make_asha=rungs_from(2)),
     "solved spaces served": Policy(serves_solved=True),
+    "mean of 2 epochs": Policy(last=2),
+    "mean of 3 epochs": Policy(last=3),
     "TPE, one by one": Policy(
         make_sampler=_sampled(
             _TPE, multivariate=False, group=False, constant_liar=True, n_startup_trials=8

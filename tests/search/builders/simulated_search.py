@@ -104,7 +104,8 @@ def simulate(
     )
     if policy.serves_solved:
         searcher.solved.least = inf
-    run = VirtualRun(searcher, scheduler, train, clock, devices, driver_s)
+    told = policy.told(train)
+    run = VirtualRun(searcher, scheduler, told, clock, devices, driver_s)
     run.run()
     records = {name: journal.records() for name, journal in journals.items()}
     return Simulated(records=records, lineup=lineup, run=run, seconds=clock.now)

@@ -17,20 +17,18 @@ from search.store.run_store import RunStore
 from search.tuning.stage import SearchEnd
 
 
-def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
-    tmp_path, monkeypatch
-):
-    """A time of zero trains what is missing of a refit that is done, and nothing more."""
+def concluded(tmp_path, monkeypatch, missing):
+    """Returns what ends a run, in its order, where an ensemble lacks models at each of its tries."""
     parts = tmp_path / "parts"
     parts.mkdir()
     for name in ("age.1.0.0", "age.1.0.1"):
         (parts / f"{name}.npz").touch()
-    done = []
+    done, left = [], list(missing)
 
     def build(store, console, *, keep_models):
         done.append(("ensemble", sorted(path.name for path in parts.iterdir())))
-        if len(done) == 1:
-            raise MissingModelsError("some are gone", units=("age.1.0.1",))
+        if left:
+            raise MissingModelsError("some are gone", units=left.pop(0))
 
     monkeypatch.setattr(every_stage, "build_ensemble", build)
     monkeypatch.setattr(every_stage, "run_refit", lambda run, _, s, t: done.append(("refit", s)))
@@ -51,6 +49,14 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
     (tmp_path / "photos.json").touch()
     monkeypatch.setattr("search.prepare.timeline.time.monotonic", lambda: 60.0)
     every_stage._conclude(run, console, (), Timeline(began=0.0, later_s=5.0))
+    return done, console
+
+
+def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
+    tmp_path, monkeypatch
+):
+    """A time of zero trains what is missing of a refit that is done, and nothing more."""
+    done, console = concluded(tmp_path, monkeypatch, [("age.1.0.1",)])
     assert not (tmp_path / "photos.json").exists()
     shown = console.file.getvalue().split("\n")
     assert [line for line in shown if line] == [
@@ -66,6 +72,17 @@ def test_models_that_are_trained_again_bring_no_seed_that_is_asked_for_besides(
         ("results", None),
         ("verdict", (True, RunPhotos)),
     ]
+
+
+def test_a_choice_that_needs_further_models_trains_those_as_well(tmp_path, monkeypatch):
+    done, _ = concluded(tmp_path, monkeypatch, [("age.1.0.1",), ("age.1.0.0",)])
+    assert [what for what, _ in done[:5]] == ["ensemble", "refit", "ensemble", "refit", "ensemble"]
+    assert done[4] == ("ensemble", [])
+
+
+def test_models_that_training_does_not_bring_back_end_the_run(tmp_path, monkeypatch):
+    with pytest.raises(MissingModelsError, match="some are gone"):
+        concluded(tmp_path, monkeypatch, [("age.1.0.1",), ("age.1.0.1",)])
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,10 @@ from search.errors import ResultsError
 from search.predict.oof import OutOfFold
 from search.predict.spec import EnsembleSpec
 from search.refit.files import RefitFiles
+from search.refit.refitted import Refitted
 from tests.search.builders.made_refit import (
     FOLDS,
+    LINEUP,
     PEOPLE,
     PHOTOS,
     SCHEMA,
@@ -106,6 +108,13 @@ def test_the_summary_names_members_with_weights_parts_and_cost(store):
     assert {len(member["parts"]) for member in members if member["approach"] == "separate"} <= {2}
     assert summary["serving_ms"] == pytest.approx(sum(m["serving_ms"] for m in members))
     assert (summary["seeds"], summary["folds"], summary["candidates"]) == (2, FOLDS, 18)
+
+
+def test_the_summary_names_the_predictions_it_was_chosen_by(store):
+    built(store)
+    assert summary_of(store)["refit"] == Refitted.read(store, LINEUP).key
+    same_everywhere(store)
+    assert summary_of(store)["refit"] != Refitted.read(store, LINEUP).key
 
 
 def test_the_console_shows_members_scores_and_the_sentence(store):

@@ -277,3 +277,17 @@ def test_a_prediction_needs_neither_ray_nor_optuna():
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "Ensemble"
+
+
+def test_an_ensemble_that_is_replaced_since_it_was_opened_gives_no_answer(folder, tmp_path):
+    copy, other = tmp_path / "ensemble", tmp_path / "other"
+    for path in (copy, other):
+        shutil.copytree(folder, path)
+    opened = Ensemble.load(copy, "cpu")
+    opened(made_photos())
+    copy.rename(tmp_path / "old")
+    with pytest.raises(ResultsError, match="was replaced or deleted since it was opened"):
+        opened(made_photos())
+    other.rename(copy)
+    with pytest.raises(ResultsError, match="since it was opened; open it again"):
+        opened(made_photos())

@@ -157,3 +157,14 @@ def test_no_space_with_a_whole_seed_is_no_error(one_wins):
     for path in (one_wins.predictions / PSEUDO_CONFIG).glob("*.pseudo.*.npz"):
         path.unlink()
     assert judged(one_wins) == ()
+
+
+def test_a_space_that_lacked_time_keeps_its_models_for_a_start_with_more(one_wins):
+    verdicts = tuple(
+        replace(each, wins=False, seeds=(1, SEEDS)) if each.space == "age" else each
+        for each in judged(one_wins)
+    )
+    adopt(read(one_wins), CONFIG_IDS, verdicts)
+    assert not any(PSEUDO_CONFIG in ids for ids in read(one_wins).predictions.values())
+    models = {path.name.split(".")[0] for path in (one_wins.root / "models").glob("*.pseudo.*")}
+    assert models == {"age"}

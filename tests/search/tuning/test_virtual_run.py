@@ -7,6 +7,7 @@ import pytest
 from search.prepare.config import Budget
 from search.store.records import Cause, State
 from tests.search.builders.recorded_curves import read_corpus, write_corpus
+from tests.search.builders.search_policies import Policy
 from tests.search.builders.simulated_search import demo_scale, simulate
 from tests.search.builders.virtual_run import Training
 
@@ -84,3 +85,10 @@ def test_a_training_without_a_value_for_an_epoch_is_refused():
 def test_a_corpus_is_read_as_it_was_written(recorded, tmp_path):
     write_corpus(tmp_path / "corpus.jsonl", recorded)
     assert read_corpus(tmp_path / "corpus.jsonl") == recorded
+
+
+def test_a_policy_of_means_tells_that_of_the_last_epochs():
+    training = Training(start_s=1.0, seconds=(1.0, 2.0, 3.0), values=(0.25, 0.75, 0.5))
+    assert Policy().told(lambda _: training)({}) is training
+    told = Policy(last=2).told(lambda _: training)({})
+    assert (told.values, told.seconds) == ((0.25, 0.5, 0.625), training.seconds)

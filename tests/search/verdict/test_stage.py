@@ -13,6 +13,7 @@ from rich.console import Console
 from search.analysis.data_look import photo_facts
 from search.errors import ResultsError
 from search.predict.serving_cost import ServingCost
+from search.refit.refitted import Refitted
 from search.verdict import stage as verdict_stage
 from search.verdict.stage import conclude_run
 from tests.search.builders.example import ensemble
@@ -180,6 +181,18 @@ def test_an_ensemble_that_is_there_is_shown(store):
     (store.root / "ensemble" / "summary.json").write_text(text, encoding="utf-8")
     assert conclude(store)["ensemble"]["sentence"] == "The ensemble gains."
     assert "The ensemble gains." in (store.root / "report.md").read_text(encoding="utf-8")
+
+
+def test_an_ensemble_of_other_trainings_is_left_out_and_that_is_said(store):
+    (store.root / "ensemble").mkdir()
+    path = store.root / "ensemble" / "summary.json"
+    key = Refitted.read(store, LINEUP).key
+    path.write_text(json.dumps({**ensemble(), "refit": key}), encoding="utf-8")
+    assert conclude(store)["ensemble"]["refit"] == key
+    path.write_text(json.dumps({**ensemble(), "refit": "another"}), encoding="utf-8")
+    found = conclude(store)
+    assert "ensemble" not in found
+    assert "headrace ensemble mine builds it anew" in found["notes"][-1]
 
 
 def test_without_a_refit_there_is_no_verdict(store):

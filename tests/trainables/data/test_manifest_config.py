@@ -2,6 +2,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from trainables.data.layouts.manifest import detect
 from trainables.data.manifest_config import (
@@ -9,6 +10,7 @@ from trainables.data.manifest_config import (
     ManifestConfig,
     config_of,
     read_config,
+    to_ignore,
 )
 from trainables.errors import DataError
 
@@ -146,3 +148,10 @@ def test_a_link_to_no_file_is_not_passed_over(tmp_path):
     (tmp_path / "dataset.yaml").symlink_to(tmp_path / "gone.yaml")
     with pytest.raises(DataError, match=r"dataset\.yaml cannot be read as YAML: .*No such file"):
         config_of(tmp_path)
+
+
+@pytest.mark.parametrize("columns", [["age"], ["race, said"], ["yes", "name: full", "나이"]])
+def test_an_advice_to_ignore_columns_is_yaml_that_ignores_them(columns):
+    line, _, where = to_ignore(columns).partition(" in ")
+    assert yaml.safe_load(line) == {"ignore": columns}
+    assert where == "dataset.yaml"
