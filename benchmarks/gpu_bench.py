@@ -187,8 +187,8 @@ def batch_of(bench: Bench, count: int) -> torch.Tensor:
 
 def mixed(bench: Bench) -> Any:
     """Returns the mixed precision of a trial's forward pass on the device."""
-    is_gpu = bench.device.type == "cuda"
-    return torch.autocast(bench.device.type, dtype=torch.bfloat16, enabled=is_gpu)
+    is_on = bool(computes_bf16(bench))
+    return torch.autocast(bench.device.type, dtype=torch.bfloat16, enabled=is_on)
 
 
 def computes_bf16(bench: Bench) -> bool | None:

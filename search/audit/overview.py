@@ -1,6 +1,6 @@
 """What the data is, in pictures: who is in it, how often, how large and how bright."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def _people_section(samples: SampleTable) -> Section:
     cards = [people_card(name, counts) for name, counts in counted.items()]
     codes, joint = _people_of_codes(samples)
     if len(classes) > 1 and 0 < len(codes) <= _MOST_CLASSES:
-        named = {_joint_name(samples, code): int(n) for code, n in zip(codes, joint, strict=True)}
+        named = dict(zip(_joint_names(samples, codes), joint.tolist(), strict=True))
         rest = schema.num_joint - len(codes)
         what = f"joint label, without {rest:,} that nobody has" if rest else "joint label"
         cards.append(people_card(what, named))
@@ -88,11 +88,17 @@ def _people_of_codes(samples: SampleTable) -> tuple[list[int], NDArray[np.int64]
     return codes.tolist(), np.asarray(counts, dtype=np.int64)
 
 
-def _joint_name(samples: SampleTable, code: int) -> str:
-    """Returns the name of one joint class, without those of all others."""
-    (own,) = samples.schema.attribute_codes(np.array([code]))
-    pairs = zip(samples.schema.attributes, own, strict=True)
-    return " ".join(attribute.classes[k] for attribute, k in pairs)
+def _joint_names(samples: SampleTable, codes: Sequence[int]) -> list[str]:
+    """Returns the names of some joint classes, each another one, without those of all others."""
+    attributes = samples.schema.attributes
+    every = [
+        [each.classes[k] for each, k in zip(attributes, own, strict=True)]
+        for own in samples.schema.attribute_codes(np.array(codes))
+    ]
+    names = [" ".join(parts) for parts in every]
+    # "a b" and "c" would be one with "a" and "b c", as in `LabelSchema.joint_names`.
+    differ = len(set(names)) == len(names)
+    return names if differ else [" ".join(map(repr, parts)) for parts in every]
 
 
 def _example_section(
@@ -104,7 +110,8 @@ def _example_section(
     if not codes:
         return
     cards: list[Block] = []
-    for code in codes[:_MOST_CLASSES]:
+    some = codes[:_MOST_CLASSES]
+    for code, name in zip(some, _joint_names(samples, some), strict=True):
         rows = np.flatnonzero(samples.joint == code)
         rows = rows[np.unique(samples.group_index[rows], return_index=True)[1]]
         shown_rows = [row for row in rows.tolist() if listing.path_of(row) in read]
@@ -119,7 +126,7 @@ def _example_section(
         ]
         shown = tuple(Frame(photos=(photo,)) for photo in photos if photo is not None)
         many = wording.plural(len(rows), "person", "people")
-        cards.append(Text(text=f"{_joint_name(samples, code)}: {many}"))
+        cards.append(Text(text=f"{name}: {many}"))
         cards.append(Gallery(frames=shown))
     said = wording.plural(len(codes), "joint class", "joint classes")
     if len(codes) > _MOST_CLASSES:

@@ -34,6 +34,7 @@ from search.refit.fleet import renewed
 from search.refit.plan import (
     MOST_REFIT_SHARE,
     PSEUDO_PART,
+    SEARCH_SHARE,
     VERDICT_SECONDS,
     WHY_PART,
     Costs,
@@ -98,7 +99,7 @@ def run_every_stage(run: Prepared, console: Console) -> SearchEnd:
     budget = given.minus(VERDICT_SECONDS)
     began = time.monotonic()
     clock = Clock(began=began, budget_s=budget.seconds)
-    share, probed = 0.5, None
+    share, probed = SEARCH_SHARE, None
     # A refit that is done is repeated, or goes on with what is asked for now, at any time.
     is_done = RefitNote.exists(run.store)
     if has_searched(run.store.read_study(), given):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from rich.console import Console
 
 from search.analysis.uncertainty.power import promised_difference
+from search.cli.study import has_second_fold
 from search.console import say
 from search.errors import BrokenDefaultError, UsageError
 from search.prepare.config import format_duration
@@ -17,6 +18,7 @@ from search.refit.files import RefitNote
 from search.refit.finalists import probed_costs, wished_shape
 from search.refit.plan import (
     MOST_REFIT_SHARE,
+    SEARCH_SHARE,
     VERDICT_SECONDS,
     Costs,
     RefitPlan,
@@ -29,7 +31,7 @@ from search.refit.plan import (
 from search.store.reading import is_there
 from search.store.records import seconds_under_way
 from search.tuning.progress import SHARE_OF_EPOCHS
-from search.tuning.second_fold import expected_trainings
+from search.tuning.second_fold import expected_trainings, seconds_aside, seconds_taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +43,16 @@ class Past:
         seconds: wall-clock time of the search.
         has_searched: whether the search has ended, by the budget there is.
         refit: how far that has come; None where it has not begun.
+        second_fold: whether its leaders are trained on a second fold; None of a new run.
+        second_seconds: wall-clock time that those trainings have taken.
     """
 
     trials: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     has_searched: bool = False
     refit: RefitNote | None = None
+    second_fold: bool | None = None
+    second_seconds: float = 0.0
 
     @classmethod
     def of(cls, run: Prepared) -> "Past":
@@ -59,6 +65,8 @@ class Past:
             seconds=seconds_under_way(saved.records),
             has_searched=has_searched(saved.study, budget),
             refit=RefitNote.begun(run.store, run.schema.names),
+            second_fold=has_second_fold(run),
+            second_seconds=seconds_taken(run),
         )
 
 
@@ -77,7 +85,7 @@ def print_forecast(console: Console, run: Prepared, past: Past) -> None:
     for name, seconds in full.items():
         say(console, f"  a full trial of {name}: about {format_duration(seconds)}")
     if "all" not in run.config.spaces:
-        say(console, f"search: {_search_time(run, full, past, run.config.budget.seconds)}")
+        _say_search(console, run, full, past)
         return
     people = run.dataset.whole.table.num_groups
     budget = run.config.budget.seconds
@@ -104,6 +112,21 @@ def print_forecast(console: Console, run: Prepared, past: Past) -> None:
     )
 
 
+def _say_search(
+    console: Console, run: Prepared, full: Mapping[str, float], past: Past
+) -> None:
+    """Says how long a search without a refit takes, and the trainings on a second fold after it."""
+    seconds = run.config.budget.seconds
+    is_wanted = has_second_fold(run) if past.second_fold is None else past.second_fold
+    if seconds is None or not is_wanted:
+        say(console, f"search: {_search_time(run, full, past, seconds)}")
+        return
+    aside = seconds_aside(run.config.budget)
+    say(console, f"search: {_search_time(run, full, past, seconds - aside)}")
+    left = format_duration(max(0.0, aside - past.second_seconds))
+    say(console, f"its leaders on a second fold: at most {left}")
+
+
 def _unlike(run: Prepared) -> str:
     """Returns what to know where the data is unlike that which the promise was simulated for."""
     table = run.dataset.whole.table
@@ -115,6 +138,8 @@ def _unlike(run: Prepared) -> str:
 def _seconds_of_search(run: Prepared, costs: Costs, past: Past, budget: float) -> float:
     """Returns what of a budget of time the whole search gets; raises as `print_forecast`."""
     left = budget - VERDICT_SECONDS
+    if past.refit is not None and past.refit.done:
+        return left * SEARCH_SHARE
     try:
         share = search_share(costs, left, wished_shape(run), parts_after_search(run.config))
     except UsageError:

@@ -18,7 +18,7 @@ from search.cli.forecast import Past, print_forecast
 from search.cli.plan_notes import begin_with, nobody_notes, notes_of, sharing_gpus
 from search.cli.preflight import check_spaces
 from search.cli.short_budget import fit_schedule, may_be_shortened
-from search.cli.study import ALL, note_start, search_budget
+from search.cli.study import ALL, as_begun, note_start, search_budget
 from search.cli.summary import print_plan, print_summary
 from search.console import StepBar, say
 from search.ending.signals import under_way
@@ -34,6 +34,7 @@ from search.refit.plan import FULL, VERDICT_SECONDS
 from search.refit.probe import is_timed_here, probe_costs
 from search.store.commands import resume_command
 from search.store.portfolio_file import warm_start
+from search.store.reading import is_there
 from search.store.records import TrialRecord
 from search.store.run_store import RunStore
 from search.tuning.cluster import ray_runtime
@@ -146,14 +147,21 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
             raise
         # The search begins with it and says what became of it.
         return run, ("the schedule is as long as ever: the default config breaks in training",)
-    of_search = search_budget(run)
-    if is_all:
-        of_search = budget.minus(VERDICT_SECONDS).part(0.5)  # the refit has the other half
     if may_be_shortened(run):
-        run, note = fit_schedule(run, of_search.seconds or 0.0)
+        run, note = fit_schedule(run, _seconds_of_search)
     if is_all:
         share_of_search(run)
     return run, (note,) if note else ()
+
+
+def _seconds_of_search(run: Prepared) -> float:
+    """Returns the wall-clock time that the search of a new run with a budget of time gets."""
+    if ALL not in run.config.spaces:
+        return search_budget(run).seconds or 0.0
+    try:
+        return share_of_search(run) * (run.config.budget.minus(VERDICT_SECONDS).seconds or 0.0)
+    except UsageError:  # a shorter schedule may have a refit that fits
+        return 0.0
 
 
 def _check_race(config: RunConfig, lineup: Lineup) -> None:
@@ -232,7 +240,7 @@ def _prepare(
     cache: Path,
     console: Console,
 ) -> Prepared:
-    scale = _scale(config, resources)
+    scale = _scale(config, resources, store)
     if scale.pretrained and config.weights_path is None:
         say(console, "looking for the pretrained weights, here and on the model hub ...")
     offer = check_spaces(loaded, dataset.table.schema, scale, config.weights_path)
@@ -252,15 +260,17 @@ def _prepare(
     )
 
 
-def _scale(config: RunConfig, resources: Resources) -> Scale:
+def _scale(config: RunConfig, resources: Resources, store: RunStore) -> Scale:
     weights = weights_in(config.weights_path) if config.weights_path else ()
-    return choose_scale(
+    scale = choose_scale(
         device=resources.device,
         pretrained=config.pretrained,
         weights=weights,
         max_epochs=config.max_epochs,
         backbones=config.backbones,
     )
+    is_new = not is_there(store.root / "study.json")
+    return scale if is_new else as_begun(scale, store.read_study())
 
 
 def _run_stages(run: Prepared, console: Console) -> SearchEnd:

@@ -3,7 +3,7 @@
 import argparse
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from search.prepare.config import (
     DEFAULT_TRIALS,
     OPTIONS,
     RunConfig,
+    format_duration,
     parse_duration,
 )
 from search.store.run_store import RunStore
@@ -126,9 +127,29 @@ def resumed_config(options: argparse.Namespace) -> RunConfig:
     with reading(store.root / "study.json", "copy the run whole, or start a new one"):
         # The folder may have been renamed or copied.
         config = RunConfig.from_dict(stored).changed(name=options.resume)
-    config = config.changed(**given)
+    config = config.changed(**given, **_end_instead(config, given))
     _check_refit(config, options)
     return config
+
+
+def _end_instead(stored: RunConfig, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what no longer ends a resumed run that gets another end than it had.
+
+    With both, the old one would end it at once: 24 trials that are there, or a time that is over.
+
+    Raises:
+        UsageError: a run whose refit is planned by its time gets a number of trials alone.
+    """
+    if "budget_seconds" in given and "trials" not in given and stored.budget_seconds is None:
+        return {"trials": None}
+    if "trials" in given and "budget_seconds" not in given and stored.trials is None:
+        if "all" in stored.spaces and stored.budget_seconds is not None:
+            raise UsageError(
+                "--trials alone does not lengthen a run with a refit that its time ends "
+                f"({format_duration(stored.budget_seconds)}); give --budget, too"
+            )
+        return {"budget_seconds": None}
+    return {}
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

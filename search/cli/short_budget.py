@@ -5,7 +5,7 @@ next to nothing. Fewer epochs for all leave time for other configs, and a trial 
 of its config than one that is cut off.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from math import ceil
 
@@ -60,21 +60,28 @@ def may_be_shortened(run: Prepared) -> bool:
     return run.config.max_epochs is None and is_usual and usual > LEAST_EPOCHS
 
 
-def fit_schedule(run: Prepared, seconds: float) -> tuple[Prepared, str]:
+def fit_schedule(
+    run: Prepared, seconds_of: Callable[[Prepared], float]
+) -> tuple[Prepared, str]:
     """Returns the run with the schedule that its budget affords, and a note where it is shorter.
 
     Args:
         run: a new one whose default configs were timed.
-        seconds: wall-clock time of the search.
+        seconds_of: returns the wall-clock time of the search of a run; with a shorter schedule the
+            refit may leave it more.
     """
     usual, costs = run.scale.max_epochs, probed_costs(run)
     photos = len(run.dataset.split.search_train)
     full = {name: each[0] * photos * usual for name, each in costs.photo_seconds.items()}
     shares = Lineup.of(run.schema, run.spaces).shares
     trainings = min(FEW_TRAININGS, run.config.trials or FEW_TRAININGS)
-    device_s = max(0.0, seconds - START_SECONDS) * costs.num_devices
     slots = run.resources.slots
-    epochs = affordable_epochs(full, device_s, shares, usual, trainings, slots)
+    for epochs in range(usual, 0, -1):
+        shorter = _with_epochs(run, epochs)
+        seconds = seconds_of(shorter)
+        device_s = max(0.0, seconds - START_SECONDS) * costs.num_devices
+        if epochs <= affordable_epochs(full, device_s, shares, usual, trainings, slots):
+            break
     if epochs == usual:
         return run, ""
     longest = max(full.values()) / run.resources.device_share
@@ -83,5 +90,9 @@ def fit_schedule(run: Prepared, seconds: float) -> tuple[Prepared, str]:
         f"{format_duration(longest)}, and the search of {plural(len(full), 'space')} has "
         f"{format_duration(seconds)}; --max-epochs {usual} keeps them"
     )
+    return shorter, note
+
+
+def _with_epochs(run: Prepared, epochs: int) -> Prepared:
     scale = replace(run.scale, max_epochs=epochs)
-    return replace(run, scale=scale, config=run.config.changed(max_epochs=epochs)), note
+    return replace(run, scale=scale, config=run.config.changed(max_epochs=epochs))

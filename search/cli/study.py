@@ -1,10 +1,12 @@
 """What `study.json` says of a run, and whether a resumed run is still the same."""
 
 import platform
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from search.cli.resumed_data import check_same
+from search.errors import ResultsError
 from search.prepare.config import Budget
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
@@ -12,9 +14,11 @@ from search.refit.approaches import Lineup
 from search.store.best_file import Rule
 from search.store.portfolio_file import keep_warm_start
 from search.store.provenance import git_commit, package_versions
+from search.store.reading import is_there
 from search.tuning.choice import rule_in_study
 from search.tuning.journal import study_name
 from search.tuning.second_fold import are_affordable, has_more_time
+from spaces.scale import Scale
 
 ALL = "all"
 """The space that stands for all of them, and for what follows a search."""
@@ -34,10 +38,27 @@ def note_start(run: Prepared, *, resume: bool) -> None:
         return
     check_unchanged(run)
     study = run.store.read_study()
-    if study.get("second_fold") is False and has_more_time(study, run.config):
-        study["second_fold"] = affords_second_fold(run)
+    if "second_fold" in study:  # older runs have none
+        study["second_fold"] = has_second_fold(run)
     # What was asked for on top stays asked for when the run is resumed again.
     run.store.write_study({**study, "config": run.config.to_dict()})
+
+
+def as_begun(scale: Scale, study: Mapping[str, Any]) -> Scale:
+    """Returns what the spaces of a resumed run offer: the backbones that it began with.
+
+    A folder of weights may have got more of them meanwhile.
+
+    Raises:
+        ResultsError: it began on another kind of device, or with weights where there are none now.
+    """
+    if scale.reason != study.get("scale", scale.reason):
+        raise ResultsError(
+            "a resumed run needs the kind of device and of weights that it began with "
+            f"({study['scale']}), got {scale.reason}; resume it where these are, or start a new "
+            "run"
+        )
+    return replace(scale, backbones=tuple(study.get("backbones") or scale.backbones))
 
 
 def description(run: Prepared) -> dict[str, Any]:
@@ -69,8 +90,9 @@ def description(run: Prepared) -> dict[str, Any]:
             for s in run.spaces
         },
         "chosen_by": str(Rule.DUNNETT),
-        "second_fold": affords_second_fold(run),
+        "second_fold": _affords_second_fold(run),
         "scale": run.scale.reason,
+        "backbones": list(run.scale.backbones),
         "hardware": {
             "machine": platform.machine(),
             "cpus": resources.num_cpus,
@@ -92,7 +114,17 @@ def check_unchanged(run: Prepared) -> None:
         check_same(what, where, then, here)
 
 
-def affords_second_fold(run: Prepared) -> bool:
+def has_second_fold(run: Prepared) -> bool:
+    """Returns whether the leaders of a search are trained again; more time may bring it that."""
+    if not is_there(run.store.root / "study.json"):
+        return _affords_second_fold(run)
+    study = run.store.read_study()
+    if study.get("second_fold") is False and has_more_time(study, run.config):
+        return _affords_second_fold(run)
+    return bool(study.get("second_fold", False))
+
+
+def _affords_second_fold(run: Prepared) -> bool:
     """Returns whether a search without a refit has the time to train its leaders again."""
     return ALL not in run.config.spaces and are_affordable(run, search_budget(run))
 

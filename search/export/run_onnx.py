@@ -6,7 +6,9 @@ Needs numpy, Pillow and onnxruntime alone; headrace and its data may be gone.
 """
 
 import csv
+import io
 import json
+import re
 import struct
 import sys
 import zlib
@@ -26,6 +28,8 @@ Floats = NDArray[np.float64]
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 FORMATS = ("JPEG", "PNG", "BMP", "WEBP")
 BATCH = 32
+LOST = re.compile("[\ud800-\udfff]")
+"""Of names that are no Unicode, which no CSV could hold."""
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -142,6 +146,9 @@ def main(folder: Path) -> int:
             f"run_onnx.py: {folder} holds no photos ({', '.join(sorted(SUFFIXES))})\n"
         )
         return 2
+    if strange := [ascii(path.name) for path in paths if LOST.search(path.name)]:
+        sys.stderr.write(f"run_onnx.py: names of photos must be Unicode, got {strange[0]}\n")
+        return 2
     ensemble = Ensemble(Path(__file__).resolve().parent)
     names = ensemble.told["classes"]
     rows = []
@@ -157,6 +164,8 @@ def main(folder: Path) -> int:
         for path, code, row in zip(batch, ensemble.classes(probs), probs, strict=True):
             words = (harmless(path.name), code, harmless(names[code]))
             rows.append([*words, *(f"{value:.6g}" for value in row)])
+    if isinstance(sys.stdout, io.TextIOWrapper):  # whatever the terminal's encoding is
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["ImageID", "ans", "class", *(f"p{number}" for number in range(len(names)))])
     writer.writerows(rows)

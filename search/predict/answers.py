@@ -17,6 +17,8 @@ from trainables.data.sample_table import UnlabelledTable
 from trainables.data.schema import LabelSchema
 
 _OURS = ("ImageID", "ans")
+_TAKEN = (*_OURS, "sample", "seed")
+"""Columns that mean something else, to `headrace compare` as well."""
 _PROBABILITY = re.compile(r"p\d+")
 CONFIDENCE = "confidence"
 
@@ -36,7 +38,7 @@ def label_columns(
     codes = schema.attribute_codes(classes)
     found = {}
     for axis, attribute in enumerate(schema.attributes):
-        is_ours = attribute.name in (*_OURS, CONFIDENCE) or _PROBABILITY.fullmatch(attribute.name)
+        is_ours = attribute.name in (*_TAKEN, CONFIDENCE) or _PROBABILITY.fullmatch(attribute.name)
         name = f"attribute:{attribute.name}" if is_ours else attribute.name
         found[name] = [attribute.classes[code] for code in codes[:, axis]]
     sure = probs[np.arange(len(classes)), classes]

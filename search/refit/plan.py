@@ -15,7 +15,8 @@ from search.errors import UsageError
 from search.prepare.config import RunConfig, format_duration
 
 FLOOR_FOLDS = 3
-_REFIT_SHARE = 0.5
+SEARCH_SHARE = 0.5
+"""Of a budget of time, unless the refit needs more than the rest."""
 MOST_REFIT_SHARE = 0.7
 _LEAST_EPOCHS_SHARE = 1 / 3
 # Of the time after the search, in parts of what the refit gets.
@@ -246,8 +247,8 @@ def search_share(
         UsageError: the time is too short for any refit; names the least budget.
     """
     decides = parts * costs.seconds(decisive(wish))
-    if decides <= _REFIT_SHARE * seconds:
-        return 1 - _REFIT_SHARE
+    if decides <= (1 - SEARCH_SHARE) * seconds:
+        return SEARCH_SHARE
     if decides <= MOST_REFIT_SHARE * seconds:
         return 1 - decides / seconds
     shape = smallest(wish)

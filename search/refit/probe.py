@@ -49,8 +49,8 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
         found = on_worker(run.resources, beat, measure_costs, run.setting, configs, sign=sign)
     else:
         found = measure_costs(lambda: None, run.setting, configs)
-    gain = run.resources.sharing_gain
-    share = _CAUTION * (run.resources.device_share if gain is None else 1 / gain)
+    # Trials that share a GPU take turns on it, as far as nobody has measured anything else.
+    share = _CAUTION / (run.resources.sharing_gain or 1.0)
     dearest = max(found.values())
     return {name: share * found.get(name, dearest) for name in configs}
 

@@ -14,6 +14,7 @@ from tensorboard.plugins.hparams.summary_v2 import hparams_pb
 from torch.utils.tensorboard import SummaryWriter
 
 from search.analysis.metrics import most_confused
+from search.trial.fonts import Font, font_of
 from trainables.blocks import FlatValue
 
 CONFUSION = "val_confusion"
@@ -22,7 +23,6 @@ _CELL = 44
 _LARGEST_SIDE = 1024
 _LONGEST_NAME = 320.0
 
-_Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 _FULL_SHADE = (16, 78, 139)
 
 
@@ -66,7 +66,9 @@ def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.I
     """
     shown = most_confused(counts)
     names = [classes[number] for number in shown]
-    font, small = ImageFont.load_default(15), ImageFont.load_default(13)
+    font, small = ImageFont.load_default(15), font_of(names, 13)
+    if small is None:
+        names, small = [str(number) for number in shown], ImageFont.load_default(13)
     # Room for the longest class name, and for the legend above the row names.
     longest = min(_LONGEST_NAME, max(small.getlength(name) for name in names))
     margin = 16 + round(max(130.0, longest))
@@ -86,15 +88,18 @@ def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.I
             draw.text(middle, text, fill=color, font=font, anchor="mm")
     _draw_names(picture, names, margin, cell)
     legend = "rows: truth\ncolumns: predicted"
+    if names[0] != classes[shown[0]]:
+        legend += "\nby number: no font\nhere has the names"
     if len(shown) < len(classes):
         legend += f"\n{len(shown)} of {len(classes)} classes,\nthose with most errors"
-    draw.text((8, 8), legend, fill="black", font=small)
+    draw.text((8, 8), legend, fill="black", font=ImageFont.load_default(13))
     return picture
 
 
 def _draw_names(picture: Image.Image, names: Sequence[str], margin: int, cell: int) -> None:
     """Writes the names of the rows to their left and those of the columns above them."""
-    font = ImageFont.load_default(min(13, cell))
+    size = min(13, cell)
+    font = font_of(names, size) or ImageFont.load_default(size)
     height = min(18, cell)
     for number, name in enumerate(names):
         middle = margin + cell * number + cell // 2
@@ -106,7 +111,7 @@ def _draw_names(picture: Image.Image, names: Sequence[str], margin: int, cell: i
         picture.paste(label.rotate(90, expand=True), (middle - height // 2, 0))
 
 
-def _shortened(name: str, font: _Font, width: float) -> str:
+def _shortened(name: str, font: Font, width: float) -> str:
     length = font.getlength(name)
     kept = name if length <= width else name[: int(len(name) * width / length)]
     while kept != name and kept and font.getlength(f"{kept}…") > width:

@@ -135,8 +135,16 @@ def warm_start_line(
             why = _misfit(offered[each.space], each) or ""
         if why:
             skipped.append(f"{each.name} ({in_short(ValueError(why))})")
-    tried = plural(len(portfolio) - len(skipped), "config")
-    text = f"tried after the default config: {tried} of other runs"
+    number = sum(
+        bool(known.origin)
+        for space in spaces
+        for known in known_configs(
+            space, schema, scale, [each for each in portfolio if each.space == space.name]
+        )
+    )
+    text = f"tried after the default config: {plural(number, 'config')} of other runs"
+    if twice := len(portfolio) - len(skipped) - number:
+        text += f"; {twice} more that {'is' if twice == 1 else 'are'} tried anyway"
     if not skipped:
         return text
     more = f" and {len(skipped) - _NAMED} more" if len(skipped) > _NAMED else ""

@@ -1,10 +1,10 @@
 """`headrace compare`: a verdict on anybody's prediction files; nothing is trained."""
 
-import csv
-from collections import Counter
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,9 @@ from search.report.render import render_html
 from search.store.files import write_together
 from search.store.reading import reading
 from search.verdict.findings import Findings
-from trainables.data.bounded_files import check_plain
 from trainables.data.csv_cells import original
+from trainables.data.csv_rows import read_csv
+from trainables.errors import DataError
 from trainables.given_paths import no_file
 
 _TRUTH_COLUMNS = ("sample", "label")
@@ -32,12 +33,13 @@ _OUR_NAME = "ImageID"
 """Of the samples in the answers of `headrace predict`."""
 _SUM_TOLERANCE = 1e-3
 _MOST_TOLERANCE = 0.3
+_SMALLEST = 1e-300
 _ALONE = (
     "no two samples of the truth are of one group, so every photo counts as a person of its own; "
     "where people have several, the intervals are too narrow: name them in a column group"
 )
 _MAX_COLUMNS = 10_000
-"""Of a table: pandas reads as many in seconds, and ten times as many in minutes."""
+"""Of a table."""
 
 
 def compare(
@@ -86,8 +88,8 @@ def read_files(
         raise UsageError(f"compare needs two prediction files or more, got {len(predictions)}")
     with reading(truth_path, "correct it", UsageError):
         truth = _read_csv(truth_path, _TRUTH_COLUMNS)
-        labels, group = _labels(truth, truth_path), _groups(truth, truth_path)
-        fold = _folds(truth, group, truth_path)
+        labels, group = _labels(truth), _groups(truth)
+        fold = _folds(truth, group)
     found = {}
     for name, path in predictions.items():
         with reading(path, "correct it", UsageError):
@@ -107,95 +109,83 @@ def read_files(
 
 
 def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Returns the cells of a table as texts, read as any other data; `attrs` says where rows are.
+
+    Samples and groups are in composed letters, whichever a Mac or another machine wrote.
+    """
     if why := no_file(path):
         raise UsageError(f"a CSV file must exist, got {path}: {why}")
-    with reading(path, "correct it", UsageError, wrong="is not a CSV file"):
-        check_plain(path)
-        _check_cells(path)
-        texts = {"sample": str, "group": str, _OUR_NAME: str}
-        frame = pd.read_csv(path, dtype=texts, keep_default_na=False)
+    try:
+        rows = read_csv(path)
+    except DataError as error:
+        raise UsageError(str(error)) from error
+    if len(rows.columns) > _MAX_COLUMNS:
+        raise UsageError(
+            f"{path} may have {_MAX_COLUMNS} columns at most, got {len(rows.columns)}"
+        )
+    frame = pd.DataFrame(rows.cells, columns=list(rows.columns))
     if "sample" not in frame.columns:
         frame = frame.rename(columns={_OUR_NAME: "sample"})
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise UsageError(
             f"{path} must have the columns {', '.join(columns)}, lacks {', '.join(missing)}; it "
-            f"has {', '.join(map(str, frame.columns))}"
+            f"has {', '.join(frame.columns)}"
         )
-    if frame.empty:
-        raise UsageError(f"{path} must have at least one row")
     for name in frame.columns.intersection(["sample", "group"]):
-        frame[name] = frame[name].map(original)  # our own files keep names from being formulas
+        # Our own files keep names from being formulas.
+        frame[name] = [unicodedata.normalize("NFC", original(each)) for each in frame[name]]
+    frame.attrs["rows"] = rows.source_rows
     return frame
 
 
-def _check_cells(path: Path) -> None:
-    """Raises ValueError where there are too many columns, one twice, or a row has other cells.
-
-    Pandas would rename the one, and take the first cells of the other for names of rows.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if len(header) > _MAX_COLUMNS:
-            raise ValueError(f"it may have {_MAX_COLUMNS} columns at most, got {len(header)}")
-        if repeated := [name for name, times in Counter(header).items() if times > 1]:
-            raise ValueError(f"its columns need different names, got {repeated[0]!r} twice")
-        for cells in reader:
-            if cells and len(cells) != len(header):
-                raise ValueError(
-                    f"line {reader.line_num} must have {len(header)} cells as the first line, got "
-                    f"{len(cells)}"
-                )
-
-
-def _labels(truth: pd.DataFrame, path: Path) -> NDArray[np.int64]:
+def _labels(truth: pd.DataFrame) -> NDArray[np.int64]:
     repeated = truth["sample"].duplicated()
     if repeated.any():
         row = int(np.flatnonzero(repeated)[0])
         raise UsageError(
-            f"{path} row {row + 2}: every sample must be listed once, got "
+            f"{truth.attrs['rows'][row]}: every sample must be listed once, got "
             f"{truth['sample'].iloc[row]!r} again"
         )
-    return _whole_numbers(truth, "label", path)
+    return _whole_numbers(truth, "label")
 
 
-def _groups(truth: pd.DataFrame, path: Path) -> NDArray[np.str_]:
+def _groups(truth: pd.DataFrame) -> NDArray[np.str_]:
     if "group" not in truth.columns:
         return truth["sample"].to_numpy(dtype=str)
     unnamed = np.flatnonzero(truth["group"].str.strip() == "")
     if unnamed.size:
         raise UsageError(
-            f"{path} row {int(unnamed[0]) + 2}: every sample names its group, the person it "
+            f"{truth.attrs['rows'][unnamed[0]]}: every sample names its group, the person it "
             "shows, or all without one would count as one person; got an empty cell"
         )
     return truth["group"].to_numpy(dtype=str)
 
 
-def _folds(truth: pd.DataFrame, group: NDArray[np.str_], path: Path) -> NDArray[np.int64] | None:
+def _folds(truth: pd.DataFrame, group: NDArray[np.str_]) -> NDArray[np.int64] | None:
     """Returns the fold of every sample; None without the column, or where one model made all."""
     if "fold" not in truth.columns:
         return None
-    fold = _whole_numbers(truth, "fold", path)
+    fold = _whole_numbers(truth, "fold")
     of_group = pd.Series(fold).groupby(group).transform("first").to_numpy()
     if (fold != of_group).any():
         row = int(np.flatnonzero(fold != of_group)[0])
         raise UsageError(
-            f"{path} row {row + 2}: a group is in one fold with all its samples, got "
+            f"{truth.attrs['rows'][row]}: a group is in one fold with all its samples, got "
             f"{str(group[row])!r} in folds {of_group[row]} and {fold[row]}"
         )
     number = np.unique(fold, return_inverse=True)[1].astype(np.int64)
     return number if number.max() > 0 else None
 
 
-def _whole_numbers(truth: pd.DataFrame, column: str, path: Path) -> NDArray[np.int64]:
+def _whole_numbers(truth: pd.DataFrame, column: str) -> NDArray[np.int64]:
     numbers = pd.to_numeric(truth[column], errors="coerce").to_numpy(dtype=np.float64)
     # NaN and what no int64 holds are not between the bounds.
     bad = ~((numbers >= 0) & (numbers < 2**63) & (numbers == np.round(numbers)))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UsageError(
-            f"{path} row {row + 2}: a {column} is a whole number from 0, got "
+            f"{truth.attrs['rows'][row]}: a {column} is a whole number from 0, got "
             f"{str(truth[column].iloc[row])!r}"
         )
     return numbers.astype(np.int64)
@@ -209,7 +199,7 @@ def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
         raise UsageError(
             f"{path} must have the columns p0, p1, ... without a gap, lacks {missing[0]}"
         )
-    seeds = frame["seed"] if "seed" in frame.columns else pd.Series(0, index=frame.index)
+    seeds = _seeds(frame)
     found: dict[object, NDArray[np.float64]] = {}
     for seed, part in frame.groupby(seeds, sort=True):
         where = f"{path}, seed {seed}" if "seed" in frame.columns else str(path)
@@ -224,6 +214,14 @@ def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
     return np.stack(list(found.values()))
 
 
+def _seeds(frame: pd.DataFrame) -> "pd.Series[Any]":
+    """Returns the seed of every row: a number where all are, and one for all where none is said."""
+    if "seed" not in frame.columns:
+        return pd.Series(0, index=frame.index)
+    numbers = pd.to_numeric(frame["seed"], errors="coerce")
+    return frame["seed"] if numbers.isna().any() else numbers
+
+
 def _aligned(
     part: pd.DataFrame, truth: pd.DataFrame, columns: list[str], where: str
 ) -> NDArray[np.float64]:
@@ -232,10 +230,12 @@ def _aligned(
         raise UsageError(f"{where}: sample {part['sample'][repeated].iloc[0]!r} is listed twice")
     given, wanted = set(part["sample"]), set(truth["sample"])
     if given != wanted:
-        odd = sorted(given ^ wanted)[0]
+        odd = sorted(given ^ wanted)
+        side = "the predictions" if odd[0] in given else "the truth"
         raise UsageError(
-            f"{where} must predict exactly the samples of the truth: {odd!r} is only in "
-            f"{'the predictions' if odd in given else 'the truth'}"
+            f"{where} must predict exactly the samples of the truth, {len(wanted)}, got "
+            f"{len(given)}: {odd[0]!r} is only in {side}"
+            + (f", and {len(odd) - 1} more are in one alone" if odd[1:] else "")
         )
     ordered = part.set_index("sample").loc[truth["sample"], columns]
     # All cells at once: a table may have thousands of columns.
@@ -247,11 +247,10 @@ def _aligned(
     bad |= np.abs(sums - 1) > _tolerance(values)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        # As the file has them: what is no number is none any more in the values.
-        shown = [f"{c:.4g}" if isinstance(c, float) else str(c) for c in cells[row]]
         raise UsageError(
             f"{where}: the probabilities of a sample must be numbers from 0 that sum to 1, got "
-            f"[{', '.join(shown)}] for {truth['sample'].iloc[row]!r}"
+            f"[{', '.join(map(str, cells[row]))}] for {truth['sample'].iloc[row]!r}"
+            + (f", which sum to {sums[row]:.4g}" if np.isfinite(sums[row]) else "")
         )
     rounded = np.abs(sums - 1) > _SUM_TOLERANCE
     values[rounded] /= sums[rounded, None]
@@ -259,16 +258,23 @@ def _aligned(
     return found
 
 
-def _tolerance(values: NDArray[np.float64]) -> float:
-    """Returns how far probabilities [N, C] of a sample may sum from 1: what their rounding does.
+def _tolerance(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns how far probabilities [N, C] of a sample may sum from 1, [N]: what rounding does.
 
-    Rounded to two digits or more, each of the C is off by half of the last one at most.
+    Rounded to two decimals or more, or to two significant digits or more, each of the C is off by
+    half of its last one at most.
     """
-    for digits in (2, 3, 4):
-        if (np.abs(values - values.round(digits)) < 1e-9).all():
-            off = values.shape[1] * 0.5 * 10.0**-digits
-            return float(min(max(_SUM_TOLERANCE, off), _MOST_TOLERANCE))
-    return _SUM_TOLERANCE
+    given = np.where(np.isfinite(values) & (values > _SMALLEST), values, 0.0)
+    leading = np.floor(np.log10(np.where(given > 0, given, 1.0)))
+    off = np.zeros(len(values))
+    for is_decimal in (True, False):
+        for digits in (2, 3, 4):
+            unit = 10.0 ** (np.zeros_like(given) if is_decimal else leading + 1) / 10.0**digits
+            if (np.abs(given - np.round(given / unit) * unit) < 1e-6 * unit).all():
+                counted = unit if is_decimal else np.where(given > 0, unit, 0.0)
+                off = np.maximum(off, 0.5 * counted.sum(axis=1))
+                break
+    return np.clip(off, _SUM_TOLERANCE, _MOST_TOLERANCE)
 
 
 def _is_probability(column: object) -> bool:

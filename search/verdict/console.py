@@ -21,7 +21,9 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
     """Says the scores, the pairs, what else is known of them, and last the answer."""
     verdict = findings.verdict
     console.print()
-    console.print(_scores(verdict))
+    # Of anybody's files nobody knows whether another model had seen the people.
+    title = "Macro-F1" if findings.training is None else "Out-of-fold macro-F1"
+    console.print(_scores(verdict, title))
     if findings.training is not None:
         say(console, "New trainings, every person scored by models that never saw that person.")
     console.print(_pairs(verdict))
@@ -38,8 +40,8 @@ def print_verdict(console: Console, findings: Findings, folder: Path) -> None:
     say(console, f"Report: {page}{size}")
 
 
-def _scores(verdict: Verdict) -> Table:
-    table = Table(title="Out-of-fold macro-F1", title_justify="left")
+def _scores(verdict: Verdict, title: str) -> Table:
+    table = Table(title=title, title_justify="left")
     longest = max(len(score.name) for score in verdict.ranked)
     for name in ("approach", "macro-F1", "95 % interval", "with class biases"):
         is_whole = name != "approach" or longest <= _WHOLE_NAME

@@ -15,7 +15,7 @@ from search.console import say
 from search.prepare.saved_run import SavedRun, load_run
 from search.refit.approaches import Lineup
 from search.refit.refitted import Refitted
-from search.store.commands import on_run
+from search.store.commands import on_run, resume_command
 from search.store.race_file import read_race
 from search.store.reading import is_there, reading
 from search.store.run_store import RunStore
@@ -142,10 +142,9 @@ def _ensemble_of(refitted: Refitted) -> tuple[EnsembleSummary | None, tuple[str,
     found = read_ensemble(refitted.store)
     if found is None or found.refit in (None, refitted.key):
         return found, ()
-    again = on_run("ensemble", refitted.store)
     return None, (
         "the ensemble there is was built from other trainings than these, so it is left out; "
-        f"{again} builds it anew",
+        f"{resume_command(refitted.store)} builds it anew",
     )
 
 

@@ -16,26 +16,28 @@ Band = tuple[float, float]
 """Least and greatest number of a band; infinite where it has no end."""
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_YEARS = r"(?:years?|yrs?|y|세|살|대)?\s*(?:old)?"
+_YEARS = r"(?:years?|yrs?|y|세|살|대|歳|岁|歲|代)?\s*(?:old)?"
 _UNIT = rf"\s*{_YEARS}"
+_SIGN = r"\s*(?:세|살|歳|岁|歲)?\s*"
 _CLOSED = re.compile(
     rf"{_NUMBER}{_UNIT}\s*(?:[-–—~〜～_]|to)\s*{_NUMBER}{_UNIT}"  # noqa: RUF001  (such dashes, too)
     rf"|[\[(]\s*(-?\d+(?:\.\d+)?)\s*[,;-]\s*(\d+(?:\.\d+)?|inf)\s*[\])]"
-    rf"|{_NUMBER}\s*(?:세|살)?\s*(?:이상|초과)\s*{_NUMBER}\s*(?:세|살)?\s*(?:미만|이하)"
+    rf"|{_NUMBER}{_SIGN}(?:이상|초과|以上)\s*{_NUMBER}{_SIGN}(?:미만|이하|未満|未满|以下)"
 )
 _BELOW = re.compile(
     rf"(?:<=?|≤|under|below|less than|younger than|up to|at most)\s*{_NUMBER}{_UNIT}"
     rf"|[~〜～]\s*{_NUMBER}{_UNIT}"  # noqa: RUF001
-    rf"|{_NUMBER}{_UNIT}\s*(?:미만|이하|(?:and|or) (?:under|below|less|younger))"
+    rf"|{_NUMBER}{_UNIT}\s*(?:미만|이하|未満|未满|以下|(?:and|or) (?:under|below|less|younger))"
 )
 _ABOVE = re.compile(
     rf"(?:>=?|≥|over|above|more than|older than|at least|from)\s*{_NUMBER}{_UNIT}"
-    rf"|{_NUMBER}\s*s?{_UNIT}\s*(?:\+|이상|초과|plus|(?:and|or) (?:over|above|more|older))"
+    rf"|{_NUMBER}\s*s?{_UNIT}\s*(?:\+|이상|초과|以上|plus|(?:and|or) (?:over|above|more|older))"
     rf"|{_NUMBER}\s*\+{_UNIT}|{_NUMBER}{_UNIT}\s*[~〜～]"  # noqa: RUF001
 )
-_DECADE = re.compile(r"(\d0)\s*(?:s|대)")
+_DECADE = re.compile(r"(\d0)\s*(?:s|대|代)")
 _PREFIX = re.compile(r"^(?:age[ds]?|나이|연령)\s*:?\s*")
 _SINGLE = re.compile(_NUMBER)
+_WITH_UNIT = re.compile(rf"{_NUMBER}{_UNIT}")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = (
@@ -87,10 +89,10 @@ _FIRST_DAY, _LAST_DAY = 29_221, 73_050
 def band(name: str) -> Band | None:
     """Returns the band that a class names, a single number included; None if it names none."""
     text = _PREFIX.sub("", name.strip().lower())
-    if found := _SINGLE.fullmatch(text):
-        return float(found.group(1)), float(found.group(1))
     if found := _DECADE.fullmatch(text):
         return float(found.group(1)), float(found.group(1)) + 9
+    if found := _WITH_UNIT.fullmatch(text):
+        return float(found.group(1)), float(found.group(1))
     if found := _CLOSED.fullmatch(text):
         low, high = map(float, filter(None, found.groups()))
         return (low, high) if low < high else None

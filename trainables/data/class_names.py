@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from trainables.data.bands import date_band, in_order
+from trainables.data.bands import band, date_band, in_order
 
 _NOT_LABELS = frozenset(
     (
@@ -30,6 +30,7 @@ _OF_A_SPREADSHEET = re.compile(
 
 _ZEROS = re.compile(r"(-?\d+)\.0*")
 _LEADING = re.compile(r"^0+(?=\d)")
+_WHOLE_OR_DECIMAL = re.compile(r"[+-]?\d+(?:\.\d+)?")
 _NONE = "None"
 
 
@@ -95,6 +96,8 @@ class ClassNames:
 def merged(values: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Returns the different classes among values, sorted, and what was made one, in sentences.
 
+    Numbers come first, in their order, with a unit or without ("9세" before "10세").
+
     Of several spellings the one without trailing zeros is kept, else the first. A date is the band
     that a spreadsheet made it of where the other values are bands that it fits between.
     """
@@ -107,7 +110,7 @@ def merged(values: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         for spelt in by_spelling.values()
         if len(spelt) > 1
     ]
-    classes = sorted(names.values())
+    classes = sorted(names.values(), key=_place)
     bands = _without_dates(classes)
     if bands is not None and bands != classes:
         undone = [f"{name!r} is {date_band(name)!r}" for name in classes if date_band(name)]
@@ -116,6 +119,14 @@ def merged(values: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if _NONE in classes:
         notes.append(f"{_NONE!r} is a class; Python writes it where there is no value, too")
     return tuple(classes), (*notes, *alike(classes, "classes"))
+
+
+def _place(name: str) -> tuple[bool, float, str]:
+    """Returns what classes are sorted by."""
+    if _WHOLE_OR_DECIMAL.fullmatch(name):
+        return False, float(name), name
+    low, high = band(name) or (0.0, 1.0)
+    return (False, low, name) if low == high else (True, 0.0, name)
 
 
 def _without_dates(classes: Sequence[str]) -> list[str] | None:

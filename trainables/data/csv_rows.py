@@ -245,8 +245,10 @@ def read_csv(path: Path, encoding: str | None = None) -> CsvRows:
         check_plain(path)
         text, note = decode_text(path, path.read_bytes(), encoding)
         sheet = shaped(path, text)
-    except (OSError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 CSV: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
+    except csv.Error as error:
+        raise DataError(f"{path} cannot be read as CSV {error}") from error
     rows = CsvRows(
         path=path,
         columns=sheet.columns,

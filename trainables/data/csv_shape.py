@@ -157,7 +157,18 @@ def _rows(text: str, separator: str) -> list[Row]:
     reader = csv.reader(
         io.StringIO(text, newline=""), strict=True, delimiter=separator, skipinitialspace=True
     )
-    return [(reader.line_num, tuple(map(str.strip, row))) for row in reader if row]
+    rows, began = [], 1
+    try:
+        for row in reader:
+            if row:
+                rows.append((reader.line_num, tuple(map(str.strip, row))))
+            began = reader.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(
+            f"in the row of line {began} ({error}): a cell with a quote in it stands in quotes, "
+            'and the quote is written twice ("")'
+        ) from error
+    return rows
 
 
 def _fits(rows: Sequence[Row]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from trainables.data.csv_rows import CsvRows
 from trainables.data.image_files import (
@@ -24,8 +25,9 @@ def read_file_names(root: Path, pattern: str) -> CsvRows:
 
     Args:
         root: the folder; photos in folders below it count, too.
-        pattern: of the names without their suffix; `{age}` is a field. A field ends where the text
-            behind it first comes, the last one at the end.
+        pattern: of the names without their suffix, or with a "/" of the paths below the folder;
+            `{age}` is a field. A field ends where the text behind it first comes, the last one at
+            the end.
 
     Raises:
         DataError: the pattern is not valid, there is no photo, or names do not fit the pattern or
@@ -41,7 +43,8 @@ def read_file_names(root: Path, pattern: str) -> CsvRows:
             f"file_names in dataset.yaml needs photos below {root}, and there are none"
         )
     check_unicode(photos)
-    found = {photo: fits.fullmatch(Path(photo).stem) for photo in photos}
+    of_path = "/" in pattern
+    found = {photo: fits.fullmatch(_named(photo, of_path=of_path)) for photo in photos}
     strange = [photo for photo, match in found.items() if match is None]
     if strange:
         raise DataError(
@@ -57,7 +60,16 @@ def read_file_names(root: Path, pattern: str) -> CsvRows:
     )
 
 
+def _named(photo: str, *, of_path: bool) -> str:
+    """Returns what a pattern is of: the name without suffix, or the path; in composed letters."""
+    path = PurePosixPath(photo)
+    return unicodedata.normalize("NFC", path.with_suffix("").as_posix() if of_path else path.stem)
+
+
 def _compiled(pattern: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
+    pattern = unicodedata.normalize("NFC", pattern)
+    if PurePosixPath(pattern).suffix.lower() in IMAGE_SUFFIXES:
+        pattern = pattern[: -len(PurePosixPath(pattern).suffix)]
     fields = tuple(_FIELD.findall(pattern))
     between = _FIELD.split(pattern)[::2]
     wrong = not fields or "" in fields or PATH in fields or len(set(fields)) < len(fields)
@@ -69,8 +81,8 @@ def _compiled(pattern: str) -> tuple[tuple[str, ...], re.Pattern[str]]:
         )
     # No field but the last holds the text behind it: there is one way to read a name.
     start, *middle, end = map(re.escape, between)
-    parts = [f"((?:(?!{text}).)+){text}" for text in middle]
-    return fields, re.compile(f"{start}{''.join(parts)}(.+){end}", re.DOTALL)
+    parts = [f"((?:(?!{text})[^/])+){text}" for text in middle]
+    return fields, re.compile(f"{start}{''.join(parts)}([^/]+){end}")
 
 
 def _photos(folder: Path, links: list[str]) -> Iterator[Path]:

@@ -171,6 +171,8 @@ def cure_of_missing(root: Path, path: str) -> str:
     below = [folder.name for folder in _folders(root) if _is_file(folder / name)]
     if len(below) == 1 and name == windows:
         return f"{name!r} is in {below[0]!r}: say images: {below[0]} in dataset.yaml"
+    if shorter := _below_its_name(root, windows):
+        return f"paths start in the data folder: write {shorter!r} for it"
     if is_folder(root / path):
         return f"{path!r} is a folder: write the paths of the photos in it"
     if link := _dead_link(root, path):
@@ -178,6 +180,13 @@ def cure_of_missing(root: Path, path: str) -> str:
     if name and (files := _same_stem(root / path)):
         return f"{files[0]!r} is there: write the paths with the endings of the files"
     return "put the files back, or remove their rows"
+
+
+def _below_its_name(root: Path, path: str) -> str:
+    """Returns what of a path is there without the folders it begins with; empty if nothing is."""
+    parts = path.split("/")
+    shorter = ("/".join(parts[number:]) for number in range(1, len(parts) - 1))
+    return next((each for each in shorter if _is_file(root / each)), "")
 
 
 def _same_stem(path: Path) -> list[str]:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trainables.data.class_names import ClassNames
+from trainables.data.class_names import ClassNames, same_text
+from trainables.data.manifest_config import to_ignore
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN, Attribute, FloatArray, IntArray, LabelSchema
 from trainables.errors import DataError
@@ -96,6 +97,7 @@ def _moved(table: SampleTable, root: Path) -> Iterator[str]:
 def _keyed(schema: LabelSchema, number: int, named: tuple[str, SampleTable]) -> SampleTable:
     """Returns an added table with the attributes of a schema and with people of its own."""
     folder, table = named
+    table = _as_called(table, schema)
     found = {
         each.name: _recoded(each, table, folder)
         for each in schema.attributes
@@ -130,6 +132,21 @@ def _keyed(schema: LabelSchema, number: int, named: tuple[str, SampleTable]) -> 
     )
 
 
+def _as_called(table: SampleTable, schema: LabelSchema) -> SampleTable:
+    """Returns a table with its attributes called as in a schema, whose names look the same."""
+    names = {each: next((own for own in schema if same_text(own, each)), each) for each in table.schema}
+    if all(name == own for name, own in names.items()):
+        return table
+    attributes = tuple(
+        replace(each, name=names[each.name]) for each in table.schema.attributes
+    )
+    return replace(
+        table,
+        schema=replace(table.schema, attributes=attributes),
+        raw={names[name]: numbers for name, numbers in table.raw.items()},
+    )
+
+
 def _recoded(wanted: Attribute, table: SampleTable, folder: str) -> tuple[IntArray, FloatArray]:
     """Returns the classes int [N] of an attribute by its own codes, and its numbers float [N]."""
     there = table.schema[wanted.name]
@@ -141,7 +158,7 @@ def _recoded(wanted: Attribute, table: SampleTable, folder: str) -> tuple[IntArr
             raise DataError(
                 f"{folder}: {wanted.name} must be a number as in the data it is added to, got "
                 f"the classes {', '.join(there.classes)}; say bins in its dataset.yaml, or leave "
-                f"it out (ignore: [{wanted.name}])"
+                f"it out ({to_ignore([wanted.name])})"
             )
         found = np.full(len(codes), UNKNOWN)
         found[known] = wanted.encode_raw(numbers[known])

@@ -1,6 +1,6 @@
 """The tables of a form about the results, in either language; what a run lacks is None."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from search.analysis import wording
 from search.analysis.reasons.attribution import COUPLING
@@ -12,9 +12,11 @@ from search.report.contents import Cost, SearchSummary
 from search.report.document import Cell, Table, table
 from search.report.handin.contents import HandIn
 from search.report.handin.language import Language
-from search.report.handin.run_tables import duration
+from search.report.handin.run_tables import duration, wrapped
 from search.report.sections import configs
 
+_MOST_BESIDE = 8
+"""Configs side by side on a page."""
 _KINDS = {
     "class_size": ("rare classes", "드문 클래스"),
     "decision_rule": ("decision rule (class biases)", "결정 규칙(클래스 편향)"),
@@ -79,12 +81,22 @@ def config_table(found: HandIn, say: Language) -> Table | None:
     )
     if not names:
         return None
-    rows = [(name, *(_value(each.best.get(name)) for each in known)) for name in names]
-    columns = (say("parameter", "하이퍼파라미터"), *(each.space for each in known))
     title = say("The chosen configs", "선택된 설정")
     if by_refit := ", ".join(each.space for each in known if each.is_of_refit):
         title += say(f" (by the refit: {by_refit})", f" (재학습에서 선택: {by_refit})")
-    return table(title, columns, rows)
+    what = say("parameter", "하이퍼파라미터")
+    if len(known) > _MOST_BESIDE:
+        said = [(each.space, ", ".join(_said(each.best, names))) for each in known]
+        return wrapped(table(title, (say("space", "탐색 공간"), what), said, names=2))
+    rows = [(name, *(_value(each.best.get(name)) for each in known)) for name in names]
+    return table(title, (what, *(each.space for each in known)), rows)
+
+
+def _said(config: Mapping[str, object], names: Iterable[str]) -> Iterator[str]:
+    """Yields the parameters of a config that has them, in words."""
+    for name in names:
+        if config.get(name) is not None:
+            yield f"{name} {_value(config[name])}"
 
 
 def _value(value: object) -> str:

@@ -37,7 +37,7 @@ def overview_table(found: HandIn, say: Language) -> Table:
         rows.append((say("software", "소프트웨어"), _pairs(reproduce.versions)))
     kept = [row for row in rows if row[1]]
     caption = say("Overview", "개요")
-    return _wrapped(table(caption, (say("what", "항목"), say("value", "내용")), kept, names=2))
+    return wrapped(table(caption, (say("what", "항목"), say("value", "내용")), kept, names=2))
 
 
 def data_table(found: HandIn, say: Language) -> Table | None:
@@ -65,7 +65,7 @@ def data_table(found: HandIn, say: Language) -> Table | None:
     ]
     columns = (say("what", "항목"), say("value", "내용"))
     kept = [row for row in rows if row[1]]
-    return _wrapped(table(say("The data", "데이터"), columns, kept, names=2))
+    return wrapped(table(say("The data", "데이터"), columns, kept, names=2))
 
 
 def people_table(found: HandIn, say: Language) -> Table | None:
@@ -111,7 +111,7 @@ def shift_table(found: HandIn, say: Language) -> Table | None:
             f"{wording.percent(shift.low[place])} - {wording.percent(shift.high[place])}",
         )
         for shift in (() if data is None else data.shifts)
-        if shift.name != JOINT
+        if shift.name != JOINT and len(shift.classes) <= MOST_CLASSES
         for place, name in enumerate(shift.classes)
     ]
     columns = (
@@ -132,7 +132,7 @@ def approach_table(found: HandIn, say: Language) -> Table | None:
         return None
     title = say("The approaches", "비교한 방식")
     columns = (say("approach", "방식"), say("what it is", "구성"))
-    return _wrapped(table(title, columns, rows, names=2))
+    return wrapped(table(title, columns, rows, names=2))
 
 
 def told(networks: Sequence[Network], say: Language) -> str:
@@ -189,7 +189,7 @@ def _pairs(values: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {text}" for name, text in values.items())
 
 
-def _wrapped(found: Table) -> Table:
+def wrapped(found: Table) -> Table:
     """Returns a table whose last column is prose."""
     return Table(
         caption=found.caption,

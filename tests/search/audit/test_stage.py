@@ -297,3 +297,14 @@ def test_a_listed_photo_is_of_a_format_that_is_read_whatever_its_name_says(tmp_p
     rows = (f"{n}.jfif,p{n},{'uv'[n % 2]}\n" for n in range(6))
     (tmp_path / "manifest.csv").write_text(f"path,group,x\n{''.join(rows)}", encoding="utf-8")
     assert list_folder(tmp_path).others == ("stray.tif",)
+
+
+def test_joint_classes_whose_words_meet_are_counted_apart(tmp_path):
+    hair = [("dark", "brown green"), ("dark brown", "green")]
+    lines = [f"{n}.png,p{n},{hair[n % 2][0]},{hair[n % 2][1]}" for n in range(24)]
+    write_labels(tmp_path / "data", "path,person,hair,eyes", lines, "group: person\n")
+    audited(tmp_path / "data", tmp_path)
+    page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
+    assert page.count("&#x27;dark&#x27; &#x27;brown green&#x27;") + page.count(
+        "'dark' 'brown green'"
+    )

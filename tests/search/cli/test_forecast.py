@@ -64,7 +64,7 @@ def test_trials_that_are_done_are_not_planned_again(planned):
 
 def test_time_that_is_used_is_not_planned_again(planned):
     assert seconds_of_search(planned(budget_seconds=600.0)) == "10m 00s"
-    past = Past(trials={"gender": 3}, seconds=240.0)
+    past = Past(trials={"gender": 3}, seconds=240.0, second_fold=False)
     assert seconds_of_search(planned(past, budget_seconds=600.0)) == "6m 00s"
 
 
@@ -104,3 +104,20 @@ def test_a_run_that_has_begun_is_not_refused_for_its_time(planned):
     text = planned(Past(trials=dict.fromkeys(ALL, 1)), names=ALL, budget_seconds=35.0)
     assert "refit: " in text
     assert FULL.describe() not in text
+
+
+def test_what_a_second_fold_takes_is_no_time_of_the_search(planned):
+    past = Past(trials={"gender": 3}, seconds=240.0, second_fold=True, second_seconds=30.0)
+    text = planned(past, budget_seconds=600.0)
+    assert seconds_of_search(text) == "4m 30s"
+    assert "its leaders on a second fold: at most 1m 00s" in text
+    without = planned(replace(past, second_fold=False), budget_seconds=600.0)
+    assert seconds_of_search(without) == "6m 00s"
+    assert "second fold" not in without
+
+
+def test_a_refit_that_is_done_leaves_a_longer_run_half_of_its_time(planned):
+    note = RefitNote(shape=SHAPE, notes=(), configs={}, done=True)
+    past = Past(trials=dict.fromkeys(ALL, 5), seconds=0.0, refit=note)
+    budget = 600.0 + forecast.VERDICT_SECONDS
+    assert seconds_of_search(planned(past, names=ALL, budget_seconds=budget)) == "5m 00s"

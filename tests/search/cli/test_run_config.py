@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from search.cli.options import build_parser
-from search.cli.run_config import new_config
+from search.cli.run_config import new_config, resumed_config
 from search.errors import UsageError
 from search.prepare.config import command_of
+from search.store.run_store import RunStore
 
 DEMO = "run --space all gender=my.py --budget 90s --seed 3 --refit-seeds 2 --people 60"
 
@@ -89,3 +90,38 @@ def test_an_option_of_several_values_may_be_given_again(tmp_path):
 def test_added_data_that_cannot_be_is_refused(words, message):
     with pytest.raises(UsageError, match=message):
         config_of(f"run --space age --trials 3 {words}")
+
+
+def resumed(tmp_path, began, more):
+    """Returns the config of a run that began by a line and goes on with more options."""
+    config = config_of(f"run --name mine {began}")
+    store = RunStore(tmp_path / "mine")
+    store.root.mkdir()
+    store.write_study({"config": config.to_dict()})
+    line = f"run --resume mine --results {tmp_path} {more}"
+    return resumed_config(build_parser().parse_args(shlex.split(line)))
+
+
+@pytest.mark.parametrize(
+    ("began", "more", "trials", "seconds"),
+    [
+        ("--space age", "--budget 1h", None, 3600.0),
+        ("--space age", "--trials 48", 48, None),
+        ("--space age --budget 20m", "--trials 48", 48, None),
+        ("--space age --budget 20m", "--budget 1h", None, 3600.0),
+        ("--space age --trials 9 --budget 20m", "--budget 1h", 9, 3600.0),
+        ("--space age --budget 20m", "--trials 48 --budget 1h", 48, 3600.0),
+        ("--space all --trials 9", "--budget 1h", None, 3600.0),
+        ("--space age", "", 24, None),
+    ],
+)
+def test_another_end_of_a_resumed_run_takes_the_place_of_the_one_it_had(
+    tmp_path, began, more, trials, seconds
+):
+    config = resumed(tmp_path, began, more)
+    assert (config.trials, config.budget_seconds) == (trials, seconds)
+
+
+def test_trials_alone_do_not_lengthen_a_run_whose_refit_is_planned_by_its_time(tmp_path):
+    with pytest.raises(UsageError, match=r"--trials alone .* \(20m 00s\); give --budget, too"):
+        resumed(tmp_path, "--space all --budget 20m", "--trials 48")

@@ -17,10 +17,12 @@ from search.cli.short_budget import (
     may_be_shortened,
 )
 from search.errors import BrokenDefaultError
+from search.prepare.config import format_duration
 from search.prepare.dataset import Dataset
 from search.prepare.prepared import Prepared
 from search.prepare.resources import Node, plan_resources
 from search.refit.finalists import probed_costs
+from search.refit.plan import VERDICT_SECONDS
 from search.store.run_store import RunStore
 from tests.search.builders.made import made_config
 from tests.search.builders.people import trial_setting
@@ -78,7 +80,7 @@ def full_s(run):
 
 def test_a_short_budget_shortens_the_schedule_and_says_so(run):
     twice = 2.01 * full_s(run) / run.resources.num_devices
-    shorter, note = fit_schedule(run, START_SECONDS + twice)
+    shorter, note = fit_schedule(run, lambda _: START_SECONDS + twice)
     assert shorter.epochs == {"gender": 2 * USUAL // FEW_TRAININGS}
     assert note.startswith(f"6 epochs a trial instead of {USUAL}: one of {USUAL} takes about ")
     assert note.endswith(f"; --max-epochs {USUAL} keeps them")
@@ -87,8 +89,33 @@ def test_a_short_budget_shortens_the_schedule_and_says_so(run):
     assert probed_costs(shorter).epochs == {"gender": 6}
 
 
+def test_what_a_shorter_schedule_leaves_the_search_counts(run):
+    """The refit may need more than half of a budget, and less of it with fewer epochs."""
+    once = full_s(run) / run.resources.num_devices
+    seconds = {9: 1.0, 8: 1.0, 7: 2.7, 6: 2.7, 5: 2.7}
+
+    def of_search(shorter):
+        return START_SECONDS + once * seconds[shorter.epochs["gender"]]
+
+    shorter, note = fit_schedule(run, of_search)
+    assert shorter.epochs == {"gender": 7}
+    assert f"has {format_duration(of_search(shorter))};" in note
+
+
+def test_the_schedule_of_all_spaces_is_by_the_time_that_their_search_gets(run, monkeypatch):
+    seconds = 4 * full_s(run) / run.resources.num_devices + VERDICT_SECONDS + START_SECONDS
+    config = replace(run.config, spaces=("all",), budget_seconds=seconds)
+    monkeypatch.setattr(run_module, "share_of_search", lambda _: 0.5)
+    begun = replace(run, config=config)
+    console = Console(quiet=True)
+    monkeypatch.setattr(run_module, "probe_costs", lambda _: run.photo_seconds)
+    half = run_module._with_schedule(begun, console)[0].scale.max_epochs
+    monkeypatch.setattr(run_module, "share_of_search", lambda _: 0.9)
+    assert half < run_module._with_schedule(begun, console)[0].scale.max_epochs == USUAL
+
+
 def test_enough_time_changes_nothing(run):
-    assert fit_schedule(run, 1e6) == (run, "")
+    assert fit_schedule(run, lambda _: 1e6) == (run, "")
 
 
 def test_a_schedule_that_somebody_chose_is_kept(run):

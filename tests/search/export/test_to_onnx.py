@@ -3,6 +3,7 @@
 import csv
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 
@@ -374,3 +375,21 @@ def test_the_program_takes_exif_that_cannot_be_read_for_none(exported, tmp_path)
     command = [sys.executable, exported[0] / "run_onnx.py", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 2), done.stderr
+
+
+def test_the_program_writes_utf_8_whatever_the_terminal_speaks(exported, tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "사람.png")
+    command = [sys.executable, exported[0] / "run_onnx.py", tmp_path]
+    env = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, env=env, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8").splitlines()[1].startswith("사람.png,")
+
+
+def test_the_program_refuses_names_that_no_table_can_hold(exported, tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / os.fsdecode(b"\xb3.png"))
+    command = [sys.executable, exported[0] / "run_onnx.py", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "names of photos must be Unicode, got '\\udcb3.png'" in done.stderr

@@ -47,7 +47,7 @@ def test_answers_in_words_have_a_column_an_attribute_and_the_confidence(tmp_path
         name="odd",
         attributes=(
             Attribute(name="ans", classes=("on", "=off")),
-            Attribute(name="p3", classes=("young", "old")),
+            Attribute(name="seed", classes=("young", "old")),
         ),
     )
     probs = np.array([[0.1, 0.2, 0.3, 0.4], [0.7, 0.1, 0.1, 0.1]])
@@ -55,7 +55,7 @@ def test_answers_in_words_have_a_column_an_attribute_and_the_confidence(tmp_path
     words = label_columns(schema, classes, probs)
     write_answers(tmp_path / "ans.csv", ["a", "b"], classes, probs, words)
     assert (tmp_path / "ans.csv").read_text().splitlines() == [
-        "ImageID,ans,attribute:ans,attribute:p3,confidence,p0,p1,p2,p3",
+        "ImageID,ans,attribute:ans,attribute:seed,confidence,p0,p1,p2,p3",
         "a,2,'=off,young,0.3000,0.1,0.2,0.3,0.4",
         "b,0,on,young,0.7000,0.7,0.1,0.1,0.1",
     ]

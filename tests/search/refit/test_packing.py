@@ -138,7 +138,7 @@ def test_a_photo_beside_others_takes_the_device_as_long_as_was_measured(run, mon
     costs = probe.probe_costs(replace(run, resources=resources))
     assert costs["gender"] == pytest.approx(2 * 1.3 / 1.25)
     by_hand = replace(resources, sharing_gain=None)
-    assert probe.probe_costs(replace(run, resources=by_hand))["gender"] == pytest.approx(1.3)
+    assert probe.probe_costs(replace(run, resources=by_hand))["gender"] == pytest.approx(2.6)
 
 
 def test_where_more_hardly_train_more_a_gpu_has_one(run):

@@ -4,10 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFont
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
+from search.trial import fonts
 from search.trial.board import TrialBoard, draw_confusion
 
 PARAMS = {"optim.lr": 0.01, "backbone.name": "test_resnet", "head.hidden": 8, "flip": True}
@@ -142,3 +143,26 @@ def test_of_a_trial_the_objective_is_shown_first_and_pictures_last(start, tmp_pa
     # TensorBoard sorts groups by their names.
     groups = sorted({tag.partition("/")[0] for tag in shown})
     assert groups == ["objective", "speed", "train", "val", "val_confusion"]
+
+
+def test_classes_in_a_script_that_no_font_here_has_are_told_apart_by_number(monkeypatch):
+    monkeypatch.setattr(fonts, "_others", lambda size: ())
+    assert fonts.font_of(("mask", "no mask"), 13) is not None
+    assert fonts.font_of(("mask", "마스크"), 13) is None
+    picture = np.asarray(draw_confusion(np.eye(2, dtype=np.int64), ("가", "나")))
+    plain = np.asarray(draw_confusion(np.eye(2, dtype=np.int64), ("0", "1")))
+    left = 16 + 130
+    assert picture.shape == plain.shape
+    np.testing.assert_array_equal(picture[left:, :left], plain[left:, :left])
+    first, second = picture[left : left + 44, :left], picture[left + 44 : left + 88, :left]
+    assert (first != second).any()
+    assert (picture[:left, :left] != plain[:left, :left]).any()  # which is said
+
+
+def test_a_font_that_has_the_names_draws_them(monkeypatch):
+    class Everything:
+        def getmask(self, text):
+            return ImageFont.load_default(13).getmask("x" if text == "마" else "")
+
+    monkeypatch.setattr(fonts, "_others", lambda size: (Everything(),))
+    assert isinstance(fonts.font_of(("마",), 13), Everything)

@@ -210,3 +210,11 @@ def test_of_the_configs_of_several_runs_a_few_cover_the_others():
     alike = [replace(many[0], trial=n) for n in range(2 * SIZE)]
     assert few_of(alike, [space], MASK_SCHEMA, SCALE) == (alike[0],)
     assert few_of(many[:SIZE], [space], MASK_SCHEMA, SCALE) == tuple(many[:SIZE])
+
+
+def test_configs_that_are_tried_anyway_are_not_counted_twice():
+    space, one = searching(several), candidate(optim_lr=0.02)
+    line = warm_start_line([one, replace(one, run="two")], [space], MASK_SCHEMA, SCALE)
+    assert line == (
+        "tried after the default config: 1 config of other runs; 1 more that is tried anyway"
+    )

@@ -1,5 +1,6 @@
 import json
 import os
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -201,7 +202,7 @@ def test_rounded_probabilities_are_taken_as_parts_of_their_sum(tmp_path, digits,
             lambda d: pd.read_csv(d / "truth.csv").drop(columns="label").to_csv(d / "truth.csv"),
             r"must have the columns sample, label, lacks label",
         ),
-        (lambda d: (d / "good.csv").write_text(""), r"is not a CSV file"),
+        (lambda d: (d / "good.csv").write_text(""), r"good\.csv needs a header and one or more rows"),
     ],
 )
 def test_a_broken_file_is_refused_and_nothing_is_written(files, break_it, message):
@@ -292,19 +293,22 @@ def test_a_fold_number_may_be_any_whole_number(files):
     [
         (
             lambda lines: [f"{lines[0]},label", *(f"{line},0" for line in lines[1:])],
-            "its columns need different names, got 'label' twice",
+            r"the header of .*truth\.csv needs different, non-empty names",
         ),
         (
-            lambda lines: [line + "," * 10_000 for line in lines],
-            "it may have 10000 columns at most, got 10003",
+            lambda lines: [
+                ",".join([lines[0], *(f"c{number}" for number in range(10_000))]),
+                *(line + ",0" * 10_000 for line in lines[1:3]),
+            ],
+            r"truth\.csv may have 10000 columns at most, got 10003",
         ),
         (
             lambda lines: [lines[0], *(f"{line},0" for line in lines[1:])],
-            "line 2 must have 3 cells as the first line, got 4",
+            r"truth\.csv row 2: 3 cells are needed as in the header, got 4",
         ),
         (
             lambda lines: [*lines[:5], lines[5].rpartition(",")[0], *lines[6:]],
-            "line 6 must have 3 cells as the first line, got 2",
+            r"truth\.csv row 6: 3 cells are needed as in the header, got 2",
         ),
     ],
 )
@@ -312,7 +316,7 @@ def test_a_table_whose_columns_cannot_be_told_apart_is_refused(files, change, me
     path = files / "truth.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join(change(lines)) + "\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=rf"truth\.csv is not a CSV file: {message}"):
+    with pytest.raises(UsageError, match=message):
         judged(files)
 
 
@@ -338,3 +342,65 @@ def test_without_groups_every_sample_is_its_own_in_whatever_fold(files):
     _, people = read_files(files / "truth.csv", {n: files / f"{n}.csv" for n in ("good", "bad")})
     assert people.num_people == len(frame)
     np.testing.assert_array_equal(people.fold_of_person[people.person], frame["fold"])
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda frame, path: frame.to_csv(path, index=False, encoding="utf-16"),
+        lambda frame, path: frame.to_csv(path, index=False, sep=";", decimal=","),
+        lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+        lambda frame, path: path.write_text(frame.to_csv(index=False) + ",,,\n"),
+        lambda frame, path: frame.to_csv(path),
+    ],
+    ids=["UTF-16", "semicolons", "tabs", "an empty row", "an index column"],
+)
+def test_tables_are_read_as_spreadsheets_write_them(files, written):
+    """With names of photos in two ways to compose them, as a Mac and others have them."""
+    for name, form in (("truth", "NFC"), ("good", "NFD"), ("bad", "NFC")):
+        frame = pd.read_csv(files / f"{name}.csv")
+        frame["sample"] = [unicodedata.normalize(form, f"사람{each}") for each in frame["sample"]]
+        if form == "NFD":
+            frame.to_csv(files / f"{name}.csv", index=False)
+        else:
+            written(frame, files / f"{name}.csv")
+    assert judged(files).verdict.pairs[0].winner == "A"
+
+
+def test_an_encoding_that_cannot_be_told_is_refused_with_what_it_would_say(files):
+    frame = pd.read_csv(files / "truth.csv").assign(note="사람")
+    frame.to_csv(files / "truth.csv", index=False, encoding="cp949")
+    with pytest.raises(UsageError, match=r"as cp949 \(Korean\) '사람'.*; save it as \"CSV UTF-8\""):
+        judged(files)
+
+
+def test_samples_that_differ_are_counted(files):
+    edited(files / "good.csv", sample=lambda f: ["x", "y", *f["sample"][2:]])
+    with pytest.raises(UsageError, match=r"is only in the .*, and 3 more are in one alone$"):
+        judged(files)
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_taken"),
+    [
+        (("0.201", "0.201", "0.201", "0.201", "0.189", "0.005"), True),
+        (("0.333", "0.333", "0.333", "0.00000123", "0", "0"), True),
+        (("0.9", "0.05", "0.05", "0.05", "0", "0"), False),
+        (("1", "1", "0", "0", "0", "0"), False),
+    ],
+)
+def test_probabilities_of_three_significant_digits_are_parts_of_their_sum(
+    tmp_path, cells, is_taken
+):
+    head = "sample,p0,p1,p2,p3,p4,p5\n"
+    (tmp_path / "truth.csv").write_text("sample,label\na,0\nb,1\n")
+    for name in ("one", "two"):
+        small = "0.9,0.05,0.03,0.01,0.00503,0.00497"
+        (tmp_path / f"{name}.csv").write_text(f"{head}a,{','.join(cells)}\nb,{small}\n")
+    found = {name: tmp_path / f"{name}.csv" for name in ("one", "two")}
+    if is_taken:
+        probs, _ = read_files(tmp_path / "truth.csv", found)
+        np.testing.assert_allclose(probs["one"].sum(axis=2), 1, atol=1e-3)
+    else:
+        with pytest.raises(UsageError, match=r"sum to 1, got \[.*\] for 'a', which sum to "):
+            read_files(tmp_path / "truth.csv", found)

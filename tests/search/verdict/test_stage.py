@@ -192,7 +192,8 @@ def test_an_ensemble_of_other_trainings_is_left_out_and_that_is_said(store):
     path.write_text(json.dumps({**ensemble(), "refit": "another"}), encoding="utf-8")
     found = conclude(store)
     assert "ensemble" not in found
-    assert "headrace ensemble mine builds it anew" in found["notes"][-1]
+    assert "run --resume mine" in found["notes"][-1]
+    assert found["notes"][-1].endswith(" builds it anew")
 
 
 def test_without_a_refit_there_is_no_verdict(store):

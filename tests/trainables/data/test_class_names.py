@@ -4,7 +4,7 @@ from trainables.data.class_names import ClassNames, is_no_label, merged, no_labe
 
 
 def test_different_values_are_sorted_classes_without_a_word():
-    assert merged(["b", "a", "b", "10", "9"]) == (("10", "9", "a", "b"), ())
+    assert merged(["b", "a", "b", "10", "9"]) == (("9", "10", "a", "b"), ())
 
 
 @pytest.mark.parametrize(
@@ -96,3 +96,16 @@ def test_the_word_for_none_in_python_is_a_class_and_named():
         ("None", "worn"),
         ("'None' is a class; Python writes it where there is no value, too",),
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "classes"),
+    [
+        (map(str, range(12)), tuple(map(str, range(12)))),
+        (["5", "50", "45", "5.5"], ("5", "5.5", "45", "50")),
+        (["-1", "1", "-2", "0"], ("-2", "-1", "0", "1")),
+        (["10세", "9세", "unknown"], ("9세", "10세", "unknown")),
+    ],
+)
+def test_numbers_are_classes_in_their_order(values, classes):
+    assert merged(values) == (classes, ())

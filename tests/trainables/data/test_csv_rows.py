@@ -41,8 +41,8 @@ def test_a_cell_over_two_lines_does_not_shift_the_line_numbers_after_it(tmp_path
         ("id,x\n1,a,b\n", "rows.csv row 2: 2 cells are needed as in the header, got 3"),
         ("id,id\n1,2\n", "header of .* needs different, non-empty names"),
         ("id,\n1,2\n", "header of .* needs different, non-empty names"),
-        ('id,x\n1,"a\n', "cannot be read as UTF-8 CSV: .*unexpected end of data"),
-        ('id,x\n1,"a"b\n', "cannot be read as UTF-8 CSV"),
+        ('id,x\n1,"a\n', r"cannot be read as CSV in the row of line 2 \(unexpected end of data\)"),
+        ('id,x\n0,c\n1,"a"b\n', r"in the row of line 3 \(.*\): .* the quote is written twice"),
         (b"id,x\n1,\xff\xfe\n", "cannot be read as UTF-8 CSV"),
     ],
 )

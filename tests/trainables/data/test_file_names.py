@@ -1,4 +1,5 @@
 import os
+import unicodedata
 
 import pytest
 
@@ -58,3 +59,26 @@ def test_folders_that_are_links_are_left_out_and_that_is_said(tmp_path):
     rows = read_file_names(tmp_path / "data", "{age}_{gender}")
     assert [cells[0] for cells in rows.cells] == ["a/1_x.jpg"]
     assert rows.notes[-1] == "folders that are links are not looked into: b"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "photo", "fields"),
+    [
+        ("{age}_{gender}_{date}.jpg", "part/26_0_2017.jpg", ("26", "0", "2017")),
+        ("{person}/{mask}", "p01/normal.jpg", ("p01", "normal")),
+        ("photos/{person}_{age}/{mask}.png", "photos/p1_26/mask1.png", ("p1", "26", "mask1")),
+        ("{age}세_{gender}", unicodedata.normalize("NFD", "26세_남.jpg"), ("26", "남")),
+    ],
+)
+def test_a_pattern_is_of_names_or_of_paths_with_or_without_an_ending(
+    tmp_path, pattern, photo, fields
+):
+    write_image(tmp_path / photo)
+    rows = read_file_names(tmp_path, pattern)
+    assert rows.cells == ((photo, *fields),)
+
+
+def test_a_pattern_of_paths_is_not_of_deeper_ones(tmp_path):
+    write_image(tmp_path / "a" / "p01" / "normal.jpg")
+    with pytest.raises(DataError, match=r"1 of 1 photos .* are not called as file_names"):
+        read_file_names(tmp_path, "{person}/{mask}")

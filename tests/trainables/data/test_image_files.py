@@ -6,6 +6,7 @@ import pytest
 from tests.trainables.data.folders import write_image
 from trainables.data.image_files import (
     check_files,
+    cure_of_missing,
     image_names,
     normal_path,
     resolved,
@@ -118,3 +119,10 @@ def test_what_systems_leave_in_a_folder_is_no_photo(tmp_path):
         _touch(tmp_path, name)
     write_image(tmp_path / "a.png")
     assert [each.name for each in visible_entries(tmp_path)] == ["a.png"]
+
+
+def test_a_path_that_begins_with_the_folder_of_the_data_is_told_where_it_starts(tmp_path):
+    _touch(tmp_path, "photos/0.png")
+    said = cure_of_missing(tmp_path, "mydata/photos/0.png")
+    assert said == "paths start in the data folder: write 'photos/0.png' for it"
+    assert "put the files back" in cure_of_missing(tmp_path, "mydata/photos/1.png")

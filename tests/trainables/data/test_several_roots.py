@@ -1,5 +1,6 @@
 """Data of several folders: people by folder, labels by name, what is added in training alone."""
 
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -121,3 +122,13 @@ def test_a_folder_is_told_with_its_terms(tmp_path):
     assert str(root) == "data/own: 12 photos of 12 people, licence CC BY 4.0"
     assert root.fingerprint == own.fingerprint
     assert str(Root.of("own", own)).endswith("no licence named")
+
+
+def test_attributes_that_look_the_same_are_one_in_whatever_code_points(tmp_path):
+    one, other = (unicodedata.normalize(form, "성별") for form in ("NFC", "NFD"))
+    lines = [f"{n}.jpg,p{n},{'mf'[n % 2]}" for n in range(12)]
+    own = _load(tmp_path / "own", lines, header=f"path,group,{one}")
+    added = _load(tmp_path / "b", lines[:4], header=f"path,group,{other}", is_added=True)
+    table = together(own, {"b": added}, scored=False)
+    assert table.schema.names == (one,)
+    assert table.labels[-4:, 0].tolist() == own.labels[:4, 0].tolist()

@@ -20,7 +20,7 @@ from types import ModuleType
 from trainables.data.corrections import CORRECTIONS_FILE, corrected, read_corrections
 from trainables.data.image_decoding import broken_rows, unreadable
 from trainables.data.image_files import missing_rows, several, visible_entries
-from trainables.data.manifest_config import SETTINGS_FILE
+from trainables.data.manifest_config import SETTINGS_FILE, to_ignore
 from trainables.data.misnamed import WORKBOOKS, check_named, misnamed
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN
@@ -231,8 +231,7 @@ def _check_labels(table: SampleTable) -> None:
             raise DataError(
                 f"{' and '.join(filter(None, files)) or 'names of photos'}: attribute "
                 f"{attribute.name!r} needs photos of two classes, got {one} under "
-                f"{table.root}; leave it out (ignore: [{attribute.name}] in dataset.yaml beside a "
-                "manifest)"
+                f"{table.root}; leave it out ({to_ignore([attribute.name])} beside a manifest)"
             )
 
 

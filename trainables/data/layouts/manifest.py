@@ -5,6 +5,7 @@ It is a CSV file, or the names of the photos; dataset.yaml says which and what i
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -30,6 +31,7 @@ from trainables.data.manifest_config import (
     ManifestConfig,
     config_of,
     read_settings,
+    to_ignore,
 )
 from trainables.data.person_names import person_names
 from trainables.data.sample_table import SampleTable
@@ -52,6 +54,7 @@ LABELLED = True
 MAX_NUMERIC_CLASSES = 12
 """A column of numbers with more different values than this is a measurement, not a class."""
 
+_PATH = "path"
 _EMPTY = "an empty one is unknown where dataset.yaml says missing: ignore"
 _LISTED = f"one that means what it says is listed under classes in dataset.yaml; {_EMPTY}"
 _FEWEST_IDS, _SHARE_OF_IDS = 4, 0.9
@@ -96,6 +99,8 @@ def read(root: Path) -> SampleTable:
     """
     config, place_notes = _as_called(root, config_of(root))
     rows = _rows(root, config)
+    if config.group == _PATH and rows.named(_PATH) not in rows.columns:
+        config = replace(config, group=config.path)  # as `group: path` says, whatever it is called
     wanted = _attribute_configs(rows, config)
     paths, path_notes = _paths(root, rows, config)
     groups, group_notes = _groups(rows, config)
@@ -131,6 +136,7 @@ def _as_called(root: Path, config: ManifestConfig) -> tuple[ManifestConfig, tupl
 
 def _place(root: Path, key: str, path: str) -> tuple[str, tuple[str, ...]]:
     where = f"{key} in dataset.yaml"
+    path = "" if path and posixpath.normpath(path) == "." else path
     (found,), notes = resolved(root, [normal_path(path, where)]) if path else (("",), ())
     return found, tuple(f"{where}: {note}" for note in notes)
 
@@ -231,7 +237,7 @@ def _labels(
     if not known.any():
         raise DataError(
             f"{rows.path}: column {config.column!r} has no label in any of {len(values)} rows; "
-            f"leave it out (ignore: [{config.column}] in dataset.yaml)"
+            f"leave it out ({to_ignore([config.column])})"
         )
     if not (ignore_missing or known.all()):
         empty = np.flatnonzero(~known)
@@ -308,7 +314,7 @@ def _found_classes(
     values = rows.known(config.column, way_out=_LISTED)
     classes, notes = merged(values)
     where = f"{rows.path}: column {config.column!r}"
-    leave_out = f"leave it out (ignore: [{config.column}] in dataset.yaml)"
+    leave_out = f"leave it out ({to_ignore([config.column])})"
     if len(classes) == 1:
         raise DataError(
             f"{where}: an attribute needs at least two different classes, got {classes[0]!r} in "
@@ -316,13 +322,13 @@ def _found_classes(
             "is added to other"
         )
     _check_dates(where, leave_out, classes)
-    words = [name for name in classes if parse_number(name) is None]
+    words = [name for name in classes if not _is_number(name)]
     num_numbers = len(classes) - len(words)
     if num_numbers > MAX_NUMERIC_CLASSES and num_numbers > len(words):
         beside = f" beside {several([repr(word) for word in words])}" if words else ""
         raise DataError(
-            f"{where} holds {num_numbers} different numbers{beside}, which are not classes; give "
-            f"bins for attribute {config.name!r} in dataset.yaml, or {leave_out}"
+            f"{where} holds {num_numbers} different numbers{beside}, which are not classes; "
+            f"{_way_to_classes(config.name, classes)}, or {leave_out}"
         )
     num_bands = sum(map(_is_band, classes))
     if num_bands > len(classes) // 2 and in_order(classes) is None:
@@ -364,6 +370,20 @@ def _check_dates(where: str, leave_out: str, classes: Sequence[str]) -> None:
             f"spreadsheet made them of bands{was}, write the bands again in a column of text; "
             f"else {leave_out}, or list them under classes"
         )
+
+
+def _way_to_classes(name: str, classes: Sequence[str]) -> str:
+    """Returns how numbers become classes: by bins, where they stand without units, or as codes."""
+    listed = f"list the numbers under classes of attribute {name!r} where they are codes"
+    if all(parse_number(each) is not None for each in classes):
+        return f"give bins for attribute {name!r} in dataset.yaml, {listed}"
+    return f"write the numbers alone and give bins for attribute {name!r}, {listed}"
+
+
+def _is_number(name: str) -> bool:
+    """Returns whether a value is a number, with a unit or without."""
+    found = band(name)
+    return parse_number(name) is not None or (found is not None and found[0] == found[1])
 
 
 def _is_band(name: str) -> bool:

@@ -7,9 +7,10 @@ import pytest
 
 from search.analysis.ensemble.summary import EnsembleSummary
 from search.analysis.plain import from_plain
-from search.report.contents import DataFacts, ReportContents
+from search.report.contents import DataFacts, ReportContents, SpaceConfig
 from search.report.handin.contents import HandIn
 from search.report.handin.paper import render_paper
+from search.report.shift import Shift
 from tests.search.builders.example import contents, ensemble, parts, verdict
 from tests.search.report.handin import tex
 from tests.search.report.handin.test_wrapup import ODD
@@ -80,3 +81,27 @@ def test_classes_that_would_fill_pages_are_left_out():
     many = {f"class {number}": 1 for number in range(41)}
     data = DataFacts(name="x", num_people=2, num_photos=4, class_photos=many)
     assert "classes" not in labels(render_paper(made(contents(data=data))))
+
+
+def test_many_configs_stand_below_each_other():
+    config = {"optim.lr": 0.01, "loss.name": "ce"}
+    many = tuple(SpaceConfig(space=f"a{n}", best=config, default=config) for n in range(40))
+    source = render_paper(made(contents(configs=many)))
+    tex.check(source)
+    assert "a39 & optim.lr 0.01, loss.name ce" in source.replace("\\_", "_")
+
+
+def test_classes_of_another_folder_that_would_fill_pages_are_left_out():
+    shares = (1 / 60,) * 60
+    shift = Shift(
+        name="tone",
+        classes=tuple(f"tone {n}" for n in range(60)),
+        training=shares,
+        predicted=shares,
+        averaged=shares,
+        estimated=shares,
+        low=shares,
+        high=shares,
+    )
+    data = DataFacts(name="x", num_people=2, num_photos=4, shifts=(shift,))
+    assert "tone 59" not in render_paper(made(contents(data=data)))

@@ -358,3 +358,28 @@ def test_a_dataset_yaml_that_names_the_labels_is_a_manifest(tmp_path, text):
     assert not manifest.detect(tmp_path)
     (tmp_path / "dataset.yaml").write_text(text, encoding="utf-8")
     assert manifest.detect(tmp_path)
+
+
+def test_group_path_is_every_photo_its_own_whatever_the_column_of_paths_is_called(tmp_path):
+    lines = ["filename,mask", "0.jpg,on", "1.jpg,off", "2.jpg,off"]
+    table = manifest.read(write_manifest(tmp_path, lines, "path: filename\ngroup: path"))
+    assert table.groups == ("0.jpg", "1.jpg", "2.jpg")
+
+
+def test_photos_that_lie_beside_the_table_may_be_said_to_be_there(tmp_path):
+    lines = ["path,group,mask", "0.jpg,a,on", "1.jpg,b,off"]
+    assert manifest.read(write_manifest(tmp_path, lines, "images: .")).paths[0] == "0.jpg"
+
+
+@pytest.mark.parametrize("unit", ["세", " years", "y", "歳"])
+def test_thirteen_numbers_with_a_unit_are_no_classes_either(tmp_path, unit):
+    lines = [f"{line}{unit}" if line[0] != "p" else line for line in _numbers(13)]
+    with pytest.raises(DataError, match=r"13 different numbers, .*write the numbers alone and "):
+        manifest.read(write_manifest(tmp_path, lines))
+
+
+def test_codes_are_said_to_be_listed(tmp_path):
+    with pytest.raises(DataError, match=r"list the numbers under classes of attribute 'x' where"):
+        manifest.read(write_manifest(tmp_path, _numbers(15)))
+    listed = f"attributes: {{x: {{classes: [{', '.join(map(str, range(15)))}]}}}}"
+    assert manifest.read(write_manifest(tmp_path, _numbers(15), listed)).schema.num_classes("x")

@@ -1,0 +1,45 @@
+"""Fonts that can draw the names of classes, in whatever script they are."""
+
+from collections.abc import Iterable
+from functools import cache
+
+from PIL import ImageFont
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+# Pillow brings a font of Latin letters alone. These lie on most machines that show other scripts.
+_OTHERS = (
+    "DejaVuSans.ttf",
+    "NotoSansCJK-Regular.ttc",
+    "NotoSansKR-Regular.otf",
+    "NanumGothic.ttf",
+    "malgun.ttf",
+    "AppleSDGothicNeo.ttc",
+    "arial.ttf",
+)
+_NO_CHARACTER = "\U0010ffff"
+
+
+def font_of(texts: Iterable[str], size: int) -> Font | None:
+    """Returns a font that has every character of the texts; None where no font here does."""
+    characters = frozenset("".join(texts)) - {" "}
+    for font in (ImageFont.load_default(size), *_others(size)):
+        if not any(_is_missing(character, font) for character in characters):
+            return font
+    return None
+
+
+@cache
+def _others(size: int) -> tuple[Font, ...]:
+    found = []
+    for name in _OTHERS:
+        try:
+            found.append(ImageFont.truetype(name, size))
+        except OSError:  # not on this machine
+            continue
+    return tuple(found)
+
+
+def _is_missing(character: str, font: Font) -> bool:
+    """Returns whether a font draws a character as it draws one that nobody has."""
+    drawn, nothing = font.getmask(character), font.getmask(_NO_CHARACTER)
+    return drawn.size == nothing.size and bytes(drawn) == bytes(nothing)
