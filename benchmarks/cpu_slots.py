@@ -7,9 +7,6 @@ A cell trains the default config of a backbone at a size for the same number of 
 way, in processes that are started before and begin together, turn by turn; the figure is the
 median of the ratios of the pairs, with their middle half: above 1, one training a core is the
 faster way. Every cell is a line of the file when it ends, and is not measured again.
-
-Two cores of an Intel Xeon, other work going on (2026-11-28, 2 pairs): 1.32 (1.18 to 1.46) for
-test_resnet at 64 px.
 """
 
 import argparse

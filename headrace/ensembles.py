@@ -40,6 +40,7 @@ class Ensemble(ensemble.Ensemble):
         Raises:
             UsageError: they are not photos, images cannot be read (all are counted, ten are
                 named), a file of weights is torn, or a photo does not fit in memory.
+            ResultsError: the folder was replaced since it was loaded.
         """
         with one_base():
             return super().__call__(images, progress)

@@ -16,6 +16,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.data.config import resolve_model_data_config
+from timm.layers import DropPath
 from timm.models import group_parameters
 from torch import nn
 
@@ -251,6 +252,12 @@ def _built(config: Backbone, options: Mapping[str, Any]) -> nn.Module:
         else:
             break
     return module
+
+
+def has_own_drop_path(name: str) -> bool:
+    """Returns whether timm gives a model a stochastic depth that nobody asked for."""
+    modules = timm.create_model(name).modules()
+    return any(isinstance(each, DropPath) and each.drop_prob for each in modules)
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class Past:
     def of(cls, run: Prepared) -> "Past":
         """Reads what a resumed run has done; raises ResultsError where it cannot be read."""
         if not is_there(run.store.journal):
-            return cls()
+            return cls(second_fold=has_second_fold(run))
         saved, budget = load_run(run.store), run.config.budget
         return cls(
             trials={each.name: sum(r.counts for r in each.records) for each in saved.results},
@@ -112,10 +112,8 @@ def print_forecast(console: Console, run: Prepared, past: Past) -> None:
     )
 
 
-def _say_search(
-    console: Console, run: Prepared, full: Mapping[str, float], past: Past
-) -> None:
-    """Says how long a search without a refit takes, and the trainings on a second fold after it."""
+def _say_search(console: Console, run: Prepared, full: Mapping[str, float], past: Past) -> None:
+    """Says how long a search without a refit takes, and its trainings on a second fold."""
     seconds = run.config.budget.seconds
     is_wanted = has_second_fold(run) if past.second_fold is None else past.second_fold
     if seconds is None or not is_wanted:
@@ -216,7 +214,8 @@ def _search_time(
         for name, each in full.items():
             done = past.trials.get(name, 0)
             trials = SHARE_OF_EPOCHS * max(0, budget.trials - done)
-            if done < budget.trials and "all" not in run.config.spaces:
+            is_search = "all" not in run.config.spaces and budget.seconds is None
+            if done < budget.trials and is_search:
                 trials += expected_trainings(budget.trials)
             if not done:
                 # Nothing stops the default config, which is the first trial of every space.

@@ -4,6 +4,7 @@ import argparse
 import re
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def resumed_config(options: argparse.Namespace) -> RunConfig:
     with reading(store.root / "study.json", "copy the run whole, or start a new one"):
         # The folder may have been renamed or copied.
         config = RunConfig.from_dict(stored).changed(name=options.resume)
-    config = config.changed(**given, **_end_instead(config, given))
+    config = replace(config, **_end_instead(config, given)).changed(**given)
     _check_refit(config, options)
     return config
 

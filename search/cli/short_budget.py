@@ -60,9 +60,7 @@ def may_be_shortened(run: Prepared) -> bool:
     return run.config.max_epochs is None and is_usual and usual > LEAST_EPOCHS
 
 
-def fit_schedule(
-    run: Prepared, seconds_of: Callable[[Prepared], float]
-) -> tuple[Prepared, str]:
+def fit_schedule(run: Prepared, seconds_of: Callable[[Prepared], float]) -> tuple[Prepared, str]:
     """Returns the run with the schedule that its budget affords, and a note where it is shorter.
 
     Args:

@@ -30,7 +30,7 @@ def note_start(run: Prepared, *, resume: bool) -> None:
     """Notes what a run is when it begins, and what it is asked for when it goes on.
 
     Raises:
-        UsageError: a resumed run has other data or spaces than it began with.
+        ResultsError: a resumed run has other data or spaces than it began with.
     """
     if not resume:
         keep_warm_start(run.store, run.portfolio)
@@ -55,8 +55,8 @@ def as_begun(scale: Scale, study: Mapping[str, Any]) -> Scale:
     if scale.reason != study.get("scale", scale.reason):
         raise ResultsError(
             "a resumed run needs the kind of device and of weights that it began with "
-            f"({study['scale']}), got {scale.reason}; resume it where these are, or start a new "
-            "run"
+            f"({study['scale']}), got {scale.reason}; resume it where these are (without "
+            "--weights-dir where it began without), or start a new run"
         )
     return replace(scale, backbones=tuple(study.get("backbones") or scale.backbones))
 
@@ -105,7 +105,7 @@ def description(run: Prepared) -> dict[str, Any]:
 
 
 def check_unchanged(run: Prepared) -> None:
-    """Raises UsageError where a resumed run has other data or spaces than it began with."""
+    """Raises ResultsError where a resumed run has other data or spaces than it began with."""
     rule_in_study(run.store)  # one that nobody knows is told before hours of search
     stored, now = run.store.read_study(), description(run)
     for what, where in (("data", run.dataset.name), ("spaces", ", ".join(now["spaces"]))):

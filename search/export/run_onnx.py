@@ -147,7 +147,9 @@ def main(folder: Path) -> int:
         )
         return 2
     if strange := [ascii(path.name) for path in paths if LOST.search(path.name)]:
-        sys.stderr.write(f"run_onnx.py: names of photos must be Unicode, got {strange[0]}\n")
+        sys.stderr.write(
+            f"run_onnx.py: names of photos must be Unicode, got {strange[0]}; rename it\n"
+        )
         return 2
     ensemble = Ensemble(Path(__file__).resolve().parent)
     names = ensemble.told["classes"]

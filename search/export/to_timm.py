@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import timm
 import yaml
-from timm.layers import DropPath
 
 from search.errors import ResultsError
 from search.prepare.dataset import SPLIT_SEED
@@ -22,7 +20,7 @@ from search.store.best_file import BestFile
 from search.store.files import write_text
 from search.store.names import as_file, from_key
 from search.store.reading import is_there, reading
-from trainables.backbone import build_backbone
+from trainables.backbone import build_backbone, has_own_drop_path
 from trainables.blocks import Form
 from trainables.config import SGD, Augment, TrialConfig
 from trainables.data.csv_cells import harmless
@@ -215,18 +213,12 @@ def _model(best: Best, num_classes: int) -> dict[str, TimmValue]:
         options["pretrained_path"] = str(Path(best.weights_dir) / f"{backbone.name}.safetensors")
     if known.get("fixed_input_size"):
         options["model_kwargs"] = {"img_size": size}
-    if backbone.drop_path or _has_own_drop_path(backbone.name):
+    if backbone.drop_path or has_own_drop_path(backbone.name):
         options["drop_path"] = backbone.drop_path
     options |= {"device": best.device, "channels_last": True}
     if is_mixed(best.device, config.numerics.precision if config.numerics else ""):
         options |= {"amp": True, "amp_dtype": "bfloat16"}
     return options
-
-
-def _has_own_drop_path(name: str) -> bool:
-    """Returns whether timm gives a model a stochastic depth that nobody asked for."""
-    modules = timm.create_model(name).modules()
-    return any(isinstance(each, DropPath) and each.drop_prob for each in modules)
 
 
 def _optimizer(config: TrialConfig) -> dict[str, TimmValue]:

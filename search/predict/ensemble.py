@@ -59,10 +59,12 @@ class Ensemble:
             ResultsError: there is no ensemble, or it is torn, of a newer headrace or not whole.
             UsageError: there is no such device.
         """
-        where = _device(device)
+        where, written = _device(device), _written(Path(folder))
         spec = EnsembleSpec.read(Path(folder))
         spec.check_files(Path(folder))
-        return cls(spec, Path(folder), where)
+        found = cls(spec, Path(folder), where)
+        found._written = written
+        return found
 
     def __call__(self, images: Images, progress: Progress | None = None) -> Floats:
         """Returns probabilities of the joint classes, float64 [n, C], rows sum to 1.
@@ -82,15 +84,20 @@ class Ensemble:
             OutOfMemoryError: a single photo does not fit on the device.
         """
         try:
-            return self._probs(images, progress)
-        finally:
-            # Weights are read as they are needed: those of another ensemble are no answer, and
-            # their errors are not worth telling.
-            if _written(self._folder) != self._written:
-                raise ResultsError(
-                    f"the ensemble in {self._folder} was replaced or deleted since it was opened; "
-                    "open it again"
-                )
+            probs = self._probs(images, progress)
+        except Exception as error:
+            self._check_unchanged(error)
+            raise
+        self._check_unchanged()
+        return probs
+
+    def _check_unchanged(self, error: Exception | None = None) -> None:
+        """Raises ResultsError where the folder is another ensemble's, whose weights were read."""
+        if _written(self._folder) != self._written:
+            raise ResultsError(
+                f"the ensemble in {self._folder} was replaced or deleted since it was opened; "
+                "open it again"
+            ) from error
 
     def _probs(self, images: Images, progress: Progress | None) -> Floats:
         check_images(images)
@@ -205,13 +212,12 @@ def _member_probs(member: Member, layout: HeadLayout, heads: Heads) -> Floats:
     return np.asarray(np.mean(folds, axis=0), dtype=np.float64)
 
 
-def _written(folder: Path) -> tuple[int, int] | None:
+def _written(folder: Path) -> bytes | None:
     """Returns what tells the folder of one ensemble from the next one's; None where it is gone."""
     try:
-        found = (folder / ENSEMBLE_FILE).stat()
+        return (folder / ENSEMBLE_FILE).read_bytes()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns
 
 
 def _device(name: str | None) -> torch.device:

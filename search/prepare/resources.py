@@ -140,8 +140,8 @@ def plan_resources(nodes: Sequence[Node], gpus_per_trial: str, worker_bytes: int
 
     With a GPU anywhere, trials run where GPUs are; a head of CPUs alone then holds none. All
     trials hold the same, so a trial has the most CPUs that cost no trial anywhere its place: two
-    of the smallest backbone on a core each trained some 1.3 times the photos of one on both, two
-    pairs on one machine (`benchmarks/cpu_slots.py`); nothing else was measured.
+    trainings on a core each trained 1.2 to 1.5 times the photos of one on both, for the small
+    backbones at 64 and 96 px (`benchmarks/cpu_slots.py`).
 
     Args:
         nodes: of the cluster.

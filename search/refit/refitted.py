@@ -126,7 +126,7 @@ class Refitted:
             for config_id, heads in sorted(configs.items()):
                 for head, probs in sorted(heads.items()):
                     digest.update(repr((space, config_id, head, probs.shape)).encode())
-                    digest.update(np.ascontiguousarray(probs))
+                    digest.update(probs.tobytes())
         return digest.hexdigest()[:16]
 
     @property

@@ -72,6 +72,7 @@ class _Study(TypedDict, total=False):
     chosen_by: str
     searched: dict[str, Any]
     scale: str
+    backbones: list[str]
     hardware: dict[str, Any]
     versions: dict[str, str]
     git_commit: str

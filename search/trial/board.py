@@ -67,6 +67,7 @@ def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.I
     shown = most_confused(counts)
     names = [classes[number] for number in shown]
     font, small = ImageFont.load_default(15), font_of(names, 13)
+    by_number = small is None
     if small is None:
         names, small = [str(number) for number in shown], ImageFont.load_default(13)
     # Room for the longest class name, and for the legend above the row names.
@@ -88,7 +89,7 @@ def draw_confusion(counts: NDArray[np.int64], classes: Sequence[str]) -> Image.I
             draw.text(middle, text, fill=color, font=font, anchor="mm")
     _draw_names(picture, names, margin, cell)
     legend = "rows: truth\ncolumns: predicted"
-    if names[0] != classes[shown[0]]:
+    if by_number:
         legend += "\nby number: no font\nhere has the names"
     if len(shown) < len(classes):
         legend += f"\n{len(shown)} of {len(classes)} classes,\nthose with most errors"

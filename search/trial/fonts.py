@@ -22,10 +22,10 @@ _NO_CHARACTER = "\U0010ffff"
 def font_of(texts: Iterable[str], size: int) -> Font | None:
     """Returns a font that has every character of the texts; None where no font here does."""
     characters = frozenset("".join(texts)) - {" "}
-    for font in (ImageFont.load_default(size), *_others(size)):
-        if not any(_is_missing(character, font) for character in characters):
-            return font
-    return None
+    ours = ImageFont.load_default(size)
+    if _has(ours, characters):
+        return ours
+    return next((font for font in _others(size) if _has(font, characters)), None)
 
 
 @cache
@@ -39,7 +39,8 @@ def _others(size: int) -> tuple[Font, ...]:
     return tuple(found)
 
 
-def _is_missing(character: str, font: Font) -> bool:
-    """Returns whether a font draws a character as it draws one that nobody has."""
-    drawn, nothing = font.getmask(character), font.getmask(_NO_CHARACTER)
-    return drawn.size == nothing.size and bytes(drawn) == bytes(nothing)
+def _has(font: Font, characters: Iterable[str]) -> bool:
+    """Returns whether a font draws no character as it draws one that nobody has."""
+    nothing = font.getmask(_NO_CHARACTER)
+    drawn = map(font.getmask, characters)
+    return all(each.size != nothing.size or bytes(each) != bytes(nothing) for each in drawn)

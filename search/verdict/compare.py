@@ -87,9 +87,9 @@ def read_files(
     if len(predictions) < 2:
         raise UsageError(f"compare needs two prediction files or more, got {len(predictions)}")
     with reading(truth_path, "correct it", UsageError):
-        truth = _read_csv(truth_path, _TRUTH_COLUMNS)
-        labels, group = _labels(truth), _groups(truth)
-        fold = _folds(truth, group)
+        truth, rows = _read_csv(truth_path, _TRUTH_COLUMNS)
+        labels, group = _labels(truth, rows), _groups(truth, rows)
+        fold = _folds(truth, group, rows)
     found = {}
     for name, path in predictions.items():
         with reading(path, "correct it", UsageError):
@@ -108,8 +108,8 @@ def read_files(
     return found, people
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    """Returns the cells of a table as texts, read as any other data; `attrs` says where rows are.
+def _read_csv(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Returns the cells of a table as texts, read as any other data, and where its rows are.
 
     Samples and groups are in composed letters, whichever a Mac or another machine wrote.
     """
@@ -118,10 +118,12 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
         rows = read_csv(path)
     except DataError as error:
-        raise UsageError(str(error)) from error
+        named = "" if str(path) in str(error) else f"{path}: "
+        raise UsageError(f"{named}{error}") from error
     if len(rows.columns) > _MAX_COLUMNS:
         raise UsageError(
-            f"{path} may have {_MAX_COLUMNS} columns at most, got {len(rows.columns)}"
+            f"{path} may have {_MAX_COLUMNS} columns at most, got {len(rows.columns)}; leave out "
+            "what is no sample, seed or probability"
         )
     frame = pd.DataFrame(rows.cells, columns=list(rows.columns))
     if "sample" not in frame.columns:
@@ -135,64 +137,65 @@ def _read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     for name in frame.columns.intersection(["sample", "group"]):
         # Our own files keep names from being formulas.
         frame[name] = [unicodedata.normalize("NFC", original(each)) for each in frame[name]]
-    frame.attrs["rows"] = rows.source_rows
-    return frame
+    return frame, tuple(f"{path.parent / row}" for row in rows.source_rows)
 
 
-def _labels(truth: pd.DataFrame) -> NDArray[np.int64]:
+def _labels(truth: pd.DataFrame, rows: Sequence[str]) -> NDArray[np.int64]:
     repeated = truth["sample"].duplicated()
     if repeated.any():
         row = int(np.flatnonzero(repeated)[0])
         raise UsageError(
-            f"{truth.attrs['rows'][row]}: every sample must be listed once, got "
+            f"{rows[row]}: every sample must be listed once, got "
             f"{truth['sample'].iloc[row]!r} again"
         )
-    return _whole_numbers(truth, "label")
+    return _whole_numbers(truth, "label", rows)
 
 
-def _groups(truth: pd.DataFrame) -> NDArray[np.str_]:
+def _groups(truth: pd.DataFrame, rows: Sequence[str]) -> NDArray[np.str_]:
     if "group" not in truth.columns:
         return truth["sample"].to_numpy(dtype=str)
     unnamed = np.flatnonzero(truth["group"].str.strip() == "")
     if unnamed.size:
         raise UsageError(
-            f"{truth.attrs['rows'][unnamed[0]]}: every sample names its group, the person it "
+            f"{rows[unnamed[0]]}: every sample names its group, the person it "
             "shows, or all without one would count as one person; got an empty cell"
         )
     return truth["group"].to_numpy(dtype=str)
 
 
-def _folds(truth: pd.DataFrame, group: NDArray[np.str_]) -> NDArray[np.int64] | None:
+def _folds(
+    truth: pd.DataFrame, group: NDArray[np.str_], rows: Sequence[str]
+) -> NDArray[np.int64] | None:
     """Returns the fold of every sample; None without the column, or where one model made all."""
     if "fold" not in truth.columns:
         return None
-    fold = _whole_numbers(truth, "fold")
+    fold = _whole_numbers(truth, "fold", rows)
     of_group = pd.Series(fold).groupby(group).transform("first").to_numpy()
     if (fold != of_group).any():
         row = int(np.flatnonzero(fold != of_group)[0])
         raise UsageError(
-            f"{truth.attrs['rows'][row]}: a group is in one fold with all its samples, got "
+            f"{rows[row]}: a group is in one fold with all its samples, got "
             f"{str(group[row])!r} in folds {of_group[row]} and {fold[row]}"
         )
     number = np.unique(fold, return_inverse=True)[1].astype(np.int64)
     return number if number.max() > 0 else None
 
 
-def _whole_numbers(truth: pd.DataFrame, column: str) -> NDArray[np.int64]:
+def _whole_numbers(truth: pd.DataFrame, column: str, rows: Sequence[str]) -> NDArray[np.int64]:
     numbers = pd.to_numeric(truth[column], errors="coerce").to_numpy(dtype=np.float64)
     # NaN and what no int64 holds are not between the bounds.
     bad = ~((numbers >= 0) & (numbers < 2**63) & (numbers == np.round(numbers)))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UsageError(
-            f"{truth.attrs['rows'][row]}: a {column} is a whole number from 0, got "
+            f"{rows[row]}: a {column} is a whole number from 0, got "
             f"{str(truth[column].iloc[row])!r}"
         )
     return numbers.astype(np.int64)
 
 
 def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
-    frame = _read_csv(path, ("sample", "p0", "p1"))
+    frame, _ = _read_csv(path, ("sample", "p0", "p1"))
     columns = [f"p{number}" for number in range(sum(_is_probability(c) for c in frame.columns))]
     missing = [name for name in columns if name not in frame.columns]
     if missing:
@@ -215,7 +218,7 @@ def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def _seeds(frame: pd.DataFrame) -> "pd.Series[Any]":
-    """Returns the seed of every row: a number where all are, and one for all where none is said."""
+    """Returns the seed of every row: a number where all are; one for all where none is said."""
     if "seed" not in frame.columns:
         return pd.Series(0, index=frame.index)
     numbers = pd.to_numeric(frame["seed"], errors="coerce")
@@ -233,8 +236,7 @@ def _aligned(
         odd = sorted(given ^ wanted)
         side = "the predictions" if odd[0] in given else "the truth"
         raise UsageError(
-            f"{where} must predict exactly the samples of the truth, {len(wanted)}, got "
-            f"{len(given)}: {odd[0]!r} is only in {side}"
+            f"{where} must predict exactly the samples of the truth: {odd[0]!r} is only in {side}"
             + (f", and {len(odd) - 1} more are in one alone" if odd[1:] else "")
         )
     ordered = part.set_index("sample").loc[truth["sample"], columns]
@@ -264,7 +266,7 @@ def _tolerance(values: NDArray[np.float64]) -> NDArray[np.float64]:
     Rounded to two decimals or more, or to two significant digits or more, each of the C is off by
     half of its last one at most.
     """
-    given = np.where(np.isfinite(values) & (values > _SMALLEST), values, 0.0)
+    given = np.where((values > _SMALLEST) & (values <= 1), values, 0.0)
     leading = np.floor(np.log10(np.where(given > 0, given, 1.0)))
     off = np.zeros(len(values))
     for is_decimal in (True, False):

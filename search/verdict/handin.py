@@ -137,6 +137,8 @@ def _contents(
     )
     if judged is None:
         return contents
+    # Of a later one the verdict knows whether it is of these trainings.
+    is_older = ensemble is not None and ensemble.refit is None
     return replace(
         contents,
         verdict=judged.verdict,
@@ -144,7 +146,7 @@ def _contents(
         reasons=judged.every_reason,
         costs=judged.costs,
         notes=judged.notes,
-        ensemble=judged.ensemble or ensemble,
+        ensemble=judged.ensemble or (ensemble if is_older else None),
     )
 
 

@@ -140,7 +140,7 @@ def judge_run(
 def _ensemble_of(refitted: Refitted) -> tuple[EnsembleSummary | None, tuple[str, ...]]:
     """Returns the ensemble of a refit, and a note where there is but one of other predictions."""
     found = read_ensemble(refitted.store)
-    if found is None or found.refit in (None, refitted.key):
+    if found is None or found.refit is None or found.refit == refitted.key:
         return found, ()
     return None, (
         "the ensemble there is was built from other trainings than these, so it is left out; "

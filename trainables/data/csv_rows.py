@@ -25,7 +25,7 @@ from trainables.errors import DataError
 from trainables.given_paths import no_file
 from trainables.nearest import near
 
-_COMMA_NUMBER = re.compile(r"-?\d+,\d+")
+_COMMA_NUMBER = re.compile(r"-?\d+,\d+(?:[eE][-+]?\d+)?")
 _THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")
 _BREAKS = frozenset("\n\r\t\v\f")
 _LOST = "\ufffd"

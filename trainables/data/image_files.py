@@ -185,7 +185,9 @@ def cure_of_missing(root: Path, path: str) -> str:
 def _below_its_name(root: Path, path: str) -> str:
     """Returns what of a path is there without the folders it begins with; empty if nothing is."""
     parts = path.split("/")
-    shorter = ("/".join(parts[number:]) for number in range(1, len(parts) - 1))
+    # A bare name is in many folders: only below the data's own is it this photo.
+    least = 0 if parts[0] == root.resolve().name else 1
+    shorter = ("/".join(parts[number:]) for number in range(1, len(parts) - least))
     return next((each for each in shorter if _is_file(root / each)), "")
 
 

@@ -134,12 +134,15 @@ def _keyed(schema: LabelSchema, number: int, named: tuple[str, SampleTable]) -> 
 
 def _as_called(table: SampleTable, schema: LabelSchema) -> SampleTable:
     """Returns a table with its attributes called as in a schema, whose names look the same."""
-    names = {each: next((own for own in schema if same_text(own, each)), each) for each in table.schema}
+    names = {
+        each: each
+        if each in schema
+        else next((own for own in schema if same_text(own, each)), each)
+        for each in table.schema
+    }
     if all(name == own for name, own in names.items()):
         return table
-    attributes = tuple(
-        replace(each, name=names[each.name]) for each in table.schema.attributes
-    )
+    attributes = tuple(replace(each, name=names[each.name]) for each in table.schema.attributes)
     return replace(
         table,
         schema=replace(table.schema, attributes=attributes),

@@ -305,6 +305,4 @@ def test_joint_classes_whose_words_meet_are_counted_apart(tmp_path):
     write_labels(tmp_path / "data", "path,person,hair,eyes", lines, "group: person\n")
     audited(tmp_path / "data", tmp_path)
     page = (tmp_path / "out" / "audit.html").read_text(encoding="utf-8")
-    assert page.count("&#x27;dark&#x27; &#x27;brown green&#x27;") + page.count(
-        "'dark' 'brown green'"
-    )
+    assert "&#39;dark&#39; &#39;brown green&#39;" in page

@@ -18,7 +18,7 @@ from search.tuning.stage import SearchEnd
 
 
 def concluded(tmp_path, monkeypatch, missing):
-    """Returns what ends a run, in its order, where an ensemble lacks models at each of its tries."""
+    """Returns what ends a run, in its order, where an ensemble lacks models at its tries."""
     parts = tmp_path / "parts"
     parts.mkdir()
     for name in ("age.1.0.0", "age.1.0.1"):

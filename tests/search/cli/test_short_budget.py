@@ -103,7 +103,7 @@ def test_what_a_shorter_schedule_leaves_the_search_counts(run):
 
 
 def test_the_schedule_of_all_spaces_is_by_the_time_that_their_search_gets(run, monkeypatch):
-    seconds = 4 * full_s(run) / run.resources.num_devices + VERDICT_SECONDS + START_SECONDS
+    seconds = 8 * full_s(run) / run.resources.num_devices + VERDICT_SECONDS + START_SECONDS
     config = replace(run.config, spaces=("all",), budget_seconds=seconds)
     monkeypatch.setattr(run_module, "share_of_search", lambda _: 0.5)
     begun = replace(run, config=config)

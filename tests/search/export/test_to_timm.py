@@ -391,8 +391,8 @@ def test_a_best_config_that_is_not_yaml_is_refused(tmp_path):
         read_best(tmp_path / "age.yaml", SCHEMA)
 
 
-@pytest.mark.parametrize(("name", "found"), [("tiny_vit_5m_224", 0.0), ("test_vit", None)])
+@pytest.mark.parametrize(("name", "found"), [("tiny_vit_11m_224", 0.0), ("test_vit", None)])
 def test_a_stochastic_depth_of_the_models_own_is_switched_off_as_in_the_search(name, found):
-    """timm gives tiny_vit a rate of 0.2 where nobody says another."""
+    """timm gives this tiny_vit a rate of 0.1 where nobody says another."""
     best = made_best(backbone__name=name, input__size=224)
     assert options(best).get("drop_path") == found

@@ -283,6 +283,8 @@ def test_an_ensemble_that_is_replaced_since_it_was_opened_gives_no_answer(folder
     copy, other = tmp_path / "ensemble", tmp_path / "other"
     for path in (copy, other):
         shutil.copytree(folder, path)
+    text = (other / "ensemble.yaml").read_text(encoding="utf-8")
+    (other / "ensemble.yaml").write_text(f"{text}# anew\n", encoding="utf-8")
     opened = Ensemble.load(copy, "cpu")
     opened(made_photos())
     copy.rename(tmp_path / "old")

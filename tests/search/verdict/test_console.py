@@ -47,7 +47,7 @@ def test_the_scores_beside_a_long_name_stay_whole():
         name=name, interval=Interval(value=0.6543, low=0.64, high=0.67), with_rule=None
     )
     console = Console(file=io.StringIO(), width=80)
-    console.print(_scores(SimpleNamespace(ranked=[score], baselines=[])))
+    console.print(_scores(SimpleNamespace(ranked=[score], baselines=[]), "Macro-F1"))
     text = console.file.getvalue()
     assert "0.6543" in text
     assert "0.640 to 0.670" in text

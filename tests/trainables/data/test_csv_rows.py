@@ -154,3 +154,9 @@ def test_an_underscore_makes_no_number(tmp_path, text):
 def test_a_number_is_said_so_that_it_reads_back_as_the_same(number, said):
     assert number_said(number) == said
     assert parse_number(said) == number
+
+
+def test_a_decimal_comma_may_have_an_exponent_behind_it(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("id;p\na;1,5e-05\nb;0,3\n", encoding="utf-8")
+    assert read_csv(path).column("p") == ("1.5e-05", "0.3")

@@ -126,3 +126,7 @@ def test_a_path_that_begins_with_the_folder_of_the_data_is_told_where_it_starts(
     said = cure_of_missing(tmp_path, "mydata/photos/0.png")
     assert said == "paths start in the data folder: write 'photos/0.png' for it"
     assert "put the files back" in cure_of_missing(tmp_path, "mydata/photos/1.png")
+    _touch(tmp_path, "2.png")
+    own = f"{tmp_path.name}/2.png"
+    assert cure_of_missing(tmp_path, own).endswith("write '2.png' for it")
+    assert "put the files back" in cure_of_missing(tmp_path, "other/2.png")

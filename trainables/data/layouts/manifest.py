@@ -382,7 +382,7 @@ def _way_to_classes(name: str, classes: Sequence[str]) -> str:
 
 def _is_number(name: str) -> bool:
     """Returns whether a value is a number, with a unit or without."""
-    found = band(name)
+    found = band(name) if name[:1].isdigit() else None
     return parse_number(name) is not None or (found is not None and found[0] == found[1])
 
 
