@@ -39,6 +39,7 @@ class Policy:
         discards: whether paused trials go on only in the second half of the time, to their end.
         serves_solved: whether a solved space gets as much time as one that is not.
         last: epochs whose mean an epoch is told as, to sampler, early stopping and choice.
+        chosen_by: epochs at the end of a training whose mean the choice is by.
     """
 
     make_sampler: Callable[[int], BaseSampler] = tpe
@@ -47,6 +48,7 @@ class Policy:
     discards: bool = False
     serves_solved: bool = False
     last: int = 1
+    chosen_by: int = 1
 
     def told(self, train: Train) -> Train:
         """Returns what trainings report where every value is the mean of the last ones."""
@@ -84,6 +86,7 @@ POLICIES: Mapping[str, Policy] = {
     "rungs 1, 3": Policy(make_asha=rungs_from(1)),
     "rungs 2, 6": Policy(make_asha=rungs_from(2)),
     "solved spaces served": Policy(serves_solved=True),
+    "chosen by the mean of 3": Policy(chosen_by=3),
     "mean of 2 epochs": Policy(last=2),
     "mean of 3 epochs": Policy(last=3),
     "TPE, one by one": Policy(

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from statistics import fmean
 
 from search.prepare.config import Budget
-from search.store.records import State, best_record
+from search.store.records import State, TrialRecord, complete_records
 from search.tuning.fair_share import Usage, spent_by_approach
 from tests.search.builders.curve_worlds import World, place
 from tests.search.builders.search_policies import POLICIES
@@ -58,6 +59,17 @@ def _world(where: str, seed: int, slower: float) -> World:
     return World(place(where), seed, slower)
 
 
+def _best(records: Sequence[TrialRecord], last: int) -> TrialRecord | None:
+    """Returns the complete trial with the highest mean of its last epochs, the earliest such."""
+
+    def late(record: TrialRecord) -> tuple[float, int]:
+        """Returns that mean, and what sets equal ones apart."""
+        values = [record.values[epoch] for epoch in sorted(record.values)]
+        return fmean(values[-last:]), -record.number
+
+    return max(complete_records(records), key=late, default=None)
+
+
 def searched(
     where: str,
     seconds: float,
@@ -92,7 +104,7 @@ def searched(
     )
     scores, usage = {}, {}
     for space, records in done.records.items():
-        best = best_record(records)
+        best = _best(records, POLICIES[policy].chosen_by)
         default = world.default(space)
         scores[space] = SpaceScore(
             trials=len(records),
