@@ -163,7 +163,9 @@ def plan_refit(costs: Costs, seconds: float, wish: Shape = FULL, parts: float = 
             if shape.seeds == 1 < wish.seeds:
                 needed = parts * costs.seconds(decisive(wish)) / MOST_REFIT_SHARE + VERDICT_SECONDS
                 minutes = ceil(needed / 60)
-                said += (f"two seeds, and so a verdict, take about --budget {minutes}m",)
+                said += (
+                    f"two seeds, and so a verdict, take a new run of about --budget {minutes}m",
+                )
             return RefitPlan(shape=shape, seconds=expected, cuts=said)
     least = costs.seconds(shapes[-1])
     raise UsageError(

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,15 @@ from search.report.render import render_html
 from search.store.files import write_together
 from search.store.reading import reading
 from search.verdict.findings import Findings
+from trainables.data.class_names import spelling
 from trainables.data.csv_cells import original
 from trainables.data.csv_rows import read_csv
 from trainables.errors import DataError
 from trainables.given_paths import no_file
 
 _TRUTH_COLUMNS = ("sample", "label")
+_PREDICTED_COLUMNS = ("sample", "p0", "p1")
+_OPTIONAL_COLUMNS = ("group", "fold", "seed")
 _OUR_NAME = "ImageID"
 """Of the samples in the answers of `headrace predict`."""
 _SUM_TOLERANCE = 1e-3
@@ -65,12 +68,12 @@ def compare(
     Raises:
         UsageError: a file is missing or not what it should be; names file and row.
     """
-    found, people = read_files(truth_path, predictions)
+    found, people, read = read_files(truth_path, predictions)
     approaches = [Approach.from_probs(name, probs) for name, probs in found.items()]
     fixed = rules.fixed_models or any(len(probs) == 1 for probs in found.values())
     verdict = judge(approaches, people, rules=replace(rules, fixed_models=fixed))
     advice = recommend(verdict, {}, next_step=next_step(verdict))
-    notes = (_ALONE,) if people.num_people == len(people) else ()
+    notes = (*([_ALONE] * (people.num_people == len(people))), *read)
     findings = Findings(verdict=verdict, advice=advice, notes=notes)
     contents = ReportContents(
         title="headrace compare", verdict=verdict, advice=advice, notes=notes
@@ -82,18 +85,23 @@ def compare(
 
 def read_files(
     truth_path: Path, predictions: Mapping[str, Path]
-) -> tuple[dict[str, NDArray[np.float64]], People]:
-    """Returns probabilities [S, N, C] by approach, and the labelled people; as `compare`."""
+) -> tuple[dict[str, NDArray[np.float64]], People, tuple[str, ...]]:
+    """Returns probabilities [S, N, C] by approach, the labelled people, and what was read how.
+
+    Raises as `compare`.
+    """
     if len(predictions) < 2:
         raise UsageError(f"compare needs two prediction files or more, got {len(predictions)}")
     with reading(truth_path, "correct it", UsageError):
-        truth, rows = _read_csv(truth_path, _TRUTH_COLUMNS)
-        labels, group = _labels(truth, rows), _groups(truth, rows)
-        fold = _folds(truth, group, rows)
-    found = {}
+        truth = _read_csv(truth_path, _TRUTH_COLUMNS)
+        labels, group = _labels(truth), _groups(truth)
+        fold = _folds(truth, group)
+    found, notes = {}, list(truth.notes)
     for name, path in predictions.items():
         with reading(path, "correct it", UsageError):
-            found[name] = _read_predictions(path, truth)
+            table = _read_csv(path, _PREDICTED_COLUMNS)
+            found[name] = _probabilities(table, truth.frame)
+            notes += table.notes
     widths = {name: probs.shape[2] for name, probs in found.items()}
     num_classes = max(widths.values())
     if len(set(widths.values())) > 1:
@@ -105,11 +113,27 @@ def read_files(
         )
     with reading(truth_path, "correct it", UsageError):
         people = People(label=labels, person=group, num_classes=num_classes, fold=fold)
-    return found, people
+    return found, people, tuple(dict.fromkeys(notes))
 
 
-def _read_csv(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Returns the cells of a table as texts, read as any other data, and where its rows are.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Table:
+    """The cells of a CSV file as texts, where each of its rows is, and what was read how."""
+
+    path: Path
+    frame: pd.DataFrame
+    rows: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def check_filled(self, column: str, why: str) -> None:
+        """Raises UsageError where a cell of a column is empty."""
+        empty = np.flatnonzero(self.frame[column] == "")
+        if empty.size:
+            raise UsageError(f"{self.rows[empty[0]]}: {why}; got an empty cell")
+
+
+def _read_csv(path: Path, columns: Sequence[str]) -> _Table:
+    """Reads a table as any other data.
 
     Samples and groups are in composed letters, whichever a Mac or another machine wrote.
     """
@@ -125,84 +149,98 @@ def _read_csv(path: Path, columns: Sequence[str]) -> tuple[pd.DataFrame, tuple[s
             f"{path} may have {_MAX_COLUMNS} columns at most, got {len(rows.columns)}; leave out "
             "what is no sample, seed or probability"
         )
+    _check_columns(path, rows.columns, columns)
     frame = pd.DataFrame(rows.cells, columns=list(rows.columns))
     if "sample" not in frame.columns:
         frame = frame.rename(columns={_OUR_NAME: "sample"})
-    missing = [name for name in columns if name not in frame.columns]
+    # Our own files keep names from being formulas.
+    frame["sample"] = [unicodedata.normalize("NFC", original(each)) for each in frame["sample"]]
+    if "group" in frame.columns:
+        frame["group"] = [spelling(original(each)) for each in frame["group"]]
+    where = tuple(f"{path.parent / row}" for row in rows.source_rows)
+    table = _Table(path=path, frame=frame, rows=where, notes=rows.notes)
+    table.check_filled("sample", "every row names its sample")
+    return table
+
+
+def _check_columns(path: Path, there: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raises UsageError where columns are missing, or are called nearly as one that is read."""
+    for name in (*wanted, *_OPTIONAL_COLUMNS):
+        alike = [each for each in there if each.casefold() == name]
+        if name not in there and alike:
+            raise UsageError(f"{path} has a column {alike[0]!r}; call it {name!r}")
+    known = {*there, *(["sample"] if _OUR_NAME in there else [])}
+    missing = [name for name in wanted if name not in known]
     if missing:
+        ours = _OUR_NAME in there and "p0" in missing
         raise UsageError(
-            f"{path} must have the columns {', '.join(columns)}, lacks {', '.join(missing)}; it "
-            f"has {', '.join(frame.columns)}"
+            f"{path} must have the columns {', '.join(wanted)}, lacks {', '.join(missing)}; it "
+            f"has {', '.join(there)}"
+            + ("; headrace predict writes p0, p1, ... with --probabilities" if ours else "")
         )
-    for name in frame.columns.intersection(["sample", "group"]):
-        # Our own files keep names from being formulas.
-        frame[name] = [unicodedata.normalize("NFC", original(each)) for each in frame[name]]
-    return frame, tuple(f"{path.parent / row}" for row in rows.source_rows)
 
 
-def _labels(truth: pd.DataFrame, rows: Sequence[str]) -> NDArray[np.int64]:
+def _labels(table: _Table) -> NDArray[np.int64]:
+    truth = table.frame
     repeated = truth["sample"].duplicated()
     if repeated.any():
         row = int(np.flatnonzero(repeated)[0])
         raise UsageError(
-            f"{rows[row]}: every sample must be listed once, got "
+            f"{table.rows[row]}: every sample must be listed once, got "
             f"{truth['sample'].iloc[row]!r} again"
         )
-    return _whole_numbers(truth, "label", rows)
+    return _whole_numbers(table, "label")
 
 
-def _groups(truth: pd.DataFrame, rows: Sequence[str]) -> NDArray[np.str_]:
-    if "group" not in truth.columns:
-        return truth["sample"].to_numpy(dtype=str)
-    unnamed = np.flatnonzero(truth["group"].str.strip() == "")
-    if unnamed.size:
-        raise UsageError(
-            f"{rows[unnamed[0]]}: every sample names its group, the person it "
-            "shows, or all without one would count as one person; got an empty cell"
-        )
-    return truth["group"].to_numpy(dtype=str)
+def _groups(table: _Table) -> NDArray[np.str_]:
+    column = "group" if "group" in table.frame.columns else "sample"
+    table.check_filled(
+        column,
+        "every sample names its group, the person it shows, or all without one would count as one "
+        "person",
+    )
+    return table.frame[column].to_numpy(dtype=str)
 
 
-def _folds(
-    truth: pd.DataFrame, group: NDArray[np.str_], rows: Sequence[str]
-) -> NDArray[np.int64] | None:
+def _folds(table: _Table, group: NDArray[np.str_]) -> NDArray[np.int64] | None:
     """Returns the fold of every sample; None without the column, or where one model made all."""
-    if "fold" not in truth.columns:
+    if "fold" not in table.frame.columns:
         return None
-    fold = _whole_numbers(truth, "fold", rows)
+    fold = _whole_numbers(table, "fold")
     of_group = pd.Series(fold).groupby(group).transform("first").to_numpy()
     if (fold != of_group).any():
         row = int(np.flatnonzero(fold != of_group)[0])
         raise UsageError(
-            f"{rows[row]}: a group is in one fold with all its samples, got "
+            f"{table.rows[row]}: a group is in one fold with all its samples, got "
             f"{str(group[row])!r} in folds {of_group[row]} and {fold[row]}"
         )
     number = np.unique(fold, return_inverse=True)[1].astype(np.int64)
     return number if number.max() > 0 else None
 
 
-def _whole_numbers(truth: pd.DataFrame, column: str, rows: Sequence[str]) -> NDArray[np.int64]:
+def _whole_numbers(table: _Table, column: str) -> NDArray[np.int64]:
+    truth = table.frame
     numbers = pd.to_numeric(truth[column], errors="coerce").to_numpy(dtype=np.float64)
     # NaN and what no int64 holds are not between the bounds.
     bad = ~((numbers >= 0) & (numbers < 2**63) & (numbers == np.round(numbers)))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise UsageError(
-            f"{rows[row]}: a {column} is a whole number from 0, got "
+            f"{table.rows[row]}: a {column} is a whole number from 0, got "
             f"{str(truth[column].iloc[row])!r}"
         )
     return numbers.astype(np.int64)
 
 
-def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
-    frame, _ = _read_csv(path, ("sample", "p0", "p1"))
+def _probabilities(table: _Table, truth: pd.DataFrame) -> NDArray[np.float64]:
+    path, frame = table.path, table.frame
     columns = [f"p{number}" for number in range(sum(_is_probability(c) for c in frame.columns))]
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise UsageError(
             f"{path} must have the columns p0, p1, ... without a gap, lacks {missing[0]}"
         )
-    seeds = _seeds(frame)
+    seeds = _seeds(table)
     found: dict[object, NDArray[np.float64]] = {}
     for seed, part in frame.groupby(seeds, sort=True):
         where = f"{path}, seed {seed}" if "seed" in frame.columns else str(path)
@@ -217,10 +255,12 @@ def _read_predictions(path: Path, truth: pd.DataFrame) -> NDArray[np.float64]:
     return np.stack(list(found.values()))
 
 
-def _seeds(frame: pd.DataFrame) -> "pd.Series[Any]":
+def _seeds(table: _Table) -> "pd.Series[Any]":
     """Returns the seed of every row: a number where all are; one for all where none is said."""
+    frame = table.frame
     if "seed" not in frame.columns:
         return pd.Series(0, index=frame.index)
+    table.check_filled("seed", "every row names the seed of its training")
     numbers = pd.to_numeric(frame["seed"], errors="coerce")
     return frame["seed"] if numbers.isna().any() else numbers
 
@@ -281,4 +321,4 @@ def _tolerance(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _is_probability(column: object) -> bool:
     text = str(column)
-    return text.startswith("p") and text[1:].isdigit()
+    return text.startswith("p") and text[1:].isascii() and text[1:].isdigit()

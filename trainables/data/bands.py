@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import date, timedelta
 from itertools import pairwise
@@ -16,26 +17,30 @@ Band = tuple[float, float]
 """Least and greatest number of a band; infinite where it has no end."""
 
 _NUMBER = r"(\d+(?:\.\d+)?)"
-_YEARS = r"(?:years?|yrs?|y|세|살|대|歳|岁|歲|代)?\s*(?:old)?"
+_YEARS = r"(?:years?|yrs?|y|세|살|대|[歳岁歲]代?|代)?\s*(?:old)?"
 _UNIT = rf"\s*{_YEARS}"
 _SIGN = r"\s*(?:세|살|歳|岁|歲)?\s*"
 _CLOSED = re.compile(
-    rf"{_NUMBER}{_UNIT}\s*(?:[-–—~〜～_]|to)\s*{_NUMBER}{_UNIT}"  # noqa: RUF001  (such dashes, too)
+    rf"{_NUMBER}{_UNIT}\s*(?:[-–—~〜～_到至]|to|から|부터)\s*{_NUMBER}{_UNIT}"  # noqa: RUF001  (such dashes, too)
     rf"|[\[(]\s*(-?\d+(?:\.\d+)?)\s*[,;-]\s*(\d+(?:\.\d+)?|inf)\s*[\])]"
     rf"|{_NUMBER}{_SIGN}(?:이상|초과|以上)\s*{_NUMBER}{_SIGN}(?:미만|이하|未満|未满|以下)"
 )
+_LESS = r"<=?|≤|under|below|less than|younger than|up to|at most|未满|小于|不到|低于"
+_MORE = r">=?|≥|over|above|more than|older than|at least|from|大于|超过|高于"
+_OR_LESS = r"미만|이하|未満|未满|[及或]?以下|(?:and|or) (?:under|below|less|younger)"
+_OR_MORE = r"\+|이상|초과|[及或]?以上|plus|(?:and|or) (?:over|above|more|older)"
 _BELOW = re.compile(
-    rf"(?:<=?|≤|under|below|less than|younger than|up to|at most)\s*{_NUMBER}{_UNIT}"
+    rf"(?:{_LESS})\s*{_NUMBER}{_UNIT}"
     rf"|[~〜～]\s*{_NUMBER}{_UNIT}"  # noqa: RUF001
-    rf"|{_NUMBER}{_UNIT}\s*(?:미만|이하|未満|未满|以下|(?:and|or) (?:under|below|less|younger))"
+    rf"|{_NUMBER}{_UNIT}\s*(?:{_OR_LESS})"
 )
 _ABOVE = re.compile(
-    rf"(?:>=?|≥|over|above|more than|older than|at least|from)\s*{_NUMBER}{_UNIT}"
-    rf"|{_NUMBER}\s*s?{_UNIT}\s*(?:\+|이상|초과|以上|plus|(?:and|or) (?:over|above|more|older))"
+    rf"(?:{_MORE})\s*{_NUMBER}{_UNIT}"
+    rf"|{_NUMBER}\s*s?{_UNIT}\s*(?:{_OR_MORE})"
     rf"|{_NUMBER}\s*\+{_UNIT}|{_NUMBER}{_UNIT}\s*[~〜～]"  # noqa: RUF001
 )
-_DECADE = re.compile(r"(\d0)\s*(?:s|대|代)")
-_PREFIX = re.compile(r"^(?:age[ds]?|나이|연령)\s*:?\s*")
+_DECADE = re.compile(r"(\d0)\s*(?:s|대|[歳岁歲]?代)")
+_PREFIX = re.compile(r"^(?:(?:age[ds]?|나이|연령)\s*:?\s*)?(?:만\s*)?")
 _SINGLE = re.compile(_NUMBER)
 _WITH_UNIT = re.compile(rf"{_NUMBER}{_UNIT}")
 
@@ -86,9 +91,14 @@ _FIRST_DAY, _LAST_DAY = 29_221, 73_050
 """1980 to 2099, as spreadsheets number their days: what becomes a date there has its year."""
 
 
+def _plain(name: str) -> str:
+    """Returns a name in small and composed letters: a Mac writes 세 as two code points."""
+    return unicodedata.normalize("NFC", name.strip().lower())
+
+
 def band(name: str) -> Band | None:
     """Returns the band that a class names, a single number included; None if it names none."""
-    text = _PREFIX.sub("", name.strip().lower())
+    text = _PREFIX.sub("", _plain(name))
     if found := _DECADE.fullmatch(text):
         return float(found.group(1)), float(found.group(1)) + 9
     if found := _WITH_UNIT.fullmatch(text):
@@ -124,7 +134,7 @@ def date_band(name: str) -> str | None:
 
     Whichever of day and month stood first, the lower number begins the band.
     """
-    text = name.strip().lower()
+    text = _plain(name)
     if found := _MONTH_SIGN.fullmatch(text):
         numbers = [int(each) for each in found.groups()]
     elif found := _DAY_MONTH.fullmatch(text):
@@ -139,7 +149,9 @@ def date_band(name: str) -> str | None:
 
 def is_date(name: str) -> bool:
     """Returns whether a value is written as a date, with or without a year, or as a time."""
-    text = " ".join(name.lower().split())
+    if len(name) > 3 * _MAX_SIGNS:
+        return False
+    text = " ".join(_plain(name).split())
     if len(text) > _MAX_SIGNS:
         return False
     no_weekday = _WEEKDAY.sub(" ", text).strip()

@@ -26,7 +26,7 @@ from trainables.given_paths import no_file
 from trainables.nearest import near
 
 _COMMA_NUMBER = re.compile(r"-?\d+,\d+(?:[eE][-+]?\d+)?")
-_THOUSANDS = re.compile(r"-?\d{1,3},\d{3}")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}")
 _BREAKS = frozenset("\n\r\t\v\f")
 _LOST = "\ufffd"
 """What a program writes for a character that it cannot read."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,7 +162,7 @@ def _rows(text: str, separator: str) -> list[Row]:
     try:
         for row in reader:
             if row:
-                rows.append((reader.line_num, tuple(map(str.strip, row))))
+                rows.append((reader.line_num, tuple(map(_stripped, row))))
             began = reader.line_num + 1
     except csv.Error as error:
         raise csv.Error(
@@ -169,6 +170,14 @@ def _rows(text: str, separator: str) -> list[Row]:
             'and the quote is written twice ("")'
         ) from error
     return rows
+
+
+def _stripped(cell: str) -> str:
+    """Returns a cell without spaces around it; one of signs that nobody sees is empty."""
+    text = cell.strip()
+    if text.isascii() or any(unicodedata.category(sign) != "Cf" for sign in text):
+        return text
+    return ""
 
 
 def _fits(rows: Sequence[Row]) -> bool:
@@ -271,7 +280,8 @@ def _check(path: Path, header: Sequence[str], columns: Sequence[str], rows: Sequ
                 f"{path.name} row {line}: {len(header)} cells are needed as in the header, "
                 f"got {len(cells)}; {hint}"
             )
-    if "" in columns or len(set(columns)) != len(columns):
+    # Two that only differ in code points look the same to whoever reads what comes of them.
+    if "" in columns or len({unicodedata.normalize("NFC", n) for n in columns}) != len(columns):
         raise DataError(
             f"the header of {path} needs different, non-empty names, got {tuple(columns)}; "
             f"{title or 'name every column that has values, once'}"

@@ -172,7 +172,10 @@ def cure_of_missing(root: Path, path: str) -> str:
     if len(below) == 1 and name == windows:
         return f"{name!r} is in {below[0]!r}: say images: {below[0]} in dataset.yaml"
     if shorter := _below_its_name(root, windows):
-        return f"paths start in the data folder: write {shorter!r} for it"
+        return (
+            f"{shorter!r} is there in the data folder, where paths start: cut what stands before "
+            "it in the table, or in images of dataset.yaml"
+        )
     if is_folder(root / path):
         return f"{path!r} is a folder: write the paths of the photos in it"
     if link := _dead_link(root, path):

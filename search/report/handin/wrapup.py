@@ -132,7 +132,7 @@ def _comparison(found: HandIn, say: Language) -> tuple[Block | None, ...]:
         "평가했다. 구간은 사람에 대한 95 % 구간이고, seed가 여럿이면 seed의 변동도 포함한다. "
         f"판정의 유효 범위: {_HOLDS.get(found.holds, found.holds)}.",
     )
-    no_ensemble = say("The run made no ensemble.", "이 실행에는 앙상블이 없다.")
+    no_ensemble = say("There is no ensemble to report.", "보고할 앙상블이 없다.")
     return (
         result_tables.score_table(found, say),
         result_tables.pair_table(found, say),

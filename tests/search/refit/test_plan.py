@@ -90,7 +90,7 @@ def test_a_plan_of_one_seed_says_what_would_afford_two(parts):
     assert plan_refit(costs(), two).shape.seeds == 2
     planned = plan_refit(costs(), 0.99 * two, parts=parts)
     assert planned.shape.seeds == 1
-    said = re.search(r"two seeds.* take about --budget (\d+m)$", planned.cuts[-1])
+    said = re.search(r"two seeds.* take a new run of about --budget (\d+m)$", planned.cuts[-1])
     enough = parse_duration(said[1])
     least = 30 + parts * two / 0.7
     assert least <= enough < least + 60

@@ -144,7 +144,7 @@ def test_rounded_probabilities_are_taken_as_parts_of_their_sum(tmp_path, digits,
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     off = np.abs(probs.sum(axis=1) - 1).max()
     assert off > 1e-3
-    found, _ = read_files(
+    found, _, _ = read_files(
         tmp_path / "truth.csv", {n: tmp_path / f"{n}.csv" for n in ("good", "bad")}
     )
     np.testing.assert_allclose(found["bad"].sum(axis=2), 1, atol=1e-3)
@@ -342,7 +342,9 @@ def test_without_groups_every_sample_is_its_own_in_whatever_fold(files):
     frame = pd.read_csv(files / "truth.csv").drop(columns="group")
     frame["fold"] = np.arange(len(frame)) % 3
     frame.to_csv(files / "truth.csv", index=False)
-    _, people = read_files(files / "truth.csv", {n: files / f"{n}.csv" for n in ("good", "bad")})
+    _, people, _ = read_files(
+        files / "truth.csv", {n: files / f"{n}.csv" for n in ("good", "bad")}
+    )
     assert people.num_people == len(frame)
     np.testing.assert_array_equal(people.fold_of_person[people.person], frame["fold"])
 
@@ -403,8 +405,62 @@ def test_probabilities_of_three_significant_digits_are_parts_of_their_sum(
         (tmp_path / f"{name}.csv").write_text(f"{head}a,{','.join(cells)}\nb,{small}\n")
     found = {name: tmp_path / f"{name}.csv" for name in ("one", "two")}
     if is_taken:
-        probs, _ = read_files(tmp_path / "truth.csv", found)
+        probs, _, _ = read_files(tmp_path / "truth.csv", found)
         np.testing.assert_allclose(probs["one"].sum(axis=2), 1, atol=1e-3)
     else:
         with pytest.raises(UsageError, match=r"sum to 1, got \[.*\] for 'a', which sum to "):
             read_files(tmp_path / "truth.csv", found)
+
+
+def test_people_whose_numbers_pandas_wrote_in_two_ways_are_one(files):
+    edited(
+        files / "truth.csv",
+        group=lambda f: [f"{g}.0" if n % 2 else g for n, g in enumerate(f["group"])],
+    )
+    _, people, _ = read_files(
+        files / "truth.csv", {n: files / f"{n}.csv" for n in ("good", "bad")}
+    )
+    assert people.num_people == NUM_PEOPLE
+
+
+@pytest.mark.parametrize("separator", ["\t", "|", ";"])
+def test_decimal_commas_of_three_digits_are_decimals(files, separator):
+    for name in ("good", "bad"):
+        frame = pd.read_csv(files / f"{name}.csv")
+        frame.to_csv(
+            files / f"{name}.csv", index=False, sep=separator, decimal=",", float_format="%.3f"
+        )
+    findings = judged(files)
+    assert findings.verdict.pairs[0].winner == "A"
+    assert "good.csv: a comma within a number is its decimal point" in findings.notes
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda d: edited(d / "good.csv", sample=lambda f: ["", *f["sample"][1:]]),
+            r"good\.csv row 2: every row names its sample; got an empty cell",
+        ),
+        (
+            lambda d: edited(d / "good.csv", seed=lambda f: ["", *[0] * (len(f) - 1)]),
+            r"good\.csv row 2: every row names the seed of its training; got an empty cell",
+        ),
+        (
+            lambda d: (
+                pd.read_csv(d / "truth.csv")
+                .rename(columns={"group": "Group"})
+                .to_csv(d / "truth.csv", index=False)
+            ),
+            r"truth\.csv has a column 'Group'; call it 'group'",
+        ),
+        (
+            lambda d: (d / "good.csv").write_text("ImageID,ans\na,1\n"),
+            r"lacks p0, p1; it has ImageID, ans; headrace predict .* with --probabilities",
+        ),
+    ],
+)
+def test_what_would_be_misread_is_refused(files, change, message):
+    change(files)
+    with pytest.raises(UsageError, match=message):
+        judged(files)

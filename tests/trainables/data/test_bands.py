@@ -1,4 +1,5 @@
 import math
+import unicodedata
 
 import pytest
 
@@ -37,6 +38,16 @@ FAIRFACE = (
         ("25세", (25, 25)),
         ("25 years old", (25, 25)),
         ("0세", (0, 0)),
+        (unicodedata.normalize("NFD", "20세 미만"), (-math.inf, 20)),
+        (unicodedata.normalize("NFD", "20대"), (20, 29)),
+        ("만 9세", (9, 9)),
+        ("20歳代", (20, 29)),
+        ("40歳代以上", (40, math.inf)),
+        ("30至39岁", (30, 39)),
+        ("18岁到29岁", (18, 29)),
+        ("40岁及以上", (40, math.inf)),
+        ("未满18岁", (-math.inf, 18)),
+        ("大于40岁", (40, math.inf)),
         ("18", (18, 18)),
         ("65+ years", (65, math.inf)),
         ("60s+", (60, math.inf)),

@@ -251,7 +251,7 @@ def test_the_ensemble_worked_where_its_gain_is_above_luck(low, says):
     summary = from_plain(EnsembleSummary, values)
     text = render_wrapup(made(contents=contents(verdict(), ensemble=summary)), EN)
     assert says in text
-    assert ("The run made no ensemble." in text) is False
+    assert ("There is no ensemble to report." in text) is False
     good = text.partition("What did not work")[0]
     assert ("gains over joint" in good) == (low > 0)
 

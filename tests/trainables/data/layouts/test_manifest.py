@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -383,3 +384,23 @@ def test_codes_are_said_to_be_listed(tmp_path):
         manifest.read(write_manifest(tmp_path, _numbers(15)))
     listed = f"attributes: {{x: {{classes: [{', '.join(map(str, range(15)))}]}}}}"
     assert manifest.read(write_manifest(tmp_path, _numbers(15), listed)).schema.num_classes("x")
+
+
+def test_bands_that_a_mac_wrote_are_in_their_order(tmp_path):
+    names = [unicodedata.normalize("NFD", each) for each in ("40세 이상", "20세 미만", "20-39세")]
+    rows = [f"{i}.jpg,p{i % 4},{names[i % 3]}" for i in range(12)]
+    attribute = manifest.read(write_manifest(tmp_path, ["path,group,x", *rows])).schema["x"]
+    assert (attribute.classes, attribute.ordered) == ((names[1], names[2], names[0]), True)
+
+
+def test_columns_that_look_the_same_are_not_two(tmp_path):
+    one, other = (unicodedata.normalize(form, "성별") for form in ("NFC", "NFD"))
+    lines = [f"path,group,{one},{other}", "0.jpg,a,x,y", "1.jpg,b,y,x"]
+    with pytest.raises(DataError, match=r"manifest\.csv needs different, non-empty names"):
+        manifest.read(write_manifest(tmp_path, lines))
+
+
+def test_a_cell_of_signs_that_nobody_sees_is_empty(tmp_path):
+    lines = ["path,group,x", "0.jpg,a,\u200b", "1.jpg,b,on", "2.jpg,c,off"]
+    with pytest.raises(DataError, match=r"row 2: column 'x' is empty, in 1 rows"):
+        manifest.read(write_manifest(tmp_path, lines))
