@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 import spaces
-from search.verdict.compare import read_files
+from search.verdict.prediction_files import read_files
 from tests.faults import mutations
 from tests.faults.mutations import BYTES, TEXT
 from tests.faults.photos import photo
