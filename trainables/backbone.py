@@ -149,14 +149,14 @@ def check_backbone(config: Backbone, weights_dir: Path | None) -> None:
         _create(config, None, input_size=224)
 
 
-def check_shape(name: str, input_size: int, frozen_stages: int) -> None:
+def check_shape(name: str, input_size: int, frozen_stages: int, drop_path: float = 0.0) -> None:
     """Makes sure that a backbone can be trained like this, whatever its weights.
 
     Raises:
         ConfigError: timm has no such model, it takes no input of this size, or it has no stages
-            to freeze.
+            to freeze, or no stochastic depth.
     """
-    plain = Backbone(name=name, pretrained=False, frozen_stages=0, drop_path=0.0)
+    plain = Backbone(name=name, pretrained=False, frozen_stages=0, drop_path=drop_path)
     _check_stages(name, build_backbone(plain, None, input_size).module, frozen_stages)
 
 

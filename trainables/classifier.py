@@ -57,6 +57,9 @@ class EpochReport:
     """Mean training loss per batch."""
     num_samples: int
     seconds: float
+    """Of training them."""
+    aside: float
+    """Seconds that `gradient_cosine` took beside them."""
     lr: float
     """Base learning rate of the last step."""
     gradient_cosine: Mapping[str, float]
@@ -152,14 +155,17 @@ class ImageClassifier:
                 self._data.on_step()
                 if number % 50 == 49:
                     self._check_finite(losses)
-            self._check_finite(losses)
+            self._check_finite(losses)  # the device has done them all then
+            seconds = time.perf_counter() - started
             cosine = self._gradient_cosine()
+            aside = time.perf_counter() - started - seconds
         self.epoch += 1
         return EpochReport(
             epoch=self.epoch,
             loss=float(torch.stack(losses).mean()),
             num_samples=len(order),
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
+            aside=aside,
             lr=self._stepping.lr(self.epoch * self._steps_an_epoch - 1),
             gradient_cosine=cosine,
         )
@@ -293,7 +299,7 @@ class ImageClassifier:
 
 
 def _training_samples(config: TrialConfig, data: TrainingData) -> NDArray[np.int64]:
-    mask = kept(config, data.raw)
+    mask = kept(config, data.raw, data.schema)
     samples = data.train if mask is None else data.train[mask[data.train]]
     # Heads learn from whoever has one of their labels, a softmax from whoever has all.
     names = data.schema.only(config.target.attributes).names

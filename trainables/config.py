@@ -57,7 +57,7 @@ class Backbone(Section):
     pretrained: bool
     """Whether its weights are loaded; else they are random."""
     frozen_stages: int = Field(ge=0, le=4)
-    """Number of first layer groups (the stem is the first) that keep the loaded weights."""
+    """First stages (the stem is the first) that keep the loaded weights; of a ViT single blocks."""
     drop_path: float = Field(ge=0, lt=1)
     """Rate of stochastic depth (Huang et al. 2016); a model without it takes 0 alone."""
 
@@ -107,9 +107,9 @@ class _Optimizer(Section):
     lr: float = Field(gt=0, le=1)
     """Learning rate at the top of the backbone once it has risen."""
     weight_decay: float = Field(ge=0, le=1)
-    """Of all weights but biases and normalisation of the backbone."""
+    """Of all weights but biases, normalisation and positions of the backbone."""
     layer_decay: float = Field(gt=0, le=1)
-    """Factor on the learning rate from one layer group to the one below it."""
+    """Factor on the learning rate from one block to the one below: ResNet-18 has 9 in all."""
     head_lr_ratio: float = Field(gt=0, le=100)
     """Heads' learning rate over the backbone's."""
     batch_size: int = Field(ge=2, le=4096)
@@ -200,7 +200,7 @@ class Age(Section):
     old_from: int = Field(ge=1, le=120)
     """Age from which training calls a person a member of the oldest class."""
     drop: str
-    """Ages left out of training: a key of AGE_DROPS."""
+    """Ages left out of training, where they end below a boundary and are no whole class."""
     aux_weight: float = Field(ge=0, le=10)
     """Weight of an auxiliary head that regresses the raw age."""
 

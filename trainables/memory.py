@@ -61,6 +61,15 @@ def release(device: torch.device) -> None:
         _malloc_trim(0)
 
 
+def held_by_others(device: torch.device) -> float:
+    """Returns the share of a GPU's memory that other processes hold; of a CPU it is 0."""
+    if device.type != "cuda":
+        return 0.0
+    free, total = torch.cuda.mem_get_info(device)
+    own = torch.cuda.memory_reserved(device) + CONTEXT_BYTES
+    return max(0, total - free - own) / total
+
+
 def limit_memory(device: torch.device, share: float) -> None:
     """Lets this process allocate its share of a GPU's memory at most, its context beside it.
 

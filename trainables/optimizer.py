@@ -14,13 +14,18 @@ def build_optimizer(
 ) -> torch.optim.Optimizer:
     """Builds the optimizer; each group's `lr_scale` is its share of the base learning rate.
 
-    Biases and normalisation weights of the backbone are not decayed; layer decay follows timm's
-    layer groups; the heads have `head_lr_ratio` times the base learning rate.
+    Biases and normalisation weights of the backbone are not decayed, nor what its model in timm
+    says must not be, such as the embeddings of positions in a transformer; layer decay follows
+    timm's layer groups; the heads have `head_lr_ratio` times the base learning rate.
     """
     groups = []
+    exempt = getattr(backbone, "no_weight_decay", tuple)()
     trainable = {id(p) for p in backbone.parameters() if p.requires_grad}
     for group in param_groups_layer_decay(
-        backbone, weight_decay=config.weight_decay, layer_decay=config.layer_decay
+        backbone,
+        weight_decay=config.weight_decay,
+        no_weight_decay_list=exempt,
+        layer_decay=config.layer_decay,
     ):
         params = [p for p in group["params"] if id(p) in trainable]
         if params:

@@ -7,6 +7,7 @@ this module.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,8 +121,13 @@ def training_targets(
     return found
 
 
-def kept(config: TrialConfig, raw: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_] | None:
+def kept(
+    config: TrialConfig, raw: Mapping[str, NDArray[np.float64]], schema: LabelSchema
+) -> NDArray[np.bool_] | None:
     """Returns which samples [N] training may use, or None for all; evaluation uses all always.
+
+    Ages are left out where they end just below a boundary of this data's classes and are not a
+    whole class: elsewhere they blur nothing, or nobody would teach the class.
 
     Raises:
         ConfigError: ages are to be left out and the data has none.
@@ -130,10 +136,11 @@ def kept(config: TrialConfig, raw: Mapping[str, NDArray[np.float64]]) -> NDArray
         return None
     if AGE not in raw:
         raise ConfigError(_NO_RAW_AGE)
-    age = raw[AGE]
+    age, edges = raw[AGE], (-math.inf, *schema[AGE].edges)
     dropped = np.zeros(len(age), dtype=bool)
     for low, high in AGE_DROPS[config.age.drop]:
-        dropped |= (age >= low) & (age < high + 1)
+        if any(below < low and edge == high + 1 for below, edge in pairwise(edges)):
+            dropped |= (age >= low) & (age < high + 1)
     return ~dropped
 
 

@@ -101,7 +101,7 @@ class RecipeTraining:
         setting, table = ground.setting, ground.table
         self._config = config = TrialConfig.from_flat(flat)
         self.epoch, self.epochs = 0, config.schedule.epochs
-        mask, train = kept(config, table.raw), setting.split.search_train
+        mask, train = kept(config, table.raw, table.schema), setting.split.search_train
         self._train = train if mask is None else train[mask[train]]
         targets = training_targets(config, table.schema, table.labels, table.raw, self._train)
         self._names = [name for name in targets if name != AUXILIARY]

@@ -1,18 +1,24 @@
 """What can be checked before anything runs: every space against data, timm and weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
+from search.errors import UsageError
+from search.prepare.offered import range_ends
 from search.prepare.prepared import max_epochs
 from search.tuning.journal import sample_configs
 from search.tuning.known_configs import check_warm_starts
 from spaces.errors import SpaceError
 from spaces.scale import IMAGENET_BACKBONES, SMALL_BACKBONES, Scale
-from spaces.space import Space
+from spaces.space import Config, Space
 from trainables.backbone import check_backbone, check_shape
+from trainables.blocks import FlatValue
 from trainables.config import Backbone, TrialConfig
 from trainables.data.schema import LabelSchema
+from trainables.errors import in_short
 
 _NUM_SAMPLES = 64
 
@@ -30,6 +36,27 @@ class Offer:
     backbones: tuple[str, ...]
 
 
+def check_gpu() -> None:
+    """Makes sure that PyTorch can use the GPU that Ray counts on this machine.
+
+    Raises:
+        UsageError: it cannot, as with a driver that is too old for it; says why.
+    """
+    if torch.cuda.is_available():
+        return
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        why = in_short(error)
+    else:
+        why = "it finds none"
+    raise UsageError(
+        f"PyTorch must be able to use the GPU that this machine has, got: {why}; update the "
+        "NVIDIA driver, or train on CPUs with an empty CUDA_VISIBLE_DEVICES before the command "
+        "(CUDA_VISIBLE_DEVICES= headrace run ...)"
+    )
+
+
 def check_spaces(
     spaces: Iterable[Space], schema: LabelSchema, scale: Scale, weights_dir: Path | None
 ) -> Offer:
@@ -41,11 +68,12 @@ def check_spaces(
         WeightsError: pretrained weights are wanted and cannot be had.
     """
     sizes, backbones = set(), set()
-    odd: dict[str, set[tuple[int, int]]] = {}
+    odd: dict[str, set[tuple[int, int, float]]] = {}
     for space in spaces:
         epochs = max_epochs(space, schema, scale)
         check_warm_starts(space, schema, scale)
-        for flat in sample_configs(space, schema, scale, _NUM_SAMPLES, seed=0):
+        sampled = sample_configs(space, schema, scale, _NUM_SAMPLES, seed=0)
+        for flat in (*sampled, *_at_ends(sampled, range_ends(space, schema, scale))):
             config = TrialConfig.from_flat(flat)
             if config.schedule.epochs != epochs:
                 raise SpaceError(
@@ -56,15 +84,29 @@ def check_spaces(
             sizes.add(config.input.size)
             backbones.add((config.backbone.name, config.backbone.pretrained))
             if config.backbone.name not in (*SMALL_BACKBONES, *IMAGENET_BACKBONES):
-                used = (config.input.size, config.backbone.frozen_stages)
+                used = (
+                    config.input.size,
+                    config.backbone.frozen_stages,
+                    config.backbone.drop_path,
+                )
                 odd.setdefault(config.backbone.name, set()).add(used)
     for name, pretrained in sorted(backbones):
         check_backbone(
             Backbone(name=name, pretrained=pretrained, frozen_stages=0, drop_path=0.0), weights_dir
         )
-    for name, pairs in sorted(odd.items()):
-        frozen = max(stages for _, stages in pairs)
-        for size in sorted({size for size, _ in pairs}):
-            check_shape(name, size, frozen)
+    for name, used_so in sorted(odd.items()):
+        frozen, drop_path = (max(each[place] for each in used_so) for place in (1, 2))
+        for size in sorted({each[0] for each in used_so}):
+            check_shape(name, size, int(frozen), drop_path)
     names = tuple(sorted({name for name, _ in backbones}))
     return Offer(largest_input=max(sizes), backbones=names)
+
+
+def _at_ends(
+    sampled: Sequence[Config], ends: Iterable[tuple[str, FlatValue]]
+) -> Iterator[Config]:
+    """Yields a sampled config with every range at its ends, which few that are drawn come near."""
+    for name, value in ends:
+        having = next((flat for flat in sampled if name in flat), None)
+        if having is not None:
+            yield {**having, name: value}

@@ -3,7 +3,8 @@
 import shlex
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from search.cli.ahead import by_space
 from search.cli.every_stage import run_every_stage, share_of_search
 from search.cli.forecast import Past, print_forecast
 from search.cli.plan_notes import begin_with, nobody_notes, notes_of, sharing_gpus
-from search.cli.preflight import check_spaces
+from search.cli.preflight import check_gpu, check_spaces
 from search.cli.short_budget import fit_schedule, may_be_shortened
 from search.cli.study import ALL, as_begun, note_start, search_budget
 from search.cli.summary import print_plan, print_summary
@@ -95,6 +96,9 @@ def execute(
     with ray_runtime(config.address) as nodes:
         sizes.check(_room(nodes, store))
         device = "cuda" if any(node.gpus for node in nodes) else "cpu"
+        is_cluster = bool(config.address) or len(nodes) > 1
+        if device == "cuda" and not is_cluster:
+            check_gpu()
         resources = plan_resources(nodes, config.gpus_per_trial, sizes.worker_bytes(device))
         run = _prepare(config, dataset, loaded, resources, store, cache, console)
         run, fewer = begin_with(run, portfolio, is_new=not resume)
@@ -102,9 +106,8 @@ def execute(
         run, sharing = sharing_gpus(run, nodes, console)
         notes = (*sizes.notes(), *nobody_notes(run), *notes_of(run), *fewer, *sharing)
         if not resume:
-            run, shorter = _with_schedule(run, console)
+            run, shorter = _with_schedule(run, console, is_cluster=is_cluster)
             notes = (*notes, *shorter)
-        is_cluster = bool(config.address) or len(nodes) > 1
         if is_cluster and (note := images_note(run, nodes)):
             notes = (*notes, note)
         if forecast_only:
@@ -121,14 +124,21 @@ def execute(
 
 
 def _print_forecast(console: Console, run: Prepared, past: Past, *, is_cluster: bool) -> None:
-    """Says how long it would take; what a distant worker notes of the timing stays nowhere."""
+    """Says how long it would take."""
+    with _aside(run) as aside, reached(aside, is_cluster=is_cluster) as seen:
+        print_forecast(console, seen, past)
+
+
+@contextmanager
+def _aside(run: Prepared) -> Iterator[Prepared]:
+    """Yields a run of which nothing stays, such as what a worker notes while it times steps."""
     with TemporaryDirectory() as folder:
-        aside = replace(run, store=RunStore(Path(folder) / run.store.root.name))
-        with reached(aside, is_cluster=is_cluster) as seen:
-            print_forecast(console, seen, past)
+        yield replace(run, store=RunStore(Path(folder) / run.store.root.name))
 
 
-def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str, ...]]:
+def _with_schedule(
+    run: Prepared, console: Console, *, is_cluster: bool
+) -> tuple[Prepared, tuple[str, ...]]:
     """Returns a new run with the schedule that its budget affords, and what to note of it.
 
     Raises:
@@ -137,11 +147,12 @@ def _with_schedule(run: Prepared, console: Console) -> tuple[Prepared, tuple[str
     """
     budget, is_all = run.config.budget, ALL in run.config.spaces
     # Elsewhere they are timed once workers reach the driver.
-    if budget.seconds is None or not is_timed_here(run):
+    if budget.seconds is None or (is_cluster and not is_timed_here(run)):
         return run, ()
     say(console, "timing training steps of every space ...")
     try:
-        run, note = replace(run, photo_seconds=probe_costs(run)), ""
+        with _aside(run) as aside:
+            run, note = replace(run, photo_seconds=probe_costs(aside)), ""
     except BrokenDefaultError:
         if is_all:  # nothing says what share the refit needs
             raise

@@ -44,7 +44,10 @@ _WAYS_OUT = {
         "free some, or offer smaller models or inputs in a new run; what ran out of it three "
         "times is tried again by the next start, and given up where it does so then, too"
     ),
-    Fault.DEVICE: "see what nvidia-smi says",
+    Fault.DEVICE: (
+        "see what nvidia-smi says: its driver must be new enough for this PyTorch, and another "
+        "process may hold the GPU; an empty CUDA_VISIBLE_DEVICES before the command trains on CPUs"
+    ),
     Fault.RAY: "let the machine come to rest and see that it has memory and processes left",
     Fault.WORKER: (
         "something kills them: the system when memory runs out, a limit, a person, or what they "
@@ -86,6 +89,18 @@ _TEXTS = {
     "uncorrectable ecc error": Fault.DEVICE,
     "no cuda-capable device": Fault.DEVICE,
     "busy or unavailable": Fault.DEVICE,
+    # Ray counts GPUs by the driver of the system, PyTorch opens them by CUDA, and says one of these.
+    "no cuda gpus are available": Fault.DEVICE,
+    "nvidia driver on your system is too old": Fault.DEVICE,
+    "found no nvidia driver": Fault.DEVICE,
+    "cuda driver initialization failed": Fault.DEVICE,
+    "cuda unknown error": Fault.DEVICE,
+    "error from cudagetdevicecount": Fault.DEVICE,
+    "no kernel image is available": Fault.DEVICE,
+    "not compiled with cuda enabled": Fault.DEVICE,
+    "mps client failed": Fault.DEVICE,
+    "mps server is not ready": Fault.DEVICE,
+    "mps rpc failure": Fault.DEVICE,
 }
 # So many faults, and nothing that ended well since, end the run.
 _SAME_FAULTS = 3

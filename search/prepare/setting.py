@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from search.ending.faults import Fault, FaultError
 from search.store.heartbeat import sign
 from search.store.outputs import Outputs, Post, SentOutputs
 from search.store.records import PRECISION
@@ -22,17 +23,25 @@ from trainables.data.sample_table import SampleTable, UnlabelledTable
 from trainables.data.splits import Split
 from trainables.data.training_images import TrainingImages
 from trainables.drafts import written
+from trainables.errors import in_short
 from trainables.locks import held
 from trainables.machine import node_cache
-from trainables.memory import limit_memory
+from trainables.memory import held_by_others, is_out_of_memory, limit_memory
 from trainables.precision import Precisions
+
+
+_LITTLE = 0.1
+"""Of a GPU's memory: what a display and small things take."""
 
 
 class Link(Post, Protocol):
     """How a worker gets what the driver has, and gives what it makes, without a shared disk."""
 
-    def images(self, contents: str) -> NDArray[np.uint8] | None:
-        """Returns the decoded images of a file; None where they have no room on this node."""
+    def images(self, contents: str, on_step: Callable[[], None]) -> NDArray[np.uint8] | None:
+        """Returns the decoded images of a file; None where they have no room on this node.
+
+        It calls `on_step` while they are on their way.
+        """
         ...
 
     def weights(self, name: str, start: int) -> bytes | None:
@@ -126,6 +135,22 @@ class SharedImages:
         torch.set_num_threads(setting.num_threads)
         limit_memory(self.device, setting.device_share)
 
+    def crowded(self, error: BaseException) -> FaultError | None:
+        """Returns the fault of the machine where memory ran out that others hold; None else.
+
+        Trainings that share the GPU have theirs, and no more.
+        """
+        if self.device.type != "cuda" or not is_out_of_memory(error):
+            return None
+        others = 1 - self.setting.device_share
+        try:
+            held = held_by_others(self.device)
+        except RuntimeError as no_room:  # not even to ask
+            return FaultError(Fault.DEVICE, in_short(no_room))
+        if held <= others + _LITTLE:
+            return None
+        return FaultError(Fault.DEVICE, f"other processes hold {held:.0%} of its memory")
+
     @cached_property
     def outputs(self) -> Outputs:
         """Where trainings in this process write what they make."""
@@ -148,7 +173,7 @@ class SharedImages:
                 path, contents = wanted.path, wanted.contents
                 if (found := ImageStore.found(path, contents)) is not None:
                     return found
-                if (array := away.link.images(contents)) is not None:
+                if (array := away.link.images(contents, self._on_step)) is not None:
                     return ImageStore.of_array(self._cache, path.name, contents, array)
         return ImageStore.open(
             setting.photos,

@@ -7,7 +7,7 @@ unlabelled photos.
 Notation: N labelled photos, M unlabelled ones, A attributes with K_1..K_A classes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from trainables.config import TrialConfig
 from trainables.data.sample_table import SampleTable
 from trainables.data.schema import UNKNOWN, LabelSchema
 from trainables.predictor import Predictor
+from trainables.targets import kept
 
 _BETWEEN_SIGNS = 256
 """Photos that are labelled between two signs of life."""
@@ -64,11 +65,14 @@ class PseudoLabels:
     def apply(self, data: TrainingData, table: SampleTable, outputs: Outputs) -> TrainingData:
         """Returns the data with the photos added of which the fold's models are sure."""
         images = data.images.stored[table.num_samples :]
-        rows, labels = self._labelled(images, data.schema, outputs, data.on_step)
+        rows, labels = self._labelled(images, data, outputs)
         every = np.zeros((len(images), labels.shape[1]), dtype=np.int64)
         every[rows] = labels
+        # A number of a class that training leaves out would leave out all photos of that class.
+        mask = kept(TrialConfig.from_flat(dict(self.config)), data.raw, data.schema)
+        trained = data if mask is None else replace(data, train=data.train[mask[data.train]])
         raw = {
-            name: np.concatenate([values, _typical(values, data, name)[every[:, axis]]])
+            name: np.concatenate([values, _typical(values, trained, name)[every[:, axis]]])
             for axis, name in enumerate(data.schema.names)
             if (values := data.raw.get(name)) is not None
         }
@@ -89,14 +93,14 @@ class PseudoLabels:
         return self.labels.is_file() and self._kept(self.labels) is not None
 
     def _labelled(
-        self, images: Tensor, schema: LabelSchema, outputs: Outputs, on_step: Callable[[], None]
+        self, images: Tensor, data: TrainingData, outputs: Outputs
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         path = outputs.here(self.labels)
         if outputs.fetch(path) and (kept := self._kept(path)) is not None:
             return kept
-        heads = TrialConfig.from_flat(dict(self.config)).target.block.heads(schema)
-        predicted = self._predicted(images, schema, outputs, on_step)
-        rows, labels = sure(predicted, heads, schema, dict(self.thresholds))
+        heads = TrialConfig.from_flat(dict(self.config)).target.block.heads(data.schema)
+        predicted = self._predicted(images, data, outputs)
+        rows, labels = sure(predicted, heads, data.schema, dict(self.thresholds))
         write_arrays(path, {"rows": rows, "labels": labels, "key": repr(self)})
         outputs.hand_over(path)
         return rows, labels
@@ -109,19 +113,23 @@ class PseudoLabels:
             return (kept["rows"], kept["labels"]) if is_own else None
 
     def _predicted(
-        self, images: Tensor, schema: LabelSchema, outputs: Outputs, on_step: Callable[[], None]
+        self, images: Tensor, data: TrainingData, outputs: Outputs
     ) -> dict[str, NDArray[np.float64]]:
         """Returns the probabilities [M, K] of every head, averaged over the seeds."""
         config = TrialConfig.from_flat(dict(self.config))
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         predictor = None
         sums: dict[str, NDArray[np.float64]] = {}
         for weights in map(outputs.here, self.models):
             outputs.fetch(weights)  # one that is missing the predictor names
-            on_step()
+            data.on_step()
             if predictor is None:
                 predictor = Predictor(
-                    config, schema, weights, mean=self.mean, std=self.std, device=device
+                    config,
+                    data.schema,
+                    weights,
+                    mean=self.mean,
+                    std=self.std,
+                    device=data.images.device,
                 )
             else:
                 predictor.load(weights)
@@ -130,7 +138,7 @@ class PseudoLabels:
             for some in torch.split(images, _BETWEEN_SIGNS):
                 for head, probs in predictor.predict(some).items():
                     parts.setdefault(head, []).append(probs)
-                on_step()
+                data.on_step()
             for head, found in parts.items():
                 whole = np.concatenate(found)
                 sums[head] = sums.get(head, np.zeros(whole.shape)) + whole

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import ray
 
+from search.ending.faults import FaultCount, fault_of
 from search.errors import StalledError
 from search.prepare.resources import Resources
 from search.refit.fleet import Fleet
@@ -24,7 +25,8 @@ def on_worker(
 ) -> Result:
     """Runs `work(on_step, *given)` on a worker and returns what it returns.
 
-    Work whose worker is lost, or that makes no step, begins again as a unit of a refit does.
+    Work whose worker is lost, that makes no step, or that the machine fails, begins again as a
+    unit of a refit does.
 
     Args:
         resources: what it holds.
@@ -35,10 +37,10 @@ def on_worker(
 
     Raises:
         StalledError: the machines do not let it end.
-        Exception: what the work raised.
+        Exception: what the work raised; a fault of the machine the third time.
     """
     fleet = Fleet(resources)
-    retries = Retries(fleet.is_alive)
+    retries, faults = Retries(fleet.is_alive), FaultCount()
     task = ray.remote(
         max_retries=0,
         num_cpus=resources.cpus_per_trial,
@@ -55,7 +57,9 @@ def on_worker(
             silent_s, has_begun = pulse.silent_s(), pulse.has_begun
             retries.after_silence(work.__name__, silent_s, has_begun=has_begun)
         except ray.exceptions.RayTaskError as error:
-            raise (error.cause or error) from None
+            cause = error.cause or error
+            if fault_of(cause) is None or faults.are_enough(work.__name__):
+                raise cause from None
         except ray.exceptions.RayError as error:
             if not retries.after_death(work.__name__, pulse.node, str(error)):
                 raise StalledError(f"the workers of {work.__name__} die: {error}") from error

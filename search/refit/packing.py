@@ -21,7 +21,7 @@ import torch
 from search.prepare.prepared import Prepared
 from search.prepare.resources import MEASURED, Node, Resources, plan_resources
 from search.prepare.setting import SharedImages, TrialSetting
-from search.refit.probe import is_timed_here, of_a_few
+from search.refit.probe import of_a_few
 from trainables.blocks import FlatValue
 from trainables.config import TrialConfig
 from trainables.data.bounded_files import load_json, read_text
@@ -94,14 +94,14 @@ def train_beside(given: tuple[TrialSetting, Flat]) -> Callable[[], Told]:
 
     def timed() -> Told:
         """Trains on, and tells how fast and with how much memory."""
-        used = epochs = 0
+        used, trained = 0, []
         began = time.perf_counter()
-        while (seconds := time.perf_counter() - began) < _SECONDS or not epochs:
-            model.train_epoch()
-            epochs += 1
+        while time.perf_counter() - began < _SECONDS or not trained:
+            trained.append(model.train_epoch().seconds)
         if on_gpu:
             used = torch.cuda.max_memory_reserved(images.device) + CONTEXT_BYTES
-        return Told(rate=epochs * photos / seconds, used=used, total=total, is_busy=is_busy)
+        rate = len(trained) * photos / sum(trained)
+        return Told(rate=rate, used=used, total=total, is_busy=is_busy)
 
     return timed
 
@@ -111,6 +111,11 @@ def measure_together(setting: TrialSetting, flat: Flat, number: int) -> list[Tol
     threads = max(1, setting.num_threads // number)
     setting = replace(setting, device_share=1 / number, num_threads=threads)
     return together(train_beside, (setting, flat), number)
+
+
+def is_measured_here() -> bool:
+    """Returns whether this machine has a GPU to measure on; the head of a cluster may have none."""
+    return torch.cuda.is_available()
 
 
 def packed(
@@ -124,7 +129,7 @@ def packed(
         measure: several trainings at once.
     """
     alone = run.resources
-    if not is_timed_here(run):
+    if not is_measured_here():
         return alone, _note("one trial a GPU, for this machine has none to measure on")
     gains, ended = _gains(run, measure)
     if not gains:

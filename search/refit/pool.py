@@ -9,6 +9,7 @@ or node dies begins again, and so does, once, one that makes no step.
 """
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from search.refit.retries import is_silent
 from search.refit.train import train_unit
 from search.refit.units import Folds, Unit
 from search.store.heartbeat import Heartbeat, Pulse, heartbeat_path
+from trainables.errors import TrainablesError
 from trainables.memory import keep_freed, release
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,9 @@ class RefitWorker:
     """Runs units one after another in a warm process (a Ray actor)."""
 
     def __init__(self, setting: TrialSetting, folds: Folds, seed: int) -> None:
+        if setting.device == "cpu":
+            # Ray leaves the variable alone for a unit without a GPU, which then sees them all.
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""
         node = ray.get_runtime_context().get_node_id()
         self._heartbeat = Heartbeat(node, note=setting.sign)
         self._images = SharedImages(setting, on_step=self._heartbeat)
@@ -56,7 +61,12 @@ class RefitWorker:
         here = self._images.outputs.here
         to = RefitFiles(here(files.folder)), here(models)
         release(self._images.device)  # what a unit before this one held, broken or not
-        return train_unit(unit, self._folds, self._images, self._seed, *to)
+        try:
+            return train_unit(unit, self._folds, self._images, self._seed, *to)
+        except (TrainablesError, RuntimeError, MemoryError) as error:
+            if fault := self._images.crowded(error):
+                raise fault from error
+            raise
 
 
 def run_units(

@@ -1,7 +1,6 @@
 """What an epoch will cost: a few steps of every default config before anything is planned."""
 
 import logging
-import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -25,9 +24,10 @@ _CAUTION = 1.3
 
 
 def is_timed_here(run: Prepared) -> bool:
-    """Returns whether this machine has a device of the trials."""
-    # The head of a cluster often has no GPU.
-    return run.resources.device != "cuda" or torch.cuda.is_available()
+    """Returns whether this process may time the steps, and none of a worker has to."""
+    # The head of a cluster often has no GPU; and what this process keeps of one, workers cannot
+    # open where a GPU has one process at a time.
+    return run.resources.device == "cpu"
 
 
 def probe_costs(run: Prepared) -> Mapping[str, float]:
@@ -36,7 +36,7 @@ def probe_costs(run: Prepared) -> Mapping[str, float]:
     One that breaks is taken to cost as much as the dearest of the others; its trial says why.
 
     Raises:
-        StalledError: this machine has no such device, and no worker of the cluster answers.
+        StalledError: they are timed on a worker, and none answers.
         BrokenDefaultError: every default config breaks.
     """
     configs = {space.name: run.default_config(space.name) for space in run.spaces}
@@ -88,6 +88,8 @@ def _measured(
             except (TrainablesError, RuntimeError, MemoryError) as error:
                 if not (isinstance(error, NonFiniteLossError) or is_out_of_memory(error)):
                     raise
+                if fault := images.crowded(error):
+                    raise fault from error
                 broken = f"the default config of {name} breaks: {error}"
                 logger.warning("%s", broken)
             release(images.device)  # the error is gone, and what it kept of the network, too
@@ -98,9 +100,7 @@ def _seconds_of(images: SharedImages, config: TrialConfig) -> float:
     """Returns the seconds that a photo of an epoch takes, of whatever labels it has."""
     classifier, photos, share = of_a_few(images, config)
     classifier.train_epoch()  # the first one warms up
-    started = time.perf_counter()
-    classifier.train_epoch()
-    return (time.perf_counter() - started) / photos * share
+    return classifier.train_epoch().seconds / photos * share
 
 
 def of_a_few(images: SharedImages, config: TrialConfig) -> tuple[ImageClassifier, int, float]:

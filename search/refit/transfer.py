@@ -13,7 +13,8 @@ import errno
 import itertools
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.ending.signals import Ending, under_way
 from search.refit.fleet import object_store_bytes
+from search.store.heartbeat import EVERY_S
 from search.store.outputs import ResultsFolder
 from trainables.errors import in_short
 
@@ -39,6 +41,8 @@ _MOST_WAITING = 10_000
 _END_S = 5.0
 _FETCH_S = 300.0
 """For a part of a file to come from a node, which may be about to die."""
+_IMAGES_S = 3600.0
+"""For all decoded images to come to a node: 4.8 GB take half an hour at 20 Mbit a second."""
 _STORE_SHARE = 0.8
 """Of a node's object store that the images may take; parts of files need room, too."""
 
@@ -113,12 +117,21 @@ class Link:
         """As `Post.sign`, without an answer."""
         self.mailbox.tell.remote("sign", (name, node), {"begins": begins})
 
-    def images(self, contents: str) -> NDArray[np.uint8] | None:
-        """Returns decoded images, read-only, one copy for all workers of this node."""
+    def images(self, contents: str, on_step: Callable[[], None]) -> NDArray[np.uint8] | None:
+        """Returns decoded images, read-only, one copy for all workers of this node.
+
+        Raises:
+            OSError: they have not come for an hour, or the driver is gone.
+        """
         reference = self._ask("images", ray.get_runtime_context().get_node_id(), contents)
         if reference is None:
             return None
         with _answering():
+            until = time.monotonic() + _IMAGES_S
+            while not ray.wait(reference, timeout=EVERY_S)[0]:
+                if time.monotonic() > until:
+                    raise OSError(errno.ETIMEDOUT, "the decoded images do not come to this node")
+                on_step()
             found: NDArray[np.uint8] = ray.get(reference[0])
         return found
 

@@ -182,6 +182,8 @@ class TrialRun:
                 # It may never have arrived; the search ignores a second one.
                 return {**told, **self._costs()}
         report = self._classifier.train_epoch()
+        # A curve of the heads: on the clock of a config it would take time from what has several.
+        self._off_clock += report.aside
         setting = self._images.setting
         block = self._classifier.config.target.block
         table, val = setting.table, setting.split.search_val
@@ -311,7 +313,7 @@ class TrialRun:
     def _broken(self, error: Exception) -> dict[str, object]:
         self._classifier = None
         release(self._images.device)
-        if fault := fault_of(error):
+        if fault := fault_of(error) or self._images.crowded(error):
             self._is_faulted, self._to_draw = True, None
             return {
                 "fault": fault.kind.value,

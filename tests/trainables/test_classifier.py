@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+import trainables.classifier
 from tests.trainables import tiny
 from tests.trainables.tiny import AUX, MODELS, assert_same, classifier, training_data
 from trainables.classifier import ImageClassifier
@@ -103,6 +105,22 @@ def test_a_report_says_what_the_epoch_did():
     assert math.isfinite(first.loss)
     assert 0 < last.lr < first.lr <= 3e-3
     assert first.gradient_cosine == {}
+
+
+def test_the_seconds_of_an_epoch_are_of_its_steps_alone(monkeypatch):
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr(trainables.classifier, "time", clock)
+    model = classifier(tiny.MULTIHEAD, AUX)
+
+    def cosine():
+        now[0] += 100.0
+        return {"mask|age": 0.5}
+
+    monkeypatch.setattr(model, "_gradient_cosine", cosine)
+    report = model.train_epoch()
+    assert (report.seconds, report.aside) == (0.0, 100.0)
+    assert report.gradient_cosine == {"mask|age": 0.5}
 
 
 def test_a_multihead_report_has_the_cosine_of_every_pair_of_main_heads():

@@ -12,10 +12,12 @@ import torch
 
 from trainables.errors import OutOfMemoryError
 from trainables.memory import (
+    CONTEXT_BYTES,
     _has_bf16,
     autocast,
     eval_batch,
     freed_kept,
+    held_by_others,
     is_out_of_memory,
     keep_freed,
     limit_memory,
@@ -172,6 +174,17 @@ def test_a_training_that_shares_a_gpu_leaves_its_neighbours_their_memory(
     limit_memory(torch.device("cuda"), share)
     limit_memory(CPU, share)
     assert given == ([] if fraction is None else [fraction])
+
+
+@pytest.mark.parametrize(("free", "own", "share"), [(90, 0, 0.05), (20, 60, 0.15), (0, 99, 0.0)])
+def test_what_others_hold_of_a_gpu_is_what_is_neither_free_nor_its_own(
+    monkeypatch, free, own, share
+):
+    one = CONTEXT_BYTES // 5  # of a hundred parts; the context of this process has five
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free * one, 100 * one))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: own * one)
+    assert held_by_others(torch.device("cuda")) == pytest.approx(share, abs=1e-6)
+    assert held_by_others(CPU) == 0.0
 
 
 def test_the_peak_is_counted_anew_on_a_gpu_and_nowhere_else(monkeypatch):

@@ -57,6 +57,16 @@ def test_biases_and_norms_of_the_backbone_are_not_decayed(backbone):
     assert {decay[id(p)] for p in heads.parameters()} == {0.1}
 
 
+def test_what_a_model_exempts_from_decay_is_not_decayed():
+    model = timm.create_model("test_vit", pretrained=False, num_classes=0)
+    optimizer, _ = built(model, weight_decay=0.1)
+    decay = {id(p): g["weight_decay"] for g in optimizer.param_groups for p in g["params"]}
+    named = dict(model.named_parameters())
+    assert {"pos_embed", "cls_token"} <= set(model.no_weight_decay())
+    assert decay[id(named["pos_embed"])] == decay[id(named["cls_token"])] == 0.0
+    assert decay[id(named["blocks.0.attn.qkv.weight"])] == 0.1
+
+
 def test_layer_decay_falls_from_the_top_to_the_stem_and_heads_have_their_own_ratio(backbone):
     optimizer, heads = built(backbone, layer_decay=0.5, head_lr_ratio=4.0)
     scale = {id(p): g["lr_scale"] for g in optimizer.param_groups for p in g["params"]}

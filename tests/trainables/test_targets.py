@@ -83,17 +83,35 @@ def test_a_cut_below_the_boundary_before_it_is_refused():
     ],
 )
 def test_ages_to_drop_are_left_out_to_the_whole_year(drop, left_out):
-    mask = kept(tiny.config(tiny.AGE_TARGET, age(drop=drop)), RAW)
+    config = tiny.config(tiny.AGE_TARGET, age(drop=drop))
+    mask = kept(config, RAW, MASK_SCHEMA)
     assert sorted(AGES[~mask]) == left_out
-    assert (
-        kept(tiny.config(tiny.AGE_TARGET, age(drop=drop)), {"age": AGES + 0.9}).tolist()
-        == mask.tolist()
+    assert kept(config, {"age": AGES + 0.9}, MASK_SCHEMA).tolist() == mask.tolist()
+
+
+@pytest.mark.parametrize(
+    ("edges", "drop", "left_out"),
+    [
+        ((30, 55, 60), "55-59", []),  # all of a class
+        ((30, 58, 60), "57-59", []),  # more than a class
+        ((30, 55, 60), "57-59", [57, 58, 59]),
+        ((60,), "57-59,27-29", [57, 58, 59]),  # nothing ends at 30
+        ((40, 65), "57-59,27-29", []),
+        ((30, 65), "57-59,27-29", [27, 29]),
+    ],
+)
+def test_ages_are_left_out_below_a_boundary_and_never_a_whole_class(edges, drop, left_out):
+    classes = tuple(map(str, range(len(edges) + 1)))
+    schema = LabelSchema(
+        name="own", attributes=(Attribute(name="age", classes=classes, edges=edges),)
     )
+    mask = kept(tiny.config(tiny.AGE_TARGET, age(drop=drop)), RAW, schema)
+    assert sorted(AGES[~mask]) == left_out
 
 
 def test_nothing_is_dropped_unless_asked():
-    assert kept(tiny.config(tiny.AGE_TARGET), RAW) is None
-    assert kept(tiny.config(), RAW) is None
+    assert kept(tiny.config(tiny.AGE_TARGET), RAW, MASK_SCHEMA) is None
+    assert kept(tiny.config(), RAW, MASK_SCHEMA) is None
     assert AGE_DROPS["none"] == ()
 
 
@@ -104,7 +122,7 @@ def test_age_options_without_raw_ages_are_refused(drop):
     )
     config = tiny.config(tiny.AGE_TARGET, age(drop=drop))
     with pytest.raises(ConfigError, match=r"needs an attribute 'age' with raw numbers.*leave age"):
-        kept(config, {}) or training_targets(config, plain, LABELS[:, :1] % 2, {}, TRAIN)
+        kept(config, {}, plain) or training_targets(config, plain, LABELS[:, :1] % 2, {}, TRAIN)
 
 
 def test_a_regression_target_is_standardised_by_the_training_samples_alone():

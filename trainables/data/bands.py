@@ -40,6 +40,18 @@ _ABOVE = re.compile(
     rf"|{_NUMBER}\s*\+{_UNIT}|{_NUMBER}{_UNIT}\s*[~〜～]"  # noqa: RUF001
 )
 _DECADE = re.compile(r"(\d0)\s*(?:s|대|[歳岁歲]?代)")
+_PART_OF_DECADE = re.compile(
+    r"(?P<en>early|mid|late)[- ]?(?P<years>\d0)\s*s"
+    r"|(?P<decade>\d0)\s*(?:대|[歳岁歲]?代)\s*(?P<cjk>초반|중반|후반|前半|半ば|後半)"
+)
+_PARTS = {
+    **dict.fromkeys(("early", "초반"), (0, 3)),
+    **dict.fromkeys(("mid", "중반", "半ば"), (4, 6)),
+    **dict.fromkeys(("late", "후반"), (7, 9)),
+    "前半": (0, 4),
+    "後半": (5, 9),
+}
+"""First and last year that a part of a decade has."""
 _PREFIX = re.compile(r"^(?:(?:age[ds]?|나이|연령)\s*:?\s*)?(?:만\s*)?")
 _SINGLE = re.compile(_NUMBER)
 _WITH_UNIT = re.compile(rf"{_NUMBER}{_UNIT}")
@@ -101,6 +113,10 @@ def band(name: str) -> Band | None:
     text = _PREFIX.sub("", _plain(name))
     if found := _DECADE.fullmatch(text):
         return float(found.group(1)), float(found.group(1)) + 9
+    if found := _PART_OF_DECADE.fullmatch(text):
+        low, high = _PARTS[found["en"] or found["cjk"]]
+        decade = float(found["years"] or found["decade"])
+        return decade + low, decade + high
     if found := _WITH_UNIT.fullmatch(text):
         return float(found.group(1)), float(found.group(1))
     if found := _CLOSED.fullmatch(text):

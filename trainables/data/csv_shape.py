@@ -59,7 +59,8 @@ def shaped(path: Path, text: str) -> Sheet:
     """
     said = _SAID.match(text)
     separators = (said.group(1),) if said else tuple(_SEPARATORS)
-    body = text[said.end() :] if said else text
+    # The line that says it is left empty: the lines below keep their numbers.
+    body = "\n" + text[said.end() :] if said else text
     body = body.replace("\n\ufeff", "\n")  # of a file that was put behind another
     separator, rows = _separated(path, body, separators)
     rows, blank = [row for row in rows if any(row[1])], sum(not any(row[1]) for row in rows)
@@ -84,11 +85,10 @@ def shaped(path: Path, text: str) -> Sheet:
     columns, cells, left_out = _without_empty(rows)
     _check(path, rows[0][1], columns, rows[1:])
     notes += [f"{path.name}: {note}" for note in left_out.values()]
-    first = 1 if said else 0
     return Sheet(
         separator=separator,
         columns=columns,
-        lines=tuple(line + first for line, _ in rows[1:]),
+        lines=tuple(line for line, _ in rows[1:]),
         cells=cells,
         notes=tuple(notes),
         left_out=tuple(rows[0][1][index] for index in left_out),

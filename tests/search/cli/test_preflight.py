@@ -3,8 +3,10 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
-from search.cli.preflight import check_spaces
+from search.cli.preflight import check_gpu, check_spaces
+from search.errors import UsageError
 from search.prepare.prepared import max_epochs
 from spaces.errors import SpaceError
 from tests.search.builders.scripted import SCALE, tiny_space
@@ -22,6 +24,12 @@ def space_of(*changes, suggest=lambda trial, schema, scale: {}):
 
 def check(*spaces, weights=None):
     return check_spaces(spaces, MASK_SCHEMA, SCALE, weights)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU that PyTorch can use")
+def test_a_gpu_that_only_ray_can_see_is_refused_with_what_pytorch_says():
+    with pytest.raises(UsageError, match=r"got: .*(NVIDIA|CUDA).*; update .* CUDA_VISIBLE_DEVICES= "):
+        check_gpu()
 
 
 def test_the_largest_input_of_all_spaces_is_returned():
@@ -47,6 +55,29 @@ def test_a_config_that_only_the_sampler_finds_is_refused_too():
 
     with pytest.raises(ConfigError, match=r"optim\.lr"):
         check(space_of(suggest=rarely))
+
+
+@pytest.mark.parametrize(
+    ("suggest", "message"),
+    [
+        (lambda trial: trial.suggest_float("augment.rotate", 0.0, 45.001), r"augment\.rotate"),
+        (lambda trial: trial.suggest_int("optim.batch_size", 1, 512), r"optim\.batch_size"),
+    ],
+)
+def test_an_end_of_a_range_that_no_config_may_have_is_refused(suggest, message):
+    def ranged(trial, schema, scale):
+        suggest(trial)
+
+    with pytest.raises(ConfigError, match=message):
+        check(space_of(suggest=ranged))
+
+
+def test_stochastic_depth_that_a_model_has_not_is_refused_before_any_trial():
+    def depth(trial, schema, scale):
+        trial.suggest_float("backbone.drop_path", 0.0, 0.2)
+
+    with pytest.raises(ConfigError, match=r"'vgg11' refuses .*backbone\.drop_path"):
+        check(space_of({"backbone.name": "vgg11"}, suggest=depth))
 
 
 def test_a_searched_number_of_epochs_is_refused():

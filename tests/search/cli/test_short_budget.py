@@ -109,9 +109,26 @@ def test_the_schedule_of_all_spaces_is_by_the_time_that_their_search_gets(run, m
     begun = replace(run, config=config)
     console = Console(quiet=True)
     monkeypatch.setattr(run_module, "probe_costs", lambda _: run.photo_seconds)
-    half = run_module._with_schedule(begun, console)[0].scale.max_epochs
+    half = run_module._with_schedule(begun, console, is_cluster=False)[0].scale.max_epochs
     monkeypatch.setattr(run_module, "share_of_search", lambda _: 0.9)
-    assert half < run_module._with_schedule(begun, console)[0].scale.max_epochs == USUAL
+    assert half < run_module._with_schedule(begun, console, is_cluster=False)[0].scale.max_epochs == USUAL
+
+
+def test_what_is_timed_before_a_run_begins_leaves_nothing_in_its_folder(run, monkeypatch):
+    gpu = plan_resources([Node(cpus=2, gpus=1)], "auto")
+    begun = replace(run, config=replace(run.config, budget_seconds=600.0), resources=gpu)
+
+    def timed(seen):
+        seen.store.root.mkdir()
+        return run.photo_seconds
+
+    monkeypatch.setattr(run_module, "probe_costs", timed)
+    found, _ = run_module._with_schedule(begun, Console(quiet=True), is_cluster=False)
+    assert found.photo_seconds == run.photo_seconds
+    assert found.store is begun.store
+    assert not begun.store.root.exists()
+    # Workers elsewhere do not reach the driver yet.
+    assert run_module._with_schedule(begun, Console(), is_cluster=True) == (begun, ())
 
 
 def test_enough_time_changes_nothing(run):
@@ -146,9 +163,9 @@ def test_a_default_config_that_breaks_leaves_a_search_its_schedule(run, monkeypa
     console = Console(file=io.StringIO())
     if spaces == ("all",):  # nothing says what share its refit needs
         with pytest.raises(BrokenDefaultError, match="must stay finite"):
-            run_module._with_schedule(begun, console)
+            run_module._with_schedule(begun, console, is_cluster=False)
     else:
-        after, (note,) = run_module._with_schedule(begun, console)
+        after, (note,) = run_module._with_schedule(begun, console, is_cluster=False)
         assert after is begun
         assert note.endswith("the default config breaks in training")
         print_forecast(console, after, Past())

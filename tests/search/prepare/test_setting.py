@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from search.ending.faults import Fault
+from search.prepare import setting as setting_module
 from search.prepare.setting import Away, Decoded, SharedImages
 from search.store.outputs import Outputs, ResultsFolder, SentOutputs
 from tests.search.builders.people import trial_setting, write_people
@@ -28,7 +31,7 @@ class DirectLink(ResultsFolder):
         self._images, self._weights = images, ResultsFolder(weights)
         self.asked = []
 
-    def images(self, contents):
+    def images(self, contents, on_step):
         self.asked.append("images")
         return self._images[contents]
 
@@ -191,3 +194,33 @@ def test_a_cpu_measures_precisions_where_the_run_asks_for_it(driver, bf16):
     setting, _ = driver
     images = SharedImages(replace(setting, bf16=bf16))
     assert images.precisions.is_measured is bf16
+
+
+@pytest.mark.parametrize(
+    ("share", "held", "is_fault"), [(1.0, 0.05, 0), (1.0, 0.5, 1), (0.5, 0.5, 0), (0.5, 0.7, 1)]
+)
+def test_memory_that_others_hold_is_no_fault_of_a_config(
+    driver, monkeypatch, share, held, is_fault
+):
+    """With half a GPU, another training has the other half."""
+    setting, _ = driver
+    full = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    assert SharedImages(setting).crowded(full) is None
+    monkeypatch.setattr(setting_module, "limit_memory", lambda *_: None)
+    monkeypatch.setattr(setting_module, "held_by_others", lambda _: held)
+    images = SharedImages(replace(setting, device="cuda", device_share=share))
+    assert images.crowded(ValueError("another")) is None
+    found = images.crowded(full)
+    assert (found is not None) == is_fault
+    if found:
+        assert found.kind is Fault.DEVICE
+        assert f"other processes hold {held:.0%}" in str(found)
+
+
+def test_a_gpu_that_has_no_room_even_to_be_asked_fails(driver, monkeypatch):
+    def no_room(device):
+        raise RuntimeError("CUDA error: out of memory")
+
+    monkeypatch.setattr(setting_module, "held_by_others", no_room)
+    images = SharedImages(replace(driver[0], device="cuda", device_share=1.0))
+    assert images.crowded(RuntimeError("CUDA error: out of memory")).kind is Fault.DEVICE

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -168,7 +169,7 @@ class ToFolder(ResultsFolder):
         super().__init__(folder)
         self.asked, self._images = [], images
 
-    def images(self, contents):
+    def images(self, contents, on_step):
         self.asked.append(contents)
         return self._images
 
@@ -262,3 +263,28 @@ def test_the_number_of_a_class_is_one_in_the_middle_of_those_who_have_a_label():
         mine = known[labels[known, 2] == number]
         mine = np.sort(age[mine if len(mine) else known])
         assert found[number] == mine[(len(mine) - 1) // 2]
+
+
+def test_a_photo_gets_no_number_that_its_training_leaves_out(monkeypatch, tmp_path):
+    """Else all photos of its class would be left out with those who have such a number."""
+    data = tiny.training_data()
+    middle = data.labels[:, 2] == 1
+    age = np.where(middle, 58.0, data.raw["age"])
+    age[np.flatnonzero(middle & np.isin(np.arange(len(age)), data.train))[0]] = 40.0
+    data = replace(data, raw={"age": age})
+    given = np.array([[0, 0, 1], [0, 0, 2]])
+    monkeypatch.setattr(PseudoLabels, "_labelled", lambda *_: (np.arange(2), given))
+    table = SimpleNamespace(num_samples=len(age) - 2)
+    for drop, number in (("none", 58.0), ("57-59", 40.0)):
+        change = PseudoLabels(
+            unlabelled="",
+            thresholds=(),
+            config=tuple(tiny.flat(tiny.AGE_TARGET, {"age.drop": drop}).items()),
+            models=(),
+            mean=(0.5,) * 3,
+            std=(0.25,) * 3,
+            labels=tmp_path / "0.npz",
+        )
+        changed = change.apply(data, table, outputs=None)
+        assert changed.raw["age"][-2] == number
+        assert changed.raw["age"][-1] == 60.0

@@ -24,8 +24,12 @@ def refuse(on_step):
     raise ValueError("not this one")
 
 
-def fill_the_disk(on_step):
-    raise OSError(28, "No space left on device")
+def fill_the_disk(on_step, tries, until=3):
+    with tries.open("a") as file:
+        file.write("x")
+    if tries.stat().st_size < until:
+        raise OSError(28, "No space left on device")
+    return "written"
 
 
 def die_once(on_step, marker):
@@ -49,10 +53,17 @@ def test_what_the_work_raises_is_raised(tmp_path):
         on_worker(ONE, tmp_path / "x.beat", refuse)
 
 
-def test_a_fault_of_the_machine_under_the_work_is_named(tmp_path):
+def test_work_that_the_machine_fails_begins_again_twice(tmp_path):
+    tries = tmp_path / "tries"
+    assert on_worker(ONE, tmp_path / "x.beat", fill_the_disk, tries) == "written"
+
+
+def test_a_machine_that_goes_on_failing_is_named(tmp_path):
+    tries = tmp_path / "tries"
     with pytest.raises(OSError, match="No space left") as caught:
-        on_worker(ONE, tmp_path / "x.beat", fill_the_disk)
+        on_worker(ONE, tmp_path / "x.beat", fill_the_disk, tries, 9)
     assert fault_of(caught.value).kind is Fault.DISK_FULL
+    assert tries.read_text() == "xxx"
 
 
 def test_work_whose_worker_dies_begins_again(tmp_path):

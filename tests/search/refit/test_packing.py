@@ -22,7 +22,7 @@ NODES = [Node(cpus=8, gpus=2, memory=10**12)]
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A run of two spaces with the same default backbone, on two GPUs."""
-    monkeypatch.setattr(packing, "is_timed_here", lambda _: True)
+    monkeypatch.setattr(packing, "is_measured_here", lambda: True)
     both = [spaces.load(name, SCHEMA) for name in ("gender", "mask")]
     resources = plan_resources(NODES, MEASURED, 10**9)
     return replace(prepared_run(tmp_path, both), resources=resources)
@@ -107,7 +107,7 @@ def test_where_nothing_can_be_measured_a_gpu_has_one_trial(run, monkeypatch):
         "--gpus-per-trial measured: one trial a GPU, for it cannot be measured: 1 at once broke "
         "(no driver)"
     )
-    monkeypatch.setattr(packing, "is_timed_here", lambda _: False)
+    monkeypatch.setattr(packing, "is_measured_here", lambda: False)
     resources, note = packed(run, NODES, Rates())
     assert resources == run.resources
     assert note.endswith("one trial a GPU, for this machine has none to measure on")

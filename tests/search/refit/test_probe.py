@@ -97,6 +97,28 @@ def test_what_breaks_is_taken_to_cost_as_much_as_the_dearest(monkeypatch):
     assert probe.probe_costs(run) == {"a": 2 * caution, "b": 3 * caution, "c": 3 * caution}
 
 
+@pytest.mark.parametrize(("device", "workers"), [("cpu", 0), ("cuda", 1)])
+def test_steps_on_a_gpu_are_timed_on_a_worker(tmp_path, monkeypatch, device, workers):
+    """What this process keeps of a GPU, no worker can open where it has one process at a time."""
+    run = SimpleNamespace(
+        spaces=[SimpleNamespace(name="a")],
+        default_config=lambda name: {"name": name},
+        setting=SimpleNamespace(sign=None),
+        store=SimpleNamespace(root=tmp_path),
+        resources=SimpleNamespace(device=device, device_share=1.0, sharing_gain=None),
+    )
+    asked = []
+
+    def on_worker(*given, **named):
+        asked.append(given[2])
+        return {"a": 2.0}
+
+    monkeypatch.setattr("search.refit.on_worker.on_worker", on_worker)
+    monkeypatch.setattr(probe, "measure_costs", measure := lambda *_: {"a": 2.0})
+    assert probe.probe_costs(run) == {"a": 2 * probe._CAUTION}
+    assert asked == [measure] * workers
+
+
 def test_what_is_no_fault_of_a_config_is_raised_at_once(setting, breaks):
     breaks(RuntimeError("the device is gone"), 8)
     with pytest.raises(RuntimeError, match="gone"):
@@ -115,13 +137,12 @@ def test_photos_without_the_labels_cost_an_epoch_nothing(setting, monkeypatch, c
     labels[rows[::2]] = UNKNOWN
     labels[rows[1::4], 0] = UNKNOWN
     partly = replace(setting, table=replace(table, labels=labels))
-    seconds = iter([0.0, 1.0])
-    monkeypatch.setattr(probe, "time", SimpleNamespace(perf_counter=seconds.__next__))
     trained = []
 
     class Counted(ImageClassifier):
         def train_epoch(self):
             trained.append(len(self._train))
+            return SimpleNamespace(seconds=1.0)
 
     monkeypatch.setattr(probe, "ImageClassifier", Counted)
     found = measure_costs(lambda: None, partly, {"space": {**FLAT, **changes}})

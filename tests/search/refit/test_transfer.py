@@ -136,8 +136,25 @@ def test_the_images_are_one_read_only_copy_for_all_workers_of_a_node(depot):
 
 
 def look(link, contents):
-    found = link.images(contents)
+    found = link.images(contents, lambda: None)
     return found.sum(), found.flags.writeable, found.flags.owndata
+
+
+def test_whoever_waits_for_images_shows_signs_of_life(depot, monkeypatch):
+    wait, not_yet, signs = ray.wait, iter([([], []), ([], [])]), []
+    monkeypatch.setattr(ray, "wait", lambda *given, **named: next(not_yet, None) or wait(*given, **named))
+    with linked(depot) as link:
+        found = link.images("few", lambda: signs.append("alive"))
+    assert found.sum() == images(4).sum()
+    assert signs == ["alive", "alive"]
+
+
+def test_images_that_do_not_come_are_a_fault_of_the_machine(depot, monkeypatch):
+    monkeypatch.setattr("search.refit.transfer._IMAGES_S", -1.0)
+    monkeypatch.setattr(ray, "wait", lambda *given, **named: ([], []))
+    with linked(depot) as link, pytest.raises(OSError, match="do not come") as caught:
+        link.images("few", lambda: None)
+    assert fault_of(caught.value).kind is Fault.SYSTEM
 
 
 def test_the_object_store_holds_the_images_of_one_stage(depot):
@@ -154,7 +171,7 @@ def test_the_object_store_holds_the_images_of_one_stage(depot):
 def test_images_without_room_in_the_object_store_do_not_travel(depot, monkeypatch):
     monkeypatch.setattr("search.refit.transfer.object_store_bytes", lambda: {})
     with linked(depot) as link:
-        assert on_node(link, lambda link: link.images("few")) is None
+        assert on_node(link, lambda link: link.images("few", lambda: None)) is None
     assert depot.shared == ("", None)
 
 

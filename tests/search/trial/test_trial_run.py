@@ -8,7 +8,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from search.analysis.metrics import macro_f1
-from search.ending.faults import Fault
+from search.ending.faults import Fault, FaultError
+from search.prepare.setting import SharedImages
 from search.store.records import Cause
 from search.trial import trial_run
 from search.trial.trial_run import TrialRun
@@ -297,6 +298,19 @@ def test_a_fault_of_the_machine_ends_the_trial_and_keeps_its_checkpoint(
     assert (tmp_path / "checkpoints" / "gender-3.pt").exists() == (where != "_open")
     again = start()
     assert [told(again.epoch()) for _ in range(EPOCHS)] == expected
+
+
+def test_memory_that_others_hold_is_a_fault_of_the_machine(start, monkeypatch):
+    def full(*given):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(TrialRun, "_open", full)
+    assert start().epoch()["cause"] == Cause.OUT_OF_MEMORY
+    taken = FaultError(Fault.DEVICE, "other processes hold 90% of its memory")
+    monkeypatch.setattr(SharedImages, "crowded", lambda self, error: taken)
+    result = start().epoch()
+    assert (result["fault"], result["error"]) == (Fault.DEVICE, taken.detail)
+    assert "cause" not in result
 
 
 @pytest.mark.parametrize(("number", "stays"), [(0, True), (3, False)])

@@ -131,12 +131,12 @@ def test_on_one_machine_there_is_no_link_and_on_a_cluster_one_that_ends_with_the
         (run.store.root / "a").parent.mkdir(parents=True, exist_ok=True)
         (run.store.root / "a").write_bytes(b"x")
         assert away.link.read("a", 0) == b"x"
-        assert away.link.images(away.images.contents).shape[0] == 48
+        assert away.link.images(away.images.contents, lambda: None).shape[0] == 48
         assert away.with_unlabelled is None
 
 
 def test_the_link_has_the_images_with_those_of_pseudo_labels_too(run, unlabelled):
     with reached(replace(run, unlabelled=unlabelled), is_cluster=True) as linked:
         away = linked.setting.away
-        assert away.link.images(away.with_unlabelled.contents).shape[0] == 48 + 6
-        assert away.link.images(away.images.contents).shape[0] == 48
+        assert away.link.images(away.with_unlabelled.contents, lambda: None).shape[0] == 48 + 6
+        assert away.link.images(away.images.contents, lambda: None).shape[0] == 48

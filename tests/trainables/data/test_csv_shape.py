@@ -96,6 +96,8 @@ def test_lines_are_those_of_the_file_whatever_is_left_out(tmp_path):
         ("path,,x\n1.jpg,7,a\n", "needs different, non-empty names"),
         ("path;a\tx\n1.jpg;b\tc\n", r"separated by semicolons \(;\) or tabs"),
         ("path;x\n1.jpg;a\n2.jpg\n", "row 3: 2 cells are needed as in the header, got 1"),
+        ("sep=;\npath;x\n1.jpg;a\n2.jpg\n", "row 4: 2 cells are needed as in the header, got 1"),
+        ('sep=;\npath;x\n1.jpg;"a"b\n', "in the row of line 3"),
         (",path,x\n0,1.jpg,a\n1,2.jpg\n", "row 3: 3 cells are needed as in the header, got 2"),
         ("path;age, years\n1.jpg;3, 4\n", r"by commas or semicolons .*header \(sep=,\)"),
         ("path,x\n1,1.jpg,a\n2,2.jpg,b\n", r"one cell more than the header, 2, as where R"),
