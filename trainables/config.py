@@ -57,7 +57,7 @@ class Backbone(Section):
     pretrained: bool
     """Whether its weights are loaded; else they are random."""
     frozen_stages: int = Field(ge=0, le=4)
-    """First stages (the stem is the first) that keep the loaded weights; of a ViT single blocks."""
+    """First stages (the stem is one) that keep the loaded weights; of a ViT single blocks."""
     drop_path: float = Field(ge=0, lt=1)
     """Rate of stochastic depth (Huang et al. 2016); a model without it takes 0 alone."""
 

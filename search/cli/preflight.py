@@ -102,9 +102,7 @@ def check_spaces(
     return Offer(largest_input=max(sizes), backbones=names)
 
 
-def _at_ends(
-    sampled: Sequence[Config], ends: Iterable[tuple[str, FlatValue]]
-) -> Iterator[Config]:
+def _at_ends(sampled: Sequence[Config], ends: Iterable[tuple[str, FlatValue]]) -> Iterator[Config]:
     """Yields a sampled config with every range at its ends, which few that are drawn come near."""
     for name, value in ends:
         having = next((flat for flat in sampled if name in flat), None)

@@ -5,7 +5,7 @@ What the machine did is never held against a config: the trial stays to be run.
 
 import errno
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from pathlib import Path
 
@@ -89,7 +89,7 @@ _TEXTS = {
     "uncorrectable ecc error": Fault.DEVICE,
     "no cuda-capable device": Fault.DEVICE,
     "busy or unavailable": Fault.DEVICE,
-    # Ray counts GPUs by the driver of the system, PyTorch opens them by CUDA, and says one of these.
+    # Ray counts GPUs by the system's driver; PyTorch, which opens them by CUDA, says one of these.
     "no cuda gpus are available": Fault.DEVICE,
     "nvidia driver on your system is too old": Fault.DEVICE,
     "found no nvidia driver": Fault.DEVICE,
@@ -104,6 +104,10 @@ _TEXTS = {
 }
 # So many faults, and nothing that ended well since, end the run.
 _SAME_FAULTS = 3
+# So many of one node, and nothing that ended well there since, and others do the work.
+_SAME_NODE = 2
+_OF_TRAININGS = frozenset({Fault.MEMORY, Fault.WORKER})
+"""Faults that the training may be behind: it would take one node after another."""
 _GROUPS = Path("/sys/fs/cgroup")
 _OF_PROCESS = Path("/proc/self/cgroup")
 _OF_MACHINE = Path("/proc/vmstat")
@@ -125,6 +129,10 @@ class FaultError(SearchError):
     def on(self, host: str) -> "FaultError":
         """Returns the fault with the machine that it happened on; as it is without a name."""
         return FaultError(self.kind, f"{self.detail}, on {host}") if host else self
+
+    def left_alone(self) -> "FaultError":
+        """Returns the fault with what becomes of its node."""
+        return FaultError(self.kind, f"{self.detail}; others do what is left of this stage")
 
     def __reduce__(self) -> tuple[type["FaultError"], tuple[Fault, str]]:
         # By default it would be made of its message alone, when it comes from a worker.
@@ -207,11 +215,33 @@ class WorkerDeaths:
 
 
 class FaultCount:
-    """Counts faults of the machine, and says when it is time to end the run."""
+    """Counts faults of the machine: when to leave a node alone, and when to end the run.
 
-    def __init__(self) -> None:
+    Args:
+        leave: sees to it that a node, by its name, gets no more trainings, and returns True; False
+            where no other has room for them.
+    """
+
+    def __init__(self, leave: Callable[[str], bool] = lambda _: False) -> None:
+        self._leave = leave
         self._in_a_row = 0
         self._of = Counter[str]()
+        self._of_node = Counter[str]()
+
+    def leaves(self, fault: Fault, node: str) -> bool:
+        """Counts a fault of a node; returns whether that is left alone from now on.
+
+        It is at its second fault with nothing that ended well there since, if others have room.
+        What it did is not held against the run then.
+        """
+        if not node or fault in _OF_TRAININGS:
+            return False
+        self._of_node[node] += 1
+        if self._of_node[node] < _SAME_NODE or not self._leave(node):
+            return False
+        self._in_a_row = 0
+        self._of.clear()
+        return True
 
     def are_enough(self, training: str) -> bool:
         """Counts a fault; returns whether it is the third of a training, or in a row."""
@@ -223,9 +253,10 @@ class FaultCount:
         """Returns whether a training has had so many faults that it may be what causes them."""
         return self._of[training] >= _SAME_FAULTS
 
-    def clear(self) -> None:
-        """Notes that a training ended well: the machine works again."""
+    def clear(self, node: str = "") -> None:
+        """Notes that a training ended well, on a node: the machine works again."""
         self._in_a_row = 0
+        self._of_node.pop(node, None)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -30,9 +30,7 @@ def distributions(space: Space, schema: Schema, scale: Scale) -> dict[str, BaseD
     return found
 
 
-def range_ends(
-    space: Space, schema: Schema, scale: Scale
-) -> Iterator[tuple[str, FlatValue]]:
+def range_ends(space: Space, schema: Schema, scale: Scale) -> Iterator[tuple[str, FlatValue]]:
     """Yields the least and the greatest value of every number that a space searches in a range."""
     for name, distribution in distributions(space, schema, scale).items():
         if isinstance(distribution, FloatDistribution | IntDistribution):

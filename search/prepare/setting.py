@@ -29,7 +29,6 @@ from trainables.machine import node_cache
 from trainables.memory import held_by_others, is_out_of_memory, limit_memory
 from trainables.precision import Precisions
 
-
 _LITTLE = 0.1
 """Of a GPU's memory: what a display and small things take."""
 

@@ -1,8 +1,9 @@
 """The nodes of the cluster as they come and go, and the trainings they have room for."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import ray
 
@@ -11,6 +12,7 @@ from search.prepare.resources import Node, Resources
 from search.refit.retries import NODES_S
 
 _LOOK_EVERY_S = 2.0
+_NODE_LABEL = "ray.io/node-id"
 
 
 def alive_nodes() -> tuple[Node, ...]:
@@ -51,7 +53,7 @@ def object_store_bytes() -> dict[str, int]:
 
 
 class Fleet:
-    """How many trainings have room at once, now.
+    """How many trainings have room at once, now, and which nodes get none.
 
     Args:
         resources: of a training.
@@ -69,13 +71,47 @@ class Fleet:
         self._read = read
         self._clock = clock
         self._nodes = tuple(read())
+        self._left: set[str] = set()
         self._looked = self._had_room = clock()
 
     @property
     def slots(self) -> int:
-        """Trainings that the living nodes have room for."""
+        """Trainings that the living nodes have room for, without those that are left alone."""
         self._look()
-        return self._resources.slots_on(self._nodes)
+        return self._slots_without(self._left)
+
+    def leave(self, name: str) -> bool:
+        """Leaves a node alone from now on; returns False where no other has room."""
+        self._look()
+        left = {*self._left, name}
+        if not self._slots_without(left):
+            return False
+        self._left = left
+        return True
+
+    def is_used(self, name: str) -> bool:
+        """Returns whether a node lives and is not left alone."""
+        return self.is_alive(name) and name not in self._left
+
+    @property
+    def selector(self) -> dict[str, str] | None:
+        """Where Ray may put a training, by labels of nodes; None is anywhere."""
+        names = ", ".join(sorted(self._left))
+        return {_NODE_LABEL: f"!in({names})"} if names else None
+
+    @property
+    def asks(self) -> dict[str, Any]:
+        """What a trial asks of Ray, and where it may be: part of its config."""
+        asked = self._resources
+        bundle = {
+            "CPU": float(asked.cpus_per_trial),
+            "GPU": asked.gpus_per_trial,
+            "memory": float(asked.memory_asked),
+        }
+        return {"bundle": bundle, "selector": self.selector}
+
+    def _slots_without(self, left: Collection[str]) -> int:
+        return self._resources.slots_on(node for node in self._nodes if node.name not in left)
 
     def is_alive(self, name: str) -> bool:
         """Returns whether a node lives."""
@@ -103,3 +139,5 @@ class Fleet:
         now = self._clock()
         if now - self._looked >= _LOOK_EVERY_S:
             self._nodes, self._looked = tuple(self._read()), now
+            if not self._slots_without(self._left):
+                self._left = set()  # the others have gone: better these than none

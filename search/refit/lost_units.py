@@ -18,6 +18,8 @@ class UnitEnd:
     unit: Unit
     seconds: float
     error: str = ""
+    node: str = ""
+    """That it was on; empty for one that was finished before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +56,9 @@ class Losses:
         folder: Path,
         tell: Callable[[str], None],
         host: Callable[[str], str] = lambda _: "",
+        leave: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        self._retries, self._faults = Retries(is_alive), FaultCount()
+        self._retries, self._faults = Retries(is_alive), FaultCount(leave)
         self._host = host
         self._folder = folder
         self._tell = tell
@@ -70,6 +73,9 @@ class Losses:
             self._tell(f"{name} made no step for {minutes} and begins again, {after}")
         elif lost.fault is not None:
             fault = lost.fault.on(self._host(lost.node))
+            if self._faults.leaves(fault.kind, lost.node):
+                self._tell(f"{name} begins again, {after}: {fault.left_alone()}")
+                return True
             is_end = self._faults.are_enough(name)
             # A network may be too large for the machine, and every start would end with it.
             is_memory = fault.kind is Fault.MEMORY and self._faults.is_its_own(name)
@@ -100,10 +106,10 @@ class Losses:
             raise FaultError(Fault.WORKER, f"of {name}")
         return UnitEnd(unit=lost.unit, seconds=0.0, error=f"{_GIVEN_UP}\n{lost.error}")
 
-    def forget(self, unit: Unit) -> None:
+    def forget(self, ended: UnitEnd) -> None:
         """Notes that a unit ended by itself."""
-        self._faults.clear()
-        self._mark(unit).unlink(missing_ok=True)
+        self._faults.clear(ended.node)
+        self._mark(ended.unit).unlink(missing_ok=True)
 
     def check(self) -> None:
         """Raises FaultError where the workers of a unit died that the next start tries again."""

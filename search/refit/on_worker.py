@@ -40,7 +40,7 @@ def on_worker(
         Exception: what the work raised; a fault of the machine the third time.
     """
     fleet = Fleet(resources)
-    retries, faults = Retries(fleet.is_alive), FaultCount()
+    retries, faults = Retries(fleet.is_alive), FaultCount(fleet.leave)
     task = ray.remote(
         max_retries=0,
         num_cpus=resources.cpus_per_trial,
@@ -49,7 +49,8 @@ def on_worker(
     )(_work)
     while True:
         pulse = Pulse(heartbeat)
-        reference = task.remote(work, heartbeat, sign, given)
+        placed = task.options(label_selector=fleet.selector)
+        reference = placed.remote(work, heartbeat, sign, given)
         try:
             found: Result = _answer(reference, pulse, fleet)
         except ray.exceptions.GetTimeoutError:
@@ -58,7 +59,9 @@ def on_worker(
             retries.after_silence(work.__name__, silent_s, has_begun=has_begun)
         except ray.exceptions.RayTaskError as error:
             cause = error.cause or error
-            if fault_of(cause) is None or faults.are_enough(work.__name__):
+            if (fault := fault_of(cause)) is None:
+                raise cause from None
+            if not faults.leaves(fault.kind, pulse.node) and faults.are_enough(work.__name__):
                 raise cause from None
         except ray.exceptions.RayError as error:
             if not retries.after_death(work.__name__, pulse.node, str(error)):

@@ -114,7 +114,7 @@ def measure_together(setting: TrialSetting, flat: Flat, number: int) -> list[Tol
 
 
 def is_measured_here() -> bool:
-    """Returns whether this machine has a GPU to measure on; the head of a cluster may have none."""
+    """Returns whether this machine has a GPU to measure on, which heads of clusters may lack."""
     return torch.cuda.is_available()
 
 

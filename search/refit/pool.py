@@ -13,7 +13,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -102,7 +101,7 @@ def run_units(
         else:
             waiting.append(unit)
     workers = pool or Pool(setting, folds, resources, seed)
-    losses = Losses(workers.is_alive, files.folder, tell, workers.host)
+    losses = Losses(workers.is_alive, files.folder, tell, workers.host, workers.leave)
     try:
         while waiting or workers.busy:
             workers.stop(is_over)
@@ -112,7 +111,7 @@ def run_units(
                 break
             for ended in workers.wait():
                 if isinstance(ended, UnitEnd):
-                    losses.forget(ended.unit)
+                    losses.forget(ended)
                     yield ended
                 elif losses.begins_again(ended):
                     waiting.insert(0, ended.unit)
@@ -166,7 +165,7 @@ class Pool:
         self._resources = resources
         self._given = fleet
         self._clock = clock
-        self._make: Callable[[], Any] | None = None
+        self._make: Callable[[dict[str, str] | None], Any] | None = None
         self._idle: list[_Worker] = []
         self._running: dict[Any, _Running] = {}
         self._deaths = WorkerDeaths()
@@ -196,6 +195,10 @@ class Pool:
         """Returns whether a node lives."""
         return self._fleet.is_alive(node)
 
+    def leave(self, node: str) -> bool:
+        """Leaves a node alone, as `Fleet.leave`."""
+        return self._fleet.leave(node)
+
     @property
     def _fleet(self) -> Fleet:
         # Later than the pool: a stage that finds everything done needs no cluster.
@@ -211,9 +214,10 @@ class Pool:
                 num_cpus=slots.cpus_per_trial,
                 num_gpus=slots.gpus_per_trial,
                 memory=slots.memory_asked or None,
-            )(RefitWorker).remote
-            self._make = partial(make, ray.put(self._setting), ray.put(self._folds), self._seed)
-        return self._make()
+            )(RefitWorker)
+            given = ray.put(self._setting), ray.put(self._folds), self._seed
+            self._make = lambda selector: make.options(label_selector=selector).remote(*given)
+        return self._make(self._fleet.selector)
 
     def start(self, unit: Unit, files: RefitFiles, models: Path) -> None:
         """Starts a unit on a free slot."""
@@ -264,7 +268,11 @@ class Pool:
                 self._run(worker, running.unit, running.files, running.models, running.started)
 
     def _forget_dead(self) -> None:
-        self._idle = [each for each in self._idle if self._fleet.is_alive(each.node)]
+        """Lets go of the idle workers whose node is gone, or left alone."""
+        for worker in self._idle:
+            if not self._fleet.is_used(worker.node):
+                _kill(worker)
+        self._idle = [each for each in self._idle if self._fleet.is_used(each.node)]
 
     def _ended(self, reference: Any) -> UnitEnd | Lost:
         running = self._running.pop(reference)
@@ -292,7 +300,7 @@ class Pool:
             said = str(error)
             return self._lost(running, bounded(said), fault=self._deaths.fault(said))
         self._idle.append(worker)
-        return UnitEnd(unit=running.unit, seconds=seconds)
+        return UnitEnd(unit=running.unit, seconds=seconds, node=worker.node)
 
     def _silent(self) -> list[Lost]:
         """Ends the units that make no step."""

@@ -46,16 +46,21 @@ class LostTrials:
     Args:
         retries: decides which of them begin again after their worker was lost.
         host: returns what people call a node, given its name in Ray.
+        leave: leaves a node alone (`FaultCount`).
         clock: seconds, rising.
     """
 
     def __init__(
-        self, retries: Retries, host: Callable[[str], str], clock: Callable[[], float]
+        self,
+        retries: Retries,
+        host: Callable[[str], str],
+        leave: Callable[[str], bool],
+        clock: Callable[[], float],
     ) -> None:
         self._retries = retries
         self._host = host
         self._clock = clock
-        self._faults, self._deaths = FaultCount(), WorkerDeaths()
+        self._faults, self._deaths = FaultCount(leave), WorkerDeaths()
         self._silent: dict[str, float] = {}
         self.fault: FaultError | None = None
         """What the machine did again and again, which stops the search."""
@@ -93,9 +98,9 @@ class LostTrials:
         again = self._death(live, died) if fault is None else None
         return again or self._fault(live, fault or FaultError(Fault.WORKER, WORKER_DIED))
 
-    def forget_faults(self) -> None:
+    def forget_faults(self, live: Live) -> None:
         """Notes that a trial ended well: the machines work."""
-        self._faults.clear()
+        self._faults.clear(live.node())
 
     def _silence(self, live: Live, silent_s: float) -> Loss:
         has_begun = live.pulse is not None and live.pulse.has_begun
@@ -124,9 +129,12 @@ class LostTrials:
         It is tried again at once; where its workers died and nobody knows why, or ran out of
         memory three times, by the next start of the run: then it may be the config, after all.
         """
-        fault = fault.on(self._host(live.node()))
+        node = live.node()
+        fault = fault.on(self._host(node))
         if fault.kind is Fault.WORKER and live.asked.deaths:
             return Loss(fate=Fate.GIVEN_UP, fault=fault)  # its own fault, and no machine's
+        if self._faults.leaves(fault.kind, node):
+            return Loss(fate=Fate.WAITS, fault=fault.left_alone())
         is_end = self._faults.are_enough(live.name)
         is_memory = fault.kind is Fault.MEMORY and self._faults.is_its_own(live.name)
         if not (fault.kind is Fault.WORKER or is_memory):

@@ -44,6 +44,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         retries: decides which trials begin again after their worker was lost.
         heartbeats: folder of the workers' signs of life; None looks at none.
         host: returns what people call a node, given its name in Ray.
+        leave: leaves a node alone, and returns whether others have room (`Fleet.leave`).
+        asks: returns what a trial asks of Ray now (`Fleet.asks`).
         listeners: hear of every event.
         left: approaches that get no more time, what they lack the others get; it may grow.
         started: clock time from which the budget's seconds count.
@@ -62,6 +64,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         retries: Retries,
         heartbeats: Path | None = None,
         host: Callable[[str], str] = lambda _: "",
+        leave: Callable[[str], bool] = lambda _: False,
+        asks: Callable[[], Mapping[str, Any]] = dict,
         listeners: Iterable[Listener] = (),
         left: Collection[str] = (),
         started: float | None = None,
@@ -77,7 +81,8 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._listeners = tuple(listeners)
         self._clock = clock
         self._started = clock() if started is None else started
-        self._lost = LostTrials(retries, host, clock)
+        self._lost = LostTrials(retries, host, leave, clock)
+        self._asks = asks
         self._heartbeats = heartbeats
         self._offered, self._offered_until = 0.0, self._started
         self._live: dict[str, Live] = {}
@@ -156,7 +161,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 self._keep(live, loss)
                 return
             self._finished[live.asked.space].append(live.device_seconds)
-            self._tell(trial_id, live.asked, result or {}, loss)
+            self._tell(trial_id, live, result or {}, loss)
             self._announce_end(live.asked)
 
     def interrupt(self) -> None:
@@ -260,6 +265,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             "number": asked.number,
             "config": dict(asked.config),
             "seed": asked.seed,
+            "asks": self._asks(),
         }
 
     def _keep(self, live: Live, loss: Loss) -> None:
@@ -325,8 +331,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 listener.trial_reported(asked.space, asked.number, epoch, value)
 
     def _tell(
-        self, trial_id: str, asked: Asked, result: Mapping[str, Any], loss: Loss | None
+        self, trial_id: str, live: Live, result: Mapping[str, Any], loss: Loss | None
     ) -> None:
+        asked = live.asked
         journal = self._journals[asked.space]
         counted = True
         value = float(result.get("value", math.nan))
@@ -345,11 +352,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             journal.fail(asked.number, Cause.NOT_FINITE, f"the objective was {value}")
         elif trial_id in self._scheduler.stopped:
             journal.prune(asked.number)
-            self._lost.forget_faults()
+            self._lost.forget_faults(live)
         elif result.get("last_epoch"):
             journal.complete(asked.number, value)
             self.solved.note(asked.space, value)
-            self._lost.forget_faults()
+            self._lost.forget_faults(live)
         else:
             self._cut_off(asked)
             counted = False

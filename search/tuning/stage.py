@@ -114,12 +114,14 @@ def run_search(
         retries=Retries(fleet.is_alive),
         heartbeats=heartbeats,
         host=fleet.host,
+        leave=fleet.leave,
+        asks=lambda: fleet.asks,
         listeners=(progress,) if race is None else (progress, race),
         started=began,
     )
     progress.seconds_left = searcher.seconds_left
     with progress:
-        run_trials(searcher, scheduler, run.setting, resources, fleet)
+        run_trials(searcher, scheduler, run.setting, fleet)
         searcher.close()
     shutil.rmtree(heartbeats, ignore_errors=True)
     end = _ended(run, journals, searcher)

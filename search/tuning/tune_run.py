@@ -10,7 +10,6 @@ from ray.tune import TuneError
 
 from search.ending.signals import under_way
 from search.errors import StalledError
-from search.prepare.resources import Resources
 from search.prepare.setting import TrialSetting
 from search.refit.fleet import Fleet
 from search.tuning.scheduler import MultiSpaceScheduler
@@ -67,7 +66,6 @@ def run_trials(
     searcher: StudySearcher,
     scheduler: MultiSpaceScheduler,
     setting: TrialSetting,
-    resources: Resources,
     fleet: Fleet,
 ) -> None:
     """Runs trials until the searcher has finished, the budget ends, or a signal asks to stop.
@@ -76,7 +74,6 @@ def run_trials(
         searcher: names the trials and records how they end.
         scheduler: stops weak trials.
         setting: sent to every worker.
-        resources: of a trial.
         fleet: the nodes of the cluster, which the searcher follows.
     """
     with (
@@ -92,11 +89,6 @@ def run_trials(
             search_alg=searcher,
             scheduler=scheduler,
             num_samples=-1,
-            resources_per_trial={
-                "cpu": resources.cpus_per_trial,
-                "gpu": resources.gpus_per_trial,
-                "memory": resources.memory_asked,
-            },
             stop=_EndOfSearch(searcher, fleet),
             max_failures=_MAX_FAILURES,
             reuse_actors=True,

@@ -24,6 +24,15 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     _ended: float | None = None
     _has_settled = False
 
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory | None:
+        """Returns what Ray gives the trial, and on which nodes it may be; Tune asks it of each."""
+        if "asks" not in config:
+            return None
+        bundle, selector = config["asks"]["bundle"], config["asks"]["selector"]
+        where = {"bundle_label_selector": [selector]} if selector else {}
+        return tune.PlacementGroupFactory([bundle], **where)
+
     def setup(self, config: dict[str, Any], setting: TrialSetting) -> None:
         """Opens the images and the first trial."""
         if setting.device == "cpu":

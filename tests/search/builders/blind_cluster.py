@@ -43,10 +43,18 @@ class BlindCluster:
     _nodes: list[_Process] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
 
-    def add_node(self) -> None:
-        """Starts a node; one after another, for Ray looks for a free name of its socket."""
+    def add_node(self, full: Path | None = None) -> None:
+        """Starts a node; one after another, for Ray looks for a free name of its socket.
+
+        Args:
+            full: folder that is on a disk without room for the node; it exists.
+        """
         hidden = (*self.hidden, *_HIDDEN) if can_hide() else ()
-        mounts = " && ".join(["true", *(f"mount -t tmpfs none '{path}'" for path in hidden)])
+        hiding = [f"mount -t tmpfs none '{path}'" for path in hidden]
+        if full is not None:
+            hiding.append(f"mount -t tmpfs -o size=4k none '{full}'")
+            hiding.append(f"head -c 4096 /dev/zero > '{full}/all of it'")
+        mounts = " && ".join(["true", *hiding])
         words = ["node", self.address, str(self.cpus), mounts]
         node = self._stack.enter_context(_held(words, self.environment))
         assert _line(node) == "up"

@@ -35,6 +35,7 @@ class Actor:
 
     number: int
     cluster: "FakeCluster"
+    where: dict[str, str] | None = None
     node: str = ""
     killed: bool = False
 
@@ -69,11 +70,14 @@ class FakeCluster:
     _numbers: Any = field(default_factory=itertools.count)
 
     def remote(self, **options: Any) -> Callable[[type], Any]:
-        def made(*given: Any) -> Actor:
-            self.actors.append(Actor(next(self._numbers), self))
-            return self.actors[-1]
+        def placed(label_selector: dict[str, str] | None) -> Any:
+            def made(*given: Any) -> Actor:
+                self.actors.append(Actor(next(self._numbers), self, where=label_selector))
+                return self.actors[-1]
 
-        return lambda cls: SimpleNamespace(remote=made)
+            return SimpleNamespace(remote=made)
+
+        return lambda cls: SimpleNamespace(options=placed)
 
     def put(self, value: Any) -> Any:
         return value

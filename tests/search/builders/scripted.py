@@ -145,6 +145,7 @@ class Script:
         retries: who begins again; by default nobody.
         heartbeats: folder of signs of life.
         left: approaches that left the race.
+        leave: leaves a node alone.
         changes: of the tiny spaces.
     """
 
@@ -161,6 +162,7 @@ class Script:
         heartbeats: Path | None = None,
         left: Collection[str] = (),
         host: Callable[[str], str] = lambda _: "",
+        leave: Callable[[str], bool] = lambda _: False,
         **changes: Any,
     ) -> None:
         self.path = path
@@ -178,6 +180,7 @@ class Script:
             device_share=share,
             retries=retries or Retries(lambda node: True, max_deaths=0),
             host=host,
+            leave=leave,
             heartbeats=heartbeats,
             listeners=(self.heard,),
             left=left,

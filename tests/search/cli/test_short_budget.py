@@ -111,7 +111,11 @@ def test_the_schedule_of_all_spaces_is_by_the_time_that_their_search_gets(run, m
     monkeypatch.setattr(run_module, "probe_costs", lambda _: run.photo_seconds)
     half = run_module._with_schedule(begun, console, is_cluster=False)[0].scale.max_epochs
     monkeypatch.setattr(run_module, "share_of_search", lambda _: 0.9)
-    assert half < run_module._with_schedule(begun, console, is_cluster=False)[0].scale.max_epochs == USUAL
+    assert (
+        half
+        < run_module._with_schedule(begun, console, is_cluster=False)[0].scale.max_epochs
+        == USUAL
+    )
 
 
 def test_what_is_timed_before_a_run_begins_leaves_nothing_in_its_folder(run, monkeypatch):

@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from search.ending import faults
-from search.ending.faults import Fault, FaultError, WorkerDeaths, fault_in, fault_of, memory_kills
+from search.ending.faults import (
+    Fault,
+    FaultCount,
+    FaultError,
+    WorkerDeaths,
+    fault_in,
+    fault_of,
+    memory_kills,
+)
 from search.errors import ResultsError
 from trainables.checkpoint import save_checkpoint
 from trainables.drafts import draft_of
@@ -180,3 +188,28 @@ def test_a_kill_for_lack_of_memory_explains_one_death_and_not_all_later_ones(
     deaths = WorkerDeaths()
     assert deaths.fault("killed by SIGKILL").kind is Fault.MEMORY
     assert deaths.fault("killed by SIGKILL") is None
+
+
+def test_a_node_left_alone_takes_its_faults_along():
+    """Two of one node and one of another are not three in a row of the run's."""
+    left = []
+    count = FaultCount(lambda node: left.append(node) is None)
+    for node in ("a", "a", "b"):
+        is_left = count.leaves(Fault.DISK_FULL, node)
+        assert is_left or not count.are_enough("age trial 1")
+    assert left == ["a"]
+    assert count.leaves(Fault.DISK_FULL, "b")
+
+
+def test_where_no_other_node_has_room_the_third_fault_ends_the_run():
+    count = FaultCount()
+    ends = []
+    for _ in range(3):
+        assert not count.leaves(Fault.DEVICE, "a")
+        ends.append(count.are_enough("age trial 1"))
+    assert ends == [False, False, True]
+
+
+def test_a_fault_without_a_node_leaves_none_alone():
+    count = FaultCount(lambda node: True)
+    assert not any(count.leaves(Fault.PACKAGE, "") for _ in range(3))

@@ -67,3 +67,32 @@ def test_a_node_that_comes_back_in_time_ends_the_wait(fleet, nodes, clock):
     nodes.remove(GPUS[0])
     clock.now += NODES_S - 5
     fleet.check()
+
+
+def test_a_node_that_is_left_alone_has_no_slots_and_lives(fleet, nodes):
+    assert fleet.selector is None
+    assert fleet.leave("one")
+    assert fleet.leave("one")
+    assert fleet.slots == 2
+    assert fleet.is_alive("one")
+    assert not fleet.is_used("one")
+    assert fleet.is_used("two")
+    assert fleet.selector == {"ray.io/node-id": "!in(one)"}
+    assert fleet.asks["selector"] == fleet.selector
+    assert fleet.asks["bundle"] == {"CPU": 2.0, "GPU": 1.0, "memory": 0.0}
+
+
+def test_the_last_node_with_room_is_never_left_alone(fleet):
+    assert fleet.leave("one")
+    assert not fleet.leave("two")
+    assert fleet.slots == 2
+    assert fleet.is_used("two")
+
+
+def test_nodes_left_alone_are_better_than_none(fleet, nodes, clock):
+    assert fleet.leave("one")
+    nodes.remove(GPUS[1])
+    clock.now += 5
+    assert fleet.slots == 2
+    assert fleet.is_used("one")
+    assert fleet.selector is None

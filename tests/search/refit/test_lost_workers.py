@@ -211,6 +211,31 @@ def test_an_error_of_the_machine_in_a_training_is_no_failure_of_it(cluster, trai
     assert len(told) == 1
 
 
+def test_a_node_that_fails_twice_is_left_alone_and_the_others_go_on(cluster, train):
+    """A disk that is full there must not end a run that other nodes can end."""
+    cluster.nodes.append(Node(name="sick", cpus=1))
+
+    def full_there(it):
+        it.begin_all("sick", "one", "two")
+        for call in it.open_calls:
+            full = OSError(28, "No space left on device")
+            error = ray.exceptions.RayTaskError("run", "trace", full)
+            call.answer = error if call.actor.node == "sick" else 1.0
+
+    def join(it):
+        it.nodes.append(Node(name="late", cpus=1))
+        it.clock.now += 5
+        it.finish_all()
+
+    cluster.turns = [full_there, full_there, join]
+    ends, told = train(12)
+    assert names(ends) == all_of(12)
+    assert ["others do what is left" in text for text in told] == [False, True]
+    sick, *_, late = cluster.actors
+    assert (sick.node, sick.where, sick.killed) == ("sick", None, True)
+    assert late.where == {"ray.io/node-id": "!in(sick)"}
+
+
 def test_an_error_of_the_training_itself_is_not_repeated(cluster, train):
     def breaks(it):
         it.begin_all()

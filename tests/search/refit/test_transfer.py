@@ -142,7 +142,9 @@ def look(link, contents):
 
 def test_whoever_waits_for_images_shows_signs_of_life(depot, monkeypatch):
     wait, not_yet, signs = ray.wait, iter([([], []), ([], [])]), []
-    monkeypatch.setattr(ray, "wait", lambda *given, **named: next(not_yet, None) or wait(*given, **named))
+    monkeypatch.setattr(
+        ray, "wait", lambda *given, **named: next(not_yet, None) or wait(*given, **named)
+    )
     with linked(depot) as link:
         found = link.images("few", lambda: signs.append("alive"))
     assert found.sum() == images(4).sum()

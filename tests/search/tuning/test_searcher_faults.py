@@ -161,6 +161,55 @@ def test_a_fault_on_one_of_several_machines_names_it(tmp_path):
     assert script.heard.faults[-1].detail.endswith("No space left on device, on gpu-17")
 
 
+def on_node(script, node="n1"):
+    """Starts a trial on a node."""
+    trial = script.start()
+    Heartbeat(node).begin(Path(script.asked[trial]["heartbeat"]))
+    return trial
+
+
+@pytest.fixture
+def left():
+    return []
+
+
+@pytest.fixture
+def cluster(tmp_path, left):
+    """A search on nodes, each of which may be left alone."""
+
+    def leave(node):
+        left.append(node)
+        return True
+
+    return Script(tmp_path / "journal", heartbeats=tmp_path / "beats", leave=leave)
+
+
+def test_a_node_that_fails_twice_is_left_alone_and_ends_no_search(cluster, left):
+    for _ in range(5):  # the last ones had been handed out to it before
+        fault(cluster, on_node(cluster))
+    assert left == ["n1"] * 4
+    assert cluster.searcher.fault is None
+    told = ["others do what is left" in each.detail for each in cluster.heard.faults]
+    assert told == [False, True, True, True, True]
+    cluster.finish(on_node(cluster, "n2"), 3, 0.5)
+    assert cluster.records()[0].state is State.COMPLETE
+
+
+def test_a_node_where_trials_end_well_in_between_stays(cluster, left):
+    for _ in range(4):
+        fault(cluster, on_node(cluster))
+        cluster.finish(on_node(cluster), 3, 0.5)
+    assert left == []
+
+
+@pytest.mark.parametrize("kind", [Fault.MEMORY, Fault.WORKER])
+def test_what_a_trial_may_be_behind_costs_no_node_after_the_other(cluster, left, kind):
+    for number in range(3):
+        what = {"fault": kind.value, "error": "killed"}
+        fault(cluster, on_node(cluster, f"n{number % 2}"), what)
+    assert left == []
+
+
 def test_a_worker_that_lacks_the_package_says_so(script):
     trial = script.start()
     script.scheduler.errors[trial] = (
