@@ -1,6 +1,7 @@
 """Optimizer and learning-rate schedule of a config."""
 
 import math
+from collections.abc import Collection
 
 import torch
 from timm.optim._param_groups import param_groups_layer_decay
@@ -19,7 +20,7 @@ def build_optimizer(
     timm's layer groups; the heads have `head_lr_ratio` times the base learning rate.
     """
     groups = []
-    exempt = getattr(backbone, "no_weight_decay", tuple)()
+    exempt: Collection[str] = getattr(backbone, "no_weight_decay", tuple)()
     trainable = {id(p) for p in backbone.parameters() if p.requires_grad}
     for group in param_groups_layer_decay(
         backbone,

@@ -45,7 +45,7 @@ def check_gpu() -> None:
     if torch.cuda.is_available():
         return
     try:
-        torch.cuda.init()
+        torch.cuda.init()  # type: ignore[no-untyped-call]
     except (RuntimeError, AssertionError) as error:
         why = in_short(error)
     else:

@@ -94,7 +94,8 @@ def train_beside(given: tuple[TrialSetting, Flat]) -> Callable[[], Told]:
 
     def timed() -> Told:
         """Trains on, and tells how fast and with how much memory."""
-        used, trained = 0, []
+        used = 0
+        trained: list[float] = []
         began = time.perf_counter()
         while time.perf_counter() - began < _SECONDS or not trained:
             trained.append(model.train_epoch().seconds)

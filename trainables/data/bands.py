@@ -114,9 +114,9 @@ def band(name: str) -> Band | None:
     if found := _DECADE.fullmatch(text):
         return float(found.group(1)), float(found.group(1)) + 9
     if found := _PART_OF_DECADE.fullmatch(text):
-        low, high = _PARTS[found["en"] or found["cjk"]]
         decade = float(found["years"] or found["decade"])
-        return decade + low, decade + high
+        first, last = _PARTS[found["en"] or found["cjk"]]
+        return decade + first, decade + last
     if found := _WITH_UNIT.fullmatch(text):
         return float(found.group(1)), float(found.group(1))
     if found := _CLOSED.fullmatch(text):
