@@ -155,7 +155,10 @@ def plan_resources(nodes: Sequence[Node], gpus_per_trial: str, worker_bytes: int
     check_fraction(gpus_per_trial)
     num_cpus, num_gpus = (sum(getattr(node, what) for node in nodes) for what in ("cpus", "gpus"))
     if num_cpus < 1:
-        raise UsageError(f"the cluster must have at least one CPU, got {num_cpus}")
+        raise UsageError(
+            f"the cluster must have at least one CPU, got {num_cpus}; start Ray with CPUs on a "
+            "node, or wait until the nodes have joined (ray status)"
+        )
     if not num_gpus and gpus_per_trial != "auto":
         raise UsageError(
             f"--gpus-per-trial {gpus_per_trial} needs a GPU, and Ray sees none; leave it out, or "
