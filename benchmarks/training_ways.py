@@ -161,7 +161,11 @@ def _averages(
 ) -> dict[str, list[int]]:
     """Returns the classes predicted for a fold, by the epoch and whose statistics they are."""
     found, statistics, out = {}, Statistics(), np.flatnonzero(fold_of == fold)
-    with patch.object(MovingAverage, "update", lambda *given: statistics.update(*given)):
+
+    def update(average: MovingAverage, network: Network, step: int) -> None:
+        statistics.update(average, network, step)
+
+    with patch.object(MovingAverage, "update", update):
         model = _model(images, config, fold_of, fold, seed)
         for epoch in range(1, model.config.schedule.epochs + 1):
             model.train_epoch()
