@@ -20,7 +20,7 @@ def epoch_order(
             values between are milder.
         rng: the epoch's generator.
     """
-    order = rng.permutation(len(classes))
+    order: NDArray[np.int64] = rng.permutation(len(classes))
     if power == 0:
         return order
     weights = np.bincount(classes)[classes[order]].astype(np.float64) ** -power
