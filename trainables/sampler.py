@@ -20,13 +20,14 @@ def epoch_order(
             values between are milder.
         rng: the epoch's generator.
     """
-    order: NDArray[np.int64] = rng.permutation(len(classes))
+    order = rng.permutation(len(classes))
     if power == 0:
         return order
     weights = np.bincount(classes)[classes[order]].astype(np.float64) ** -power
     ends = np.cumsum(weights) * (len(classes) / weights.sum())
     drawn = np.searchsorted(ends, rng.random() + np.arange(len(classes)), side="right")
-    return order[rng.permutation(np.minimum(drawn, len(classes) - 1))]
+    visited: NDArray[np.int64] = order[np.minimum(drawn, len(classes) - 1)]
+    return rng.permutation(visited)
 
 
 def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
