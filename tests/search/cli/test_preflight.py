@@ -29,7 +29,7 @@ def check(*spaces, weights=None):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU that PyTorch can use")
 def test_a_gpu_that_only_ray_can_see_is_refused_with_what_pytorch_says():
     with pytest.raises(
-        UsageError, match=r"got: .*(NVIDIA|CUDA).*; update .* CUDA_VISIBLE_DEVICES= "
+        UsageError, match=r"got: .*(NVIDIA|CUDA).*; update .*\(CUDA_VISIBLE_DEVICES= headrace"
     ):
         check_gpu()
 
