@@ -272,7 +272,7 @@ def test_a_photo_gets_no_number_that_its_training_leaves_out(monkeypatch, tmp_pa
     age = np.where(middle, 58.0, data.raw["age"])
     age[np.flatnonzero(middle & np.isin(np.arange(len(age)), data.train))[0]] = 40.0
     data = replace(data, raw={"age": age})
-    given = np.array([[0, 0, 1], [0, 0, 2]])
+    given = np.array([[0, 0, 1], [0, 0, 1]])
     monkeypatch.setattr(PseudoLabels, "_labelled", lambda *_: (np.arange(2), given))
     table = SimpleNamespace(num_samples=len(age) - 2)
     for drop, number in (("none", 58.0), ("57-59", 40.0)):
@@ -286,5 +286,4 @@ def test_a_photo_gets_no_number_that_its_training_leaves_out(monkeypatch, tmp_pa
             labels=tmp_path / "0.npz",
         )
         changed = change.apply(data, table, outputs=None)
-        assert changed.raw["age"][-2] == number
-        assert changed.raw["age"][-1] == 60.0
+        assert changed.raw["age"][-2:].tolist() == [number] * 2

@@ -226,6 +226,9 @@ class ScriptedPool:
     def host(self, node):
         return ""
 
+    def leave(self, node):
+        return False
+
     def wait(self):
         unit, self.running = self.running[0], []
         self.busy = False
