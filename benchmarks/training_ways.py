@@ -8,8 +8,9 @@ person-disjoint folds from the same seeds, on one core. A row is the macro-F1 of
 folds, on people who had no part in the training, and the difference with its 95 % interval (luck
 of people and, from two seeds on, of trainings).
 
-* `sampler.power`: an epoch that has every photo as often as its weight says, but for rounding
-  (`trainables.sampler`), minus one that draws photos with replacement by the same weights.
+* `sampler.power`: an epoch that has every photo as often as its weight says, rounded down or up by
+  luck (systematic sampling: Madow 1949), minus one that draws photos with replacement by the same
+  weights (`trainables.sampler`).
 * `optim.ema`: an average of weights whose statistics of batch normalisation are averaged as the
   weights are, minus one that has those of the last step (`trainables.network`). One training has
   both, so that they differ in nothing else; the row is of the epoch that it names.
@@ -58,13 +59,17 @@ Ints = NDArray[np.int64]
 Cell = dict[str, Any]
 
 
-def with_replacement(classes: Ints, power: float, rng: np.random.Generator) -> Ints:
-    """Returns an epoch of photos drawn independently by n_class^-power."""
-    weights = np.bincount(classes)[classes].astype(np.float64) ** -power
-    return rng.choice(len(classes), size=len(classes), p=weights / weights.sum())
+def spread(classes: Ints, power: float, rng: np.random.Generator) -> Ints:
+    """Returns an epoch that visits every photo as often as n_class^-power says, but for rounding."""
+    order = rng.permutation(len(classes))
+    weights = np.bincount(classes)[classes[order]].astype(np.float64) ** -power
+    ends = np.cumsum(weights) * (len(classes) / weights.sum())
+    drawn = np.searchsorted(ends, rng.random() + np.arange(len(classes)), side="right")
+    visited: Ints = order[np.minimum(drawn, len(classes) - 1)]
+    return rng.permutation(visited)
 
 
-ORDERS: dict[str, Callable[..., Ints]] = {"spread": epoch_order, "drawn": with_replacement}
+ORDERS: dict[str, Callable[..., Ints]] = {"spread": spread, "drawn": epoch_order}
 
 
 class Statistics:

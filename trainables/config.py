@@ -191,7 +191,7 @@ class Sampler(Section):
     """How training samples are drawn."""
 
     power: float = Field(ge=0, le=1)
-    """0 draws every sample once per epoch, 1 draws classes equally often (inverse frequency)."""
+    """0: every sample once an epoch; above, with replacement, at 1 all classes equally often."""
 
 
 class Age(Section):

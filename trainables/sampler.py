@@ -10,24 +10,17 @@ def epoch_order(
 ) -> NDArray[np.int64]:
     """Returns the positions [N] that one epoch visits, in order.
 
-    Every sample comes as often as its weight says, N w / sum(w) times, rounded down or up by luck
-    (systematic sampling: Madow 1949). Drawn independently, a third of the samples would be missing
-    from every epoch, which has nothing to do with balance.
-
     Args:
         classes: class of each training sample, int [N].
-        power: weights are n_class^-power: 0 visits every sample once, 1 every class equally often,
-            values between are milder.
+        power: 0 is a permutation (every sample once). Otherwise samples are drawn with replacement
+            with weight n_class^-power: 1 draws classes equally often, values between are milder.
         rng: the epoch's generator.
     """
-    order = rng.permutation(len(classes))
     if power == 0:
-        return order
-    weights = np.bincount(classes)[classes[order]].astype(np.float64) ** -power
-    ends = np.cumsum(weights) * (len(classes) / weights.sum())
-    drawn = np.searchsorted(ends, rng.random() + np.arange(len(classes)), side="right")
-    visited: NDArray[np.int64] = order[np.minimum(drawn, len(classes) - 1)]
-    return rng.permutation(visited)
+        return rng.permutation(len(classes))
+    counts = np.bincount(classes)
+    weights = counts[classes].astype(np.float64) ** -power
+    return rng.choice(len(classes), size=len(classes), p=weights / weights.sum())
 
 
 def batches(order: Tensor, batch_size: int) -> tuple[Tensor, ...]:
