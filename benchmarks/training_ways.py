@@ -60,7 +60,7 @@ Cell = dict[str, Any]
 
 
 def spread(classes: Ints, power: float, rng: np.random.Generator) -> Ints:
-    """Returns an epoch that visits every photo as often as n_class^-power says, but for rounding."""
+    """Returns an epoch with every photo as often as n_class^-power says, but for rounding."""
     order = rng.permutation(len(classes))
     weights = np.bincount(classes)[classes[order]].astype(np.float64) ** -power
     ends = np.cumsum(weights) * (len(classes) / weights.sum())
