@@ -37,7 +37,9 @@ def test_the_command_line_shows_a_bounded_message(monkeypatch, capsys):
 def test_a_trial_that_broke_keeps_a_bounded_error(monkeypatch, tmp_path):
     setting = SimpleNamespace(results_dir=tmp_path)
     device, outputs = SimpleNamespace(type="cpu"), Outputs(tmp_path)
-    images = SimpleNamespace(setting=setting, device=device, outputs=outputs)
+    images = SimpleNamespace(
+        setting=setting, device=device, outputs=outputs, crowded=lambda error: None
+    )
     trial = TrialRun(images, space="age", number=0, config={}, seed=0)
 
     def epoch() -> None:
