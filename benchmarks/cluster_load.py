@@ -105,13 +105,13 @@ def measure(trials: int, slots: int, checkpoint: int) -> dict[str, Any]:
     seen = Seen(trials)
     before = tune_run.Worker
     with tempfile.TemporaryDirectory() as folder:
-        searcher, scheduler, resources, fleet = _search(Path(folder), trials, slots, seen)
+        searcher, scheduler, _, fleet = _search(Path(folder), trials, slots, seen)
         tune_run.Worker = _worker()
         try:
             with linked(_depot(Path(folder), seen)) as link:
                 began, cpu = time.perf_counter(), time.process_time()
                 load: Any = Load(link, checkpoint)
-                tune_run.run_trials(searcher, scheduler, load, resources, fleet)
+                tune_run.run_trials(searcher, scheduler, load, fleet)
                 seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
         finally:
             tune_run.Worker = before

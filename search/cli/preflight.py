@@ -1,21 +1,19 @@
 """What can be checked before anything runs: every space against data, timm and weights."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from search.errors import UsageError
-from search.prepare.offered import range_ends
 from search.prepare.prepared import max_epochs
 from search.tuning.journal import sample_configs
 from search.tuning.known_configs import check_warm_starts
 from spaces.errors import SpaceError
 from spaces.scale import IMAGENET_BACKBONES, SMALL_BACKBONES, Scale
-from spaces.space import Config, Space
+from spaces.space import Space
 from trainables.backbone import check_backbone, check_shape
-from trainables.blocks import FlatValue
 from trainables.config import Backbone, TrialConfig
 from trainables.data.schema import LabelSchema
 from trainables.errors import in_short
@@ -72,8 +70,7 @@ def check_spaces(
     for space in spaces:
         epochs = max_epochs(space, schema, scale)
         check_warm_starts(space, schema, scale)
-        sampled = sample_configs(space, schema, scale, _NUM_SAMPLES, seed=0)
-        for flat in (*sampled, *_at_ends(sampled, range_ends(space, schema, scale))):
+        for flat in sample_configs(space, schema, scale, _NUM_SAMPLES, seed=0):
             config = TrialConfig.from_flat(flat)
             if config.schedule.epochs != epochs:
                 raise SpaceError(
@@ -100,11 +97,3 @@ def check_spaces(
             check_shape(name, size, int(frozen), drop_path)
     names = tuple(sorted({name for name, _ in backbones}))
     return Offer(largest_input=max(sizes), backbones=names)
-
-
-def _at_ends(sampled: Sequence[Config], ends: Iterable[tuple[str, FlatValue]]) -> Iterator[Config]:
-    """Yields a sampled config with every range at its ends, which few that are drawn come near."""
-    for name, value in ends:
-        having = next((flat for flat in sampled if name in flat), None)
-        if having is not None:
-            yield {**having, name: value}

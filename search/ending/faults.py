@@ -106,6 +106,7 @@ _TEXTS = {
 _SAME_FAULTS = 3
 # So many of one node, and nothing that ended well there since, and others do the work.
 _SAME_NODE = 2
+_MOST_OF_NODE = 20
 _OF_TRAININGS = frozenset({Fault.MEMORY, Fault.WORKER})
 """Faults that the training may be behind: it would take one node after another."""
 _GROUPS = Path("/sys/fs/cgroup")
@@ -237,7 +238,8 @@ class FaultCount:
         if not node or fault in _OF_TRAININGS:
             return False
         self._of_node[node] += 1
-        if self._of_node[node] < _SAME_NODE or not self._leave(node):
+        # Some may be on their way to it when it is left; if they keep coming, they count again.
+        if not _SAME_NODE <= self._of_node[node] <= _MOST_OF_NODE or not self._leave(node):
             return False
         self._in_a_row = 0
         self._of.clear()

@@ -1,6 +1,6 @@
 """What a space searches, as a sample of its trials shows it, and the default config in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import optuna
@@ -28,14 +28,6 @@ def distributions(space: Space, schema: Schema, scale: Scale) -> dict[str, BaseD
         space.config(trial, schema, scale)
         found |= trial.distributions
     return found
-
-
-def range_ends(space: Space, schema: Schema, scale: Scale) -> Iterator[tuple[str, FlatValue]]:
-    """Yields the least and the greatest value of every number that a space searches in a range."""
-    for name, distribution in distributions(space, schema, scale).items():
-        if isinstance(distribution, FloatDistribution | IntDistribution):
-            yield name, distribution.low
-            yield name, distribution.high
 
 
 def default_within(space: Space, schema: Schema, scale: Scale) -> Config:

@@ -137,7 +137,8 @@ class SharedImages:
     def crowded(self, error: BaseException) -> FaultError | None:
         """Returns the fault of the machine where memory ran out that others hold; None else.
 
-        Trainings that share the GPU have theirs, and no more.
+        Trainings that share the GPU have theirs, and no more. What runs out of it again and again
+        is given up, as on a host: it may be too large for the whole GPU.
         """
         if self.device.type != "cuda" or not is_out_of_memory(error):
             return None
@@ -145,10 +146,10 @@ class SharedImages:
         try:
             held = held_by_others(self.device)
         except RuntimeError as no_room:  # not even to ask
-            return FaultError(Fault.DEVICE, in_short(no_room))
+            return FaultError(Fault.MEMORY, in_short(no_room))
         if held <= others + _LITTLE:
             return None
-        return FaultError(Fault.DEVICE, f"other processes hold {held:.0%} of its memory")
+        return FaultError(Fault.MEMORY, f"other processes hold {held:.0%} of the GPU's")
 
     @cached_property
     def outputs(self) -> Outputs:

@@ -96,7 +96,7 @@ class Fleet:
     @property
     def selector(self) -> dict[str, str] | None:
         """Where Ray may put a training, by labels of nodes; None is anywhere."""
-        names = ", ".join(sorted(self._left))
+        names = ",".join(sorted(self._left))  # with spaces Ray would know the first alone
         return {_NODE_LABEL: f"!in({names})"} if names else None
 
     @property

@@ -24,7 +24,7 @@ _CAUTION = 1.3
 
 
 def is_timed_here(run: Prepared) -> bool:
-    """Returns whether this process may time the steps, and none of a worker has to."""
+    """Returns whether this process may time the steps itself."""
     # The head of a cluster often has no GPU; and what this process keeps of one, workers cannot
     # open where a GPU has one process at a time.
     return run.resources.device == "cpu"

@@ -27,7 +27,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory | None:
         """Returns what Ray gives the trial, and on which nodes it may be; Tune asks it of each."""
-        if "asks" not in config:
+        if not config.get("asks"):
             return None
         bundle, selector = config["asks"]["bundle"], config["asks"]["selector"]
         where = {"bundle_label_selector": [selector]} if selector else {}

@@ -46,7 +46,8 @@ _PART_OF_DECADE = re.compile(
 )
 _PARTS = {
     **dict.fromkeys(("early", "초반"), (0, 3)),
-    **dict.fromkeys(("mid", "중반", "半ば"), (4, 6)),
+    **dict.fromkeys(("mid", "중반"), (4, 6)),
+    "半ば": (4, 5),
     **dict.fromkeys(("late", "후반"), (7, 9)),
     "前半": (0, 4),
     "後半": (5, 9),

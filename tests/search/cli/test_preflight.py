@@ -59,21 +59,6 @@ def test_a_config_that_only_the_sampler_finds_is_refused_too():
         check(space_of(suggest=rarely))
 
 
-@pytest.mark.parametrize(
-    ("suggest", "message"),
-    [
-        (lambda trial: trial.suggest_float("augment.rotate", 0.0, 45.001), r"augment\.rotate"),
-        (lambda trial: trial.suggest_int("optim.batch_size", 1, 512), r"optim\.batch_size"),
-    ],
-)
-def test_an_end_of_a_range_that_no_config_may_have_is_refused(suggest, message):
-    def ranged(trial, schema, scale):
-        suggest(trial)
-
-    with pytest.raises(ConfigError, match=message):
-        check(space_of(suggest=ranged))
-
-
 def test_stochastic_depth_that_a_model_has_not_is_refused_before_any_trial():
     def depth(trial, schema, scale):
         trial.suggest_float("backbone.drop_path", 0.0, 0.2)

@@ -213,3 +213,11 @@ def test_where_no_other_node_has_room_the_third_fault_ends_the_run():
 def test_a_fault_without_a_node_leaves_none_alone():
     count = FaultCount(lambda node: True)
     assert not any(count.leaves(Fault.PACKAGE, "") for _ in range(3))
+
+
+def test_trainings_that_still_come_to_a_node_left_alone_end_the_run_at_last():
+    count, ends = FaultCount(lambda node: True), []
+    for _ in range(50):
+        ends.append(not count.leaves(Fault.DEVICE, "a") and count.are_enough("age trial 1"))
+    assert any(ends)
+    assert not any(ends[:20])

@@ -213,7 +213,7 @@ def test_memory_that_others_hold_is_no_fault_of_a_config(
     found = images.crowded(full)
     assert (found is not None) == is_fault
     if found:
-        assert found.kind is Fault.DEVICE
+        assert found.kind is Fault.MEMORY
         assert f"other processes hold {held:.0%}" in str(found)
 
 
@@ -223,4 +223,4 @@ def test_a_gpu_that_has_no_room_even_to_be_asked_fails(driver, monkeypatch):
 
     monkeypatch.setattr(setting_module, "held_by_others", no_room)
     images = SharedImages(replace(driver[0], device="cuda", device_share=1.0))
-    assert images.crowded(RuntimeError("CUDA error: out of memory")).kind is Fault.DEVICE
+    assert images.crowded(RuntimeError("CUDA error: out of memory")).kind is Fault.MEMORY

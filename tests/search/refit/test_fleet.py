@@ -96,3 +96,12 @@ def test_nodes_left_alone_are_better_than_none(fleet, nodes, clock):
     assert fleet.slots == 2
     assert fleet.is_used("one")
     assert fleet.selector is None
+
+
+def test_several_nodes_are_told_apart_as_ray_reads_them(fleet, nodes, clock):
+    """It splits at the comma and keeps the spaces."""
+    nodes.append(GPUS[2])
+    clock.now += 5
+    assert fleet.leave("two")
+    assert fleet.leave("one")
+    assert fleet.selector == {"ray.io/node-id": "!in(one,two)"}
