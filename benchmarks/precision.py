@@ -153,16 +153,20 @@ def print_table(ground: Ground, folds: int, known: list[Cell]) -> None:
             print(_row(ground, folds, TrialConfig.from_flat(ground.default(space)), own))
 
 
-def _row(ground: Ground, folds: int, config: TrialConfig, own: list[Cell]) -> str:
-    table, block = ground.table, config.target.block
-    fold_of = make_folds(table, folds, _FOLD_SEED)
-    schema = table.schema.only(block.attributes)
-    people = People(
+def people_of(ground: Ground, config: TrialConfig, fold_of: np.ndarray) -> People:
+    """Returns everybody with the label that a config predicts and the fold that they are in."""
+    table = ground.table
+    schema = table.schema.only(config.target.block.attributes)
+    return People(
         label=table.schema.codes(table.labels, schema.names),
         person=table.group_index,
         num_classes=schema.num_joint,
         fold=fold_of,
     )
+
+
+def _row(ground: Ground, folds: int, config: TrialConfig, own: list[Cell]) -> str:
+    people = people_of(ground, config, fold_of := make_folds(ground.table, folds, _FOLD_SEED))
     seeds = sorted({cell["seed"] for cell in own})
     shape = (len(seeds), len(fold_of))
     found = {name: np.zeros(shape, dtype=np.int64) for name in (BF16, FLOAT32)}

@@ -31,11 +31,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.precision import ground_of
+from benchmarks.precision import ground_of, people_of
 from benchmarks.rivals.task import Ground
 from benchmarks.throughput import read
 from search.analysis.approaches.approach import Approach
-from search.analysis.people import People
 from search.analysis.verdict.judging import judge
 from search.analysis.verdict.rules import Rules
 from search.prepare.setting import SharedImages
@@ -227,15 +226,7 @@ def print_table(ground: Ground, folds: int, known: list[Cell]) -> None:
 def _figures(
     ground: Ground, folds: int, config: TrialConfig, own: Sequence[Cell], ways: tuple[str, str]
 ) -> str:
-    table, block = ground.table, config.target.block
-    fold_of = make_folds(table, folds, _FOLD_SEED)
-    schema = table.schema.only(block.attributes)
-    people = People(
-        label=table.schema.codes(table.labels, schema.names),
-        person=table.group_index,
-        num_classes=schema.num_joint,
-        fold=fold_of,
-    )
+    people = people_of(ground, config, fold_of := make_folds(ground.table, folds, _FOLD_SEED))
     seeds = sorted({cell["seed"] for cell in own})
     found = {way: np.zeros((len(seeds), len(fold_of)), dtype=np.int64) for way in ways}
     for cell in own:

@@ -57,9 +57,7 @@ class EpochReport:
     """Mean training loss per batch."""
     num_samples: int
     seconds: float
-    """Of training them."""
-    aside: float
-    """Seconds that `gradient_cosine` took beside them."""
+    """Of training them, without what `gradient_cosine` takes."""
     lr: float
     """Base learning rate of the last step."""
     gradient_cosine: Mapping[str, float]
@@ -158,14 +156,12 @@ class ImageClassifier:
             self._check_finite(losses)  # the device has done them all then
             seconds = time.perf_counter() - started
             cosine = self._gradient_cosine()
-            aside = time.perf_counter() - started - seconds
         self.epoch += 1
         return EpochReport(
             epoch=self.epoch,
             loss=float(torch.stack(losses).mean()),
             num_samples=len(order),
             seconds=seconds,
-            aside=aside,
             lr=self._stepping.lr(self.epoch * self._steps_an_epoch - 1),
             gradient_cosine=cosine,
         )

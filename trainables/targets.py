@@ -139,7 +139,7 @@ def kept(
     age, edges = raw[AGE], (-math.inf, *schema[AGE].edges)
     dropped = np.zeros(len(age), dtype=bool)
     for low, high in AGE_DROPS[config.age.drop]:
-        if any(below < low and edge == high + 1 for below, edge in pairwise(edges)):
+        if any(below <= low - 1 and high < edge <= high + 1 for below, edge in pairwise(edges)):
             dropped |= (age >= low) & (age < high + 1)
     return ~dropped
 

@@ -50,8 +50,8 @@ def check_gpu() -> None:
         why = "it finds none"
     raise UsageError(
         f"PyTorch must be able to use the GPU that this machine has, got: {why}; update the "
-        "NVIDIA driver, or train on CPUs with an empty CUDA_VISIBLE_DEVICES before the command "
-        "(CUDA_VISIBLE_DEVICES= headrace run ...)"
+        "NVIDIA driver, install the PyTorch that fits it, or train on CPUs with an empty "
+        "CUDA_VISIBLE_DEVICES before the command (CUDA_VISIBLE_DEVICES= headrace run ...)"
     )
 
 

@@ -232,14 +232,17 @@ class FaultCount:
     def leaves(self, fault: Fault, node: str) -> bool:
         """Counts a fault of a node; returns whether that is left alone from now on.
 
-        It is at its second fault with nothing that ended well there since, if others have room.
-        What it did is not held against the run then.
+        It is at its second fault with nothing that ended well there since, or at one that would
+        end the run, if others have room. What it did is not held against the run then.
         """
         if not node or fault in _OF_TRAININGS:
             return False
         self._of_node[node] += 1
+        number, is_last = self._of_node[node], self._in_a_row + 1 >= _SAME_FAULTS
+        if number < _SAME_NODE and not is_last:
+            return False
         # Some may be on their way to it when it is left; if they keep coming, they count again.
-        if not _SAME_NODE <= self._of_node[node] <= _MOST_OF_NODE or not self._leave(node):
+        if number > _MOST_OF_NODE or not self._leave(node):
             return False
         self._in_a_row = 0
         self._of.clear()

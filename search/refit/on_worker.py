@@ -1,4 +1,4 @@
-"""One piece of work on a slot of the cluster, for a head that has no such device itself."""
+"""One piece of work on a slot of the cluster, where the driver does not do it itself."""
 
 from collections.abc import Callable
 from pathlib import Path

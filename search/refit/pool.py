@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,10 +50,14 @@ class RefitWorker:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         node = ray.get_runtime_context().get_node_id()
         self._heartbeat = Heartbeat(node, note=setting.sign)
-        self._images = SharedImages(setting, on_step=self._heartbeat)
-        keep_freed(self._images.device)
-        self._folds = folds
-        self._seed = seed
+        self._setting, self._folds, self._seed = setting, folds, seed
+
+    @cached_property
+    def _images(self) -> SharedImages:
+        # Opened by the first unit: what fails then is told with its node.
+        images = SharedImages(self._setting, on_step=self._heartbeat)
+        keep_freed(images.device)
+        return images
 
     def run(self, unit: Unit, files: RefitFiles, models: Path, heartbeat: Path) -> float:
         """Trains one unit; returns its seconds."""

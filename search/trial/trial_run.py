@@ -182,8 +182,6 @@ class TrialRun:
                 # It may never have arrived; the search ignores a second one.
                 return {**told, **self._costs()}
         report = self._classifier.train_epoch()
-        # A curve of the heads: on the clock of a config it would take time from what has several.
-        self._off_clock += report.aside
         setting = self._images.setting
         block = self._classifier.config.target.block
         table, val = setting.table, setting.split.search_val

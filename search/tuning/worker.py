@@ -40,6 +40,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
         self._heartbeat = Heartbeat(node, note=setting.sign)
+        self._begin(config)  # what fails from here on is told with its node
         self._images = SharedImages(setting, on_step=self._heartbeat)
         keep_freed(self._images.device)
         self._open(config)
@@ -53,6 +54,7 @@ class Worker(tune.Trainable):  # type: ignore[misc]
             # that no later collection need look at, each of which a device waits for.
             gc.freeze()
             self._has_settled = True
+        self._begin(new_config)
         self._open(new_config)
         return True
 
@@ -75,9 +77,11 @@ class Worker(tune.Trainable):  # type: ignore[misc]
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Loads nothing from Ray."""
 
-    def _open(self, config: dict[str, Any]) -> None:
+    def _begin(self, config: dict[str, Any]) -> None:
         if config.get("heartbeat"):
             self._heartbeat.begin(Path(config["heartbeat"]))
+
+    def _open(self, config: dict[str, Any]) -> None:
         self._run = TrialRun(
             self._images,
             space=config["space"],

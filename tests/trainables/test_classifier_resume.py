@@ -19,7 +19,7 @@ models = pytest.mark.parametrize("changes", MODELS.values(), ids=MODELS)
 
 
 def without_time(report):
-    return replace(report, seconds=0.0, aside=0.0)
+    return replace(report, seconds=0.0)
 
 
 @models

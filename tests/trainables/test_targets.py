@@ -98,6 +98,8 @@ def test_ages_to_drop_are_left_out_to_the_whole_year(drop, left_out):
         ((60,), "57-59,27-29", [57, 58, 59]),  # nothing ends at 30
         ((40, 65), "57-59,27-29", []),
         ((30, 65), "57-59,27-29", [27, 29]),
+        ((29.5, 59.5), "57-59,27-29", [27, 29, 57, 58, 59]),
+        ((30, 54.5, 60), "55-59", []),
     ],
 )
 def test_ages_are_left_out_below_a_boundary_and_never_a_whole_class(edges, drop, left_out):

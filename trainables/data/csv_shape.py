@@ -35,7 +35,7 @@ class Sheet:
     Attributes:
         separator: between the cells.
         columns: names of the header, unique and not empty.
-        lines: line of each row in the file; the header is line 1.
+        lines: line of each row in the file, from 1.
         cells: of each row, without what holds nothing.
         notes: what was left out or read otherwise than with commas, a sentence each.
         left_out: names of columns that were left out.

@@ -201,6 +201,19 @@ def test_a_node_left_alone_takes_its_faults_along():
     assert count.leaves(Fault.DISK_FULL, "b")
 
 
+def test_three_nodes_that_fail_once_each_end_no_run_that_others_can_end():
+    left, healthy = [], {"a", "b", "c", "d"}
+
+    def leave(node):
+        left.append(node)
+        return bool(healthy - {*left})
+
+    count = FaultCount(leave)
+    for node in ("a", "b", "c", "a", "b"):
+        assert count.leaves(Fault.DEVICE, node) or not count.are_enough(f"trial on {node}")
+    assert left == ["c", "a", "b"]
+
+
 def test_where_no_other_node_has_room_the_third_fault_ends_the_run():
     count = FaultCount()
     ends = []

@@ -9,7 +9,6 @@ from search.trial import trial_run
 from search.trial.trial_run import TrialRun
 from tests.search.builders.people import shared_images
 from tests.trainables import tiny
-from trainables.classifier import ImageClassifier
 from trainables.data.image_store import ImageStore
 from trainables.data.resized_store import ResizedStores
 
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.usefixtures("one_torch_thread")
 
 EPOCHS = int(tiny.FLAT["schedule.epochs"])
 HOUR = 3600.0
-HEADS = {
-    "target.attributes": ("gender", "mask"),
-    "target.form": "heads",
-    "task_weight.gender": 1.0,
-    "task_weight.mask": 1.0,
-}
 
 
 @pytest.fixture
@@ -57,13 +50,6 @@ def test_drawing_and_writing_are_no_device_time(start, clock, slow, writes):
     results = [run.epoch() for _ in range(EPOCHS)]
     assert clock.late >= HOUR
     assert results[-1]["seconds"] < HOUR
-
-
-def test_the_curve_of_the_heads_is_no_device_time(start, clock, slow):
-    slow(ImageClassifier, "_gradient_cosine")
-    run = start(HEADS)
-    assert run.epoch()["seconds"] < HOUR
-    assert clock.late == HOUR
 
 
 @pytest.mark.parametrize(("owner", "method"), [(ImageStore, "open"), (ResizedStores, "_make")])
